@@ -1,0 +1,1 @@
+"""One folder or file a platform; each translates a platform's events into requests and replies back."""
