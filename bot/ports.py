@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
-from bot.section import Section
+from bot.section import ModelSection, Section
 from bot.types import (
     Answer,
     Chunk,
@@ -100,6 +101,9 @@ class Adapter(Protocol):
     async def context(self, request: Request, limit: int) -> Sequence[Message]:
         """What was said before the request in its thread, or in the message it replies to: oldest first."""
 
+    async def check(self) -> str:
+        """For `shoulders doctor`: one line saying that the token works and as whom. Raises ShouldersError."""
+
     async def aclose(self) -> None:
         """Let go of everything, after the last draft."""
 
@@ -129,15 +133,30 @@ class Backend(Protocol):
     def destination(self) -> str:
         """Where text goes, for people: "this machine" or a host's name."""
 
-    def count(self, prompt: Prompt) -> int:
-        """How many tokens `prompt` takes; never less than the truth, never blocking."""
+    async def count(self, prompt: Prompt) -> int:
+        """How many tokens `prompt` takes: exact, or a safe estimate that is never less. Never blocks the loop."""
 
     def stream(self, prompt: Prompt) -> AsyncGenerator[Text | Status | Done, None]:
         """Answer, piece by piece, ending in Done. Raises BackendError; closing the generator stops the model."""
 
+    async def prepare(self) -> None:
+        """A head start before the first question, such as loading weights. Raises BackendError."""
+
+    async def check(self) -> str:
+        """For `shoulders doctor`: one line saying that this model can answer. Raises ShouldersError."""
+
     async def aclose(self) -> None:
-        """Let go of connections and processes."""
+        """Let go of connections and processes. Safe to call twice."""
 
 
-Check = Callable[[], Awaitable[str]]
-"""One line of `shoulders doctor`: returns what is fine, raises ShouldersError for what is not."""
+@dataclass(frozen=True, slots=True)
+class BackendKind:
+    """What a module under bot/backends/ offers as BACKEND.
+
+    `settings` is the class of one `[models.NAME]` table. `create` takes all tables of this kind by name, so that they can
+    share a process or a connection pool, the environment, and the folder for data.
+    """
+
+    name: str
+    settings: type[ModelSection]
+    create: Callable[[Mapping[str, ModelSection], Mapping[str, str], Path], Mapping[str, Backend]]

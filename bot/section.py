@@ -2,10 +2,25 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 
 class Section(BaseModel):
     """A frozen table of config.toml. An unknown key is an error, and so is a value of the wrong type."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, validate_default=True)
+
+
+class ModelSection(Section):
+    """What every `[models.NAME]` table has; a backend adds its own keys.
+
+    `context` is the window in tokens, 0 for what the backend knows; `max_tokens` bounds one answer, 0 for no bound of ours.
+    `fallback` names the model that answers when this one cannot.
+    """
+
+    backend: str
+    model: str
+    context: int = Field(default=0, ge=0)
+    max_tokens: int = Field(default=0, ge=0)
+    temperature: float | None = Field(default=None, ge=0, le=2)
+    fallback: str = ""
