@@ -1,1 +1,223 @@
-"""Pacing, splitting and fences: how a reply becomes platform messages, shared by all platforms. (Interface first.)"""
+"""How a reply becomes platform messages: created once, edited at the platform's pace, finished. Shared by all platforms.
+
+A platform writes a `Surface` (its calls for one answer); `PacedDraft` decides which call is made when.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from adapters.pacer import Pacer
+from adapters.split import balance, hold_back, split
+from bot.errors import Forbidden, Gone, PlatformError
+from bot.ports import DraftLog
+from bot.types import Answer, Choice, Choices, Chunk, Note, Part, Status, Text
+
+log = logging.getLogger(__name__)
+
+CallKind = Literal["create", "edit"]
+
+RETRY_DELAYS = (0.5, 1.0, 2.0, 4.0, 8.0)
+"""Seconds between attempts to show a finished answer while the platform fails; after these the core tries again later."""
+
+
+class Surface(Protocol):
+    """A platform's calls for one answer. All may raise PlatformError; Forbidden and Gone are never retried."""
+
+    limit: int
+    """UTF-16 units that one part may hold."""
+
+    appends: bool
+    """Whether previews are raw prefixes of the answer (native streams) and not whole, balanced texts."""
+
+    async def create(self, index: int, text: str, choices: Sequence[Choice], *, final: bool) -> str:
+        """Send part `index` for the first time and return its message id."""
+
+    async def edit(self, index: int, message: str, text: str, choices: Sequence[Choice], *, final: bool) -> None:
+        """Make the part show `text` and `choices`. A final edit is a part's last."""
+
+    async def find(self, part: Part, after: str) -> str:
+        """The message id of a part that may have been sent after message `after`; "" when it surely was not."""
+
+    async def delete(self, message: str) -> None:
+        """Remove a part that the answer no longer needs."""
+
+    async def status(self, status: Status | None) -> None:
+        """Show that the bot is at work, or, with None, that it is not."""
+
+    def budgets(self, kind: CallKind) -> Sequence[str]:
+        """The pacer's budgets that a call spends."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What the platform shows of one part; `text` is None while that is unknown."""
+
+    message: str
+    text: str | None = None
+    choices: tuple[Choice, ...] = ()
+    final: bool = False
+
+
+class PacedDraft:
+    """A bot.ports.Draft on a Surface: one call at a time, newest text wins, stale edits are skipped."""
+
+    def __init__(self, surface: Surface, draft_log: DraftLog, pacer: Pacer) -> None:
+        self._surface = surface
+        self._log = draft_log
+        self._pacer = pacer
+        self._pieces: list[str] = []
+        self._notes: list[str] = []
+        self._choices: tuple[Choice, ...] = ()
+        self._status: Status | None = None
+        self._shown_status: Status | None = None
+        self._sent = {part.index: part for part in draft_log.parts}
+        self._shown = {part.index: Shown(part.message) for part in draft_log.parts if part.message}
+        self._changed = asyncio.Event()
+        self._pump: asyncio.Task[None] | None = None
+        self._call: asyncio.Task[None] | None = None
+
+    def write(self, chunk: Chunk) -> None:
+        """Take a chunk and return at once."""
+        match chunk:
+            case Text(text):
+                self._pieces.append(text)
+            case Note(text):
+                self._notes.append(text)
+            case Choices(choices):
+                self._choices = choices
+            case Status():
+                self._status = chunk
+            case _:
+                return
+        self._changed.set()
+        if self._pump is None:
+            self._pump = asyncio.create_task(self._draw_previews())
+
+    async def finish(self, answer: Answer) -> None:
+        """Make the platform show exactly `answer`. Raises PlatformError when it cannot be shown."""
+        await self.abandon()
+        for delay in (*RETRY_DELAYS, None):
+            try:
+                await self._set_status(None)
+                while await self._step(answer, final=True):
+                    pass
+                await self._delete_surplus(len(self._parts(answer, final=True)))
+                return
+            except (Forbidden, Gone):
+                raise
+            except PlatformError as error:
+                if delay is None:
+                    raise
+                log.warning("An answer could not be shown (%s); trying again in %.1f s", error, delay)
+                await asyncio.sleep(delay)
+
+    async def abandon(self) -> None:
+        """Stop drawing. A call that is under way is waited for, so that its outcome is known."""
+        if self._pump is not None:
+            self._pump.cancel()
+            await asyncio.wait([self._pump])
+            self._pump = None
+        if self._call is not None:
+            await asyncio.wait([self._call])
+
+    async def _draw_previews(self) -> None:
+        try:
+            while True:
+                await self._changed.wait()
+                self._changed.clear()
+                await self._set_status(None if self._pieces else self._status)
+                while await self._step(self._preview(), final=False):
+                    pass
+        except PlatformError as error:
+            log.warning("Previews stop: %s", error)  # finish() draws the answer, or reports why it cannot
+
+    def _preview(self) -> Answer:
+        """The answer so far; a place in the queue counts as one until there is text."""
+        text = "".join(self._pieces)
+        if not text and not self._notes and self._status and self._status.position and not self._surface.appends:
+            text = f"_{self._status.text}_"
+        if not text:
+            return Answer("", tuple(self._notes), self._choices if self._notes else ())
+        return Answer(text, tuple(self._notes), self._choices)
+
+    def _parts(self, answer: Answer, *, final: bool) -> list[str]:
+        if not final and self._surface.appends:
+            return split(answer.text, self._surface.limit, balanced=False)
+        text = answer.text if final else hold_back(answer.text)
+        notes = "\n\n".join("\n".join(f"> {line}" for line in note.splitlines()) for note in answer.notes)
+        return split("\n\n".join(filter(None, (balance(text), notes))), self._surface.limit)
+
+    async def _step(self, answer: Answer, *, final: bool) -> bool:
+        """Make the one call that the platform needs most; False when it shows `answer` already.
+
+        While previewing, the text is read again after the wait for a slot, so that the newest is sent.
+        """
+        index = self._next(answer, final=final)
+        if index is None:
+            return False
+        kind: CallKind = "edit" if index in self._shown else "create"
+        await self._pacer.turn(self._surface.budgets(kind), urgent=final or kind == "create")
+        newest = answer if final else self._preview()
+        parts = self._parts(newest, final=final)
+        if index >= len(parts):
+            return True
+        choices = newest.choices if index == len(parts) - 1 else ()
+        wanted = (parts[index], choices, final or index < len(parts) - 1)
+        self._call = asyncio.create_task(self._send(index, *wanted))
+        await asyncio.shield(self._call)  # cancelled or not, the call's outcome is kept
+        return True
+
+    def _next(self, answer: Answer, *, final: bool) -> int | None:
+        """The first part that the platform does not show as it should."""
+        parts = self._parts(answer, final=final)
+        for index, text in enumerate(parts):
+            last = index == len(parts) - 1
+            shown = self._shown.get(index)
+            if shown is None or (shown.text, shown.choices) != (text, answer.choices if last else ()):
+                return index
+            if final and not shown.final:
+                return index
+        return None
+
+    async def _send(self, index: int, text: str, choices: tuple[Choice, ...], final: bool) -> None:  # noqa: FBT001 -- the tail of a Shown
+        if index not in self._shown and index in self._sent:
+            await self._look_for(index)
+        shown = self._shown.get(index)
+        if shown is not None:
+            await self._surface.edit(index, shown.message, text, choices, final=final)
+            message = shown.message
+        else:
+            if index not in self._sent:
+                await self._log.creating(index, text)
+                self._sent[index] = Part(index, text)
+            message = await self._surface.create(index, text, choices, final=final)
+            await self._log.created(index, message)
+        self._shown[index] = Shown(message, text, choices, final)
+
+    async def _look_for(self, index: int) -> None:
+        """A part was about to be sent when something broke: find out whether it arrived before sending it again."""
+        before = self._shown.get(index - 1)
+        message = await self._surface.find(self._sent[index], before.message if before else "")
+        if message:
+            await self._log.created(index, message)
+            self._shown[index] = Shown(message)
+
+    async def _delete_surplus(self, count: int) -> None:
+        for index in sorted(self._sent):
+            if index < count:
+                continue
+            if index not in self._shown:
+                await self._look_for(index)
+            shown = self._shown.pop(index, None)
+            if shown is not None:
+                await self._surface.delete(shown.message)
+
+    async def _set_status(self, status: Status | None) -> None:
+        if status != self._shown_status:
+            self._shown_status = status
+            await self._surface.status(status)

@@ -1,0 +1,108 @@
+"""One platform's rate limits as budgets, dealt out to all drafts: first and last texts before middles."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from itertools import count
+
+PRUNE_ABOVE = 1_000
+"""Budgets remembered before the full ones are forgotten; a full budget is like one never used."""
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """`rate` calls a second, of which up to `burst` may be saved up."""
+
+    rate: float
+    burst: int = 1
+
+
+@dataclass(slots=True)
+class _Bucket:
+    budget: Budget
+    tokens: float
+    updated: float
+    paused_until: float = 0.0
+
+    def ready_at(self, now: float) -> float:
+        """When one token is there, in loop time."""
+        self.tokens = min(self.budget.burst, self.tokens + (now - self.updated) * self.budget.rate)
+        self.updated = now
+        missing = max(0.0, 1.0 - self.tokens)
+        return max(self.paused_until, now + missing / self.budget.rate)
+
+
+@dataclass(order=True, slots=True)
+class _Waiter:
+    middling: bool
+    number: int
+    buckets: list[_Bucket] = field(compare=False)
+    granted: asyncio.Future[None] = field(compare=False)
+
+
+class Pacer:
+    """Deals out slots. `budgets` tells the Budget of a name, such as "channel:123", when it is first used."""
+
+    def __init__(self, budgets: Callable[[str], Budget]) -> None:
+        self._budget_of = budgets
+        self._buckets: dict[str, _Bucket] = {}
+        self._waiters: list[_Waiter] = []
+        self._numbers = count()
+        self._timer: asyncio.TimerHandle | None = None
+
+    async def turn(self, budgets: Sequence[str], *, urgent: bool = False) -> None:
+        """Wait until one call may be made that spends one token of each named budget."""
+        granted = asyncio.get_running_loop().create_future()
+        waiter = _Waiter(not urgent, next(self._numbers), [self._bucket(name) for name in budgets], granted)
+        self._waiters.append(waiter)
+        self._deal()
+        try:
+            await granted
+        finally:
+            if waiter in self._waiters:
+                self._waiters.remove(waiter)
+
+    def pause(self, budget: str, seconds: float) -> None:
+        """Spend nothing of `budget` for some seconds: the platform said so."""
+        bucket = self._bucket(budget)
+        bucket.tokens = min(bucket.tokens, 1.0)
+        bucket.paused_until = max(bucket.paused_until, asyncio.get_running_loop().time() + seconds)
+
+    def _bucket(self, name: str) -> _Bucket:
+        if name not in self._buckets:
+            now = asyncio.get_running_loop().time()
+            if len(self._buckets) >= PRUNE_ABOVE:
+                self._prune(now)
+            budget = self._budget_of(name)
+            self._buckets[name] = _Bucket(budget, budget.burst, now)
+        return self._buckets[name]
+
+    def _prune(self, now: float) -> None:
+        waited_for = {id(bucket) for waiter in self._waiters for bucket in waiter.buckets}
+        self._buckets = {
+            name: bucket
+            for name, bucket in self._buckets.items()
+            if id(bucket) in waited_for or bucket.ready_at(now) > now or bucket.tokens < bucket.budget.burst
+        }
+
+    def _deal(self) -> None:
+        """Grant every waiter that can go now, urgent ones first, and come back when the next can."""
+        now = asyncio.get_running_loop().time()
+        soonest: float | None = None
+        for waiter in sorted(self._waiters):
+            ready = max((bucket.ready_at(now) for bucket in waiter.buckets), default=now)
+            if ready > now:
+                soonest = ready if soonest is None else min(soonest, ready)
+                continue
+            for bucket in waiter.buckets:
+                bucket.tokens -= 1.0
+            self._waiters.remove(waiter)
+            if not waiter.granted.done():
+                waiter.granted.set_result(None)
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if soonest is not None:
+            self._timer = asyncio.get_running_loop().call_at(soonest, self._deal)

@@ -1,0 +1,135 @@
+"""Cutting Markdown into messages: never over the limit, never inside an open code fence, stable while text grows.
+
+Code fences follow CommonMark 0.31 §4.5. Sizes are UTF-16 code units, which no platform counts more strictly than.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass
+
+_FENCE_LINE = re.compile(r"^ {0,3}(`{3,}|~{3,})(.*)$")
+_MAYBE_FENCE = re.compile(r"^ {0,3}(`{1,}|~{1,})[^`\n]*$")
+_JOINERS = frozenset("\u200d\ufe0e\ufe0f")
+
+
+def size(text: str) -> int:
+    """UTF-16 code units."""
+    return len(text) + sum(character > "\uffff" for character in text)
+
+
+@dataclass(frozen=True, slots=True)
+class Fence:
+    """An open code fence: its opening line and the marks that close it."""
+
+    line: str
+    marks: str
+
+    @property
+    def closing(self) -> str:
+        """What must be added to close it, on a line of its own."""
+        return f"\n{self.marks}"
+
+
+def open_fence(text: str, fence: Fence | None = None) -> Fence | None:
+    """The fence that is open after `text`, which began inside `fence`."""
+    for line in text.split("\n"):
+        found = _FENCE_LINE.match(line)
+        if not found:
+            continue
+        marks, info = found[1], found[2]
+        if fence is None:
+            if marks[0] == "~" or "`" not in info:
+                fence = Fence(line.strip(), marks)
+        elif marks.startswith(fence.marks) and not info.strip():
+            fence = None
+    return fence
+
+
+def balance(text: str) -> str:
+    """`text` with its last fence closed."""
+    fence = open_fence(text)
+    return f"{text.rstrip()}{fence.closing}" if fence else text
+
+
+def hold_back(text: str) -> str:
+    """`text` without a last line that may yet become a fence, so that a preview does not flicker."""
+    head, newline, last = text.rpartition("\n")
+    return head if _MAYBE_FENCE.match(last) else f"{head}{newline}{last}"
+
+
+def split(text: str, limit: int, *, balanced: bool = True) -> list[str]:
+    """Cut `text` into parts of at most `limit` UTF-16 units; [] for blank text.
+
+    Where one part ends depends only on the text before that point, so parts that are full do not change when more text
+    comes. A fence open at a cut is closed there and opened again in the next part, unless `balanced` is False: then
+    only full parts are closed, and the last is the raw text so far.
+    """
+    parts: list[str] = []
+    fence: Fence | None = None
+    rest = text
+    while True:
+        opening = f"{fence.line}\n" if fence else ""
+        after = open_fence(rest, fence)
+        closing = after.closing if after and balanced else ""
+        if size(opening) + size(rest) + size(closing) <= limit:
+            last = opening + (f"{rest.rstrip()}{closing}" if closing else rest)
+            return [*parts, last] if rest.strip() else parts
+        head, rest, after = _cut(rest, limit - size(opening), fence)
+        parts.append(opening + (f"{head.rstrip()}{after.closing}" if after else head.rstrip()))
+        fence = after
+        rest = rest.lstrip("\n") if fence is None else rest.removeprefix("\n")
+
+
+def _cut(text: str, room: int, fence: Fence | None) -> tuple[str, str, Fence | None]:
+    """Take from `text` as much as fits into `room` together with the closing of a fence left open."""
+    window = text[: _units(text, room)]
+    for spare in (0, *sorted({size(mark) for mark in _closings(window, fence)})):
+        position = _best_break(window[: _units(window, room - spare)], fence)
+        after = open_fence(window[:position], fence)
+        if position and (after is None or size(window[:position].rstrip()) + size(after.closing) <= room):
+            return window[:position], text[position:], after
+    position = max(1, _units(window, room))  # a limit smaller than its own fence: keep going rather than keep it pretty
+    return window[:position], text[position:], None
+
+
+def _closings(window: str, fence: Fence | None) -> list[str]:
+    """What closes each fence that is open somewhere in `window`."""
+    lines = (found[1] for found in map(_FENCE_LINE.match, window.split("\n")) if found)
+    return [f"\n{marks}" for marks in lines] + ([fence.closing] if fence else [])
+
+
+def _units(text: str, units: int) -> int:
+    """How many characters of `text` fit into `units`."""
+    if text.isascii():
+        return max(0, min(len(text), units))
+    used = 0
+    for index, character in enumerate(text):
+        used += 2 if character > "\uffff" else 1
+        if used > units:
+            return index
+    return len(text)
+
+
+def _best_break(window: str, fence: Fence | None) -> int:
+    """Where to cut: after a paragraph, else a line, else a sentence, else a word, in the window's later half; else at its end."""
+    least = len(window) // 2
+    paragraph = window.rfind("\n\n")
+    if paragraph > least and open_fence(window[:paragraph], fence) is None:
+        return paragraph
+    line = window.rfind("\n")
+    while line > least:
+        start = window.rfind("\n", 0, line) + 1
+        found = _FENCE_LINE.match(window[start:line])
+        if not found or open_fence(window[:line], fence) is None:
+            return line
+        line = start - 1  # do not leave an opening fence alone at the end of a part
+    for mark in (". ", " "):
+        position = window.rfind(mark)
+        if position > least:
+            return position + len(mark)
+    end = len(window)
+    while end > 1 and (unicodedata.combining(window[end - 1]) or window[end - 1] in _JOINERS):
+        end -= 1
+    return end
