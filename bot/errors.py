@@ -1,22 +1,22 @@
 """Every error that Shoulders raises on purpose.
 
-    ShouldersError                what() says what happened, in words for people
-    ├── ConfigError               the configuration or environment cannot be used: exit status 2
-    ├── UserError                 the person asked for something that cannot be done
-    │   └── Denied                … or that they may not do
-    ├── BackendError              a model did not answer; `retry_after`, `temporary`
-    │   ├── Unavailable           not reachable, overloaded, crashed, timed out
-    │   ├── RateLimited           asked too often, or the account is out of credit
-    │   ├── Unauthorised          wrong key, or no right to this model
-    │   ├── ContextTooLong        more text than the model can read
-    │   ├── Refused               the request itself was refused
-    │   └── BrokenOff             the answer ended before its end
-    ├── PlatformError             Discord or Slack did not take what was sent
-    │   ├── Forbidden             the bot may not write there
-    │   └── Gone                  the channel, message or token no longer exists
-    └── StoreError                the database cannot be used
-        ├── SchemaTooNew          written by a newer version
-        └── DatabaseBusy          another process has it
+ShouldersError                what() says what happened, in words for people
+├── ConfigError               the configuration or environment cannot be used: exit status 2
+├── UserError                 the person asked for something that cannot be done
+│   └── Denied                … or that they may not do
+├── BackendError              a model did not answer; `retry_after`, `temporary`
+│   ├── Unavailable           not reachable, overloaded, crashed, timed out
+│   ├── RateLimited           asked too often, or the account is out of credit
+│   ├── Unauthorised          wrong key, or no right to this model
+│   ├── ContextTooLong        more text than the model can read
+│   ├── Refused               the request itself was refused
+│   └── BrokenOff             the answer ended before its end
+├── PlatformError             Discord or Slack did not take what was sent
+│   ├── Forbidden             the bot may not write there
+│   └── Gone                  the channel, message or token no longer exists
+└── StoreError                the database cannot be used
+    ├── SchemaTooNew          written by a newer version
+    └── DatabaseBusy          another process has it
 """
 
 from __future__ import annotations

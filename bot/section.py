@@ -14,8 +14,8 @@ class Section(BaseModel):
 class ModelSection(Section):
     """What every `[models.NAME]` table has; a backend adds its own keys.
 
-    `context` is the window in tokens, 0 for what the backend knows; `max_tokens` bounds one answer, 0 for no bound of ours.
-    `fallback` names the model that answers when this one cannot.
+    `context` is the window in tokens, 0 for what the backend knows; `max_tokens` bounds one answer, 0 for no bound of
+    ours. `fallback` names the model that answers when this one cannot.
     """
 
     backend: str

@@ -14,8 +14,8 @@ NO_ARGUMENTS: Mapping[str, str] = MappingProxyType({})
 class Place:
     """Where things are said: the key of privacy and settings.
 
-    `thread` is "" outside a thread. Discord's direct messages have the workspace "@me". `direct` and `name` describe the
-    place to people and models; they are not part of the key.
+    `thread` is "" outside a thread. Discord's direct messages have the workspace "@me". `direct` and `name` describe
+    the place to people and models; they are not part of the key.
     """
 
     platform: str
@@ -76,9 +76,9 @@ class Request:
 
     `command` is a command's name; a mention, a direct message or a follow-up in a thread is "chat", its words in
     `arguments["text"]`. `addressed` is False for a post in a thread that does not mention the bot: it is accepted only
-    where the bot already takes part in that thread. `replies_to` is the platform's id of the message replied to ("" none).
-    `message` is the platform's id of the asking message ("" for a slash command): answers reply to it and people may
-    reply to it. `private` asks for an answer that only the person sees. `handle` is the adapter's own JSON: whatever it
+    where the bot already takes part in that thread. `replies_to` is the platform's id of the message replied to, "" for
+    none. `message` is the platform's id of the asking message, "" for a slash command: answers reply to it, and people
+    may reply to it. `private` asks for an answer that only the person sees. `handle` is the adapter's own JSON: whatever it
     needs to answer after a restart, such as an interaction token; the core keeps it and never reads it.
     """
 
@@ -122,13 +122,15 @@ class Option:
 class Command:
     """A named thing that people can ask for, declared once and offered natively on every platform.
 
-    `passes` commands do not wait in the conversation's lane. `quiet` commands are answered to the person alone where the
-    platform can (Discord and Slack: ephemeral). `hidden` ones are not offered: adapters or buttons ask for them.
+    `converses` commands belong to a conversation and begin one where there is none. `passes` commands do not wait in the
+    conversation's lane. `quiet` commands are answered to the person alone where the platform can (Discord and Slack:
+    ephemeral). `hidden` ones are not offered: adapters or buttons ask for them.
     """
 
     name: str
     summary: str
     options: tuple[Option, ...] = ()
+    converses: bool = False
     passes: bool = False
     quiet: bool = False
     hidden: bool = False
@@ -209,7 +211,7 @@ Role = Literal["system", "user", "assistant"]
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One side's contribution to a conversation, as stored. `complete` is False where an answer was stopped or broke off."""
+    """One side's contribution to a conversation, as stored. `complete` is False for an answer stopped or broken off."""
 
     id: int
     parent: int | None

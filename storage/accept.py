@@ -1,0 +1,156 @@
+"""Which conversation a request belongs to, settled in the same transaction that makes the request durable."""
+
+from __future__ import annotations
+
+import sqlite3
+
+from bot.types import Command, Place, Request
+
+_OPEN_AT_PLACE = (
+    "SELECT id FROM conversations WHERE place = ? AND closed = 0 AND private = ? ORDER BY active DESC, id DESC"
+)
+_OPEN_OF_PERSON = (
+    "SELECT id FROM conversations WHERE place = ? AND closed = 0 AND person = ? AND private = ? AND active >= ? "
+    "ORDER BY active DESC, id DESC"
+)
+_LATEST_OF_PERSON = (
+    "SELECT conversations.id FROM conversations JOIN places ON places.id = conversations.place "
+    "WHERE platform = ? AND workspace = ? AND channel = ? AND person = ? AND closed = 0 "
+    "ORDER BY active DESC, conversations.id DESC"
+)
+_OF_REQUEST = (
+    "SELECT conversation FROM requests JOIN places ON places.id = requests.place "
+    "WHERE requests.id = ? AND places.platform = ? AND places.workspace = ? AND places.channel = ?"
+)
+_OF_MESSAGE = (
+    "SELECT conversation FROM requests JOIN places ON places.id = requests.place "
+    "WHERE (requests.message = :message OR requests.id IN (SELECT request FROM drafts WHERE message = :message)) "
+    "AND places.platform = :platform AND places.workspace = :workspace AND places.channel = :channel "
+    "AND conversation IS NOT NULL ORDER BY requests.id DESC"
+)
+
+
+def accept(
+    connection: sqlite3.Connection, *, request: Request, command: Command, body: str, now: int, continue_ms: int
+) -> tuple[int, int] | None:
+    """Insert the request; its row's id and its conversation's (0 for none), or None when it is known or not for us."""
+    conversation = _conversation(connection, request, command, now, continue_ms)
+    if not request.addressed and conversation is None:
+        return None
+    place = _place(connection, request.place)
+    inserted = connection.execute(
+        "INSERT OR IGNORE INTO requests "
+        "(platform, workspace, act, position, place, conversation, person, message, state, body, accepted) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'accepted', ?, ?)",
+        (
+            request.place.platform,
+            request.place.workspace,
+            request.act.id,
+            request.act.order,
+            place,
+            conversation,
+            request.person.id,
+            request.message,
+            body,
+            now,
+        ),
+    )
+    if inserted.rowcount == 0:
+        return None
+    if command.converses and conversation is None:
+        conversation = _begin(connection, place, request.person.id, _apart(request), now)
+        connection.execute("UPDATE requests SET conversation = ? WHERE id = ?", (conversation, inserted.lastrowid))
+    if conversation is not None:
+        connection.execute("UPDATE conversations SET active = max(active, ?) WHERE id = ?", (now, conversation))
+    return int(inserted.lastrowid or 0), conversation or 0
+
+
+def latest(connection: sqlite3.Connection, *, place: Place, person: str, now: int, create: bool) -> int | None:
+    """The open conversation that a steering command means: the thread's or direct message's, else the person's."""
+    if place.thread or place.direct:
+        found = _thread_or_direct(connection, place, private=False)
+    else:
+        values = (place.platform, place.workspace, place.channel, person)
+        found = _first(connection, _LATEST_OF_PERSON, values)
+    if found is None and create:
+        return _begin(connection, _place(connection, place), person, False, now)
+    return found
+
+
+def _apart(request: Request) -> bool:
+    """Whether the request's conversation is kept apart from the place's own; a direct message is private as it is."""
+    return request.private and not request.place.direct
+
+
+def _conversation(
+    connection: sqlite3.Connection, request: Request, command: Command, now: int, continue_ms: int
+) -> int | None:
+    """The conversation that exists already for this request."""
+    place = request.place
+    about = request.arguments.get("request", "")
+    if about.isdigit():  # a button under an answer
+        return _first(connection, _OF_REQUEST, (int(about), place.platform, place.workspace, place.channel))
+    if not command.converses:
+        return latest(connection, place=place, person=request.person.id, now=now, create=False)
+    if request.replies_to and (found := _of_message(connection, place, request.replies_to)):
+        return found
+    if place.thread or place.direct:
+        return _thread_or_direct(connection, place, private=_apart(request))
+    values = (_find_place(connection, place), request.person.id, _apart(request), now - continue_ms)
+    return _first(connection, _OPEN_OF_PERSON, values)
+
+
+def _thread_or_direct(connection: sqlite3.Connection, place: Place, *, private: bool) -> int | None:
+    """A thread that grew out of one of our messages continues that message's conversation until it has its own."""
+    row = _find_place(connection, place)
+    if found := _first(connection, _OPEN_AT_PLACE, (row, private)):
+        return found
+    if private or not place.thread or _first(connection, "SELECT id FROM conversations WHERE place = ?", (row,)):
+        return None
+    return _of_message(connection, place, place.thread)
+
+
+def _of_message(connection: sqlite3.Connection, place: Place, message: str) -> int | None:
+    values = {
+        "platform": place.platform,
+        "workspace": place.workspace,
+        "channel": place.channel,
+        "message": message,
+    }
+    for (found,) in connection.execute(_OF_MESSAGE, values):
+        return int(found)
+    return None
+
+
+def _first(connection: sqlite3.Connection, query: str, values: tuple[str | int | None, ...]) -> int | None:
+    for (found,) in connection.execute(f"{query} LIMIT 1", values):
+        return int(found) if found is not None else None
+    return None
+
+
+def _begin(connection: sqlite3.Connection, place: int, person: str, private: bool, now: int) -> int:
+    return int(
+        connection.execute(
+            "INSERT INTO conversations (place, person, private, active) VALUES (?, ?, ?, ?)",
+            (place, person, private, now),
+        ).lastrowid
+        or 0
+    )
+
+
+def _find_place(connection: sqlite3.Connection, place: Place) -> int | None:
+    query = "SELECT id FROM places WHERE platform = ? AND workspace = ? AND channel = ? AND thread = ?"
+    return _first(connection, query, (place.platform, place.workspace, place.channel, place.thread))
+
+
+def _place(connection: sqlite3.Connection, place: Place) -> int:
+    found = _find_place(connection, place)
+    if found is not None:
+        return found
+    return int(
+        connection.execute(
+            "INSERT INTO places (platform, workspace, channel, thread, direct, name) VALUES (?, ?, ?, ?, ?, ?)",
+            (place.platform, place.workspace, place.channel, place.thread, place.direct, place.name),
+        ).lastrowid
+        or 0
+    )
