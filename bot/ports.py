@@ -79,7 +79,7 @@ class Intake(Protocol):
         """Take the request's place in line at once, before anything is awaited.
 
         The awaitable is True when the request is durable, and False when it was known already or is not for the bot.
-        Acknowledge to the platform only after that. Raises StoreError when it could not be kept: do not acknowledge then.
+        Acknowledge to the platform only after that. Raises StoreError when it could not be kept: then do not.
         """
 
     async def suggest(self, command: str, option: str, typed: str, place: Place, person: Person) -> Sequence[str]:
@@ -118,13 +118,15 @@ class Platform:
     """What a module under adapters/ offers as PLATFORM.
 
     `secrets` are names of environment variables, all needed; `create` takes the section and the secrets by name.
-    The module must import quickly: the SDK is imported inside `create`.
+    The module must import quickly: the SDK is imported inside `create`. What a platform that does not last (the
+    terminal) left unanswered when the program ended is dropped at the next start, not answered.
     """
 
     name: str
     settings: type[Section]
     secrets: tuple[str, ...]
     create: Callable[[Section, Mapping[str, str]], Adapter]
+    lasting: bool = True
 
 
 class Backend(Protocol):
@@ -195,6 +197,11 @@ class Conversation:
     private: bool
     title: str
     model: str
+
+    @property
+    def label(self) -> str:
+        """How people recognise it."""
+        return f"“{self.title}”" if self.title else "a conversation that has not begun yet"
 
 
 @dataclass(frozen=True, slots=True)

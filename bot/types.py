@@ -78,8 +78,8 @@ class Request:
     `arguments["text"]`. `addressed` is False for a post in a thread that does not mention the bot: it is accepted only
     where the bot already takes part in that thread. `replies_to` is the platform's id of the message replied to, "" for
     none. `message` is the platform's id of the asking message, "" for a slash command: answers reply to it, and people
-    may reply to it. `private` asks for an answer that only the person sees. `handle` is the adapter's own JSON: whatever it
-    needs to answer after a restart, such as an interaction token; the core keeps it and never reads it.
+    may reply to it. `private` asks for an answer that only the person sees. `handle` is the adapter's own JSON, whatever
+    it needs to answer after a restart, such as an interaction token; the core keeps it and never reads it.
     """
 
     act: Act
@@ -122,8 +122,8 @@ class Option:
 class Command:
     """A named thing that people can ask for, declared once and offered natively on every platform.
 
-    `converses` commands belong to a conversation and begin one where there is none. `passes` commands do not wait in the
-    conversation's lane. `quiet` commands are answered to the person alone where the platform can (Discord and Slack:
+    `converses` commands belong to a conversation and begin one where there is none. `passes` commands do not wait in
+    the conversation's lane. `quiet` commands are answered to the person alone where the platform can (Discord and Slack:
     ephemeral). `hidden` ones are not offered: adapters or buttons ask for them.
     """
 
@@ -193,19 +193,6 @@ class Done:
     usage: Usage = Usage()
 
 
-Chunk: TypeAlias = Text | Status | Note | Choices | Done
-Reply: TypeAlias = AsyncGenerator[Chunk, None]
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """Everything that a finished reply shows; delivering it twice must look like delivering it once."""
-
-    text: str
-    notes: tuple[str, ...] = ()
-    choices: tuple[Choice, ...] = ()
-
-
 Role = Literal["system", "user", "assistant"]
 
 
@@ -221,6 +208,32 @@ class Turn:
     text: str
     model: str = ""
     complete: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """For the core's own books, not drawn: the model is about to be asked.
+
+    `question` is the turn to store, None when it is stored already; `parent` is the turn before it or, without a
+    question, the one that is answered.
+    """
+
+    model: str
+    parent: int | None
+    question: Turn | None
+
+
+Chunk: TypeAlias = Text | Status | Note | Choices | Asked | Done
+Reply: TypeAlias = AsyncGenerator[Chunk, None]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Everything that a finished reply shows; delivering it twice must look like delivering it once."""
+
+    text: str
+    notes: tuple[str, ...] = ()
+    choices: tuple[Choice, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -239,6 +239,9 @@ def _keep_outcome(
     if connection.execute(state, (answer, accepted.id)).rowcount == 0:
         return  # an earlier attempt got here already: its answer stands
     parent = outcome.parent
+    if outcome.question and parent is None:
+        newest = "SELECT max(id) FROM turns WHERE conversation = ?"
+        (parent,) = connection.execute(newest, (accepted.conversation,)).fetchone()
     for turn in filter(None, (outcome.question, outcome.reply)):
         parent = connection.execute(
             "INSERT INTO turns (conversation, parent, request, role, person, name, text, model, complete, created) "

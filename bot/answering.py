@@ -1,0 +1,173 @@
+"""One accepted request on its way to its one answer: listened to, kept, shown, ended."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, field
+
+from bot.conversation import question_turn
+from bot.errors import Forbidden, Gone, StoreError
+from bot.ports import Accepted, Draft, EndState, Outcome, Store
+from bot.talk import retry_choice
+from bot.types import Answer, Asked, Choice, Choices, Chunk, Done, Note, Part, Reply, Text, Turn, Usage
+
+log = logging.getLogger(__name__)
+
+MOST_ATTEMPTS = 3
+"""Attempts at one answer before a request that keeps ending the program is closed instead."""
+
+
+class StoredDraftLog:
+    """A bot.ports.DraftLog in the store."""
+
+    def __init__(self, store: Store, request: int, parts: Sequence[Part], *, resumed: bool) -> None:
+        self.request_id = request
+        self.parts = parts
+        self.resumed = resumed
+        self._store = store
+
+    async def creating(self, index: int, text: str) -> None:
+        """Keep that part `index` is about to be sent."""
+        await self._store.part_creating(self.request_id, index, text)
+
+    async def created(self, index: int, message: str) -> None:
+        """Keep the part's message id."""
+        await self._store.part_created(self.request_id, index, message)
+
+
+@dataclass(slots=True)
+class Heard:
+    """What a reply said so far."""
+
+    pieces: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    choices: tuple[Choice, ...] = ()
+    asked: Asked | None = None
+    done: Done | None = None
+
+    def take(self, chunk: Chunk) -> None:
+        """Add one chunk."""
+        match chunk:
+            case Text(text):
+                self.pieces.append(text)
+            case Note(text):
+                self.notes.append(text)
+            case Choices(choices):
+                self.choices = choices
+            case Asked():
+                self.asked = chunk
+            case Done():
+                self.done = chunk
+            case _:
+                pass
+
+    def outcome(self) -> Outcome:
+        """All of it, as it is kept and shown. A text that is not the answer of a model is no turn."""
+        text = "".join(self.pieces)
+        answer = Answer(text, tuple(self.notes), self.choices)
+        if self.asked is None:
+            return Outcome(answer)
+        complete = self.done is not None and self.done.reason in ("complete", "length")
+        reply = Turn(0, None, "assistant", "", "", text, self.asked.model, complete) if text else None
+        usage: Usage | None = self.done.usage if self.done else None
+        return Outcome(answer, self.asked.parent, self.asked.question, reply, usage)
+
+
+class Answering:
+    """Answers one request once. `reply` is begun only when the answer is not known from an earlier run."""
+
+    def __init__(
+        self,
+        accepted: Accepted,
+        draft: Draft,
+        store: Store,
+        reply: Callable[[Accepted], Reply],
+        attempts: int = 0,
+        answer: Answer | None = None,
+    ) -> None:
+        self.accepted = accepted
+        self.draft = draft
+        self._store = store
+        self._reply = reply
+        self._attempts = attempts
+        self._answer = answer
+        self._listening: asyncio.Task[None] | None = None
+        self._stopped = False
+
+    def stop(self) -> bool:
+        """End the answer where it is; False when it is over already."""
+        if self._answer is not None or self._stopped:
+            return False
+        self._stopped = True
+        if self._listening is not None:
+            self._listening.cancel()
+        return True
+
+    async def run(self) -> None:
+        """Answer, keep the answer, show it, end the request.
+
+        Raises PlatformError when the platform fails for now: the request stays, to be shown later. Cancelled, it leaves
+        everything to recovery.
+        """
+        try:
+            if self._answer is None:
+                self._answer = await self._keep(await self._listen())
+            state = await self._show(self._answer)
+            await self._store.end(self.accepted.id, state)
+        finally:
+            await self.draft.abandon()
+
+    async def _show(self, answer: Answer) -> EndState:
+        try:
+            await self.draft.finish(answer)
+        except (Forbidden, Gone) as error:
+            log.warning("The answer to request %d cannot be shown: %s", self.accepted.id, error)
+            return "undeliverable"
+        return "done"
+
+    async def _keep(self, outcome: Outcome) -> Answer:
+        try:
+            await self._store.answered(self.accepted, outcome)
+        except StoreError as error:
+            log.error("The answer to request %d is shown but not kept: %s", self.accepted.id, error)
+        return outcome.answer
+
+    async def _listen(self) -> Outcome:
+        """Take the reply chunk by chunk; stopped or not, what was heard is the outcome."""
+        heard = Heard()
+        if self._attempts >= MOST_ATTEMPTS:
+            return self._given_up()
+        if not self._stopped:
+            await self._store.begin(self.accepted.id)
+            self._listening = asyncio.create_task(self._take(heard))
+            try:
+                await asyncio.wait([self._listening])
+            finally:
+                self._listening.cancel()
+                await asyncio.wait([self._listening])
+        if self._stopped:
+            self._note_the_stop(heard)
+        elif self._listening is not None:
+            self._listening.result()
+        return heard.outcome()
+
+    async def _take(self, heard: Heard) -> None:
+        async with aclosing(self._reply(self.accepted)) as reply:
+            async for chunk in reply:
+                heard.take(chunk)
+                self.draft.write(chunk)
+
+    def _note_the_stop(self, heard: Heard) -> None:
+        if heard.asked is None:
+            heard.asked = Asked("", None, question_turn(self.accepted.request))
+        heard.notes.append("Stopped." if heard.pieces else "Stopped before it began.")
+        heard.choices = (retry_choice(self.accepted.id),)
+        heard.done = Done("stopped")
+
+    def _given_up(self) -> Outcome:
+        note = f"⚠️ I was interrupted {self._attempts} times while answering this, so I stopped trying."
+        answer = Answer("", (note,), (retry_choice(self.accepted.id),))
+        return Outcome(answer, None, question_turn(self.accepted.request))

@@ -1,0 +1,1 @@
+"""One file a command, each offering COMMAND and `run(services, accepted) -> Reply`."""

@@ -1,0 +1,32 @@
+"""/ask: one question, with a model of choice, privately if wished."""
+
+from __future__ import annotations
+
+from contextlib import aclosing
+
+from bot.errors import UserError
+from bot.ports import Accepted
+from bot.services import Services
+from bot.talk import talk
+from bot.types import Command, Option, Reply
+
+COMMAND = Command(
+    "ask",
+    "Ask a model",
+    (
+        Option("text", "What to ask", required=True),
+        Option("model", "Which model answers", suggested=True),
+        Option("private", "Only you see the answer", kind="flag"),
+    ),
+    converses=True,
+)
+
+
+async def run(services: Services, accepted: Accepted) -> Reply:
+    """Answer with the chosen model."""
+    request = accepted.request
+    if not request.text:
+        raise UserError("What do you want to ask? Write it after the command.")
+    async with aclosing(talk(services, accepted, request.arguments.get("model", ""))) as reply:
+        async for chunk in reply:
+            yield chunk

@@ -1,0 +1,24 @@
+"""Talk: a mention, a direct message, a reply to the bot or a follow-up in its thread."""
+
+from __future__ import annotations
+
+from contextlib import aclosing
+
+from bot.commands import help as help_command
+from bot.ports import Accepted
+from bot.services import Services
+from bot.talk import talk
+from bot.types import Command, Option, Reply
+
+COMMAND = Command(
+    "chat", "Talk with the bot", (Option("text", "What to say", required=True),), converses=True, hidden=True
+)
+
+
+async def run(services: Services, accepted: Accepted) -> Reply:
+    """Answer; a bare mention gets help."""
+    request = accepted.request
+    bare = not (request.text or request.attachments or request.replies_to)
+    async with aclosing((help_command.run if bare else talk)(services, accepted)) as reply:
+        async for chunk in reply:
+            yield chunk

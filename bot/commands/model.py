@@ -1,0 +1,39 @@
+"""/model: show or set the model of this conversation."""
+
+from __future__ import annotations
+
+from bot.ports import Accepted
+from bot.services import Services
+from bot.types import Command, Done, Option, Reply, Text
+
+COMMAND = Command(
+    "model",
+    "Show or set the model of this conversation",
+    (Option("name", "The model that answers from now on", suggested=True),),
+    passes=True,
+    quiet=True,
+)
+
+
+async def run(services: Services, accepted: Accepted) -> Reply:
+    """Set the model when one is named, else show it."""
+    request = accepted.request
+    wanted = request.arguments.get("name", "")
+    if wanted:
+        model = services.model(wanted)
+        conversation = await services.store.latest(request.place, request.person.id, create=True)
+        assert conversation is not None
+        await services.store.set_model(conversation.id, model)
+        yield Text(
+            f"**{model}** answers from now on, and text goes to {_where(services, model)}: {conversation.label}."
+        )
+    else:
+        found = await services.store.latest(request.place, request.person.id)
+        model = services.model(found.model if found else "")
+        label = f": {found.label}" if found else ""
+        yield Text(f"**{model}** answers here, and text goes to {_where(services, model)}{label}. `/models` lists all.")
+    yield Done()
+
+
+def _where(services: Services, model: str) -> str:
+    return services.backends[model].destination

@@ -1,0 +1,19 @@
+"""/models: the catalogue."""
+
+from __future__ import annotations
+
+from bot.ports import Accepted
+from bot.services import Services
+from bot.types import Command, Done, Reply, Text
+
+COMMAND = Command("models", "List the models", passes=True, quiet=True)
+
+
+async def run(services: Services, accepted: Accepted) -> Reply:
+    """One line a model: its name, what it is and where text goes."""
+    default = services.config.default_model
+    for name, backend in services.backends.items():
+        mark = " (default)" if name == default else ""
+        section = services.config.models[name]
+        yield Text(f"- **{name}**{mark}: {section.model}, text goes to {backend.destination}\n")
+    yield Done()

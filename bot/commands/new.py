@@ -1,0 +1,20 @@
+"""/new: what is said next begins another conversation."""
+
+from __future__ import annotations
+
+from bot.ports import Accepted
+from bot.services import Services
+from bot.types import Command, Done, Reply, Text
+
+COMMAND = Command("new", "Start a new conversation", passes=True, quiet=True)
+
+
+async def run(services: Services, accepted: Accepted) -> Reply:
+    """Close the conversation here."""
+    if not accepted.conversation:
+        yield Text("There is no conversation of yours to leave here: what you say next begins one.")
+    else:
+        conversation = await services.store.conversation(accepted.conversation)
+        await services.store.close_conversation(conversation.id)
+        yield Text(f"Done: what you say next begins afresh. Left behind: {conversation.label}.")
+    yield Done()

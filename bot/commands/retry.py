@@ -1,0 +1,36 @@
+"""/retry, and the Retry button: answer the same question again."""
+
+from __future__ import annotations
+
+from contextlib import aclosing
+
+from bot.errors import UserError
+from bot.policy import must_be_allowed_to_steer
+from bot.ports import Accepted
+from bot.services import Services
+from bot.talk import ask
+from bot.types import Command, Reply, Turn
+
+COMMAND = Command("retry", "Answer the last question again")
+
+
+async def run(services: Services, accepted: Accepted) -> Reply:
+    """Ask the model again what the button's request, or this conversation's last question, asked."""
+    request = accepted.request
+    question = await _question(services, accepted)
+    if question is None:
+        raise UserError("There is nothing to answer again here.")
+    must_be_allowed_to_steer(request.person, request.place, question.person, request.place)
+    async with aclosing(ask(services, accepted, question.id, None)) as reply:
+        async for chunk in reply:
+            yield chunk
+
+
+async def _question(services: Services, accepted: Accepted) -> Turn | None:
+    button = accepted.request.arguments.get("request", "")
+    if not accepted.conversation:
+        return None  # the button's request was not made in this channel, or there is no conversation
+    if button.isdigit():
+        return await services.store.question_of(int(button))
+    turns = await services.store.turns(accepted.conversation)
+    return next((turn for turn in reversed(turns) if turn.role == "user"), None)

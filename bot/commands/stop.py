@@ -1,0 +1,31 @@
+"""/stop, and the Stop button: end the running answer; what was written stays."""
+
+from __future__ import annotations
+
+from bot.errors import UserError
+from bot.policy import must_be_allowed_to_steer
+from bot.ports import Accepted
+from bot.services import Services
+from bot.types import Command, Done, Reply, Text
+
+COMMAND = Command("stop", "Stop the answer that is being written", passes=True, quiet=True)
+
+NOTHING = "Nothing is being written here right now."
+
+
+async def run(services: Services, accepted: Accepted) -> Reply:
+    """Stop the answer that the button belongs to, or the one in this conversation; the button needs no words."""
+    request = accepted.request
+    button = request.arguments.get("request", "")
+    running = int(button) if button.isdigit() else services.running(accepted.conversation)
+    asked = await services.store.asker(running) if running else None
+    if running is None or asked is None:
+        raise UserError(NOTHING)
+    place, person = asked
+    must_be_allowed_to_steer(request.person, request.place, person, place)
+    if not services.stop(running):
+        raise UserError(NOTHING)
+    if not button:
+        conversation = await services.store.conversation(accepted.conversation)
+        yield Text(f"Stopped: {conversation.label}.")
+    yield Done()

@@ -1,0 +1,20 @@
+"""Said once where the bot joins: what it does and where text goes."""
+
+from __future__ import annotations
+
+from bot.commands.help import HOW
+from bot.ports import Accepted
+from bot.services import Services
+from bot.types import Command, Done, Reply, Text
+
+COMMAND = Command("welcome", "Introduce the bot", passes=True, hidden=True)
+
+
+async def run(services: Services, accepted: Accepted) -> Reply:
+    """Introduce the bot in one message."""
+    model = services.model("")
+    how = HOW.get(accepted.request.place.platform, HOW["discord"])
+    yield Text(f"Hello! I am **{services.config.bot.name}**, and I answer questions with pretrained models. {how} ")
+    yield Text(f"What you say to me goes to {services.backends[model].destination} and is kept on my own disk; ")
+    yield Text("I keep nothing else that is said here. `/help` tells more.")
+    yield Done()

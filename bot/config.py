@@ -1,0 +1,179 @@
+"""config.toml and the environment as frozen, typed settings. Whatever is wrong is one sentence that says what to do."""
+
+from __future__ import annotations
+
+import difflib
+import pkgutil
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import TypeVar
+
+from dotenv import dotenv_values
+from pydantic import Field, ValidationError
+
+import adapters
+import bot.backends
+from bot.errors import ConfigError
+from bot.ports import BackendKind, Platform
+from bot.section import ModelSection, Section
+
+S = TypeVar("S", bound=Section)
+
+DEFAULT_PATH = Path("config.toml")
+
+SYSTEM_PROMPT = """\
+You are {name}, an assistant in a team's chat on {platform}, in {place}. Today is {date}.
+Several people may take part; each message begins with its writer's name. Answer in Markdown, to the point."""
+
+BUILT_IN_MODELS: Mapping[str, Mapping[str, str]] = {
+    "smollm2": {"backend": "local", "model": "bundled:smollm2"},
+    "gpt": {"backend": "openai", "model": "gpt-5.4-mini"},
+}
+"""The catalogue of a configuration that names no model: one that needs nothing, one that needs OPENAI_API_KEY."""
+
+
+class BotSettings(Section):
+    """The table [bot]."""
+
+    name: str = "Shoulders"
+    data: str = Field(default="data", description="Folder of the database and of converted models.")
+    database: str = Field(default="", description="The database's file; empty means shoulders.db in the data folder.")
+    default_model: str = Field(default="", description="A name from [models]; empty chooses by what is there.")
+    system_prompt: str = Field(default=SYSTEM_PROMPT, description="May use {name}, {platform}, {place} and {date}.")
+    continue_minutes: int = Field(
+        default=15, ge=0, description="How long a new mention in a channel continues one's conversation."
+    )
+    context_messages: int = Field(default=20, ge=0, description="Messages read from a thread that one is asked about.")
+    stop_seconds: float = Field(default=10.0, ge=0, description="What running answers get when the program stops.")
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """Everything that was configured. `environment` holds the secrets; nothing else does."""
+
+    bot: BotSettings
+    models: Mapping[str, ModelSection]
+    platforms: Mapping[str, Section]
+    environment: Mapping[str, str]
+    source: str
+
+    @property
+    def data(self) -> Path:
+        """The folder of all that is kept."""
+        return Path(self.bot.data)
+
+    @property
+    def database(self) -> Path:
+        """The database's file."""
+        return Path(self.bot.database) if self.bot.database else self.data / "shoulders.db"
+
+    @property
+    def default_model(self) -> str:
+        """The model that answers where nobody chose one: the configured, else by OPENAI_API_KEY, else a local one."""
+        if self.bot.default_model:
+            return self.bot.default_model
+        wanted = "openai" if self.environment.get("OPENAI_API_KEY") else "local"
+        return next((name for name, model in self.models.items() if model.backend == wanted), next(iter(self.models)))
+
+
+def backend_kinds() -> Mapping[str, BackendKind]:
+    """Every backend, by name, found under bot/backends/."""
+    modules = (import_module(f"bot.backends.{found.name}") for found in pkgutil.iter_modules(bot.backends.__path__))
+    return {module.BACKEND.name: module.BACKEND for module in modules if hasattr(module, "BACKEND")}
+
+
+def platforms() -> Mapping[str, Platform]:
+    """Every platform, by name, found under adapters/."""
+    modules = (import_module(f"adapters.{found.name}") for found in pkgutil.iter_modules(adapters.__path__))
+    return {module.PLATFORM.name: module.PLATFORM for module in modules if hasattr(module, "PLATFORM")}
+
+
+def load(path: Path | None, environ: Mapping[str, str]) -> Config:
+    """Read config.toml (without a file: good defaults) and `.env` beside it. Raises ConfigError."""
+    if path is not None and not path.exists():
+        raise ConfigError(f"There is no file {path}. Name another with --config, or leave it out for the defaults.")
+    file = path or DEFAULT_PATH
+    tables = _read(file) if file.exists() else {}
+    environment = {**{key: value for key, value in dotenv_values(".env").items() if value}, **environ}
+    config = Config(
+        bot=_section(BotSettings, tables.pop("bot", {}), f"{file}: [bot]"),
+        models=_models(tables.pop("models", None), file),
+        platforms=_platforms(tables, file),
+        environment=environment,
+        source=str(file) if file.exists() else "defaults",
+    )
+    _check_names(config, file)
+    return config
+
+
+def _read(file: Path) -> dict[str, object]:
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{file} cannot be read: {error.strerror}.") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{file} is not valid TOML: {error}.") from error
+
+
+def _section(kind: type[S], table: object, where: str) -> S:
+    """The table as a `kind`; its first mistake as a ConfigError."""
+    if not isinstance(table, dict):
+        raise ConfigError(f"{where} must be a table.")
+    try:
+        return kind.model_validate(table)
+    except ValidationError as error:
+        mistake = error.errors()[0]
+        key = ".".join(str(part) for part in mistake["loc"])
+        if mistake["type"] == "extra_forbidden":
+            raise ConfigError(f"{where} has no key {key}.{_did_you_mean(key, kind.model_fields)}") from None
+        raise ConfigError(f"{where} {key}: {mistake['msg']}.") from None
+
+
+def _models(tables: object, file: Path) -> Mapping[str, ModelSection]:
+    kinds = backend_kinds()
+    if tables is None:
+        tables = {name: dict(table) for name, table in BUILT_IN_MODELS.items()}
+    if not isinstance(tables, dict) or not tables:
+        raise ConfigError(f"{file}: [models] must hold one table a model, such as [models.gpt].")
+    models = {}
+    for name, table in tables.items():
+        where = f"{file}: [models.{name}]"
+        backend = table.get("backend") if isinstance(table, dict) else None
+        if not isinstance(backend, str) or backend not in kinds:
+            raise ConfigError(f"{where} backend must be one of: {', '.join(sorted(kinds))}.")
+        models[name] = _section(kinds[backend].settings, table, where)
+    return models
+
+
+def _platforms(tables: dict[str, object], file: Path) -> Mapping[str, Section]:
+    known = platforms()
+    unknown = next((name for name in tables if name not in known), None)
+    if unknown is not None:
+        raise ConfigError(f"{file} has no table [{unknown}].{_did_you_mean(unknown, ['bot', 'models', *known])}")
+    return {
+        name: _section(platform.settings, tables.get(name, {}), f"{file}: [{name}]") for name, platform in known.items()
+    }
+
+
+def _check_names(config: Config, file: Path) -> None:
+    """Names of models that are used must be in the catalogue, and no model may fall back to itself."""
+    used = {"[bot] default_model": config.bot.default_model}
+    used |= {f"[models.{name}] fallback": model.fallback for name, model in config.models.items()}
+    for where, name in used.items():
+        if name and name not in config.models:
+            raise ConfigError(f"{file}: {where} names {name!r}.{_did_you_mean(name, config.models)}")
+    try:
+        config.bot.system_prompt.format(name="", platform="", place="", date="")
+    except (KeyError, ValueError, IndexError) as error:
+        raise ConfigError(
+            f"{file}: [bot] system_prompt has a placeholder that is not known ({error}); it may use "
+            "{name}, {platform}, {place} and {date}, and a plain brace is written twice."
+        ) from None
+
+
+def _did_you_mean(word: str, known: Mapping[str, object] | list[str]) -> str:
+    close = difflib.get_close_matches(word, list(known), n=1)
+    return f" Did you mean {close[0]}?" if close else f" Known are: {', '.join(sorted(known))}."

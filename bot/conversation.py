@@ -1,0 +1,96 @@
+"""Which turns reach the model, within its context, and how they read to it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from bot.config import Config
+from bot.errors import ContextTooLong
+from bot.ports import Accepted, Backend
+from bot.services import Services
+from bot.types import Message, Place, Prompt, Request, Turn, Utterance
+
+ANSWER_SHARE = 4
+"""A quarter of the window is kept for the answer unless the model's max_tokens says otherwise."""
+
+
+async def surroundings(services: Services, accepted: Accepted) -> Sequence[Message]:
+    """What was said around the request and is no turn of ours yet; nothing where the platform cannot tell."""
+    request = accepted.request
+    adapter = services.adapters.get(request.place.platform)
+    in_thread = request.place.thread and request.addressed
+    if adapter is None or request.place.direct or not (in_thread or request.replies_to):
+        return ()
+    messages = await adapter.context(request, services.config.bot.context_messages)
+    known = await services.store.known_messages(request.place, [message.id for message in messages])
+    return [message for message in messages if message.id not in known and message.text]
+
+
+async def prompt_for(
+    services: Services, model: str, place: Place, turns: Sequence[Turn], around: Sequence[Message]
+) -> Prompt:
+    """The system prompt, then the newest turns that fit. Raises ContextTooLong when even the last does not."""
+    backend = services.backends[model]
+    section = services.config.models[model]
+    reserve = section.max_tokens or backend.context // ANSWER_SHARE
+    system = Utterance("system", system_prompt(services.config, place))
+    said = [_utterance(turn, place) for turn in turns]
+    if around:
+        said.insert(max(0, len(said) - 1), _heard(around))
+    return await _newest_that_fit(backend, system, said, backend.context - reserve)
+
+
+def system_prompt(config: Config, place: Place) -> str:
+    """The configured system prompt with its placeholders filled."""
+    where = place.name or ("a direct message" if place.direct else "a channel")
+    today = datetime.now().astimezone().strftime("%A, %d %B %Y")
+    return config.bot.system_prompt.format(
+        name=config.bot.name, platform=place.platform.capitalize(), place=where, date=today
+    )
+
+
+def question_turn(request: Request) -> Turn:
+    """A request as a turn: its words, and the names of what came along and cannot be read."""
+    text = request.text
+    if request.attachments:
+        names = ", ".join(attachment.name for attachment in request.attachments)
+        text = f"{text}\n(Attached, but not readable for you: {names})".lstrip()
+    return Turn(0, None, "user", request.person.id, request.person.name, text)
+
+
+async def _newest_that_fit(backend: Backend, system: Utterance, said: list[Utterance], room: int) -> Prompt:
+    """Drop the oldest until the rest fits into `room` tokens."""
+    while True:
+        prompt = (system, *said)
+        tokens = await backend.count(prompt)
+        if tokens <= room:
+            return prompt
+        if len(said) <= 1:
+            raise ContextTooLong(
+                f"That is too long for this model: about {tokens:,} tokens, and it can read {room:,}. "
+                "Shorten it, or choose another model with /model."
+            )
+        surplus = 1 - room / tokens
+        said = said[max(1, min(int(len(said) * surplus), len(said) - 1)) :]
+
+
+def _utterance(turn: Turn, place: Place) -> Utterance:
+    """A turn as the model reads it; where several people may write, a question begins with its writer's name.
+
+    The name stands in the content because OpenAI's `name` field refuses most display names. Further lines are indented,
+    so that nobody can write a line that reads as someone else's.
+    """
+    if turn.role != "user" or place.direct:
+        return Utterance(turn.role, turn.text)
+    return Utterance("user", _by_name(turn.name, turn.text))
+
+
+def _by_name(name: str, text: str) -> str:
+    safe_name = " ".join(name.replace(":", " ").split()) or "Someone"
+    return f"{safe_name}: " + text.replace("\n", "\n  ")
+
+
+def _heard(around: Sequence[Message]) -> Utterance:
+    lines = "\n".join(_by_name(message.author, message.text) for message in around)
+    return Utterance("user", f"Said here before, for context:\n{lines}")

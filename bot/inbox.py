@@ -1,0 +1,204 @@
+"""Accept each request once, answer each conversation in order, pick up after a crash what was left unanswered."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass, field
+from heapq import heappop, heappush
+from time import time
+from typing import TypeVar
+
+from bot.answering import Answering, StoredDraftLog
+from bot.errors import PlatformError, ShouldersError, StoreError
+from bot.ports import Accepted, Adapter, Store, Unfinished
+from bot.types import Answer, Command, Part, Person, Place, Reply, Request, Status
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+SEEN_DAYS = 7
+"""How far back the places go that adapters look through for what they missed."""
+
+REDELIVERY_SECONDS = 60.0
+"""After a platform did not take a finished answer, how long until it is tried again."""
+
+MOST_SUGGESTIONS = 25
+
+
+@dataclass(slots=True)
+class _Lane:
+    """One conversation's requests, in the order of their acts; one is answered at a time."""
+
+    waiting: list[tuple[int, int, Answering]] = field(default_factory=list)
+    current: Answering | None = None
+
+
+class Inbox:
+    """The bot.ports.Intake of every adapter, and the lanes behind it."""
+
+    def __init__(
+        self,
+        store: Store,
+        adapters: Mapping[str, Adapter],
+        commands: Sequence[Command],
+        handle: Callable[[Accepted], Reply],
+        *,
+        continue_ms: int,
+        models: Sequence[str],
+    ) -> None:
+        self.commands = commands
+        self._store = store
+        self._adapters = adapters
+        self._by_name = {command.name: command for command in commands}
+        self._handle = handle
+        self._continue_ms = continue_ms
+        self._models = models
+        self._closed = False
+        self._recovered: set[str] = set()
+        self._held: list[Accepted] = []
+        self._active: dict[int, Answering] = {}
+        self._lanes: dict[int, _Lane] = {}
+        self._tasks: set[asyncio.Task[bool] | asyncio.Task[None]] = set()
+
+    def offer(self, request: Request) -> Awaitable[bool]:
+        """Take the request's place in line at once; see bot.ports.Intake."""
+        if self._closed:
+            raise StoreError("The bot is stopping.")
+        return asyncio.shield(self._spawn(self._accept(request)))
+
+    async def suggest(self, command: str, option: str, typed: str, place: Place, person: Person) -> Sequence[str]:
+        """Names of models that hold what was typed."""
+        if option != "model":
+            return ()
+        return [name for name in self._models if typed.lower() in name.lower()][:MOST_SUGGESTIONS]
+
+    async def seen(self, platform: str) -> Sequence[tuple[Place, int]]:
+        """Where the bot took part lately, each with the order of the newest act."""
+        return await self._store.seen(platform, int((time() - SEEN_DAYS * 86_400) * 1000))
+
+    async def recover(self, platform: str) -> None:
+        """Answer what an earlier run or an outage left unanswered. Call whenever the platform is connected.
+
+        Until the first call, requests are accepted but not answered, so that older ones come first.
+        """
+        unfinished = await self._store.unfinished(platform)
+        if waiting := [left for left in unfinished if left.accepted.id not in self._active]:
+            log.info("%s: picking up %d unanswered requests", platform, len(waiting))
+        for left in unfinished:
+            self._dispatch(left.accepted, left)
+        held = [accepted for accepted in self._held if accepted.request.place.platform == platform]
+        for accepted in held:
+            self._held.remove(accepted)
+            self._dispatch(accepted)
+        self._recovered.add(platform)
+
+    async def drop_unfinished(self, platform: str) -> None:
+        """Forget what an earlier run left unanswered, where nobody is there any more to read it."""
+        for left in await self._store.unfinished(platform):
+            await self._store.end(left.accepted.id, "dropped")
+        self._recovered.add(platform)
+
+    def stop(self, request: int) -> bool:
+        """End the answer to a request where it is; False when there is nothing to end."""
+        answering = self._active.get(request)
+        return answering is not None and answering.stop()
+
+    def running(self, conversation: int) -> int | None:
+        """The request that is being answered in a conversation."""
+        lane = self._lanes.get(conversation)
+        return lane.current.accepted.id if lane and lane.current else None
+
+    async def aclose(self, grace: float) -> None:
+        """Take nothing new, give running answers `grace` seconds and leave the rest for recovery."""
+        self._closed = True
+        for lane in self._lanes.values():
+            for _, _, answering in lane.waiting:
+                await answering.draft.abandon()
+            lane.waiting.clear()
+        if self._tasks:
+            _, late = await asyncio.wait(self._tasks, timeout=grace)
+            for task in late:
+                task.cancel()
+            if late:
+                log.info("%d answers are left for the next start", len(late))
+                await asyncio.wait(late)
+
+    def _spawn(self, work: Coroutine[object, object, T]) -> asyncio.Task[T]:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    async def _accept(self, request: Request) -> bool:
+        accepted = await self._store.accept(request, self._by_name[request.command], self._continue_ms)
+        if accepted is None:
+            return False
+        if request.place.platform in self._recovered:
+            self._dispatch(accepted)
+        else:
+            self._held.append(accepted)
+        return True
+
+    def _dispatch(self, accepted: Accepted, left: Unfinished | None = None) -> None:
+        """Put the request into its conversation's lane, or start it at once where it does not wait."""
+        if accepted.id in self._active or self._closed:
+            return
+        answering = self._answering(accepted, left)
+        self._active[accepted.id] = answering
+        if self._by_name[accepted.request.command].passes or not accepted.conversation:
+            self._spawn(self._run(answering))
+            return
+        lane = self._lanes.get(accepted.conversation)
+        if lane is None:
+            lane = self._lanes[accepted.conversation] = _Lane()
+            self._spawn(self._run_lane(accepted.conversation, lane))
+        heappush(lane.waiting, (accepted.request.act.order, accepted.id, answering))
+        _tell_positions(lane)
+
+    def _answering(self, accepted: Accepted, left: Unfinished | None) -> Answering:
+        parts: Sequence[Part] = left.parts if left else ()
+        attempts = left.attempts if left else 0
+        answer: Answer | None = left.answer if left else None
+        draft_log = StoredDraftLog(self._store, accepted.id, parts, resumed=left is not None)
+        draft = self._adapters[accepted.request.place.platform].draft(accepted.request, draft_log)
+        return Answering(accepted, draft, self._store, self._handle, attempts, answer)
+
+    async def _run_lane(self, conversation: int, lane: _Lane) -> None:
+        try:
+            while lane.waiting:
+                _, _, lane.current = heappop(lane.waiting)
+                _tell_positions(lane)
+                await self._run(lane.current)
+                lane.current = None
+        finally:
+            del self._lanes[conversation]
+
+    async def _run(self, answering: Answering) -> None:
+        try:
+            await answering.run()
+        except PlatformError as error:
+            platform = answering.accepted.request.place.platform
+            log.warning("%s did not take an answer (%s); it is shown later", platform, error)
+            asyncio.get_running_loop().call_later(REDELIVERY_SECONDS, self._redeliver, platform)
+        except ShouldersError as error:
+            log.error("Request %d: %s", answering.accepted.id, error)
+        except Exception:  # one broken request must not end its lane
+            log.exception("Request %d failed", answering.accepted.id)
+        finally:
+            del self._active[answering.accepted.id]
+
+    def _redeliver(self, platform: str) -> None:
+        if not self._closed:
+            self._spawn(self.recover(platform))
+
+
+def _tell_positions(lane: _Lane) -> None:
+    """Say to everyone who waits how many are before them."""
+    ahead = 1 if lane.current else 0
+    for position, (_, _, answering) in enumerate(sorted(lane.waiting, key=lambda entry: entry[:2]), start=ahead):
+        if position:
+            noun = "answer" if position == 1 else "answers"
+            answering.draft.write(Status(f"Waiting: {position} {noun} before this one.", position))

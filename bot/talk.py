@@ -1,0 +1,94 @@
+"""Asking a model and streaming what it says: shared by the commands that talk (chat, ask, retry)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import aclosing
+
+from bot.conversation import prompt_for, question_turn, surroundings
+from bot.errors import BackendError
+from bot.ports import Accepted
+from bot.services import Services
+from bot.types import Asked, Choice, Choices, Chunk, Done, Note, Reply, Status, Text, Turn
+
+LENGTH_NOTE = "The answer reached its length limit. Write “go on” for the rest."
+EMPTY_NOTE = "⚠️ The model returned an empty answer."
+
+
+def stop_choice(request: int) -> Choice:
+    """The button that stops a running answer."""
+    return Choice("Stop", "stop", {"request": str(request)})
+
+
+def retry_choice(request: int) -> Choice:
+    """The button that asks the same question again."""
+    return Choice("Retry", "retry", {"request": str(request)})
+
+
+async def talk(services: Services, accepted: Accepted, chosen: str = "") -> Reply:
+    """Ask this request's question, as the next turn of its conversation."""
+    request = accepted.request
+    parent = await _parent(services, accepted)
+    if request.attachments:
+        names = ", ".join(f"“{attachment.name}”" for attachment in request.attachments)
+        yield Note(f"I cannot read attachments yet: {names}.")
+    async with aclosing(ask(services, accepted, parent, question_turn(request), chosen)) as reply:
+        async for chunk in reply:
+            yield chunk
+
+
+async def ask(
+    services: Services, accepted: Accepted, parent: int | None, question: Turn | None, chosen: str = ""
+) -> Reply:
+    """Answer `question`, which follows turn `parent`, or turn `parent` itself; a model that fails may have a fallback."""
+    conversation = await services.store.conversation(accepted.conversation)
+    first = services.model(chosen or conversation.model)
+    yield Choices((stop_choice(accepted.id),))
+    yield Status("Thinking…")
+    around = await surroundings(services, accepted) if question else ()
+    turns = list(await services.store.turns(accepted.conversation, parent)) if parent is not None else []
+    turns += [question] if question else []
+    for model, fallback in _candidates(services, first):
+        yield Asked(model, parent, question)
+        said = False
+        try:
+            prompt = await prompt_for(services, model, accepted.request.place, turns, around)
+            async with aclosing(services.backends[model].stream(prompt)) as pieces:
+                async for piece in pieces:
+                    said = said or isinstance(piece, Text)
+                    for chunk in _ending(accepted, piece, said=said) if isinstance(piece, Done) else (piece,):
+                        yield chunk
+            return
+        except BackendError as error:
+            if said or not fallback:
+                raise
+            yield Note(f"{model} did not answer: {error.message} {fallback} answers instead.")
+
+
+def _candidates(services: Services, model: str) -> Iterator[tuple[str, str]]:
+    """The model and its fallbacks in order, each with the one that comes after it, "" at the end."""
+    chain = [model]
+    while (fallback := services.config.models[chain[-1]].fallback) and fallback not in chain:
+        chain.append(fallback)
+    return zip(chain, [*chain[1:], ""], strict=True)
+
+
+def _ending(accepted: Accepted, done: Done, *, said: bool) -> Iterator[Chunk]:
+    """What follows the model's last word."""
+    yield Choices(() if said else (retry_choice(accepted.id),))
+    if not said:
+        yield Note(EMPTY_NOTE)
+    elif done.reason == "length":
+        yield Note(LENGTH_NOTE)
+    yield done
+
+
+async def _parent(services: Services, accepted: Accepted) -> int | None:
+    """The turn that the question follows: of the message replied to, else the conversation's newest."""
+    request = accepted.request
+    if request.replies_to:
+        turn = await services.store.turn_of_message(request.place, request.replies_to)
+        if turn is not None:
+            return turn
+    turns = await services.store.turns(accepted.conversation, limit=1)
+    return turns[-1].id if turns else None
