@@ -61,7 +61,7 @@ class Inbox:
         self._held: list[Accepted] = []
         self._active: dict[int, Answering] = {}
         self._lanes: dict[int, _Lane] = {}
-        self._tasks: set[asyncio.Task[bool] | asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[object]] = set()
 
     def offer(self, request: Request) -> Awaitable[bool]:
         """Take the request's place in line at once; see bot.ports.Intake."""
@@ -94,6 +94,11 @@ class Inbox:
             self._held.remove(accepted)
             self._dispatch(accepted)
         self._recovered.add(platform)
+
+    def recover_soon(self, platform: str) -> None:
+        """`recover`, beside whatever runs."""
+        if not self._closed:
+            self._spawn(self.recover(platform))
 
     async def drop_unfinished(self, platform: str) -> None:
         """Forget what an earlier run left unanswered, where nobody is there any more to read it."""
@@ -182,17 +187,13 @@ class Inbox:
         except PlatformError as error:
             platform = answering.accepted.request.place.platform
             log.warning("%s did not take an answer (%s); it is shown later", platform, error)
-            asyncio.get_running_loop().call_later(REDELIVERY_SECONDS, self._redeliver, platform)
+            asyncio.get_running_loop().call_later(REDELIVERY_SECONDS, self.recover_soon, platform)
         except ShouldersError as error:
             log.error("Request %d: %s", answering.accepted.id, error)
         except Exception:  # one broken request must not end its lane
             log.exception("Request %d failed", answering.accepted.id)
         finally:
             del self._active[answering.accepted.id]
-
-    def _redeliver(self, platform: str) -> None:
-        if not self._closed:
-            self._spawn(self.recover(platform))
 
 
 def _tell_positions(lane: _Lane) -> None:

@@ -119,7 +119,9 @@ class Platform:
 
     `secrets` are names of environment variables, all needed; `create` takes the section and the secrets by name.
     The module must import quickly: the SDK is imported inside `create`. What a platform that does not last (the
-    terminal) left unanswered when the program ended is dropped at the next start, not answered.
+    terminal) left unanswered when the program ended is dropped at the next start, not answered. `setup` makes what an
+    administrator needs once to install the bot there (Slack's manifest, Discord's invite link) from the section, the
+    commands and the environment.
     """
 
     name: str
@@ -127,6 +129,7 @@ class Platform:
     secrets: tuple[str, ...]
     create: Callable[[Section, Mapping[str, str]], Adapter]
     lasting: bool = True
+    setup: Callable[[Section, Sequence[Command], Mapping[str, str]], str] | None = None
 
 
 class Backend(Protocol):

@@ -40,7 +40,7 @@ async def talk(services: Services, accepted: Accepted, chosen: str = "") -> Repl
 async def ask(
     services: Services, accepted: Accepted, parent: int | None, question: Turn | None, chosen: str = ""
 ) -> Reply:
-    """Answer `question`, which follows turn `parent`, or turn `parent` itself; a model that fails may have a fallback."""
+    """Answer `question`, which follows turn `parent`, or turn `parent` itself. Failing models may have a fallback."""
     conversation = await services.store.conversation(accepted.conversation)
     first = services.model(chosen or conversation.model)
     yield Choices((stop_choice(accepted.id),))

@@ -1,0 +1,205 @@
+"""The composition root: config → store, backends, adapters; supervision and shutdown."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import signal
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+
+from bot.config import Config, backend_kinds, platforms
+from bot.core import Core, load_commands
+from bot.errors import ConfigError, ShouldersError
+from bot.inbox import Inbox
+from bot.ports import Adapter, Backend
+from bot.services import Services
+from storage.sqlite import open_store
+
+log = logging.getLogger(__name__)
+
+LONGEST_PAUSE = 60.0
+"""Seconds; the pause before a platform that failed is started again doubles up to this."""
+
+HEALTHY_AFTER = 60.0
+"""Seconds that a platform must have run for its next failure to count as its first."""
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """Everything that runs together."""
+
+    config: Config
+    services: Services
+    inbox: Inbox
+    adapters: Mapping[str, Adapter]
+
+    async def drain(self) -> None:
+        """Take nothing new and let running answers finish, while the platforms are still connected."""
+        for adapter in self.adapters.values():
+            await adapter.stop_intake()
+        await self.inbox.aclose(self.config.bot.stop_seconds)
+
+
+def make_backends(config: Config) -> Mapping[str, Backend]:
+    """One backend a model, in the catalogue's order."""
+    made: dict[str, Backend] = {}
+    for kind in backend_kinds().values():
+        sections = {name: section for name, section in config.models.items() if section.backend == kind.name}
+        if sections:
+            made.update(kind.create(sections, config.environment, config.data))
+    return {name: made[name] for name in config.models}
+
+
+def make_adapter(config: Config, name: str) -> Adapter:
+    """One platform's adapter. Raises ConfigError when a secret is missing."""
+    platform = platforms()[name]
+    missing = [secret for secret in platform.secrets if not config.environment.get(secret)]
+    if missing:
+        raise ConfigError(f"{name} needs {' and '.join(missing)} in the environment or in .env.")
+    secrets = {secret: config.environment[secret] for secret in platform.secrets}
+    return platform.create(config.platforms[name], secrets)
+
+
+def setup_text(config: Config, name: str) -> str:
+    """What is needed once to install the bot on a platform. Raises ConfigError."""
+    platform = platforms().get(name)
+    if platform is None or platform.setup is None:
+        able = ", ".join(name for name, platform in platforms().items() if platform.setup)
+        raise ConfigError(f"{name} needs no setup of this kind. Those that do: {able}.")
+    declared = [module.COMMAND for module in load_commands().values()]
+    return platform.setup(config.platforms[name], declared, config.environment)
+
+
+def platforms_with_secrets(config: Config) -> Sequence[str]:
+    """The platforms that `shoulders run` serves: those with every secret there. Raises ConfigError for half a set."""
+    chosen = []
+    for name, platform in platforms().items():
+        present = [secret for secret in platform.secrets if config.environment.get(secret)]
+        if present and len(present) < len(platform.secrets):
+            make_adapter(config, name)
+        if present:
+            chosen.append(name)
+    if not chosen:
+        tokens = "; ".join(f"{' and '.join(p.secrets)} for {name}" for name, p in platforms().items() if p.secrets)
+        raise ConfigError(f"There is no token for any platform. Set {tokens}. `shoulders chat` needs none.")
+    return chosen
+
+
+@asynccontextmanager
+async def application(config: Config, names: Sequence[str]) -> AsyncGenerator[App, None]:
+    """Everything opened, and closed again in the order that loses nothing."""
+    adapters = {name: make_adapter(config, name) for name in names}
+    store = await open_store(config.database)
+    backends = make_backends(config)
+    commands = load_commands()
+    declared = [module.COMMAND for module in commands.values()]
+    services = Services(
+        config,
+        store,
+        backends,
+        adapters,
+        declared,
+        stop=lambda request: inbox.stop(request),
+        running=lambda conversation: inbox.running(conversation),
+    )
+    inbox = Inbox(
+        store,
+        adapters,
+        declared,
+        Core(services, commands).handle,
+        continue_ms=config.bot.continue_minutes * 60_000,
+        models=list(backends),
+    )
+    try:
+        yield App(config, services, inbox, adapters)
+    finally:
+        for adapter in adapters.values():
+            await adapter.aclose()
+        for backend in backends.values():
+            await backend.aclose()
+        await store.aclose()
+
+
+async def run_platforms(config: Config, say: Say) -> None:
+    """Serve every platform that has a token until SIGTERM or SIGINT."""
+    async with application(config, platforms_with_secrets(config)) as app:
+        model = app.services.model("")
+        say(f"{config.bot.name}: {model} answers, text goes to {app.services.backends[model].destination}")
+        preparing = asyncio.create_task(_prepare(app.services.backends[model]))
+        serving = [asyncio.create_task(_supervise(app, name, say)) for name in app.adapters]
+        stopped = asyncio.create_task(_stop_signal().wait())
+        try:
+            await asyncio.wait({*serving, stopped}, return_when=asyncio.FIRST_COMPLETED)
+            say("Stopping; running answers may finish")
+        finally:
+            await app.drain()
+            await _end([preparing, stopped, *serving])
+        for task in serving:
+            if not task.cancelled():
+                task.result()  # a ConfigError: its sentence says what to do
+
+
+async def run_console(config: Config, say: Say) -> None:
+    """The terminal chat, until its user leaves."""
+    async with application(config, ["console"]) as app:
+        model = app.services.model("")
+        await app.inbox.drop_unfinished("console")
+        preparing = asyncio.create_task(_prepare(app.services.backends[model]))
+        try:
+            await app.adapters["console"].run(app.inbox, say)
+        finally:
+            await app.drain()
+            await _end([preparing])
+
+
+async def _supervise(app: App, name: str, say: Say) -> None:
+    """Run one platform, start it again after a growing pause; only a ConfigError, which no restart mends, gets out."""
+    loop = asyncio.get_running_loop()
+    failures = 0
+    while True:
+        started = loop.time()
+        try:
+            await app.adapters[name].run(app.inbox, lambda line: _connected(app, name, line, say))
+            return
+        except ConfigError:
+            raise
+        except ShouldersError as error:
+            log.warning("%s: %s", name, error.message)
+        except Exception:  # one platform's fault must not touch the other
+            log.exception("%s failed", name)
+        failures = 1 if loop.time() - started > HEALTHY_AFTER else failures + 1
+        pause = min(LONGEST_PAUSE, 2.0 ** (failures - 1)) * random.uniform(0.75, 1.25)  # noqa: S311 -- spreads restarts
+        log.warning("%s is started again in %.0f s", name, pause)
+        await asyncio.sleep(pause)
+
+
+def _connected(app: App, name: str, line: str, say: Say) -> None:
+    say(line)
+    app.inbox.recover_soon(name)
+
+
+async def _prepare(backend: Backend) -> None:
+    """Load the default model behind the prompt; what fails here is said when somebody asks."""
+    try:
+        await backend.prepare()
+    except ShouldersError as error:
+        log.warning("%s", error.message)
+
+
+async def _end(tasks: Sequence[asyncio.Task[None] | asyncio.Task[bool]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.wait(tasks)
+
+
+def _stop_signal() -> asyncio.Event:
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        with suppress(NotImplementedError):  # Windows: Ctrl-C arrives as KeyboardInterrupt
+            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    return stop

@@ -1,0 +1,76 @@
+"""`shoulders doctor`: is everything here that the bot needs? One line a thing, and what to do where it is not."""
+
+from __future__ import annotations
+
+import asyncio
+import platform
+from collections.abc import AsyncIterator, Awaitable
+from importlib.metadata import version
+
+from bot import __version__
+from bot.app import make_adapter, make_backends
+from bot.config import Config, platforms
+from bot.errors import DatabaseBusy, ShouldersError
+from storage.sqlite import open_store
+
+CHECK_SECONDS = 20.0
+"""How long one thing may take to answer."""
+
+SHOWN_VERSIONS = ("discord.py", "slack-bolt", "openai", "aiosqlite")
+
+
+async def examine(config: Config) -> int:
+    """Print a line for each check; the exit status is 1 when one failed."""
+    failed = 0
+    async for name, check in _checks(config):
+        try:
+            line, mark = await asyncio.wait_for(check, CHECK_SECONDS), "ok"
+        except ShouldersError as error:
+            line, mark = error.message, "FAIL"
+        except TimeoutError:
+            line, mark = f"No answer within {CHECK_SECONDS:.0f} s.", "FAIL"
+        failed += mark == "FAIL"
+        print(f"{mark:4}  {name:<10} {line}", flush=True)
+    return 1 if failed else 0
+
+
+async def _checks(config: Config) -> AsyncIterator[tuple[str, Awaitable[str]]]:
+    yield "versions", _fine(_versions())
+    yield "config", _fine(f"{config.source}; {config.default_model} answers by default")
+    yield "database", _database(config)
+    backends = make_backends(config)
+    for name, backend in backends.items():
+        yield name, backend.check()
+    for backend in backends.values():
+        await backend.aclose()
+    for name, known in platforms().items():
+        if known.secrets:
+            yield name, _platform(config, name)
+
+
+async def _fine(line: str) -> str:
+    return line
+
+
+def _versions() -> str:
+    libraries = ", ".join(f"{name} {version(name)}" for name in SHOWN_VERSIONS)
+    return f"shoulders {__version__}, Python {platform.python_version()}, {libraries}"
+
+
+async def _database(config: Config) -> str:
+    try:
+        store = await open_store(config.database)
+    except DatabaseBusy:
+        return f"{config.database} is in use by a running Shoulders"
+    await store.aclose()
+    return f"{config.database} opens and is up to date"
+
+
+async def _platform(config: Config, name: str) -> str:
+    if not any(config.environment.get(secret) for secret in platforms()[name].secrets):
+        return "not set up: there is no token for it"
+    adapter = make_adapter(config, name)
+    try:
+        return await adapter.check()
+    finally:
+        await adapter.aclose()
