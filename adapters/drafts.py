@@ -1,4 +1,4 @@
-"""How a reply becomes platform messages: created once, edited at the platform's pace, finished. Shared by all platforms.
+"""How a reply becomes platform messages: created once, edited at the platform's pace, finished.
 
 A platform writes a `Surface` (its calls for one answer); `PacedDraft` decides which call is made when.
 """
@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 CallKind = Literal["create", "edit"]
 
 RETRY_DELAYS = (0.5, 1.0, 2.0, 4.0, 8.0)
-"""Seconds between attempts to show a finished answer while the platform fails; after these the core tries again later."""
+"""Seconds between attempts to show a finished answer while the platform fails; then the core tries again later."""
 
 
 class Surface(Protocol):
@@ -126,15 +126,18 @@ class PacedDraft:
             await asyncio.wait([self._call])
 
     async def _draw_previews(self) -> None:
-        try:
-            while True:
-                await self._changed.wait()
-                self._changed.clear()
+        while True:
+            await self._changed.wait()
+            self._changed.clear()
+            try:
                 await self._set_status(None if self._pieces else self._status)
                 while await self._step(self._preview(), final=False):
                     pass
-        except PlatformError as error:
-            log.warning("Previews stop: %s", error)  # finish() draws the answer, or reports why it cannot
+            except (Forbidden, Gone) as error:
+                log.warning("Previews stop: %s", error)  # finish() will report it
+                return
+            except PlatformError as error:
+                log.info("A preview is skipped: %s", error)
 
     def _preview(self) -> Answer:
         """The answer so far; a place in the queue counts as one until there is text."""
@@ -184,7 +187,7 @@ class PacedDraft:
                 return index
         return None
 
-    async def _send(self, index: int, text: str, choices: tuple[Choice, ...], final: bool) -> None:  # noqa: FBT001 -- the tail of a Shown
+    async def _send(self, index: int, text: str, choices: tuple[Choice, ...], final: bool) -> None:
         if index not in self._shown and index in self._sent:
             await self._look_for(index)
         shown = self._shown.get(index)

@@ -113,7 +113,7 @@ def _units(text: str, units: int) -> int:
 
 
 def _best_break(window: str, fence: Fence | None) -> int:
-    """Where to cut: after a paragraph, else a line, else a sentence, else a word, in the window's later half; else at its end."""
+    """Where to cut: after a paragraph, line, sentence or word, if there is one in the later half; else at the end."""
     least = len(window) // 2
     paragraph = window.rfind("\n\n")
     if paragraph > least and open_fence(window[:paragraph], fence) is None:
@@ -129,7 +129,14 @@ def _best_break(window: str, fence: Fence | None) -> int:
         position = window.rfind(mark)
         if position > least:
             return position + len(mark)
+    return _before_cluster(window)
+
+
+def _before_cluster(window: str) -> int:
+    """The end of `window`, or before its last emoji or accented letter, which may go on behind the window."""
     end = len(window)
-    while end > 1 and (unicodedata.combining(window[end - 1]) or window[end - 1] in _JOINERS):
+    while end > 1 and not window[end - 1].isascii():
         end -= 1
-    return end
+        if not unicodedata.combining(window[end]) and not {window[end], window[end - 1]} & _JOINERS:
+            return end
+    return end if end > 1 else len(window)

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import Literal, TypeAlias
-
-NO_ARGUMENTS: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +83,7 @@ class Request:
     place: Place
     person: Person
     command: str
-    arguments: Mapping[str, str] = NO_ARGUMENTS
+    arguments: Mapping[str, str] = field(default_factory=dict)
     attachments: tuple[Attachment, ...] = ()
     message: str = ""
     replies_to: str = ""
@@ -172,7 +169,7 @@ class Choice:
 
     label: str
     command: str
-    arguments: Mapping[str, str] = NO_ARGUMENTS
+    arguments: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

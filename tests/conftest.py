@@ -1,0 +1,73 @@
+"""Guards for every test: nothing blocks the loop, nothing reaches beyond loopback, no warning passes."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import socket
+from collections.abc import AsyncGenerator, Iterator
+from pathlib import Path
+
+import pytest
+from blockbuster import blockbuster_ctx
+
+from storage.sqlite import SQLiteStore, open_store
+
+OWN_CODE = ["bot", "adapters", "storage"]
+
+
+class ReachedOut(AssertionError):
+    """A test tried to leave this machine."""
+
+
+def _must_be_loopback(host: object) -> None:
+    if host in (None, "", "localhost", b"localhost"):
+        return
+    try:
+        loopback = ipaddress.ip_address(str(host)).is_loopback
+    except ValueError:
+        loopback = False
+    if not loopback:
+        raise ReachedOut(f"a test reached out to {host!r}")
+
+
+@pytest.fixture(autouse=True)
+def stay_on_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Resolving or connecting to anything but this machine fails the test."""
+    connect, resolve = socket.socket.connect, socket.getaddrinfo
+
+    def guarded_connect(self: socket.socket, address: tuple[str, int] | str) -> None:
+        if self.family in (socket.AF_INET, socket.AF_INET6):
+            _must_be_loopback(address[0])
+        connect(self, address)
+
+    def guarded_resolve(host: str | bytes | None, port: int, *args: int, **kwargs: int) -> object:
+        _must_be_loopback(host)
+        return resolve(host, port, *args, **kwargs)
+
+    monkeypatch.setattr(socket.socket, "connect", guarded_connect)
+    monkeypatch.setattr(socket, "getaddrinfo", guarded_resolve)
+    for name in [name for name in os.environ if name.lower().endswith("_proxy")]:
+        monkeypatch.delenv(name)
+
+
+@pytest.fixture(autouse=True)
+def never_block(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Code of ours that blocks the event loop fails the test."""
+    with blockbuster_ctx(scanned_modules=OWN_CODE):
+        yield
+
+
+@pytest.fixture(autouse=True)
+def no_secrets_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the developer's own environment holds must not change a test."""
+    for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL", "DISCORD_TOKEN", "SLACK_BOT_TOKEN", "SLACK_APP_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncGenerator[SQLiteStore, None]:
+    """A fresh store on disk."""
+    opened = await open_store(tmp_path / "shoulders.db")
+    yield opened
+    await opened.aclose()

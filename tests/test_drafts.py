@@ -1,0 +1,210 @@
+"""A draft is created once, edited at the platform's pace and finished, whatever breaks on the way."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+import pytest
+
+from adapters.drafts import CallKind, PacedDraft
+from adapters.pacer import Budget, Pacer
+from bot.errors import Gone, PlatformError
+from bot.types import Answer, Choice, Choices, Part, Status, Text
+from tests.clock import now, run_fast
+
+STOP = Choice("Stop", "stop", {"request": "1"})
+RETRY = Choice("Retry", "retry", {"request": "1"})
+
+
+@dataclass
+class Log:
+    """A DraftLog in memory."""
+
+    parts: Sequence[Part] = ()
+    events: list[str] = field(default_factory=list)
+    request_id: int = 1
+    resumed: bool = False
+
+    async def creating(self, index: int, text: str) -> None:
+        self.events.append(f"creating {index}")
+
+    async def created(self, index: int, message: str) -> None:
+        self.events.append(f"created {index} {message}")
+
+
+@dataclass
+class Wall:
+    """A platform in memory that remembers every call and fails on demand."""
+
+    limit: int = 100
+    appends: bool = False
+    messages: dict[str, str] = field(default_factory=dict)
+    buttons: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    calls: list[tuple[float, str]] = field(default_factory=list)
+    failures: list[PlatformError] = field(default_factory=list)
+    arrives_all_the_same: bool = False
+    statuses: list[str | None] = field(default_factory=list)
+
+    async def create(self, index: int, text: str, choices: Sequence[Choice], *, final: bool) -> str:
+        message = f"m{len(self.messages)}"
+        if self.failures and self.arrives_all_the_same:
+            self.messages[message] = text
+        self._call(f"create {text}")
+        self._show(message, text, choices)
+        return message
+
+    async def edit(self, index: int, message: str, text: str, choices: Sequence[Choice], *, final: bool) -> None:
+        self._call(f"edit {text}")
+        self._show(message, text, choices)
+
+    async def find(self, part: Part, after: str) -> str:
+        return next((message for message, text in self.messages.items() if text == part.text), "")
+
+    async def delete(self, message: str) -> None:
+        self._call(f"delete {message}")
+        del self.messages[message]
+
+    async def status(self, status: Status | None) -> None:
+        self.statuses.append(status.text if status else None)
+
+    def budgets(self, kind: CallKind) -> Sequence[str]:
+        return ["channel"]
+
+    def _call(self, what: str) -> None:
+        if self.failures:
+            raise self.failures.pop(0)
+        self.calls.append((now(), what))
+
+    def _show(self, message: str, text: str, choices: Sequence[Choice]) -> None:
+        assert len(text) <= self.limit
+        self.messages[message] = text
+        self.buttons[message] = tuple(choice.label for choice in choices)
+
+
+def draft_on(wall: Wall, log: Log) -> PacedDraft:
+    return PacedDraft(wall, log, Pacer(lambda _name: Budget(1, 1)))
+
+
+def test_stale_previews_are_skipped_and_the_newest_text_wins() -> None:
+    wall, log = Wall(limit=1_000), Log()
+
+    async def write() -> None:
+        draft = draft_on(wall, log)
+        for word in range(100):
+            draft.write(Text(f"{word} "))
+            await asyncio.sleep(0.05)
+        await draft.finish(Answer("all of it"))
+
+    run_fast(write())
+    assert wall.messages == {"m0": "all of it"}
+    assert len(wall.calls) <= 7, "about one call a second, of a hundred pieces in five seconds"
+    assert log.events == ["creating 0", "created 0 m0"]
+
+
+def test_the_stop_button_goes_when_the_answer_ends() -> None:
+    wall = Wall()
+
+    async def write() -> tuple[tuple[str, ...], ...]:
+        draft = draft_on(wall, Log())
+        draft.write(Choices((STOP,)))
+        draft.write(Text("Hello"))
+        await asyncio.sleep(0.1)
+        while_writing = wall.buttons["m0"]
+        await draft.finish(Answer("Hello", choices=(RETRY,)))
+        return while_writing, wall.buttons["m0"]
+
+    assert run_fast(write()) == (("Stop",), ("Retry",))
+
+
+def test_long_answers_go_on_in_further_messages() -> None:
+    wall = Wall()
+
+    async def write() -> None:
+        draft = draft_on(wall, Log())
+        for number in range(30):
+            draft.write(Text(f"line number {number}\n"))
+            await asyncio.sleep(0.3)
+        await draft.finish(
+            Answer("\n".join(f"line number {number}" for number in range(30)), ("Broke off.",), (RETRY,))
+        )
+
+    run_fast(write())
+    *full, last = wall.messages
+    assert len(full) >= 4
+    assert wall.messages[last].endswith("> Broke off.")
+    assert [wall.buttons[message] for message in full] == [()] * len(full)
+    assert wall.buttons[last] == ("Retry",)
+    assert "\n".join(wall.messages.values()).count("line number 17") == 1
+
+
+def test_a_place_in_the_queue_is_shown_until_there_is_text() -> None:
+    wall = Wall()
+
+    async def write() -> str:
+        draft = draft_on(wall, Log())
+        draft.write(Status("Waiting: 2 answers before this one.", 2))
+        await asyncio.sleep(0.1)
+        waiting = wall.messages["m0"]
+        draft.write(Text("Here"))
+        await draft.finish(Answer("Here"))
+        return waiting
+
+    assert run_fast(write()) == "_Waiting: 2 answers before this one._"
+    assert wall.messages == {"m0": "Here"}
+    assert wall.statuses[-1] is None
+
+
+def test_native_streams_get_raw_prefixes() -> None:
+    wall = Wall(appends=True)
+
+    async def write() -> None:
+        draft = draft_on(wall, Log())
+        for piece in ("```py\n", "x = 1\n", "y = 2\n", "```"):
+            draft.write(Text(piece))
+            await asyncio.sleep(1.1)
+        await draft.finish(Answer("```py\nx = 1\ny = 2\n```"))
+
+    run_fast(write())
+    texts = [what.split(" ", 1)[1] for _, what in wall.calls]
+    assert all(after.startswith(before) for before, after in pairwise(texts))
+
+
+def test_a_passing_failure_is_tried_again() -> None:
+    wall = Wall(failures=[PlatformError("502"), PlatformError("502")])
+    run_fast(draft_on(wall, Log()).finish(Answer("There")))
+    assert wall.messages == {"m0": "There"}
+
+
+def test_a_message_that_arrived_although_its_response_was_lost_is_not_sent_twice() -> None:
+    wall = Wall(failures=[PlatformError("connection lost")], arrives_all_the_same=True)
+    run_fast(draft_on(wall, Log()).finish(Answer("Once")))
+    assert wall.messages == {"m0": "Once"}
+
+
+def test_a_channel_that_is_gone_is_reported_at_once() -> None:
+    with pytest.raises(Gone):
+        run_fast(draft_on(Wall(failures=[Gone("deleted")]), Log()).finish(Answer("Nobody there")))
+
+
+def test_a_resumed_draft_edits_what_is_there_and_removes_what_is_too_much() -> None:
+    wall = Wall(messages={"m0": "half of it", "m1": "and mo", "m2": "sent but not noted"})
+    log = Log(parts=(Part(0, "h", "m0"), Part(1, "and", "m1"), Part(2, "sent but not noted")), resumed=True)
+    run_fast(draft_on(wall, log).finish(Answer("all of it")))
+    assert wall.messages == {"m0": "all of it"}
+    assert not any(what.startswith("create") for _, what in wall.calls)
+
+
+def test_a_failing_preview_does_not_cost_the_answer() -> None:
+    wall = Wall(failures=[PlatformError("500")])
+
+    async def write() -> None:
+        draft = draft_on(wall, Log())
+        draft.write(Text("Hello"))
+        await asyncio.sleep(0.1)
+        await draft.finish(Answer("Hello there"))
+
+    run_fast(write())
+    assert wall.messages == {"m0": "Hello there"}

@@ -1,0 +1,75 @@
+"""One budget a platform: bursts, priorities and pauses, on a clock of the test's own."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import pytest
+
+from adapters.pacer import Budget, Pacer
+from tests.clock import now, run_fast
+
+
+async def moments(pacer: Pacer, turns: list[tuple[str, bool]]) -> list[float]:
+    """When each turn was granted, in seconds, all of them asked for at once."""
+    granted = [0.0] * len(turns)
+
+    async def take(index: int, budget: str, urgent: bool) -> None:
+        await pacer.turn([budget, "all"], urgent=urgent)
+        granted[index] = now()
+
+    await asyncio.gather(*(take(index, *turn) for index, turn in enumerate(turns)))
+    return granted
+
+
+def budgets(rate: float, burst: int) -> Callable[[str], Budget]:
+    return lambda name: Budget(50, 50) if name == "all" else Budget(rate, burst)
+
+
+def granted(turns: list[tuple[str, bool]], rate: float = 1, burst: int = 1) -> list[float]:
+    async def ask() -> list[float]:
+        return await moments(Pacer(budgets(rate, burst)), turns)
+
+    return run_fast(ask())
+
+
+def test_a_burst_then_the_rate() -> None:
+    assert granted([("c", False)] * 4, burst=2) == pytest.approx([0, 0, 1, 2])
+
+
+def test_channels_do_not_wait_for_each_other() -> None:
+    assert granted([("a", False), ("b", False)]) == pytest.approx([0, 0])
+
+
+def test_first_and_last_texts_go_before_middles() -> None:
+    assert granted([("c", False), ("c", False), ("c", True)]) == pytest.approx([0, 2, 1])
+
+
+def test_the_whole_platform_has_a_budget_too() -> None:
+    times = granted([(str(channel), False) for channel in range(100)])
+    assert times[49] == pytest.approx(0)
+    assert times[99] == pytest.approx(1)
+
+
+def test_a_pause_is_kept() -> None:
+    async def paused() -> list[float]:
+        pacer = Pacer(budgets(1, 1))
+        pacer.pause("c", 7)
+        return await moments(pacer, [("c", True)])
+
+    assert run_fast(paused()) == pytest.approx([7])
+
+
+def test_a_waiter_that_leaves_takes_no_slot() -> None:
+    async def leave() -> float:
+        pacer = Pacer(budgets(1, 1))
+        await pacer.turn(["c"])
+        leaving = asyncio.create_task(pacer.turn(["c"]))
+        staying = asyncio.create_task(pacer.turn(["c"]))
+        await asyncio.sleep(0)
+        leaving.cancel()
+        await staying
+        return now()
+
+    assert run_fast(leave()) == pytest.approx(1)
