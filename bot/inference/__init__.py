@@ -1,1 +1,1 @@
-"""The separate process that holds pretrained models. The bot starts `python -m bot.inference` and talks to it by lines."""
+"""The separate process that holds pretrained models. The bot talks to it by lines."""

@@ -20,8 +20,8 @@ FinishReason = Literal["complete", "length", "stopped"]
 class Load:
     """Declare a model under the name `model` and load it; answered by Loaded or Failed.
 
-    `source` is "bundled:NAME", an absolute folder or a Hub id, which needs `revision`, a commit. `context` is in tokens, 0
-    for what the model says of itself. `at_once` answers are written at a time, each on `threads` threads.
+    `source` is "bundled:NAME", an absolute folder or a Hub id, which needs `revision`, a commit. `context` is in
+    tokens, 0 for what the model says of itself. `at_once` answers are written at a time, each on `threads` threads.
     """
 
     id: int
@@ -36,10 +36,10 @@ class Load:
 
 @dataclass(frozen=True, slots=True)
 class Generate:
-    """Answer `messages`, pairs of role and text; answered by Progress and Piece any number of times, then Finished or Failed.
+    """Answer `messages`, pairs of role and text: Progress and Piece any number of times, then Finished or Failed.
 
-    `max_tokens` 0 means as many as the window holds; `temperature` None means as the model's makers chose, 0 the likeliest
-    token each time.
+    `max_tokens` 0 means as many as the window holds. `temperature` None means as the model's makers chose, 0 the
+    likeliest token each time.
     """
 
     id: int

@@ -1,0 +1,56 @@
+"""`python -m bot.inference FOLDER`: serve models over standard input and output; FOLDER keeps the unpacked ones."""
+
+from __future__ import annotations
+
+import contextlib
+import faulthandler
+import os
+import sys
+import threading
+from pathlib import Path
+from typing import BinaryIO
+
+from bot.inference.protocol import Event, Shutdown, decode_ask, encode
+from bot.inference.server import Server
+
+
+def main() -> None:
+    """Serve until the bot says so or is gone; answers that are being written end with the process."""
+    asks, events = _take_over_streams()
+    faulthandler.enable()
+    _step_back()
+    writing = threading.Lock()
+
+    def send(event: Event) -> None:
+        with writing:
+            events.write(encode(event))
+            events.flush()
+
+    server = Server(Path(sys.argv[1]), send)
+    for line in asks:
+        ask = decode_ask(line)
+        if isinstance(ask, Shutdown):
+            break
+        server.handle(ask)
+    os._exit(0)  # at once: threads that are deep in a computation are not waited for
+
+
+def _take_over_streams() -> tuple[BinaryIO, BinaryIO]:
+    """The pipes to the bot, moved out of reach of any library that prints to standard output or asks on input."""
+    asks = os.fdopen(os.dup(0), "rb")
+    events = os.fdopen(os.dup(1), "wb")
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    os.dup2(2, 1)
+    return asks, events
+
+
+def _step_back() -> None:
+    """The bot's own process gets the processor first, and is ended last when memory runs out."""
+    if hasattr(os, "nice"):
+        os.nice(5)
+    with contextlib.suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("500")
+
+
+if __name__ == "__main__":
+    main()
