@@ -68,7 +68,7 @@ class LocalModel(ModelSection):
     @property
     def folder(self) -> Path | None:
         """The folder that the operator named."""
-        return Path(self.model).expanduser().resolve() if self.model.startswith(("/", ".", "~")) else None
+        return Path(self.model).expanduser().absolute() if self.model.startswith(("/", ".", "~")) else None
 
     @property
     def needs_hub(self) -> bool:

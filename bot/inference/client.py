@@ -69,8 +69,8 @@ class ProcessDied(Exception):
 class ModelProcess:
     """Started by the first request and, after a crash, by the next one; each crash in a row makes the pause longer."""
 
-    def __init__(self, cache: Path, environment: Mapping[str, str]) -> None:
-        self._command = (sys.executable, "-m", "bot.inference", str(cache.resolve()))
+    def __init__(self, cache: Path, environment: Mapping[str, str], module: str = "bot.inference") -> None:
+        self._command = (sys.executable, "-m", module, str(cache.absolute()))
         self._environment = environment_for_models(environment)
         self._process: asyncio.subprocess.Process | None = None
         self._watcher: asyncio.Task[None] | None = None
