@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 import time
 from collections.abc import Collection, Sequence
+from contextlib import AsyncExitStack
 from functools import partial
 from pathlib import Path
 
@@ -75,10 +77,9 @@ def _place(platform: str, workspace: str, channel: str, thread: str, direct: int
 class SQLiteStore:
     """A bot.ports.Store. Made by `open_store`."""
 
-    def __init__(self, writing: Connection, reading: Connection, lock: FileLock) -> None:
-        self._writing = writing
+    def __init__(self, writing: Connection, reading: Connection, resources: AsyncExitStack) -> None:
         self._reading = reading
-        self._lock = lock
+        self._resources = resources
         self._writer = Writer(writing)
 
     async def accept(self, request: Request, command: Command, continue_ms: int) -> Accepted | None:
@@ -215,12 +216,10 @@ class SQLiteStore:
     async def aclose(self) -> None:
         """Finish what is queued and close the database."""
         await self._writer.aclose()
-        await self._reading.close()
-        await self._writing.close()
-        self._lock.release()
+        await self._resources.aclose()
 
     async def _change(self, sql: str, *values: str | int) -> None:
-        await self._writer.write(lambda connection: connection.execute(sql, values) and None)
+        await self._writer.write(lambda connection: connection.execute(sql, values).rowcount)
 
     async def _parts(self, request: int) -> list[Part]:
         query = "SELECT part, text, message FROM drafts WHERE request = ? ORDER BY part"
@@ -281,9 +280,25 @@ def _end(connection: sqlite3.Connection, *, request: int, state: EndState, now: 
 
 async def open_store(path: Path) -> SQLiteStore:
     """Open the database at `path`, making or upgrading it. Raises DatabaseBusy, SchemaTooNew or StoreError."""
+    async with AsyncExitStack() as resources:
+        lock = await asyncio.to_thread(_lock, path)
+        resources.push_async_callback(asyncio.to_thread, lock.release)
+        try:
+            writing = await resources.enter_async_context(_connection(path))
+            await writing.run(_prepare)
+            await writing.run(partial(migrate, scripts=await asyncio.to_thread(migrations)))
+            reading = await resources.enter_async_context(_connection(path))
+            await reading.run(_prepare)
+        except sqlite3.Error as error:
+            raise StoreError(f"The database {path} cannot be used: {error}.") from error
+        return SQLiteStore(writing, reading, resources.pop_all())
+
+
+def _lock(path: Path) -> FileLock:
+    """Keep other processes away from the database."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(f"{path}.lock")
+        lock = FileLock(f"{path}.lock", thread_local=False)
         lock.acquire(timeout=0)
     except Timeout:
         raise DatabaseBusy(
@@ -291,22 +306,13 @@ async def open_store(path: Path) -> SQLiteStore:
         ) from None
     except OSError as error:
         raise StoreError(f"The database {path} cannot be opened: {error.strerror}.") from error
-    try:
-        writing = await _connect(path)
-        await writing.run(lambda connection: migrate(connection, migrations()))
-        reading = await _connect(path)
-    except sqlite3.Error as error:
-        lock.release()
-        raise StoreError(f"The database {path} cannot be used: {error}.") from error
-    except StoreError:
-        lock.release()
-        raise
-    return SQLiteStore(writing, reading, lock)
+    return lock
 
 
-async def _connect(path: Path) -> Connection:
-    connection = Connection(lambda: sqlite3.connect(path, isolation_level=None), iter_chunk_size=64)
-    await connection
+def _connection(path: Path) -> Connection:
+    return Connection(partial(sqlite3.connect, path, isolation_level=None), iter_chunk_size=64)
+
+
+def _prepare(connection: sqlite3.Connection) -> None:
     for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "busy_timeout = 5000"):
-        await connection.execute(f"PRAGMA {pragma}")
-    return connection
+        connection.execute(f"PRAGMA {pragma}")

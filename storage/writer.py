@@ -43,6 +43,10 @@ class _Change(Generic[T]):
 _Result = tuple[object, BaseException | None]
 
 
+def _store_error(error: Exception) -> Exception:
+    return StoreError(f"The database could not be written: {error}.") if isinstance(error, sqlite3.Error) else error
+
+
 def _commit_group(connection: sqlite3.Connection, group: Sequence[_Change[object]]) -> list[_Result]:
     """Apply the changes in one transaction, each in a savepoint so that a bad one fails alone."""
     results: list[_Result] = []
@@ -52,9 +56,11 @@ def _commit_group(connection: sqlite3.Connection, group: Sequence[_Change[object
             connection.execute("SAVEPOINT change")
             try:
                 results.append((change.work(connection), None))
-            except Exception as error:  # noqa: BLE001 -- handed to the one who asked for this change
+            except Exception as error:
+                if not connection.in_transaction:  # a full disk and the like: SQLite has rolled back the whole group
+                    raise
                 connection.execute("ROLLBACK TO change")
-                results.append((None, error))
+                results.append((None, _store_error(error)))
             connection.execute("RELEASE change")
         connection.execute("COMMIT")
     except BaseException:
@@ -75,7 +81,7 @@ class Writer:
         self._task = asyncio.create_task(self._run(), name="store writer")
 
     async def write(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        """Apply `work` in order with all other writes. Raises what `work` raises, or StoreError.
+        """Apply `work` in order with all other writes. Raises StoreError, or what else `work` raises.
 
         A caller that is cancelled does not take its change back: it is on its way to the disk.
         """
@@ -103,9 +109,8 @@ class Writer:
                 continue
             try:
                 results = await self._connection.run(partial(_commit_group, group=group))
-            except (sqlite3.Error, OSError) as error:
-                failure = StoreError(f"The database could not be written: {error}. Is the disk full?")
-                results = [(None, failure)] * len(group)
+            except sqlite3.Error as error:
+                results = [(None, _store_error(error))] * len(group)
             for change, (value, problem) in zip(group, results, strict=True):
                 if change.done.cancelled():
                     continue
