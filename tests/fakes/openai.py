@@ -140,8 +140,9 @@ def unused_url() -> str:
 class FakeOpenAI:
     """The server. `key` "" asks for none; `rejects` names fields that it does not know, as compatible servers do.
 
-    `requests` are the bodies seen, refused ones too. `on_request` is told when a request was taken in, and when its
-    answer was sent to its end. `hung_up` is set when a client left in the middle of an answer.
+    `requests` are the bodies seen, refused ones too, and `authorizations` their headers. `on_request` is told when a
+    request was taken in, and when its answer was sent to its end. `hung_up` is set when a client left in the middle of
+    an answer.
     """
 
     def __init__(
@@ -158,8 +159,10 @@ class FakeOpenAI:
         self.on_request: Callable[[Stage], None] = lambda _stage: None
         self.requests: list[Body] = []
         self.violations: list[str] = []
+        self.authorizations: list[str] = []
         self.hung_up = asyncio.Event()
         self.base_url = ""
+        self._peers: set[object] = set()
         self._scripted: deque[Answer] = deque()
         self._sent: dict[str, bytes] = {}
         app = web.Application()
@@ -178,6 +181,11 @@ class FakeOpenAI:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self._runner.cleanup()
+
+    @property
+    def connections(self) -> int:
+        """How many connections were made."""
+        return len(self._peers)
 
     def script(self, *answers: Answer) -> None:
         """Give these answers to the next requests, in order."""
@@ -207,6 +215,9 @@ class FakeOpenAI:
 
     def _authorise(self, request: web.Request) -> None:
         header = request.headers.get("Authorization", "")
+        self.authorizations.append(header)
+        if request.transport:
+            self._peers.add(request.transport.get_extra_info("peername"))
         if self.key and header != f"Bearer {self.key}":
             self.violations.append("wrong key" if header else "missing Authorization")
             refuse(401, "Incorrect API key provided", "invalid_api_key")
@@ -300,7 +311,7 @@ def wrong_in_message(message: Mapping[str, object]) -> Sequence[str]:
 
 def refuse(status: int, message: str, code: str | None = None, param: str | None = None) -> NoReturn:
     """End the request with an error."""
-    raise STATUSES[status](body=problem(message, code, param), content_type="application/json")
+    raise STATUSES[status](text=problem(message, code, param).decode(), content_type="application/json")
 
 
 STATUSES = {400: web.HTTPBadRequest, 401: web.HTTPUnauthorized, 404: web.HTTPNotFound}
