@@ -1,0 +1,227 @@
+"""Acting as people on the stand-in Discord, and looking at what they see."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from uuid import uuid4
+
+from tests.fakes.discord.gateway import DIRECT_MESSAGES, GUILD_MESSAGES, GUILDS, Gateway
+from tests.fakes.discord.rest import Rest
+from tests.fakes.discord.world import (
+    DEFAULT,
+    DIRECT,
+    EVERYONE,
+    MANAGE_GUILD,
+    REPLY,
+    THREAD,
+    THREAD_STARTER,
+    Channel,
+    Guild,
+    Interaction,
+    Json,
+    Message,
+    Role,
+    World,
+    as_list,
+)
+
+
+class People:
+    """The half of FakeDiscord that people use. Everything that happens is dispatched to connected sessions."""
+
+    def __init__(self, world: World, gateway: Gateway, rest: Rest) -> None:
+        self.world = world
+        self.gateway = gateway
+        self.rest = rest
+        self.clock = world.clock
+        self.bot = world.bot.id
+
+    def changed(self) -> None:
+        """Something happened."""
+
+    # Who and where ---------------------------------------------------------------------------------------------------
+
+    def add_user(self, name: str, *, bot: bool = False) -> str:
+        return self.world.add_user(name, bot=bot).id
+
+    def add_guild(self, name: str, owner: str = "") -> str:
+        """A guild that the bot is in. Added while the bot is connected, this is the bot joining it."""
+        guild = Guild(self.clock.snowflake(), name, owner or self.add_user("Owner"), self.clock.now())
+        guild.roles[guild.id] = Role(guild.id, "@everyone", EVERYONE)
+        own = Role(self.clock.snowflake(), self.world.bot.name, bot=self.bot)
+        guild.roles[own.id] = own
+        guild.members = {self.bot: [own.id], guild.owner: []}
+        self.world.guilds[guild.id] = guild
+        return guild.id
+
+    def join(self, guild: str) -> None:
+        """The bot is added to a guild now; READY did not know it."""
+        found = self.world.guilds[guild]
+        found.joined_at = self.clock.now()
+        self.gateway.dispatch("GUILD_CREATE", self.world.guild_json(found), guild=guild)
+
+    def add_role(self, guild: str, name: str, *, manages: bool = False) -> str:
+        role = Role(self.clock.snowflake(), name, MANAGE_GUILD if manages else 0)
+        self.world.guilds[guild].roles[role.id] = role
+        return role.id
+
+    def add_member(self, guild: str, user: str, *roles: str) -> str:
+        self.world.guilds[guild].members[user] = list(roles)
+        return user
+
+    def add_channel(self, guild: str, name: str, *, writable: bool = True, readable: bool = True) -> str:
+        channel = Channel(self.clock.snowflake(), name, guild=guild, writable=writable, readable=readable)
+        return self._add_channel(channel, "CHANNEL_CREATE")
+
+    def add_direct(self, user: str) -> str:
+        """The direct messages between a person and the bot."""
+        for channel in self.world.channels.values():
+            if channel.type == DIRECT and channel.people == (user,):
+                return channel.id
+        channel = Channel(self.clock.snowflake(), "", DIRECT, people=(user,))
+        self.world.channels[channel.id] = channel
+        return channel.id
+
+    def add_thread(self, channel: str, name: str, owner: str, message: str = "") -> str:
+        """A thread, grown out of `message` if that is given (then it has its id)."""
+        parent = self.world.channels[channel]
+        made = Channel(message or self.clock.snowflake(), name, THREAD, parent.guild, channel, owner)
+        self._add_channel(made, "THREAD_CREATE")
+        if message:
+            starter = Message(self.clock.snowflake(), made.id, owner, "", THREAD_STARTER, message)
+            self.world.add_message(starter)
+        return made.id
+
+    def _add_channel(self, channel: Channel, event: str) -> str:
+        self.world.channels[channel.id] = channel
+        self.gateway.dispatch(event, channel.json(self.world.users), guild=channel.guild)
+        return channel.id
+
+    # What they do ----------------------------------------------------------------------------------------------------
+
+    def mention(self, text: str = "") -> str:
+        """`text` said to the bot."""
+        return f"<@{self.bot}> {text}".strip()
+
+    def post(
+        self,
+        channel: str,
+        author: str,
+        text: str,
+        *,
+        reply_to: str = "",
+        mention: bool = True,
+        files: Sequence[str] = (),
+    ) -> str:
+        """Write a message; `mention` says whether a reply pings whom it replies to. Returns the message's id."""
+        pings = [self.world.messages[reply_to].author] if reply_to and mention else []
+        message = Message(self.clock.snowflake(), channel, author, text, REPLY if reply_to else DEFAULT, reply_to)
+        message.pings = pings
+        message.attachments = [_attachment(self.clock.snowflake(), name) for name in files]
+        self.world.add_message(message)
+        self.gateway.dispatch_message("MESSAGE_CREATE", message)
+        self.changed()
+        return message.id
+
+    def edit(self, message: str, text: str) -> None:
+        found = self.world.messages[message]
+        found.content, found.edited_at = text, self.clock.now()
+        found.versions.append(text)
+        self.gateway.dispatch_message("MESSAGE_UPDATE", found)
+
+    def delete(self, message: str) -> None:
+        found = self.world.messages[message]
+        found.deleted = True
+        channel = self.world.channels[found.channel]
+        data: Json = {"id": message, "channel_id": found.channel}
+        if channel.guild:
+            data["guild_id"] = channel.guild
+        intent = GUILD_MESSAGES if channel.guild else DIRECT_MESSAGES
+        self.gateway.dispatch("MESSAGE_DELETE", data, guild=channel.guild, intent=intent)
+
+    def slash(
+        self, channel: str, user: str, command: str, options: Mapping[str, str | bool] | None = None
+    ) -> Interaction:
+        """Use a registered command."""
+        declared = self._declared(command)
+        known = {str(option["name"]): option for option in as_list(declared.get("options"))}
+        given = options or {}
+        assert set(given) <= set(known), f"/{command} has no {set(given) - set(known)}"
+        missing = [name for name, option in known.items() if option.get("required") and name not in given]
+        assert not missing, f"/{command} needs {missing}"
+        filled = [{"name": name, "type": known[name]["type"], "value": value} for name, value in given.items()]
+        return self._interact(2, channel, user, {"id": declared["id"], "name": command, "type": 1, "options": filled})
+
+    def type(self, channel: str, user: str, command: str, option: str, typed: str) -> Interaction:
+        """Begin to write an option that is completed; the completions are in the interaction's `choices`."""
+        declared = self._declared(command)
+        focused = {"name": option, "type": 3, "value": typed, "focused": True}
+        return self._interact(
+            4, channel, user, {"id": declared["id"], "name": command, "type": 1, "options": [focused]}
+        )
+
+    def press(self, message: str, label: str, user: str) -> Interaction:
+        """Press a button under a message."""
+        found = self.world.messages[message]
+        data: Json = {"component_type": 2, "custom_id": found.buttons[label]}
+        return self._interact(3, found.channel, user, data, source=message)
+
+    def _declared(self, command: str) -> Json:
+        return next(declared for declared in self.rest.commands if declared["name"] == command)
+
+    def _interact(self, kind: int, channel: str, user: str, data: Json, source: str = "") -> Interaction:
+        made = Interaction(self.clock.snowflake(), f"token-{uuid4().hex}", kind, user, channel, source)
+        self.world.interactions[made.id] = made
+        where = self.world.channels[channel]
+        event: Json = {
+            "id": made.id,
+            "application_id": self.bot,
+            "type": kind,
+            "token": made.token,
+            "version": 1,
+            "data": data,
+            "channel_id": channel,
+            "channel": where.json(self.world.users),
+            "attachment_size_limit": 10 << 20,
+            "entitlements": [],
+            "authorizing_integration_owners": {},
+            "locale": "en-US",
+            "app_permissions": str(EVERYONE),
+        }
+        if where.guild:
+            guild = self.world.guilds[where.guild]
+            rights = {"user": self.world.users[user].json(), "permissions": str(guild.permissions(user))}
+            event |= {"guild_id": guild.id, "member": guild.member(user) | rights}
+        else:
+            event["user"] = self.world.users[user].json()
+        if source:
+            event["message"] = self.world.message_json(self.world.messages[source])
+        self.gateway.dispatch("INTERACTION_CREATE", event, guild=where.guild, intent=GUILDS | DIRECT_MESSAGES)
+        return made
+
+    # What they see ---------------------------------------------------------------------------------------------------
+
+    def messages(self, channel: str) -> list[Message]:
+        """What everybody sees in a channel, oldest first."""
+        return list(self.world.history(channel))
+
+    def message(self, message: str) -> Message:
+        return self.world.messages[message]
+
+    def only_seen_by(self, user: str) -> list[Message]:
+        """Ephemeral messages to one person."""
+        return [m for m in self.world.messages.values() if m.only_for == user and not m.deleted]
+
+    def answers_to(self, asked: str | Interaction) -> list[Message]:
+        """The bot's messages that reply to a message (the first parts of answers), or that an interaction got."""
+        if isinstance(asked, Interaction):
+            found = [self.world.messages[message] for message in asked.messages]
+        else:
+            found = [m for m in self.world.messages.values() if m.reference == asked and m.author == self.bot]
+        return [message for message in found if not message.deleted]
+
+
+def _attachment(name_id: str, name: str) -> Json:
+    url = f"http://127.0.0.1/files/{name}"
+    media = "image/png" if name.endswith(".png") else "text/plain"
+    return {"id": name_id, "filename": name, "size": 3, "url": url, "proxy_url": url, "content_type": media}

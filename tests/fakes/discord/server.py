@@ -1,0 +1,261 @@
+"""FakeDiscord: the loopback server, what people do on it, and what a test can see.
+
+    async with FakeDiscord() as discord:
+        channel = discord.add_channel(discord.add_guild("Team"), "general")
+        ada = discord.add_user("Ada")
+        ...                       # a bot connects to discord.api_url and discord.gateway_url with discord.token
+        question = discord.post(channel, ada, f"<@{discord.bot}> hello")
+        answer = await discord.answer_to(question)
+    assert not discord.violations
+
+People and the bot share one clock, `discord.clock`; every id is a string.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Literal, TypeAlias, TypeVar
+from uuid import uuid4
+
+import orjson
+from aiohttp import web
+
+from tests.fakes.discord.gateway import CONTENT, Gateway, Session
+from tests.fakes.discord.people import People
+from tests.fakes.discord.rest import Call, Rest
+from tests.fakes.discord.rules import Rates, Refused, refuse
+from tests.fakes.discord.world import Interaction, Json, Message, World
+
+T = TypeVar("T")
+
+Stage = Literal["received", "applied", "answered"]
+Hook: TypeAlias = Callable[[Stage, str, str], Awaitable[None]]
+
+Handler: TypeAlias = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+UNLIMITED = ("/interactions/", "/webhooks/")
+"""Routes outside the global limit of 50 calls a second."""
+
+
+@dataclass(slots=True)
+class Fault:
+    """What happens to the next `times` matching requests.
+
+    With a `status`, they get it instead of an answer (429 with `retry_after` seconds, `shared` for everybody). With
+    `drop`, the connection breaks before or after the request is applied. `hold` delays applying it.
+    """
+
+    method: str
+    path: str
+    status: int = 0
+    code: int = 0
+    retry_after: float = 0.0
+    everywhere: bool = False
+    drop: Literal["", "before", "after"] = ""
+    hold: asyncio.Event | None = None
+    times: int = 1
+
+    def takes(self, method: str, path: str) -> bool:
+        if self.times <= 0 or method != self.method or not re.search(self.path, path):
+            return False
+        self.times -= 1
+        return True
+
+
+class FakeDiscord(People):
+    """One Discord with one bot on it. `rates.on = False` serves benchmarks."""
+
+    def __init__(self) -> None:
+        self.token = f"fake.{uuid4().hex}"
+        self.violations: list[str] = []
+        self.requests: list[tuple[str, str]] = []
+        self.faults: list[Fault] = []
+        self.on_request: Hook | None = None
+        self._waiting: list[tuple[Callable[[], bool], asyncio.Future[None]]] = []
+        world = World()
+        gateway = Gateway(world, self.token, self.violations.append, self.changed)
+        super().__init__(world, gateway, Rest(world, gateway, self.violations.append))
+        self.rates = Rates(self.clock.now)
+        self._runner: web.AppRunner | None = None
+
+    async def __aenter__(self) -> FakeDiscord:
+        app = web.Application(middlewares=[self._notice_own_faults])
+        app.router.add_get("/gateway/", self.gateway.handle)
+        app.router.add_route("*", "/api/v10/{path:.*}", self._handle)
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0, handler_cancellation=True)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, "127.0.0.1", 0)
+        await site.start()
+        host, port = self._runner.addresses[0][:2]
+        self.api_url = f"http://{host}:{port}/api/v10"
+        self.gateway.url = self.gateway_url = f"ws://{host}:{port}/gateway/"
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for socket in list(self.gateway.sockets):
+            await socket.ws.close(code=4000)
+        assert self._runner is not None
+        await self._runner.cleanup()
+
+    def refuse_message_content(self) -> None:
+        """The intent is not granted: identifying with it ends in 4014, and content stays blank."""
+        self.gateway.refused_intents |= CONTENT
+
+    def fail(self, method: str, path: str, status: int = 0, **how: object) -> Fault:
+        """Add a Fault; see there for `how`."""
+        fault = Fault(method, path, status, **how)  # type: ignore[arg-type]  # keywords of Fault
+        self.faults.append(fault)
+        return fault
+
+    def changed(self) -> None:
+        """Something happened: wake the waits that it fulfils."""
+        for entry in list(self._waiting):
+            check, future = entry
+            if not future.done() and check():
+                self._waiting.remove(entry)
+                future.set_result(None)
+
+    async def wait(self, look: Callable[[], T | None], timeout: float = 10.0) -> T:  # noqa: ASYNC109 -- a test's patience
+        """What `look` returns once that is something; it is called whenever something happened."""
+        found = look()
+        if not found:
+            future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            entry = (lambda: bool(look()), future)
+            self._waiting.append(entry)
+            try:
+                await asyncio.wait_for(future, timeout)
+            except TimeoutError:
+                raise AssertionError(f"waited {timeout} s in vain; violations: {self.violations}") from None
+            finally:
+                if entry in self._waiting:
+                    self._waiting.remove(entry)
+            found = look()
+        assert found
+        return found
+
+    async def connected(self) -> Session:
+        """The bot's first session, once it is there."""
+        return await self.wait(lambda: next(iter(self.gateway.connected), None))
+
+    async def answer_to(self, asked: str | Interaction) -> Message:
+        """The bot's finished answer: no Stop button, no place in a queue, something to read."""
+        return await self.wait(lambda: next((m for m in self.answers_to(asked) if _finished(m)), None))
+
+    async def complete(self, channel: str, user: str, command: str, option: str, typed: str) -> list[str]:
+        """What the bot offers while a person types an option."""
+        interaction = self.type(channel, user, command, option, typed)
+        await self.wait(lambda: interaction.callback)
+        return interaction.choices
+
+    @web.middleware
+    async def _notice_own_faults(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        try:
+            return await handler(request)
+        except Exception as error:
+            self.violations.append(f"this server failed at {request.method} {request.path}: {error!r}")
+            raise
+
+    async def _handle(self, request: web.Request) -> web.StreamResponse:
+        method, path = request.method, "/" + request.match_info["path"]
+        self.requests.append((method, path))
+        try:
+            if self.on_request is not None:
+                await self.on_request("received", method, path)
+            response = await self._answer(request, method, path)
+            if self.on_request is not None:
+                await self.on_request("applied", method, path)
+        except (_Dropped, asyncio.CancelledError, ConnectionError):
+            if request.transport is not None:
+                request.transport.abort()
+            self.changed()
+            return web.Response()
+        await response.prepare(request)
+        with suppress(ConnectionError):
+            await response.write_eof()
+        if self.on_request is not None:
+            await self.on_request("answered", method, path)
+        self.changed()
+        return response
+
+    async def _answer(self, request: web.Request, method: str, path: str) -> web.Response:
+        fault = next((fault for fault in self.faults if fault.takes(method, path)), None)
+        if fault is not None and fault.hold is not None:
+            await fault.hold.wait()
+        if fault is not None and fault.drop == "before":
+            raise _Dropped
+        if fault is not None and fault.status:
+            return _failure(fault)
+        raw = await request.read()
+        try:
+            self._authorise(request, path)
+            limited, headers = self._rate(method, path)
+            if limited is not None:
+                return limited
+            answer = self._route(method, path, raw, request.query)
+        except Refused as refused:
+            return _json({"code": refused.code, "message": refused.message}, refused.status)
+        if fault is not None and fault.drop == "after":
+            raise _Dropped
+        return _json(answer, 204 if answer is None else 200, headers)
+
+    def _authorise(self, request: web.Request, path: str) -> None:
+        if request.headers.get("Authorization") != f"Bot {self.token}" and not path.startswith(UNLIMITED):
+            raise refuse(401, 0, "401: Unauthorized")
+
+    def _rate(self, method: str, path: str) -> tuple[web.Response | None, Mapping[str, str]]:
+        if not self.rates.on:
+            return None, {}
+        if not path.startswith(UNLIMITED) and not self.rates.spend("global", 50, 1.0)[0]:
+            self.violations.append(f"more than 50 requests a second: {method} {path}")
+            return _too_many(1.0, everywhere=True), {}
+        found = re.match(r"/(channels|webhooks)/([^/]+)(/[^/]+)?", path)
+        if not found or method == "GET" or path.endswith("/typing"):
+            return None, {}
+        major = found[2] + (found[3] or "" if found[1] == "webhooks" else "")
+        within, headers = self.rates.spend(f"{method.lower()}-{found[1]} {major}", 5, 5.0)
+        if within:
+            return None, headers
+        self.violations.append(f"more than 5 requests in 5 s: {method} {path}")
+        return _too_many(float(headers["X-RateLimit-Reset-After"]), headers=headers), headers
+
+    def _route(self, method: str, path: str, raw: bytes, query: Mapping[str, str]) -> object:
+        for known, pattern, answer in self.rest.routes:
+            found = pattern.fullmatch(path) if known == method else None
+            if found:
+                body = orjson.loads(raw) if raw else {}
+                return answer(Call(found.groups(), body if isinstance(body, dict) else {}, query, body))
+        self.violations.append(f"unknown route {method} {path}")
+        raise refuse(404, 0, "404: Not Found")
+
+
+class _Dropped(Exception):
+    pass
+
+
+def _finished(message: Message) -> bool:
+    return "Stop" not in message.buttons and not message.loading and not message.content.startswith("_Waiting")
+
+
+def _json(body: object, status: int, headers: Mapping[str, str] | None = None) -> web.Response:
+    """discord.py reads JSON only when the content type says exactly that."""
+    every = {"Content-Type": "application/json", "Via": "1.1 fake", **(headers or {})}
+    return web.Response(body=None if status == 204 else orjson.dumps(body), status=status, headers=every)
+
+
+def _too_many(seconds: float, *, everywhere: bool = False, headers: Mapping[str, str] | None = None) -> web.Response:
+    body: Json = {"message": "You are being rate limited.", "retry_after": seconds, "global": everywhere}
+    scope = "global" if everywhere else "user"
+    return _json(body, 429, {"Retry-After": str(seconds), "X-RateLimit-Scope": scope, **(headers or {})})
+
+
+def _failure(fault: Fault) -> web.Response:
+    if fault.status == 429:
+        return _too_many(fault.retry_after, everywhere=fault.everywhere)
+    return _json({"code": fault.code, "message": f"fault {fault.status}"}, fault.status)

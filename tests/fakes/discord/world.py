@@ -1,0 +1,313 @@
+"""What a stand-in Discord holds: people, guilds, channels, messages and interactions, and how its JSON shows them."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from itertools import count
+from typing import Final, TypeAlias
+
+Json: TypeAlias = dict[str, object]
+
+EPOCH_MS: Final = 1_420_070_400_000
+EPHEMERAL: Final = 1 << 6
+LOADING: Final = 1 << 7
+SUPPRESS_EMBEDS: Final = 1 << 2
+TEXT, DIRECT, THREAD = 0, 1, 11
+DEFAULT, REPLY, THREAD_STARTER = 0, 19, 21
+VIEW, SEND, READ_HISTORY, MANAGE_GUILD, SEND_IN_THREADS = 1 << 10, 1 << 11, 1 << 16, 1 << 5, 1 << 38
+EVERYONE: Final = VIEW | SEND | READ_HISTORY | SEND_IN_THREADS
+TOKEN_SECONDS: Final = 15 * 60
+
+_USER = re.compile(r"<@!?(\d+)>")
+_ROLE = re.compile(r"<@&(\d+)>")
+
+
+@dataclass(slots=True)
+class Clock:
+    """Wall time that a test can move on; snowflakes are made from it."""
+
+    ahead: float = 0.0
+    _numbers: count[int] = field(default_factory=count)
+    _last: int = 0
+
+    def now(self) -> float:
+        return time.time() + self.ahead
+
+    def snowflake(self) -> str:
+        made = (int(self.now() * 1000) - EPOCH_MS) << 22 | next(self._numbers) % 4096
+        self._last = max(made, self._last + 1)
+        return str(self._last)
+
+
+def stamp(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat()
+
+
+def made_at(snowflake: str) -> float:
+    return ((int(snowflake) >> 22) + EPOCH_MS) / 1000
+
+
+@dataclass(slots=True)
+class User:
+    id: str
+    name: str
+    bot: bool = False
+
+    def json(self) -> Json:
+        return {
+            "id": self.id,
+            "username": self.name.lower().replace(" ", "_"),
+            "global_name": self.name,
+            "discriminator": "0",
+            "avatar": None,
+            "bot": self.bot,
+        }
+
+
+@dataclass(slots=True)
+class Role:
+    id: str
+    name: str
+    permissions: int = 0
+    bot: str = ""
+
+    def json(self) -> Json:
+        tags = {"tags": {"bot_id": self.bot}} if self.bot else {}
+        return {
+            "id": self.id,
+            "name": self.name,
+            "permissions": str(self.permissions),
+            "position": 1,
+            "colors": {},
+            "managed": bool(self.bot),
+            "mentionable": True,
+            "flags": 0,
+            **tags,
+        }
+
+
+@dataclass(slots=True)
+class Guild:
+    id: str
+    name: str
+    owner: str
+    joined_at: float
+    roles: dict[str, Role] = field(default_factory=dict)
+    members: dict[str, list[str]] = field(default_factory=dict)  # user → role ids
+    system_channel: str | None = None
+
+    def permissions(self, user: str) -> int:
+        if user == self.owner:
+            return (1 << 53) - 1
+        held = [self.id, *self.members.get(user, [])]
+        total = 0
+        for role in held:
+            total |= self.roles[role].permissions
+        return total
+
+    def member(self, user: str) -> Json:
+        return {
+            "roles": self.members.get(user, []),
+            "joined_at": stamp(self.joined_at),
+            "nick": None,
+            "avatar": None,
+            "flags": 0,
+            "deaf": False,
+            "mute": False,
+            "pending": False,
+        }
+
+
+@dataclass(slots=True)
+class Channel:
+    id: str
+    name: str
+    type: int = TEXT
+    guild: str = ""
+    parent: str = ""
+    owner: str = ""
+    people: tuple[str, ...] = ()
+    writable: bool = True
+    readable: bool = True
+    last_message: str | None = None
+
+    def json(self, users: dict[str, User]) -> Json:
+        base: Json = {"id": self.id, "type": self.type, "last_message_id": self.last_message}
+        if self.type == DIRECT:
+            return base | {"recipients": [users[person].json() for person in self.people]}
+        base |= {"guild_id": self.guild, "name": self.name, "parent_id": self.parent or None, "position": 0}
+        if self.type == THREAD:
+            archive = {
+                "archived": False,
+                "auto_archive_duration": 1440,
+                "archive_timestamp": stamp(made_at(self.id)),
+                "locked": False,
+            }
+            return base | {"owner_id": self.owner, "message_count": 0, "member_count": 2, "thread_metadata": archive}
+        denied = (0 if self.writable else SEND) | (0 if self.readable else READ_HISTORY)
+        overwrite = {"id": self.guild, "type": 0, "allow": "0", "deny": str(denied)}
+        return base | {"permission_overwrites": [overwrite] if denied else []}
+
+
+@dataclass(slots=True)
+class Message:
+    """One message and its whole life; `versions` holds every text it ever showed, oldest first."""
+
+    id: str
+    channel: str
+    author: str
+    content: str
+    type: int = DEFAULT
+    reference: str = ""
+    flags: int = 0
+    nonce: str = ""
+    components: list[Json] = field(default_factory=list)
+    attachments: list[Json] = field(default_factory=list)
+    pings: list[str] = field(default_factory=list)
+    interaction: str = ""
+    only_for: str = ""
+    deleted: bool = False
+    edited_at: float = 0.0
+    versions: list[str] = field(default_factory=list)
+
+    @property
+    def buttons(self) -> dict[str, str]:
+        """Labels of the buttons that it shows, with their custom ids."""
+        return {
+            str(button["label"]): str(button["custom_id"])
+            for row in self.components
+            for button in as_list(row.get("components"))
+        }
+
+    @property
+    def loading(self) -> bool:
+        return bool(self.flags & LOADING)
+
+
+@dataclass(slots=True)
+class Interaction:
+    """One slash command, pressed button or completion, and what became of it."""
+
+    id: str
+    token: str
+    kind: int
+    user: str
+    channel: str
+    source: str = ""
+    callback: int = 0
+    ephemeral: bool = False
+    original: str = ""
+    messages: list[str] = field(default_factory=list)
+    choices: list[str] = field(default_factory=list)
+
+
+def as_list(value: object) -> list[Json]:
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+
+
+def mentioned_users(content: str) -> list[str]:
+    return list(dict.fromkeys(_USER.findall(content)))
+
+
+def mentioned_roles(content: str) -> list[str]:
+    return list(dict.fromkeys(_ROLE.findall(content)))
+
+
+class World:
+    """All of it, by id, in one place."""
+
+    def __init__(self) -> None:
+        self.clock = Clock()
+        self.users: dict[str, User] = {}
+        self.guilds: dict[str, Guild] = {}
+        self.channels: dict[str, Channel] = {}
+        self.messages: dict[str, Message] = {}
+        self.in_channel: dict[str, list[str]] = {}
+        self.interactions: dict[str, Interaction] = {}
+        self.bot = self.add_user("Shoulders", bot=True)
+
+    def add_user(self, name: str, *, bot: bool = False) -> User:
+        user = User(self.clock.snowflake(), name, bot)
+        self.users[user.id] = user
+        return user
+
+    def add_message(self, message: Message) -> Message:
+        message.versions.append(message.content)
+        self.messages[message.id] = message
+        self.in_channel.setdefault(message.channel, []).append(message.id)
+        if not message.only_for:
+            self.channels[message.channel].last_message = message.id
+        return message
+
+    def history(self, channel: str) -> Sequence[Message]:
+        """What everybody can see in a channel, oldest first."""
+        found = (self.messages[message] for message in self.in_channel.get(channel, []))
+        return [message for message in found if not message.deleted and not message.only_for]
+
+    def guild_json(self, guild: Guild) -> Json:
+        channels = [channel for channel in self.channels.values() if channel.guild == guild.id]
+        return {
+            "id": guild.id,
+            "name": guild.name,
+            "owner_id": guild.owner,
+            "joined_at": stamp(guild.joined_at),
+            "system_channel_id": guild.system_channel,
+            "member_count": len(guild.members),
+            "roles": [role.json() for role in guild.roles.values()],
+            "channels": [channel.json(self.users) for channel in channels if channel.type == TEXT],
+            "threads": [channel.json(self.users) for channel in channels if channel.type == THREAD],
+            "members": [guild.member(self.bot.id) | {"user": self.bot.json()}],
+        }
+
+    def message_json(self, message: Message, *, intent: bool = True, nested: bool = True) -> Json:
+        """As the API shows a message; without the message-content intent most messages of others are blank."""
+        channel = self.channels[message.channel]
+        content = self.may_read(message, intent=intent)
+        names = dict.fromkeys([*mentioned_users(message.content), *message.pings])
+        shown: Json = {
+            "id": message.id,
+            "channel_id": message.channel,
+            "type": message.type,
+            "author": self.users[message.author].json(),
+            "content": message.content if content else "",
+            "components": message.components if content else [],
+            "attachments": message.attachments if content else [],
+            "embeds": [],
+            "timestamp": stamp(made_at(message.id)),
+            "edited_timestamp": stamp(message.edited_at) if message.edited_at else None,
+            "flags": message.flags,
+            "tts": False,
+            "pinned": False,
+            "mention_everyone": "@everyone" in message.content or "@here" in message.content,
+            "mentions": [self.users[name].json() for name in names if name in self.users],
+            "mention_roles": mentioned_roles(message.content),
+        }
+        if message.reference:
+            shown["message_reference"] = {
+                "type": 0,
+                "message_id": message.reference,
+                "channel_id": channel.parent if message.type == THREAD_STARTER else message.channel,
+            }
+            target = self.messages.get(message.reference)
+            if nested and target is not None:
+                there = not target.deleted
+                shown["referenced_message"] = self.message_json(target, intent=intent, nested=False) if there else None
+        if message.interaction:
+            user = self.users[self.interactions[message.interaction].user].json()
+            shown["interaction_metadata"] = {
+                "id": message.interaction,
+                "type": 2,
+                "user": user,
+                "authorizing_integration_owners": {},
+            }
+        return shown
+
+    def may_read(self, message: Message, *, intent: bool) -> bool:
+        """Whether the bot is given a message's content."""
+        direct = self.channels[message.channel].type == DIRECT
+        own = message.author == self.bot.id
+        return intent or direct or own or self.bot.id in {*mentioned_users(message.content), *message.pings}
