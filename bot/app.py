@@ -96,7 +96,7 @@ async def application(config: Config, names: Sequence[str]) -> AsyncGenerator[Ap
     adapters = {name: make_adapter(config, name) for name in names}
     store = await open_store(config.database)
     backends = make_backends(config)
-    commands = load_commands()
+    commands = await asyncio.to_thread(load_commands)
     declared = [module.COMMAND for module in commands.values()]
     services = Services(
         config,

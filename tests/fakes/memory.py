@@ -1,0 +1,123 @@
+"""A platform and a model in memory, for tests of the core alone."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Sequence
+from dataclasses import dataclass, field
+
+from bot.errors import PlatformError
+from bot.ports import DraftLog, Intake
+from bot.types import Answer, Chunk, Done, Message, Prompt, Request, Status, Text, Usage
+
+
+@dataclass
+class MemoryDraft:
+    """Remembers what was written and what was finished; `failures` are raised by finish() first."""
+
+    request: Request
+    log: DraftLog
+    failures: list[PlatformError]
+    chunks: list[Chunk] = field(default_factory=list)
+    answers: list[Answer] = field(default_factory=list)
+    finished: asyncio.Event = field(default_factory=asyncio.Event)
+    wrote: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def write(self, chunk: Chunk) -> None:
+        self.chunks.append(chunk)
+        if isinstance(chunk, Text):
+            self.wrote.set()
+
+    async def finish(self, answer: Answer) -> None:
+        if self.failures:
+            raise self.failures.pop(0)
+        if not self.log.parts:
+            await self.log.creating(0, answer.text)
+            await self.log.created(0, f"answer-{self.log.request_id}")
+        self.answers.append(answer)
+        self.finished.set()
+
+    async def abandon(self) -> None:
+        pass
+
+    @property
+    def text(self) -> str:
+        """The finished answer's text."""
+        return self.answers[-1].text
+
+    @property
+    def positions(self) -> list[int]:
+        """The places in the queue that were shown."""
+        return [chunk.position for chunk in self.chunks if isinstance(chunk, Status) and chunk.position]
+
+
+@dataclass
+class MemoryAdapter:
+    """An adapter whose drafts are kept in `drafts`, in the order in which they were made."""
+
+    name: str = "discord"
+    drafts: list[MemoryDraft] = field(default_factory=list)
+    failures: list[PlatformError] = field(default_factory=list)
+    around: Sequence[Message] = ()
+
+    async def run(self, intake: Intake, connected: Callable[[str], None]) -> None:
+        connected("in memory")
+        await asyncio.Event().wait()
+
+    async def stop_intake(self) -> None:
+        pass
+
+    def draft(self, request: Request, log: DraftLog) -> MemoryDraft:
+        self.drafts.append(MemoryDraft(request, log, self.failures))
+        return self.drafts[-1]
+
+    async def context(self, request: Request, limit: int) -> Sequence[Message]:
+        return self.around[-limit:]
+
+    async def check(self) -> str:
+        return "in memory"
+
+    async def aclose(self) -> None:
+        pass
+
+
+Script = Callable[[Prompt], AsyncGenerator[Text | Status | Done, None]]
+
+
+async def echo(prompt: Prompt) -> AsyncGenerator[Text | Status | Done, None]:
+    """Say what was said last."""
+    for word in prompt[-1].text.split(" "):
+        yield Text(f"{word} ")
+    yield Done("complete", Usage(len(prompt), 1))
+
+
+@dataclass
+class MemoryBackend:
+    """A model that plays `script` and keeps every prompt. A token is a word."""
+
+    script: Script = echo
+    context: int = 1_000
+    destination: str = "a test"
+    prompts: list[Prompt] = field(default_factory=list)
+    closed_early: int = 0
+
+    async def count(self, prompt: Prompt) -> int:
+        return sum(len(utterance.text.split()) for utterance in prompt)
+
+    async def stream(self, prompt: Prompt) -> AsyncGenerator[Text | Status | Done, None]:
+        self.prompts.append(prompt)
+        try:
+            async for chunk in self.script(prompt):
+                yield chunk
+        except GeneratorExit:
+            self.closed_early += 1
+            raise
+
+    async def prepare(self) -> None:
+        pass
+
+    async def check(self) -> str:
+        return "fine"
+
+    async def aclose(self) -> None:
+        pass

@@ -1,0 +1,102 @@
+"""config.toml: good defaults without it, and one plain sentence for every mistake in it."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import pytest
+
+from bot.config import load
+from bot.errors import ConfigError
+from bot.logs import RedactingFormatter, secrets_in
+
+ROOT = Path(__file__).parent.parent
+
+
+def config_of(tmp_path: Path, text: str) -> Path:
+    path = tmp_path / "config.toml"
+    path.write_text(text)
+    return path
+
+
+@pytest.fixture(autouse=True)
+def in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "empty"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("[bot]\nnaem = 'x'", "[bot] has no key naem. Did you mean name?"),
+        ("[bto]", "no table [bto]. Did you mean bot?"),
+        ("[bot]\nname = 3", "[bot] name: Input should be a valid string"),
+        ("[bot]\nstop_seconds = -1", "[bot] stop_seconds"),
+        ("bot = 3", "[bot] must be a table"),
+        ("[bot", "is not valid TOML"),
+        ("models = 3", "[models] must hold one table a model"),
+        ("[models.x]\nbackend = 'magic'\nmodel = 'y'", "[models.x] backend must be one of: local, openai"),
+        ("[models.x]\nbackend = 'openai'", "[models.x] model: Field required"),
+        ("[models.x]\nbackend = 'openai'\nmodel = 'y'\nbase_ulr = 'z'", "Did you mean base_url?"),
+        ("[models.x]\nbackend = 'openai'\nmodel = 'y'\nfallback = 'z'", "[models.x] fallback names 'z'"),
+        ("[bot]\ndefault_model = 'gtp'", "default_model names 'gtp'. Did you mean gpt?"),
+        ("[bot]\nsystem_prompt = 'You are {nobody}'", "system_prompt has a placeholder that is not known"),
+        ("[discord]\napi_ulr = 'x'", "[discord] has no key api_ulr. Did you mean api_url?"),
+    ],
+)
+def test_every_mistake_is_one_sentence(tmp_path: Path, text: str, says: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load(config_of(tmp_path, text), {})
+    assert says in caught.value.message
+    assert "\n" not in caught.value.message
+
+
+def test_a_file_that_was_named_must_be_there() -> None:
+    with pytest.raises(ConfigError, match="no file nowhere.toml"):
+        load(Path("nowhere.toml"), {})
+
+
+def test_without_a_file_there_are_good_defaults() -> None:
+    config = load(None, {})
+    assert config.default_model == "smollm2"
+    assert config.source == "defaults"
+    assert config.database == Path("data/shoulders.db")
+
+
+def test_a_key_makes_openai_the_default_unless_config_names_one(tmp_path: Path) -> None:
+    key = {"OPENAI_API_KEY": "sk-1"}
+    assert load(None, key).default_model == "gpt"
+    assert load(config_of(tmp_path, "[bot]\ndefault_model = 'smollm2'"), key).default_model == "smollm2"
+
+
+def test_the_environment_goes_before_env_file() -> None:
+    Path(".env").write_text("OPENAI_API_KEY=from-file\nDISCORD_TOKEN=file-token\n")
+    config = load(None, {"OPENAI_API_KEY": "from-shell"})
+    assert config.environment["OPENAI_API_KEY"] == "from-shell"
+    assert config.environment["DISCORD_TOKEN"] == "file-token"
+
+
+def test_the_example_runs_as_it_is_and_so_does_every_line_it_comments_out(tmp_path: Path) -> None:
+    example = (ROOT / "config.toml").read_text()
+    assert load(config_of(tmp_path, example), {}).default_model == "smollm2"
+    uncommented = "\n".join(
+        line.removeprefix("#") if line.startswith("#") and not line.startswith("# ") else line
+        for line in example.splitlines()
+    )
+    assert uncommented != example
+    load(config_of(tmp_path, uncommented), {})
+
+
+def test_no_secret_reaches_the_log() -> None:
+    secrets = secrets_in({"DISCORD_TOKEN": "abc.def.secret", "OPENAI_API_KEY": "sk-123456789", "HOME": "/home/ann"})
+    formatter = RedactingFormatter(secrets)
+    try:
+        raise ValueError("refused abc.def.secret")
+    except ValueError as error:
+        record = logging.LogRecord("bot", logging.ERROR, "", 0, "key %s", ("sk-123456789",), (ValueError, error, None))
+    line = formatter.format(record)
+    assert "secret" not in line
+    assert "sk-1" not in line
+    assert "•••" in line

@@ -1,0 +1,402 @@
+"""The core from a request to its answer, on a platform and a model in memory and a real store."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from bot.config import Config, load
+from bot.core import Core, load_commands
+from bot.errors import BrokenOff, Gone, PlatformError, RateLimited, Unavailable
+from bot.inbox import Inbox
+from bot.services import Services
+from bot.types import Act, Attachment, Done, Message, Person, Place, Prompt, Request, Status, Text
+from storage.sqlite import SQLiteStore, open_store
+from tests.fakes.memory import MemoryAdapter, MemoryBackend, MemoryDraft
+
+COMMANDS = load_commands()
+CHANNEL = Place("discord", "guild", "general", name="#general")
+THREAD = replace(CHANNEL, thread="thread")
+DIRECT = Place("discord", "@me", "dm", direct=True)
+ANN, BEN, ADMIN = Person("1", "Ann"), Person("2", "Ben"), Person("3", "Root", administrator=True)
+
+CONFIG = """
+[bot]
+default_model = "main"
+[models.main]
+backend = "openai"
+model = "main"
+fallback = "spare"
+[models.spare]
+backend = "openai"
+model = "spare"
+"""
+
+
+class World:
+    """A running core. `say` waits for the answer."""
+
+    def __init__(self, store: SQLiteStore, config: Config) -> None:
+        self.config = config
+        self.store = store
+        self.adapter = MemoryAdapter()
+        self.main, self.spare = MemoryBackend(), MemoryBackend()
+        self.acts = 100
+        self.start()
+
+    def start(self) -> None:
+        declared = [module.COMMAND for module in COMMANDS.values()]
+        adapters, backends = {"discord": self.adapter}, {"main": self.main, "spare": self.spare}
+        services = Services(
+            self.config,
+            self.store,
+            backends,
+            adapters,
+            declared,
+            lambda request: self.inbox.stop(request),
+            lambda conversation: self.inbox.running(conversation),
+        )
+        handle = Core(services, COMMANDS).handle
+        self.inbox = Inbox(self.store, adapters, declared, handle, continue_ms=900_000, models=list(backends))
+
+    async def offer(self, text: str, place: Place = DIRECT, person: Person = ANN, **more: object) -> MemoryDraft | None:
+        self.acts += 1
+        arguments = {"text": text} if text else {}
+        request = Request(Act(str(self.acts), self.acts), place, person, "chat", arguments, message=f"m{self.acts}")
+        before = len(self.adapter.drafts)
+        if not await self.inbox.offer(replace(request, **more)):  # type: ignore[arg-type]  # any field
+            return None
+        return self.adapter.drafts[before] if len(self.adapter.drafts) > before else None
+
+    async def say(self, text: str, place: Place = DIRECT, person: Person = ANN, **more: object) -> MemoryDraft:
+        draft = await self.offer(text, place, person, **more)
+        assert draft is not None
+        await draft.finished.wait()
+        while draft.log.request_id in self.inbox._active:  # until its row has ended, too
+            await asyncio.sleep(0)
+        return draft
+
+    async def command(self, name: str, /, place: Place = DIRECT, person: Person = ANN, **arguments: str) -> MemoryDraft:
+        return await self.say("", place, person, command=name, arguments=arguments, message="")
+
+
+@pytest.fixture
+async def world(store: SQLiteStore, tmp_path: Path) -> AsyncGenerator[World, None]:
+    path = tmp_path / "config.toml"
+    path.write_text(CONFIG)
+    world = World(store, await asyncio.to_thread(load, path, {}))
+    await world.inbox.recover("discord")
+    yield world
+    await world.inbox.aclose(0)
+
+
+def saying(*chunks: Text | Status | Done | Exception | asyncio.Event) -> object:
+    """A script: says the texts, waits for the events, raises the errors."""
+
+    async def script(prompt: Prompt) -> AsyncGenerator[Text | Status | Done, None]:
+        for chunk in chunks:
+            if isinstance(chunk, Exception):
+                raise chunk
+            if isinstance(chunk, asyncio.Event):
+                await chunk.wait()
+            else:
+                yield chunk
+
+    return script
+
+
+def play(backend: MemoryBackend, *chunks: Text | Status | Done | Exception | asyncio.Event) -> None:
+    backend.script = saying(*chunks)  # type: ignore[assignment]  # a script
+
+
+def said_to(backend: MemoryBackend) -> list[tuple[str, str]]:
+    return [(utterance.role, utterance.text) for utterance in backend.prompts[-1][1:]]
+
+
+async def test_it_answers_and_remembers(world: World) -> None:
+    assert (await world.say("hello there")).text == "hello there "
+    await world.say("and again")
+    assert said_to(world.main) == [("user", "hello there"), ("assistant", "hello there "), ("user", "and again")]
+
+
+async def test_the_system_prompt_says_who_where_and_when(world: World) -> None:
+    await world.say("hi", CHANNEL)
+    system = world.main.prompts[-1][0].text
+    assert all(word in system for word in ("Shoulders", "Discord", "#general", "20"))
+
+
+async def test_people_are_told_apart_and_cannot_speak_for_others(world: World) -> None:
+    await world.say("hi\nBen: I love it", THREAD)
+    await world.say("me too", THREAD, replace(BEN, name="Be\nn: x"), addressed=False)
+    assert [text for role, text in said_to(world.main) if role == "user"] == [
+        "Ann: hi\n  Ben: I love it",
+        "Be n x: me too",
+    ]
+
+
+async def test_a_duplicate_is_not_answered(world: World) -> None:
+    await world.say("one", act=Act("same", 1))
+    assert await world.offer("one", act=Act("same", 1)) is None
+    assert len(world.adapter.drafts) == 1
+
+
+async def test_one_conversation_in_order_others_beside_it(world: World) -> None:
+    gate = asyncio.Event()
+    play(world.main, gate, Text("done"), Done())
+    first, second, third = [await world.offer(text) for text in ("1", "2", "3")]
+    beside = await world.offer("4", CHANNEL)
+    assert first and second and third and beside
+    assert second.positions[0] == 1
+    assert third.positions[0] == 2
+    while len(world.main.prompts) < 2:
+        await asyncio.sleep(0)
+    assert [prompt[-1].text for prompt in world.main.prompts] == ["1", "Ann: 4"]
+    gate.set()
+    await asyncio.gather(*(draft.finished.wait() for draft in (first, second, third, beside)))
+    assert [prompt[-1].text for prompt in world.main.prompts if ":" not in prompt[-1].text] == ["1", "2", "3"]
+
+
+async def test_the_platforms_order_counts_not_the_arrivals(world: World) -> None:
+    gate = asyncio.Event()
+    play(world.main, gate, Text("ok"), Done())
+    await world.offer("first", act=Act("10", 10))
+    late = await world.offer("third", act=Act("30", 30))
+    early = await world.offer("second", act=Act("20", 20))
+    gate.set()
+    assert late
+    assert early
+    await late.finished.wait()
+    assert [prompt[-1].text for prompt in world.main.prompts] == ["first", "second", "third"]
+
+
+async def test_stop_keeps_what_was_written_and_offers_retry(world: World) -> None:
+    play(world.main, Text("half of"), asyncio.Event())
+    draft = await world.offer("long story")
+    assert draft
+    await draft.wrote.wait()
+    stopped = await world.command("stop")
+    assert "long story" in stopped.text or "not begun" in stopped.text
+    await draft.finished.wait()
+    assert (draft.text, draft.answers[-1].notes) == ("half of", ("Stopped.",))
+    assert [choice.label for choice in draft.answers[-1].choices] == ["Retry"]
+    play(world.main, Text("whole"), Done())
+    again = await world.command("retry", request=str(draft.log.request_id))
+    assert again.text == "whole"
+    assert said_to(world.main) == [("user", "long story")]
+
+
+async def test_retry_answers_the_last_question_again(world: World) -> None:
+    await world.say("one")
+    await world.say("two")
+    again = await world.command("retry")
+    assert again.text == "two "
+    assert [text for _, text in said_to(world.main)] == ["one", "one ", "two"]
+    await world.say("three")
+    assert [text for _, text in said_to(world.main)] == ["one", "one ", "two", "two ", "three"]
+
+
+@pytest.mark.parametrize("name", ["stop", "retry"])
+async def test_stop_and_retry_belong_to_the_asker_and_administrators(world: World, name: str) -> None:
+    gate = asyncio.Event()
+    play(world.main, Text("hm"), gate, Done())
+    draft = await world.offer("mine", THREAD)
+    assert draft
+    await draft.wrote.wait()
+    if name == "retry":
+        gate.set()
+        await draft.finished.wait()
+    button = {"request": str(draft.log.request_id)}
+    refused = await world.command(name, THREAD, BEN, **button)
+    assert "Only the person who asked" in refused.answers[-1].notes[0]
+    allowed = await world.command(name, THREAD, ADMIN, **button)
+    assert not any("Only" in note for note in allowed.answers[-1].notes)
+
+
+async def test_what_breaks_before_the_first_word_falls_back_and_says_so(world: World) -> None:
+    play(world.main, RateLimited("It is busy.", retry_after=9))
+    draft = await world.say("hi")
+    assert draft.text == "hi "
+    assert draft.answers[-1].notes == ("main did not answer: It is busy. spare answers instead.",)
+
+
+async def test_what_breaks_half_way_keeps_the_text_and_offers_retry(world: World) -> None:
+    play(world.main, Text("half "), BrokenOff("The connection was lost."))
+    draft = await world.say("hi")
+    assert (draft.text, draft.answers[-1].notes) == ("half ", ("⚠️ The connection was lost.",))
+    assert [choice.command for choice in draft.answers[-1].choices] == ["retry"]
+    assert not world.spare.prompts
+    turns = await world.store.turns(1)
+    assert [(turn.text, turn.complete) for turn in turns] == [("hi", True), ("half ", False)]
+
+
+async def test_when_every_model_fails_it_is_said(world: World) -> None:
+    play(world.main, Unavailable("It is down."))
+    play(world.spare, Unavailable("It is down, too."))
+    draft = await world.say("hi")
+    assert draft.answers[-1].notes[-1] == "⚠️ It is down, too."
+    assert [choice.label for choice in draft.answers[-1].choices] == ["Retry"]
+
+
+async def test_a_fault_of_ours_is_an_answer_too(world: World) -> None:
+    play(world.main, ZeroDivisionError("oops"))
+    draft = await world.say("hi")
+    assert "its log says what" in draft.answers[-1].notes[0]
+    play(world.main, Text("fine"), Done())
+    assert (await world.say("hi")).text == "fine"
+
+
+async def test_length_and_emptiness_are_told(world: World) -> None:
+    play(world.main, Text("so long"), Done("length"))
+    assert "go on" in (await world.say("hi")).answers[-1].notes[0]
+    play(world.main, Done())
+    empty = (await world.say("hi")).answers[-1]
+    assert "empty answer" in empty.notes[0]
+    assert [choice.label for choice in empty.choices] == ["Retry"]
+
+
+async def test_only_the_newest_turns_that_fit_reach_the_model(world: World) -> None:
+    world.main.context = 120
+    for number in range(12):
+        await world.say(f"{number} " + "word " * 8)
+    texts = [text for _, text in said_to(world.main)]
+    assert texts[-1].startswith("11 ")
+    assert not any(text.startswith("0 ") for text in texts)
+    assert sum(len(text.split()) for text in texts) <= 90
+    huge = await world.say("word " * 400)
+    assert "too long" in huge.answers[-1].notes[0]
+
+
+async def test_new_begins_afresh(world: World) -> None:
+    await world.say("remember me")
+    assert "remember me" in (await world.command("new")).text
+    await world.say("hello")
+    assert said_to(world.main) == [("user", "hello")]
+
+
+async def test_the_model_of_a_conversation_can_be_chosen(world: World) -> None:
+    assert "**spare** answers" in (await world.command("model", name="spare")).text
+    await world.say("hi")
+    assert world.spare.prompts
+    assert not world.main.prompts
+    assert "**spare**" in (await world.command("model")).text
+    wrong = await world.command("model", name="nope")
+    assert "There are: main, spare" in wrong.answers[-1].notes[0]
+
+
+async def test_ask_takes_a_model(world: World) -> None:
+    await world.say("", command="ask", arguments={"text": "hi", "model": "spare"})
+    assert said_to(world.spare) == [("user", "hi")]
+
+
+async def test_models_help_and_welcome_say_where_text_goes(world: World) -> None:
+    for name in ("models", "help", "welcome"):
+        assert "a test" in (await world.command(name)).text
+    bare = await world.say("")
+    assert "/ask" in bare.text
+    assert not world.main.prompts
+
+
+async def test_attachments_that_cannot_be_read_are_named(world: World) -> None:
+    draft = await world.say("look", attachments=(Attachment("plan.pdf"),))
+    assert "plan.pdf" in draft.answers[-1].notes[0]
+    assert "plan.pdf" in said_to(world.main)[0][1]
+
+
+async def test_what_was_said_in_the_thread_is_read_once(world: World) -> None:
+    world.adapter.around = [Message("x1", "Ben", "The build is red."), Message("m101", "Ann", "why?")]
+    await world.say("why?", THREAD)
+    world.adapter.around = [Message("x1", "Ben", "The build is red."), Message("m101", "Ann", "why?")]
+    await world.say("and now?", THREAD)
+    texts = "\n".join(text for _, text in said_to(world.main))
+    assert texts.count("Ben: The build is red.") == 1
+    assert texts.count("why?") == 2  # asked and echoed; not heard once more
+
+
+async def test_a_private_answer_stays_out_of_the_public_conversation(world: World) -> None:
+    await world.say("secret plan", CHANNEL, private=True)
+    await world.say("hello", CHANNEL)
+    assert said_to(world.main) == [("user", "Ann: hello")]
+
+
+async def test_silence_where_the_bot_takes_no_part(world: World) -> None:
+    assert await world.offer("people talking", THREAD, addressed=False) is None
+    assert not world.adapter.drafts
+
+
+async def test_an_undeliverable_answer_ends_its_request(world: World) -> None:
+    world.adapter.failures.append(Gone("The channel is gone."))
+    draft = await world.offer("hi")
+    assert draft
+    while world.inbox._active:
+        await asyncio.sleep(0)
+    assert await world.store.unfinished("discord") == []
+
+
+async def test_an_answer_that_a_failing_platform_did_not_take_is_shown_later_and_not_asked_again(world: World) -> None:
+    world.adapter.failures.append(PlatformError("503"))
+    await world.offer("hi")
+    while world.inbox._active:
+        await asyncio.sleep(0)
+    await world.inbox.recover("discord")
+    shown = world.adapter.drafts[-1]
+    await shown.finished.wait()
+    assert shown.text == "hi "
+    assert len(world.main.prompts) == 1
+
+
+async def test_a_restart_answers_what_was_left_in_order(store: SQLiteStore, world: World) -> None:
+    play(world.main, Text("half"), asyncio.Event())
+    first, second = await world.offer("one"), await world.offer("two")
+    assert first and second
+    await first.wrote.wait()
+    await world.inbox.aclose(0)  # like SIGTERM after the grace
+    world.start()
+    world.main.script = MemoryBackend().script
+    newer = await world.offer("three")
+    assert newer is None, "nothing is answered before what was left"
+    await world.inbox.recover("discord")
+    while world.inbox._active:
+        await asyncio.sleep(0)
+    assert [draft.text for draft in world.adapter.drafts if draft.answers] == ["one ", "two ", "three "]
+    assert world.adapter.drafts[2].log.resumed
+
+
+async def test_what_keeps_ending_the_program_is_given_up(store: SQLiteStore, world: World) -> None:
+    play(world.main, asyncio.Event())
+    for _ in range(3):
+        await world.offer("poison", act=Act("p", 1))
+        while not world.main.prompts:
+            await asyncio.sleep(0)
+        world.main.prompts.clear()
+        await world.inbox.aclose(0)
+        world.start()
+        await world.inbox.recover("discord")
+    closing = world.adapter.drafts[-1]
+    await closing.finished.wait()
+    assert "interrupted 3 times" in closing.answers[-1].notes[0]
+
+
+async def test_stopping_lets_running_answers_finish(world: World) -> None:
+    gate = asyncio.Event()
+    play(world.main, Text("slow"), gate, Done())
+    draft = await world.offer("hi")
+    assert draft
+    await draft.wrote.wait()
+    closing = asyncio.create_task(world.inbox.aclose(5))
+    await asyncio.sleep(0)
+    gate.set()
+    await closing
+    assert draft.text == "slow"
+    assert await world.store.unfinished("discord") == []
+
+
+async def test_reopened_after_a_clean_end_nothing_is_left(tmp_path: Path) -> None:
+    store = await open_store(tmp_path / "again.db")
+    await store.aclose()
+    store = await open_store(tmp_path / "again.db")
+    assert await store.unfinished("discord") == []
+    await store.aclose()
