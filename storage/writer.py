@@ -1,6 +1,6 @@
 """Group commit: one writer drains a queue and commits many changes at once.
 
-With synchronous=FULL the cost of a commit is the disk's, not the row's; benchmarks/ compares groups with single commits.
+With synchronous=FULL a commit costs what the disk costs, however few rows it holds; benchmarks/ compares the two.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import asyncio
 import sqlite3
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Generic, TypeVar
+from typing import Generic, Self, TypeVar
 
 import aiosqlite
 
@@ -23,6 +23,10 @@ LARGEST_GROUP = 1_000
 
 class Connection(aiosqlite.Connection):
     """aiosqlite's connection, with a way to run one function of many statements on its thread."""
+
+    async def __aenter__(self) -> Self:
+        await super().__aenter__()
+        return self
 
     async def run(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Run `work` on the connection's own thread: one hop, however many statements."""
