@@ -218,6 +218,25 @@ async def test_bytes_cut_anywhere(server: FakeOpenAI, backend: Backend) -> None:
     assert (await collect(backend))[0] == "Grüße 🫠\nan alle"
 
 
+async def test_many_streams_are_read_together(server: FakeOpenAI, backend: Backend) -> None:
+    words = [f"{number} " for number in range(30)]
+    server.answer = lambda _body: Answer(words, pause=0.002)
+    chunks = 0
+
+    async def read() -> str:
+        nonlocal chunks
+        text = ""
+        async with aclosing(backend.stream(HELLO)) as pieces:
+            async for piece in pieces:
+                chunks += 1
+                text += piece.text if isinstance(piece, Text) else ""
+        return text
+
+    answers = await asyncio.gather(*(read() for _ in range(60)))
+    assert set(answers) == {"".join(words)}
+    assert chunks < 60 * len(words) / 2
+
+
 async def test_an_end_without_usage_or_done_is_an_end(server: FakeOpenAI, backend: Backend) -> None:
     server.script(Answer(("All.", chunk({}, "length"), Step.CUT)))
     text, _, done = await collect(backend)

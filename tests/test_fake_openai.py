@@ -1,0 +1,105 @@
+"""Every rule of the stand-in for OpenAI has a test that breaks it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import aiohttp
+import pytest
+
+from tests.fakes.openai import Answer, FakeOpenAI, Stage, chunk
+
+GOOD: dict[str, object] = {"model": "test", "messages": [{"role": "user", "content": "Hi"}], "stream": True}
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[FakeOpenAI]:
+    async with FakeOpenAI() as server:
+        yield server
+
+
+async def ask(server: FakeOpenAI, body: dict[str, object], key: str | None = None) -> tuple[int, str]:
+    """The status and the text of the response."""
+    headers = {"Authorization": f"Bearer {server.key if key is None else key}"} if key != "" else {}
+    async with (
+        aiohttp.ClientSession() as session,
+        session.post(f"{server.base_url}/chat/completions", json=body, headers=headers) as response,
+    ):
+        return response.status, await response.text()
+
+
+async def test_a_good_request_is_no_violation(server: FakeOpenAI) -> None:
+    stages: list[Stage] = []
+    server.on_request = stages.append
+    status, text = await ask(server, {**GOOD, "stream_options": {"include_usage": True}, "max_completion_tokens": 5})
+    assert (status, server.violations) == (200, [])
+    assert chunk({"content": " Hi"}).decode() in text
+    assert '"total_tokens":15' in text
+    assert '"finish_reason":"stop"' in text
+    assert text.endswith("data: [DONE]\n\n")
+    assert stages == ["received", "answered"]
+
+
+def message(**fields: object) -> dict[str, object]:
+    return {"messages": [{"role": "user", "content": "Hi", **fields}]}
+
+
+@pytest.mark.parametrize(
+    ("change", "violation"),
+    [
+        ({"temprature": 1}, "unknown field temprature"),
+        ({"max_tokens": "9"}, "wrong type of max_tokens"),
+        ({"messages": []}, "missing messages"),
+        ({"model": ""}, "missing model"),
+        ({"stream": False}, "missing stream"),
+        ({"max_tokens": 9, "max_completion_tokens": 9}, "both max_tokens and max_completion_tokens"),
+        (message(role="human"), "bad role human"),
+        (message(content=None), "missing content"),
+        (message(name="Ann Lee"), "bad name Ann Lee"),
+        (message(name="a<b"), "bad name a<b"),
+        (message(id="7"), "unknown field messages.id"),
+    ],
+)
+async def test_a_violation_is_recorded_and_refused(
+    server: FakeOpenAI, change: dict[str, object], violation: str
+) -> None:
+    status, text = await ask(server, {**GOOD, **change})
+    assert (status, server.violations) == (400, [violation])
+    assert violation in text
+
+
+@pytest.mark.parametrize(("key", "violation"), [("sk-other", "wrong key"), ("", "missing Authorization")])
+async def test_the_key_is_checked(server: FakeOpenAI, key: str, violation: str) -> None:
+    status, _ = await ask(server, GOOD, key)
+    assert (status, server.violations) == (401, [violation])
+
+
+async def test_an_unknown_model_is_not_found_and_no_violation(server: FakeOpenAI) -> None:
+    status, text = await ask(server, {**GOOD, "model": "gpt-99"})
+    assert (status, server.violations) == (404, [])
+    assert "model_not_found" in text
+
+
+async def test_a_rejected_field_is_refused_and_no_violation() -> None:
+    async with FakeOpenAI(rejects=["stream_options"]) as server:
+        status, text = await ask(server, {**GOOD, "stream_options": {"include_usage": True}})
+    assert (status, server.violations) == (400, [])
+    assert '"param":"stream_options"' in text
+
+
+async def test_an_answer_waits_for_its_gate(server: FakeOpenAI) -> None:
+    gate, started = asyncio.Event(), asyncio.Event()
+    server.on_request = lambda _stage: started.set()
+    server.script(Answer(("a", gate, "b")))
+    asking = asyncio.create_task(ask(server, GOOD))
+    await started.wait()
+    assert not asking.done()
+    gate.set()
+    assert chunk({"content": "b"}).decode() in (await asking)[1]
+
+
+async def test_silent_truncation_looks_like_an_end(server: FakeOpenAI) -> None:
+    server.script(Answer(("a",), finish=None))
+    status, text = await ask(server, GOOD)
+    assert (status, text) == (200, chunk({"content": "a"}).decode())
