@@ -260,11 +260,23 @@ def test_a_model_that_cannot_be_meant_is_an_error(keys: dict[str, str], complain
         LocalModel.model_validate({"backend": "local", **keys})
 
 
-def test_tables_that_load_the_same_share_one_process(tmp_path: Path) -> None:
+async def test_tables_that_differ_in_sampling_alone_share_their_weights(process: ModelProcess, tmp_path: Path) -> None:
+    sections = [
+        LocalModel(backend="local", model=str(_model(tmp_path)), temperature=heat, context=context)
+        for heat, context in ((0.1, 0), (0.9, 0), (0.9, 50))
+    ]
+    loadings = []
+    for section in sections:
+        chunks = [chunk async for chunk in LocalBackend(section, process, tmp_path).stream(_prompt("hello"))]
+        loadings.append(any(isinstance(chunk, Status) for chunk in chunks))
+    assert loadings == [True, False, True]
+    assert process.starts == 1
+
+
+def test_a_catalogue_becomes_backends_by_name(tmp_path: Path) -> None:
     section = LocalModel(backend="local", model="owner/name", revision="0" * 40)
     made = BACKEND.create({"a": section, "b": section}, {}, tmp_path)
-    assert list(made) == ["a", "b"]
-    assert {backend.destination for backend in made.values()} == {"this machine"}
+    assert {name: backend.destination for name, backend in made.items()} == dict.fromkeys("ab", "this machine")
 
 
 @pytest.mark.parametrize("kind", [*protocol.Ask.__args__, *protocol.Event.__args__])

@@ -38,7 +38,7 @@ async def models(tiny: Path) -> AsyncGenerator[Mapping[str, Backend]]:
     tables: dict[str, dict[str, object]] = {
         "tiny": {"model": str(tiny)},
         "short": {"model": str(tiny), "max_tokens": 5, "temperature": 1.0},
-        "narrow": {"model": str(tiny), "context": 64},
+        "narrow": {"model": str(tiny), "context": 128},
         "smollm2": {"model": "bundled:smollm2", "max_tokens": 24, "temperature": 0.0},
         "hub": {"model": "owner/name", "revision": "0" * 40},
     }
@@ -53,9 +53,13 @@ def _prompt(text: str) -> Prompt:
     return (Utterance("system", "You are Shoulders, a helpful assistant."), Utterance("user", text))
 
 
+async def _chunks(backend: Backend, prompt: Prompt) -> list[Text | Status | Done]:
+    async with aclosing(backend.stream(prompt)) as chunks:
+        return [chunk async for chunk in chunks]
+
+
 async def _ask(backend: Backend, text: str) -> tuple[list[str], Done]:
-    async with aclosing(backend.stream(_prompt(text))) as chunks:
-        got = [chunk async for chunk in chunks]
+    got = await _chunks(backend, _prompt(text))
     assert isinstance(got[-1], Done)
     return [chunk.text for chunk in got if isinstance(chunk, Text)], got[-1]
 
@@ -77,6 +81,17 @@ async def test_an_answer_ends_at_its_length(models: Mapping[str, Backend]) -> No
     assert (done.reason, done.usage.completion_tokens) == ("length", 5)
 
 
+async def test_what_is_remembered_of_a_conversation_changes_no_answer(models: Mapping[str, Backend]) -> None:
+    first = await _ask(models["narrow"], "a")
+    going_on = (*_prompt("a"), Utterance("assistant", "b"), Utterance("user", "c"))
+    assert await models["narrow"].count(going_on) < models["narrow"].context
+    remembered = await _chunks(models["narrow"], going_on)
+    for other in "xyz":  # more than are remembered
+        await _ask(models["narrow"], other)
+    assert await _chunks(models["narrow"], going_on) == remembered
+    assert await _ask(models["narrow"], "a") == first
+
+
 async def test_a_system_message_goes_where_the_template_has_no_place_for_it(models: Mapping[str, Backend]) -> None:
     without = await models["tiny"].count((Utterance("user", "hello"),))
     assert await models["tiny"].count(_prompt("hello")) > without
@@ -89,7 +104,7 @@ async def test_people_cannot_write_the_marks_between_messages(models: Mapping[st
 
 
 async def test_a_conversation_that_does_not_fit_is_told_with_its_length(models: Mapping[str, Backend]) -> None:
-    with pytest.raises(ContextTooLong, match="can read 64"):
+    with pytest.raises(ContextTooLong, match="can read 128"):
         await _ask(models["narrow"], "word " * 50)
     assert (await _ask(models["narrow"], "a"))[1].reason == "length"
 

@@ -1,4 +1,4 @@
-"""The only place that imports torch and transformers: loading a model, counting a prompt, writing an answer."""
+"""Torch and transformers at work: loading a model, counting a prompt, writing an answer."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from transformers.utils import logging as transformers_logging
 from bot.inference import bundled
 from bot.inference.detokenise import Detokeniser
 from bot.inference.failures import Failure
+from bot.inference.memory import Memories
 from bot.inference.protocol import DataType, FinishReason, Generate, Load
 
 Messages: TypeAlias = Sequence[Sequence[str]]
@@ -49,13 +50,20 @@ class GenerationDefaults(Protocol):
     eos_token_id: int | Sequence[int] | None
 
 
+class Written(Protocol):
+    """What is used of the result of generate(): all ids, shaped (1, tokens), and the state after them."""
+
+    sequences: torch.Tensor
+    past_key_values: object
+
+
 class Network(Protocol):
     """What is used of a transformers model."""
 
     device: torch.device
     generation_config: GenerationDefaults
 
-    def generate(self, inputs: torch.Tensor, **settings: object) -> object:
+    def generate(self, inputs: torch.Tensor, **settings: object) -> Written:
         """Write on after `inputs`, shaped (1, tokens), handing each token to the streamer."""
 
 
@@ -83,7 +91,7 @@ def load(ask: Load, cache: Path, tell: Tell) -> Model:
         trust_remote_code=False,
     )
     most = getattr(network.config.get_text_config(), "max_position_embeddings", None) or ask.context or _UNKNOWN_CONTEXT
-    return Model(tokenizer, network, min(ask.context or most, most), ask.threads)
+    return Model(tokenizer, network, min(ask.context or most, most), ask.threads, Memories(ask.at_once))
 
 
 def _find(ask: Load, cache: Path, tell: Tell) -> Path:
@@ -131,11 +139,12 @@ def _dtype(wanted: DataType) -> torch.dtype | str:
 class Model:
     """A loaded model. Several threads may write answers with it at a time."""
 
-    def __init__(self, tokenizer: Tokenizer, network: Network, context: int, threads: int) -> None:
+    def __init__(self, tokenizer: Tokenizer, network: Network, context: int, threads: int, memories: Memories) -> None:
         self._tokenizer = tokenizer
         self._network = network
         self.context = context
         self._threads = threads
+        self._memories = memories
         ends = network.generation_config.eos_token_id
         marks = (*ends, tokenizer.eos_token_id) if isinstance(ends, Sequence) else (ends, tokenizer.eos_token_id)
         self._ends = sorted({mark for mark in marks if mark is not None})
@@ -160,8 +169,10 @@ class Model:
         pieces = _Pieces(Detokeniser(self._decode), write)
         ids = torch.tensor([prompt], device=self._network.device)
         with torch.inference_mode():
-            self._network.generate(
+            written = self._network.generate(
                 ids,
+                past_key_values=self._memories.take(prompt),
+                return_dict_in_generate=True,
                 attention_mask=torch.ones_like(ids),
                 streamer=pieces,
                 stopping_criteria=StoppingCriteriaList([_Stop(stop)]),
@@ -170,6 +181,7 @@ class Model:
                 pad_token_id=self._ends[0] if self._ends else 0,
                 **_sampling(ask.temperature),
             )
+        self._memories.keep(written.sequences[0].tolist(), written.past_key_values)
         complete = pieces.last in self._ends
         reason: FinishReason = "complete" if complete else "stopped" if stop.is_set() else "length"
         return reason, len(prompt), pieces.count

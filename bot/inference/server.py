@@ -142,9 +142,8 @@ class Lane:
             if self._workers < self._ask.at_once:
                 self._workers += 1
                 threading.Thread(target=self._work, daemon=True).start()
-            if len(self._running) + len(self._waiting) > self._ask.at_once:
-                self._send(_place(ask.id, len(self._waiting)))
             self._changed.notify()
+            self._tell_places(newest_only=True)
 
     def cancel(self, number: int) -> None:
         """Stop an answer that is being written, or take it out of the line."""
@@ -158,9 +157,12 @@ class Lane:
                 self._send(Finished(number, "stopped", 0, 0))
                 self._tell_places()
 
-    def _tell_places(self) -> None:
-        for position, job in enumerate(self._waiting, 1):
-            self._send(_place(job.ask.id, position))
+    def _tell_places(self, *, newest_only: bool = False) -> None:
+        """Tell those who really wait; the first ones in line may be about to begin."""
+        free = self._ask.at_once - len(self._running)
+        for position, job in enumerate(self._waiting, 1 - free):
+            if position > 0 and (job is self._waiting[-1] or not newest_only):
+                self._send(Progress(job.ask.id, "Waiting for the model", position))
 
     def _work(self) -> None:
         while True:
@@ -181,7 +183,3 @@ class Lane:
         number = job.ask.id
         ended = self.model.answer(job.ask, job.stop, lambda text: self._send(Piece(number, text)))
         self._send(Finished(number, *ended))
-
-
-def _place(number: int, position: int) -> Progress:
-    return Progress(number, "Waiting for the model", position)
