@@ -91,9 +91,8 @@ def platforms_with_secrets(config: Config) -> Sequence[str]:
 
 
 @asynccontextmanager
-async def application(config: Config, names: Sequence[str]) -> AsyncGenerator[App, None]:
+async def application(config: Config, adapters: Mapping[str, Adapter]) -> AsyncGenerator[App, None]:
     """Everything opened, and closed again in the order that loses nothing."""
-    adapters = {name: make_adapter(config, name) for name in names}
     store = await open_store(config.database)
     backends = make_backends(config)
     commands = await asyncio.to_thread(load_commands)
@@ -127,7 +126,8 @@ async def application(config: Config, names: Sequence[str]) -> AsyncGenerator[Ap
 
 async def run_platforms(config: Config, say: Say) -> None:
     """Serve every platform that has a token until SIGTERM or SIGINT."""
-    async with application(config, platforms_with_secrets(config)) as app:
+    adapters = {name: make_adapter(config, name) for name in platforms_with_secrets(config)}
+    async with application(config, adapters) as app:
         model = app.services.model("")
         say(f"{config.bot.name}: {model} answers, text goes to {app.services.backends[model].destination}")
         preparing = asyncio.create_task(_prepare(app.services.backends[model]))
@@ -146,7 +146,7 @@ async def run_platforms(config: Config, say: Say) -> None:
 
 async def run_console(config: Config, say: Say) -> None:
     """The terminal chat, until its user leaves."""
-    async with application(config, ["console"]) as app:
+    async with application(config, {"console": make_adapter(config, "console")}) as app:
         model = app.services.model("")
         await app.inbox.drop_unfinished("console")
         preparing = asyncio.create_task(_prepare(app.services.backends[model]))

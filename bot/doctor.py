@@ -20,32 +20,32 @@ SHOWN_VERSIONS = ("discord.py", "slack-bolt", "openai", "aiosqlite")
 
 
 async def examine(config: Config) -> int:
-    """Print a line for each check; the exit status is 1 when one failed."""
-    failed = 0
-    async for name, check in _checks(config):
+    """Print a line for each check; the exit status is 1 when something that is needed failed."""
+    failed = False
+    async for name, check, needed in _checks(config):
         try:
             line, mark = await asyncio.wait_for(check, CHECK_SECONDS), "ok"
-        except ShouldersError as error:
-            line, mark = error.message, "FAIL"
-        except TimeoutError:
-            line, mark = f"No answer within {CHECK_SECONDS:.0f} s.", "FAIL"
-        failed += mark == "FAIL"
+        except (ShouldersError, TimeoutError) as error:
+            mark = "FAIL" if needed else "-"
+            line = error.message if isinstance(error, ShouldersError) else f"No answer within {CHECK_SECONDS:.0f} s."
+            failed = failed or needed
         print(f"{mark:4}  {name:<10} {line}", flush=True)
-    return 1 if failed else 0
+    return int(failed)
 
 
-async def _checks(config: Config) -> AsyncIterator[tuple[str, Awaitable[str]]]:
-    yield "versions", _fine(_versions())
-    yield "config", _fine(f"{config.source}; {config.default_model} answers by default")
-    yield "database", _database(config)
+async def _checks(config: Config) -> AsyncIterator[tuple[str, Awaitable[str], bool]]:
+    """Each thing's name, its check, and whether the bot cannot do without it."""
+    yield "versions", _fine(_versions()), True
+    yield "config", _fine(f"{config.source}; {config.default_model} answers by default"), True
+    yield "database", _database(config), True
     backends = make_backends(config)
     for name, backend in backends.items():
-        yield name, backend.check()
+        yield name, backend.check(), name == config.default_model
     for backend in backends.values():
         await backend.aclose()
     for name, known in platforms().items():
         if known.secrets:
-            yield name, _platform(config, name)
+            yield name, _platform(config, name), True
 
 
 async def _fine(line: str) -> str:

@@ -1,0 +1,78 @@
+"""Durable turns a second: 100 tasks append turns, in groups as the store does and by committing each."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import tempfile
+import time
+from functools import partial
+from pathlib import Path
+
+from benchmarks.table import Row
+from bot.types import Act, Command, Person, Place, Request
+from storage.migrate import migrations
+from storage.sqlite import open_store
+from storage.writer import Connection, Writer
+
+TASKS = 100
+GROUPED = 20_000
+SINGLE = 1_000
+INSERT = (
+    "INSERT INTO turns (conversation, parent, request, role, person, name, text, model, complete, created) "
+    "VALUES (1, NULL, 1, 'user', '1', 'Ann', ?, '', 1, 0)"
+)
+TEXT = "What is a pretrained model, and why would a team want one? " * 3
+
+
+def append(connection: sqlite3.Connection) -> None:
+    connection.execute(INSERT, (TEXT,))
+
+
+async def seeded(path: Path) -> None:
+    """A database with one conversation for the turns to belong to."""
+    store = await open_store(path)
+    request = Request(Act("1", 1), Place("console", "local", "terminal", direct=True), Person("1", "Ann"), "chat")
+    await store.accept(request, Command("chat", "", converses=True), 0)
+    await store.aclose()
+
+
+async def rate(path: Path, turns: int, *, grouped: bool) -> float:
+    """Turns a second, each on disk before its task goes on."""
+    await seeded(path)
+    connection = Connection(partial(sqlite3.connect, path, isolation_level=None), iter_chunk_size=64)
+    async with connection:
+        await connection.execute("PRAGMA synchronous = FULL")
+        writer = Writer(connection)
+
+        async def task() -> None:
+            for _ in range(turns // TASKS):
+                await (writer.write(append) if grouped else connection.run(append))
+
+        started = time.perf_counter()
+        await asyncio.gather(*(task() for _ in range(TASKS)))
+        took = time.perf_counter() - started
+        await writer.aclose()
+    return turns / took
+
+
+async def measure() -> list[Row]:
+    """The store's writer against one commit a turn, on the same disk, in turns."""
+    assert migrations()
+    with tempfile.TemporaryDirectory() as folder:
+        rates = [
+            (
+                await rate(Path(folder) / f"grouped{run}.db", GROUPED, grouped=True),
+                await rate(Path(folder) / f"single{run}.db", SINGLE, grouped=False),
+            )
+            for run in range(3)
+        ]
+    grouped, single = sorted(rates)[1]
+    return [
+        Row(
+            f"durable turns a second, {TASKS} tasks",
+            f"{grouped:,.0f}",
+            f"one commit each: {single:,.0f} ({grouped / single:.0f}×)",
+            "20,000",
+        )
+    ]

@@ -1,0 +1,79 @@
+"""The command line as its user meets it: real processes, one sentence for each mistake, exit status 2."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from filelock import FileLock
+
+ROOT = Path(__file__).parent.parent
+
+
+def shoulders(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "bot", *arguments],
+        cwd=folder,
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "HOME": str(folder), **environment},
+        capture_output=True,
+        text=True,
+        timeout=30,
+        stdin=subprocess.DEVNULL,
+        check=False,
+    )
+
+
+def test_it_says_its_version(tmp_path: Path) -> None:
+    assert shoulders(tmp_path, "--version").stdout == "shoulders 0.1.0\n"
+
+
+@pytest.mark.parametrize(
+    ("config", "environment", "says"),
+    [
+        ("[bot]\nnaem = 'x'", {}, "Did you mean name?"),
+        ("", {}, "There is no token for any platform."),
+        ("", {"SLACK_BOT_TOKEN": "xoxb-1"}, "slack needs SLACK_APP_TOKEN"),
+        ("[bot]\ndatabase = '/proc/nowhere/x.db'", {"DISCORD_TOKEN": "MTIz.x.y"}, "cannot be opened"),
+    ],
+)
+def test_what_cannot_run_is_one_sentence_and_status_2(
+    tmp_path: Path, config: str, environment: dict[str, str], says: str
+) -> None:
+    (tmp_path / "config.toml").write_text(config)
+    done = shoulders(tmp_path, "run", **environment)
+    assert done.returncode == 2
+    assert says in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert "Traceback" not in done.stderr
+
+
+def test_a_database_from_the_future_or_in_use_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    database = tmp_path / "data" / "shoulders.db"
+    with sqlite3.connect(database) as raw:
+        raw.execute("PRAGMA user_version = 99")
+    raw.close()
+    done = shoulders(tmp_path, "chat")
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "newer Shoulders" in done.stderr
+    with FileLock(f"{database}.lock"):
+        done = shoulders(tmp_path, "chat")
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "Another Shoulders" in done.stderr
+
+
+def test_the_doctor_has_a_line_for_everything_and_leaks_nothing(tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_text(
+        '[models.here]\nbackend = "openai"\nmodel = "m"\nbase_url = "http://127.0.0.1:9/v1"\nkey_env = "MY_KEY"\n'
+    )
+    done = shoulders(tmp_path, "doctor", MY_KEY="sk-canary-0123456789")
+    lines = done.stdout.splitlines()
+    assert [line.split()[1] for line in lines][:4] == ["versions", "config", "database", "here"]
+    assert lines[3].startswith("FAIL")
+    assert done.returncode == 1
+    assert "canary" not in done.stdout + done.stderr
+    assert {"discord", "slack"} <= {line.split()[1] for line in lines}
