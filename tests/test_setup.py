@@ -91,7 +91,7 @@ def test_a_failing_pip_is_quoted_and_the_next_run_tries_again(checkout: Path) ->
     for _ in range(2):
         result = _chat(checkout, _python(checkout, pip_fails=1))
         assert result.returncode != 0
-        assert "ERROR: No space left on device" in result.stderr
+        assert "pip could not install everything: No space left on device" in result.stderr
         assert "Traceback" not in result.stderr
 
 
