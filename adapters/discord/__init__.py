@@ -1,0 +1,58 @@
+"""Discord. The library is imported only when an adapter is created."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Mapping, Sequence
+from urllib.parse import urlencode
+
+from pydantic import Field
+
+from bot.errors import ConfigError
+from bot.ports import Adapter, Platform
+from bot.section import Section
+from bot.types import Command
+
+TOKEN = "DISCORD_TOKEN"  # noqa: S105 -- the name of a variable
+
+VIEW, SEND, READ_HISTORY, SEND_IN_THREADS = 1 << 10, 1 << 11, 1 << 16, 1 << 38
+PERMISSIONS = VIEW | SEND | READ_HISTORY | SEND_IN_THREADS
+
+
+class DiscordSettings(Section):
+    """The `[discord]` table. An empty address means Discord's own; `gateway_url` overrides what Discord's API says.
+
+    `message_content` asks for the privileged intent of that name; without it the bot reads direct messages, mentions
+    and replies that ping it. The two rates are what the bot allows itself: calls in all, edits in one channel.
+    """
+
+    api_url: str = Field(default="", pattern=r"^(https?://.*[^/])?$")
+    gateway_url: str = Field(default="", pattern=r"^(wss?://.*)?$")
+    message_content: bool = True
+    requests_per_second: float = Field(default=40.0, gt=0)
+    edits_per_second: float = Field(default=0.75, gt=0)
+
+
+def invite(section: Section, commands: Sequence[Command], environment: Mapping[str, str]) -> str:
+    """The link with which an administrator adds the bot to a server. Raises ConfigError without a token."""
+    first = environment.get(TOKEN, "").partition(".")[0]
+    try:
+        application = base64.urlsafe_b64decode(first + "=" * (-len(first) % 4)).decode("ascii")
+    except (binascii.Error, ValueError):
+        application = ""
+    if not application.isdigit():
+        raise ConfigError(f"The invite link is made from {TOKEN}; set it first: developer portal, Bot, Reset Token.")
+    query = {"client_id": application, "scope": "bot applications.commands", "permissions": PERMISSIONS}
+    return f"https://discord.com/oauth2/authorize?{urlencode(query)}"
+
+
+def create(section: Section, secrets: Mapping[str, str]) -> Adapter:
+    """The adapter."""
+    from adapters.discord.adapter import DiscordAdapter  # the library takes half a second to import
+
+    assert isinstance(section, DiscordSettings)
+    return DiscordAdapter(section, secrets[TOKEN])
+
+
+PLATFORM = Platform(name="discord", settings=DiscordSettings, secrets=(TOKEN,), create=create, setup=invite)

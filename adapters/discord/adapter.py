@@ -1,0 +1,156 @@
+"""The Discord adapter: what `shoulders run` starts, and where the core's drafts come from."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+
+import discord
+
+from adapters.discord import DiscordSettings
+from adapters.discord.client import Client, Gateway
+from adapters.discord.handle import Handle
+from adapters.discord.rest import FAILURES, WRONG_TOKEN, Json, Rest, error_of
+from adapters.discord.surface import ChannelSurface, DiscordDraft, InteractionSurface
+from adapters.discord.text import readable
+from adapters.pacer import Budget, Pacer
+from bot.errors import ConfigError, Forbidden, Gone, PlatformError
+from bot.ports import Draft, DraftLog, Intake
+from bot.types import Message, Request
+
+log = logging.getLogger(__name__)
+
+LONGEST_CHAIN = 5
+"""Messages that a reply's context goes back."""
+
+THREAD_STARTER = 21
+CREATES_AT_ONCE = 3
+CALLS_AT_ONCE = 5
+
+CLOSED: Mapping[int, str] = {
+    4004: WRONG_TOKEN,
+    4014: "Discord refuses the bot's intents, even without message content.",
+}
+
+
+class DiscordAdapter:
+    """A bot.ports.Adapter."""
+
+    name = "discord"
+
+    def __init__(self, settings: DiscordSettings, token: str, clock: Callable[[], float] = time.time) -> None:
+        self._settings = settings
+        self._token = token
+        self._clock = clock
+        self._rest = Rest(token, settings.api_url)
+        self._content = settings.message_content
+        self._acknowledging: dict[str, asyncio.Future[None]] = {}
+        self._pacer = Pacer(self._budget)
+        self._client: Client | None = None
+
+    async def run(self, intake: Intake, connected: Callable[[str], None]) -> None:
+        """Connect and serve until cancelled."""
+        while True:
+            try:
+                await self._serve(intake, connected)
+            except discord.PrivilegedIntentsRequired as error:
+                if not self._content:
+                    raise PlatformError(CLOSED[4014]) from error
+                self._content = False
+                log.warning(
+                    "Discord refuses the message-content intent (developer portal, Bot, Message Content Intent). Going "
+                    "on without: the bot reads direct messages, mentions and replies that ping it."
+                )
+                continue
+            except discord.ConnectionClosed as error:
+                if error.code == 4004:
+                    raise ConfigError(WRONG_TOKEN) from error
+                raise PlatformError(f"Discord closed the connection with code {error.code}.") from error
+            except FAILURES as error:
+                raise error_of(error) from error
+            raise PlatformError("The connection to Discord ended.")
+
+    async def _serve(self, intake: Intake, connected: Callable[[str], None]) -> None:
+        await self._rest.sign_in()
+        gateway = Gateway.read(await self._rest.gateway(), self._settings.gateway_url)
+        gateway.must_have_starts()
+        client = Client(self._rest, intake, connected, gateway, self._acknowledging, content=self._content)
+        async with client:
+            self._client = client
+            try:
+                await client.start(self._token)
+            finally:
+                self._client = None
+
+    async def stop_intake(self) -> None:
+        """Take no new requests."""
+        if self._client is not None:
+            self._client.taking = False
+
+    def draft(self, request: Request, draft_log: DraftLog) -> Draft:
+        """A draft of the answer."""
+        handle = Handle.load(request.handle)
+        surface = ChannelSurface(self._rest, request, handle)
+        if handle.token and (handle.original or handle.hidden):
+            surface = InteractionSurface(self._rest, request, handle, self._acknowledged, self._clock)
+        return DiscordDraft(surface, draft_log, self._pacer)
+
+    async def context(self, request: Request, limit: int) -> Sequence[Message]:
+        """What was said before in the thread, or the chain of replies that the request ends."""
+        place = request.place
+        try:
+            if place.thread:
+                before, most = str(request.act.order), str(min(limit, 100))
+                found = await self._rest.messages(place.thread, before=before, limit=most)
+                return [self._read(message) for message in reversed(found)]
+            return await self._chain(place.channel, request.replies_to, min(limit, LONGEST_CHAIN))
+        except (Forbidden, Gone) as error:
+            log.info("What was said before cannot be read: %s", error)
+            return ()
+
+    async def check(self) -> str:
+        """Sign in and say as whom."""
+        await self._rest.sign_in()
+        return f"Discord accepts the token of {self._rest.name}"
+
+    async def aclose(self) -> None:
+        """Close the connection."""
+        await self._rest.aclose()
+
+    async def _chain(self, channel: str, message: str, most: int) -> Sequence[Message]:
+        chain: list[Message] = []
+        while message and len(chain) < most:
+            found = await self._rest.message(channel, message)
+            chain.append(self._read(found))
+            reference = found.get("message_reference")
+            message = str(reference.get("message_id") or "") if isinstance(reference, dict) else ""
+        return chain[::-1]
+
+    def _read(self, message: Json) -> Message:
+        starter = message.get("referenced_message")
+        if message["type"] == THREAD_STARTER and isinstance(starter, dict):
+            message = starter
+        mentions, author = message.get("mentions"), message["author"]
+        names = {str(user["id"]): _display(user) for user in mentions} if isinstance(mentions, list) else {}
+        mine = isinstance(author, dict) and author.get("id") == self._rest.me
+        text = readable(str(message["content"]), names, {self._rest.me})
+        return Message(str(message["id"]), _display(author), text, mine)
+
+    async def _acknowledged(self, interaction: str) -> None:
+        """Wait until an interaction of this run is acknowledged: before that it takes no answer."""
+        if interaction in self._acknowledging:
+            await asyncio.shield(self._acknowledging[interaction])
+
+    def _budget(self, name: str) -> Budget:
+        edits = self._settings.edits_per_second
+        if name == "all":
+            return Budget(self._settings.requests_per_second, CALLS_AT_ONCE)
+        return Budget(edits) if name.startswith("edit:") else Budget(edits / 2, CREATES_AT_ONCE)
+
+
+def _display(user: object) -> str:
+    if not isinstance(user, dict):
+        return ""
+    return str(user.get("global_name") or user.get("username", ""))

@@ -1,0 +1,173 @@
+"""Calls to Discord's HTTP API, with discord.py's rate limiting and our errors.
+
+It outlives the gateway's client: answers can be written while the gateway is away.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import TypeAlias
+
+import aiohttp
+import discord
+from discord.http import HTTPClient, Route
+
+from bot.errors import ConfigError, Forbidden, Gone, PlatformError
+
+Json: TypeAlias = dict[str, object]
+
+DISCORD = "https://discord.com/api/v10"
+CALL_SECONDS = 60.0
+LONGEST_RATE_LIMIT = 30.0
+"""Seconds that discord.py may wait out a rate limit inside one call; above, the call fails and is made again later."""
+
+ERRORS: Mapping[int, tuple[type[PlatformError], str]] = {
+    400: (Forbidden, "Discord refuses this message"),
+    403: (Forbidden, "The bot may not do this there"),
+    404: (Gone, "The channel or message no longer exists"),
+}
+EXPIRED = 50027
+"""Discord's code for an interaction's token that is older than 15 minutes."""
+
+WRONG_TOKEN = "Discord does not accept DISCORD_TOKEN. Copy it anew: developer portal, Bot, Reset Token."  # noqa: S105
+
+
+def error_of(error: Exception) -> PlatformError | ConfigError:
+    """Ours for one of discord.py's."""
+    if isinstance(error, discord.LoginFailure):
+        return ConfigError(WRONG_TOKEN)
+    if isinstance(error, discord.HTTPException):
+        kind, sentence = ERRORS.get(error.status, (PlatformError, "Discord failed"))
+        if error.code == EXPIRED:
+            kind = Gone
+        return kind(f"{sentence} ({error.status}, {error.code}: {error.text}).")
+    if isinstance(error, discord.RateLimited):
+        return PlatformError(f"Discord asks for {error.retry_after:.0f} s of patience.")
+    return PlatformError(f"Discord cannot be reached ({type(error).__name__}).")
+
+
+FAILURES = (discord.DiscordException, aiohttp.ClientError, OSError, TimeoutError)
+"""What discord.py's calls raise."""
+
+
+class Rest:
+    """Signs in with the first call. Every call raises PlatformError, or ConfigError when the token is wrong."""
+
+    def __init__(self, token: str, api_url: str) -> None:
+        Route.BASE = api_url or DISCORD  # discord.py knows one address for the whole process
+        self._token = token
+        self._http: HTTPClient | None = None
+        self._signing_in = asyncio.Lock()
+        self.me = ""
+        self.name = ""
+
+    async def sign_in(self) -> HTTPClient:
+        """The signed-in connection; sets `me` and `name`, the bot's own."""
+        async with self._signing_in:
+            if self._http is None:
+                http = HTTPClient(asyncio.get_running_loop(), max_ratelimit_timeout=LONGEST_RATE_LIMIT)
+                try:
+                    user = await http.static_login(self._token)
+                except FAILURES as error:
+                    await http.close()
+                    raise error_of(error) from error
+                self.me, self.name = str(user["id"]), user["username"]
+                self._http = http
+        return self._http
+
+    async def call(self, route: Route, json: object = None, query: Mapping[str, str] | None = None) -> object:
+        """One call; what the API answers."""
+        http = self._http or await self.sign_in()
+        try:
+            async with asyncio.timeout(CALL_SECONDS):
+                if json is None:
+                    answer: object = await http.request(route, params=query or {})
+                else:
+                    answer = await http.request(route, params=query or {}, json=json)
+        except FAILURES as error:
+            raise error_of(error) from error
+        return answer
+
+    async def aclose(self) -> None:
+        """Close the connection."""
+        if self._http is not None:
+            await self._http.close()
+            self._http = None
+
+    async def send(self, channel: str, body: Json) -> str:
+        """Post a message; its id."""
+        return _id(await self.call(Route("POST", "/channels/{channel_id}/messages", channel_id=channel), body))
+
+    async def edit(self, channel: str, message: str, body: Json) -> None:
+        """Change a message of ours."""
+        await self.call(_message("PATCH", channel, message), body)
+
+    async def delete(self, channel: str, message: str) -> None:
+        """Delete a message of ours; one that is gone already is no error."""
+        try:
+            await self.call(_message("DELETE", channel, message))
+        except Gone:
+            return
+
+    async def message(self, channel: str, message: str) -> Json:
+        """One message."""
+        return _object(await self.call(_message("GET", channel, message)))
+
+    async def messages(self, channel: str, **query: str) -> Sequence[Json]:
+        """Up to 100 messages, newest first; `query` is `after` or `before` an id, and `limit`."""
+        route = Route("GET", "/channels/{channel_id}/messages", channel_id=channel)
+        found = await self.call(route, query={"limit": "100", **query})
+        return [_object(message) for message in found] if isinstance(found, list) else []
+
+    async def typing(self, channel: str) -> None:
+        """Show for 10 seconds that the bot is typing."""
+        await self.call(Route("POST", "/channels/{channel_id}/typing", channel_id=channel))
+
+    async def direct_channel(self, person: str) -> str:
+        """The channel of the direct messages with a person."""
+        return _id(await self.call(Route("POST", "/users/@me/channels"), {"recipient_id": person}))
+
+    async def gateway(self) -> Json:
+        """What GET /gateway/bot says: `url`, `shards`, `session_start_limit`."""
+        return _object(await self.call(Route("GET", "/gateway/bot")))
+
+    async def acknowledge(self, interaction: str, token: str, kind: int, data: Json) -> None:
+        """Answer an interaction; must happen within 3 seconds of it."""
+        path = "/interactions/{webhook_id}/{webhook_token}/callback"  # these names keep rate limits apart
+        await self.call(Route("POST", path, webhook_id=interaction, webhook_token=token), {"type": kind, "data": data})
+
+    async def follow_up(self, application: str, token: str, body: Json) -> str:
+        """Post another answer to an interaction; its id."""
+        route = Route("POST", "/webhooks/{webhook_id}/{webhook_token}", webhook_id=application, webhook_token=token)
+        return _id(await self.call(route, body, {"wait": "true"}))
+
+    async def edit_answer(self, application: str, token: str, message: str, body: Json) -> str:
+        """Change an answer to an interaction, "@original" for the first; its id."""
+        return _id(await self.call(_answer("PATCH", application, token, message), body))
+
+    async def delete_answer(self, application: str, token: str, message: str) -> None:
+        """Delete an answer to an interaction; one that is gone already is no error."""
+        try:
+            await self.call(_answer("DELETE", application, token, message))
+        except Gone:
+            return
+
+
+def _message(method: str, channel: str, message: str) -> Route:
+    return Route(method, "/channels/{channel_id}/messages/{message_id}", channel_id=channel, message_id=message)
+
+
+def _answer(method: str, application: str, token: str, message: str) -> Route:
+    path = "/webhooks/{webhook_id}/{webhook_token}/messages/{message_id}"
+    return Route(method, path, webhook_id=application, webhook_token=token, message_id=message)
+
+
+def _object(answer: object) -> Json:
+    if not isinstance(answer, dict):
+        raise PlatformError("Discord's answer is not understood.")
+    return answer
+
+
+def _id(answer: object) -> str:
+    return str(_object(answer)["id"])
