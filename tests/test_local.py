@@ -18,7 +18,7 @@ from bot.errors import BrokenOff, ContextTooLong, Refused
 from bot.ports import Backend
 from bot.types import Done, Prompt, Status, Text, Utterance
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(180)]
 
 DATA = Path(__file__).parents[1] / "data"
 """Where `make chat` keeps the unpacked model too: it takes half a minute to make."""
@@ -64,7 +64,6 @@ async def _ask(backend: Backend, text: str) -> tuple[list[str], Done]:
     return [chunk.text for chunk in got if isinstance(chunk, Text)], got[-1]
 
 
-@pytest.mark.timeout(120)
 async def test_the_bundled_model_answers_in_pieces_and_torch_stays_outside(models: Mapping[str, Backend]) -> None:
     backend = models["smollm2"]
     france, done = await _ask(backend, "What is the capital of France?")
