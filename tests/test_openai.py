@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import aclosing
 from pathlib import Path
@@ -282,6 +283,36 @@ async def test_check_fails_with_a_sentence() -> None:
     with pytest.raises(Unavailable, match="cannot be reached"):
         await backend.check()
     await backend.aclose()
+
+
+RACE = """
+import asyncio, pathlib
+from bot.backends.openai import BACKEND, OpenAIModel
+from bot.errors import Unavailable
+
+async def main():
+    table = OpenAIModel(backend="openai", model="test", base_url="{url}")
+    backend = BACKEND.create({{"m": table}}, {{}}, pathlib.Path())["m"]
+    preparing = asyncio.create_task(backend.prepare())
+    await asyncio.sleep(0.01)
+    try:
+        await anext(backend.stream(()))
+    except Unavailable:
+        print("fine")
+    await preparing
+    await backend.aclose()
+
+import bot.backends.openai
+bot.backends.openai.PAUSES = ()
+asyncio.run(main())
+"""
+
+
+async def test_a_question_may_come_while_the_sdk_is_being_imported() -> None:
+    code = RACE.format(url=unused_url())
+    process = await asyncio.create_subprocess_exec(sys.executable, "-c", code, stdout=asyncio.subprocess.PIPE)
+    output, _ = await process.communicate()
+    assert output == b"fine\n"
 
 
 async def test_one_model_leaves_and_the_other_still_answers(server: FakeOpenAI) -> None:

@@ -148,9 +148,9 @@ class OpenAIBackend:
 
     async def check(self) -> str:
         """Ask which models there are. Raises BackendError."""
+        client = await self._connect_or_explain()
         import openai
 
-        client = await self._connect_or_explain()
         try:
             async with asyncio.timeout(CHECK_SECONDS):
                 listed = [model.id for model in (await client.models.list(extra_headers=self._headers())).data or ()]
@@ -203,9 +203,9 @@ class OpenAIBackend:
 
     async def _open(self, stack: AsyncExitStack, prompt: Prompt) -> AsyncIterator[bytes]:
         """Send the request, without what the server turned out not to know. Raises FailedError."""
-        import openai
-
         client = await self._connect()
+        import openai  # only now: it was imported in a thread, and two imports at once would meet half-way
+
         messages = [{"role": utterance.role, "content": utterance.text} for utterance in prompt]
         while True:
             try:

@@ -1,0 +1,29 @@
+"""The terminal chat, as one more platform."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from bot.ports import Adapter, Platform
+from bot.section import Section
+
+
+class ConsoleSettings(Section):
+    """The table [console]. `history` is the file that keeps what was typed; empty keeps nothing.
+
+    `banner` is said at the start.
+    """
+
+    history: str = "data/terminal-history"
+    banner: str = "Shoulders"
+
+
+def create(settings: Section, _secrets: Mapping[str, str]) -> Adapter:
+    """The terminal that the program was started in."""
+    from adapters.console.adapter import Console
+
+    assert isinstance(settings, ConsoleSettings)
+    return Console(settings.history, settings.banner)
+
+
+PLATFORM = Platform(name="console", settings=ConsoleSettings, secrets=(), create=create)

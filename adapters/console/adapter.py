@@ -1,0 +1,296 @@
+"""The terminal chat: a prompt with history and completion, or, where stdin is no terminal, one request a line."""
+
+from __future__ import annotations
+
+import asyncio
+import getpass
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from prompt_toolkit import PromptSession
+from prompt_toolkit.auto_suggest import AutoSuggestFromHistory
+from prompt_toolkit.completion import CompleteEvent, Completer
+from prompt_toolkit.completion import Completion as Offer
+from prompt_toolkit.document import Document
+from prompt_toolkit.formatted_text import FormattedText
+from prompt_toolkit.history import FileHistory, History, InMemoryHistory
+from prompt_toolkit.input import Input
+from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
+from prompt_toolkit.output import Output
+from prompt_toolkit.styles import Style
+from rich.console import Console as Screen
+
+from adapters.console.drawing import LiveDraft, PlainDraft
+from adapters.console.lines import LEAVE, complete, read
+from adapters.console.markdown import THEME
+from bot.errors import ShouldersError
+from bot.ports import Draft, DraftLog, Intake
+from bot.types import Act, Message, Person, Place, Request
+
+try:
+    import termios
+except ImportError:  # Windows
+    termios = None  # type: ignore[assignment]  # what is used of it is used only where it is
+
+PLACE = Place("console", "local", "terminal", direct=True, name="the terminal")
+STYLE = Style.from_dict({"prompt": "ansicyan bold", "auto-suggestion": "ansibrightblack"})
+HINT = "Ctrl-D or /quit leaves."
+
+
+class Console:
+    """An adapter for the terminal that the program was started in. `failed` says whether any answer failed."""
+
+    name = "console"
+
+    def __init__(
+        self,
+        history: str,
+        banner: str,
+        *,
+        keys: Input | None = None,
+        output: Output | None = None,
+        screen: Screen | None = None,
+    ) -> None:
+        self.failed = False
+        self._banner = banner
+        self._history = history
+        self._keys = keys
+        self._output = output
+        self._screen = screen or Screen(theme=THEME, highlight=False)
+        self._live = keys is not None or (sys.stdin.isatty() and sys.stdout.isatty())
+        self._person = Person(login(), login(), administrator=True)
+        self._ended: dict[str, asyncio.Event] = {}
+        self._running: DraftLog | None = None
+        self._order = 0
+
+    async def run(self, intake: Intake, connected: Callable[[str], None]) -> None:
+        """Talk until the user leaves or the input ends."""
+        connected(self._banner)
+        await (self._talk(intake) if self._live else self._pipe(intake))
+
+    async def stop_intake(self) -> None:
+        """Nothing comes in while nobody is asked."""
+
+    def draft(self, request: Request, log: DraftLog) -> Draft:
+        """The answer, drawn at once."""
+        ended = self._ended.get(request.act.id, asyncio.Event()).set
+        if not self._live:
+            return PlainDraft(ended, self._fail)
+        if request.command != "stop":
+            self._running = log
+        return LiveDraft(self._screen, ended)
+
+    async def context(self, request: Request, limit: int) -> Sequence[Message]:
+        """Nothing is said here but to the bot."""
+        return ()
+
+    async def check(self) -> str:
+        """A terminal is always there."""
+        return "the terminal is ready"
+
+    async def aclose(self) -> None:
+        """Nothing is held."""
+
+    def _fail(self) -> None:
+        self.failed = True
+
+    async def _talk(self, intake: Intake) -> None:
+        """The chat with a person."""
+        session = await asyncio.to_thread(self._session, intake)
+        with self._ctrl_c(intake):
+            while (line := await self._ask(session)) is not None:
+                if line.strip().removeprefix("/") in LEAVE and line.strip().startswith("/"):
+                    return
+                if line.strip():
+                    with quiet_keys():
+                        await self._request(intake, line.strip())
+
+    async def _ask(self, session: PromptSession[str]) -> str | None:
+        """A line, or None for leaving."""
+        try:
+            return await session.prompt_async(handle_sigint=False)
+        except KeyboardInterrupt:
+            self._screen.print(HINT, style="dim")
+            return ""
+        except EOFError:
+            return None
+
+    async def _pipe(self, intake: Intake) -> None:
+        """One request a line, one after the other. Whoever reads the answers may leave before their end."""
+        with suppress(BrokenPipeError):
+            async for line in lines_of_stdin():
+                if line.strip().removeprefix("/") in LEAVE and line.strip().startswith("/"):
+                    return
+                if line.strip():
+                    await self._request(intake, line.strip())
+
+    async def _request(self, intake: Intake, line: str) -> None:
+        """Ask, and wait until the answer is shown; what cannot be asked is said."""
+        try:
+            command, arguments = read(line, intake.commands)
+            request = self._make(command, arguments)
+            ended = self._ended[request.act.id] = asyncio.Event()
+            if await intake.offer(request):
+                await ended.wait()
+            del self._ended[request.act.id]
+        except ShouldersError as error:
+            self._say(error.message)
+        self._running = None
+
+    def _make(self, command: str, arguments: Mapping[str, str]) -> Request:
+        self._order = max(self._order + 1, time.time_ns() // 1000)
+        act = Act(f"{self._order}-{os.getpid()}", self._order)
+        return Request(act, PLACE, self._person, command, arguments)
+
+    def _say(self, sentence: str) -> None:
+        if self._live:
+            self._screen.print(f"{sentence}\n", style="dim", markup=False)
+        else:
+            self.failed = True
+            print(sentence, file=sys.stderr, flush=True)
+
+    @contextmanager
+    def _ctrl_c(self, intake: Intake) -> Iterator[None]:
+        """While an answer is written, Ctrl-C asks for its end; at the prompt it is a key like others."""
+        loop = asyncio.get_running_loop()
+        stops = set[asyncio.Task[None]]()
+
+        def stop() -> None:
+            if self._running is not None:
+                task = loop.create_task(self._stop(intake, self._running.request_id))
+                stops.add(task)
+                task.add_done_callback(stops.discard)
+
+        before = signal.signal(signal.SIGINT, lambda _number, _frame: loop.call_soon_threadsafe(stop))
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGINT, before)
+
+    async def _stop(self, intake: Intake, request: int) -> None:
+        try:
+            await intake.offer(self._make("stop", {"request": str(request)}))
+        except ShouldersError as error:
+            self._say(error.message)
+
+    def _session(self, intake: Intake) -> PromptSession[str]:
+        """The prompt. Enter sends; Alt-Enter begins a new line, and so do those of a text pasted in."""
+        return PromptSession(
+            FormattedText([("class:prompt", "> ")]),
+            multiline=True,
+            prompt_continuation="  ",
+            history=open_history(self._history),
+            auto_suggest=AutoSuggestFromHistory(),
+            completer=IntakeCompleter(intake, self._person),
+            complete_while_typing=True,
+            reserve_space_for_menu=6,
+            key_bindings=keys(),
+            style=STYLE,
+            input=self._keys,
+            output=self._output,
+        )
+
+
+class IntakeCompleter(Completer):
+    """Commands, their options, and what the core suggests for these."""
+
+    def __init__(self, intake: Intake, person: Person) -> None:
+        self._intake = intake
+        self._person = person
+
+    def get_completions(self, document: Document, complete_event: CompleteEvent) -> Iterator[Offer]:
+        """Only the asynchronous way is used."""
+        yield from ()
+
+    async def get_completions_async(
+        self, document: Document, complete_event: CompleteEvent
+    ) -> AsyncGenerator[Offer, None]:
+        """What may follow at the cursor."""
+
+        async def suggest(command: str, option: str, typed: str) -> Sequence[str]:
+            return await self._intake.suggest(command, option, typed, PLACE, self._person)
+
+        for found in await complete(document.text_before_cursor, self._intake.commands, suggest):
+            yield Offer(found.text, -found.typed, display_meta=found.summary)
+
+
+def keys() -> KeyBindings:
+    """The keys that differ from those of a text of several lines."""
+    bindings = KeyBindings()
+
+    @bindings.add("enter")
+    def _send(event: KeyPressEvent) -> None:
+        event.current_buffer.validate_and_handle()
+
+    @bindings.add("escape", "enter")
+    @bindings.add("c-j")
+    def _new_line(event: KeyPressEvent) -> None:
+        event.current_buffer.insert_text("\n")
+
+    @bindings.add("c-c")
+    def _clear(event: KeyPressEvent) -> None:
+        if event.current_buffer.text:
+            event.current_buffer.reset()
+        else:
+            event.app.exit(exception=KeyboardInterrupt())
+
+    return bindings
+
+
+def open_history(path: str) -> History:
+    """What was typed before, in a file for its owner's eyes; where it cannot be kept, it is not."""
+    if not path:
+        return InMemoryHistory()
+    file = Path(path)
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch(mode=0o600)
+    except OSError:
+        return InMemoryHistory()
+    return FileHistory(file)
+
+
+def login() -> str:
+    """The name of whoever is logged in."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container may run under a number that has no name
+        return "you"
+
+
+@contextmanager
+def quiet_keys() -> Iterator[None]:
+    """Keys pressed meanwhile are not written into the answer; they wait for the prompt."""
+    if termios is None or not sys.stdin.isatty():
+        yield
+        return
+    before = termios.tcgetattr(sys.stdin)
+    quiet = termios.tcgetattr(sys.stdin)
+    quiet[3] &= ~termios.ECHO
+    termios.tcsetattr(sys.stdin, termios.TCSANOW, quiet)
+    try:
+        yield
+    finally:
+        termios.tcsetattr(sys.stdin, termios.TCSANOW, before)
+
+
+async def lines_of_stdin() -> AsyncGenerator[str, None]:
+    """Lines as they come, read by a thread that nobody has to wait for."""
+    loop = asyncio.get_running_loop()
+    lines = asyncio.Queue[str | None]()
+
+    def pump() -> None:
+        with suppress(RuntimeError):  # the loop has ended meanwhile
+            for line in sys.stdin:
+                loop.call_soon_threadsafe(lines.put_nowait, line)
+            loop.call_soon_threadsafe(lines.put_nowait, None)
+
+    threading.Thread(target=pump, daemon=True, name="stdin").start()
+    while (line := await lines.get()) is not None:
+        yield line
