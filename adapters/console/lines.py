@@ -91,18 +91,18 @@ async def complete(line: str, commands: Sequence[Command], suggest: Suggest) -> 
 async def _complete_options(command: Command, rest: str, suggest: Suggest) -> Sequence[Completion]:
     """Options by name, the values of the one being typed, or those of the option that plain words are."""
     word = rest.rpartition(" ")[2]
+    first = next((option for option in command.options if option.kind == "text"), None)
     if word.startswith("--"):
         name, equals, typed = word[2:].partition("=")
         options = [option for option in command.options if option.name.startswith(name)]
         if not equals:
-            return [_option_completion(option, word) for option in options]
+            return [_option_completion(option, word) for option in options if not (option.required and option is first)]
         return [
             found
             for option in options
             if option.name == name
             for found in await _values(command, option, typed, suggest)
         ]
-    first = next((option for option in command.options if option.kind == "text"), None)
     if first and rest == word and (first.suggested or first.choices):
         return await _values(command, first, word, suggest)
     return ()

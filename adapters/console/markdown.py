@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from itertools import pairwise
 from typing import ClassVar
 
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
+from pygments.lexers import get_all_lexers  # type: ignore[import-untyped]  # it comes without types
 from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.markdown import CodeBlock, Heading, Markdown, MarkdownElement
 from rich.segment import Segment
@@ -27,12 +29,19 @@ def clean(text: str) -> str:
     return text.translate(UNSEEN)
 
 
+@cache
+def languages() -> frozenset[str]:
+    """What pygments can colour. For other names, half-written ones too, it would search every package installed."""
+    return frozenset(alias for _, aliases, _, _ in get_all_lexers(plugins=False) for alias in aliases)
+
+
 class Code(CodeBlock):
     """Code in the terminal's own colours, without margins, so that it can be copied as it stands."""
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         code = str(self.text).rstrip("\n")
-        yield Syntax(code, self.lexer_name, theme="ansi_dark", background_color="default", word_wrap=True)
+        language = self.lexer_name.lower() if self.lexer_name.lower() in languages() else "text"
+        yield Syntax(code, language, theme="ansi_dark", background_color="default", word_wrap=True)
 
 
 class Title(Heading):
