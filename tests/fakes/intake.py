@@ -64,12 +64,14 @@ class RecordingIntake:
         self.broken = False
         self.gate: asyncio.Event | None = None
         self._known: set[tuple[str, str, str]] = set()
-        self._queue: asyncio.Queue[Request] = asyncio.Queue()
+        self._accepted: asyncio.Queue[Request] = asyncio.Queue()
+        self._offered: asyncio.Queue[Request] = asyncio.Queue()
 
     def offer(self, request: Request) -> Awaitable[bool]:
         key = (request.place.platform, request.place.workspace, request.act.id)
         known = key in self._known
         self._known.add(key)
+        self._offered.put_nowait(request)
         if not known and not self.broken:
             self.requests.append(request)
         return self._keep(request, known)
@@ -80,7 +82,7 @@ class RecordingIntake:
         if self.broken:
             raise StoreError("The disk is full.")
         if not known:
-            self._queue.put_nowait(request)
+            self._accepted.put_nowait(request)
         return not known
 
     async def suggest(self, command: str, option: str, typed: str, place: Place, person: Person) -> Sequence[str]:
@@ -91,7 +93,11 @@ class RecordingIntake:
 
     async def next(self) -> Request:
         """The next request that was accepted."""
-        return await asyncio.wait_for(self._queue.get(), 5)
+        return await asyncio.wait_for(self._accepted.get(), 5)
+
+    async def offered(self) -> Request:
+        """The next request that was offered, whatever became of it."""
+        return await asyncio.wait_for(self._offered.get(), 5)
 
     def draft(self, adapter: Adapter, request: Request, parts: Sequence[Part] = ()) -> Draft:
         """A draft of the answer, as the core would make it; `parts` are left over from an earlier run."""
