@@ -125,23 +125,31 @@ async def application(config: Config, adapters: Mapping[str, Adapter]) -> AsyncG
 
 
 async def run_platforms(config: Config, say: Say) -> None:
-    """Serve every platform that has a token until SIGTERM or SIGINT."""
+    """Serve every platform that has a token until SIGTERM or SIGINT. Raises ConfigError where a token is refused."""
     adapters = {name: make_adapter(config, name) for name in platforms_with_secrets(config)}
     async with application(config, adapters) as app:
         model = app.services.model("")
         say(f"{config.bot.name}: {model} answers, text goes to {app.services.backends[model].destination}")
         preparing = asyncio.create_task(_prepare(app.services.backends[model]))
-        serving = [asyncio.create_task(_supervise(app, name, say)) for name in app.adapters]
+        serving = asyncio.create_task(serve(app, say))
         stopped = asyncio.create_task(_stop_signal().wait())
         try:
-            await asyncio.wait({*serving, stopped}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({serving, stopped}, return_when=asyncio.FIRST_COMPLETED)
             say("Stopping; running answers may finish")
         finally:
             await app.drain()
-            await _end([preparing, stopped, *serving])
-        for task in serving:
-            if not task.cancelled():
-                task.result()  # a ConfigError: its sentence says what to do
+            await _end([preparing, stopped, serving])
+        if not serving.cancelled():
+            serving.result()
+
+
+async def serve(app: App, say: Say) -> None:
+    """Run every platform, each supervised by itself, until cancelled. Raises the first ConfigError."""
+    serving = [asyncio.create_task(_supervise(app, name, say)) for name in app.adapters]
+    try:
+        await asyncio.gather(*serving)
+    finally:
+        await _end(serving)
 
 
 async def run_console(config: Config, say: Say) -> None:

@@ -7,6 +7,7 @@ import pkgutil
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import TypeVar
@@ -28,8 +29,8 @@ SYSTEM_PROMPT = """\
 You are {name}, an assistant in a team's chat on {platform}, in {place}. Today is {date}.
 Several people may take part; each message begins with its writer's name. Answer in Markdown, to the point."""
 
-BUILT_IN_MODELS: Mapping[str, Mapping[str, str]] = {
-    "smollm2": {"backend": "local", "model": "bundled:smollm2"},
+BUILT_IN_MODELS: Mapping[str, Mapping[str, str | int]] = {
+    "smollm2": {"backend": "local", "model": "bundled:smollm2", "max_tokens": 512},
     "gpt": {"backend": "openai", "model": "gpt-5.4-mini"},
 }
 """The catalogue of a configuration that names no model: one that needs nothing, one that needs OPENAI_API_KEY."""
@@ -79,12 +80,14 @@ class Config:
         return next((name for name, model in self.models.items() if model.backend == wanted), next(iter(self.models)))
 
 
+@cache
 def backend_kinds() -> Mapping[str, BackendKind]:
     """Every backend, by name, found under bot/backends/."""
     modules = (import_module(f"bot.backends.{found.name}") for found in pkgutil.iter_modules(bot.backends.__path__))
     return {module.BACKEND.name: module.BACKEND for module in modules if hasattr(module, "BACKEND")}
 
 
+@cache
 def platforms() -> Mapping[str, Platform]:
     """Every platform, by name, found under adapters/."""
     modules = (import_module(f"adapters.{found.name}") for found in pkgutil.iter_modules(adapters.__path__))

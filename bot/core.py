@@ -6,6 +6,7 @@ import logging
 import pkgutil
 from collections.abc import Mapping
 from contextlib import aclosing
+from functools import cache
 from importlib import import_module
 from typing import Protocol, cast
 
@@ -28,6 +29,7 @@ class CommandModule(Protocol):
         """Answer one request."""
 
 
+@cache
 def load_commands() -> Mapping[str, CommandModule]:
     """Every command, by name, found under bot/commands/."""
     modules = (import_module(f"bot.commands.{found.name}") for found in pkgutil.iter_modules(bot.commands.__path__))

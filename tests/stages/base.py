@@ -1,0 +1,229 @@
+"""What every stage can do; scenarios know nothing else of a platform."""
+
+from __future__ import annotations
+
+import asyncio
+from abc import ABC, abstractmethod
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from bot.app import App, application, make_adapter, serve
+from bot.config import load
+from bot.ports import Accepted, Adapter, EndState
+from bot.types import Command, Request
+from storage.sqlite import SQLiteStore
+from tests.fakes.openai import FakeOpenAI
+
+PATIENCE = 10.0
+"""Seconds that a test waits for what must come."""
+
+CONFIG = """
+[bot]
+data = "{data}"
+default_model = "main"
+stop_seconds = 0.2
+[models.main]
+backend = "openai"
+model = "test"
+base_url = "{base_url}"
+timeout = 0.3
+stall = 0.3
+context = 4000
+[models.spare]
+backend = "openai"
+model = "gpt-4o"
+base_url = "{base_url}"
+context = 4000
+{more}
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """Something that a person did: the act's id, the channel and thread it happened in, its message ("" for none)."""
+
+    act: str
+    who: str
+    channel: str
+    thread: str = ""
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A finished answer as its readers see it: the text of every part, the last one's buttons, who alone sees it."""
+
+    parts: Sequence[str]
+    buttons: Sequence[str]
+    only_for: str = ""
+
+    @property
+    def text(self) -> str:
+        """All parts in one."""
+        return "\n".join(self.parts)
+
+
+class Ledger:
+    """What the store was told, so that tests wait for what really happened and not for time to pass."""
+
+    def __init__(self, store: SQLiteStore) -> None:
+        self.requests: dict[str, int] = {}
+        self.messages: defaultdict[int, dict[int, str]] = defaultdict(dict)
+        self.ended: dict[int, EndState] = {}
+        self._changed = asyncio.Condition()
+        accept, created, end = store.accept, store.part_created, store.end
+
+        async def accept_and_note(request: Request, command: Command, continue_ms: int) -> Accepted | None:
+            accepted = await accept(request, command, continue_ms)
+            if accepted:
+                self.requests[request.act.id] = accepted.id
+            return accepted
+
+        async def created_and_note(request: int, index: int, message: str) -> None:
+            await created(request, index, message)
+            self.messages[request][index] = message
+
+        async def end_and_note(request: int, state: EndState) -> None:
+            await end(request, state)
+            async with self._changed:
+                self.ended[request] = state
+                self._changed.notify_all()
+
+        for name, noting in (("accept", accept_and_note), ("part_created", created_and_note), ("end", end_and_note)):
+            setattr(store, name, noting)
+
+    async def end(self, act: str) -> int:
+        """The request of an act, once it has ended."""
+        async with asyncio.timeout(PATIENCE), self._changed:
+            await self._changed.wait_for(lambda: self.requests.get(act) in self.ended)
+        return self.requests[act]
+
+
+class Stage(ABC):
+    """A platform with ann, ben and root (an administrator) in one channel, the bot, and a scripted model."""
+
+    platform: str
+    buttons = True
+    """Whether choices are pressed and not written."""
+
+    def __init__(self, folder: Path, more: str = "") -> None:
+        self.folder = folder
+        self.more = more
+        self.model = FakeOpenAI(key="")
+        self.resources = AsyncExitStack()
+        self.app: App
+        self.ledger: Ledger
+
+    async def __aenter__(self) -> Self:
+        try:
+            await self._open()
+        except BaseException:
+            await self.resources.aclose()
+            raise
+        return self
+
+    async def _open(self) -> None:
+        await self.resources.enter_async_context(self.model)
+        await self.open_platform()
+        path = self.folder / "config.toml"
+        text = CONFIG.format(data=self.folder, base_url=self.model.base_url, more=self.more + self.tables())
+        await asyncio.to_thread(path.write_text, text)
+        config = await asyncio.to_thread(load, path, self.secrets())
+        adapter = self.wrap(make_adapter(config, self.platform))
+        self.app = await self.resources.enter_async_context(application(config, {self.platform: adapter}))
+        assert isinstance(self.app.services.store, SQLiteStore)
+        self.ledger = Ledger(self.app.services.store)
+        connected = asyncio.Event()
+        serving = asyncio.create_task(serve(self.app, lambda _line: connected.set()))
+        self.resources.push_async_callback(_end, self.app, serving)
+        waiting = asyncio.create_task(connected.wait())
+        await asyncio.wait({waiting, serving}, timeout=PATIENCE, return_when=asyncio.FIRST_COMPLETED)
+        if serving.done():
+            serving.result()
+        waiting.cancel()
+        assert connected.is_set()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.resources.aclose()
+        if error is None:
+            assert self.violations == []
+            assert self.model.violations == []
+
+    def wrap(self, adapter: Adapter) -> Adapter:
+        """The adapter that plays; contract tests put a broken one here."""
+        return adapter
+
+    async def answer(self, said: Said) -> Shown:
+        """What is shown once the request has ended."""
+        request = await self.ledger.end(said.act)
+        return await self.show(said, [message for _, message in sorted(self.ledger.messages[request].items())])
+
+    @property
+    def prompts(self) -> list[list[tuple[str, str]]]:
+        """Every conversation that the model saw, without the system prompt."""
+        return [
+            [(message["role"], message["content"]) for message in request["messages"][1:]]  # type: ignore[index]  # a body that passed the rules
+            for request in self.model.requests
+        ]
+
+    # What a platform provides -----------------------------------------------------------------------------------------
+
+    @property
+    @abstractmethod
+    def violations(self) -> list[str]:
+        """What the platform's server had to object to."""
+
+    @abstractmethod
+    async def open_platform(self) -> None:
+        """Start the platform's server, with its people."""
+
+    @abstractmethod
+    def tables(self) -> str:
+        """The platform's table of config.toml."""
+
+    @abstractmethod
+    def secrets(self) -> Mapping[str, str]:
+        """The tokens that the server accepts."""
+
+    @abstractmethod
+    async def mention(self, text: str, who: str = "ann", *, files: Sequence[str] = ()) -> Said:
+        """Mention the bot in the channel."""
+
+    @abstractmethod
+    async def direct(self, text: str, who: str = "ann") -> Said:
+        """Write the bot a direct message."""
+
+    @abstractmethod
+    async def follow(self, said: Said, text: str, who: str = "ann") -> Said:
+        """Go on from an answer without mentioning the bot, as people do on this platform."""
+
+    @abstractmethod
+    async def command(
+        self, name: str, arguments: Mapping[str, str] | None = None, who: str = "ann", said: Said | None = None
+    ) -> Said:
+        """Use a command, in the thread of `said` where there is one."""
+
+    @abstractmethod
+    async def press(self, said: Said, label: str, who: str = "ann") -> Said:
+        """Press a button under the answer to `said`."""
+
+    @abstractmethod
+    async def sees(self, said: Said, words: str) -> None:
+        """Wait until the answer, finished or not, shows these words."""
+
+    @abstractmethod
+    async def show(self, said: Said, messages: Sequence[str]) -> Shown:
+        """The finished answer in these messages."""
+
+
+async def _end(app: App, serving: asyncio.Task[None]) -> None:
+    await app.drain()
+    serving.cancel()
+    await asyncio.wait([serving])

@@ -1,0 +1,83 @@
+"""Discord: the real discord.py against the strict server."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from tests.fakes.discord import FakeDiscord, Interaction
+from tests.stages.base import Said, Shown, Stage
+
+
+class DiscordStage(Stage):
+    """One guild with one channel; people go on by replying."""
+
+    platform = "discord"
+
+    async def open_platform(self) -> None:
+        self.discord = await self.resources.enter_async_context(FakeDiscord())
+        guild = self.discord.add_guild("Team")
+        self.channel = self.discord.add_channel(guild, "general")
+        manages = self.discord.add_role(guild, "Managers", manages=True)
+        self.users = {name: self.discord.add_user(name.capitalize()) for name in ("ann", "ben", "root")}
+        for name, user in self.users.items():
+            self.discord.add_member(guild, user, *([manages] if name == "root" else []))
+        self.names = {user: name for name, user in self.users.items()}
+        self.guild = guild
+
+    @property
+    def violations(self) -> list[str]:
+        return self.discord.violations
+
+    def tables(self) -> str:
+        return f'[discord]\napi_url = "{self.discord.api_url}"\ngateway_url = "{self.discord.gateway_url}"\n'
+
+    def secrets(self) -> Mapping[str, str]:
+        return {"DISCORD_TOKEN": self.discord.token}
+
+    async def mention(self, text: str, who: str = "ann", *, files: Sequence[str] = ()) -> Said:
+        return self._post(self.channel, self.discord.mention(text), who, files=files)
+
+    async def direct(self, text: str, who: str = "ann") -> Said:
+        return self._post(self.discord.add_direct(self.users[who]), text, who)
+
+    async def follow(self, said: Said, text: str, who: str = "ann") -> Said:
+        request = await self.ledger.end(said.act)
+        return self._post(said.channel, text, who, reply_to=self.ledger.messages[request][0])
+
+    async def command(
+        self, name: str, arguments: Mapping[str, str] | None = None, who: str = "ann", said: Said | None = None
+    ) -> Said:
+        options: dict[str, str | bool] = {
+            key: True if value == "yes" else value for key, value in (arguments or {}).items()
+        }
+        channel = said.channel if said else self.channel
+        return self._acted(self.discord.slash(channel, self.users[who], name, options), who)
+
+    async def press(self, said: Said, label: str, who: str = "ann") -> Said:
+        message = await self.discord.wait(
+            lambda: next((one.id for one in self._answers(said) if label in one.buttons), None)
+        )
+        return self._acted(self.discord.press(message, label, self.users[who]), who)
+
+    async def sees(self, said: Said, words: str) -> None:
+        await self.discord.wait(lambda: any(words in message.content for message in self._answers(said)))
+
+    async def show(self, said: Said, messages: Sequence[str]) -> Shown:
+        found = [self.discord.message(message) for message in messages]
+        found = [message for message in found if not message.deleted]
+        if not found:
+            return Shown((), ())
+        return Shown(
+            [message.content for message in found], list(found[-1].buttons), self.names.get(found[0].only_for, "")
+        )
+
+    def _answers(self, said: Said):  # type: ignore[no-untyped-def]  # the fake's messages
+        asked = self.discord.world.interactions.get(said.act, said.message)
+        return self.discord.answers_to(asked)
+
+    def _post(self, channel: str, text: str, who: str, **more: object) -> Said:
+        message = self.discord.post(channel, self.users[who], text, **more)  # type: ignore[arg-type]  # its keywords
+        return Said(message, who, channel, message=message)
+
+    def _acted(self, interaction: Interaction, who: str) -> Said:
+        return Said(interaction.id, who, interaction.channel)

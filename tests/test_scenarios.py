@@ -1,0 +1,236 @@
+"""Whole conversations, the same on every platform: the contract that every adapter keeps.
+
+Each runs through the platform's real client library, a strict server, the whole core and the real openai library. Any
+violation that a server records fails the test. What a platform cannot do is a row in docs/limits.md.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import pkgutil
+from collections.abc import AsyncGenerator, Callable, Mapping
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+import tests.stages
+from bot.config import platforms
+from tests.fakes.openai import FAULTS, Answer, failing
+from tests.stages.base import Stage
+
+
+def stages() -> Mapping[str, type[Stage]]:
+    """Every stage, by its platform, found under tests/stages/."""
+    modules = [import_module(f"tests.stages.{found.name}") for found in pkgutil.iter_modules(tests.stages.__path__)]
+    kinds = [kind for module in modules for kind in vars(module).values() if inspect.isclass(kind)]
+    return {kind.platform: kind for kind in kinds if issubclass(kind, Stage) and not inspect.isabstract(kind)}
+
+
+STAGES = stages()
+
+
+def test_every_platform_has_its_stage() -> None:
+    assert set(STAGES) == set(platforms())
+
+
+@pytest.fixture(params=sorted(STAGES))
+async def stage(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncGenerator[Stage, None]:
+    async with STAGES[request.param](tmp_path) as opened:
+        yield opened
+
+
+async def test_a_mention_is_answered_and_followed_up(stage: Stage) -> None:
+    first = await stage.mention("What is a model?")
+    assert "You said: " in (await stage.answer(first)).text
+    second = await stage.follow(first, "And a pretrained one?")
+    assert "And a pretrained one?" in (await stage.answer(second)).text
+    assert [role for role, _ in stage.prompts[-1]] == ["user", "assistant", "user"]
+
+
+async def test_text_is_seen_before_the_answer_is_whole(stage: Stage) -> None:
+    gate = asyncio.Event()
+    stage.model.script(Answer(("Once upon a time", gate, " they lived.")))
+    said = await stage.mention("Tell me a story")
+    await stage.sees(said, "Once upon a time")
+    gate.set()
+    shown = await stage.answer(said)
+    assert shown.text.endswith("Once upon a time they lived.")
+    assert not shown.buttons
+
+
+async def test_direct_messages_are_one_conversation(stage: Stage) -> None:
+    await stage.answer(await stage.direct("My name is Ann."))
+    await stage.answer(await stage.direct("Who am I?"))
+    assert stage.prompts[-1][0] == ("user", "My name is Ann.")
+
+
+async def test_people_have_names_in_a_thread(stage: Stage) -> None:
+    if stage.platform == "console":
+        pytest.skip("one person sits at a terminal (docs/limits.md)")
+    first = await stage.mention("I like red.")
+    await stage.answer(first)
+    await stage.answer(await stage.follow(first, "I like blue.", "ben"))
+    texts = [text for role, text in stage.prompts[-1] if role == "user"]
+    assert texts == ["Ann: I like red.", "Ben: I like blue."]
+
+
+async def test_a_long_answer_goes_on_with_whole_code(stage: Stage) -> None:
+    code = "\n".join(f"print('this is line number {number} of the program')" for number in range(90))
+    stage.model.script(Answer((f"Here:\n\n```python\n{code}\n```\n\nThat was all.",)))
+    shown = await stage.answer(await stage.mention("A long program, please"))
+    for number in (0, 45, 89):
+        assert shown.text.count(f"line number {number} ") == 1
+    assert all(part.count("```") % 2 == 0 for part in shown.parts)
+    assert "That was all." in shown.parts[-1]
+
+
+@pytest.mark.parametrize("fault", sorted(FAULTS))
+async def test_whatever_breaks_is_said_and_can_be_tried_again(stage: Stage, fault: str) -> None:
+    stage.model.answer = lambda _body: FAULTS[fault]()
+    said = await stage.mention("Will it break?")
+    shown = await stage.answer(said)
+    assert "⚠️" in shown.text
+    assert ("Half" in shown.text) == any(step == "Half " for step in FAULTS[fault]().steps)
+    assert "Retry" in shown.buttons
+    assert "sk-canary" not in shown.text
+    stage.model.answer = lambda _body: Answer(("It holds now.",))
+    again = await stage.answer(await stage.press(said, "Retry"))
+    assert "It holds now." in again.text
+    assert [text.split(": ")[-1] for _, text in stage.prompts[-1]][-1] == "Will it break?"
+
+
+async def test_a_fallback_answers_and_says_so(tmp_path: Path, stage: Stage) -> None:
+    main = stage.app.config.models["main"]
+    stage.app.config.models["main"] = main.model_copy(update={"fallback": "spare"})  # type: ignore[index]  # a test's own
+    stage.model.answer = lambda body: (
+        failing(401, "no", "invalid_api_key") if body["model"] == "test" else Answer(("Hi",))
+    )
+    shown = await stage.answer(await stage.mention("hello"))
+    assert "Hi" in shown.text
+    assert "spare answers instead" in shown.text
+
+
+async def test_stop_keeps_what_was_written(stage: Stage) -> None:
+    stage.model.script(Answer(("Half of it", asyncio.Event())))
+    said = await stage.mention("A long story")
+    await stage.sees(said, "Half of it")
+    await stage.press(said, "Stop")
+    shown = await stage.answer(said)
+    assert "Half of it" in shown.text
+    assert "Stopped." in shown.text
+    assert shown.buttons == ["Retry"]
+    await asyncio.wait_for(stage.model.hung_up.wait(), 10)
+
+
+async def test_the_stop_command_stops_ones_latest_and_says_which(stage: Stage) -> None:
+    await stage.answer(await stage.mention("A short story"))
+    stage.model.script(Answer(("Half of it", asyncio.Event())))
+    said = await stage.mention("A long story")
+    await stage.sees(said, "Half of it")
+    told = await stage.answer(await stage.command("stop"))
+    assert "story" in told.text
+    assert "Stopped." in (await stage.answer(said)).text
+
+
+async def test_stop_belongs_to_the_asker_and_administrators(stage: Stage) -> None:
+    if stage.platform == "console":
+        pytest.skip("one person sits at a terminal (docs/limits.md)")
+    stage.model.script(Answer(("Half of it", asyncio.Event())))
+    said = await stage.mention("A long story")
+    await stage.sees(said, "Half of it")
+    refused = await stage.answer(await stage.press(said, "Stop", "ben"))
+    assert "Only the person who asked" in refused.text
+    assert refused.only_for == "ben"
+    await stage.press(said, "Stop", "root")
+    assert "Stopped." in (await stage.answer(said)).text
+
+
+async def test_new_leaves_the_conversation(stage: Stage) -> None:
+    await stage.answer(await stage.direct("Remember 42."))
+    told = await stage.answer(await stage.command("new", said=await stage.direct("Ready?")))
+    assert "Remember 42." in told.text
+    await stage.answer(await stage.direct("Which number?"))
+    assert stage.prompts[-1] == [("user", "Which number?")]
+
+
+async def test_retry_answers_again(stage: Stage) -> None:
+    first = await stage.mention("Guess a number")
+    await stage.answer(first)
+    stage.model.script(Answer(("Seven",)))
+    assert "Seven" in (await stage.answer(await stage.command("retry"))).text
+    assert len(stage.prompts[-1]) == 1
+
+
+async def test_the_model_can_be_shown_and_chosen(stage: Stage) -> None:
+    await stage.answer(await stage.mention("Hello"))
+    assert "**main**" in (await stage.answer(await stage.command("model"))).text.replace("*main*", "**main**")
+    await stage.answer(await stage.command("model", {"name": "spare"}))
+    await stage.answer(await stage.mention("Hello again"))
+    assert stage.model.requests[-1]["model"] == "gpt-4o"
+    wrong = await stage.answer(await stage.command("model", {"name": "nope"}))
+    assert "main, spare" in wrong.text
+
+
+async def test_ask_with_a_model(stage: Stage) -> None:
+    shown = await stage.answer(await stage.command("ask", {"text": "Hello there", "model": "spare"}))
+    assert "Hello there" in shown.text
+    assert stage.model.requests[-1]["model"] == "gpt-4o"
+    assert not shown.only_for
+
+
+async def test_ask_privately(stage: Stage) -> None:
+    if stage.platform == "console":
+        pytest.skip("one person sits at a terminal (docs/limits.md)")
+    shown = await stage.answer(await stage.command("ask", {"text": "A secret", "private": "yes"}))
+    assert "A secret" in shown.text
+    assert shown.only_for == "ann"
+    await stage.answer(await stage.mention("Hello"))
+    assert "secret" not in str(stage.prompts[-1])
+
+
+@pytest.mark.parametrize("name", ["help", "models"])
+async def test_help_and_models_say_where_text_goes(stage: Stage, name: str) -> None:
+    shown = await stage.answer(await stage.command(name))
+    assert "127.0.0.1" in shown.text
+    assert "main" in shown.text
+
+
+async def test_a_bare_mention_gets_help(stage: Stage) -> None:
+    if stage.platform == "console":
+        pytest.skip("an empty line in a terminal is an empty line (docs/limits.md)")
+    assert "/ask" in (await stage.answer(await stage.mention(""))).text
+    assert not stage.prompts
+
+
+async def test_attachments_are_named(stage: Stage) -> None:
+    if stage.platform == "console":
+        pytest.skip("a terminal has no attachments (docs/limits.md)")
+    shown = await stage.answer(await stage.mention("Look", files=["plan.pdf"]))
+    assert "plan.pdf" in shown.text
+    assert "plan.pdf" in stage.prompts[-1][0][1]
+
+
+@pytest.mark.parametrize(
+    "text", ["@everyone and @here", "<@&1> <!channel> <!here|x> <!everyone>", "see https://evil.example/?q=secret now"]
+)
+async def test_nothing_that_a_model_writes_pings_or_is_fetched(stage: Stage, text: str) -> None:
+    stage.model.script(Answer(("Look: ", text)))
+    shown = await stage.answer(await stage.mention("Say it"))
+    assert "Look:" in shown.text  # the server's rules see to the rest
+
+
+async def test_waiting_shows_ones_place(stage: Stage) -> None:
+    if stage.platform == "console":
+        pytest.skip("a terminal asks one thing after the other (docs/limits.md)")
+    gate = asyncio.Event()
+    first = await stage.mention("Hello")
+    await stage.answer(first)
+    stage.model.script(Answer(("One", gate)), Answer(("Two",)))
+    running = await stage.follow(first, "one")
+    await stage.sees(running, "One")
+    waiting = await stage.follow(first, "two")
+    await stage.sees(waiting, "1 answer before this one")
+    gate.set()
+    assert "Two" in (await stage.answer(waiting)).text
