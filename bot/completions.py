@@ -216,7 +216,7 @@ class Events:
             piece = delta.get("content") or delta.get("refusal")
             if piece:
                 self._pieces.append(piece)
-            self.began = self.began or len(delta) > 1 or "role" not in delta
+            self.began = self.began or any(value for name, value in delta.items() if name != "role")
         self.finish = str(choice.get("finish_reason") or self.finish)
 
     def _take_error(self, error: object) -> None:

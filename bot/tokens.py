@@ -51,6 +51,9 @@ DATA: Mapping[str, tuple[str, str]] = {
 PER_MESSAGE = 8
 """Tokens around each message: OpenAI's format takes 4, Llama's 6."""
 
+SHORT = 5_000
+"""Characters that are counted in less time than a thread takes to begin."""
+
 CHEAP_BYTES = b"abcdefghijklmnopqrstuvwxyz "
 
 
@@ -97,6 +100,8 @@ class Counter:
 
     async def count(self, prompt: Prompt) -> int:
         """Tokens of a prompt, never fewer than it has."""
+        if self._looked and sum(len(utterance.text) for utterance in prompt) < SHORT:
+            return self._count(prompt)
         return await asyncio.to_thread(self._count, prompt)
 
     def _count(self, prompt: Prompt) -> int:

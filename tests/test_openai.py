@@ -391,7 +391,8 @@ def test_the_estimate_is_never_less(text: str) -> None:
 async def test_counting_needs_no_network(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("TIKTOKEN_CACHE_DIR", str(tmp_path))
     counter = tokens.Counter("gpt-4o")
-    assert await counter.count((Utterance("user", "Hello"),)) == 2 * tokens.PER_MESSAGE + tokens.estimate("Hello")
+    for text in ("Hello", "Hello", "Hello " * 10_000):
+        assert await counter.count((Utterance("user", text),)) == 2 * tokens.PER_MESSAGE + tokens.estimate(text)
 
 
 @pytest.mark.parametrize("folder", ["", "harmed"])

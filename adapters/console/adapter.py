@@ -40,7 +40,7 @@ except ImportError:  # Windows
 
 PLACE = Place("console", "local", "terminal", direct=True, name="the terminal")
 STYLE = Style.from_dict({"prompt": "ansicyan bold", "auto-suggestion": "ansibrightblack"})
-HINT = "Ctrl-D or /quit leaves."
+HINT = "/help tells more, Ctrl-D leaves."
 
 
 class Console:
@@ -103,6 +103,7 @@ class Console:
     async def _talk(self, intake: Intake) -> None:
         """The chat with a person."""
         session = await asyncio.to_thread(self._session, intake)
+        self._screen.print(HINT, style="dim")
         with self._ctrl_c(intake):
             while (line := await self._ask(session)) is not None:
                 if line.strip().removeprefix("/") in LEAVE and line.strip().startswith("/"):

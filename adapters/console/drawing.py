@@ -92,7 +92,7 @@ class LiveDraft:
         done, self._tail = finished(self._tail)
         self._live.start()
         self._print(blocks(done))
-        current = Stack(self._current(), below=self._printed, most=self._console.height - 2)
+        current = Stack(self._current(), below=self._printed, most=max(1, self._console.height - 2))
         self._live.update(current, refresh=True)
         now = self._loop.time()
         self._earliest = now + max(FRAME, 2 * (now - began))

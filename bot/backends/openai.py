@@ -62,7 +62,7 @@ class OpenAIModel(ModelSection):
 
     base_url: str = ""
     key_env: str = "OPENAI_API_KEY"
-    timeout: float = Field(default=120.0, gt=0)
+    timeout: float = Field(default=180.0, gt=0)
     stall: float = Field(default=60.0, gt=0)
 
     _check_url = field_validator("base_url")(checked_url)
