@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from adapters.discord import DiscordSettings
@@ -46,8 +46,7 @@ class Town:
     async def stop(self) -> None:
         if self.running is not None:
             self.running.cancel()
-            with suppress(asyncio.CancelledError):
-                await self.running
+            await asyncio.wait([self.running])
             self.running = None
 
     async def restart(self) -> None:
@@ -84,7 +83,7 @@ class Town:
 
 
 @asynccontextmanager
-async def town(*, message_content: bool = True, edits: float = 100.0) -> AsyncGenerator[Town, None]:
+async def town(*, message_content: bool = True) -> AsyncGenerator[Town, None]:
     """Everything but the connection; no violation may remain at the end."""
     async with FakeDiscord() as discord:
         guild = discord.add_guild("Team")
@@ -93,7 +92,7 @@ async def town(*, message_content: bool = True, edits: float = 100.0) -> AsyncGe
         settings = DiscordSettings(
             api_url=discord.api_url,
             gateway_url=discord.gateway_url,
-            edits_per_second=edits,
+            edits_per_second=100.0,
             message_content=message_content,
         )
         adapter = DiscordAdapter(settings, discord.token, discord.clock.now)

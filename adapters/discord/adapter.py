@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 import discord
 
 from adapters.discord import DiscordSettings
-from adapters.discord.client import Client, Gateway
+from adapters.discord.client import Client, Gateway, Spacing
 from adapters.discord.handle import Handle
 from adapters.discord.rest import FAILURES, WRONG_TOKEN, Json, Rest, error_of
 from adapters.discord.surface import ChannelSurface, DiscordDraft, InteractionSurface
@@ -47,7 +47,8 @@ class DiscordAdapter:
         self._rest = Rest(token, settings.api_url)
         self._content = settings.message_content
         self._acknowledging: dict[str, asyncio.Future[None]] = {}
-        self._pacer = Pacer(self._budget)
+        self._pacer = Pacer(self.budget)
+        self._spacing = Spacing()
         self._client: Client | None = None
 
     async def run(self, intake: Intake, connected: Callable[[str], None]) -> None:
@@ -76,7 +77,9 @@ class DiscordAdapter:
         await self._rest.sign_in()
         gateway = Gateway.read(await self._rest.gateway(), self._settings.gateway_url)
         gateway.must_have_starts()
-        client = Client(self._rest, intake, connected, gateway, self._acknowledging, content=self._content)
+        client = Client(
+            self._rest, intake, connected, gateway, self._spacing, self._acknowledging, content=self._content
+        )
         async with client:
             self._client = client
             try:
@@ -119,6 +122,13 @@ class DiscordAdapter:
         """Close the connection."""
         await self._rest.aclose()
 
+    def budget(self, name: str) -> Budget:
+        """What Discord allows: 50 calls a second in all, 5 of a kind in 5 seconds in a channel; less, to never wait."""
+        edits = self._settings.edits_per_second
+        if name == "all":
+            return Budget(self._settings.requests_per_second, CALLS_AT_ONCE)
+        return Budget(edits) if name.startswith("edit:") else Budget(edits / 2, CREATES_AT_ONCE)
+
     async def _chain(self, channel: str, message: str, most: int) -> Sequence[Message]:
         chain: list[Message] = []
         while message and len(chain) < most:
@@ -142,12 +152,6 @@ class DiscordAdapter:
         """Wait until an interaction of this run is acknowledged: before that it takes no answer."""
         if interaction in self._acknowledging:
             await asyncio.shield(self._acknowledging[interaction])
-
-    def _budget(self, name: str) -> Budget:
-        edits = self._settings.edits_per_second
-        if name == "all":
-            return Budget(self._settings.requests_per_second, CALLS_AT_ONCE)
-        return Budget(edits) if name.startswith("edit:") else Budget(edits / 2, CREATES_AT_ONCE)
 
 
 def _display(user: object) -> str:

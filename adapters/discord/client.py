@@ -32,6 +32,9 @@ STARTS_KEPT = 20
 GUILDS_SECONDS = 0.5
 """How long no further guild may arrive until the list counts as complete."""
 
+HEARTBEAT_SECONDS = 60.0
+"""A connection that says nothing for so long is dead."""
+
 CATCH_UP_SECONDS = 20.0
 CATCH_UP_PLACES = 100
 CATCH_UP_MESSAGES = 100
@@ -73,6 +76,19 @@ class Gateway:
 discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False  # no voice here, and no warnings that it lacks
 
 
+class Spacing:
+    """Keeps the distance of identifies that Discord asks for, over every connection of this process."""
+
+    def __init__(self) -> None:
+        self._last = float("-inf")
+
+    async def keep(self) -> None:
+        """Wait until the next identify may be sent."""
+        loop = asyncio.get_running_loop()
+        await asyncio.sleep(max(0.0, self._last + IDENTIFY_SECONDS - loop.time()))
+        self._last = loop.time()
+
+
 class Client(discord.AutoShardedClient):
     """Keeps no messages and no members. `taking` False: events are ignored."""
 
@@ -82,6 +98,7 @@ class Client(discord.AutoShardedClient):
         intake: Intake,
         connected: Callable[[str], None],
         gateway: Gateway,
+        spacing: Spacing,
         acknowledging: MutableMapping[str, asyncio.Future[None]],
         *,
         content: bool,
@@ -94,6 +111,7 @@ class Client(discord.AutoShardedClient):
             member_cache_flags=discord.MemberCacheFlags.none(),
             chunk_guilds_at_startup=False,
             guild_ready_timeout=GUILDS_SECONDS,
+            heartbeat_timeout=HEARTBEAT_SECONDS,
         )
         self.taking = True
         self._rest = rest
@@ -105,7 +123,7 @@ class Client(discord.AutoShardedClient):
         self._told_of_blank = content
         self._commands = {command.name: command for command in intake.commands}
         self._reader = Reader(int(rest.me or 0), self._commands, content)
-        self._identified = 0.0
+        self._spacing = spacing
         self._open_socket = self.http.ws_connect
         self.http.ws_connect = self._connect_elsewhere  # type: ignore[method-assign]  # the one way to every gateway
 
@@ -119,11 +137,9 @@ class Client(discord.AutoShardedClient):
 
     async def before_identify_hook(self, shard_id: int | None, *, initial: bool = False) -> None:
         """Keep the distance that Discord asks for, and stop before its limit."""
-        loop = asyncio.get_running_loop()
+        await self._spacing.keep()
         if not initial:
-            await asyncio.sleep(max(0.0, self._identified + IDENTIFY_SECONDS - loop.time()))
             Gateway.read(await self._rest.gateway(), "").must_have_starts()
-        self._identified = loop.time()
 
     async def on_message(self, message: discord.Message) -> None:
         """A message anywhere."""

@@ -63,7 +63,7 @@ class ChannelSurface:
         if status is None:
             self.hush()
         elif self._typing is None:
-            self._typing = asyncio.create_task(self._keep_typing())
+            self._typing = asyncio.create_task(self._keep_typing(), name="typing")
 
     def budgets(self, kind: CallKind) -> Sequence[str]:
         """The bot's own budget and the channel's."""

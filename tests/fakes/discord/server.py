@@ -244,9 +244,11 @@ def _finished(message: Message) -> bool:
 
 
 def _json(body: object, status: int, headers: Mapping[str, str] | None = None) -> web.Response:
-    """discord.py reads JSON only when the content type says exactly that."""
-    every = {"Content-Type": "application/json", "Via": "1.1 fake", **(headers or {})}
-    return web.Response(body=None if status == 204 else orjson.dumps(body), status=status, headers=every)
+    """discord.py reads JSON only when the content type says exactly that, and takes a 429 without Via for a ban."""
+    every = {"Via": "1.1 fake", **(headers or {})}
+    if status == 204:
+        return web.Response(status=status, headers=every)
+    return web.Response(body=orjson.dumps(body), status=status, headers={"Content-Type": "application/json", **every})
 
 
 def _too_many(seconds: float, *, everywhere: bool = False, headers: Mapping[str, str] | None = None) -> web.Response:
