@@ -101,8 +101,8 @@ async def test_after_op_7_the_session_resumes_and_misses_nothing(team: Town) -> 
     assert len(team.intake.requests) == 1
 
 
-@pytest.mark.parametrize("code", [4000, 1001])
-async def test_after_a_lost_connection_nothing_is_missed(team: Town, code: int) -> None:
+@pytest.mark.parametrize(("code", "identifies"), [(4000, 1), (1001, 2)])
+async def test_after_a_lost_connection_nothing_is_missed(team: Town, code: int, identifies: int) -> None:
     await team.start()
     await _took_part(team)
     team.discord.gateway.close(code)
@@ -111,6 +111,7 @@ async def test_after_a_lost_connection_nothing_is_missed(team: Town, code: int) 
     assert (await team.intake.next()).text == "meanwhile"
     await team.connected()
     assert [request.text for request in team.intake.requests] == ["before", "meanwhile"]
+    assert team.discord.gateway.identifies == identifies
 
 
 async def test_after_op_9_a_fresh_session_reads_what_it_missed(team: Town) -> None:

@@ -145,21 +145,22 @@ class Gateway:
         self.sockets.add(socket)
         writer = asyncio.create_task(socket.write())
         socket.send(10, {"heartbeat_interval": self.heartbeat_interval * 1000})
+        said_goodbye = False
         try:
-            await self._read(socket)
+            said_goodbye = await self._read(socket)
         finally:
             self.sockets.discard(socket)
             if socket.session is not None and socket.session.socket is socket:
                 socket.session.socket = None
-                if ws.close_code in (1000, 1001):
-                    socket.session.resumable = False
+                if said_goodbye:
                     self.sessions.pop(socket.session.id, None)
             writer.cancel()
             await asyncio.wait([writer])
             self._changed()
         return ws
 
-    async def _read(self, socket: Socket) -> None:
+    async def _read(self, socket: Socket) -> bool:
+        """Whether the bot itself ended its session, by closing with 1000 or 1001."""
         patience = self.heartbeat_interval * 2
         beat = asyncio.get_running_loop().time()
         while not socket.ws.closed:
@@ -169,13 +170,13 @@ class Gateway:
             except TimeoutError:
                 self._violate("gateway: a heartbeat is missing")
                 await socket.ws.close(code=4009)
-                return
+                return False
             if frame.type is not WSMsgType.TEXT:
-                return
+                return frame.type is WSMsgType.CLOSE and frame.data in (1000, 1001)
             if len(frame.data) > 4096:
                 self._violate("gateway: a payload above 4096 bytes")
                 await socket.ws.close(code=4002)
-                return
+                return False
             payload = orjson.loads(frame.data)
             if payload["op"] == 1:
                 beat = asyncio.get_running_loop().time()
@@ -187,6 +188,7 @@ class Gateway:
                 self._resume(socket, payload["d"])
             else:
                 self._violate(f"gateway: op {payload['op']} is not expected")
+        return False
 
     def _identify(self, socket: Socket, data: Json) -> None:
         self.identifies += 1

@@ -165,6 +165,7 @@ class FakeDiscord(People):
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         method, path = request.method, "/" + request.match_info["path"]
         self.requests.append((method, path))
+        self.changed()
         try:
             if self.on_request is not None:
                 await self.on_request("received", method, path)
