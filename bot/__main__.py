@@ -35,9 +35,9 @@ VerboseOption = Annotated[bool, typer.Option("--verbose", "-v", help="Say more i
 
 
 def fail(error: ShouldersError) -> Never:
-    """One line on stderr, exit status 2."""
+    """One line on stderr; exit status 2 when the bot cannot run as it is configured, else 1."""
     print(f"shoulders: {error.message}", file=sys.stderr)
-    raise SystemExit(UNUSABLE)
+    raise SystemExit(UNUSABLE if isinstance(error, (ConfigError, StoreError)) else 1)
 
 
 def say(line: str) -> None:
@@ -55,7 +55,7 @@ def _config(path: Path | None) -> Config:
 def _serve(work: Callable[[], object]) -> None:
     try:
         work()
-    except (ConfigError, StoreError) as error:
+    except ShouldersError as error:
         fail(error)
     except KeyboardInterrupt:
         raise SystemExit(130) from None

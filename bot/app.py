@@ -38,6 +38,17 @@ class App:
     inbox: Inbox
     adapters: Mapping[str, Adapter]
 
+    @property
+    def default_backend(self) -> Backend:
+        """What answers where nobody chose a model."""
+        return self.services.backends[self.services.model("")]
+
+    @property
+    def banner(self) -> str:
+        """Who answers, and where text goes."""
+        model = self.services.model("")
+        return f"{self.config.bot.name}: {model} answers, and text goes to {self.default_backend.destination}."
+
     async def drain(self) -> None:
         """Take nothing new and let running answers finish, while the platforms are still connected."""
         for adapter in self.adapters.values():
@@ -128,9 +139,8 @@ async def run_platforms(config: Config, say: Say) -> None:
     """Serve every platform that has a token until SIGTERM or SIGINT. Raises ConfigError where a token is refused."""
     adapters = {name: make_adapter(config, name) for name in platforms_with_secrets(config)}
     async with application(config, adapters) as app:
-        model = app.services.model("")
-        say(f"{config.bot.name}: {model} answers, text goes to {app.services.backends[model].destination}")
-        preparing = asyncio.create_task(_prepare(app.services.backends[model]))
+        say(app.banner)
+        preparing = asyncio.create_task(_prepare(app.default_backend))
         serving = asyncio.create_task(serve(app, say))
         stopped = asyncio.create_task(_stop_signal().wait())
         try:
@@ -153,13 +163,14 @@ async def serve(app: App, say: Say) -> None:
 
 
 async def run_console(config: Config, say: Say) -> None:
-    """The terminal chat, until its user leaves."""
-    async with application(config, {"console": make_adapter(config, "console")}) as app:
-        model = app.services.model("")
+    """The terminal chat, until its user leaves. Raises UserError when a line of a script was not answered."""
+    history = {"history": str(config.data / "terminal-history")}
+    console = platforms()["console"].create(config.platforms["console"].model_copy(update=history), {})
+    async with application(config, {"console": console}) as app:
         await app.inbox.drop_unfinished("console")
-        preparing = asyncio.create_task(_prepare(app.services.backends[model]))
+        preparing = asyncio.create_task(_prepare(app.default_backend))
         try:
-            await app.adapters["console"].run(app.inbox, say)
+            await console.run(app.inbox, lambda _line: say(app.banner))
         finally:
             await app.drain()
             await _end([preparing])

@@ -70,9 +70,7 @@ class Inbox:
         return asyncio.shield(self._spawn(self._accept(request)))
 
     async def suggest(self, command: str, option: str, typed: str, place: Place, person: Person) -> Sequence[str]:
-        """Names of models that hold what was typed."""
-        if option != "model":
-            return ()
+        """Names of models that hold what was typed; no other option is suggested yet."""
         return [name for name in self._models if typed.lower() in name.lower()][:MOST_SUGGESTIONS]
 
     async def seen(self, platform: str) -> Sequence[tuple[Place, int]]:

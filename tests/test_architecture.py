@@ -15,7 +15,7 @@ SDK_HOMES = {
     "discord": "adapters/discord/",
     "slack_bolt": "adapters/slack/",
     "slack_sdk": "adapters/slack/",
-    "openai": "bot/backends/openai.py",
+    "openai": "bot/backends/openai/",
     "transformers": "bot/inference/",
     "torch": "bot/inference/",
     "aiosqlite": "storage/",

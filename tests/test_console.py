@@ -7,7 +7,6 @@ import fcntl
 import io
 import os
 import pty
-import re
 import sys
 import termios
 from collections.abc import AsyncIterator, Sequence
@@ -29,6 +28,7 @@ from bot.types import Answer, Choice, Chunk, Command, Done, Option, Request, Sta
 from tests.fakes.intake import COMMANDS, RecordingIntake
 from tests.fakes.openai import Answer as Scripted
 from tests.fakes.openai import FakeOpenAI
+from tests.fakes.terminal import Terminal
 
 ROOT = Path(__file__).parent.parent
 
@@ -89,35 +89,6 @@ async def test_completion(line: str, expected: Sequence[str]) -> None:
 
     pick = Command("pick", "Pick", (Option("colour", "Which", choices=("red", "blue")),))
     assert [found.text for found in await complete(line, (*COMMANDS, pick), suggest)] == expected
-
-
-class Terminal(io.StringIO):
-    """As much of a terminal as rich uses: lines that scroll off the top cannot be reached again."""
-
-    def __init__(self, height: int) -> None:
-        super().__init__()
-        self.height = height
-
-    def isatty(self) -> bool:
-        return True
-
-    @property
-    def lines(self) -> list[str]:
-        """Everything on the screen and scrolled off it."""
-        lines, row, column = [""], 0, 0
-        for code, text in re.findall(r"(\x1b\[[?0-9;]*[A-Za-z]|\r|\n)|([^\x1b\r\n]+)", self.getvalue()):
-            if code == "\n":
-                row, column = row + 1, 0
-                lines += [""] * (row + 1 - len(lines))
-            elif code == "\r":
-                column = 0
-            elif code.endswith("A"):
-                row = max(row - int(code[2:-1] or 1), len(lines) - self.height, 0)
-            elif code.endswith("K"):
-                lines[row] = ""
-            lines[row] = lines[row][:column].ljust(column) + text + lines[row][column + len(text) :]
-            column += len(text)
-        return [line.rstrip() for line in lines]
 
 
 def drawing(height: int = 12) -> tuple[Terminal, LiveDraft]:
@@ -191,14 +162,15 @@ async def answer(intake: RecordingIntake, console: Console, *chunks: Chunk, note
 
 async def test_a_pipe_gets_the_text_alone(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr(sys, "stdin", io.StringIO("first\n\n/modle\n/model small\n/quit\nnever\n"))
-    intake, console = RecordingIntake(), Console("", "Here I am")
+    intake, console = RecordingIntake(), Console("")
     said: list[str] = []
     running = asyncio.create_task(console.run(intake, said.append))
     first = await answer(intake, console, Status("Thinking…"), Text("On"), Text("e\x1b[2J"), notes=("Noted.",))
     second = await answer(intake, console, Text("Two\n"), Done("failed"))
-    await running
+    with pytest.raises(UserError, match="Not every line"):
+        await running
     out, err = capsys.readouterr()
-    assert said == ["Here I am"]
+    assert said[0].endswith("at this terminal")
     assert out == "One[2J\nTwo\n"
     assert err == "Noted.\nThere is no command /modle. Did you mean /model?\n"
     assert (first.text, dict(second.arguments)) == ("first", {"name": "small"})
@@ -213,7 +185,7 @@ async def prompt(intake: RecordingIntake, keys: Sequence[str]) -> AsyncIterator[
     with create_pipe_input() as pipe:
         output = io.StringIO()
         screen = Screen(file=output, force_terminal=True, theme=THEME, highlight=False)
-        console = Console("", "Hello", keys=pipe, output=DummyOutput(), screen=screen)
+        console = Console("", keys=pipe, output=DummyOutput(), screen=screen)
         pipe.send_text("".join(keys))
         running = asyncio.create_task(console.run(intake, lambda _line: None))
         yield console, output

@@ -11,8 +11,7 @@ from pathlib import Path
 import openai
 import pytest
 
-from bot import completions, tokens
-from bot.backends.openai import BACKEND, OpenAIModel
+from bot.backends.openai import BACKEND, OpenAIModel, completions, tokens
 from bot.backends.openai import failed as failure_of_exception
 from bot.errors import (
     BackendError,

@@ -9,13 +9,9 @@ from bot.section import Section
 
 
 class ConsoleSettings(Section):
-    """The table [console]. `history` is the file that keeps what was typed; empty keeps nothing.
-
-    `banner` is said at the start.
-    """
+    """The table [console]. `history` is the file that keeps what was typed; empty keeps nothing."""
 
     history: str = "data/terminal-history"
-    banner: str = "Shoulders"
 
 
 def create(settings: Section, _secrets: Mapping[str, str]) -> Adapter:
@@ -23,7 +19,7 @@ def create(settings: Section, _secrets: Mapping[str, str]) -> Adapter:
     from adapters.console.adapter import Console
 
     assert isinstance(settings, ConsoleSettings)
-    return Console(settings.history, settings.banner)
+    return Console(settings.history)
 
 
-PLATFORM = Platform(name="console", settings=ConsoleSettings, secrets=(), create=create)
+PLATFORM = Platform(name="console", settings=ConsoleSettings, secrets=(), create=create, lasting=False)

@@ -29,7 +29,7 @@ from rich.console import Console as Screen
 from adapters.console.drawing import LiveDraft, PlainDraft
 from adapters.console.lines import LEAVE, complete, read
 from adapters.console.markdown import THEME
-from bot.errors import ShouldersError
+from bot.errors import ShouldersError, UserError
 from bot.ports import Draft, DraftLog, Intake
 from bot.types import Act, Message, Person, Place, Request
 
@@ -51,14 +51,12 @@ class Console:
     def __init__(
         self,
         history: str,
-        banner: str,
         *,
         keys: Input | None = None,
         output: Output | None = None,
         screen: Screen | None = None,
     ) -> None:
         self.failed = False
-        self._banner = banner
         self._history = history
         self._keys = keys
         self._output = output
@@ -70,9 +68,11 @@ class Console:
         self._order = 0
 
     async def run(self, intake: Intake, connected: Callable[[str], None]) -> None:
-        """Talk until the user leaves or the input ends."""
-        connected(self._banner)
+        """Talk until the user leaves or the input ends. Raises UserError when a line of a script was not answered."""
+        connected(f"{self._person.name} at this terminal")
         await (self._talk(intake) if self._live else self._pipe(intake))
+        if self.failed:
+            raise UserError("Not every line was answered.")
 
     async def stop_intake(self) -> None:
         """Nothing comes in while nobody is asked."""

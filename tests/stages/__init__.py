@@ -1,1 +1,1 @@
-"""Where scenarios are played: one stage a platform, with a real adapter, a strict server and the whole core behind it."""
+"""Where scenarios are played: a stage a platform, with its real adapter, a strict server and the whole core."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from abc import ABC, abstractmethod
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,8 +31,8 @@ stop_seconds = 0.2
 backend = "openai"
 model = "test"
 base_url = "{base_url}"
-timeout = 0.3
-stall = 0.3
+timeout = {patience}
+stall = {patience}
 context = 4000
 [models.spare]
 backend = "openai"
@@ -81,7 +81,9 @@ class Ledger:
         async def accept_and_note(request: Request, command: Command, continue_ms: int) -> Accepted | None:
             accepted = await accept(request, command, continue_ms)
             if accepted:
-                self.requests[request.act.id] = accepted.id
+                async with self._changed:
+                    self.requests[request.act.id] = accepted.id
+                    self._changed.notify_all()
             return accepted
 
         async def created_and_note(request: int, index: int, message: str) -> None:
@@ -97,6 +99,14 @@ class Ledger:
         for name, noting in (("accept", accept_and_note), ("part_created", created_and_note), ("end", end_and_note)):
             setattr(store, name, noting)
 
+    async def accepted(self, act: Callable[[], object]) -> str:
+        """Do something, and the id of the act that came of it."""
+        known = set(self.requests)
+        act()
+        async with asyncio.timeout(PATIENCE), self._changed:
+            await self._changed.wait_for(lambda: set(self.requests) - known)
+        return (set(self.requests) - known).pop()
+
     async def end(self, act: str) -> int:
         """The request of an act, once it has ended."""
         async with asyncio.timeout(PATIENCE), self._changed:
@@ -108,12 +118,14 @@ class Stage(ABC):
     """A platform with ann, ben and root (an administrator) in one channel, the bot, and a scripted model."""
 
     platform: str
-    buttons = True
-    """Whether choices are pressed and not written."""
+    cannot: Mapping[str, str] = {}
+    """What this platform cannot do, and why, as docs/limits.md says it."""
 
-    def __init__(self, folder: Path, more: str = "") -> None:
+    patience = 30.0
+    """Seconds of silence after which the model is given up."""
+
+    def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.more = more
         self.model = FakeOpenAI(key="")
         self.resources = AsyncExitStack()
         self.app: App
@@ -131,7 +143,7 @@ class Stage(ABC):
         await self.resources.enter_async_context(self.model)
         await self.open_platform()
         path = self.folder / "config.toml"
-        text = CONFIG.format(data=self.folder, base_url=self.model.base_url, more=self.more + self.tables())
+        text = CONFIG.format(data=self.folder, base_url=self.model.base_url, patience=self.patience, more=self.tables())
         await asyncio.to_thread(path.write_text, text)
         config = await asyncio.to_thread(load, path, self.secrets())
         adapter = self.wrap(make_adapter(config, self.platform))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from tests.fakes.discord import FakeDiscord, Interaction
+from tests.fakes.discord import FakeDiscord, Interaction, Message
 from tests.stages.base import Said, Shown, Stage
 
 
@@ -29,7 +29,7 @@ class DiscordStage(Stage):
         return self.discord.violations
 
     def tables(self) -> str:
-        return f'[discord]\napi_url = "{self.discord.api_url}"\ngateway_url = "{self.discord.gateway_url}"\n'
+        return f'[discord]\napi_url = "{self.discord.api_url}"\ngateway_url = "{self.discord.gateway_url}"\nedits_per_second = 4.5\n'
 
     def secrets(self) -> Mapping[str, str]:
         return {"DISCORD_TOKEN": self.discord.token}
@@ -71,7 +71,7 @@ class DiscordStage(Stage):
             [message.content for message in found], list(found[-1].buttons), self.names.get(found[0].only_for, "")
         )
 
-    def _answers(self, said: Said):  # type: ignore[no-untyped-def]  # the fake's messages
+    def _answers(self, said: Said) -> list[Message]:
         asked = self.discord.world.interactions.get(said.act, said.message)
         return self.discord.answers_to(asked)
 

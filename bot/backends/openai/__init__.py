@@ -17,12 +17,12 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator
 
-from bot import completions
-from bot.completions import Events, FailedError
+from bot.backends.openai import completions
+from bot.backends.openai.completions import Events, FailedError
+from bot.backends.openai.tokens import Counter, window
 from bot.errors import BackendError, ConfigError
 from bot.ports import Backend, BackendKind
 from bot.section import ModelSection
-from bot.tokens import Counter, window
 from bot.types import Done, Prompt, Status, Text
 
 if TYPE_CHECKING:  # importing the SDK takes 0.65 s, which a chat with a local model need not wait for
@@ -104,7 +104,7 @@ def open_http() -> httpx2.AsyncClient:
     import httpx2
     import openai.types.chat  # noqa: F401  so that no request imports it
 
-    from bot.streaming import GatheringTransport
+    from bot.backends.openai.streaming import GatheringTransport
 
     return httpx2.AsyncClient(transport=GatheringTransport(), follow_redirects=True, timeout=None)
 

@@ -1,0 +1,94 @@
+"""The terminal: real keys into prompt_toolkit, and a screen in memory."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import Mapping, Sequence
+
+from prompt_toolkit.input import create_pipe_input
+from prompt_toolkit.output import DummyOutput
+from rich.console import Console as Screen
+
+from adapters.console.adapter import Console
+from adapters.console.markdown import THEME
+from bot.ports import Adapter
+from tests.fakes.terminal import Terminal
+from tests.stages.base import PATIENCE, Said, Shown, Stage
+
+
+class ConsoleStage(Stage):
+    """One person at one terminal, who asks one thing after the other."""
+
+    platform = "console"
+    cannot = {  # noqa: RUF012 -- a constant
+        "people": "One person sits at a terminal: there is nobody to tell apart, to keep out or to hide an answer from.",
+        "files": "A line in a terminal carries no attachments.",
+        "typing ahead": "A terminal asks one thing after the other: while an answer is written, Ctrl-C is the one command.",
+        "bare mentions": "An empty line in a terminal asks for nothing.",
+    }
+
+    async def open_platform(self) -> None:
+        self.keys = self.resources.enter_context(create_pipe_input())
+        self.terminal = Terminal(height=50)
+        self.began: dict[str, int] = {}
+
+    @property
+    def violations(self) -> list[str]:
+        return []
+
+    def tables(self) -> str:
+        return ""
+
+    def secrets(self) -> Mapping[str, str]:
+        return {}
+
+    def wrap(self, adapter: Adapter) -> Adapter:
+        screen = Screen(file=self.terminal, force_terminal=True, width=300, height=50, theme=THEME, highlight=False)
+        return Console("", keys=self.keys, output=DummyOutput(), screen=screen)
+
+    async def mention(self, text: str, who: str = "ann", *, files: Sequence[str] = ()) -> Said:
+        return await self._type(text)
+
+    async def direct(self, text: str, who: str = "ann") -> Said:
+        return await self._type(text)
+
+    async def follow(self, said: Said, text: str, who: str = "ann") -> Said:
+        return await self._type(text)
+
+    async def command(
+        self, name: str, arguments: Mapping[str, str] | None = None, who: str = "ann", said: Said | None = None
+    ) -> Said:
+        if said:
+            await self.ledger.end(said.act)
+        given = dict(arguments or {})
+        words = [f"--{key}={value}" for key, value in given.items() if key != "text"]
+        return await self._type(" ".join([f"/{name}", *words, given.get("text", "")]).strip())
+
+    async def press(self, said: Said, label: str, who: str = "ann") -> Said:
+        if label == "Stop":
+            act = await self.ledger.accepted(lambda: os.kill(os.getpid(), signal.SIGINT))
+            return Said(act, who, "")
+        return await self._type(f"/{label.lower()}")
+
+    async def sees(self, said: Said, words: str) -> None:
+        async with asyncio.timeout(PATIENCE):
+            while words not in self._since(said):
+                self.terminal.wrote.clear()
+                await self.terminal.wrote.wait()
+
+    async def show(self, said: Said, messages: Sequence[str]) -> Shown:
+        text = self._since(said)
+        buttons = [label for label in ("Stop", "Retry") if f"/{label.lower()}" in text.split("\n")]
+        return Shown([text], buttons)
+
+    def _since(self, said: Said) -> str:
+        """What is on the screen since the line was typed, as rich draws it."""
+        return "\n".join(self.terminal.lines[self.began[said.act] :]).strip()
+
+    async def _type(self, line: str) -> Said:
+        began = len(self.terminal.lines) - 1
+        act = await self.ledger.accepted(lambda: self.keys.send_text(f"{line}\r"))
+        self.began[act] = began
+        return Said(act, "ann", "")
