@@ -1,0 +1,182 @@
+"""What Slack refuses, and what a bot of ours must never send: each finding is one sentence."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+from tests.fakes.slack.world import Json, as_list
+
+TIER_1, TIER_2, TIER_3, TIER_4, POSTS, FREE = 1, 20, 50, 100, 300, 10_000
+"""Calls a minute, by method and workspace."""
+
+POSTS_AT_ONCE = 5
+"""Posts into one channel before the rule of one a second bites."""
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """`reads` methods take no JSON: Slack reads their arguments from the query or a form."""
+
+    arguments: frozenset[str]
+    per_minute: int
+    required: frozenset[str] = frozenset()
+    reads: bool = False
+
+
+def _method(per_minute: int, required: str, optional: str = "", *, reads: bool = False) -> Method:
+    needed = frozenset(required.split())
+    return Method(needed | frozenset(optional.split()), per_minute, needed, reads)
+
+
+_CONTENT = "text blocks markdown_text parse link_names"
+METHODS: Mapping[str, Method] = {
+    "auth.test": _method(FREE, "", reads=True),
+    "apps.connections.open": _method(FREE, "", reads=True),
+    "users.info": _method(TIER_4, "user", "include_locale", reads=True),
+    "conversations.info": _method(TIER_3, "channel", "include_locale include_num_members", reads=True),
+    "conversations.open": _method(TIER_3, "users", "return_im"),
+    "conversations.history": _method(
+        TIER_3, "channel", "cursor include_all_metadata inclusive latest limit oldest", reads=True
+    ),
+    "conversations.replies": _method(
+        TIER_3, "channel ts", "cursor include_all_metadata inclusive latest limit oldest", reads=True
+    ),
+    "chat.postMessage": _method(
+        POSTS, "channel", f"{_CONTENT} thread_ts metadata unfurl_links unfurl_media mrkdwn reply_broadcast"
+    ),
+    "chat.postEphemeral": _method(TIER_4, "channel user", f"{_CONTENT} thread_ts"),
+    "chat.update": _method(TIER_3, "channel ts", f"{_CONTENT} metadata reply_broadcast"),
+    "chat.delete": _method(TIER_3, "channel ts"),
+    "chat.startStream": _method(
+        TIER_2, "channel thread_ts", "markdown_text recipient_team_id recipient_user_id chunks task_display_mode"
+    ),
+    "chat.appendStream": _method(TIER_4, "channel ts", "markdown_text chunks"),
+    "chat.stopStream": _method(TIER_2, "channel ts", "markdown_text blocks metadata chunks session_status"),
+    "agents.sessions.setStatus": _method(
+        TIER_3, "status", "channel_id thread_ts title initiator_user_id"
+    ),
+}  # fmt: skip
+
+BLOCK_TEXT = {"markdown": 12_000, "section": 3_000}
+
+_PING = re.compile(r"<(?:!(?:channel|here|everyone|group|subteam\b)|@[UWB]\w)")
+_CODE = re.compile(r"```.*?(?:```|\Z)|`[^`\n]*`", re.DOTALL)
+_LINK = re.compile(r"https?://\S", re.IGNORECASE)
+_PLAIN_PING = re.compile(r"@(channel|here|everyone)\b")
+
+
+@dataclass(frozen=True, slots=True)
+class Refused(Exception):
+    """An answer with ok false."""
+
+    error: str
+
+
+def body_faults(body: Json, *, needs_content: bool) -> Iterator[tuple[str, str]]:
+    """What Slack refuses in a message's content, each with the error that it answers."""
+    text, markdown, blocks = str(body.get("text") or ""), body.get("markdown_text"), body.get("blocks")
+    if needs_content and not text and not markdown and not blocks:
+        yield "no_text", "a message without content"
+    if len(text) > 40_000:
+        yield "msg_too_long", f"text of {len(text)} characters, cut at 40,000"
+    elif len(text) > 4_000:
+        yield "", f"text of {len(text)} characters, above the advised 4,000"
+    if markdown is not None:
+        if len(str(markdown)) > 12_000:
+            yield "msg_too_long", f"markdown_text of {len(str(markdown))} characters, above 12,000"
+        if text or (blocks and "ts" not in body):
+            yield "markdown_text_conflict", "markdown_text together with text or blocks"
+    if blocks is not None:
+        yield from (("invalid_blocks", fault) for fault in block_faults(blocks))
+
+
+def block_faults(blocks: object) -> Iterator[str]:
+    found = as_list(blocks)
+    if not isinstance(blocks, list) or len(found) != len(blocks):
+        yield "blocks that are not a list of objects"
+        return
+    if len(found) > 50:
+        yield f"{len(found)} blocks, above 50"
+    total = 0
+    for block in found:
+        kind = str(block.get("type"))
+        if kind not in ("markdown", "section", "actions", "context"):
+            yield f"a block of unknown type {kind}"
+        text = block.get("text")
+        written = str(text.get("text", "")) if isinstance(text, dict) else str(text or "")
+        total += len(written)
+        if len(written) > BLOCK_TEXT.get(kind, 3_000):
+            yield f"a {kind} block of {len(written)} characters"
+        if kind == "actions":
+            yield from _action_faults(as_list(block.get("elements")))
+    if total > 13_200:
+        yield f"blocks of {total} characters together, above 13,200"
+
+
+def _action_faults(elements: list[Json]) -> Iterator[str]:
+    ids = [str(element.get("action_id")) for element in elements]
+    if not 1 <= len(elements) <= 25:
+        yield f"an actions block of {len(elements)} elements"
+    if len(set(ids)) < len(ids):
+        yield "two elements with one action_id"
+    for element in elements:
+        text = element.get("text")
+        label = str(text.get("text", "")) if isinstance(text, dict) else ""
+        if element.get("type") != "button" or not 1 <= len(label) <= 75:
+            yield f"a button with a label of {len(label)} characters, not 1 to 75"
+        if len(str(element.get("value") or "")) > 2_000:
+            yield "a button's value above 2,000 characters"
+        if not 1 <= len(str(element.get("action_id") or "")) <= 255:
+            yield "an action_id that is not 1 to 255 characters"
+
+
+def words(body: Json) -> str:
+    """All that a body would show."""
+    pieces = [str(body.get("text") or ""), str(body.get("markdown_text") or "")]
+    for block in as_list(body.get("blocks")):
+        text = block.get("text")
+        pieces.append(str(text.get("text", "")) if isinstance(text, dict) else str(text or ""))
+        pieces += [str(element.get("text") or "") for element in as_list(block.get("elements"))]
+    return "\n".join(pieces)
+
+
+def sins(method: str, text: str, body: Json) -> Iterator[str]:
+    """What Slack would do and people would suffer. `text` is all that the message shows after the call."""
+    if _PING.search(text):
+        yield f"{method} pings: {_PING.findall(text)[0]}"
+    loose = body.get("parse") in ("full", "client") or body.get("link_names")
+    if method == "chat.update" and body.get("parse") != "none":
+        loose = True  # unlike chat.postMessage it parses as a client does, unless told otherwise
+    if loose and _PLAIN_PING.search(text):
+        yield f"{method} pings by a name in plain text"
+    silent = body.get("unfurl_links") is False and body.get("unfurl_media") is False
+    if _LINK.search(_CODE.sub("", text)) and not silent:
+        yield f"{method} unfurls a link"
+
+
+class Rates:
+    """Sliding minutes for each method, and a bucket for each channel's posts."""
+
+    def __init__(self, now: Callable[[], float]) -> None:
+        self.on = True
+        self._now = now
+        self._calls: dict[str, list[float]] = {}
+        self._posts: dict[str, tuple[float, float]] = {}
+
+    def spend(self, method: str, channel: str) -> float:
+        """Seconds to wait, 0 when the call is within the limits."""
+        now = self._now()
+        calls = [at for at in self._calls.get(method, []) if at > now - 60.0]
+        self._calls[method] = [*calls, now]
+        if len(calls) >= METHODS[method].per_minute:
+            return calls[0] + 60.0 - now
+        if method != "chat.postMessage":
+            return 0.0
+        left, at = self._posts.get(channel, (float(POSTS_AT_ONCE), now))
+        left = min(POSTS_AT_ONCE, left + now - at)
+        if left < 1.0:
+            return 1.0 - left
+        self._posts[channel] = (left - 1.0, now)
+        return 0.0

@@ -1,0 +1,293 @@
+"""FakeSlack: the loopback server, what people do on it, and what a test can see.
+
+    async with FakeSlack() as slack:
+        ada = slack.add_user("Ada")
+        channel = slack.add_channel("general", ada)
+        ...                       # a bot connects to slack.api_url with slack.bot_token and slack.app_token
+        question = slack.post(channel, ada, slack.mention("hello"))
+        answer = await slack.answer_to(channel, question)
+    assert not slack.violations
+
+People and the bot share one clock, `slack.clock`; every id is a string.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Literal, TypeAlias, TypeVar
+from uuid import uuid4
+
+import orjson
+from aiohttp import web
+
+from tests.fakes.slack.people import People
+from tests.fakes.slack.rules import METHODS, Rates, Refused
+from tests.fakes.slack.socket import SocketMode
+from tests.fakes.slack.web import WebApi
+from tests.fakes.slack.world import Json, Message, World
+
+T = TypeVar("T")
+
+Stage = Literal["received", "applied", "answered"]
+Hook: TypeAlias = Callable[[Stage, str], Awaitable[None]]
+Handler: TypeAlias = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+RESPONSE_URL = "response_url"
+"""What a POST to one is called where methods are named."""
+
+
+@dataclass(slots=True)
+class Fault:
+    """What happens to the next `times` calls of matching methods.
+
+    With an `error` they are refused with it; with a `status` they get that HTTP status (429: and `retry_after`).
+    With `drop` the connection breaks before or after the call is applied. `hold` delays applying it.
+    """
+
+    method: str
+    error: str = ""
+    status: int = 0
+    retry_after: int = 1
+    drop: Literal["", "before", "after"] = ""
+    hold: asyncio.Event | None = None
+    times: int = 1
+
+    def takes(self, method: str) -> bool:
+        if self.times <= 0 or not re.fullmatch(self.method, method):
+            return False
+        self.times -= 1
+        return True
+
+
+class FakeSlack(People):
+    """One workspace with one bot in it. `rates.on = False` serves benchmarks."""
+
+    def __init__(self) -> None:
+        self.bot_token = f"xoxb-{uuid4().hex}"
+        self.app_token = f"xapp-{uuid4().hex}"
+        self.violations: list[str] = []
+        self.calls: list[tuple[str, Json]] = []
+        self.faults: list[Fault] = []
+        self.on_request: Hook | None = None
+        self._waiting: list[tuple[Callable[[], bool], asyncio.Future[None]]] = []
+        world = World()
+        super().__init__(world, WebApi(world, self.violations.append), SocketMode(self.violations.append, self.changed))
+        self.rates = Rates(self.clock.now)
+        self._runner: web.AppRunner | None = None
+
+    async def __aenter__(self) -> FakeSlack:
+        app = web.Application(middlewares=[self._notice_own_faults])
+        app.router.add_get("/socket", self.socket.handle)
+        app.router.add_route("*", "/api/{method}", self._handle)
+        app.router.add_post("/response/{trigger}", self._handle)
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0, handler_cancellation=True)
+        await self._runner.setup()
+        await web.TCPSite(self._runner, "127.0.0.1", 0).start()
+        host, port = self._runner.addresses[0][:2]
+        self.base_url = f"http://{host}:{port}"
+        self.api_url = f"{self.base_url}/api/"
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.socket.close()
+        for ws in list(self.socket.sockets.values()):
+            await ws.close()
+        assert self._runner is not None
+        await self._runner.cleanup()
+
+    def fail(self, method: str, error: str = "", **how: object) -> Fault:
+        """Add a Fault for a method (a pattern); see there for `how`."""
+        fault = Fault(method, error, **how)  # type: ignore[arg-type]  # keywords of Fault
+        self.faults.append(fault)
+        return fault
+
+    def changed(self) -> None:
+        """Something happened: wake the waits that it fulfils."""
+        for entry in list(self._waiting):
+            check, future = entry
+            if not future.done() and check():
+                self._waiting.remove(entry)
+                future.set_result(None)
+
+    async def wait(self, look: Callable[[], T | None], timeout: float = 10.0) -> T:  # noqa: ASYNC109 -- a test's patience
+        """What `look` returns once that is something; it is called whenever something happened."""
+        found = look()
+        if not found:
+            future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            entry = (lambda: bool(look()), future)
+            self._waiting.append(entry)
+            try:
+                await asyncio.wait_for(future, timeout)
+            except TimeoutError:
+                raise AssertionError(f"waited {timeout} s in vain; violations: {self.violations}") from None
+            finally:
+                if entry in self._waiting:
+                    self._waiting.remove(entry)
+            found = look()
+        assert found
+        return found
+
+    async def connected(self, sockets: int = 1) -> None:
+        """Wait until the bot has opened that many sockets, those since closed counted too."""
+        await self.wait(lambda: self.socket.opened >= sockets)
+
+    async def settled(self) -> None:
+        """Wait until every envelope is acknowledged."""
+        await self.wait(lambda: all(envelope.acknowledged for envelope in self.socket.envelopes))
+
+    async def answer_to(self, channel: str, thread: str) -> Message:
+        """The bot's newest finished answer in a thread: no stream open, no Stop button, no place in a queue."""
+
+        def finished() -> Message | None:
+            found = self.answers(channel, thread)
+            return found[-1] if found and self.is_finished(found[-1]) else None
+
+        return await self.wait(finished)
+
+    def is_finished(self, message: Message) -> bool:
+        stream = message.stream
+        open_stream = stream is not None and not stream.stopped
+        return not open_stream and "Stop" not in message.buttons and not message.shown.startswith("_Waiting")
+
+    def called(self, method: str) -> list[Json]:
+        """The arguments of every call of a method so far."""
+        return [body for name, body in self.calls if name == method]
+
+    @web.middleware
+    async def _notice_own_faults(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        try:
+            return await handler(request)
+        except Exception as error:
+            self.violations.append(f"this server failed at {request.method} {request.path}: {error!r}")
+            raise
+
+    async def _handle(self, request: web.Request) -> web.StreamResponse:
+        method = request.match_info.get("method", RESPONSE_URL)
+        try:
+            await self._reach("received", method)
+            response = await self._answer(request, method)
+            await self._reach("applied", method)
+        except _Dropped:
+            if request.transport is not None:
+                request.transport.abort()
+            self.changed()
+            return web.Response()
+        await response.prepare(request)
+        with suppress(ConnectionError):
+            await response.write_eof()
+        with suppress(_Dropped):
+            await self._reach("answered", method)
+        self.changed()
+        return response
+
+    async def _reach(self, stage: Stage, method: str) -> None:
+        """Tell the hook; whatever it raises breaks the connection."""
+        if self.on_request is None:
+            return
+        try:
+            await self.on_request(stage, method)
+        except Exception as error:
+            raise _Dropped from error
+
+    async def _answer(self, request: web.Request, method: str) -> web.Response:
+        body = await _arguments(request, reads=method in METHODS and METHODS[method].reads)
+        self.calls.append((method, body))
+        fault = next((fault for fault in self.faults if fault.takes(method)), None)
+        if fault is not None and fault.hold is not None:
+            await fault.hold.wait()
+        if fault is not None and fault.drop == "before":
+            raise _Dropped
+        if fault is not None and fault.status:
+            return _failure(fault)
+        if fault is not None and fault.error:
+            return web.json_response({"ok": False, "error": fault.error})
+        if method == RESPONSE_URL:
+            return self._respond(request.match_info["trigger"], body, dropping=fault)
+        try:
+            self._authorise(request, method)
+            self._must_be_known(method, body)
+            seconds = self.rates.spend(method, str(body.get("channel"))) if self.rates.on else 0.0
+            if seconds:
+                self.violations.append(f"too many calls of {method}")
+                return _too_many(seconds)
+            answer: Json = {"ok": True, **self.web.answer(method, body)}
+        except Refused as refused:
+            return web.json_response({"ok": False, "error": refused.error})
+        if fault is not None and fault.drop == "after":
+            raise _Dropped
+        return web.json_response(answer)
+
+    def _respond(self, trigger: str, body: Json, *, dropping: Fault | None) -> web.Response:
+        try:
+            self.web.respond(self.world.acts[trigger], body)
+        except Refused as refused:
+            return web.json_response({"ok": False, "error": refused.error}, status=404)
+        if dropping is not None and dropping.drop == "after":
+            raise _Dropped
+        return web.Response(text="ok")
+
+    def _authorise(self, request: web.Request, method: str) -> None:
+        wanted = self.app_token if method == "apps.connections.open" else self.bot_token
+        if request.headers.get("Authorization") != f"Bearer {wanted}":
+            raise Refused("invalid_auth")
+        if method == "apps.connections.open":
+            ticket = uuid4().hex
+            self.socket.tickets.add(ticket)
+            self.web.socket_url = f"{self.base_url.replace('http', 'ws', 1)}/socket?ticket={ticket}"
+
+    def _must_be_known(self, method: str, body: Json) -> None:
+        known = METHODS.get(method)
+        if known is None:
+            self.violations.append(f"unknown method {method}")
+            raise Refused("unknown_method")
+        if unknown := set(body) - known.arguments:
+            self.violations.append(f"{method} with unknown arguments {sorted(unknown)}")
+            raise Refused("invalid_arguments")
+        if missing := {name for name in known.required if not body.get(name)}:
+            self.violations.append(f"{method} without {sorted(missing)}")
+            raise Refused("invalid_arguments")
+
+
+class _Dropped(Exception):
+    pass
+
+
+async def _arguments(request: web.Request, *, reads: bool) -> Json:
+    """Query, form and JSON alike; JSON is not read by methods that take none."""
+    body: Json = dict(request.query)
+    if request.content_type == "application/json":
+        raw = await request.read()
+        sent: object = orjson.loads(raw) if raw else {}
+        if isinstance(sent, dict) and not reads:
+            body |= sent
+    elif request.can_read_body:
+        form: Mapping[str, object] = await request.post()
+        body |= {key: _parsed(value) for key, value in form.items()}
+    body.pop("token", None)
+    return body
+
+
+def _parsed(value: object) -> object:
+    """A form's blocks and metadata are JSON in text."""
+    if isinstance(value, str) and value[:1] in "[{":
+        with suppress(orjson.JSONDecodeError):
+            return orjson.loads(value)
+    return value
+
+
+def _too_many(seconds: float) -> web.Response:
+    headers = {"Retry-After": str(max(1, round(seconds + 0.5)))}
+    return web.json_response({"ok": False, "error": "ratelimited"}, status=429, headers=headers)
+
+
+def _failure(fault: Fault) -> web.Response:
+    if fault.status == 429:
+        return _too_many(fault.retry_after - 0.5)
+    return web.json_response({"ok": False, "error": "internal_error"}, status=fault.status)

@@ -1,0 +1,177 @@
+"""Socket Mode: envelopes to whichever socket is there, acknowledgements in time, redelivery of events."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from itertools import count
+
+import orjson
+from aiohttp import WSMsgType, web
+
+from tests.fakes.slack.world import Act, Json
+
+ACK_SECONDS = 3.0
+MOST_RETRIES = 3
+MOST_SOCKETS = 10
+
+
+@dataclass(slots=True)
+class Envelope:
+    """One delivery. Only events are sent again; a command or a press that is not taken in time is lost."""
+
+    id: str
+    type: str
+    payload: Json
+    act: Act | None = None
+    attempt: int = 0
+    reason: str = ""
+    socket: int = 0
+    acknowledged: bool = False
+    answer: Json | None = None
+    timer: asyncio.TimerHandle | None = None
+    sent_at: list[float] = field(default_factory=list)
+
+    def json(self) -> Json:
+        envelope: Json = {
+            "envelope_id": self.id,
+            "type": self.type,
+            "payload": self.payload,
+            "accepts_response_payload": self.type != "events_api",
+        }
+        if self.type == "events_api":
+            envelope |= {"retry_attempt": self.attempt, "retry_reason": self.reason}
+        return envelope
+
+
+class SocketMode:
+    """`ack_seconds` is how long an envelope may stay unacknowledged; `sockets` are those open now, by number."""
+
+    def __init__(self, violate: Callable[[str], None], changed: Callable[[], None]) -> None:
+        self.sockets: dict[int, web.WebSocketResponse] = {}
+        self.envelopes: list[Envelope] = []
+        self.ack_seconds = ACK_SECONDS
+        self.opened = 0
+        self.tickets: set[str] = set()
+        self._violate = violate
+        self._changed = changed
+        self._numbers = count(1)
+        self._turn = 0
+        self._unsent: list[Envelope] = []
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        ticket = request.query.get("ticket", "")
+        if ticket not in self.tickets:
+            return web.Response(status=401)
+        self.tickets.discard(ticket)  # each address serves one connection
+        ws = web.WebSocketResponse()
+        await ws.prepare(request)
+        if len(self.sockets) >= MOST_SOCKETS:
+            await ws.send_str(orjson.dumps({"type": "disconnect", "reason": "too_many_websockets"}).decode())
+            await ws.close()
+            return ws
+        number = next(self._numbers)
+        hello: Json = {"type": "hello", "num_connections": len(self.sockets) + 1, "connection_info": {"app_id": "A1"}}
+        await ws.send_str(orjson.dumps(hello).decode())
+        self.sockets[number] = ws
+        self.opened += 1
+        self._changed()
+        for envelope in self._unsent[:]:
+            self._unsent.remove(envelope)
+            self._send(envelope)
+        try:
+            async for message in ws:
+                if message.type is WSMsgType.TEXT:
+                    self._take(message.data)
+        finally:
+            self.sockets.pop(number, None)
+            self._lose(number)
+            self._changed()
+        return ws
+
+    def deliver(self, kind: str, payload: Json, act: Act | None = None) -> Envelope:
+        envelope = Envelope(f"env-{next(self._numbers)}", kind, payload, act)
+        self.envelopes.append(envelope)
+        self._send(envelope)
+        return envelope
+
+    def redeliver(self, envelope: Envelope, reason: str = "timeout") -> None:
+        """Send an event once more, as Slack does when it is unsure, acknowledged or not."""
+        envelope.attempt += 1
+        envelope.reason = reason
+        self._send(envelope)
+
+    async def disconnect(self, reason: str, *, close: bool = True) -> None:
+        """A disconnect frame to every socket: warning, refresh_requested, link_disabled, too_many_websockets."""
+        for ws in list(self.sockets.values()):
+            await ws.send_str(orjson.dumps({"type": "disconnect", "reason": reason}).decode())
+            if close:
+                await ws.close()
+
+    def cut(self) -> None:
+        """Every connection breaks without a word."""
+        for ws in list(self.sockets.values()):
+            transport = ws._req.transport if ws._req is not None else None
+            if transport is not None:
+                transport.abort()
+
+    def close(self) -> None:
+        for envelope in self.envelopes:
+            if envelope.timer is not None:
+                envelope.timer.cancel()
+
+    def _send(self, envelope: Envelope) -> None:
+        open_sockets = sorted(number for number, ws in self.sockets.items() if not ws.closed)
+        if not open_sockets:
+            if envelope.type == "events_api":
+                self._unsent.append(envelope)
+            return
+        self._turn += 1
+        envelope.socket = open_sockets[self._turn % len(open_sockets)]
+        loop = asyncio.get_running_loop()
+        envelope.sent_at.append(loop.time())
+        if envelope.timer is not None:
+            envelope.timer.cancel()
+        if not envelope.acknowledged:
+            envelope.timer = loop.call_later(self.ack_seconds, self._late, envelope)
+        task = loop.create_task(self._write(self.sockets[envelope.socket], envelope))
+        task.add_done_callback(lambda done: done.exception())
+
+    async def _write(self, ws: web.WebSocketResponse, envelope: Envelope) -> None:
+        with suppress(ConnectionError):
+            await ws.send_str(orjson.dumps(envelope.json()).decode())
+
+    def _take(self, raw: str) -> None:
+        answer = orjson.loads(raw)
+        envelope = next((known for known in self.envelopes if known.id == answer.get("envelope_id")), None)
+        if envelope is None:
+            self._violate(f"an acknowledgement of an unknown envelope {answer.get('envelope_id')}")
+            return
+        if envelope.timer is not None:
+            envelope.timer.cancel()
+        envelope.acknowledged = True
+        envelope.answer = answer.get("payload")
+        if envelope.answer and envelope.type == "events_api":
+            self._violate("an event acknowledged with a payload")
+        if envelope.act is not None:
+            envelope.act.acknowledged = True
+        self._changed()
+
+    def _late(self, envelope: Envelope) -> None:
+        self._violate(f"no acknowledgement within {self.ack_seconds:g} s of {envelope.type} {envelope.id}")
+        if envelope.act is not None:
+            envelope.act.timed_out = True
+        elif envelope.attempt < MOST_RETRIES:
+            self.redeliver(envelope)
+        self._changed()
+
+    def _lose(self, number: int) -> None:
+        """What a lost socket had not acknowledged goes to another one, or waits for the next."""
+        for envelope in self.envelopes:
+            if envelope.socket == number and not envelope.acknowledged and envelope.attempt < MOST_RETRIES:
+                if envelope.timer is not None:
+                    envelope.timer.cancel()
+                if envelope.type == "events_api":
+                    self.redeliver(envelope, "connection_failed")

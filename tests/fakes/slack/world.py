@@ -1,0 +1,229 @@
+"""What a stand-in Slack holds: people, channels, messages and acts, and how its JSON shows them."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import count
+from typing import Final, Literal, TypeAlias
+
+Json: TypeAlias = dict[str, object]
+
+STREAM_SECONDS: Final = 300.0
+"""A native stream ends by itself after about this time, active or not."""
+
+RESPONSE_URL_SECONDS: Final = 1_800.0
+RESPONSE_URL_USES: Final = 5
+
+_CONTROL = re.compile(r"<(?:@[UW]\w+|#C\w+|![^>]+|https?://[^>]+|mailto:[^>]+)(?:\|[^>]*)?>")
+
+
+def escape(text: str) -> str:
+    """As Slack hands typed text to apps: entities escaped, its own control sequences as they are."""
+    kept = [found.span() for found in _CONTROL.finditer(text)]
+    pieces, at = [], 0
+    for start, end in kept:
+        pieces += [_entities(text[at:start]), text[start:end]]
+        at = end
+    return "".join([*pieces, _entities(text[at:])])
+
+
+def _entities(text: str) -> str:
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def as_list(value: object) -> list[Json]:
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+
+
+@dataclass(slots=True)
+class Clock:
+    """Wall time that a test can move on; message timestamps are made from it."""
+
+    ahead: float = 0.0
+    _last: int = 0
+    _numbers: count[int] = field(default_factory=lambda: count(1))
+
+    def now(self) -> float:
+        return time.time() + self.ahead
+
+    def ts(self) -> str:
+        self._last = max(int(self.now() * 1_000_000), self._last + 1)
+        return f"{self._last // 1_000_000}.{self._last % 1_000_000:06d}"
+
+    def id(self, prefix: str) -> str:
+        return f"{prefix}{next(self._numbers):09d}"
+
+
+@dataclass(slots=True)
+class User:
+    id: str
+    name: str
+    team: str
+    admin: bool = False
+    owner: bool = False
+    guest: bool = False
+    bot: bool = False
+
+    def json(self) -> Json:
+        handle = self.name.lower().replace(" ", ".")
+        return {
+            "id": self.id,
+            "team_id": self.team,
+            "name": handle,
+            "real_name": self.name,
+            "profile": {"display_name": self.name, "real_name": self.name},
+            "is_admin": self.admin or self.owner,
+            "is_owner": self.owner,
+            "is_primary_owner": False,
+            "is_restricted": self.guest,
+            "is_ultra_restricted": False,
+            "is_bot": self.bot,
+            "deleted": False,
+        }
+
+
+@dataclass(slots=True)
+class Channel:
+    id: str
+    name: str
+    kind: Literal["channel", "group", "im", "mpim"] = "channel"
+    members: set[str] = field(default_factory=set)
+    archived: bool = False
+    frozen: bool = False  # the bot may read but not write
+
+    def json(self) -> Json:
+        return {
+            "id": self.id,
+            "name": self.name,
+            "is_channel": self.kind == "channel",
+            "is_im": self.kind == "im",
+            "is_mpim": self.kind == "mpim",
+            "is_private": self.kind != "channel",
+            "is_archived": self.archived,
+        }
+
+
+@dataclass(slots=True)
+class Stream:
+    """A message that is being streamed; `dead` says that Slack ended it."""
+
+    started: float
+    stopped: bool = False
+    dead: bool = False
+
+    def open(self, now: float) -> bool:
+        return not self.stopped and not self.dead and now < self.started + STREAM_SECONDS
+
+
+@dataclass(slots=True)
+class Message:
+    """One message and its whole life; `versions` holds all that it ever showed, oldest first."""
+
+    ts: str
+    channel: str
+    user: str
+    text: str
+    thread: str = ""
+    blocks: list[Json] = field(default_factory=list)
+    metadata: Json | None = None
+    bot: bool = False
+    files: list[Json] = field(default_factory=list)
+    stream: Stream | None = None
+    only_for: str = ""
+    source: str = ""  # the act whose response_url brought it
+    deleted: bool = False
+    subtype: str = ""
+    versions: list[str] = field(default_factory=list)
+
+    @property
+    def shown(self) -> str:
+        """What people read: blocks instead of text, where there are blocks with text; a stream's own text first."""
+        written = [_block_text(block) for block in self.blocks]
+        parts = [self.text] if self.stream is not None or not any(written) else []
+        return "\n".join([*parts, *filter(None, written)])
+
+    @property
+    def buttons(self) -> Mapping[str, Json]:
+        """The action elements by their labels."""
+        found = [element for block in self.blocks if block.get("type") == "actions" for element in _elements(block)]
+        return {_label(element): element for element in found}
+
+    def json(self, *, metadata: bool = False) -> Json:
+        said: Json = {"type": "message", "ts": self.ts, "user": self.user, "text": self.text, "team": "T000000001"}
+        if self.thread:
+            said["thread_ts"] = self.thread
+        if self.bot:
+            said["bot_id"] = "B000000001"
+        for name, value in (("blocks", self.blocks), ("files", self.files), ("subtype", self.subtype)):
+            if value:
+                said[name] = value
+        if metadata and self.metadata:
+            said["metadata"] = self.metadata
+        return said
+
+
+def _elements(block: Json) -> list[Json]:
+    return as_list(block.get("elements"))
+
+
+def _label(element: Json) -> str:
+    text = element.get("text")
+    return str(text.get("text")) if isinstance(text, dict) else ""
+
+
+def _block_text(block: Json) -> str:
+    text = block.get("text")
+    if isinstance(text, dict):
+        return str(text.get("text", ""))
+    if block.get("type") == "context":
+        return "\n".join(str(element.get("text", "")) for element in _elements(block))
+    return str(text or "")
+
+
+@dataclass(slots=True)
+class Act:
+    """A slash command or a pressed button: what its response_url and trigger allow."""
+
+    trigger: str
+    user: str
+    channel: str
+    thread: str
+    made: float
+    message: str = ""
+    uses: int = 0
+    acknowledged: bool = False
+    timed_out: bool = False
+
+
+class World:
+    """Everything, by id."""
+
+    def __init__(self) -> None:
+        self.clock = Clock()
+        self.team, self.team_name = "T000000001", "Team"
+        self.users: dict[str, User] = {}
+        self.channels: dict[str, Channel] = {}
+        self.messages: dict[tuple[str, str], Message] = {}
+        self.hidden: list[Message] = []
+        self.acts: dict[str, Act] = {}
+        self.bot = User("U000000000", "shoulders", self.team, bot=True)
+        self.users[self.bot.id] = self.bot
+
+    def add_message(self, message: Message) -> Message:
+        message.versions.append(message.shown)
+        self.messages[message.channel, message.ts] = message
+        return message
+
+    def said(self, channel: str, thread: str | None = None) -> Iterator[Message]:
+        """What everybody sees, oldest first: of one thread with its root, "" for what is in none, None for all."""
+        for message in sorted(self.messages.values(), key=lambda message: message.ts):
+            here = message.channel == channel and not message.deleted
+            if here and (thread is None or thread in (message.thread, message.ts)):
+                yield message
+
+    def direct_channel(self, user: str) -> Channel | None:
+        members = {user, self.bot.id}
+        return next((c for c in self.channels.values() if c.kind == "im" and c.members == members), None)
