@@ -52,7 +52,7 @@ async def stage(
     played = kind(tmp_path)
     if "fault" in request.fixturenames:
         played.patience = 0.3
-    async with played:
+    async with played.playing():
         yield played
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable, MutableMapping, Sequence
 from dataclasses import dataclass
 
 import aiohttp
@@ -29,7 +29,7 @@ IDENTIFY_SECONDS = 5.0
 STARTS_KEPT = 20
 """Identifies left for the operator when the bot gives up for the day."""
 
-GUILDS_SECONDS = 0.5
+GUILDS_SECONDS = 0.1
 """How long no further guild may arrive until the list counts as complete."""
 
 HEARTBEAT_SECONDS = 60.0
@@ -124,6 +124,7 @@ class Client(discord.AutoShardedClient):
         self._commands = {command.name: command for command in intake.commands}
         self._reader = Reader(int(rest.me or 0), self._commands, content)
         self._spacing = spacing
+        self._seen: dict[int, Sequence[tuple[Place, int]]] = {}
         self._open_socket = self.http.ws_connect
         self.http.ws_connect = self._connect_elsewhere  # type: ignore[method-assign]  # the one way to every gateway
 
@@ -136,7 +137,11 @@ class Client(discord.AutoShardedClient):
             log.info("Discord was told the commands")
 
     async def before_identify_hook(self, shard_id: int | None, *, initial: bool = False) -> None:
-        """Keep the distance that Discord asks for, and stop before its limit."""
+        """Keep the distance that Discord asks for, and stop before its limit.
+
+        What was seen so far is remembered here, before the new session brings newer acts: catching up begins there.
+        """
+        self._seen[shard_id or 0] = await self._intake.seen("discord")
         await self._spacing.keep()
         if not initial:
             Gateway.read(await self._rest.gateway(), "").must_have_starts()
@@ -213,7 +218,7 @@ class Client(discord.AutoShardedClient):
 
     async def _catch_up(self, shard_id: int) -> None:
         """Offer, oldest first, what was said while the bot was away in places where it took part lately."""
-        seen = [entry for entry in await self._intake.seen("discord") if self._shard_of(entry[0]) == shard_id]
+        seen = [entry for entry in self._seen[shard_id] if self._shard_of(entry[0]) == shard_id]
         newest = sorted(seen, key=lambda entry: entry[1], reverse=True)[:CATCH_UP_PLACES]
         free = asyncio.Semaphore(CATCH_UP_AT_ONCE)
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 import asyncio
 from abc import ABC, abstractmethod
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AsyncExitStack
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Self
+from typing import Literal, Protocol
 
 from bot.app import App, application, make_adapter, serve
 from bot.config import load
@@ -41,6 +40,13 @@ base_url = "{base_url}"
 context = 4000
 {more}
 """
+
+
+class Hook(Protocol):
+    """Told of a request's stages: received, applied, answered; the rest says which request."""
+
+    async def __call__(self, when: Literal["received", "applied", "answered"], /, *what: str) -> None:
+        """Take notice; what is raised breaks the connection."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,40 +137,29 @@ class Stage(ABC):
         self.app: App
         self.ledger: Ledger
 
-    async def __aenter__(self) -> Self:
-        try:
-            await self._open()
-        except BaseException:
-            await self.resources.aclose()
-            raise
-        return self
+    @asynccontextmanager
+    async def servers(self) -> AsyncGenerator[None, None]:
+        """The platform and the model, and a configuration that points at them; no bot."""
+        async with self.resources:
+            await self.resources.enter_async_context(self.model)
+            await self.open_platform()
+            text = CONFIG.format(
+                data=self.folder, base_url=self.model.base_url, patience=self.patience, more=self.tables()
+            )
+            await asyncio.to_thread((self.folder / "config.toml").write_text, text)
+            yield
 
-    async def _open(self) -> None:
-        await self.resources.enter_async_context(self.model)
-        await self.open_platform()
-        path = self.folder / "config.toml"
-        text = CONFIG.format(data=self.folder, base_url=self.model.base_url, patience=self.patience, more=self.tables())
-        await asyncio.to_thread(path.write_text, text)
-        config = await asyncio.to_thread(load, path, self.secrets())
-        adapter = self.wrap(make_adapter(config, self.platform))
-        self.app = await self.resources.enter_async_context(application(config, {self.platform: adapter}))
-        assert isinstance(self.app.services.store, SQLiteStore)
-        self.ledger = Ledger(self.app.services.store)
-        connected = asyncio.Event()
-        serving = asyncio.create_task(serve(self.app, lambda _line: connected.set()))
-        self.resources.push_async_callback(_end, self.app, serving)
-        waiting = asyncio.create_task(connected.wait())
-        await asyncio.wait({waiting, serving}, timeout=PATIENCE, return_when=asyncio.FIRST_COMPLETED)
-        if serving.done():
-            serving.result()
-        waiting.cancel()
-        assert connected.is_set()
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.resources.aclose()
-        if error is None:
+    @asynccontextmanager
+    async def playing(self) -> AsyncGenerator[None, None]:
+        """All of it, with the bot connected; at the end nothing may have been violated."""
+        async with self.servers():
+            config = await asyncio.to_thread(load, self.folder / "config.toml", self.secrets())
+            adapter = self.wrap(make_adapter(config, self.platform))
+            async with application(config, {self.platform: adapter}) as app:
+                assert isinstance(app.services.store, SQLiteStore)
+                self.app, self.ledger = app, Ledger(app.services.store)
+                async with _served(app):
+                    yield
             assert self.violations == []
             assert self.model.violations == []
 
@@ -230,12 +225,41 @@ class Stage(ABC):
     async def sees(self, said: Said, words: str) -> None:
         """Wait until the answer, finished or not, shows these words."""
 
+    def from_bot(self) -> Sequence[str]:
+        """The ids of all messages of the bot's that anybody sees."""
+        raise NotImplementedError(self.platform)
+
+    async def connected(self) -> None:
+        """Wait until the bot is there."""
+        raise NotImplementedError(self.platform)
+
+    def watch(self, hook: Hook) -> None:
+        """Have the server tell of each request: received, applied, answered."""
+        raise NotImplementedError(self.platform)
+
+    def time_passes(self, seconds: float) -> None:
+        """Move the platform's clock on."""
+        raise NotImplementedError(self.platform)
+
     @abstractmethod
     async def show(self, said: Said, messages: Sequence[str]) -> Shown:
         """The finished answer in these messages."""
 
 
-async def _end(app: App, serving: asyncio.Task[None]) -> None:
-    await app.drain()
-    serving.cancel()
-    await asyncio.wait([serving])
+@asynccontextmanager
+async def _served(app: App) -> AsyncGenerator[None, None]:
+    """The adapters run, and are connected."""
+    connected = asyncio.Event()
+    serving = asyncio.create_task(serve(app, lambda _line: connected.set()))
+    waiting = asyncio.create_task(connected.wait())
+    try:
+        await asyncio.wait({waiting, serving}, timeout=PATIENCE, return_when=asyncio.FIRST_COMPLETED)
+        if serving.done():
+            serving.result()
+        assert connected.is_set()
+        yield
+    finally:
+        waiting.cancel()
+        await app.drain()
+        serving.cancel()
+        await asyncio.wait([serving])

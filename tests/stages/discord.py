@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from tests.fakes.discord import FakeDiscord, Interaction, Message
-from tests.stages.base import Said, Shown, Stage
+from tests.stages.base import Hook, Said, Shown, Stage
 
 
 class DiscordStage(Stage):
@@ -70,6 +70,18 @@ class DiscordStage(Stage):
         return Shown(
             [message.content for message in found], list(found[-1].buttons), self.names.get(found[0].only_for, "")
         )
+
+    def from_bot(self) -> Sequence[str]:
+        return [one.id for one in self.discord.messages(self.channel) if one.author == self.discord.bot]
+
+    async def connected(self) -> None:
+        await self.discord.connected()
+
+    def watch(self, hook: Hook) -> None:
+        self.discord.on_request = hook
+
+    def time_passes(self, seconds: float) -> None:
+        self.discord.clock.ahead += seconds
 
     def _answers(self, said: Said) -> list[Message]:
         asked = self.discord.world.interactions.get(said.act, said.message)

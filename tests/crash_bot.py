@@ -1,0 +1,54 @@
+"""The whole bot in a process of its own that can be killed at any commit. Forked from a server that imported it already."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sqlite3
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from multiprocessing.connection import Connection as Pipe
+from pathlib import Path
+from typing import Protocol
+
+import adapters.discord.adapter  # noqa: F401 -- forked processes need not import them again
+import openai  # noqa: F401 -- likewise
+from bot import app, config
+from storage import writer
+
+
+class Shared(Protocol):
+    """A number that two processes see."""
+
+    value: int
+
+
+@dataclass(frozen=True, slots=True)
+class Commits:
+    """`armed` starts the count, `count` shares it, and the process dies before or after commit number `fatal`."""
+
+    armed: Shared
+    count: Shared
+    fatal: int = 0
+    before: bool = False
+
+
+def run_bot(path: str, environ: Mapping[str, str], commits: Commits, news: Pipe) -> None:
+    """`shoulders run`, with a word on `news` after each commit and when it is connected."""
+    commit_group = writer._commit_group
+
+    def counted(connection: sqlite3.Connection, group: Sequence[writer._Change[object]]) -> list[writer._Result]:
+        if commits.armed.value:
+            commits.count.value += 1
+        now = commits.armed.value and commits.count.value == commits.fatal
+        if now and commits.before:
+            os.kill(os.getpid(), signal.SIGKILL)
+        results = commit_group(connection, group)
+        if now:
+            os.kill(os.getpid(), signal.SIGKILL)
+        news.send("commit")
+        return results
+
+    writer._commit_group = counted
+    asyncio.run(app.run_platforms(config.load(Path(path), environ), news.send))
