@@ -25,6 +25,7 @@ MINUTE = 60.0
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("adapters.discord.client.GUILDS_SECONDS", 0.02)
+    monkeypatch.setattr("adapters.discord.surface.TYPING_AFTER", 0.0)
     monkeypatch.setattr("adapters.drafts.RETRY_DELAYS", (0.01, 0.01))
 
 
@@ -168,6 +169,14 @@ async def test_a_deleted_question_is_still_answered(team: Town) -> None:
     team.discord.delete(asked)
     await team.answer(request, "Anyway.")
     assert team.shown() == ["Anyway."]
+
+
+async def test_an_interactions_token_is_not_logged(team: Town, caplog: pytest.LogCaptureFixture) -> None:
+    interaction, request = await team.used("ask", text="why?")
+    team.discord.fail("PATCH", "/webhooks/", 429, retry_after=0.01)
+    await team.answer(request, "Because.")
+    assert "rate limited" in caplog.text
+    assert interaction.token not in caplog.text
 
 
 async def test_a_slash_command_is_answered_in_its_own_message(team: Town) -> None:

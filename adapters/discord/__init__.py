@@ -21,17 +21,23 @@ PERMISSIONS = VIEW | SEND | READ_HISTORY | SEND_IN_THREADS
 
 
 class DiscordSettings(Section):
-    """The `[discord]` table. An empty address means Discord's own; `gateway_url` overrides what Discord's API says.
+    """The `[discord]` table."""
 
-    `message_content` asks for the privileged intent of that name; without it the bot reads direct messages, mentions
-    and replies that ping it. The two rates are what the bot allows itself: calls in all, edits in one channel.
-    """
-
-    api_url: str = Field(default="", pattern=r"^(https?://.*[^/])?$")
-    gateway_url: str = Field(default="", pattern=r"^(wss?://.*)?$")
-    message_content: bool = True
-    requests_per_second: float = Field(default=40.0, gt=0)
-    edits_per_second: float = Field(default=0.75, gt=0)
+    api_url: str = Field(
+        default="", pattern=r"^(https?://.*[^/])?$", description="Where Discord's API is; empty means Discord's own."
+    )
+    gateway_url: str = Field(
+        default="",
+        pattern=r"^(wss?://.*)?$",
+        description="The gateway, whatever the API says; empty means what it says.",
+    )
+    message_content: bool = Field(
+        default=True,
+        description="Ask for the message-content intent; without it the bot reads direct messages, mentions and "
+        "replies that ping it.",
+    )
+    requests_per_second: float = Field(default=40.0, gt=0, description="Calls that the bot allows itself in all.")
+    edits_per_second: float = Field(default=0.75, gt=0, description="Edits that it allows itself in one channel.")
 
 
 def invite(section: Section, commands: Sequence[Command], environment: Mapping[str, str]) -> str:

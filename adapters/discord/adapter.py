@@ -12,7 +12,7 @@ import discord
 from adapters.discord import DiscordSettings
 from adapters.discord.client import Client, Gateway, Spacing
 from adapters.discord.handle import Handle
-from adapters.discord.rest import FAILURES, WRONG_TOKEN, Json, Rest, error_of
+from adapters.discord.rest import ALL, FAILURES, WRONG_TOKEN, Json, Rest, error_of
 from adapters.discord.surface import ChannelSurface, DiscordDraft, InteractionSurface
 from adapters.discord.text import readable
 from adapters.pacer import Budget, Pacer
@@ -44,10 +44,10 @@ class DiscordAdapter:
         self._settings = settings
         self._token = token
         self._clock = clock
-        self._rest = Rest(token, settings.api_url)
+        self._pacer = Pacer(self.budget)
+        self._rest = Rest(token, settings.api_url, self._pacer)
         self._content = settings.message_content
         self._acknowledging: dict[str, asyncio.Future[None]] = {}
-        self._pacer = Pacer(self.budget)
         self._spacing = Spacing()
         self._client: Client | None = None
 
@@ -125,7 +125,7 @@ class DiscordAdapter:
     def budget(self, name: str) -> Budget:
         """What Discord allows: 50 calls a second in all, 5 of a kind in 5 seconds in a channel; less, to never wait."""
         edits = self._settings.edits_per_second
-        if name == "all":
+        if name == ALL:
             return Budget(self._settings.requests_per_second, CALLS_AT_ONCE)
         return Budget(edits) if name.startswith("edit:") else Budget(edits / 2, CREATES_AT_ONCE)
 

@@ -16,7 +16,7 @@ from adapters.discord.commands import sync
 from adapters.discord.requests import Reader, options
 from adapters.discord.rest import Json, Rest
 from adapters.discord.surface import EPHEMERAL
-from bot.errors import PlatformError, StoreError
+from bot.errors import PlatformError, ShouldersError, StoreError
 from bot.ports import Intake
 from bot.types import Place, Request
 
@@ -187,7 +187,10 @@ class Client(discord.AutoShardedClient):
 
     async def on_shard_ready(self, shard_id: int) -> None:
         """A fresh session: read what was missed, then say so."""
-        await self._catch_up(shard_id)
+        try:
+            await self._catch_up(shard_id)
+        except ShouldersError as error:
+            log.error("Discord: what was missed is not known: %s", error.message)
         count = len(self.guilds)
         self._connected(f"Discord: {self._rest.name}, in {count} server{'' if count == 1 else 's'}")
 
@@ -226,19 +229,22 @@ class Client(discord.AutoShardedClient):
             async with free:
                 return await self._missed(place, after)
 
-        try:
-            async with asyncio.timeout(CATCH_UP_SECONDS):
-                missed = await asyncio.gather(*(read(*entry) for entry in newest))
-        except TimeoutError:
-            log.warning("Discord: there was no time to read all that was missed")
+        reading = [asyncio.create_task(read(*entry)) for entry in newest]
+        if not reading:
             return
-        for request in sorted((r for found in missed for r in found), key=lambda request: request.act.order):
+        done, late = await asyncio.wait(reading, timeout=CATCH_UP_SECONDS)
+        if late:
+            log.warning("Discord: there was no time to read what was missed in %d places", len(late))
+        for task in late:
+            task.cancel()
+        for request in sorted((r for task in done for r in task.result()), key=lambda request: request.act.order):
             await self._offer(request)
 
     async def _missed(self, place: Place, after: int) -> list[Request]:
         guild = None if place.direct else int(place.workspace)
         channel = self.get_partial_messageable(int(place.thread or place.channel), guild_id=guild)
         found = []
+        await self._rest.turn()
         try:
             async for message in channel.history(limit=CATCH_UP_MESSAGES, after=discord.Object(after)):
                 if self._reader.message(message, place) is not None:
@@ -251,6 +257,7 @@ class Client(discord.AutoShardedClient):
     async def _know_member(self, message: discord.Message) -> None:
         """History says who wrote but not with which rights."""
         if isinstance(message.author, discord.User) and message.guild is not None:
+            await self._rest.turn()
             try:
                 message.author = await message.guild.fetch_member(message.author.id)
             except discord.HTTPException:

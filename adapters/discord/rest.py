@@ -6,6 +6,8 @@ It outlives the gateway's client: answers can be written while the gateway is aw
 from __future__ import annotations
 
 import asyncio
+import logging
+import re
 from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
@@ -13,11 +15,15 @@ import aiohttp
 import discord
 from discord.http import HTTPClient, Route
 
+from adapters.pacer import Pacer
 from bot.errors import ConfigError, Forbidden, Gone, PlatformError
 
 Json: TypeAlias = dict[str, object]
 
 DISCORD = "https://discord.com/api/v10"
+ALL = "all"
+"""The pacer's budget that every call spends, but those with an interaction's token."""
+
 CALL_SECONDS = 60.0
 LONGEST_RATE_LIMIT = 30.0
 """Seconds that discord.py may wait out a rate limit inside one call; above, the call fails and is made again later."""
@@ -51,12 +57,29 @@ FAILURES = (discord.DiscordException, aiohttp.ClientError, OSError, TimeoutError
 """What discord.py's calls raise."""
 
 
-class Rest:
-    """Signs in with the first call. Every call raises PlatformError, or ConfigError when the token is wrong."""
+class HideTokens(logging.Filter):
+    """Takes the tokens of interactions out of the addresses that discord.py logs."""
 
-    def __init__(self, token: str, api_url: str) -> None:
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Rewrite the record."""
+        record.msg, record.args = _TOKEN.sub(r"\1…", record.getMessage()), ()
+        return True
+
+
+_TOKEN = re.compile(r"(/(?:webhooks|interactions)/\d+/)[^/?\s]+")
+logging.getLogger("discord.http").addFilter(HideTokens())
+
+
+class Rest:
+    """Signs in with the first call. Every call raises PlatformError, or ConfigError when the token is wrong.
+
+    Sending and editing are paced by drafts; whatever else counts for Discord's limit of calls in all waits here.
+    """
+
+    def __init__(self, token: str, api_url: str, pacer: Pacer) -> None:
         Route.BASE = api_url or DISCORD  # discord.py knows one address for the whole process
         self._token = token
+        self._pacer = pacer
         self._http: HTTPClient | None = None
         self._signing_in = asyncio.Lock()
         self.me = ""
@@ -89,6 +112,10 @@ class Rest:
             raise error_of(error) from error
         return answer
 
+    async def turn(self, *, urgent: bool = False) -> None:
+        """Wait until one more call may be made."""
+        await self._pacer.turn((ALL,), urgent=urgent)
+
     async def aclose(self) -> None:
         """Close the connection."""
         if self._http is not None:
@@ -105,6 +132,7 @@ class Rest:
 
     async def delete(self, channel: str, message: str) -> None:
         """Delete a message of ours; one that is gone already is no error."""
+        await self.turn(urgent=True)
         try:
             await self.call(_message("DELETE", channel, message))
         except Gone:
@@ -112,20 +140,24 @@ class Rest:
 
     async def message(self, channel: str, message: str) -> Json:
         """One message."""
+        await self.turn(urgent=True)
         return _object(await self.call(_message("GET", channel, message)))
 
     async def messages(self, channel: str, **query: str) -> Sequence[Json]:
         """Up to 100 messages, newest first; `query` is `after` or `before` an id, and `limit`."""
+        await self.turn(urgent=True)
         route = Route("GET", "/channels/{channel_id}/messages", channel_id=channel)
         found = await self.call(route, query={"limit": "100", **query})
         return [_object(message) for message in found] if isinstance(found, list) else []
 
     async def typing(self, channel: str) -> None:
         """Show for 10 seconds that the bot is typing."""
+        await self.turn()
         await self.call(Route("POST", "/channels/{channel_id}/typing", channel_id=channel))
 
     async def direct_channel(self, person: str) -> str:
         """The channel of the direct messages with a person."""
+        await self.turn(urgent=True)
         return _id(await self.call(Route("POST", "/users/@me/channels"), {"recipient_id": person}))
 
     async def gateway(self) -> Json:

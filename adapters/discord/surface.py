@@ -7,7 +7,7 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 
 from adapters.discord.handle import LONGEST_CUSTOM_ID, Handle, custom_id
-from adapters.discord.rest import Json, Rest
+from adapters.discord.rest import ALL, Json, Rest
 from adapters.drafts import CallKind, PacedDraft
 from adapters.pacer import Pacer
 from bot.errors import Forbidden, Gone, PlatformError
@@ -21,6 +21,9 @@ PING_NOBODY: Json = {"parse": [], "replied_user": False}
 BUTTONS_IN_A_ROW = 5
 TYPING_SECONDS = 9.0
 """Discord shows typing for 10 seconds."""
+
+TYPING_AFTER = 0.3
+"""Seconds; an answer that begins sooner needs no typing, which would cost a call."""
 
 MOST_PAGES = 10
 """Pages of 100 messages that are looked through for a part that may have been sent."""
@@ -67,7 +70,7 @@ class ChannelSurface:
 
     def budgets(self, kind: CallKind) -> Sequence[str]:
         """The bot's own budget and the channel's."""
-        return ("all", f"{kind}:{self._handle.channel}")
+        return (ALL, f"{kind}:{self._handle.channel}")
 
     def hush(self) -> None:
         """Type no longer."""
@@ -79,6 +82,7 @@ class ChannelSurface:
         """The answer is empty."""
 
     async def _keep_typing(self) -> None:
+        await asyncio.sleep(TYPING_AFTER)
         try:
             while True:
                 await self._rest.typing(self._handle.channel)

@@ -171,7 +171,7 @@ class People:
 
     def _interact(self, kind: int, channel: str, user: str, data: Json, source: str = "") -> Interaction:
         made = Interaction(self.clock.snowflake(), f"token-{uuid4().hex}", kind, user, channel, source)
-        self.world.interactions[made.id] = made
+        self.world.interactions[made.id] = self.world.by_token[made.token] = made
         where = self.world.channels[channel]
         event: Json = {
             "id": made.id,

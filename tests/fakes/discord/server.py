@@ -180,8 +180,8 @@ class FakeDiscord(People):
         await response.prepare(request)
         with suppress(ConnectionError):
             await response.write_eof()
-        if self.on_request is not None:
-            await self.on_request("answered", method, path)
+            if self.on_request is not None:
+                await self.on_request("answered", method, path)
         self.changed()
         return response
 

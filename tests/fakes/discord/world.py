@@ -228,6 +228,7 @@ class World:
         self.messages: dict[str, Message] = {}
         self.in_channel: dict[str, list[str]] = {}
         self.interactions: dict[str, Interaction] = {}
+        self.by_token: dict[str, Interaction] = {}
         self.bot = self.add_user("Shoulders", bot=True)
 
     def add_user(self, name: str, *, bot: bool = False) -> User:
