@@ -1,4 +1,4 @@
-"""CPU per streamed token at 200 streams of 50 tokens a second: the whole way through the core, and the SDK's typed events."""
+"""CPU per streamed token at 200 streams of 50 tokens a second: all the way through the core; the SDK's typed events."""
 
 from __future__ import annotations
 

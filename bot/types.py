@@ -75,7 +75,7 @@ class Request:
     `arguments["text"]`. `addressed` is False for a post in a thread that does not mention the bot: it is accepted only
     where the bot already takes part in that thread. `replies_to` is the platform's id of the message replied to, "" for
     none. `message` is the platform's id of the asking message, "" for a slash command: answers reply to it, and people
-    may reply to it. `private` asks for an answer that only the person sees. `handle` is the adapter's own JSON, whatever
+    may reply to it. `private` asks for an answer that only the person sees. `handle` is the adapter's own JSON, all that
     it needs to answer after a restart, such as an interaction token; the core keeps it and never reads it.
     """
 
@@ -120,8 +120,8 @@ class Command:
     """A named thing that people can ask for, declared once and offered natively on every platform.
 
     `converses` commands belong to a conversation and begin one where there is none. `passes` commands do not wait in
-    the conversation's lane. `quiet` commands are answered to the person alone where the platform can (Discord and Slack:
-    ephemeral). `hidden` ones are not offered: adapters or buttons ask for them.
+    the conversation's lane. `quiet` commands are answered to the person alone, on platforms that can. `hidden` ones are
+    not offered: adapters or buttons ask for them.
     """
 
     name: str

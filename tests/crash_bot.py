@@ -1,4 +1,4 @@
-"""The whole bot in a process of its own that can be killed at any commit. Forked from a server that imported it already."""
+"""The whole bot in a process of its own that can be killed at any commit; forked where it is imported already."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ import signal
 import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from multiprocessing.connection import Connection as Pipe
 from pathlib import Path
 from typing import Protocol
 
-import adapters.discord.adapter  # noqa: F401 -- forked processes need not import them again
 import openai  # noqa: F401 -- likewise
+
+import adapters.discord.adapter  # noqa: F401 -- forked processes need not import them again
 from bot import app, config
 from storage import writer
 
@@ -22,6 +22,13 @@ class Shared(Protocol):
     """A number that two processes see."""
 
     value: int
+
+
+class News(Protocol):
+    """The writing end of a pipe."""
+
+    def send(self, what: str, /) -> None:
+        """Tell the other end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +41,7 @@ class Commits:
     before: bool = False
 
 
-def run_bot(path: str, environ: Mapping[str, str], commits: Commits, news: Pipe) -> None:
+def run_bot(path: str, environ: Mapping[str, str], commits: Commits, news: News) -> None:
     """`shoulders run`, with a word on `news` after each commit and when it is connected."""
     commit_group = writer._commit_group
 

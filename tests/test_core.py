@@ -149,7 +149,10 @@ async def test_one_conversation_in_order_others_beside_it(world: World) -> None:
     play(world.main, gate, Text("done"), Done())
     first, second, third = [await world.offer(text) for text in ("1", "2", "3")]
     beside = await world.offer("4", CHANNEL)
-    assert first and second and third and beside
+    assert first
+    assert second
+    assert third
+    assert beside
     assert second.positions[0] == 1
     assert third.positions[0] == 2
     while len(world.main.prompts) < 2:
@@ -351,7 +354,8 @@ async def test_an_answer_that_a_failing_platform_did_not_take_is_shown_later_and
 async def test_a_restart_answers_what_was_left_in_order(store: SQLiteStore, world: World) -> None:
     play(world.main, Text("half"), asyncio.Event())
     first, second = await world.offer("one"), await world.offer("two")
-    assert first and second
+    assert first
+    assert second
     await first.wrote.wait()
     await world.inbox.aclose(0)  # like SIGTERM after the grace
     world.start()

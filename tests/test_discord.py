@@ -232,6 +232,7 @@ async def test_without_the_intent_only_what_discord_shows_counts_and_that_is_sai
     async with town(message_content=False) as team:
         await team.start()
         thread = team.discord.add_thread(team.channel, "plans", team.ada)
+        team.say("not for the bot anyway")
         team.say("hidden", to=thread)
         team.say("hidden too", to=thread)
         _, request = await team.asked("shown")

@@ -23,9 +23,9 @@ class ConsoleStage(Stage):
 
     platform = "console"
     cannot = {  # noqa: RUF012 -- a constant
-        "people": "One person sits at a terminal: there is nobody to tell apart, to keep out or to hide an answer from.",
+        "people": "One person sits at a terminal: there is nobody to tell apart, keep out or hide an answer from.",
         "files": "A line in a terminal carries no attachments.",
-        "typing ahead": "A terminal asks one thing after the other: while an answer is written, Ctrl-C is the one command.",
+        "typing ahead": "A terminal asks one thing after the other; while an answer is written, only Ctrl-C is heard.",
         "bare mentions": "An empty line in a terminal asks for nothing.",
     }
 

@@ -29,7 +29,8 @@ class DiscordStage(Stage):
         return self.discord.violations
 
     def tables(self) -> str:
-        return f'[discord]\napi_url = "{self.discord.api_url}"\ngateway_url = "{self.discord.gateway_url}"\nedits_per_second = 4.5\n'
+        addresses = f'api_url = "{self.discord.api_url}"\ngateway_url = "{self.discord.gateway_url}"\n'
+        return f"[discord]\n{addresses}edits_per_second = 4.5\n"
 
     def secrets(self) -> Mapping[str, str]:
         return {"DISCORD_TOKEN": self.discord.token}

@@ -1,0 +1,35 @@
+"""What one would write in ten minutes: discord.py calls the model and replies with what it said."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import discord
+import openai
+import yarl
+
+
+class Bare(discord.AutoShardedClient):
+    """Answers every mention."""
+
+    def __init__(self, base_url: str) -> None:
+        super().__init__(intents=discord.Intents(guilds=True, guild_messages=True))
+        self.model = openai.AsyncOpenAI(base_url=base_url, api_key="none")
+
+    async def on_message(self, message: discord.Message) -> None:
+        """Ask the model at once."""
+        if self.user not in message.mentions or message.author.bot:
+            return
+        events = await self.model.chat.completions.create(
+            model="test", messages=[{"role": "user", "content": message.content}], stream=True
+        )
+        text = "".join([event.choices[0].delta.content or "" async for event in events if event.choices])
+        await message.reply(text, allowed_mentions=discord.AllowedMentions.none())
+
+
+if __name__ == "__main__":
+    api_url, gateway_url, base_url = sys.argv[1:]
+    discord.http.Route.BASE = api_url
+    discord.gateway.DiscordWebSocket.DEFAULT_GATEWAY = yarl.URL(gateway_url)
+    Bare(base_url).run(os.environ["DISCORD_TOKEN"], log_handler=None)
