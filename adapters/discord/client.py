@@ -153,7 +153,7 @@ class Client(discord.AutoShardedClient):
         request = self._reader.message(message)
         if request is not None:
             await self._offer(request)
-        elif not self._told_of_blank and not message.author.bot and self._reader.blank(message):
+        elif not self._told_of_blank and self._reader.missed(message):
             self._told_of_blank = True
             log.warning("Discord hides what is said without mentioning the bot: the message-content intent is missing")
 

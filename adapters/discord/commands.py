@@ -53,7 +53,7 @@ async def sync(rest: Rest, application: str, commands: Sequence[Command]) -> boo
 
 def _shape(commands: Sequence[Json]) -> dict[str, object]:
     """What tells two sets of commands apart, without the fields that Discord adds."""
-    return {str(command["name"]): {key: _bare(command.get(key)) for key in COMPARED} for command in commands}
+    return {str(command["name"]): {key: _bare(command.get(key) or None) for key in COMPARED} for command in commands}
 
 
 COMPARED = ("type", "description", "options", "contexts", "integration_types")

@@ -28,17 +28,22 @@ class Reader:
 
     def blank(self, message: discord.Message) -> bool:
         """Whether Discord hid what a message says, because the message-content intent is missing."""
-        return not (self.content or message.guild is None or self._mentions_me(message))
+        return not (self.content or message.guild is None or self._mentioned_as(message))
+
+    def missed(self, message: discord.Message) -> bool:
+        """Whether a message may have been for the bot, but is blank."""
+        for_us = isinstance(message.channel, discord.Thread) or _replied_to(message) == self.me
+        return for_us and not message.author.bot and message.type in SAID and self.blank(message)
 
     def message(self, message: discord.Message, place: Place | None = None) -> Request | None:
         """A message that is, or may be, for the bot; `place` where it is known better than from the message."""
         if message.author.bot or message.webhook_id or message.type not in SAID or self.blank(message):
             return None
         place = place or place_of(message.channel, message.guild)
-        addressed = place.direct or self._mentions_me(message) or _replied_to(message) == self.me
+        addressed = place.direct or bool(self._mentioned_as(message)) or _replied_to(message) == self.me
         if not addressed and (not place.thread or self._is_for_others(message)):
             return None
-        text = readable(message.content, _names(message), self._own_ids(message))
+        text = readable(message.content, _names(message), self._mentioned_as(message))
         command, arguments = self._command(text) if addressed else ("chat", {"text": text})
         reference = message.reference
         return Request(
@@ -101,14 +106,11 @@ class Reader:
         option = next((option.name for option in command.options if option.kind == "text"), None)
         return command.name, {option: found[2]} if option and found[2] else {}
 
-    def _own_ids(self, message: discord.Message) -> Collection[str]:
-        """The ids that mean the bot: its own and that of the role that Discord made for it."""
-        role = message.guild.self_role if message.guild else None
-        return {str(self.me), *([str(role.id)] if role else ())}
-
-    def _mentions_me(self, message: discord.Message) -> bool:
-        mentioned = {str(thing.id) for thing in (*message.mentions, *message.role_mentions)}
-        return not mentioned.isdisjoint(self._own_ids(message))
+    def _mentioned_as(self, message: discord.Message) -> Collection[str]:
+        """The ids in a message that mean the bot: its own and that of the role that Discord made for it."""
+        users = [user.id for user in message.mentions if user.id == self.me]
+        roles = [role.id for role in message.role_mentions if role.tags and role.tags.bot_id == self.me]
+        return {str(key) for key in (*users, *roles)}
 
     def _is_for_others(self, message: discord.Message) -> bool:
         """Whether people clearly talk to each other."""

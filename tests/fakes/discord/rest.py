@@ -108,12 +108,16 @@ class Rest:
         self.syncs += 1
         commands = as_list(call.raw)
         self._must_be_right("commands", command_faults(commands))
-        defaults: Json = {"default_member_permissions": None, "nsfw": False, "dm_permission": True, "version": "1"}
-        self.commands = [
-            defaults | {"id": self._world.clock.snowflake(), "application_id": self._world.bot.id} | command
-            for command in commands
-        ]
+        self.commands = [self._declared(command) for command in commands]
         return self.commands
+
+    def _declared(self, command: Json) -> Json:
+        """As Discord gives it back: with much that nobody said, and without what is empty."""
+        more: Json = {"default_member_permissions": None, "nsfw": False, "dm_permission": True, "version": "1"}
+        more |= {"id": self._world.clock.snowflake(), "application_id": self._world.bot.id}
+        options = [option | {"name_localizations": None} for option in as_list(command.get("options"))]
+        kept = {key: value for key, value in command.items() if key != "options"}
+        return more | kept | ({"options": options} if options else {})
 
     def _member(self, call: Call) -> Json:
         guild = self._world.guilds.get(call.args[0])
