@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import pkgutil
 import socket
+import subprocess
+import sys
 from collections.abc import AsyncGenerator, Iterator
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 from blockbuster import blockbuster_ctx
 
-from storage.sqlite import SQLiteStore, open_store
+import storage
+from storage.sqlite import SQLiteStore
 
 OWN_CODE = ["bot", "adapters", "storage"]
 
@@ -65,9 +70,25 @@ def no_secrets_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
 
 
-@pytest.fixture
-async def store(tmp_path: Path) -> AsyncGenerator[SQLiteStore, None]:
+STORES = [
+    module
+    for found in pkgutil.iter_modules(storage.__path__)
+    if hasattr(module := import_module(f"storage.{found.name}"), "open_store")
+]
+"""Every kind of store there is, found under storage/."""
+
+
+@pytest.fixture(params=STORES, ids=lambda module: str(module.__name__))
+async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncGenerator[SQLiteStore, None]:
     """A fresh store on disk."""
-    opened = await open_store(tmp_path / "shoulders.db")
+    opened = await request.param.open_store(tmp_path / "shoulders.db")
     yield opened
     await opened.aclose()
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A language model of a few kilobytes, made in a process of its own: torch stays out of the tests'."""
+    folder = tmp_path_factory.mktemp("tiny")
+    subprocess.run([sys.executable, "-m", "tests.tiny_model", str(folder)], check=True, capture_output=True)
+    return folder

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 import sys
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
@@ -24,13 +23,6 @@ DATA = Path(__file__).parents[1] / "data"
 """Where `make chat` keeps the unpacked model too: it takes half a minute to make."""
 
 ENDLESS = "tell me everything"
-
-
-@pytest.fixture(scope="module")
-def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("tiny")
-    subprocess.run([sys.executable, "-m", "tests.tiny_model", str(folder)], check=True, capture_output=True)
-    return folder
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

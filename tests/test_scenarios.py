@@ -17,6 +17,8 @@ import pytest
 
 import tests.stages
 from bot.config import platforms
+from bot.ports import Adapter
+from tests.fakes.memory import MemoryDraft
 from tests.fakes.openai import FAULTS, Answer, failing
 from tests.stages.base import Stage
 
@@ -250,3 +252,16 @@ async def test_waiting_shows_ones_place(stage: Stage) -> None:
     await stage.sees(waiting, "1 answer before this one")
     gate.set()
     assert "Two" in (await stage.answer(waiting)).text
+
+
+async def test_an_adapter_that_shows_nothing_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stage = STAGES["discord"](tmp_path)
+
+    def mute(adapter: Adapter) -> Adapter:
+        monkeypatch.setattr(adapter, "draft", lambda request, log: MemoryDraft(request, log, []))
+        return adapter
+
+    stage.wrap = mute  # type: ignore[method-assign]  # broken on purpose
+    with pytest.raises(KeyError, match="answer-1"):
+        async with stage.playing():
+            await test_a_mention_is_answered_and_followed_up(stage)

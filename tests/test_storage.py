@@ -66,6 +66,18 @@ async def test_an_act_is_accepted_once(desk: Desk) -> None:
     assert first.conversation > 0
 
 
+async def test_a_store_that_forgets_is_noticed(desk: Desk, store: SQLiteStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    accept = store.accept
+
+    async def forgetful(request: Request, command: Command, continue_ms: int) -> Accepted | None:
+        desk.acts += 1
+        return await accept(replace(request, act=Act(f"new {desk.acts}", desk.acts)), command, continue_ms)
+
+    monkeypatch.setattr(store, "accept", forgetful)
+    with pytest.raises(AssertionError):
+        await test_an_act_is_accepted_once(desk)
+
+
 async def test_a_mention_begins_and_soon_continues_ones_own_conversation(desk: Desk) -> None:
     first = await desk.must(CHANNEL)
     assert (await desk.must(CHANNEL)).conversation == first.conversation
