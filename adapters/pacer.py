@@ -64,6 +64,19 @@ class Pacer:
             if waiter in self._waiters:
                 self._waiters.remove(waiter)
 
+    def spare(self, budgets: Sequence[str]) -> bool:
+        """Spend one token of each named budget if all are there at once and nobody waits for them; else nothing."""
+        now = asyncio.get_running_loop().time()
+        buckets = [self._bucket(name) for name in budgets]
+        wanted = {id(bucket) for waiter in self._waiters for bucket in waiter.buckets}
+        free = all(
+            id(bucket) not in wanted and bucket.ready_at(now) <= now and bucket.tokens >= buckets.count(bucket)
+            for bucket in buckets
+        )
+        for bucket in buckets if free else ():
+            bucket.tokens -= 1.0
+        return free
+
     def pause(self, budget: str, seconds: float) -> None:
         """Spend nothing of `budget` for some seconds: the platform said so."""
         bucket = self._bucket(budget)

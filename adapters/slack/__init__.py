@@ -1,0 +1,46 @@
+"""Slack. The library is imported only when an adapter is created."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+
+from pydantic import Field
+
+from adapters.slack.manifest import manifest
+from bot.ports import Adapter, Platform
+from bot.section import Section
+from bot.types import Command
+
+BOT_TOKEN, APP_TOKEN = "SLACK_BOT_TOKEN", "SLACK_APP_TOKEN"
+
+
+class SlackSettings(Section):
+    """The `[slack]` table. An empty address means Slack's own.
+
+    `ask_command` and `command` are the slash commands that the app declares; Slack's names are not namespaced, so
+    another app in the workspace may have one of them already. `pace` multiplies the rates that the bot allows itself,
+    which are Slack's published ones; a workspace with raised limits can set more.
+    """
+
+    api_url: str = Field(default="", pattern=r"^(https?://.*)?$")
+    ask_command: str = Field(default="/ask", pattern=r"^/[a-z0-9_-]{1,31}$")
+    command: str = Field(default="/shoulders", pattern=r"^/[a-z0-9_-]{1,31}$")
+    pace: float = Field(default=1.0, gt=0)
+
+
+def create(section: Section, secrets: Mapping[str, str]) -> Adapter:
+    """The adapter."""
+    from adapters.slack.adapter import SlackAdapter  # the library takes its time to import
+
+    assert isinstance(section, SlackSettings)
+    return SlackAdapter(section, secrets[BOT_TOKEN], secrets[APP_TOKEN])
+
+
+def setup(section: Section, commands: Sequence[Command], environment: Mapping[str, str]) -> str:
+    """The app manifest as JSON, to paste at https://api.slack.com/apps under "From a manifest"."""
+    assert isinstance(section, SlackSettings)
+    return json.dumps(manifest(commands, section.ask_command, section.command), indent=2, ensure_ascii=False)
+
+
+PLATFORM = Platform(name="slack", settings=SlackSettings, secrets=(BOT_TOKEN, APP_TOKEN), create=create, setup=setup)

@@ -1,0 +1,71 @@
+"""Drafts on Slack: what the shared engine does not know of its streams, statuses and private answers."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from adapters.drafts import PacedDraft
+from adapters.pacer import Pacer
+from adapters.slack.surface import ThreadSurface
+from bot.errors import Forbidden, Gone, PlatformError
+from bot.ports import Draft, DraftLog
+from bot.types import Answer, Choices, Chunk, Text
+
+log = logging.getLogger(__name__)
+
+
+class HiddenDraft(PacedDraft):
+    """Shows only the finished answer."""
+
+    def write(self, chunk: Chunk) -> None:
+        """Nothing is drawn before the end."""
+
+
+class ThreadDraft(PacedDraft):
+    """Ends its streams and its status; takes away the buttons of the message that it was asked from.
+
+    `instead` serves where the bot may not write: the person who used a command is answered privately.
+    """
+
+    def __init__(
+        self, surface: ThreadSurface, draft_log: DraftLog, pacer: Pacer, pressed: str, instead: Draft | None
+    ) -> None:
+        super().__init__(surface, draft_log, pacer)
+        self._slack = surface
+        self._pressed = pressed
+        self._instead = instead
+        self._cleaning: asyncio.Task[None] | None = None
+
+    def write(self, chunk: Chunk) -> None:
+        """Take a chunk. The first sign of an answer means that the press was rightful: its buttons go."""
+        super().write(chunk)
+        if self._pressed and (isinstance(chunk, Text) or (isinstance(chunk, Choices) and chunk.choices)):
+            self._cleaning = asyncio.create_task(self._clean(self._pressed))
+            self._pressed = ""
+
+    async def finish(self, answer: Answer) -> None:
+        """Show exactly `answer`."""
+        await self.abandon()
+        self._slack.finishing = True
+        try:
+            await super().finish(answer)
+        except (Forbidden, Gone) as error:
+            if self._instead is None:
+                raise
+            log.info("Answered privately instead: %s", error)
+            await self._instead.finish(Answer(answer.text, (*answer.notes, f"Only you see this: {error.message}")))
+        await self._slack.rest()
+
+    async def abandon(self) -> None:
+        """Stop drawing and leave what is there."""
+        await super().abandon()
+        await self._slack.pause()
+        if self._cleaning is not None:
+            await asyncio.wait([self._cleaning])
+
+    async def _clean(self, message: str) -> None:
+        try:
+            await self._slack.take_buttons(message)
+        except PlatformError as error:
+            log.info("Pressed buttons stay: %s", error)

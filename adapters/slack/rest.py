@@ -1,0 +1,213 @@
+"""Calls to Slack's Web API, at its pace and with our errors.
+
+It outlives the socket: answers can be written while the socket is away. Calls are never repeated here, because a post
+whose answer was lost may have been made; whoever calls knows how to look.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Mapping, Sequence
+
+import aiohttp
+from slack_sdk.errors import SlackApiError, SlackClientError
+from slack_sdk.web.async_client import AsyncWebClient
+
+from adapters.pacer import Budget, Pacer
+from adapters.slack.handle import Json
+from bot.errors import ConfigError, Forbidden, Gone, PlatformError
+
+SLACK = "https://slack.com/api/"
+CALL_SECONDS = 30.0
+PAGE = 200
+
+PER_MINUTE: Mapping[str, int] = {
+    "chat.startStream": 20,
+    "chat.stopStream": 20,
+    "chat.appendStream": 100,
+    "chat.postMessage": 300,
+    "chat.postEphemeral": 100,
+    "users.info": 100,
+}
+"""Slack's rates by method; what is not named is of tier 3."""
+
+TIER_3 = 50
+POSTS_A_SECOND, POSTS_AT_ONCE = 0.95, 3
+"""For one channel."""
+
+EDITS_A_SECOND = 2.0
+"""For one draft: more would not be seen, and would leave less for others."""
+
+WRONG: Mapping[str, str] = {
+    "invalid_auth": "Slack does not accept {token}. Copy it anew: api.slack.com/apps, {page}.",
+    "not_authed": "Slack does not accept {token}. Copy it anew: api.slack.com/apps, {page}.",
+    "not_allowed_token_type": "{token} is a token of the wrong kind. Copy the right one: api.slack.com/apps, {page}.",
+    "account_inactive": "{token} belongs to a bot that was removed. Install the app again: api.slack.com/apps.",
+    "token_revoked": "{token} was revoked. Install the app again: api.slack.com/apps, {page}.",
+    "token_expired": "{token} has expired. Copy it anew: api.slack.com/apps, {page}.",
+}
+TOKENS: Mapping[bool, Mapping[str, str]] = {
+    False: {"token": "SLACK_BOT_TOKEN", "page": "OAuth & Permissions (it begins with xoxb-)"},
+    True: {"token": "SLACK_APP_TOKEN", "page": "Basic Information, App-Level Tokens (it begins with xapp-)"},
+}
+
+NOT_STREAMING = "message_not_in_streaming_state"
+_GONE = "The channel, thread or message no longer exists"
+_FORBIDDEN = "The bot may not do this there"
+_REFUSED = "Slack refuses this message"
+ERRORS: Mapping[str, tuple[type[PlatformError], str]] = {
+    **dict.fromkeys(("channel_not_found", "is_archived", "message_not_found", "thread_not_found"), (Gone, _GONE)),
+    **dict.fromkeys(("user_not_found", "used_url", "expired_url", "no_such_url"), (Gone, _GONE)),
+    **dict.fromkeys(("not_in_channel", "missing_scope", "no_permission", "restricted_action"), (Forbidden, _FORBIDDEN)),
+    **dict.fromkeys(("access_denied", "user_not_in_channel", "cannot_dm_bot"), (Forbidden, _FORBIDDEN)),
+    **dict.fromkeys(("cant_update_message", "cant_delete_message", "edit_window_closed"), (Forbidden, _FORBIDDEN)),
+    **dict.fromkeys(("restricted_action_thread_only_channel", "ekm_access_denied"), (Forbidden, _FORBIDDEN)),
+    **dict.fromkeys(("msg_too_long", "no_text", "invalid_blocks", "invalid_arguments"), (Forbidden, _REFUSED)),
+    **dict.fromkeys(("msg_blocks_too_long", "markdown_text_conflict", "unknown_method"), (Forbidden, _REFUSED)),
+}
+"""What is not in this table may pass: it is tried again."""
+
+
+class SlackRefused(PlatformError):
+    """Slack answered with `code`, which is in no table of ours."""
+
+    def __init__(self, message: str, code: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+FAILURES = (SlackClientError, aiohttp.ClientError, OSError, TimeoutError, ValueError)
+"""What slack_sdk's calls raise."""
+
+
+def budget_for(pace: float, name: str) -> Budget:
+    """A method's budget, one channel's for posts or one draft's for edits; in no minute more than Slack allows."""
+    if name.startswith("draft:"):
+        return Budget(EDITS_A_SECOND * pace)
+    if name.startswith("channel:"):
+        return Budget(POSTS_A_SECOND * pace, max(1, int(POSTS_AT_ONCE * pace)))
+    per_minute = PER_MINUTE.get(name, TIER_3) * pace
+    return Budget(0.75 * per_minute / 60, max(1, int(per_minute / 4)))
+
+
+def budgets_of(method: str, channel: str = "") -> Sequence[str]:
+    """The names of the budgets that a call spends."""
+    return (method, f"channel:{channel}") if method == "chat.postMessage" else (method,)
+
+
+class Rest:
+    """One workspace. Every call raises PlatformError, or ConfigError when a token is wrong."""
+
+    def __init__(self, bot_token: str, app_token: str, api_url: str, pacer: Pacer) -> None:
+        self.me = self.team = self.team_name = self.name = ""
+        self.app_token = app_token
+        self.pacer = pacer
+        self._token = bot_token
+        self._url = api_url or SLACK
+        self._session: aiohttp.ClientSession | None = None
+        self._web: AsyncWebClient | None = None
+
+    @property
+    def web(self) -> AsyncWebClient:
+        """The client, with one session for all calls and nothing that repeats them."""
+        if self._web is None:
+            self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=CALL_SECONDS))
+            self._web = AsyncWebClient(self._token, self._url, session=self._session, retry_handlers=[])
+        return self._web
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        if self._session is not None:
+            await self._session.close()
+        self._session = self._web = None
+
+    async def sign_in(self) -> None:
+        """Set `me`, `team`, `team_name` and `name`."""
+        found = await self._request("auth.test", {}, reads=True)
+        self.me, self.team = str(found["user_id"]), str(found["team_id"])
+        self.team_name, self.name = str(found.get("team", "")), str(found.get("user", ""))
+
+    async def socket_url(self) -> str:
+        """Where the next socket connects."""
+        return str((await self._request("apps.connections.open", {}, reads=True, app=True))["url"])
+
+    async def write(self, method: str, body: Json, *, paced: bool = False) -> Json:
+        """A call that changes something; `paced` when its slot is spent already."""
+        if not paced:
+            await self.pacer.turn(budgets_of(method, str(body.get("channel"))), urgent=True)
+        return await self._request(method, body)
+
+    async def read(self, method: str, **arguments: str | int | bool) -> Json:
+        """A call that reads."""
+        await self.pacer.turn((method,), urgent=True)
+        return await self._request(method, dict(arguments), reads=True)
+
+    async def pages(
+        self, method: str, most: int, **arguments: str | int | bool
+    ) -> AsyncGenerator[Sequence[Json], None]:
+        """Up to `most` pages of messages, as history or replies give them."""
+        cursor: dict[str, str] = {}
+        for _ in range(most):
+            page = await self.read(method, **{"limit": PAGE, **arguments, **cursor})
+            yield listed(page.get("messages"))
+            follows = page.get("response_metadata")
+            following = str(follows.get("next_cursor") or "") if isinstance(follows, dict) else ""
+            if not following:
+                return
+            cursor = {"cursor": following}
+
+    async def respond(self, url: str, body: Json) -> None:
+        """Answer through a response_url."""
+        assert self.web.session is not None
+        try:
+            async with self.web.session.post(url, json=body) as response:
+                said = await response.text()
+        except FAILURES as error:
+            raise PlatformError(f"Slack cannot be reached ({type(error).__name__}).") from error
+        if response.status in (404, 410):
+            raise Gone("The time to answer privately is over.")
+        if response.status != 200 or '"ok":false' in said.replace(" ", ""):
+            raise PlatformError(f"Slack did not take a private answer ({response.status}).")
+
+    async def direct_channel(self, person: str) -> str:
+        """The channel of the direct messages with a person."""
+        channel = (await self.write("conversations.open", {"users": person})).get("channel")
+        return str(channel.get("id")) if isinstance(channel, dict) else ""
+
+    async def _request(
+        self, method: str, body: Mapping[str, object], *, reads: bool = False, app: bool = False
+    ) -> Json:
+        headers = {"Authorization": f"Bearer {self.app_token}"} if app else None
+        try:
+            if reads:
+                answer = await self.web.api_call(method, params=dict(body), headers=headers)
+            else:
+                answer = await self.web.api_call(method, json=dict(body))
+        except FAILURES as error:
+            raise self._error(method, body, error, app=app) from error
+        return answer.data if isinstance(answer.data, dict) else {}
+
+    def _error(
+        self, method: str, body: Mapping[str, object], error: Exception, *, app: bool
+    ) -> PlatformError | ConfigError:
+        """Ours for one of slack_sdk's; obeys a Retry-After."""
+        response = error.response if isinstance(error, SlackApiError) else None
+        if response is None:
+            return PlatformError(f"Slack cannot be reached ({type(error).__name__}).")
+        data, status = getattr(response, "data", None), getattr(response, "status_code", 0)
+        code = str(data.get("error", "")) if isinstance(data, dict) else ""
+        if status == 429 or code == "ratelimited":
+            seconds = float(response.headers.get("Retry-After", 30))
+            for budget in budgets_of(method, str(body.get("channel"))):
+                self.pacer.pause(budget, seconds)
+            return PlatformError(f"Slack asks for {seconds:.0f} s of patience.")
+        if code in WRONG:
+            return ConfigError(WRONG[code].format_map(TOKENS[app]))
+        if code in ERRORS:
+            kind, sentence = ERRORS[code]
+            return kind(f"{sentence} ({method}: {code}).")
+        return SlackRefused(f"Slack failed ({method}: {code or status}).", code)
+
+
+def listed(value: object) -> Sequence[Json]:
+    """The objects in a list of an answer."""
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []

@@ -1,0 +1,91 @@
+"""Slack's way of writing, both ways: what people wrote becomes readable, what a model wrote becomes harmless."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping
+
+WORD_JOINER = "\u2060"
+"""Invisible, and enough to make Slack see no mention and no link."""
+
+_CONTROL = re.compile(r"<([@#!]?)([^<>|\n]+)(?:\|([^<>\n]*))?>")
+_USER = re.compile(r"<@([UW]\w+)(?:\|[^>]*)?>")
+_TO_OTHERS = re.compile(r"<!(?:channel|here|everyone|subteam)")
+_ENTITIES = (("&lt;", "<"), ("&gt;", ">"), ("&amp;", "&"))
+
+_FENCED = r"^ {0,3}(?P<fence>`{3,}|~{3,})[^`\n]*\n.*?(?:^ {0,3}(?P=fence)[`~]*[ \t]*$|\Z)"
+_INLINE = r"(?P<tick>`+)(?!`)[^\n]*?(?<!`)(?P=tick)(?!`)"
+_PING = r"<(?=[@!])"
+_LABELLED = r"!?\[(?P<label>[^\]\n]{0,300})\]\((?P<target>[^)\s]{1,2000})\)"
+_LINK = r"(?P<scheme>https?:)(?=//)"
+_RISKY = re.compile(
+    f"(?P<code>{_FENCED}|{_INLINE})|(?P<ping>{_PING})|{_LABELLED}|{_LINK}", re.DOTALL | re.IGNORECASE | re.MULTILINE
+)
+_PINGING = re.compile(r"<(?=@[UWB]|!(?:channel|here|everyone|group|subteam))", re.IGNORECASE)
+_UNDECIDED = re.compile(
+    r"(?:^ {0,3}[`~]+[^\n]*"  # a fence, or inline code at the start of a line
+    r"|`[^`\n]*"  # inline code that is not closed yet
+    r"|!?\[[^\]\n]{0,300}(?:\](?:\([^)\s]{0,2000})?)?"  # a labelled link
+    r"|\bh(?:t(?:t(?:ps?:?/?)?)?)?|<|!)\Z",
+    re.IGNORECASE | re.MULTILINE,
+)
+
+
+def mentioned(text: str) -> Collection[str]:
+    """The ids of the people mentioned."""
+    return _USER.findall(text)
+
+
+def is_to_others(text: str, me: str) -> bool:
+    """Whether a message calls somebody else."""
+    return bool(_TO_OTHERS.search(text)) or any(user != me for user in mentioned(text))
+
+
+def readable(text: str, names: Mapping[str, str], me: str) -> str:
+    """What was typed: mentions as the names given by id, the bot's own gone, links and entities as people see them."""
+
+    def say(found: re.Match[str]) -> str:
+        mark, key, label = found[1], found[2], found[3] or ""
+        if mark == "@":
+            return "" if key == me else f"@{names.get(key) or label or 'someone'}"
+        if mark == "#":
+            return f"#{label or 'channel'}"
+        if mark == "!":
+            return label or f"@{key.split('^')[0]}"
+        target = key.removeprefix("mailto:")
+        return f"{label} ({target})" if label and label not in target else target
+
+    plain = _CONTROL.sub(say, text)
+    for entity, character in _ENTITIES:
+        plain = plain.replace(entity, character)
+    return plain.strip()
+
+
+def harmless(text: str, *, growing: bool = False) -> str:
+    """Markdown that mentions nobody and that no link is fetched from; code stays as it is, but for real mentions.
+
+    While `growing`, an end that may yet become something else is left out, so that each text begins with the last one.
+    """
+    if growing:
+        text = _UNDECIDED.sub("", text)
+    return _RISKY.sub(_defuse, text)
+
+
+def _defuse(found: re.Match[str]) -> str:
+    if found["code"] is not None:
+        return _PINGING.sub(f"<{WORD_JOINER}", found["code"])
+    if found["ping"] is not None:
+        return f"<{WORD_JOINER}"
+    if found["target"] is not None:
+        return f"{harmless(found['label'])} ({harmless(found['target'])})"
+    return f"{found['scheme']}{WORD_JOINER}"
+
+
+def escaped(text: str) -> str:
+    """For arguments that Slack reads as its own mark-up."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def letters(text: str) -> str:
+    """What is left of a text whatever Slack made of its mark-up, for comparing."""
+    return re.sub(r"[\W_]+", "", text)
