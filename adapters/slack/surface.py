@@ -123,7 +123,9 @@ class ThreadSurface:
     async def create(self, index: int, text: str, choices: Sequence[Choice], *, final: bool) -> str:
         """Send a part."""
         thread = await self.thread()
-        where: Json = {"channel": self._handle.channel} | ({"thread_ts": thread} if thread else {})
+        where: Json = {"channel": self._handle.channel}
+        if thread:
+            where["thread_ts"] = thread
         if self._may_stream and not self.finishing:
             return await self._start(index, text, where)
         ts = await self._post(index, content(self._perhaps(index) + text, choices) | where)

@@ -177,14 +177,16 @@ class People:
         event: Json = {"type": "member_joined_channel", "user": joined, "channel": channel, "channel_type": "C"}
         self.event(event | {"team": self.team, "inviter": inviter, "event_ts": self.clock.ts()})
 
-    def stop_session(self, channel: str, thread: str, user: str) -> None:
-        """Press Slack's own Stop button: Slack ends the streams there and tells the bot."""
+    def stop_session(self, channel: str, thread: str, user: str) -> str:
+        """Press Slack's own Stop button: Slack ends the streams there and tells the bot. The event's ts."""
         streams = [m for m in self.world.said(channel, thread) if m.stream and m.stream.open(self.clock.now())]
         for message in streams:
             assert message.stream is not None
             message.stream.dead = True
         event: Json = {"type": "agent_session_stopped", "channel": channel, "thread_ts": thread, "user": user}
-        self.event(event | {"streaming_message_ts": [m.ts for m in streams], "event_ts": self.clock.ts()})
+        ts = self.clock.ts()
+        self.event(event | {"streaming_message_ts": [m.ts for m in streams], "event_ts": ts})
+        return ts
 
     def end_streams(self) -> None:
         """Every open stream dies, as it does by itself after five minutes."""
