@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator
 
 import pytest
 
-from bot.types import Message, Request
+from bot.types import Message
 from tests.discord_town import Town, town
 
 
@@ -78,6 +78,7 @@ async def test_in_a_thread_a_post_may_be_for_the_bot_unless_it_is_for_others(tea
     for text in (f"<@{bob}> yes", f"<@&{role}> lunch!", "@everyone lunch!"):
         team.say(text, to=thread)
     team.say("sure", to=thread, reply_to=theirs)
+    team.discord.post(thread, team.ada, "really", reply_to=theirs, mention=False)
     team.say("so what is next?", to=thread)
     request = await team.intake.next()
     assert (request.text, request.addressed) == ("so what is next?", False)
@@ -252,19 +253,14 @@ async def test_the_context_of_a_mention_in_a_thread_is_what_was_said_there(team:
     thread = team.discord.add_thread(team.channel, "plans", team.ada, opening)
     for text in ("one", "two", f"three <@{team.ada}>"):
         team.say(text, to=thread)
-        await team.intake.next() if "<" not in text else None
+        await team.intake.next()
     team.say(team.discord.mention("sum up"), to=thread)
-    request = await _next_addressed(team)
+    request = await team.intake.next()
+    assert [asked.text for asked in team.intake.requests] == ["one", "two", "three @Ada", "sum up"]
     said = await team.adapter.context(request, 20)
     assert [message.text for message in said] == ["let us plan", "one", "two", "three @Ada"]
     assert said[0] == Message(opening, "Ada", "let us plan")
     assert [message.text for message in await team.adapter.context(request, 2)] == ["two", "three @Ada"]
-
-
-async def _next_addressed(team: Town) -> Request:
-    while not (request := await team.intake.next()).addressed:
-        pass
-    return request
 
 
 async def test_the_context_of_a_reply_is_the_chain_before_it(team: Town) -> None:

@@ -113,10 +113,13 @@ async def test_after_a_crash_the_message_that_exists_is_finished(team: Town, kno
 
 async def test_after_a_crash_before_sending_the_answer_is_sent_once(team: Town) -> None:
     _, request = await team.asked()
-    team.say("Half")  # somebody else's words are not the bot's
+    team.say("Half")  # somebody else's words are not the bot's, and not all that the bot says belongs to this answer
+    _, other = await team.asked("something else")
+    await team.answer(other, "word " * 500)
+    before = team.shown()
     await team.restart()
     await team.answer(request, "All.", parts=[Part(0, "Half")])
-    assert team.shown() == ["All."]
+    assert team.shown() == [*before, "All."]
 
 
 async def test_a_part_that_is_not_needed_any_more_is_deleted(team: Town) -> None:
@@ -199,13 +202,23 @@ async def test_a_private_answer_stays_private_however_long(team: Town) -> None:
     assert team.shown() == []
 
 
+async def test_in_a_direct_message_nothing_is_hidden(team: Town) -> None:
+    direct = team.discord.add_direct(team.ada)
+    _, request = await team.used("ask", to=direct, text="why?", private=True)
+    await team.answer(request, "word " * 500)
+    assert len(team.shown(direct)) == 2
+    assert team.discord.only_seen_by(team.ada) == []
+
+
 async def test_an_answer_ready_before_the_acknowledgement_waits_for_it(team: Town) -> None:
     hold = asyncio.Event()
     team.discord.fail("POST", "/callback", hold=hold)
     interaction = team.discord.slash(team.channel, team.ada, "ask", {"text": "why?"})
     request = await team.intake.next()
     answering = asyncio.create_task(team.answer(request, "Because."))
+    await team.discord.complete(team.channel, team.ada, "ask", "model", "")
     await team.asked("something else meanwhile")
+    assert not [method for method, path in team.discord.requests if method == "PATCH"]
     hold.set()
     await answering
     assert (await team.discord.answer_to(interaction)).id == interaction.original
@@ -248,6 +261,7 @@ async def test_an_expired_token_of_a_private_answer_goes_on_in_a_direct_message(
     assert team.shown(direct) == ["Because."]
     assert team.shown() == []
     await team.restart()
+    team.discord.clock.ahead = 40 * MINUTE  # Discord has forgotten the nonce
     await team.answer(request, "Because.", parts=[Part(0, "Be", half.id)])
     assert team.shown(direct) == ["Because."]
 

@@ -13,6 +13,7 @@ import yarl
 from discord.gateway import DiscordWebSocket
 
 from adapters.discord.commands import sync
+from adapters.discord.handle import Handle
 from adapters.discord.requests import Reader, options
 from adapters.discord.rest import Json, Rest
 from adapters.discord.surface import EPHEMERAL
@@ -168,10 +169,9 @@ class Client(discord.AutoShardedClient):
         done = self._acknowledging[request.act.id] = asyncio.get_running_loop().create_future()
         try:
             if await self._offer(request):
-                slash = interaction.type is discord.InteractionType.application_command
-                hidden = request.private and not request.place.direct
-                data: Json = {"flags": EPHEMERAL} if slash and hidden else {}
-                kind = DEFERRED_MESSAGE if slash else DEFERRED_UPDATE
+                handle = Handle.load(request.handle)
+                data: Json = {"flags": EPHEMERAL} if handle.original and handle.hidden else {}
+                kind = DEFERRED_MESSAGE if handle.original else DEFERRED_UPDATE
                 await self._rest.acknowledge(str(interaction.id), interaction.token, kind, data)
         except PlatformError as error:
             log.warning("Interaction %s could not be acknowledged: %s", interaction.id, error)

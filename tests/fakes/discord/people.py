@@ -90,6 +90,7 @@ class People:
         if message:
             starter = Message(self.clock.snowflake(), made.id, owner, "", THREAD_STARTER, message)
             self.world.add_message(starter)
+            self.gateway.dispatch_message("MESSAGE_CREATE", starter)
         return made.id
 
     def _add_channel(self, channel: Channel, event: str) -> str:
