@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from tests.fakes.slack import FakeSlack, Message
-from tests.stages.base import Said, Shown, Stage
+from tests.stages.base import Hook, Said, Shown, Stage
 
 MAIN = {"ask": "text", "model": "name"}
 """The options that are written without their name."""
@@ -80,6 +80,18 @@ class SlackStage(Stage):
             return Shown((), ())
         only_for = self.names.get(found[0].only_for, "")
         return Shown([message.shown for message in found], list(found[-1].buttons), only_for)
+
+    def from_bot(self) -> Sequence[str]:
+        return [message.ts for message in self.slack.answers(self.channel)]
+
+    async def connected(self) -> None:
+        await self.slack.wait(lambda: self.slack.socket.sockets)
+
+    def watch(self, hook: Hook) -> None:
+        self.slack.on_request = hook
+
+    def time_passes(self, seconds: float) -> None:
+        self.slack.clock.ahead += seconds
 
     def _message(self, said: Said, message: str) -> Message:
         if not message.startswith("~"):
