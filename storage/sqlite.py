@@ -54,7 +54,11 @@ AND requests.id IN (
 
 _CONVERSATION = """
 SELECT c.id, c.person, c.private,
-    coalesce((SELECT text FROM turns WHERE conversation = c.id AND role = 'user' ORDER BY id LIMIT 1), ''),
+    coalesce(
+        (SELECT text FROM turns WHERE conversation = c.id AND role = 'user' ORDER BY id LIMIT 1),
+        (SELECT json_extract(body, '$.arguments.text') FROM requests WHERE conversation = c.id ORDER BY id LIMIT 1),
+        ''
+    ),
     coalesce((SELECT value FROM conversation_settings WHERE conversation = c.id AND key = 'model'), '')
 FROM conversations c WHERE c.id = ?
 """

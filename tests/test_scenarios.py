@@ -186,10 +186,11 @@ async def test_retry_answers_again(stage: Stage) -> None:
 
 
 async def test_the_model_can_be_shown_and_chosen(stage: Stage) -> None:
-    await stage.answer(await stage.mention("Hello"))
+    said = await stage.mention("Hello")
+    await stage.answer(said)
     assert "main" in (await stage.answer(await stage.command("model"))).text
     await stage.answer(await stage.command("model", {"name": "spare"}))
-    await stage.answer(await stage.mention("Hello again"))
+    await stage.answer(await stage.follow(said, "Hello again"))
     assert stage.model.requests[-1]["model"] == "gpt-4o"
     wrong = await stage.answer(await stage.command("model", {"name": "nope"}))
     assert "main, spare" in wrong.text

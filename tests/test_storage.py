@@ -204,6 +204,11 @@ async def test_turns_chain_from_the_first_to_the_newest(desk: Desk, store: SQLit
     assert question.text == "two?"
 
 
+async def test_a_conversation_is_recognised_before_its_first_answer(desk: Desk, store: SQLiteStore) -> None:
+    accepted = await desk.must(CHANNEL, arguments={"text": "How long\nis a piece of string?"})
+    assert (await store.conversation(accepted.conversation)).label == "“How long is a piece of string?”"
+
+
 async def test_a_model_chosen_for_a_conversation_stays(desk: Desk, store: SQLiteStore) -> None:
     accepted = await desk.must(DIRECT)
     await store.set_model(accepted.conversation, "big")
