@@ -173,6 +173,19 @@ async def test_a_slash_command_is_acknowledged_once_it_is_durable(team: Town) ->
     assert (request.act.id, request.message) == (interaction.id, "")
 
 
+async def test_a_redelivered_command_is_acknowledged_once(team: Town) -> None:
+    team.intake.gate = asyncio.Event()
+    interaction = team.discord.slash(team.channel, team.ada, "new")
+    session = await team.discord.connected()
+    team.discord.gateway.redeliver(session, session.sequence)
+    await team.intake.offered()
+    await team.intake.offered()
+    team.intake.gate.set()
+    await team.discord.wait(lambda: interaction.callback)
+    await team.asked("and then")
+    assert [request.command for request in team.intake.requests] == ["new", "chat"]
+
+
 async def test_a_flag_that_is_not_set_is_absent(team: Town) -> None:
     interaction, request = await team.used("ask", text="why?", private=False)
     assert request.arguments == {"text": "why?"}

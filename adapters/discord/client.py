@@ -120,7 +120,6 @@ class Client(discord.AutoShardedClient):
         self._connected = connected
         self._gateway = gateway
         self._acknowledging = acknowledging
-        self._content = content
         self._told_of_blank = content
         self._commands = {command.name: command for command in intake.commands}
         self._reader = Reader(int(rest.me or 0), self._commands, content)
@@ -176,7 +175,7 @@ class Client(discord.AutoShardedClient):
         except PlatformError as error:
             log.warning("Interaction %s could not be acknowledged: %s", interaction.id, error)
         finally:
-            del self._acknowledging[request.act.id]
+            self._acknowledging.pop(request.act.id, None)  # a redelivery may have taken it away
             done.set_result(None)
 
     async def on_guild_join(self, guild: discord.Guild) -> None:
