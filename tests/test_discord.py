@@ -181,6 +181,7 @@ async def test_a_redelivered_command_is_acknowledged_once(team: Town) -> None:
     await team.intake.offered()
     await team.intake.offered()
     team.intake.gate.set()
+    await team.intake.next()
     await team.discord.wait(lambda: interaction.callback)
     await team.asked("and then")
     assert [request.command for request in team.intake.requests] == ["new", "chat"]
