@@ -62,7 +62,8 @@ METHODS: Mapping[str, Method] = {
 BLOCK_TEXT = {"markdown": 12_000, "section": 3_000}
 
 _PING = re.compile(r"<(?:!(?:channel|here|everyone|group|subteam\b)|@[UWB]\w)")
-_CODE = re.compile(r"```.*?(?:```|\Z)|`[^`\n]*`", re.DOTALL)
+_FENCE = re.compile(r" {0,3}(```+|~~~+)[^`]*$")
+_INLINE = re.compile(r"(?<!`)(`+)(?!`).+?(?<!`)\1(?!`)")
 _LINK = re.compile(r"https?://\S", re.IGNORECASE)
 _PLAIN_PING = re.compile(r"@(channel|here|everyone)\b")
 
@@ -152,8 +153,21 @@ def sins(method: str, text: str, body: Json) -> Iterator[str]:
     if loose and _PLAIN_PING.search(text):
         yield f"{method} pings by a name in plain text"
     silent = body.get("unfurl_links") is False and body.get("unfurl_media") is False
-    if _LINK.search(_CODE.sub("", text)) and not silent:
+    if not silent and any(_LINK.search(line) for line in _outside_code(text)):
         yield f"{method} unfurls a link"
+
+
+def _outside_code(text: str) -> Iterator[str]:
+    """The lines in which Slack makes links of addresses, as CommonMark sees them."""
+    fence = ""
+    for line in text.splitlines():
+        found = _FENCE.match(line)
+        if fence:
+            fence = "" if found and found[1].startswith(fence) else fence
+        elif found:
+            fence = found[1]
+        else:
+            yield _INLINE.sub("", line)
 
 
 class Rates:

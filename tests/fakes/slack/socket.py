@@ -157,13 +157,13 @@ class SocketMode:
             self._violate("an event acknowledged with a payload")
         if envelope.act is not None:
             envelope.act.acknowledged = True
+            told = (envelope.answer or {}).get("text")
+            envelope.act.told = str(told or "")
         self._changed()
 
     def _late(self, envelope: Envelope) -> None:
         self._violate(f"no acknowledgement within {self.ack_seconds:g} s of {envelope.type} {envelope.id}")
-        if envelope.act is not None:
-            envelope.act.timed_out = True
-        elif envelope.attempt < MOST_RETRIES:
+        if envelope.type == "events_api" and envelope.attempt < MOST_RETRIES:
             self.redeliver(envelope)
         self._changed()
 

@@ -195,7 +195,7 @@ class Act:
     message: str = ""
     uses: int = 0
     acknowledged: bool = False
-    timed_out: bool = False
+    told: str = ""  # what the acknowledgement said, to the person alone
 
 
 class World:

@@ -1,0 +1,458 @@
+"""The stand-in for Slack notices what Slack, or its people, would not forgive: each rule is broken once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
+
+import aiohttp
+import orjson
+import pytest
+
+from tests.fakes.slack import FakeSlack
+from tests.fakes.slack.world import Json, as_list
+
+SILENT: Json = {"unfurl_links": False, "unfurl_media": False}
+
+
+@dataclass
+class Bot:
+    """A client that does what it is told, right or wrong."""
+
+    slack: FakeSlack
+    http: aiohttp.ClientSession
+    channel: str
+    ada: str
+
+    async def call(self, method: str, /, **body: object) -> Json:
+        return await self.send(method, self.slack.bot_token, json=body)
+
+    async def read(self, method: str, /, **body: str) -> Json:
+        return await self.send(method, self.slack.bot_token, form=body)
+
+    async def send(self, method: str, token: str, *, json: object = None, form: dict[str, str] | None = None) -> Json:
+        headers = {"Authorization": f"Bearer {token}"}
+        async with self.http.post(self.slack.api_url + method, headers=headers, json=json, data=form) as response:
+            answer: Json = await response.json()
+            return answer | {"status": response.status, "retry": response.headers.get("Retry-After")}
+
+    async def post(self, **body: object) -> Json:
+        return await self.call("chat.postMessage", channel=self.channel, **body)
+
+    async def stream(self, text: str = "Hello") -> str:
+        root = self.slack.post(self.channel, self.ada, "question")
+        who: Json = {"recipient_user_id": self.ada, "recipient_team_id": self.slack.team}
+        started = await self.call("chat.startStream", channel=self.channel, thread_ts=root, markdown_text=text, **who)
+        return str(started["ts"])
+
+    async def append(self, ts: str, text: str) -> Json:
+        return await self.call("chat.appendStream", channel=self.channel, ts=ts, markdown_text=text)
+
+    async def stop(self, ts: str, **body: object) -> Json:
+        return await self.call("chat.stopStream", channel=self.channel, ts=ts, **body)
+
+    async def update(self, ts: str, **body: object) -> Json:
+        return await self.call("chat.update", channel=self.channel, ts=ts, parse="none", **body)
+
+    async def respond(self, trigger: str, **body: object) -> int:
+        async with self.http.post(f"{self.slack.base_url}/response/{trigger}", json=body) as response:
+            return response.status
+
+    async def socket(self) -> aiohttp.ClientWebSocketResponse:
+        opened = await self.send("apps.connections.open", self.slack.app_token)
+        ws = await self.http.ws_connect(str(opened["url"]))
+        assert (await receive(ws))["type"] == "hello"
+        return ws
+
+
+@pytest.fixture
+async def bot() -> AsyncGenerator[Bot, None]:
+    async with FakeSlack() as slack, aiohttp.ClientSession() as http:
+        ada = slack.add_user("Ada")
+        yield Bot(slack, http, slack.add_channel("general", ada), ada)
+
+
+async def receive(ws: aiohttp.ClientWebSocketResponse) -> Json:
+    message = await ws.receive(5)
+    found = orjson.loads(message.data) if message.type is aiohttp.WSMsgType.TEXT else {"type": message.type.name}
+    assert isinstance(found, dict)
+    return found
+
+
+async def acknowledge(ws: aiohttp.ClientWebSocketResponse, envelope: Json, **more: object) -> None:
+    await ws.send_str(orjson.dumps({"envelope_id": envelope["envelope_id"], **more}).decode())
+
+
+def button(label: str = "Go", action: str = "go", value: str = "1") -> Json:
+    return {"type": "button", "text": {"type": "plain_text", "text": label}, "action_id": action, "value": value}
+
+
+def actions(*buttons: Json) -> Json:
+    return {"type": "actions", "elements": list(buttons)}
+
+
+def markdown(text: str) -> Json:
+    return {"type": "markdown", "text": text}
+
+
+@pytest.mark.parametrize(
+    ("body", "error", "violation"),
+    [
+        ({"text": "a", "colour": 1}, "invalid_arguments", "unknown arguments ['colour']"),
+        ({}, "no_text", "without content"),
+        ({"text": "a" * 40_001}, "msg_too_long", "cut at 40,000"),
+        ({"markdown_text": "a" * 12_001}, "msg_too_long", "above 12,000"),
+        ({"markdown_text": "a", "text": "b"}, "markdown_text_conflict", "together with text"),
+        ({"markdown_text": "a", "blocks": [markdown("b")]}, "markdown_text_conflict", "together with text"),
+        ({"blocks": [markdown("a")] * 51}, "invalid_blocks", "51 blocks"),
+        ({"blocks": "nonsense"}, "invalid_blocks", "not a list"),
+        ({"blocks": [{"type": "carousel"}]}, "invalid_blocks", "unknown type"),
+        ({"blocks": [{"type": "section", "text": {"text": "a" * 3_001}}]}, "invalid_blocks", "section block of 3001"),
+        ({"blocks": [markdown("a" * 12_001)]}, "invalid_blocks", "markdown block of 12001"),
+        ({"blocks": [markdown("a" * 7_000), markdown("b" * 7_000)]}, "invalid_blocks", "above 13,200"),
+        ({"blocks": [actions()]}, "invalid_blocks", "0 elements"),
+        ({"blocks": [actions(button("L" * 76))]}, "invalid_blocks", "label of 76"),
+        ({"blocks": [actions(button(value="v" * 2_001))]}, "invalid_blocks", "above 2,000"),
+        ({"blocks": [actions(button(action="a" * 256))]}, "invalid_blocks", "action_id"),
+        ({"blocks": [actions(button(), button())]}, "invalid_blocks", "one action_id"),
+        ({"text": "a", "thread_ts": "1.000001"}, "thread_not_found", "does not exist"),
+    ],
+)
+async def test_a_message_that_slack_refuses(bot: Bot, body: Json, error: str, violation: str) -> None:
+    assert (await bot.post(**SILENT, **body))["error"] == error
+    assert violation in bot.slack.violations[0]
+    assert bot.slack.messages(bot.channel) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "violation"),
+    [
+        ("a" * 4_001, "above the advised 4,000"),
+        ("hey <!channel>", "pings"),
+        ("hey <!here|here>", "pings"),
+        ("<!everyone>", "pings"),
+        ("<@U000000001> hello", "pings"),
+        ("<!subteam^S1>", "pings"),
+        ("```\n<!channel>\n```", "pings"),
+    ],
+)
+async def test_a_message_that_people_would_suffer_from(bot: Bot, text: str, violation: str) -> None:
+    sent = await bot.post(text="fine", **SILENT)
+    assert bot.slack.violations == []
+    assert (await bot.post(text=text, **SILENT))["ok"]
+    assert violation in bot.slack.violations[0]
+    await bot.update(str(sent["ts"]), text=text)
+    assert violation in bot.slack.violations[1]
+
+
+@pytest.mark.parametrize("text", ["see https://example.org", "`open\nhttp://example.org `", "a ```\nhttps://b.example"])
+async def test_a_link_that_slack_fetches(bot: Bot, text: str) -> None:
+    await bot.post(text=text, **SILENT)
+    assert bot.slack.violations == []
+    await bot.post(text=text, unfurl_links=False)
+    await bot.update(str((await bot.post(text="fine", **SILENT))["ts"]), text=text)
+    await bot.stream(text)
+    assert [violation.split()[1] for violation in bot.slack.violations] == ["unfurls"] * 3
+
+
+@pytest.mark.parametrize("text", ["`https://example.org`", "```\nhttps://example.org\n```", "~~~\nhttp://a.b", "https"])
+async def test_no_link_is_fetched_from_code(bot: Bot, text: str) -> None:
+    await bot.post(text=text)
+    assert bot.slack.violations == []
+
+
+async def test_an_update_reads_names_as_a_client_does_unless_told_otherwise(bot: Bot) -> None:
+    ts = (await bot.post(text="@channel", **SILENT))["ts"]
+    await bot.update(str(ts), text="@channel")
+    assert bot.slack.violations == []
+    await bot.call("chat.update", channel=bot.channel, ts=ts, text="@channel")
+    await bot.post(text="@here", link_names=True, **SILENT)
+    assert [v.split(" by ")[0] for v in bot.slack.violations] == ["chat.update pings", "chat.postMessage pings"]
+
+
+async def test_only_the_bots_own_messages_can_be_changed(bot: Bot) -> None:
+    theirs = bot.slack.post(bot.channel, bot.ada, "mine")
+    assert (await bot.update(theirs, text="yours"))["error"] == "cant_update_message"
+    assert (await bot.call("chat.delete", channel=bot.channel, ts=theirs))["error"] == "cant_delete_message"
+    assert len(bot.slack.violations) == 2
+    assert (await bot.update("1.000001", text="a"))["error"] == "message_not_found"
+
+
+async def test_a_stream_grows_and_ends_with_buttons(bot: Bot) -> None:
+    ts = await bot.stream("Hel")
+    await bot.append(ts, "lo")
+    await bot.stop(ts, markdown_text="!", blocks=[actions(button("Retry"))], metadata={"event_type": "x"})
+    message = bot.slack.find(bot.channel, ts)
+    assert (message.text, list(message.buttons)) == ("Hello!", ["Retry"])
+    assert message.versions == ["Hel", "Hello", "Hello!", "Hello!"]
+    assert bot.slack.web.status_changes == [(bot.channel, message.thread, state) for state in ("processing", "active")]
+    assert bot.slack.violations == []
+
+
+async def test_an_open_stream_takes_no_update(bot: Bot) -> None:
+    ts = await bot.stream()
+    assert (await bot.update(ts, text="a"))["error"] == "streaming_state_conflict"
+    assert (await bot.call("chat.delete", channel=bot.channel, ts=ts))["error"] == "cant_delete_message"
+    assert len(bot.slack.violations) == 2
+
+
+async def test_a_stopped_stream_takes_no_more_text(bot: Bot) -> None:
+    ts = await bot.stream()
+    await bot.stop(ts)
+    assert (await bot.append(ts, "more"))["error"] == "message_not_in_streaming_state"
+    assert "was stopped" in bot.slack.violations[0]
+
+
+async def test_a_stream_dies_after_five_minutes_or_on_demand_and_takes_updates_then(bot: Bot) -> None:
+    first = await bot.stream()
+    bot.slack.clock.ahead += 299
+    assert (await bot.append(first, "more"))["ok"]
+    bot.slack.clock.ahead += 2
+    second = await bot.stream()
+    bot.slack.end_streams()
+    for ts in (first, second):
+        assert (await bot.append(ts, "more"))["error"] == "message_not_in_streaming_state"
+        assert (await bot.stop(ts))["error"] == "message_not_in_streaming_state"
+        assert (await bot.update(ts, text="whole"))["ok"]
+    assert bot.slack.violations == []
+
+
+async def test_streams_have_limits_of_their_own(bot: Bot) -> None:
+    root = bot.slack.post(bot.channel, bot.ada, "question")
+    assert (await bot.call("chat.startStream", channel=bot.channel, thread_ts=root))["error"] == "missing_recipient"
+    assert (await bot.call("chat.startStream", channel=bot.channel))["error"] == "invalid_arguments"
+    ts = await bot.stream("a" * 12_000)
+    assert (await bot.append(ts, ""))["error"] == "no_text"
+    for _ in range(2):
+        await bot.append(ts, "a" * 12_000)
+    assert (await bot.append(ts, "a" * 12_000))["error"] == "msg_too_long"
+    assert (await bot.stop(ts, session_status="asleep"))["error"] == "invalid_arguments"
+    assert len(bot.slack.violations) == 5
+
+
+@pytest.mark.parametrize(
+    ("method", "limit", "body"),
+    [
+        ("chat.update", 50, {"ts": "1.1", "text": "a"}),
+        ("chat.appendStream", 100, {"ts": "1.1", "markdown_text": "a"}),
+        ("chat.stopStream", 20, {"ts": "1.1"}),
+    ],
+)
+async def test_each_method_has_its_rate(bot: Bot, method: str, limit: int, body: Json) -> None:
+    for _ in range(limit):
+        assert (await bot.call(method, channel=bot.channel, **body))["status"] == 200
+    refused = await bot.call(method, channel=bot.channel, **body)
+    assert (refused["status"], refused["error"]) == (429, "ratelimited")
+    assert 58 <= int(str(refused["retry"])) <= 62
+    assert bot.slack.violations == [f"too many calls of {method}"]
+    bot.slack.clock.ahead += 61
+    assert (await bot.call(method, channel=bot.channel, **body))["status"] == 200
+
+
+async def test_a_channel_takes_about_one_post_a_second(bot: Bot) -> None:
+    for _ in range(5):
+        assert (await bot.post(text="a", **SILENT))["ok"]
+    assert (await bot.post(text="a", **SILENT))["retry"] == "1"
+    bot.slack.clock.ahead += 1.1
+    assert (await bot.post(text="a", **SILENT))["ok"]
+    bot.slack.rates.on = False
+    assert (await bot.post(text="a", **SILENT))["ok"]
+    assert bot.slack.violations == ["too many calls of chat.postMessage"]
+
+
+async def test_unknown_methods_and_wrong_tokens(bot: Bot) -> None:
+    assert (await bot.call("chat.shout"))["error"] == "unknown_method"
+    assert (await bot.send("auth.test", "xoxb-other"))["error"] == "invalid_auth"
+    assert (await bot.call("apps.connections.open"))["error"] == "invalid_auth"
+    assert bot.slack.violations == ["unknown method chat.shout"]
+
+
+async def test_methods_that_read_take_no_json(bot: Bot) -> None:
+    assert (await bot.call("users.info", user=bot.ada))["error"] == "invalid_arguments"
+    assert (await bot.read("users.info", user=bot.ada))["ok"]
+
+
+async def test_a_response_url_serves_five_times_for_half_an_hour(bot: Bot) -> None:
+    act = bot.slack.command(bot.channel, bot.ada, "/ask", "why?")
+    for _ in range(5):
+        assert await bot.respond(act.trigger, text="Because.") == 200
+    assert await bot.respond(act.trigger, text="Because.") == 404
+    late = bot.slack.command(bot.channel, bot.ada, "/ask", "why?")
+    bot.slack.clock.ahead += 1_801
+    assert await bot.respond(late.trigger, text="Because.") == 404
+    assert [v.split("used ")[1] for v in bot.slack.violations] == ["more than 5 times", "after 30 minutes"]
+    assert len(bot.slack.only_seen_by(bot.ada)) == 5
+
+
+async def test_what_goes_through_a_response_url_has_rules_too(bot: Bot) -> None:
+    act = bot.slack.command(bot.channel, bot.ada, "/ask", "why?")
+    assert await bot.respond(act.trigger, markdown_text="a") == 404
+    assert await bot.respond(act.trigger, text="<!here>", response_type="in_channel") == 200
+    assert ["unknown arguments" in bot.slack.violations[0], "pings" in bot.slack.violations[1]] == [True, True]
+    assert bot.slack.messages(bot.channel)[0].text == "<!here>"
+
+
+async def test_a_status_belongs_to_a_thread_and_is_one_of_four(bot: Bot) -> None:
+    root = bot.slack.post(bot.channel, bot.ada, "question")
+    status = "agents.sessions.setStatus"
+    assert (await bot.call(status, channel_id=bot.channel, thread_ts=root, status="processing"))["ok"]
+    wrong = await bot.call(status, channel_id=bot.channel, thread_ts=root, status="is thinking…")
+    lost = await bot.call(status, channel_id=bot.channel, thread_ts="1.1", status="active")
+    assert (wrong["error"], lost["error"]) == ("invalid_arguments", "thread_not_found")
+    assert len(bot.slack.violations) == 2
+
+
+async def test_where_the_bot_is_not_it_can_do_nothing(bot: Bot) -> None:
+    other = bot.slack.add_channel("other", bot.ada, joined=False)
+    assert (await bot.call("chat.postMessage", channel=other, text="a", **SILENT))["error"] == "not_in_channel"
+    assert (await bot.read("conversations.history", channel=other))["error"] == "not_in_channel"
+    assert (await bot.call("chat.postMessage", channel="C0", text="a", **SILENT))["error"] == "channel_not_found"
+    bot.slack.world.channels[bot.channel].archived = True
+    assert (await bot.post(text="a", **SILENT))["error"] == "is_archived"
+
+
+async def test_history_has_top_level_messages_and_replies_their_threads(bot: Bot) -> None:
+    root = bot.slack.post(bot.channel, bot.ada, "one")
+    replies = [bot.slack.post(bot.channel, bot.ada, text, root) for text in ("two", "three", "four")]
+    marked = {"event_type": "x", "event_payload": {"a": 1}}
+    await bot.post(text="five", metadata=marked, **SILENT)
+    history = await bot.read("conversations.history", channel=bot.channel, include_all_metadata="1")
+    five, one = as_list(history["messages"])
+    assert (five["text"], five["metadata"], one["latest_reply"]) == ("five", marked, replies[-1])
+    first: dict[str, str] = {"channel": bot.channel, "ts": root, "oldest": replies[0]}
+    page = await bot.read("conversations.replies", **first, limit="1")
+    assert [message["text"] for message in as_list(page["messages"])] == ["one", "three"]
+    cursor = page["response_metadata"]["next_cursor"]  # type: ignore[index]  # an object
+    page = await bot.read("conversations.replies", **first, cursor=cursor)
+    assert [message["text"] for message in as_list(page["messages"])] == ["one", "four"]
+
+
+async def test_a_mention_comes_as_two_events_with_escaped_text(bot: Bot) -> None:
+    ws = await bot.socket()
+    bot.slack.post(bot.channel, bot.ada, bot.slack.mention("a < b & <https://a.b|c>"), files=["plan.pdf"])
+    first, second = [await receive(ws) for _ in range(2)]
+    events = [envelope["payload"]["event"] for envelope in (first, second)]  # type: ignore[index]  # objects
+    assert [event["type"] for event in events] == ["app_mention", "message"]
+    assert {event["text"] for event in events} == {f"<@{bot.slack.bot}> a &lt; b &amp; <https://a.b|c>"}
+    assert ["files" in event for event in events] == [False, True]
+    ids = [envelope["payload"]["event_id"] for envelope in (first, second)]  # type: ignore[index]  # objects
+    assert ids[0] != ids[1]
+    for envelope in (first, second):
+        await acknowledge(ws, envelope)
+    await bot.slack.settled()
+    assert bot.slack.violations == []
+
+
+async def test_an_event_that_is_not_acknowledged_comes_again(bot: Bot) -> None:
+    bot.slack.socket.ack_seconds = 0.02
+    ws = await bot.socket()
+    bot.slack.post(bot.channel, bot.ada, "hello")
+    seen = [await receive(ws) for _ in range(4)]
+    assert [envelope["retry_attempt"] for envelope in seen] == [0, 1, 2, 3]
+    assert seen[1]["retry_reason"] == "timeout"
+    await acknowledge(ws, seen[-1])
+    await bot.slack.settled()
+    assert len(bot.slack.violations) == 3
+    assert all("no acknowledgement" in violation for violation in bot.slack.violations)
+
+
+async def test_a_command_that_is_not_acknowledged_is_lost(bot: Bot) -> None:
+    bot.slack.socket.ack_seconds = 0.02
+    ws = await bot.socket()
+    bot.slack.command(bot.channel, bot.ada, "/ask", "why?")
+    assert (await receive(ws))["type"] == "slash_commands"
+    await bot.slack.wait(lambda: bot.slack.violations)
+    assert len(bot.slack.socket.envelopes[0].sent_at) == 1
+
+
+async def test_acknowledgements_that_mean_nothing(bot: Bot) -> None:
+    ws = await bot.socket()
+    bot.slack.post(bot.channel, bot.ada, "hello")
+    envelope = await receive(ws)
+    await acknowledge(ws, {"envelope_id": "other"})
+    await acknowledge(ws, envelope, payload={"text": "hi"})
+    await bot.slack.settled()
+    assert [v.split(" ", 2)[1] for v in bot.slack.violations] == ["acknowledgement", "event"]
+
+
+async def test_what_a_lost_socket_had_not_acknowledged_goes_to_the_next(bot: Bot) -> None:
+    first = await bot.socket()
+    bot.slack.post(bot.channel, bot.ada, "hello")
+    envelope = await receive(first)
+    bot.slack.socket.cut()
+    await bot.slack.wait(lambda: not bot.slack.socket.sockets)
+    bot.slack.post(bot.channel, bot.ada, "still there?")
+    second = await bot.socket()
+    again = [await receive(second) for _ in range(2)]
+    assert {str(e["envelope_id"]): e["retry_attempt"] for e in again}[str(envelope["envelope_id"])] == 1
+    for one in again:
+        await acknowledge(second, one)
+    await bot.slack.settled()
+    assert bot.slack.violations == []
+
+
+async def test_events_are_shared_by_the_sockets(bot: Bot) -> None:
+    sockets = [await bot.socket(), await bot.socket()]
+    for text in ("one", "two"):
+        bot.slack.post(bot.channel, bot.ada, text)
+    envelopes = await asyncio.gather(*(receive(ws) for ws in sockets))
+    assert len({envelope["envelope_id"] for envelope in envelopes}) == 2
+    for ws, envelope in zip(sockets, envelopes, strict=True):
+        await acknowledge(ws, envelope)
+    await bot.slack.settled()
+
+
+async def test_disconnect_frames_and_too_many_sockets(bot: Bot) -> None:
+    sockets = [await bot.socket() for _ in range(10)]
+    opened = await bot.send("apps.connections.open", bot.slack.app_token)
+    ws = await bot.http.ws_connect(str(opened["url"]))
+    assert (await receive(ws))["reason"] == "too_many_websockets"
+    await bot.slack.socket.disconnect("refresh_requested")
+    assert (await receive(sockets[0]))["reason"] == "refresh_requested"
+    assert (await receive(sockets[0]))["type"] in ("CLOSE", "CLOSED")
+
+
+async def test_a_sockets_address_serves_once(bot: Bot) -> None:
+    opened = await bot.send("apps.connections.open", bot.slack.app_token)
+    await bot.http.ws_connect(str(opened["url"]))
+    with pytest.raises(aiohttp.WSServerHandshakeError):
+        await bot.http.ws_connect(str(opened["url"]))
+
+
+async def test_faults(bot: Bot) -> None:
+    bot.slack.fail("chat.postMessage", "fatal_error")
+    bot.slack.fail("chat.postMessage", status=429, retry_after=7)
+    bot.slack.fail("chat.postMessage", status=500)
+    assert (await bot.post(text="a", **SILENT))["error"] == "fatal_error"
+    assert (await bot.post(text="a", **SILENT))["retry"] == "7"
+    assert (await bot.post(text="a", **SILENT))["status"] == 500
+    for drop in ("before", "after"):
+        bot.slack.fail("chat.postMessage", drop=drop)
+        with pytest.raises(aiohttp.ClientError):
+            await bot.post(text=drop, **SILENT)
+    assert [message.text for message in bot.slack.messages(bot.channel)] == ["after"]
+    gate = asyncio.Event()
+    bot.slack.fail("chat.postMessage", hold=gate)
+    posting = asyncio.create_task(bot.post(text="held", **SILENT))
+    gate.set()
+    assert (await posting)["ok"]
+    assert bot.slack.violations == []
+
+
+async def test_the_hook_is_called_at_each_stage_and_may_break_the_connection(bot: Bot) -> None:
+    seen: list[tuple[str, str]] = []
+    fatal = "answered"
+
+    async def hook(stage: str, method: str) -> None:
+        seen.append((stage, method))
+        if stage == fatal:
+            raise ConnectionResetError
+
+    bot.slack.on_request = hook
+    await bot.post(text="one", **SILENT)
+    assert seen == [(stage, "chat.postMessage") for stage in ("received", "applied", "answered")]
+    for fatal in ("received", "applied"):
+        with pytest.raises(aiohttp.ClientError):
+            await bot.post(text=fatal, **SILENT)
+    assert [message.text for message in bot.slack.messages(bot.channel)] == ["one", "applied"]
