@@ -14,9 +14,10 @@ from adapters.slack.directory import Directory
 from adapters.slack.draft import HiddenDraft, ThreadDraft
 from adapters.slack.handle import Handle, Json, ts_of
 from adapters.slack.hidden import HiddenSurface
+from adapters.slack.messages import MOST_PAGES
 from adapters.slack.requests import Reader
 from adapters.slack.rest import Rest, budget_for
-from adapters.slack.surface import MOST_PAGES, ThreadSurface
+from adapters.slack.surface import ThreadSurface
 from adapters.slack.text import mentioned, readable
 from bot.errors import Forbidden, Gone
 from bot.ports import Draft, DraftLog, Intake

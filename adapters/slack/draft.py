@@ -10,7 +10,7 @@ from adapters.pacer import Pacer
 from adapters.slack.surface import ThreadSurface
 from bot.errors import Forbidden, Gone, PlatformError
 from bot.ports import Draft, DraftLog
-from bot.types import Answer, Choices, Chunk, Text
+from bot.types import Answer, Choices, Chunk, Status, Text
 
 log = logging.getLogger(__name__)
 
@@ -36,10 +36,24 @@ class ThreadDraft(PacedDraft):
         self._pressed = pressed
         self._instead = instead
         self._cleaning: asyncio.Task[None] | None = None
+        self._held: list[Text] = []
 
     def write(self, chunk: Chunk) -> None:
-        """Take a chunk. The first sign of an answer means that the press was rightful: its buttons go."""
-        super().write(chunk)
+        """Take a chunk; text is held back until Slack's rates leave room to draw it.
+
+        A place in the queue is shown as text, which a stream could not take back. The first sign of an answer means
+        that a press was rightful: its buttons go.
+        """
+        slack = self._slack
+        if isinstance(chunk, Text) and not slack.chosen:
+            self._held.append(chunk)
+            if slack.choose():
+                for held in self._held:
+                    super().write(held)
+        elif isinstance(chunk, Status) and chunk.position and not (slack.chosen or slack.choose(stream=False)):
+            super().write(Status(chunk.text))
+        else:
+            super().write(chunk)
         if self._pressed and (isinstance(chunk, Text) or (isinstance(chunk, Choices) and chunk.choices)):
             self._cleaning = asyncio.create_task(self._clean(self._pressed))
             self._pressed = ""
@@ -55,7 +69,7 @@ class ThreadDraft(PacedDraft):
                 raise
             log.info("Answered privately instead: %s", error)
             await self._instead.finish(Answer(answer.text, (*answer.notes, f"Only you see this: {error.message}")))
-        await self._slack.rest()
+        await self._slack.end()
 
     async def abandon(self) -> None:
         """Stop drawing and leave what is there."""

@@ -7,8 +7,9 @@ from collections.abc import Callable, Sequence
 
 from adapters.drafts import CallKind
 from adapters.slack.handle import Handle, Json
+from adapters.slack.messages import Finder, content
 from adapters.slack.rest import Rest
-from adapters.slack.surface import DELETE, LIMIT, PERHAPS_AGAIN, POST, UPDATE, Finder, content
+from adapters.slack.surface import DELETE, LIMIT, PERHAPS_AGAIN, POST, UPDATE
 from bot.errors import Forbidden, Gone
 from bot.types import Choice, Part, Request, Status
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import Sequence
 
 from adapters.drafts import CallKind
 from adapters.slack.handle import Handle, Json, buttons, ts_of
+from adapters.slack.messages import OPENING, Finder, content
 from adapters.slack.rest import NOT_STREAMING, Rest, SlackRefused, budgets_of, listed
-from adapters.slack.text import escaped, harmless, letters
+from adapters.slack.session import Session
+from adapters.slack.text import harmless
 from bot.errors import Forbidden, PlatformError
 from bot.ports import DraftLog
 from bot.types import Choice, Part, Request, Status
@@ -19,76 +21,23 @@ log = logging.getLogger(__name__)
 LIMIT = 7_900
 """UTF-16 units of a part: with all that makes it harmless it stays below 12,000 characters."""
 
-LONGEST_NOTICE = 700
-"""Characters of a part that notifications show."""
-
-STATUS_SECONDS = 90.0
-"""How often a status is set anew; Slack drops one after two minutes."""
-
-MOST_PAGES = 5
-OPENING = -1
-"""The index under which the message that opens a thread is kept with the answer's parts."""
-
 PERHAPS_AGAIN = "_You may have seen this part already._\n\n"
-EVENT_TYPE = "shoulders_part"
 
 START, APPEND, STOP = "chat.startStream", "chat.appendStream", "chat.stopStream"
-POST, UPDATE, DELETE, STATUS = "chat.postMessage", "chat.update", "chat.delete", "agents.sessions.setStatus"
-
-
-def content(text: str, choices: Sequence[Choice]) -> Json:
-    """A message's text and buttons. The text beside the blocks is for notifications."""
-    shown = harmless(text)
-    blocks: list[Json] = [{"type": "markdown", "text": shown}] if shown else []
-    return {"text": escaped(shown[:LONGEST_NOTICE]), "blocks": [*blocks, *buttons(choices)]}
-
-
-class Finder:
-    """Finds messages of ours again by their metadata, which says what they are."""
-
-    def __init__(self, rest: Rest, act: str) -> None:
-        self._rest = rest
-        self._act = act
-
-    def metadata(self, index: int) -> Json:
-        """What marks part `index`."""
-        return {"event_type": EVENT_TYPE, "event_payload": {"act": self._act, "part": index}}
-
-    async def find(self, channel: str, thread: str, since: str, part: Part) -> str:
-        """A message of ours that is the part: marked so, or, being a stream that was never finished, beginning so."""
-        async for message in self._mine(channel, thread, since):
-            marked = message.get("metadata")
-            payload = marked.get("event_payload") if isinstance(marked, dict) else None
-            if isinstance(payload, dict):
-                if (payload.get("act"), payload.get("part")) == (self._act, part.index):
-                    return str(message["ts"])
-            elif part.index != OPENING and _begins(str(message.get("text")), part.text):
-                return str(message["ts"])
-        return ""
-
-    async def _mine(self, channel: str, thread: str, since: str) -> AsyncGenerator[Json, None]:
-        method = "conversations.replies" if thread else "conversations.history"
-        where: dict[str, str] = {"channel": channel, "oldest": since} | ({"ts": thread} if thread else {})
-        async for page in self._rest.pages(method, MOST_PAGES, **where, inclusive=True, include_all_metadata=True):
-            for message in page:
-                if message.get("user") == self._rest.me:
-                    yield message
-
-
-def _begins(shown: str, text: str) -> bool:
-    """Whether a stream that shows this may have been started with `text`."""
-    return letters(shown).startswith(letters(harmless(text, growing=True)))
+POST, UPDATE, DELETE = "chat.postMessage", "chat.update", "chat.delete"
 
 
 class ThreadSurface:
     """Messages in a thread, or at the top of a channel when the handle names no thread.
 
-    `appends` while parts are streamed. A stream that Slack ended goes on as an edited message.
+    `appends` while parts are streamed. A stream that Slack ended goes on as an edited message. `chosen` says that the
+    answer is drawn while it grows; `finishing` that it is whole.
     """
 
     limit = LIMIT
 
     def __init__(self, rest: Rest, request: Request, handle: Handle, draft_log: DraftLog) -> None:
+        self.chosen = False
         self.finishing = False
         self.appends = bool(handle.thread or handle.opening)
         self._rest = rest
@@ -102,23 +51,37 @@ class ThreadSurface:
         self._posted: set[str] = set()
         self._unsure: set[int] = set()
         self._opening: asyncio.Task[str] | None = None
-        self._working: asyncio.Task[None] | None = None
-        self._at_work = draft_log.resumed
+        self._session = Session(rest, handle.channel, request.person.id, shown=draft_log.resumed)
         self._paid: set[str] = set()
+        """Methods of which one call is paid for."""
 
     # The draft's calls -----------------------------------------------------------------------------------------------
 
-    def budgets(self, kind: CallKind) -> Sequence[str]:
-        """Decides as well how a new part is sent: streamed only while a stream's start and end are free."""
-        if kind == "edit":
-            method = UPDATE if not self._streams else APPEND
-            self._paid.add(method)
-            return () if self._streams and self.finishing else (method, f"draft:{self._since}")
-        streams = self._may_stream and not self.finishing
-        if streams and not (self.appends and self._rest.pacer.spare((START, STOP))):
+    def choose(self, *, stream: bool = True) -> bool:
+        """Choose how to draw the answer while it grows, if Slack's rates leave room: what it takes at its end is paid.
+
+        Under load nothing is drawn before the end: a finished answer is one post, of which Slack takes many more.
+        """
+        if stream and self._may_stream and self._rest.pacer.spare((START, STOP)):
+            self._paid.add(START)
+        elif self._rest.pacer.spare((UPDATE,)):
+            self._paid.add(UPDATE)
             self._stop_streaming()
-            streams = False
-        return () if streams else budgets_of(POST, self._handle.channel)
+        else:
+            return False
+        self.chosen = True
+        return True
+
+    def budgets(self, kind: CallKind) -> Sequence[str]:
+        """A part beyond the first is streamed too, if that is free at once. Last calls are paid where they are made."""
+        if kind == "edit":
+            return () if self.finishing else (APPEND if self._streams else UPDATE, f"draft:{self._since}")
+        if self._may_stream and not self.finishing:
+            if START in self._paid or self._rest.pacer.spare((START, STOP)):
+                self._paid.discard(START)
+                return ()
+            self._stop_streaming()
+        return budgets_of(POST, self._handle.channel)
 
     async def create(self, index: int, text: str, choices: Sequence[Choice], *, final: bool) -> str:
         """Send a part."""
@@ -144,9 +107,11 @@ class ThreadSurface:
                 log.info("Slack ended a stream; it goes on as an edited message")
                 del self._streams[index]
                 self._stop_streaming()
-        elif message not in self._posted:
-            await self._end_stream(message)
-        await self._update(index, message, text, choices)
+            await self._update(index, message, text, choices, paid=False)
+        else:
+            if message not in self._posted:
+                await self._end_stream(message)
+            await self._update(index, message, text, choices, paid=not self.finishing or UPDATE in self._paid)
         self._posted.add(message)
 
     async def find(self, part: Part, after: str) -> str:
@@ -168,13 +133,9 @@ class ThreadSurface:
         await self._rest.write(DELETE, {"channel": self._handle.channel, "ts": message})
 
     async def status(self, status: Status | None) -> None:
-        """Show that the bot is at work; a place in the queue is shown as text, which a stream cannot take back."""
-        if status is None:
-            return
-        if status.position:
-            self._stop_streaming()
-        if self._working is None and (self._handle.thread or self._handle.opening):
-            self._working = asyncio.create_task(self._work())
+        """Show that the bot is at work, until its answer is whole."""
+        if status is not None and (self._handle.thread or self._handle.opening):
+            self._session.begin(self.thread)
 
     # Around the draft ------------------------------------------------------------------------------------------------
 
@@ -187,23 +148,16 @@ class ThreadSurface:
             self._opening = asyncio.create_task(self._open())
         return await asyncio.shield(self._opening)
 
-    async def rest(self) -> None:
-        """Show no longer that the bot is at work."""
-        await self.pause()
-        opening = next((part.message for part in self._log.parts if part.index == OPENING), "")
-        thread = self._handle.thread or opening
-        if self._at_work and thread:
-            await self._set_status(thread, "active")
-        self._at_work = False
-
     async def pause(self) -> None:
-        """Leave everything as it is."""
-        for task in (self._working, self._opening):
-            if task is self._working and task is not None:
-                task.cancel()
-            if task is not None:
-                await asyncio.wait([task])
-        self._working = None
+        """Leave everything as it is; what is under way is waited for."""
+        await self._session.pause()
+        if self._opening is not None:
+            await asyncio.wait([self._opening])
+
+    async def end(self) -> None:
+        """Show no longer that the bot is at work."""
+        opening = next((part.message for part in self._log.parts if part.index == OPENING), "")
+        await self._session.end(self._handle.thread or opening)
 
     async def take_buttons(self, message: str) -> None:
         """Remove the buttons of an older message: one was pressed."""
@@ -231,7 +185,7 @@ class ThreadSurface:
             self._stop_streaming()  # it may be that this workspace has no streams
             raise
         self._streams[index] = shown
-        self._at_work = True
+        self._session.shown = True
         return ts
 
     async def _grow(self, index: int, message: str, text: str, choices: Sequence[Choice], *, final: bool) -> bool:
@@ -254,7 +208,7 @@ class ThreadSurface:
         }
         await self._rest.write(STOP, body, paced=True)
         del self._streams[index]
-        self._at_work = not self.finishing
+        self._session.shown = not self.finishing
         return fits
 
     async def _end_stream(self, message: str) -> None:
@@ -264,11 +218,11 @@ class ThreadSurface:
         except PlatformError as error:
             log.debug("Nothing to end: %s", error)
 
-    async def _update(self, index: int, message: str, text: str, choices: Sequence[Choice]) -> None:
+    async def _update(self, index: int, message: str, text: str, choices: Sequence[Choice], *, paid: bool) -> None:
         body = content(self._perhaps(index) + text, choices)
         body |= {"channel": self._handle.channel, "ts": message, "parse": "none"}
-        paid = UPDATE in self._paid
-        self._paid.discard(UPDATE)
+        if self.finishing:
+            self._paid.discard(UPDATE)
         await self._rest.write(UPDATE, body | {"metadata": self._finder.metadata(index)}, paced=paid)
 
     async def _post(self, index: int, body: Json) -> str:
@@ -299,27 +253,6 @@ class ThreadSurface:
         if found:
             await self._log.created(OPENING, found)
         return found
-
-    async def _work(self) -> None:
-        """Show the bot at work until cancelled, as far as the rates allow; the end of it is paid for first."""
-        while True:
-            if self._rest.pacer.spare((STATUS,) if STATUS in self._paid else (STATUS, STATUS)):
-                self._paid.add(STATUS)
-                try:
-                    await self._set_status(await self.thread(), "processing", paid=True)
-                except PlatformError as error:
-                    log.info("No thread to work in: %s", error)
-                self._at_work = True
-            await asyncio.sleep(STATUS_SECONDS)
-
-    async def _set_status(self, thread: str, state: str, *, paid: bool = False) -> None:
-        body: Json = {"channel_id": self._handle.channel, "thread_ts": thread, "status": state}
-        if state == "processing":
-            body["initiator_user_id"] = self._person
-        try:
-            await self._rest.write(STATUS, body, paced=paid or STATUS in self._paid)
-        except PlatformError as error:
-            log.debug("No status: %s", error)
 
     def _perhaps(self, index: int) -> str:
         return PERHAPS_AGAIN if index in self._unsure else ""

@@ -1,0 +1,67 @@
+"""Slack's sign that an agent is at work, with its own Stop button."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+
+from adapters.slack.handle import Json
+from adapters.slack.rest import Rest
+from bot.errors import PlatformError
+
+log = logging.getLogger(__name__)
+
+STATUS = "agents.sessions.setStatus"
+STATUS_SECONDS = 90.0
+"""How often the sign is set anew; Slack drops one after two minutes."""
+
+
+class Session:
+    """One thread's. `shown` says that Slack may show it. Nothing here raises: it is but a sign."""
+
+    def __init__(self, rest: Rest, channel: str, person: str, *, shown: bool) -> None:
+        self.shown = shown
+        self._rest = rest
+        self._channel = channel
+        self._person = person
+        self._paid = False
+        self._working: asyncio.Task[None] | None = None
+
+    def begin(self, thread: Callable[[], Awaitable[str]]) -> None:
+        """Show it from now on, as far as the rates allow."""
+        if self._working is None:
+            self._working = asyncio.create_task(self._work(thread))
+
+    async def pause(self) -> None:
+        """Show it no further, but leave it."""
+        if self._working is not None:
+            self._working.cancel()
+            await asyncio.wait([self._working])
+            self._working = None
+
+    async def end(self, thread: str) -> None:
+        """Take it away."""
+        await self.pause()
+        if self.shown and thread:
+            await self._set(thread, "active", paid=self._paid)
+        self.shown = False
+
+    async def _work(self, thread: Callable[[], Awaitable[str]]) -> None:
+        while True:
+            if self._rest.pacer.spare((STATUS,) if self._paid else (STATUS, STATUS)):  # its end is paid for first
+                self._paid = self.shown = True
+                try:
+                    await self._set(await thread(), "processing", paid=True)
+                except PlatformError as error:
+                    log.info("There is no thread to be at work in: %s", error)
+            await asyncio.sleep(STATUS_SECONDS)
+
+    async def _set(self, thread: str, state: str, *, paid: bool) -> None:
+        body: Json = {"channel_id": self._channel, "thread_ts": thread, "status": state}
+        if state == "processing":
+            body["initiator_user_id"] = self._person
+        try:
+            await self._rest.write(STATUS, body, paced=paid)
+        except PlatformError as error:
+            log.debug("No status: %s", error)
