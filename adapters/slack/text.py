@@ -14,7 +14,7 @@ _TO_OTHERS = re.compile(r"<!(?:channel|here|everyone|subteam)")
 _ENTITIES = (("&lt;", "<"), ("&gt;", ">"), ("&amp;", "&"))
 
 _FENCED = r"^ {0,3}(?P<fence>`{3,}|~{3,})[^`\n]*\n.*?(?:^ {0,3}(?P=fence)[`~]*[ \t]*$|\Z)"
-_INLINE = r"(?P<tick>`+)(?!`)[^\n]*?(?<!`)(?P=tick)(?!`)"
+_INLINE = r"(?<!`)(?P<tick>`+)(?!`)[^\n]*?(?<!`)(?P=tick)(?!`)"
 _PING = r"<(?=[@!])"
 _LABELLED = r"!?\[(?P<label>[^\]\n]{0,300})\]\((?P<target>[^)\s]{1,2000})\)"
 _LINK = r"(?P<scheme>https?:)(?=//)"

@@ -1,0 +1,394 @@
+"""What people do on Slack becomes requests, through the real slack-bolt."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncGenerator, Mapping
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from adapters.slack import PLATFORM, SlackSettings
+from adapters.slack.manifest import EVENTS
+from adapters.slack.requests import parse
+from adapters.slack.text import WORD_JOINER, harmless, readable
+from bot.types import Attachment, Choice
+from tests.fakes.intake import COMMANDS
+from tests.fakes.slack.rules import sins
+from tests.slack_town import Town, town
+
+ASK = next(command for command in COMMANDS if command.name == "ask")
+RETRY = Choice("Retry", "retry", {"request": "1"})
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("adapters.slack.connection.MESSAGE_SECONDS", 0.1)
+
+
+@pytest.fixture
+async def team(quick: None) -> AsyncGenerator[Town, None]:
+    async with town() as made:
+        await made.start()
+        yield made
+
+
+# Messages -------------------------------------------------------------------------------------------------------------
+
+
+async def test_a_mention_is_one_request_though_it_comes_as_two_events(team: Town) -> None:
+    ts, request = await team.asked("what is a <b> & a mean?")
+    assert (request.command, request.text, request.addressed) == ("chat", "what is a <b> & a mean?", True)
+    assert request.act.id == f"{team.channel}:{ts}"
+    assert request.act.order == int(ts.replace(".", ""))
+    assert (request.place.workspace, request.place.channel, request.place.thread) == (team.slack.team, team.channel, ts)
+    assert (request.place.name, request.place.direct) == ("#general in Team", False)
+    assert (request.person.name, request.person.administrator, request.message) == ("Ada", False, ts)
+    await team.slack.settled()
+    assert len(team.intake.requests) == 1
+
+
+async def test_a_bare_mention_is_an_empty_question(team: Town) -> None:
+    _, request = await team.asked("")
+    assert (request.command, request.text) == ("chat", "")
+
+
+async def test_mentions_channels_and_links_are_readable(team: Town) -> None:
+    _, request = await team.asked(
+        f"ask <@{team.ben}> in <#C1|lounge> or <!here> about <https://a.example/x|this> and <https://b.example> "
+        "and <mailto:a@b.example|a@b.example>"
+    )
+    assert request.text == (
+        "ask @Ben in #lounge or @here about this (https://a.example/x) and https://b.example and a@b.example"
+    )
+
+
+async def test_direct_messages_are_one_place_whatever_their_thread(team: Town) -> None:
+    direct = team.slack.add_direct(team.ada)
+    first = team.say("hello", to=direct)
+    request = await team.intake.next()
+    team.say("and in a thread", to=direct, thread=first)
+    second = await team.intake.next()
+    assert request.place == second.place
+    assert (request.place.thread, request.place.direct, request.place.name) == ("", True, "a direct message")
+    assert request.addressed
+    assert second.addressed
+    await team.answer(request, "hi")
+    assert team.shown(first, direct) == ["hi"]
+
+
+async def test_a_follow_up_in_a_thread_needs_no_mention_unless_it_is_for_others(team: Town) -> None:
+    root, _ = await team.asked()
+    ts = team.say("and why?", thread=root)
+    request = await team.intake.next()
+    assert (request.act.id, request.place.thread, request.addressed) == (f"{team.channel}:{ts}", root, False)
+    team.say(f"<@{team.ben}> what do you think?", thread=root)
+    team.say("<!here> look", thread=root)
+    team.say("not in a thread")
+    await team.ignored()
+    team.say(f"<@{team.ben}> and <@{team.slack.bot}>: agreed?", thread=root)
+    request = await team.intake.next()
+    assert (request.addressed, request.text) == (True, "@Ben and : agreed?")
+
+
+async def test_bots_edits_and_deletions_are_no_requests(team: Town) -> None:
+    robot = team.slack.add_user("Robot", bot=True)
+    team.say(team.slack.mention("hello"), who=robot)
+    team.slack.event({"type": "message", "subtype": "bot_message", "channel": team.channel, "ts": "1.1", "text": "x"})
+    ts, _ = await team.asked()
+    team.slack.edit(team.channel, ts, team.slack.mention("hello again"))
+    team.slack.delete(team.channel, ts)
+    await team.ignored()
+    assert len(team.intake.requests) == 2
+
+
+async def test_what_the_bot_says_itself_is_no_request(team: Town) -> None:
+    ts, request = await team.asked()
+    await team.answer(request, "hello")
+    team.slack.tell(team.slack.answers(team.channel, ts)[0])
+    await team.ignored()
+
+
+async def test_files_are_listed(team: Town) -> None:
+    ts = team.say(team.slack.mention("look"), files=["plan.pdf", "map.png"])
+    request = await team.intake.next()
+    assert [(file.name, file.media_type, file.size) for file in request.attachments] == [
+        ("plan.pdf", "application/pdf", 3),
+        ("map.png", "image/png", 3),
+    ]
+    assert request.message == ts
+
+
+async def test_a_mention_whose_message_event_is_missing_is_looked_up(team: Town) -> None:
+    ts = team.slack.post(team.channel, team.ada, team.slack.mention("look"), files=["plan.pdf"], quiet=True)
+    said = team.slack.find(team.channel, ts).json()
+    lean = {key: value for key, value in said.items() if key not in ("files", "subtype")}
+    team.slack.event(lean | {"type": "app_mention", "channel": team.channel})
+    request = await team.intake.next()
+    assert request.attachments == (Attachment("plan.pdf", "application/pdf", 3, request.attachments[0].url),)
+
+
+async def test_a_mention_that_cannot_be_looked_up_is_taken_as_it_is(team: Town) -> None:
+    team.slack.fail("conversations.replies", "missing_scope")
+    ts = team.slack.post(team.channel, team.ada, team.slack.mention("hello"), quiet=True)
+    said = team.slack.find(team.channel, ts).json() | {"type": "app_mention", "channel": team.channel}
+    team.slack.event(said)
+    assert (await team.intake.next()).text == "hello"
+
+
+async def test_a_mention_can_be_a_command(team: Town) -> None:
+    root, _ = await team.asked()
+    team.say(team.slack.mention("/model large"), thread=root)
+    request = await team.intake.next()
+    assert (request.command, request.arguments, request.private) == ("model", {"name": "large"}, True)
+    team.say(team.slack.mention("/ask --model=large why?"), thread=root)
+    request = await team.intake.next()
+    assert (request.command, request.arguments) == ("ask", {"model": "large", "text": "why?"})
+    team.say(team.slack.mention("/nonsense"), thread=root)
+    assert (await team.intake.next()).text == "/nonsense"
+    team.say(team.slack.mention("/welcome"), thread=root)
+    assert (await team.intake.next()).command == "chat"
+
+
+# People and places ----------------------------------------------------------------------------------------------------
+
+
+async def test_administrators_and_guests_are_known(team: Town) -> None:
+    users = {
+        team.slack.add_user("Root", admin=True): (("admin",), True),
+        team.slack.add_user("Olga", owner=True): (("owner", "admin"), True),
+        team.slack.add_user("Gus", guest=True): (("guest",), False),
+    }
+    for user, expected in users.items():
+        team.say(team.slack.mention("hello"), who=user)
+        person = (await team.intake.next()).person
+        assert (person.roles, person.administrator) == expected
+
+
+async def test_an_administrator_of_another_workspace_is_none_here(team: Town) -> None:
+    stranger = team.slack.add_user("Eve", admin=True)
+    team.slack.world.users[stranger].team = "T999"
+    team.say(team.slack.mention("hello"), who=stranger)
+    assert not (await team.intake.next()).person.administrator
+
+
+async def test_rights_are_asked_anew_where_they_matter(team: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = team.slack.add_user("Root", admin=True)
+    team.say(team.slack.mention("hello"), who=root)
+    assert (await team.intake.next()).person.administrator
+    team.slack.world.users[root].admin = False
+    _, request = await team.used("/shoulders", "stop", who=root)
+    assert request.person.administrator  # a minute has not passed
+    monkeypatch.setattr("adapters.slack.directory.RIGHTS_SECONDS", 0.0)
+    _, request = await team.used("/shoulders", "stop", who=root)
+    assert not request.person.administrator
+
+
+async def test_who_cannot_be_looked_up_has_no_rights_and_is_heard(team: Town) -> None:
+    root = team.slack.add_user("Root", admin=True)
+    team.slack.fail("users.info", status=500, times=9)
+    team.slack.fail("conversations.info", "missing_scope", times=9)
+    team.say(team.slack.mention("hello"), who=root)
+    request = await team.intake.next()
+    assert (request.person.name, request.person.administrator, request.place.name) == (root, False, "Team")
+
+
+async def test_many_who_come_at_once_are_looked_up_once_each(team: Town) -> None:
+    for who in (team.ada, team.ben) * 5:
+        team.say(team.slack.mention("hello"), who=who)
+    for _ in range(10):
+        await team.intake.next()
+    assert [len(team.slack.called(method)) for method in ("users.info", "conversations.info")] == [2, 1]
+
+
+# Commands, buttons and what else happens ------------------------------------------------------------------------------
+
+
+async def test_ask(team: Town) -> None:
+    act, request = await team.used("/ask", "—model large private: what is a mean?")
+    assert (request.command, request.private) == ("ask", True)
+    assert request.arguments == {"model": "large", "private": "yes", "text": "what is a mean?"}
+    assert (request.act.id, request.message) == (act.trigger, "")
+    assert act.told.startswith("Asking")
+
+
+async def test_the_other_commands_come_by_name(team: Town) -> None:
+    _, request = await team.used("/shoulders", "model large")
+    assert (request.command, request.arguments, request.private) == ("model", {"name": "large"}, True)
+    _, request = await team.used("/shoulders", "/retry")
+    assert (request.command, request.private) == ("retry", False)
+    assert request.place.thread == ""
+
+
+@pytest.mark.parametrize(
+    ("command", "text", "told"),
+    [
+        ("/shoulders", "dance now", "I do not know “dance”. What I can do:\n• `/shoulders ask` Ask a model"),
+        ("/shoulders", "welcome", "I do not know “welcome”"),
+        ("/ask", "", "Write it after the command: `/ask` … Before it you may write `--model NAME`, `--private`"),
+        ("/shoulders", "ask --private", "Write it after the command"),
+    ],
+)
+async def test_a_command_that_cannot_be_done_is_explained_to_the_person_alone(
+    team: Town, command: str, text: str, told: str
+) -> None:
+    act = team.slack.command(team.channel, team.ada, command, text)
+    await team.slack.wait(lambda: act.acknowledged)
+    assert act.told.startswith(told)
+    assert team.intake.requests == []
+
+
+@pytest.mark.parametrize(
+    ("words", "arguments"),
+    [
+        ("why?", {"text": "why?"}),
+        ("--model large why?", {"model": "large", "text": "why?"}),
+        ("--model=large --private why?", {"model": "large", "private": "yes", "text": "why?"}),
+        ("model:large why?", {"model": "large", "text": "why?"}),
+        ("–private\nwhy?", {"private": "yes", "text": "why?"}),
+        ("private matters?", {"text": "private matters?"}),
+        ("--nonsense why?", {"text": "--nonsense why?"}),
+        ("note: why?", {"text": "note: why?"}),
+        ("--model", {"text": "--model"}),
+        ("  ", {}),
+    ],
+)
+def test_options_are_written_before_the_text(words: str, arguments: Mapping[str, str]) -> None:
+    assert parse(ASK, words) == arguments
+
+
+async def test_a_pressed_button_asks_for_its_command_in_its_thread(team: Town) -> None:
+    root, request = await team.asked()
+    await team.answer(request, "Hello", RETRY)
+    answer = await team.slack.answer_to(team.channel, root)
+    act = team.slack.press(team.channel, answer.ts, "Retry", team.ben)
+    request = await team.intake.next()
+    assert (request.command, request.arguments, request.act.id) == ("retry", {"request": "1"}, act.trigger)
+    assert (request.place.thread, request.person.name, request.private) == (root, "Ben", False)
+
+
+async def test_a_button_under_a_private_answer_is_answered_privately(team: Town) -> None:
+    _, request = await team.used("/ask", "--private why?")
+    await team.answer(request, "Because.", RETRY)
+    hidden = team.slack.only_seen_by(team.ada)[0]
+    team.slack.press(team.channel, hidden.ts, "Retry", team.ada)
+    assert (await team.intake.next()).private
+
+
+async def test_buttons_of_another_version_are_acknowledged_and_ignored(team: Town) -> None:
+    root, request = await team.asked()
+    await team.answer(request, "Hello", Choice("Dance", "dance"), RETRY)
+    answer = await team.slack.answer_to(team.channel, root)
+    answer.buttons["Retry"]["value"] = "1"
+    acts = [team.slack.press(team.channel, answer.ts, label, team.ada) for label in ("Dance", "Retry")]
+    await team.slack.wait(lambda: all(act.acknowledged for act in acts))
+    await team.ignored()
+
+
+async def test_joining_a_channel_brings_a_welcome_each_time(team: Town) -> None:
+    other = team.slack.add_channel("other", joined=False)
+    team.slack.join(other, inviter=team.ada)
+    request = await team.intake.next()
+    assert (request.command, request.place.channel, request.person.name) == ("welcome", other, "Ada")
+    await team.answer(request, "Hello everybody")
+    assert team.shown("", other) == ["Hello everybody"]
+    team.slack.join(other)
+    assert (await team.intake.next()).act.id != request.act.id
+    team.slack.join(other, team.ben)
+    await team.ignored()
+
+
+async def test_slacks_own_stop_button_is_the_stop_command(team: Town) -> None:
+    root, _ = await team.asked()
+    team.slack.stop_session(team.channel, root, team.ben)
+    request = await team.intake.next()
+    assert (request.command, request.place.thread, request.person.name) == ("stop", root, "Ben")
+    await team.answer(request, "Stopped.")
+    assert [(m.shown, m.thread) for m in team.slack.only_seen_by(team.ben)] == [("Stopped.", root)]
+
+
+async def test_what_was_said_before_in_the_thread_is_context(team: Town) -> None:
+    root = team.say("I like red.")
+    for number in range(3):
+        team.say(f"<@{team.ben}> number {number}", thread=root)
+    team.say(team.slack.mention("what was that?"), thread=root)
+    request = await team.intake.next()
+    found = await team.adapter.context(request, 3)
+    assert [(m.author, m.text, m.mine) for m in found] == [("Ada", f"@Ben number {n}", False) for n in range(3)]
+    assert (await team.adapter.context(request, 9))[0].text == "I like red."
+    await team.answer(request, "Numbers.")
+    team.say("more?", thread=root)
+    assert (await team.adapter.context(await team.intake.next(), 1))[0].mine
+    _, alone = await team.asked()
+    assert await team.adapter.context(alone, 9) == ()
+
+
+# Text -----------------------------------------------------------------------------------------------------------------
+
+PIECES = [
+    "<!channel>",
+    "<@U123>",
+    "https://a.b/?q=1",
+    "[here](https://a.b)",
+    "`code`",
+    "\n```py\nx\n```\n",
+    "`",
+    "```",
+    "<",
+]
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("<!here> and <@U1>", f"<{WORD_JOINER}!here> and <{WORD_JOINER}@U1>"),
+        ("see https://a.b/c.", f"see https:{WORD_JOINER}//a.b/c."),
+        ("[here](https://a.b) ![x](http://c.d)", f"here (https:{WORD_JOINER}//a.b) x (http:{WORD_JOINER}//c.d)"),
+        ("`curl https://a.b` and 1 < 2", "`curl https://a.b` and 1 < 2"),
+        ("```html\n<!doctype html>\nhttps://a.b\n```", "```html\n<!doctype html>\nhttps://a.b\n```"),
+        ("```\n<!channel>\n```", f"```\n<{WORD_JOINER}!channel>\n```"),
+        ("`open\nhttps://a.b `", f"`open\nhttps:{WORD_JOINER}//a.b `"),
+    ],
+)
+def test_what_a_model_wrote_is_harmless_and_code_stays_as_it_is(text: str, shown: str) -> None:
+    assert harmless(text) == shown
+
+
+@given(st.lists(st.one_of(st.sampled_from(PIECES), st.text("ab <!@[]()`:/\n", max_size=8)), max_size=8))
+def test_nothing_pings_and_no_link_is_fetched_while_text_grows(pieces: list[str]) -> None:
+    text = "".join(pieces)
+    for end in range(len(text) + 1):
+        for shown in (harmless(text[:end], growing=True), harmless(text[:end])):
+            assert list(sins("chat.appendStream", shown, {})) == []
+
+
+@given(
+    st.lists(
+        st.sampled_from(["word ", "https://a.b ", "[x](http://c.d) ", "<@U1> ", "a <b> ", "\n", "`c` "]), max_size=9
+    )
+)
+def test_text_that_grows_begins_as_it_began(pieces: list[str]) -> None:
+    text = "".join(pieces)
+    whole = harmless(text)
+    for end in range(len(text) + 1):
+        assert whole.startswith(harmless(text[:end], growing=True))
+
+
+def test_entities_are_undone_once() -> None:
+    assert readable("&amp;lt; &lt;@U1&gt;", {"U1": "x"}, "U0") == "&lt; <@U1>"
+
+
+# Manifest -------------------------------------------------------------------------------------------------------------
+
+
+def test_the_manifest_has_what_the_bot_needs() -> None:
+    assert PLATFORM.setup is not None
+    made = json.loads(PLATFORM.setup(SlackSettings(command="/shoulders-test"), COMMANDS, {}))
+    assert made["settings"]["socket_mode_enabled"]
+    assert made["features"]["agent_view"]["agent_description"]
+    assert made["settings"]["event_subscriptions"]["bot_events"] == list(EVENTS)
+    names = [slash["command"] for slash in made["features"]["slash_commands"]]
+    assert names == ["/ask", "/shoulders-test"]
+    assert "[--model MODEL] [--private] [what to ask]" in made["features"]["slash_commands"][0]["usage_hint"]
+    assert "welcome" not in made["features"]["slash_commands"][1]["usage_hint"]
