@@ -7,7 +7,12 @@ import sqlite3
 from bot.types import Command, Place, Request
 
 _OPEN_AT_PLACE = (
-    "SELECT id FROM conversations WHERE place = ? AND closed = 0 AND private = ? ORDER BY active DESC, id DESC"
+    "SELECT id FROM conversations WHERE place = ? AND closed = 0 AND private = 0 ORDER BY active DESC, id DESC"
+)
+_EVER_AT_PLACE = "SELECT id FROM conversations WHERE place = ? AND private = 0"
+_LEFT_AT_PLACE = (
+    "SELECT id FROM conversations WHERE id = ? AND closed > 0 "
+    "AND EXISTS (SELECT 1 FROM requests WHERE place = ? AND accepted <= closed)"
 )
 _OPEN_OF_PERSON = (
     "SELECT id FROM conversations WHERE place = ? AND closed = 0 AND person = ? AND private = ? AND active >= ? "
@@ -15,16 +20,18 @@ _OPEN_OF_PERSON = (
 )
 _LATEST_OF_PERSON = (
     "SELECT conversations.id FROM conversations JOIN places ON places.id = conversations.place "
-    "WHERE platform = ? AND workspace = ? AND channel = ? AND person = ? AND closed = 0 "
+    "WHERE platform = ? AND workspace = ? AND channel = ? AND person = ? AND private <= ? AND closed = 0 "
     "ORDER BY active DESC, conversations.id DESC"
 )
 _OF_REQUEST = (
     "SELECT conversation FROM requests JOIN places ON places.id = requests.place "
-    "WHERE requests.id = ? AND places.platform = ? AND places.workspace = ? AND places.channel = ?"
+    "JOIN conversations ON conversations.id = requests.conversation "
+    "WHERE requests.id = ? AND places.platform = ? AND places.workspace = ? AND places.channel = ? AND private <= ?"
 )
 _OF_MESSAGE = (
     "SELECT conversation FROM requests JOIN places ON places.id = requests.place "
-    "WHERE (requests.message = :message OR requests.id IN (SELECT request FROM drafts WHERE message = :message)) "
+    "WHERE requests.id IN (SELECT id FROM requests WHERE message = :message AND message <> '' "
+    "UNION SELECT request FROM drafts WHERE message = :message AND message <> '') "
     "AND places.platform = :platform AND places.workspace = :workspace AND places.channel = :channel "
     "AND conversation IS NOT NULL ORDER BY requests.id DESC"
 )
@@ -35,7 +42,7 @@ def accept(
 ) -> tuple[int, int] | None:
     """Insert the request; its row's id and its conversation's (0 for none), or None when it is known or not for us."""
     conversation = _conversation(connection, request, command, now, continue_ms)
-    if not request.addressed and conversation is None:
+    if not request.addressed and conversation is None and not _takes_part(connection, request.place):
         return None
     place = _place(connection, request.place)
     inserted = connection.execute(
@@ -65,12 +72,17 @@ def accept(
     return int(inserted.lastrowid or 0), conversation or 0
 
 
-def latest(connection: sqlite3.Connection, *, place: Place, person: str, now: int, create: bool) -> int | None:
-    """The open conversation that a steering command means: the thread's or direct message's, else the person's."""
+def latest(
+    connection: sqlite3.Connection, *, place: Place, person: str, now: int, create: bool, private: bool = True
+) -> int | None:
+    """The open conversation that a steering command means: the thread's or direct message's, else the person's.
+
+    `private` says whether it may be one that only the person sees.
+    """
     if place.thread or place.direct:
-        found = _thread_or_direct(connection, place, private=False)
+        found = _thread_or_direct(connection, place)
     else:
-        values = (place.platform, place.workspace, place.channel, person)
+        values = (place.platform, place.workspace, place.channel, person, private)
         found = _first(connection, _LATEST_OF_PERSON, values)
     if found is None and create:
         return _begin(connection, _place(connection, place), person, False, now)
@@ -85,29 +97,39 @@ def _apart(request: Request) -> bool:
 def _conversation(
     connection: sqlite3.Connection, request: Request, command: Command, now: int, continue_ms: int
 ) -> int | None:
-    """The conversation that exists already for this request."""
+    """The conversation that exists already for this request; a private one only where none but the person reads on."""
     place = request.place
+    hidden = command.quiet or _apart(request)
     about = request.arguments.get("request", "")
     if about.isdigit():  # a button under an answer
-        return _first(connection, _OF_REQUEST, (int(about), place.platform, place.workspace, place.channel))
+        return _first(connection, _OF_REQUEST, (int(about), place.platform, place.workspace, place.channel, hidden))
     if not command.converses:
-        return latest(connection, place=place, person=request.person.id, now=now, create=False)
+        return latest(connection, place=place, person=request.person.id, now=now, create=False, private=hidden)
     if request.replies_to and (found := _of_message(connection, place, request.replies_to)):
         return found
-    if place.thread or place.direct:
-        return _thread_or_direct(connection, place, private=_apart(request))
+    if (place.thread or place.direct) and not _apart(request):
+        return _thread_or_direct(connection, place)
     values = (_find_place(connection, place), request.person.id, _apart(request), now - continue_ms)
     return _first(connection, _OPEN_OF_PERSON, values)
 
 
-def _thread_or_direct(connection: sqlite3.Connection, place: Place, *, private: bool) -> int | None:
-    """A thread that grew out of one of our messages continues that message's conversation until it has its own."""
+def _thread_or_direct(connection: sqlite3.Connection, place: Place) -> int | None:
+    """A thread that grew out of one of our messages continues that message's conversation until it is left there."""
     row = _find_place(connection, place)
-    if found := _first(connection, _OPEN_AT_PLACE, (row, private)):
+    if found := _first(connection, _OPEN_AT_PLACE, (row,)):
         return found
-    if private or not place.thread or _first(connection, "SELECT id FROM conversations WHERE place = ?", (row,)):
+    if not place.thread or _first(connection, _EVER_AT_PLACE, (row,)):
         return None
-    return _of_message(connection, place, place.thread)
+    grown = _of_message(connection, place, place.thread)
+    return None if grown and _first(connection, _LEFT_AT_PLACE, (grown, row)) else grown
+
+
+def _takes_part(connection: sqlite3.Connection, place: Place) -> bool:
+    """Whether the bot was ever part of this thread: after /new it stays, and the next post begins afresh."""
+    if not place.thread:
+        return False
+    ever = _first(connection, _EVER_AT_PLACE, (_find_place(connection, place),))
+    return bool(ever or _of_message(connection, place, place.thread))
 
 
 def _of_message(connection: sqlite3.Connection, place: Place, message: str) -> int | None:

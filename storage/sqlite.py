@@ -47,16 +47,18 @@ JOIN requests ON requests.place = places.id
 JOIN turns ON turns.request = requests.id
 WHERE places.platform = :platform AND places.workspace = :workspace AND places.channel = :channel
 AND ((requests.message = :message AND turns.role = 'user') OR (turns.role = 'assistant' AND requests.id IN
-    (SELECT request FROM drafts WHERE message = :message)))
+    (SELECT request FROM drafts WHERE message = :message AND message <> '')))
 AND requests.id IN (
-    SELECT id FROM requests WHERE message = :message UNION SELECT request FROM drafts WHERE message = :message)
+    SELECT id FROM requests WHERE message = :message AND message <> ''
+    UNION SELECT request FROM drafts WHERE message = :message AND message <> '')
 """
 
 _CONVERSATION = """
 SELECT c.id, c.person, c.private,
     coalesce(
         (SELECT text FROM turns WHERE conversation = c.id AND role = 'user' ORDER BY id LIMIT 1),
-        (SELECT json_extract(body, '$.arguments.text') FROM requests WHERE conversation = c.id ORDER BY id LIMIT 1),
+        (SELECT json_extract(body, '$.arguments.text') FROM requests INDEXED BY requests_unfinished
+            WHERE conversation = c.id AND ended IS NULL ORDER BY id LIMIT 1),
         ''
     ),
     coalesce((SELECT value FROM conversation_settings WHERE conversation = c.id AND key = 'model'), '')
@@ -190,7 +192,7 @@ class SQLiteStore:
 
     async def close_conversation(self, conversation: int) -> None:
         """What is said next begins another."""
-        await self._change("UPDATE conversations SET closed = 1 WHERE id = ?", conversation)
+        await self._change("UPDATE conversations SET closed = ? WHERE id = ?", _now(), conversation)
 
     async def set_model(self, conversation: int, model: str) -> None:
         """The model for this conversation; "" for the default."""

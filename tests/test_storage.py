@@ -13,12 +13,14 @@ import pytest
 from bot.errors import DatabaseBusy, SchemaTooNew, StoreError
 from bot.ports import Accepted, Outcome
 from bot.types import Act, Answer, Command, Part, Person, Place, Request, Turn, Usage
+from storage import accept, sqlite
 from storage.migrate import migrate, migrations
 from storage.sqlite import SQLiteStore, open_store
 from storage.writer import Connection, Writer
 
 CHAT = Command("chat", "", converses=True)
-STEER = Command("stop", "", passes=True)
+STEER = Command("stop", "", passes=True, quiet=True)
+AGAIN = Command("retry", "")
 QUARTER = 15 * 60_000
 CHANNEL = Place("discord", "guild", "general", name="#general")
 THREAD = replace(CHANNEL, thread="thread")
@@ -130,6 +132,57 @@ async def test_new_ends_a_conversation(desk: Desk, store: SQLiteStore) -> None:
         first = await desk.must(place)
         await store.close_conversation(first.conversation)
         assert (await desk.must(place)).conversation != first.conversation
+
+
+async def test_private_conversations_in_a_thread_are_each_persons_own(desk: Desk) -> None:
+    mine = await desk.must(THREAD, private=True)
+    assert (await desk.must(THREAD, private=True)).conversation == mine.conversation
+    assert (await desk.must(THREAD, BEN, private=True)).conversation != mine.conversation
+    assert await desk.say(THREAD, addressed=False) is None, "a private question does not make the bot take part"
+
+
+async def test_a_public_retry_never_means_a_private_conversation(desk: Desk) -> None:
+    private = await desk.must(CHANNEL, private=True)
+    assert (await desk.must(CHANNEL, command=AGAIN)).conversation == 0
+    button = {"request": str(private.id)}
+    assert (await desk.must(CHANNEL, command=AGAIN, arguments=button)).conversation == 0
+    pressed = await desk.must(CHANNEL, command=AGAIN, arguments=button, private=True)
+    assert pressed.conversation == private.conversation
+    assert (await desk.must(CHANNEL, command=STEER)).conversation == private.conversation
+
+
+async def test_after_new_the_bot_stays_in_the_thread_and_begins_afresh(desk: Desk, store: SQLiteStore) -> None:
+    answered = await desk.must(CHANNEL)
+    await desk.answer(answered, "one?", "one")
+    for thread in (THREAD, replace(CHANNEL, thread=f"a{answered.id}")):
+        first = await desk.must(thread)
+        new = await desk.must(thread, command=STEER)
+        assert new.conversation == first.conversation
+        await store.close_conversation(first.conversation)
+        assert (await desk.must(thread, addressed=False)).conversation != first.conversation
+
+
+async def test_a_thread_on_an_answer_of_a_conversation_left_before_continues_it(
+    desk: Desk, store: SQLiteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("storage.sqlite._now", iter(range(1_000)).__next__)
+    first = await desk.must(CHANNEL)
+    await desk.answer(first, "one?", "one")
+    await store.close_conversation(first.conversation)
+    grown = replace(CHANNEL, thread=f"a{first.id}")
+    for _ in range(2):
+        assert (await desk.must(grown, addressed=False)).conversation == first.conversation
+
+
+async def test_no_query_reads_a_whole_table(desk: Desk, tmp_path: Path) -> None:
+    where = {"platform": "", "workspace": "", "channel": "", "message": ""}
+    queries: list[tuple[str, dict[str, str] | tuple[int]]]
+    queries = [(accept._OF_MESSAGE, where), (sqlite._TURN_OF_MESSAGE, where), (sqlite._CONVERSATION, (1,))]
+    with sqlite3.connect(tmp_path / "shoulders.db") as raw:
+        for query, values in queries:
+            plan = [step[3] for step in raw.execute(f"EXPLAIN QUERY PLAN {query}", values)]
+            assert not [step for step in plan if step.startswith("SCAN") and "requests_unfinished" not in step]
+    raw.close()
 
 
 async def test_steering_means_the_thread_or_ones_latest_in_the_channel(desk: Desk, store: SQLiteStore) -> None:

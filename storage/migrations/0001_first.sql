@@ -17,7 +17,7 @@ CREATE TABLE conversations (
     person  TEXT    NOT NULL,              -- who began it
     private INTEGER NOT NULL,
     active  INTEGER NOT NULL,              -- time of its newest act
-    closed  INTEGER NOT NULL DEFAULT 0
+    closed  INTEGER NOT NULL DEFAULT 0     -- when it was left, 0 while it is open
 );
 CREATE INDEX conversations_by_place ON conversations (place, active);
 
