@@ -47,7 +47,8 @@ class ThreadSurface:
         self._finder = Finder(rest, request.act.id)
         self._log = draft_log
         self._may_stream = self.appends
-        self._streams: dict[int, str] = {}
+        self._streams: dict[int, str | None] = {}
+        """What each open stream shows by its part's index; None where that is not known."""
         self._posted: set[str] = set()
         self._unsure: set[int] = set()
         self._opening: asyncio.Task[str] | None = None
@@ -90,7 +91,9 @@ class ThreadSurface:
         if thread:
             where["thread_ts"] = thread
         if self._may_stream and not self.finishing:
-            return await self._start(index, text, where)
+            if not final:
+                return await self._start(index, text, where)
+            await self._rest.pacer.turn(budgets_of(POST, self._handle.channel), urgent=True)
         ts = await self._post(index, content(self._perhaps(index) + text, choices) | where)
         self._posted.add(ts)
         return ts
@@ -191,12 +194,13 @@ class ThreadSurface:
     async def _grow(self, index: int, message: str, text: str, choices: Sequence[Choice], *, final: bool) -> bool:
         """Append to a stream, or end it; False when that did not make it show `text`, because it began otherwise."""
         whole, sent = harmless(self._perhaps(index) + text, growing=not final), self._streams[index]
-        fits = whole.startswith(sent)
+        fits = sent is not None and whole.startswith(sent)
         body: Json = {"channel": self._handle.channel, "ts": message}
-        if fits and len(whole) > len(sent):
+        if sent is not None and fits and len(whole) > len(sent):
             body["markdown_text"] = whole[len(sent) :]
         if not final:
             if "markdown_text" in body:
+                self._streams[index] = None
                 await self._rest.write(APPEND, body, paced=True)
                 self._streams[index] = whole
             return True
