@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import os
-import sys
 
 import discord
 import openai
-import yarl
 
 
 class Bare(discord.AutoShardedClient):
@@ -29,7 +27,5 @@ class Bare(discord.AutoShardedClient):
 
 
 if __name__ == "__main__":
-    api_url, gateway_url, base_url = sys.argv[1:]
-    discord.http.Route.BASE = api_url
-    discord.gateway.DiscordWebSocket.DEFAULT_GATEWAY = yarl.URL(gateway_url)
-    Bare(base_url).run(os.environ["DISCORD_TOKEN"], log_handler=None)
+    discord.http.Route.BASE = os.environ["API_URL"]
+    Bare(os.environ["MODEL_URL"]).run(os.environ["DISCORD_TOKEN"], log_handler=None)

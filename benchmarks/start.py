@@ -24,9 +24,8 @@ async def start() -> tuple[float, float]:
     with tempfile.TemporaryDirectory() as folder:
         async with FakeDiscord() as platform, FakeOpenAI(key="") as model:
             config = Path(folder) / "config.toml"
-            config.write_text(
-                CONFIG.format(folder=folder, model=model.base_url, api=platform.api_url, gateway=platform.gateway_url)
-            )
+            addresses = f'api_url = "{platform.api_url}"\ngateway_url = "{platform.gateway_url}"\n'
+            config.write_text(CONFIG.format(folder=folder, model=model.base_url) + f"[discord]\n{addresses}")
             platform.add_guild("Team")
             began = time.perf_counter()
             child = await asyncio.create_subprocess_exec(
