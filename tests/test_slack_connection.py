@@ -1,0 +1,250 @@
+"""Staying connected to Slack: nothing is lost or doubled, and nothing is acknowledged that was not kept."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import suppress
+
+import pytest
+
+from adapters.slack import PLATFORM, SlackSettings
+from adapters.slack.adapter import SlackAdapter
+from bot.errors import ConfigError, PlatformError
+from bot.types import Place
+from tests.slack_town import Town, town
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("adapters.slack.connection.PING_SECONDS", 0.05)
+    monkeypatch.setattr("adapters.slack.connection.MESSAGE_SECONDS", 0.1)
+
+
+@pytest.fixture
+async def team(quick: None) -> AsyncGenerator[Town, None]:
+    async with town() as made:
+        await made.start()
+        yield made
+
+
+def took_part(team: Town, *places: tuple[str, str], order: str) -> None:
+    """The core remembers these channels and threads, each with the act of this timestamp as its newest."""
+    for channel, thread in places:
+        place = Place("slack", team.slack.team, channel, thread, direct=channel.startswith("D"))
+        team.intake.places.append((place, int(order.replace(".", ""))))
+
+
+def texts(team: Town) -> list[str]:
+    return [request.text for request in team.intake.requests]
+
+
+# Acknowledging --------------------------------------------------------------------------------------------------------
+
+
+async def test_it_says_who_it_is(quick: None) -> None:
+    async with town() as team:
+        assert await team.start() == "Slack: shoulders, in Team"
+        assert await team.adapter.check() == "Slack accepts the tokens of shoulders in Team"
+
+
+async def test_nothing_is_acknowledged_before_it_is_kept(team: Town) -> None:
+    team.intake.gate = asyncio.Event()
+    team.say("hello", to=team.slack.add_direct(team.ada))
+    act = team.slack.command(team.channel, team.ada, "/ask", "why?")
+    await team.slack.wait(lambda: len(team.slack.called("users.info")))
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert not any(envelope.acknowledged for envelope in team.slack.socket.envelopes)
+    team.intake.gate.set()
+    await team.slack.settled()
+    assert act.acknowledged
+
+
+async def test_what_could_not_be_kept_comes_again(team: Town) -> None:
+    team.slack.socket.ack_seconds = 0.1
+    team.intake.broken = True
+    team.say("hello", to=team.slack.add_direct(team.ada))
+    envelope = team.slack.socket.envelopes[-1]
+    await team.slack.wait(lambda: envelope.attempt)
+    team.intake.broken = False
+    team.intake._known.clear()
+    assert (await team.intake.next()).text == "hello"
+    await team.slack.settled()
+    assert {violation.split(" within")[0] for violation in team.slack.violations} == {"no acknowledgement"}
+    team.slack.violations.clear()
+
+
+async def test_what_comes_again_though_it_was_acknowledged_is_not_taken_twice(team: Town) -> None:
+    direct = team.slack.add_direct(team.ada)
+    team.say("hello", to=direct)
+    await team.intake.next()
+    await team.slack.settled()
+    team.slack.socket.redeliver(team.slack.socket.envelopes[-1])
+    team.say("next", to=direct)
+    assert (await team.intake.next()).text == "next"
+    assert texts(team) == ["hello", "next"]
+
+
+async def test_order_is_kept_though_one_look_up_is_slow(team: Town) -> None:
+    gate = asyncio.Event()
+    team.slack.fail("users.info", hold=gate)
+    root, _ = team.say(team.slack.mention("first")), team.say(team.slack.mention("second"), who=team.ben)
+    await team.slack.wait(lambda: len(team.slack.called("users.info")) == 2)
+    other = team.slack.add_channel("other", team.ben)
+    team.say(team.slack.mention("elsewhere"), to=other, who=team.ben)
+    assert (await team.intake.next()).text == "elsewhere"
+    gate.set()
+    assert (await team.intake.next()).message == root
+    assert (await team.intake.next()).text == "second"
+
+
+async def test_once_stopping_nothing_is_taken_and_slack_keeps_it(team: Town) -> None:
+    team.slack.socket.ack_seconds = 60
+    await team.adapter.stop_intake()
+    team.say("hello", to=team.slack.add_direct(team.ada))
+    await team.stop()
+    assert team.intake.requests == []
+    await team.restart()
+    assert (await team.intake.next()).text == "hello"
+
+
+# The socket -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("reason", ["warning", "refresh_requested", "too_many_websockets"])
+async def test_a_disconnect_frame_brings_a_new_socket_and_loses_nothing(team: Town, reason: str) -> None:
+    direct = team.slack.add_direct(team.ada)
+    team.say("before", to=direct)
+    await team.slack.socket.disconnect(reason, close=reason != "warning")
+    team.say("meanwhile", to=direct)
+    await team.slack.connected(2)
+    team.say("after", to=direct)
+    found = [(await team.intake.next()).text for _ in range(3)]
+    assert sorted(found) == ["after", "before", "meanwhile"]
+    await team.slack.settled()
+    assert len(team.intake.requests) == 3
+
+
+async def test_a_broken_connection_is_made_again(team: Town) -> None:
+    team.slack.socket.cut()
+    team.say("hello", to=team.slack.add_direct(team.ada))
+    await team.connected()
+    assert (await team.intake.next()).text == "hello"
+
+
+async def test_a_socket_that_does_not_come_back_ends_the_run(team: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("adapters.slack.connection.DEAD_SECONDS", 0.1)
+    monkeypatch.setattr(team.slack.socket, "tickets", frozenset())
+    team.slack.fail("apps.connections.open", "internal_error", times=9)
+    team.slack.socket.cut()
+    assert team.running is not None
+    with pytest.raises(PlatformError):
+        await asyncio.wait_for(team.running, 10)
+
+
+@pytest.mark.parametrize(("wrong", "named"), [("bot", "SLACK_BOT_TOKEN"), ("app", "SLACK_APP_TOKEN")])
+async def test_a_wrong_token_is_named(team: Town, wrong: str, named: str) -> None:
+    tokens = {"bot": team.slack.bot_token, "app": team.slack.app_token, wrong: "xoxb-wrong"}
+    adapter = SlackAdapter(team.settings, tokens["bot"], tokens["app"])
+    with pytest.raises(ConfigError, match=named) as raised:
+        await adapter.run(team.intake, print)
+    with pytest.raises(ConfigError, match=named):
+        await adapter.check()
+    await adapter.aclose()
+    assert "xoxb-wrong" not in raised.value.message
+
+
+async def test_a_token_that_is_revoked_ends_the_run(team: Town) -> None:
+    team.slack.fail("apps.connections.open", "token_revoked", times=9)
+    await team.slack.socket.disconnect("refresh_requested")
+    assert team.running is not None
+    with pytest.raises(ConfigError, match="SLACK_APP_TOKEN was revoked"):
+        await asyncio.wait_for(team.running, 10)
+
+
+async def test_an_answer_can_be_written_while_the_socket_is_away(team: Town) -> None:
+    root, request = await team.asked()
+    await team.stop()
+    await team.answer(request, "Here.")
+    assert team.shown(root) == ["Here."]
+
+
+# Catching up ----------------------------------------------------------------------------------------------------------
+
+
+async def test_what_was_missed_is_read_where_the_bot_took_part(team: Town) -> None:
+    root, _ = await team.asked()
+    direct = team.slack.add_direct(team.ada)
+    first = team.say("hello", to=direct)
+    await team.intake.next()
+    took_part(team, (team.channel, root), (direct, ""), order=first)
+    await team.stop()
+    missed = [
+        (direct, "in the direct message", ""),
+        (direct, "in its thread", first),
+        (team.channel, "follow-up", root),
+    ]
+    missed += [(team.channel, team.slack.mention("a new mention"), ""), (team.channel, "among people", "")]
+    for channel, text, thread in missed:
+        team.slack.post(channel, team.ada, text, thread, quiet=True)
+    await team.restart()
+    found = [await team.intake.next() for _ in range(4)]
+    assert [request.text for request in found] == [
+        "in the direct message",
+        "in its thread",
+        "follow-up",
+        "a new mention",
+    ]
+    assert [request.addressed for request in found] == [True, True, False, True]
+    assert len(team.intake.requests) == 6
+
+
+async def test_what_is_caught_up_with_and_delivered_late_is_one_request(team: Town) -> None:
+    direct = team.slack.add_direct(team.ada)
+    first = team.say("hello", to=direct)
+    await team.intake.next()
+    took_part(team, (direct, ""), order=first)
+    await team.stop()
+    team.say("meanwhile", to=direct)  # waits for a socket
+    await team.restart()
+    assert (await team.intake.next()).text == "meanwhile"
+    await team.slack.settled()
+    assert len(team.intake.requests) == 2
+
+
+async def test_catching_up_is_bounded_and_stays_within_the_rates(team: Town) -> None:
+    roots = [(team.channel, team.say(f"thread {number}")) for number in range(60)]
+    took_part(team, *roots, order=roots[-1][1])
+    await team.stop()
+    for _, root in roots:
+        team.slack.post(team.channel, team.ada, "more", root, quiet=True)
+    await team.restart()
+    assert len(team.slack.called("conversations.replies")) == 10
+    assert texts(team) == ["more"] * 10
+
+
+async def test_what_cannot_be_read_does_not_keep_the_bot_away(team: Town) -> None:
+    root, _ = await team.asked()
+    took_part(team, (team.channel, root), order=root)
+    await team.stop()
+    team.slack.fail("conversations.*", "missing_scope", times=9)
+    await team.restart()
+
+
+async def test_a_slow_history_does_not_keep_the_bot_away(team: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("adapters.slack.catchup.SECONDS", 0.05)
+    root, _ = await team.asked()
+    took_part(team, (team.channel, root), order=root)
+    await team.stop()
+    gate = asyncio.Event()
+    team.slack.fail("conversations.replies", hold=gate)
+    await team.restart()
+    gate.set()
+
+
+def test_no_secret_is_said_in_the_settings() -> None:
+    assert PLATFORM.secrets == ("SLACK_BOT_TOKEN", "SLACK_APP_TOKEN")
+    with suppress(ValueError):
+        SlackSettings.model_validate({"bot_token": "xoxb-canary"})
+        pytest.fail("a token was accepted in config.toml")
