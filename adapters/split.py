@@ -9,8 +9,11 @@ import re
 import unicodedata
 from dataclasses import dataclass
 
-_FENCE_LINE = re.compile(r"^ {0,3}(`{3,}|~{3,})(.*)$")
+_FENCE_LINE = re.compile(r"^ {0,3}(`{3,16}(?!`)|~{3,16}(?!~))(.*)$")
 _MAYBE_FENCE = re.compile(r"^ {0,3}(`{1,}|~{1,})[^`\n]*$")
+_LONGEST_INFO = 32
+"""Of what stands after a fence's marks, so much is said again in each part: a few long ones must not fill them all."""
+
 _JOINERS = frozenset("\u200d\ufe0e\ufe0f")
 
 
@@ -21,7 +24,7 @@ def size(text: str) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Fence:
-    """An open code fence: its opening line and the marks that close it."""
+    """An open code fence: the line that opens it again and the marks that close it."""
 
     line: str
     marks: str
@@ -41,7 +44,7 @@ def open_fence(text: str, fence: Fence | None = None) -> Fence | None:
         marks, info = found[1], found[2]
         if fence is None:
             if marks[0] == "~" or "`" not in info:
-                fence = Fence(line.strip(), marks)
+                fence = Fence(f"{marks}{info[:_LONGEST_INFO]}".rstrip(), marks)
         elif marks.startswith(fence.marks) and not info.strip():
             fence = None
     return fence
@@ -71,11 +74,12 @@ def split(text: str, limit: int, *, balanced: bool = True) -> list[str]:
     rest = text
     while True:
         opening = f"{fence.line}\n" if fence else ""
-        after = open_fence(rest, fence)
-        closing = after.closing if after and balanced else ""
-        if size(opening) + size(rest) + size(closing) <= limit:
-            last = opening + (f"{rest.rstrip()}{closing}" if closing else rest)
-            return [*parts, last] if rest.strip() else parts
+        if len(rest) <= limit:  # to look at all of a long rest for every part would take quadratic time
+            after = open_fence(rest, fence)
+            closing = after.closing if after and balanced else ""
+            if size(opening) + size(rest) + size(closing) <= limit:
+                last = opening + (f"{rest.rstrip()}{closing}" if closing else rest)
+                return [*parts, last] if rest.strip() else parts
         head, rest, after = _cut(rest, limit - size(opening), fence)
         parts.append(opening + (f"{head.rstrip()}{after.closing}" if after else head.rstrip()))
         fence = after

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -68,3 +69,21 @@ def test_previews_do_not_flicker() -> None:
     assert balance("Look:\n```py\nx = 1") == "Look:\n```py\nx = 1\n```"
     assert balance("````\n```") == "````\n```\n````"
     assert balance("plain `code` here") == "plain `code` here"
+
+
+def test_a_long_answer_takes_time_in_proportion() -> None:
+    lines = [f"line number {number} of many\n" for number in range(40_000)]
+
+    def seconds(text: str) -> float:
+        began = time.process_time()
+        split(f"```\n{text}", 2_000)
+        return time.process_time() - began
+
+    seconds("".join(lines[:1_000]))
+    assert seconds("".join(lines)) < 60 * max(0.002, seconds("".join(lines[:4_000])))
+
+
+def test_fences_longer_than_life_do_not_multiply_the_messages() -> None:
+    text = "word " * 2_000
+    for opening in ("`" * 900, "```" + "x" * 1_700, "~" * 17):
+        assert len(split(f"{opening}\n{text}", 2_000)) <= 8
