@@ -19,7 +19,7 @@ run: .venv/ready-local ## serve every platform that has a token
 	@$(BIN)/shoulders run $(ARGS)
 
 test: .venv/ready-dev ## every test
-	@$(BIN)/pytest $(ARGS)
+	@$(BIN)/pytest -n 2 $(ARGS)
 
 check: .venv/ready-dev ## format, lint and types
 	@$(BIN)/ruff format --check .

@@ -75,8 +75,8 @@ class Request:
     `arguments["text"]`. `addressed` is False for a post in a thread that does not mention the bot: it is accepted only
     where the bot already takes part in that thread. `replies_to` is the platform's id of the message replied to, "" for
     none. `message` is the platform's id of the asking message, "" for a slash command: answers reply to it, and people
-    may reply to it. `private` asks for an answer that only the person sees. `handle` is the adapter's own JSON, all that
-    it needs to answer after a restart, such as an interaction token; the core keeps it and never reads it.
+    may reply to it. `private` asks for an answer that only the person sees. `handle` is the adapter's own JSON:
+    all that it needs to answer after a restart, such as an interaction token; the core keeps it and never reads it.
     """
 
     act: Act
