@@ -1,10 +1,14 @@
-"""CPU per streamed token at 200 streams of 50 tokens a second: all the way through the core; the SDK's typed events."""
+"""CPU per streamed token at 200 streams of 50 tokens a second: all the way through the core, and the SDK's typed events.
+
+Answers of two lengths tell what a token costs from what a request costs.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import tempfile
 import time
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import openai
@@ -17,11 +21,12 @@ from bot.types import Act, Person, Place, Request
 from tests.fakes.memory import MemoryAdapter
 
 STREAMS = 200
-TOKENS = 250
+SHORT, LONG = 100, 400
+"""Tokens of an answer."""
 PAUSE = 0.02
 
 
-async def ours(base_url: str) -> float:
+async def ours(base_url: str, tokens: int) -> float:
     """Seconds of CPU for all streams: request, store, core, backend and draft."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "config.toml"
@@ -40,12 +45,12 @@ async def ours(base_url: str) -> float:
                 )
             await asyncio.gather(*(draft.finished.wait() for draft in adapter.drafts))
             took = time.process_time() - started
-            assert all(draft.text.count("word") == TOKENS for draft in adapter.drafts)
+            assert all(draft.text.count("word") == tokens for draft in adapter.drafts)
             await app.drain()
     return took
 
 
-async def typed_events(base_url: str) -> float:
+async def typed_events(base_url: str, tokens: int) -> float:
     """Seconds of CPU for the same streams through the SDK's typed events, and nothing else."""
     client = openai.AsyncOpenAI(base_url=base_url, api_key="none")
 
@@ -58,21 +63,29 @@ async def typed_events(base_url: str) -> float:
     started = time.process_time()
     texts = await asyncio.gather(*(stream() for _ in range(STREAMS)))
     took = time.process_time() - started
-    assert all(text.count("word") == TOKENS for text in texts)
+    assert all(text.count("word") == tokens for text in texts)
     await client.close()
     return took
 
 
+async def costs(stream: Callable[[str, int], Awaitable[float]]) -> tuple[float, float]:
+    """Microseconds a token and milliseconds a request."""
+    took = {}
+    for tokens in (SHORT, LONG):
+        async with model_server(tokens, PAUSE) as base_url:
+            took[tokens] = await stream(base_url, tokens) / STREAMS
+    token = (took[LONG] - took[SHORT]) / (LONG - SHORT)
+    return token * 1e6, (took[SHORT] - SHORT * token) * 1e3
+
+
 async def measure() -> list[Row]:
-    """Microseconds of CPU a token, one after the other against the same server."""
-    async with model_server(TOKENS, PAUSE) as base_url:
-        mine, typed = await ours(base_url), await typed_events(base_url)
-    each = 1e6 / (STREAMS * TOKENS)
+    """One after the other, against servers of the same kind."""
+    (token, request), (typed_token, typed_request) = await costs(ours), await costs(typed_events)
     return [
         Row(
             f"CPU per streamed token, {STREAMS} streams of {1 / PAUSE:.0f} tokens/s",
-            f"{mine * each:.0f} µs",
-            f"the SDK's typed events alone: {typed * each:.0f} µs ({typed / mine:.1f}×)",
+            f"{token:.0f} µs, and {request:.1f} ms a request",
+            f"the SDK's typed events alone: {typed_token:.0f} µs ({typed_token / token:.1f}×), {typed_request:.1f} ms",
             "15 µs",
         )
     ]

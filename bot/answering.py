@@ -16,6 +16,9 @@ from bot.types import Answer, Asked, Choice, Choices, Chunk, Done, Note, Part, R
 
 log = logging.getLogger(__name__)
 
+CLOSE_SECONDS = 1.0
+"""How long a stopped answer waits for the model to let go, before it is shown as stopped all the same."""
+
 MOST_ATTEMPTS = 3
 """Attempts at one answer before a request that keeps ending the program is closed instead."""
 
@@ -71,7 +74,7 @@ class Heard:
         if self.asked is None:
             return Outcome(answer)
         complete = self.done is not None and self.done.reason in ("complete", "length")
-        reply = Turn(0, None, "assistant", "", "", text, self.asked.model, complete) if text else None
+        reply = Turn(0, None, "assistant", "", "", text, self.asked.model, complete) if text.strip() else None
         usage: Usage | None = self.done.usage if self.done else None
         return Outcome(answer, self.asked.parent, self.asked.question, reply, usage)
 
@@ -94,16 +97,15 @@ class Answering:
         self._reply = reply
         self._attempts = attempts
         self._answer = answer
-        self._listening: asyncio.Task[None] | None = None
+        self._heard_all = asyncio.Event()
         self._stopped = False
 
     def stop(self) -> bool:
         """End the answer where it is; False when it is over already."""
-        if self._answer is not None or self._stopped:
+        if self._answer is not None or self._heard_all.is_set():
             return False
         self._stopped = True
-        if self._listening is not None:
-            self._listening.cancel()
+        self._heard_all.set()
         return True
 
     async def run(self) -> None:
@@ -142,16 +144,17 @@ class Answering:
             return self._given_up()
         if not self._stopped:
             await self._store.begin(self.accepted.id)
-            self._listening = asyncio.create_task(self._take(heard))
+            listening = asyncio.create_task(self._take(heard))
+            listening.add_done_callback(lambda _: self._heard_all.set())
             try:
-                await asyncio.wait([self._listening])
+                await self._heard_all.wait()
             finally:
-                self._listening.cancel()
-                await asyncio.wait([self._listening])
+                listening.cancel()
+                await asyncio.wait([listening], timeout=CLOSE_SECONDS)
+            if not self._stopped:
+                listening.result()
         if self._stopped:
             self._note_the_stop(heard)
-        elif self._listening is not None:
-            self._listening.result()
         return heard.outcome()
 
     async def _take(self, heard: Heard) -> None:
@@ -162,12 +165,17 @@ class Answering:
 
     def _note_the_stop(self, heard: Heard) -> None:
         if heard.asked is None:
-            heard.asked = Asked("", None, question_turn(self.accepted.request))
+            heard.asked = Asked("", None, self._question())
         heard.notes.append("Stopped." if heard.pieces else "Stopped before it began.")
-        heard.choices = (retry_choice(self.accepted.id),)
+        heard.choices = (retry_choice(self.accepted),)
         heard.done = Done("stopped")
 
     def _given_up(self) -> Outcome:
         note = f"⚠️ I was interrupted {self._attempts} times while answering this, so I stopped trying."
-        answer = Answer("", (note,), (retry_choice(self.accepted.id),))
-        return Outcome(answer, None, question_turn(self.accepted.request))
+        answer = Answer("", (note,), (retry_choice(self.accepted),))
+        return Outcome(answer, None, self._question())
+
+    def _question(self) -> Turn | None:
+        """What to remember although no model was asked; a retry and the like ask nothing of their own."""
+        turn = question_turn(self.accepted.request)
+        return turn if turn.text else None

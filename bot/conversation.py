@@ -2,27 +2,34 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from datetime import datetime
 
 from bot.config import Config
-from bot.errors import ContextTooLong
+from bot.errors import ContextTooLong, PlatformError
 from bot.ports import Accepted, Backend
 from bot.services import Services
 from bot.types import Message, Place, Prompt, Request, Turn, Utterance
 
+log = logging.getLogger(__name__)
+
 ANSWER_SHARE = 4
-"""A quarter of the window is kept for the answer unless the model's max_tokens says otherwise."""
+"""A quarter of the window is kept for the answer unless the model's max_tokens says otherwise; half of it at most."""
 
 
 async def surroundings(services: Services, accepted: Accepted) -> Sequence[Message]:
     """What was said around the request and is no turn of ours yet; nothing where the platform cannot tell."""
-    request = accepted.request
+    request, most = accepted.request, services.config.bot.context_messages
     adapter = services.adapters.get(request.place.platform)
     in_thread = request.place.thread and request.addressed
-    if adapter is None or request.place.direct or not (in_thread or request.replies_to):
+    if adapter is None or not most or request.place.direct or not (in_thread or request.replies_to):
         return ()
-    messages = await adapter.context(request, services.config.bot.context_messages)
+    try:
+        messages = await adapter.context(request, most)
+    except PlatformError as error:
+        log.warning("Request %d is answered without what was said before: %s", accepted.id, error)
+        return ()
     known = await services.store.known_messages(request.place, [message.id for message in messages])
     return [message for message in messages if message.id not in known and message.text]
 
@@ -33,7 +40,7 @@ async def prompt_for(
     """The system prompt, then the newest turns that fit. Raises ContextTooLong when even the last does not."""
     backend = services.backends[model]
     section = services.config.models[model]
-    reserve = section.max_tokens or backend.context // ANSWER_SHARE
+    reserve = min(section.max_tokens or backend.context // ANSWER_SHARE, backend.context // 2)
     system = Utterance("system", system_prompt(services.config, place))
     said = [_utterance(turn, place) for turn in turns]
     if around:
@@ -62,6 +69,8 @@ def question_turn(request: Request) -> Turn:
 async def _newest_that_fit(backend: Backend, system: Utterance, said: list[Utterance], room: int) -> Prompt:
     """Drop the oldest until the rest fits into `room` tokens."""
     while True:
+        while len(said) > 1 and said[0].role == "assistant":  # an answer whose question was dropped
+            del said[0]
         prompt = (system, *said)
         tokens = await backend.count(prompt)
         if tokens <= room:
@@ -88,7 +97,7 @@ def _utterance(turn: Turn, place: Place) -> Utterance:
 
 def _by_name(name: str, text: str) -> str:
     safe_name = " ".join(name.replace(":", " ").split()) or "Someone"
-    return f"{safe_name}: " + text.replace("\n", "\n  ")
+    return f"{safe_name}: " + "\n  ".join(text.splitlines())
 
 
 def _heard(around: Sequence[Message]) -> Utterance:

@@ -54,12 +54,12 @@ class Core:
         except BackendError as error:
             log.warning("Request %d: %s: %s", accepted.id, type(error).__name__, error.message)
             yield Note(f"⚠️ {error.message}")
-            yield Choices((retry_choice(accepted.id),))
+            yield Choices((retry_choice(accepted),))
         except ShouldersError as error:
             yield Choices(())
             yield Note(error.message)
         except Exception:  # a fault of ours must not leave anyone waiting
             log.exception("Request %d failed", accepted.id)
             yield Note("⚠️ Something went wrong inside the bot; its log says what.")
-            yield Choices((retry_choice(accepted.id),))
+            yield Choices((retry_choice(accepted),))
         yield Done("failed")

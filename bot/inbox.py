@@ -11,7 +11,7 @@ from time import time
 from typing import TypeVar
 
 from bot.answering import Answering, StoredDraftLog
-from bot.errors import PlatformError, ShouldersError, StoreError
+from bot.errors import PlatformError, StoreError
 from bot.ports import Accepted, Adapter, Store, Unfinished
 from bot.types import Answer, Command, Part, Person, Place, Reply, Request, Status
 
@@ -23,7 +23,7 @@ SEEN_DAYS = 7
 """How far back the places go that adapters look through for what they missed."""
 
 REDELIVERY_SECONDS = 60.0
-"""After a platform did not take a finished answer, how long until it is tried again."""
+"""After a platform did not take an answer, or the database did not, how long until it is tried again."""
 
 MOST_SUGGESTIONS = 25
 
@@ -62,6 +62,9 @@ class Inbox:
         self._active: dict[int, Answering] = {}
         self._lanes: dict[int, _Lane] = {}
         self._tasks: set[asyncio.Task[object]] = set()
+        self._recovering = asyncio.Lock()
+        self._ended_meanwhile: set[int] = set()
+        self._later: dict[str, asyncio.TimerHandle] = {}
 
     def offer(self, request: Request) -> Awaitable[bool]:
         """Take the request's place in line at once; see bot.ports.Intake."""
@@ -80,12 +83,16 @@ class Inbox:
     async def recover(self, platform: str) -> None:
         """Answer what an earlier run or an outage left unanswered. Call whenever the platform is connected.
 
-        Until the first call, requests are accepted but not answered, so that older ones come first.
+        Until the first call, requests are accepted but not answered, so that older ones come first. What is being
+        answered now is left alone, also when it ends while the store is read: its row was read too early.
         """
-        unfinished = await self._store.unfinished(platform)
-        if waiting := [left for left in unfinished if left.accepted.id not in self._active]:
+        async with self._recovering:
+            self._ended_meanwhile.clear()
+            unfinished = await self._store.unfinished(platform)
+            known = self._active.keys() | self._ended_meanwhile
+        if waiting := [left for left in unfinished if left.accepted.id not in known]:
             log.info("%s: picking up %d unanswered requests", platform, len(waiting))
-        for left in unfinished:
+        for left in waiting:
             self._dispatch(left.accepted, left)
         held = [accepted for accepted in self._held if accepted.request.place.platform == platform]
         for accepted in held:
@@ -94,9 +101,23 @@ class Inbox:
         self._recovered.add(platform)
 
     def recover_soon(self, platform: str) -> None:
-        """`recover`, beside whatever runs."""
+        """`recover`, beside whatever runs; tried again later when it fails."""
+        if timer := self._later.pop(platform, None):
+            timer.cancel()
         if not self._closed:
-            self._spawn(self.recover(platform))
+            self._spawn(self._recover_or_later(platform))
+
+    async def _recover_or_later(self, platform: str) -> None:
+        try:
+            await self.recover(platform)
+        except Exception:  # nothing would be answered any more
+            log.exception("%s: what is unanswered could not be picked up", platform)
+            self._recover_later(platform)
+
+    def _recover_later(self, platform: str) -> None:
+        if platform not in self._later:
+            loop = asyncio.get_running_loop()
+            self._later[platform] = loop.call_later(REDELIVERY_SECONDS, self.recover_soon, platform)
 
     async def drop_unfinished(self, platform: str) -> None:
         """Forget what an earlier run left unanswered, where nobody is there any more to read it."""
@@ -117,10 +138,11 @@ class Inbox:
     async def aclose(self, grace: float) -> None:
         """Take nothing new, give running answers `grace` seconds and leave the rest for recovery."""
         self._closed = True
+        waiting = [answering for lane in self._lanes.values() for _, _, answering in lane.waiting]
         for lane in self._lanes.values():
-            for _, _, answering in lane.waiting:
-                await answering.draft.abandon()
             lane.waiting.clear()
+        for answering in waiting:
+            self._spawn(answering.draft.abandon())
         if self._tasks:
             _, late = await asyncio.wait(self._tasks, timeout=grace)
             for task in late:
@@ -180,18 +202,18 @@ class Inbox:
             del self._lanes[conversation]
 
     async def _run(self, answering: Answering) -> None:
+        request, platform = answering.accepted.id, answering.accepted.request.place.platform
         try:
             await answering.run()
-        except PlatformError as error:
-            platform = answering.accepted.request.place.platform
-            log.warning("%s did not take an answer (%s); it is shown later", platform, error)
-            asyncio.get_running_loop().call_later(REDELIVERY_SECONDS, self.recover_soon, platform)
-        except ShouldersError as error:
-            log.error("Request %d: %s", answering.accepted.id, error)
+        except (PlatformError, StoreError) as error:
+            log.warning("The answer to request %d did not get to its end (%s); it is tried again", request, error)
+            self._recover_later(platform)
         except Exception:  # one broken request must not end its lane
-            log.exception("Request %d failed", answering.accepted.id)
+            log.exception("Request %d failed", request)
         finally:
-            del self._active[answering.accepted.id]
+            del self._active[request]
+            if self._recovering.locked():
+                self._ended_meanwhile.add(request)
 
 
 def _tell_positions(lane: _Lane) -> None:

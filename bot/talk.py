@@ -20,9 +20,9 @@ def stop_choice(request: int) -> Choice:
     return Choice("Stop", "stop", {"request": str(request)})
 
 
-def retry_choice(request: int) -> Choice:
-    """The button that asks the same question again."""
-    return Choice("Retry", "retry", {"request": str(request)})
+def retry_choice(accepted: Accepted) -> Choice:
+    """The button that asks the same question again: the request's own or, under a retry, the one it asked again."""
+    return Choice("Retry", "retry", {"request": accepted.request.arguments.get("request", str(accepted.id))})
 
 
 async def talk(services: Services, accepted: Accepted, chosen: str = "") -> Reply:
@@ -55,7 +55,7 @@ async def ask(
             prompt = await prompt_for(services, model, accepted.request.place, turns, around)
             async with aclosing(services.backends[model].stream(prompt)) as pieces:
                 async for piece in pieces:
-                    said = said or isinstance(piece, Text)
+                    said = said or (isinstance(piece, Text) and bool(piece.text.strip()))
                     for chunk in _ending(accepted, piece, said=said) if isinstance(piece, Done) else (piece,):
                         yield chunk
             return
@@ -75,7 +75,7 @@ def _candidates(services: Services, model: str) -> Iterator[tuple[str, str]]:
 
 def _ending(accepted: Accepted, done: Done, *, said: bool) -> Iterator[Chunk]:
     """What follows the model's last word."""
-    yield Choices(() if said else (retry_choice(accepted.id),))
+    yield Choices(() if said else (retry_choice(accepted),))
     if not said:
         yield Note(EMPTY_NOTE)
     elif done.reason == "length":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,8 +11,9 @@ import pytest
 
 from bot.config import Config, load
 from bot.core import Core, load_commands
-from bot.errors import BrokenOff, Gone, PlatformError, RateLimited, Unavailable
+from bot.errors import BrokenOff, Gone, PlatformError, RateLimited, StoreError, Unavailable
 from bot.inbox import Inbox
+from bot.ports import Accepted, Outcome, Unfinished
 from bot.services import Services
 from bot.types import Act, Attachment, Done, Message, Person, Place, Prompt, Request, Status, Text
 from storage.sqlite import SQLiteStore, open_store
@@ -404,3 +405,216 @@ async def test_reopened_after_a_clean_end_nothing_is_left(tmp_path: Path) -> Non
     store = await open_store(tmp_path / "again.db")
     assert await store.unfinished("discord") == []
     await store.aclose()
+
+
+async def settled(world: World) -> None:
+    while world.inbox._active:
+        await asyncio.sleep(0)
+
+
+async def test_what_ends_while_a_reconnect_reads_the_store_is_not_answered_again(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read, unfinished, gate = asyncio.Event(), world.store.unfinished, asyncio.Event()
+
+    async def slowly(platform: str) -> Sequence[Unfinished]:
+        left = await unfinished(platform)
+        read.set()
+        await settled(world)
+        return left
+
+    play(world.main, Text("once"), gate, Done())
+    draft = await world.offer("hi")
+    assert draft
+    await draft.wrote.wait()
+    monkeypatch.setattr(world.store, "unfinished", slowly)
+    recovering = asyncio.create_task(world.inbox.recover("discord"))
+    await read.wait()
+    gate.set()
+    await recovering
+    await settled(world)
+    assert len(world.main.prompts) == len(world.adapter.drafts) == 1
+
+
+async def test_many_failures_are_tried_again_together(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bot.inbox.REDELIVERY_SECONDS", 0.01)
+    unfinished, reads = world.store.unfinished, 0
+
+    async def counted(platform: str) -> Sequence[Unfinished]:
+        nonlocal reads
+        reads += 1
+        return await unfinished(platform)
+
+    monkeypatch.setattr(world.store, "unfinished", counted)
+    world.adapter.failures += [PlatformError("503")] * 20
+    await asyncio.gather(*(world.offer("hi", replace(DIRECT, channel=str(number))) for number in range(20)))
+    while len([draft for draft in world.adapter.drafts if draft.answers]) < 20:
+        await asyncio.sleep(0.001)
+    assert reads <= 5
+    assert len(world.main.prompts) == 20
+
+
+async def test_a_database_that_fails_for_a_while_costs_no_answer(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bot.inbox.REDELIVERY_SECONDS", 0.01)
+    begin, failures = world.store.begin, [StoreError("database is locked")]
+
+    async def failing(request: int) -> None:
+        if failures:
+            raise failures.pop()
+        await begin(request)
+
+    monkeypatch.setattr(world.store, "begin", failing)
+    await world.offer("hi")
+    while not any(draft.answers for draft in world.adapter.drafts):
+        await asyncio.sleep(0.001)
+    assert world.adapter.drafts[-1].text == "hi "
+
+
+async def test_a_recovery_that_fails_is_tried_again(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bot.inbox.REDELIVERY_SECONDS", 0.01)
+    world.start()
+    assert await world.offer("hi") is None
+    unfinished, failures = world.store.unfinished, [OSError("disk")]
+
+    async def failing(platform: str) -> Sequence[Unfinished]:
+        if failures:
+            raise failures.pop()
+        return await unfinished(platform)
+
+    monkeypatch.setattr(world.store, "unfinished", failing)
+    world.inbox.recover_soon("discord")
+    while not world.adapter.drafts:
+        await asyncio.sleep(0.001)
+    await world.adapter.drafts[0].finished.wait()
+
+
+async def test_stopping_begins_nothing_that_waits(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def slow(draft: MemoryDraft) -> None:
+        await asyncio.sleep(0.01)
+
+    gate = asyncio.Event()
+    play(world.main, gate, Text("done"), Done())
+    for channel in "abc":
+        for text in ("one", "two"):
+            await world.offer(text, replace(DIRECT, channel=channel))
+    while len(world.main.prompts) < 3:
+        await asyncio.sleep(0)
+    monkeypatch.setattr(MemoryDraft, "abandon", slow)
+    gate.set()
+    await world.inbox.aclose(1)
+    assert [draft.request.text for draft in world.adapter.drafts if draft.answers] == ["one"] * 3
+    assert len(world.main.prompts) == 3
+
+
+async def test_stopped_shows_at_once_even_if_the_model_does_not_let_go(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bot.answering.CLOSE_SECONDS", 0.01)
+    let_go = asyncio.Event()
+
+    async def stubborn(prompt: Prompt) -> AsyncGenerator[Text | Status | Done, None]:
+        try:
+            yield Text("on and on")
+            await asyncio.Event().wait()
+        finally:
+            await let_go.wait()
+
+    world.main.script = stubborn
+    draft = await world.offer("hi")
+    assert draft
+    await draft.wrote.wait()
+    assert world.inbox.stop(draft.log.request_id)
+    assert not world.inbox.stop(draft.log.request_id)
+    await draft.finished.wait()
+    assert draft.answers[-1].notes == ("Stopped.",)
+    let_go.set()
+
+
+async def test_stop_comes_too_late_for_an_answer_that_is_being_kept(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keep, keeping, gate = world.store.answered, asyncio.Event(), asyncio.Event()
+
+    async def slowly(accepted: Accepted, outcome: Outcome) -> None:
+        keeping.set()
+        await gate.wait()
+        await keep(accepted, outcome)
+
+    monkeypatch.setattr(world.store, "answered", slowly)
+    draft = await world.offer("hi")
+    assert draft
+    await keeping.wait()
+    assert not world.inbox.stop(draft.log.request_id)
+    gate.set()
+    await draft.finished.wait()
+
+
+async def test_retry_works_until_it_works(world: World) -> None:
+    for backend in (world.main, world.spare):
+        play(backend, Unavailable("It is down."))
+    draft = await world.say("are you there?")
+    await world.say("something else", CHANNEL)
+    for _ in range(3):
+        (choice,) = draft.answers[-1].choices
+        draft = await world.command("retry", **choice.arguments)
+    assert draft.answers[-1].notes[-1] == "⚠️ It is down."
+    play(world.main, Text("yes"), Done())
+    assert (await world.command("retry")).text == "yes"
+    assert said_to(world.main) == [("user", "are you there?")]
+
+
+async def test_a_stopped_retry_leaves_no_empty_question(world: World) -> None:
+    await world.say("one")
+    gate = asyncio.Event()
+    play(world.main, gate, Text("two"), Done())
+    running = await world.offer("two")
+    retry = await world.offer("", command="retry", message="")
+    assert running
+    assert retry
+    assert world.inbox.stop(retry.log.request_id)
+    gate.set()
+    await retry.finished.wait()
+    await settled(world)
+    assert [turn.text for turn in await world.store.turns(1)] == ["one", "one ", "two", "two"]
+
+
+async def test_an_answer_does_not_depend_on_what_was_said_around(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def failing(request: Request, limit: int) -> Sequence[Message]:
+        raise PlatformError("Discord does not answer.")
+
+    monkeypatch.setattr(world.adapter, "context", failing)
+    assert (await world.say("why?", THREAD)).text.startswith("Ann: why?")
+
+
+async def test_no_messages_are_read_where_none_are_wanted(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.config = replace(world.config, bot=world.config.bot.model_copy(update={"context_messages": 0}))
+    world.start()
+    await world.inbox.recover("discord")
+    monkeypatch.setattr(world.adapter, "context", None)
+    assert (await world.say("why?", THREAD)).text.startswith("Ann: why?")
+
+
+async def test_a_bound_beyond_the_window_leaves_room_for_the_question(world: World) -> None:
+    main = world.config.models["main"].model_copy(update={"max_tokens": 5_000})
+    world.config = replace(world.config, models={**world.config.models, "main": main})
+    world.start()
+    await world.inbox.recover("discord")
+    assert (await world.say("hi")).text == "hi "
+
+
+async def test_a_shortened_conversation_begins_with_a_question(world: World) -> None:
+    world.main.context = 120
+    for number in range(30):
+        await world.say(f"{number} " + "word " * (number % 7))
+        assert said_to(world.main)[0][0] == "user"
+
+
+async def test_no_kind_of_line_break_lets_people_speak_for_others(world: World) -> None:
+    for mark in "\r\v\f\x1c\x85\u2028\u2029":
+        await world.say(f"hi{mark}Ben: I agree", THREAD)
+        assert said_to(world.main)[-1] == ("user", "Ann: hi\n  Ben: I agree")
+
+
+async def test_an_answer_of_white_space_is_empty(world: World) -> None:
+    play(world.main, Text("\n"), Text(" "), Done())
+    assert "empty answer" in (await world.say("hi")).answers[-1].notes[0]

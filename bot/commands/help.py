@@ -11,7 +11,8 @@ COMMAND = Command("help", "What the bot can do", passes=True, quiet=True)
 HOW = {
     "console": "Just write. Ctrl-C stops an answer; Ctrl-D or `/quit` leaves.",
     "discord": "Mention me, reply to one of my messages, or write me a direct message.",
-    "slack": "Mention me, go on in a thread where I answered, or write me a direct message.",
+    "slack": "Mention me, go on in a thread where I answered, or write me a direct message. In a thread, a command is "
+    "written as a mention (`@me /new`), elsewhere as `/shoulders new`.",
 }
 
 
