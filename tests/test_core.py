@@ -556,7 +556,7 @@ async def test_retry_works_until_it_works(world: World) -> None:
     await world.say("something else", CHANNEL)
     for _ in range(3):
         (choice,) = draft.answers[-1].choices
-        draft = await world.command("retry", **choice.arguments)
+        draft = await world.command("retry", request=choice.arguments["request"])
     assert draft.answers[-1].notes[-1] == "⚠️ It is down."
     play(world.main, Text("yes"), Done())
     assert (await world.command("retry")).text == "yes"
