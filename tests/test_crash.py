@@ -71,10 +71,10 @@ class Bot:
         await asyncio.to_thread(self.process.join)
         self.news.close()
 
-    def kill(self) -> None:
+    def kill(self, how: signal.Signals = signal.SIGKILL) -> None:
         assert self.process.pid
         with suppress(ProcessLookupError):
-            os.kill(self.process.pid, signal.SIGKILL)
+            os.kill(self.process.pid, how)
 
     async def until(self, true: Callable[[], bool]) -> None:
         """Wait until something is true after a commit, or the process is dead."""
@@ -215,3 +215,34 @@ async def test_killed_at_any_point_it_answers_once(platform: str, what: str, whe
                 raise
 
     await asyncio.gather(*(killed(number) for number in range(1, counts[what] + 1)))
+
+
+@pytest.mark.parametrize("patient", [True, False])
+@pytest.mark.parametrize("platform", LASTING)
+async def test_told_to_stop_it_finishes_what_it_can_and_the_rest_at_its_next_start(
+    platform: str, patient: bool, tmp_path: Path
+) -> None:
+    """SIGTERM in the middle of an answer: the model goes on in time, or only after the program has gone."""
+    stage = STAGES[platform](tmp_path)
+    stage.stop_seconds = 10.0 if patient else 0.1
+    async with stage.servers():
+        crash = Crash(stage, None)
+        async with crash.life() as bot:
+            await stage.connected()
+            said = await stage.mention("Second")
+            await stage.sees(said, "Half of it")
+            bot.kill(signal.SIGTERM)
+            if patient:
+                crash.half_seen.set()
+            async with asyncio.timeout(PATIENCE):
+                await bot.gone.wait()
+            await asyncio.to_thread(bot.process.join)
+            assert bot.process.exitcode == 0
+            assert crash.ended(1) == patient
+        crash.half_seen.set()
+        stage.time_passes(10)
+        async with crash.life() as bot:
+            await stage.connected()
+            await bot.until(lambda: crash.ended(1))
+        assert (await stage.show(said, stage.from_bot())).text.split() == WHOLE.split()
+        assert stage.violations == []

@@ -25,7 +25,7 @@ CONFIG = """
 [bot]
 data = "{data}"
 default_model = "main"
-stop_seconds = 0.2
+stop_seconds = {stop_seconds}
 [models.main]
 backend = "openai"
 model = "test"
@@ -127,6 +127,9 @@ class Stage(ABC):
     cannot: Mapping[str, str] = {}
     """What this platform cannot do, and why, as docs/limits.md says it."""
 
+    stop_seconds = 0.2
+    """What running answers get when the bot stops."""
+
     patience = 30.0
     """Seconds of silence after which the model is given up."""
 
@@ -144,7 +147,11 @@ class Stage(ABC):
             await self.resources.enter_async_context(self.model)
             await self.open_platform()
             text = CONFIG.format(
-                data=self.folder, base_url=self.model.base_url, patience=self.patience, more=self.tables()
+                data=self.folder,
+                base_url=self.model.base_url,
+                patience=self.patience,
+                stop_seconds=self.stop_seconds,
+                more=self.tables(),
             )
             await asyncio.to_thread((self.folder / "config.toml").write_text, text)
             yield
