@@ -13,7 +13,7 @@ from typing import Literal, Protocol
 
 from adapters.pacer import Pacer
 from adapters.split import balance, hold_back, split
-from bot.errors import Forbidden, Gone, PlatformError
+from bot.errors import Forbidden, Gone, PlatformError, StoreError
 from bot.ports import DraftLog
 from bot.types import Answer, Choice, Choices, Chunk, Note, Part, Status, Text
 
@@ -99,7 +99,7 @@ class PacedDraft:
             self._pump = asyncio.create_task(self._draw_previews())
 
     async def finish(self, answer: Answer) -> None:
-        """Make the platform show exactly `answer`. Raises PlatformError when it cannot be shown."""
+        """Make the platform show exactly `answer`. Raises PlatformError or StoreError when that fails for long."""
         await self.abandon()
         for delay in (*RETRY_DELAYS, None):
             try:
@@ -110,7 +110,7 @@ class PacedDraft:
                 return
             except (Forbidden, Gone):
                 raise
-            except PlatformError as error:
+            except (PlatformError, StoreError) as error:
                 if delay is None:
                     raise
                 log.warning("An answer could not be shown (%s); trying again in %.1f s", error, delay)
@@ -136,7 +136,7 @@ class PacedDraft:
             except (Forbidden, Gone) as error:
                 log.warning("Previews stop: %s", error)  # finish() will report it
                 return
-            except PlatformError as error:
+            except (PlatformError, StoreError) as error:
                 log.info("A preview is skipped: %s", error)
 
     def _preview(self) -> Answer:

@@ -7,7 +7,7 @@ import logging
 import random
 import signal
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 
 from bot.config import Config, backend_kinds, platforms
@@ -25,6 +25,9 @@ LONGEST_PAUSE = 60.0
 
 HEALTHY_AFTER = 60.0
 """Seconds that a platform must have run for its next failure to count as its first."""
+
+CLOSE_SECONDS = 10.0
+"""How long a platform or a model may take to let go when the program ends."""
 
 Say = Callable[[str], None]
 
@@ -104,35 +107,42 @@ def platforms_with_secrets(config: Config) -> Sequence[str]:
 @asynccontextmanager
 async def application(config: Config, adapters: Mapping[str, Adapter]) -> AsyncGenerator[App, None]:
     """Everything opened, and closed again in the order that loses nothing."""
-    store = await open_store(config.database)
-    backends = make_backends(config)
-    commands = await asyncio.to_thread(load_commands)
-    declared = [module.COMMAND for module in commands.values()]
-    services = Services(
-        config,
-        store,
-        backends,
-        adapters,
-        declared,
-        stop=lambda request: inbox.stop(request),
-        running=lambda conversation: inbox.running(conversation),
-    )
-    inbox = Inbox(
-        store,
-        adapters,
-        declared,
-        Core(services, commands).handle,
-        continue_ms=config.bot.continue_minutes * 60_000,
-        models=list(backends),
-    )
-    try:
-        yield App(config, services, inbox, adapters)
-    finally:
-        for adapter in adapters.values():
-            await adapter.aclose()
+    async with AsyncExitStack() as resources:
+        store = await open_store(config.database)
+        resources.push_async_callback(store.aclose)
+        backends = make_backends(config)
         for backend in backends.values():
-            await backend.aclose()
-        await store.aclose()
+            resources.push_async_callback(_close, backend)
+        for adapter in adapters.values():
+            resources.push_async_callback(_close, adapter)
+        commands = await asyncio.to_thread(load_commands)
+        declared = [module.COMMAND for module in commands.values()]
+        services = Services(
+            config,
+            store,
+            backends,
+            adapters,
+            declared,
+            stop=lambda request: inbox.stop(request),
+            running=lambda conversation: inbox.running(conversation),
+        )
+        inbox = Inbox(
+            store,
+            adapters,
+            declared,
+            Core(services, commands).handle,
+            continue_ms=config.bot.continue_minutes * 60_000,
+            models=list(backends),
+        )
+        yield App(config, services, inbox, adapters)
+
+
+async def _close(opened: Backend | Adapter) -> None:
+    """Close without waiting for ever: what does not let go ends with the program."""
+    try:
+        await asyncio.wait_for(opened.aclose(), CLOSE_SECONDS)
+    except TimeoutError:
+        log.warning("%s did not close within %.0f s", type(opened).__name__, CLOSE_SECONDS)
 
 
 async def run_platforms(config: Config, say: Say) -> None:
@@ -154,7 +164,7 @@ async def run_platforms(config: Config, say: Say) -> None:
 
 
 async def serve(app: App, say: Say) -> None:
-    """Run every platform, each supervised by itself, until cancelled. Raises the first ConfigError."""
+    """Run every platform, each supervised by itself, until cancelled. Raises ConfigError where a token is refused."""
     serving = [asyncio.create_task(_supervise(app, name, say)) for name in app.adapters]
     try:
         await asyncio.gather(*serving)
@@ -177,17 +187,27 @@ async def run_console(config: Config, say: Say) -> None:
 
 
 async def _supervise(app: App, name: str, say: Say) -> None:
-    """Run one platform, start it again after a growing pause; only a ConfigError, which no restart mends, gets out."""
+    """Run one platform, start it again after a growing pause.
+
+    Only a ConfigError before it was ever connected gets out, such as for a wrong token: somebody is there to read it.
+    """
     loop = asyncio.get_running_loop()
-    failures = 0
+    failures, ever_connected = 0, False
+
+    def connected(line: str) -> None:
+        nonlocal ever_connected
+        ever_connected = True
+        say(line)
+        app.inbox.recover_soon(name)
+
     while True:
         started = loop.time()
         try:
-            await app.adapters[name].run(app.inbox, lambda line: _connected(app, name, line, say))
+            await app.adapters[name].run(app.inbox, connected)
             return
-        except ConfigError:
-            raise
         except ShouldersError as error:
+            if isinstance(error, ConfigError) and not ever_connected:
+                raise
             log.warning("%s: %s", name, error.message)
         except Exception:  # one platform's fault must not touch the other
             log.exception("%s failed", name)
@@ -195,11 +215,6 @@ async def _supervise(app: App, name: str, say: Say) -> None:
         pause = min(LONGEST_PAUSE, 2.0 ** (failures - 1)) * random.uniform(0.75, 1.25)  # noqa: S311 -- spreads restarts
         log.warning("%s is started again in %.0f s", name, pause)
         await asyncio.sleep(pause)
-
-
-def _connected(app: App, name: str, line: str, say: Say) -> None:
-    say(line)
-    app.inbox.recover_soon(name)
 
 
 async def _prepare(backend: Backend) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from adapters.drafts import CallKind, PacedDraft
 from adapters.pacer import Budget, Pacer
-from bot.errors import Gone, PlatformError
+from bot.errors import Gone, PlatformError, ShouldersError, StoreError
 from bot.types import Answer, Choice, Choices, Part, Status, Text
 from tests.clock import now, run_fast
 
@@ -27,8 +27,11 @@ class Log:
     events: list[str] = field(default_factory=list)
     request_id: int = 1
     resumed: bool = False
+    failures: list[ShouldersError] = field(default_factory=list)
 
     async def creating(self, index: int, text: str) -> None:
+        if self.failures:
+            raise self.failures.pop()
         self.events.append(f"creating {index}")
 
     async def created(self, index: int, message: str) -> None:
@@ -208,3 +211,21 @@ def test_a_failing_preview_does_not_cost_the_answer() -> None:
 
     run_fast(write())
     assert wall.messages == {"m0": "Hello there"}
+
+
+def test_a_database_that_fails_for_a_moment_costs_neither_previews_nor_the_answer() -> None:
+    wall, log = Wall(), Log(failures=[StoreError("locked")])
+
+    async def write() -> str:
+        draft = draft_on(wall, log)
+        draft.write(Text("Hel"))
+        await asyncio.sleep(0.1)
+        draft.write(Text("lo"))
+        await asyncio.sleep(2)
+        preview = wall.messages["m0"]
+        log.failures.append(StoreError("locked"))
+        await draft.finish(Answer("Hello there " * 20))
+        return preview
+
+    assert run_fast(write()) == "Hello"
+    assert "".join(wall.messages.values()).count("there") == 20
