@@ -68,14 +68,17 @@ class Pacer:
         """Spend one token of each named budget if all are there at once and nobody waits for them; else nothing."""
         now = asyncio.get_running_loop().time()
         buckets = [self._bucket(name) for name in budgets]
+        if any(
+            bucket.ready_at(now) > now or bucket.tokens < budgets.count(name)
+            for name, bucket in zip(budgets, buckets, strict=True)
+        ):
+            return False
         wanted = {id(bucket) for waiter in self._waiters for bucket in waiter.buckets}
-        free = all(
-            id(bucket) not in wanted and bucket.ready_at(now) <= now and bucket.tokens >= buckets.count(bucket)
-            for bucket in buckets
-        )
-        for bucket in buckets if free else ():
+        if not wanted.isdisjoint(map(id, buckets)):
+            return False
+        for bucket in buckets:
             bucket.tokens -= 1.0
-        return free
+        return True
 
     def pause(self, budget: str, seconds: float) -> None:
         """Spend nothing of `budget` for some seconds: the platform said so."""

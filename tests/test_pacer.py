@@ -73,3 +73,16 @@ def test_a_waiter_that_leaves_takes_no_slot() -> None:
         return now()
 
     assert run_fast(leave()) == pytest.approx(1)
+
+
+def test_what_is_spare_is_all_there_and_wanted_by_nobody() -> None:
+    async def spare() -> list[bool]:
+        pacer = Pacer(budgets(1, 3))
+        first = [pacer.spare(("c", "c")), pacer.spare(("c", "c")), pacer.spare(("d", "c")), pacer.spare(("d", "c"))]
+        waiting = asyncio.create_task(pacer.turn(["c", "d"]))
+        await asyncio.sleep(0)
+        wanted = pacer.spare(("d",))
+        await waiting
+        return [*first, wanted, pacer.spare(("d",))]
+
+    assert run_fast(spare()) == [True, False, True, False, False, True]

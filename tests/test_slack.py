@@ -10,12 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.slack import PLATFORM, SlackSettings
+from adapters.slack.handle import Json, ts_of
 from adapters.slack.manifest import EVENTS
 from adapters.slack.requests import parse
 from adapters.slack.text import WORD_JOINER, harmless, readable
 from bot.types import Attachment, Choice
 from tests.fakes.intake import COMMANDS
 from tests.fakes.slack.rules import sins
+from tests.fakes.slack.world import as_list
 from tests.slack_town import Town, town
 
 ASK = next(command for command in COMMANDS if command.name == "ask")
@@ -95,7 +97,9 @@ async def test_a_follow_up_in_a_thread_needs_no_mention_unless_it_is_for_others(
 async def test_bots_edits_and_deletions_are_no_requests(team: Town) -> None:
     robot = team.slack.add_user("Robot", bot=True)
     team.say(team.slack.mention("hello"), who=robot)
-    team.slack.event({"type": "message", "subtype": "bot_message", "channel": team.channel, "ts": "1.1", "text": "x"})
+    said: Json = {"type": "message", "channel": team.channel, "ts": "1.1", "text": team.slack.mention("hello")}
+    team.slack.event(said | {"subtype": "bot_message"})
+    team.slack.event(said | {"bot_id": "B2", "user": team.ada})
     ts, _ = await team.asked()
     team.slack.edit(team.channel, ts, team.slack.mention("hello again"))
     team.slack.delete(team.channel, ts)
@@ -266,6 +270,8 @@ async def test_a_pressed_button_asks_for_its_command_in_its_thread(team: Town) -
     request = await team.intake.next()
     assert (request.command, request.arguments, request.act.id) == ("retry", {"request": "1"}, act.trigger)
     assert (request.place.thread, request.person.name, request.private) == (root, "Ben", False)
+    action = as_list(team.slack.socket.envelopes[-1].payload["actions"])[0]
+    assert ts_of(request.act.order) == action["action_ts"]
 
 
 async def test_a_button_under_a_private_answer_is_answered_privately(team: Town) -> None:

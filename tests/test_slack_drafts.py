@@ -122,16 +122,19 @@ async def test_a_long_answer_goes_on_in_further_messages_with_whole_fences(team:
 
 async def test_what_a_model_writes_mentions_nobody_in_a_stream_or_a_post(team: Town) -> None:
     text = "<!channel> <@U000000001> see https://evil.example/?q=secret and `https://ok.example` @here"
-    for streams in (True, False):
+    for method in ("chat.startStream", "chat.postMessage"):
         root, request = await team.asked()
         draft = team.draft(request)
         for end in range(len(text)):
             draft.write(Text(text[end]))
             await asyncio.sleep(0)
-        if not streams:
-            no_streams(team)
         await draft.finish(Answer(text))
         assert team.shown(root)[0].count(WORD_JOINER) == 3
+        assert len(team.slack.called(method)) == 1
+        no_streams(team)
+    post = team.slack.called("chat.postMessage")[0]
+    assert (post["unfurl_links"], post["unfurl_media"]) == (False, False)
+    assert team.slack.called("chat.update")
 
 
 # Posts ----------------------------------------------------------------------------------------------------------------
@@ -310,6 +313,14 @@ async def test_a_private_answer_that_comes_late_is_a_direct_message_once(team: T
     direct = team.slack.add_direct(team.ada)
     assert team.shown(None, direct) == ["Because."]
     assert team.slack.only_seen_by(team.ada) == []
+
+
+async def test_a_direct_message_of_unknown_fate_is_looked_for_though_the_url_could_still_live(team: Town) -> None:
+    _, request = await team.used("/ask", "--private why?")
+    team.slack.fail("response_url", status=404, times=9)
+    team.slack.fail("chat.postMessage", drop="after")
+    await team.answer(request, "Because.")
+    assert team.shown(None, team.slack.add_direct(team.ada)) == ["Because."]
 
 
 async def test_a_private_answer_of_unknown_fate_says_so(team: Town) -> None:
