@@ -98,6 +98,40 @@ async def test_people_have_names_in_a_thread(stage: Stage) -> None:
     assert texts == ["Ann: I like red.", "Ben: I like blue."]
 
 
+@needs("people")
+async def test_in_the_middle_of_a_thread_it_has_read_what_was_said(stage: Stage) -> None:
+    talk = await stage.thread("The build is red.", "It was my change.")
+    said = await stage.mention("Whose fault is it?", said=talk)
+    await stage.answer(said)
+    assert "Ben: The build is red.\nBen: It was my change." in stage.prompts[-1][0][1]
+
+
+@needs("people")
+async def test_in_its_threads_it_follows_but_stays_out_of_what_people_say_to_each_other(stage: Stage) -> None:
+    talk = await stage.thread("The build is red.")
+    await stage.answer(await stage.mention("Why?", said=talk))
+    await stage.speak(talk, "is that you?", to="ann")
+    await stage.answer(await stage.speak(talk, "And what now?", "ann"))
+    assert len(stage.prompts) == 2
+    assert stage.prompts[-1][-1] == ("user", "Ann: And what now?")
+
+
+@needs("people")
+async def test_where_it_was_not_asked_it_says_nothing(stage: Stage) -> None:
+    talk = await stage.thread("The build is red.", "Never mind.")
+    await stage.speak(talk, "All is well again.", "ann")
+    await stage.answer(await stage.mention("Hello"))
+    assert len(stage.prompts) == 1
+    assert "build" not in str(stage.prompts)
+
+
+@needs("people")
+async def test_where_it_joins_it_says_what_it_does_and_where_text_goes(stage: Stage) -> None:
+    shown = await stage.answer(await stage.join())
+    assert "Hello! I am **Shoulders**" in shown.text
+    assert "127.0.0.1" in shown.text
+
+
 async def test_a_long_answer_goes_on_with_whole_code(stage: Stage) -> None:
     code = "\n".join(f"print('this is line number {number} of the program')" for number in range(90))
     stage.model.script(Answer((f"Here:\n\n```python\n{code}\n```\n\nThat was all.",)))

@@ -207,8 +207,10 @@ class Stage(ABC):
         """The tokens that the server accepts."""
 
     @abstractmethod
-    async def mention(self, text: str, who: str = "ann", *, files: Sequence[str] = ()) -> Said:
-        """Mention the bot in the channel."""
+    async def mention(
+        self, text: str, who: str = "ann", *, files: Sequence[str] = (), said: Said | None = None
+    ) -> Said:
+        """Mention the bot in the channel, or in the thread of `said`."""
 
     @abstractmethod
     async def direct(self, text: str, who: str = "ann") -> Said:
@@ -231,6 +233,18 @@ class Stage(ABC):
     @abstractmethod
     async def sees(self, said: Said, words: str) -> None:
         """Wait until the answer, finished or not, shows these words."""
+
+    async def thread(self, *lines: str) -> Said:
+        """Ben writes these lines in a thread, without the bot."""
+        raise NotImplementedError(self.platform)
+
+    async def speak(self, said: Said, text: str, who: str = "ben", to: str = "") -> Said:
+        """Write in the thread of `said` without mentioning the bot, but perhaps another person."""
+        raise NotImplementedError(self.platform)
+
+    async def join(self) -> Said:
+        """The bot is added somewhere."""
+        raise NotImplementedError(self.platform)
 
     def from_bot(self) -> Sequence[str]:
         """The ids of all messages of the bot's that anybody sees."""

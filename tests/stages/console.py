@@ -48,7 +48,9 @@ class ConsoleStage(Stage):
         screen = Screen(file=self.terminal, force_terminal=True, width=300, height=50, theme=THEME, highlight=False)
         return Console("", keys=self.keys, output=DummyOutput(), screen=screen)
 
-    async def mention(self, text: str, who: str = "ann", *, files: Sequence[str] = ()) -> Said:
+    async def mention(
+        self, text: str, who: str = "ann", *, files: Sequence[str] = (), said: Said | None = None
+    ) -> Said:
         return await self._type(text)
 
     async def direct(self, text: str, who: str = "ann") -> Said:

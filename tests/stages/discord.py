@@ -35,8 +35,22 @@ class DiscordStage(Stage):
     def secrets(self) -> Mapping[str, str]:
         return {"DISCORD_TOKEN": self.discord.token}
 
-    async def mention(self, text: str, who: str = "ann", *, files: Sequence[str] = ()) -> Said:
-        return self._post(self.channel, self.discord.mention(text), who, files=files)
+    async def mention(
+        self, text: str, who: str = "ann", *, files: Sequence[str] = (), said: Said | None = None
+    ) -> Said:
+        return self._post(said.channel if said else self.channel, self.discord.mention(text), who, files=files)
+
+    async def thread(self, *lines: str) -> Said:
+        made = self.discord.add_thread(self.channel, "Deploying", self.users["ben"])
+        return [self._post(made, line, "ben") for line in lines][-1]
+
+    async def speak(self, said: Said, text: str, who: str = "ben", to: str = "") -> Said:
+        return self._post(said.channel, f"<@{self.users[to]}> {text}" if to else text, who)
+
+    async def join(self) -> Said:
+        guild = self.discord.add_guild("Another team")
+        self.discord.add_channel(guild, "lobby")
+        return Said(await self.ledger.accepted(lambda: self.discord.join(guild)), "", "")
 
     async def direct(self, text: str, who: str = "ann") -> Said:
         return self._post(self.discord.add_direct(self.users[who]), text, who)

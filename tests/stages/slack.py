@@ -34,9 +34,25 @@ class SlackStage(Stage):
     def secrets(self) -> Mapping[str, str]:
         return {"SLACK_BOT_TOKEN": self.slack.bot_token, "SLACK_APP_TOKEN": self.slack.app_token}
 
-    async def mention(self, text: str, who: str = "ann", *, files: Sequence[str] = ()) -> Said:
+    async def mention(
+        self, text: str, who: str = "ann", *, files: Sequence[str] = (), said: Said | None = None
+    ) -> Said:
+        if said is not None:
+            return self._in_thread(said.channel, said.thread, self.slack.mention(text), who)
         ts = self.slack.post(self.channel, self.users[who], self.slack.mention(text), files=files)
         return Said(f"{self.channel}:{ts}", who, self.channel, ts, ts)
+
+    async def thread(self, *lines: str) -> Said:
+        root = self.slack.post(self.channel, self.users["ben"], lines[0])
+        said = Said(f"{self.channel}:{root}", "ben", self.channel, root, root)
+        return [said, *(self._in_thread(self.channel, root, line, "ben") for line in lines[1:])][-1]
+
+    async def speak(self, said: Said, text: str, who: str = "ben", to: str = "") -> Said:
+        return self._in_thread(said.channel, said.thread, f"<@{self.users[to]}> {text}" if to else text, who)
+
+    async def join(self) -> Said:
+        channel = self.slack.add_channel("lobby", self.users["ben"], joined=False)
+        return Said(await self.ledger.accepted(lambda: self.slack.join(channel)), "", channel)
 
     async def direct(self, text: str, who: str = "ann") -> Said:
         channel = self.slack.add_direct(self.users[who])
