@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sqlite3
 import subprocess
 import sys
@@ -77,3 +78,30 @@ def test_the_doctor_has_a_line_for_everything_and_leaks_nothing(tmp_path: Path) 
     assert done.returncode == 1
     assert "canary" not in done.stdout + done.stderr
     assert {"discord", "slack"} <= {line.split()[1] for line in lines}
+
+
+@pytest.mark.timeout(180)
+def test_make_chat_answers_from_the_model_that_arrives_with_the_installation(tmp_path: Path) -> None:
+    """The whole way of `make chat`, but for setting up, which happened already: .venv, command line, model, terminal."""
+    config = tmp_path / "config.toml"
+    config.write_text(
+        f'[bot]\ndata = "{ROOT / "data"}"\ndatabase = "{tmp_path / "chat.db"}"\n'
+        '[models.small]\nbackend = "local"\nmodel = "bundled:smollm2"\nmax_tokens = 12\n'
+    )
+    done = subprocess.run(
+        ["make", "--old-file=.venv/ready-local", "chat", f"ARGS=--config {config}"],
+        cwd=ROOT,
+        env={**os.environ, "HF_HUB_OFFLINE": "1"},
+        input="What is a pretrained model?\n/new\nName the colours of the rainbow.\n",
+        capture_output=True,
+        text=True,
+        timeout=170,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "small answers, and text goes to this machine" in done.stderr
+    first, closed, second = (part.strip() for part in re.split(r"(Done: .*\n)", done.stdout))
+    assert "pretrained model?" in closed
+    assert len(first) > 10
+    assert len(second) > 10
+    assert first != second
