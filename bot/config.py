@@ -45,7 +45,7 @@ class BotSettings(Section):
     default_model: str = Field(default="", description="A name from [models]; empty chooses by what is there.")
     system_prompt: str = Field(default=SYSTEM_PROMPT, description="May use {name}, {platform}, {place} and {date}.")
     continue_minutes: int = Field(
-        default=15, ge=0, description="How long a new mention in a channel continues one's conversation."
+        default=15, ge=0, le=525_600, description="How long a new mention in a channel continues one's conversation."
     )
     context_messages: int = Field(default=20, ge=0, description="Messages read from a thread that one is asked about.")
     stop_seconds: float = Field(default=10.0, ge=0, description="What running answers get when the program stops.")
@@ -95,17 +95,16 @@ def platforms() -> Mapping[str, Platform]:
 
 
 def load(path: Path | None, environ: Mapping[str, str]) -> Config:
-    """Read config.toml (without a file: good defaults) and `.env` beside it. Raises ConfigError."""
+    """Read config.toml (without a file: good defaults) and `.env` in the working folder. Raises ConfigError."""
     if path is not None and not path.exists():
         raise ConfigError(f"There is no file {path}. Name another with --config, or leave it out for the defaults.")
     file = path or DEFAULT_PATH
     tables = _read(file) if file.exists() else {}
-    environment = {**{key: value for key, value in dotenv_values(".env").items() if value}, **environ}
     config = Config(
         bot=_section(BotSettings, tables.pop("bot", {}), f"{file}: [bot]"),
         models=_models(tables.pop("models", None), file),
         platforms=_platforms(tables, file),
-        environment=environment,
+        environment={**_dotenv(), **environ},
         source=str(file) if file.exists() else "defaults",
     )
     _check_names(config, file)
@@ -114,11 +113,18 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Config:
 
 def _read(file: Path) -> dict[str, object]:
     try:
-        return tomllib.loads(file.read_text(encoding="utf-8"))
+        return tomllib.loads(file.read_text(encoding="utf-8-sig"))  # Windows' editors put a mark before the text
     except OSError as error:
         raise ConfigError(f"{file} cannot be read: {error.strerror}.") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{file} is not valid TOML: {error}.") from error
+
+
+def _dotenv() -> Mapping[str, str]:
+    try:
+        return {key: value for key, value in dotenv_values(".env", encoding="utf-8-sig").items() if value}
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f".env cannot be read: {error}.") from error
 
 
 def _section(kind: type[S], table: object, where: str) -> S:
@@ -162,7 +168,7 @@ def _platforms(tables: dict[str, object], file: Path) -> Mapping[str, Section]:
 
 
 def _check_names(config: Config, file: Path) -> None:
-    """Names of models that are used must be in the catalogue, and no model may fall back to itself."""
+    """Names of models that are used must be in the catalogue, and placeholders must be known."""
     used = {"[bot] default_model": config.bot.default_model}
     used |= {f"[models.{name}] fallback": model.fallback for name, model in config.models.items()}
     for where, name in used.items():
@@ -170,7 +176,7 @@ def _check_names(config: Config, file: Path) -> None:
             raise ConfigError(f"{file}: {where} names {name!r}.{_did_you_mean(name, config.models)}")
     try:
         config.bot.system_prompt.format(name="", platform="", place="", date="")
-    except (KeyError, ValueError, IndexError) as error:
+    except (KeyError, ValueError, IndexError, AttributeError, TypeError) as error:
         raise ConfigError(
             f"{file}: [bot] system_prompt has a placeholder that is not known ({error}); it may use "
             "{name}, {platform}, {place} and {date}, and a plain brace is written twice."

@@ -43,6 +43,9 @@ def in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         ("[models.x]\nbackend = 'openai'\nmodel = 'y'\nfallback = 'z'", "[models.x] fallback names 'z'"),
         ("[bot]\ndefault_model = 'gtp'", "default_model names 'gtp'. Did you mean gpt?"),
         ("[bot]\nsystem_prompt = 'You are {nobody}'", "system_prompt has a placeholder that is not known"),
+        ("[bot]\nsystem_prompt = '{name.first}'", "system_prompt has a placeholder that is not known"),
+        ("[bot]\nsystem_prompt = '{name[first]}'", "system_prompt has a placeholder that is not known"),
+        ("[bot]\ncontinue_minutes = 99999999999999999999", "[bot] continue_minutes"),
         ("[discord]\napi_ulr = 'x'", "[discord] has no key api_ulr. Did you mean api_url?"),
     ],
 )
@@ -76,6 +79,17 @@ def test_the_environment_goes_before_env_file() -> None:
     config = load(None, {"OPENAI_API_KEY": "from-shell"})
     assert config.environment["OPENAI_API_KEY"] == "from-shell"
     assert config.environment["DISCORD_TOKEN"] == "file-token"
+
+
+def test_a_byte_order_mark_is_no_mistake_and_what_is_no_text_is_said(tmp_path: Path) -> None:
+    path = tmp_path / "config.toml"
+    path.write_bytes(b"\xef\xbb\xbf[bot]\nname = 'Ann'\n")
+    Path(".env").write_bytes(b"\xef\xbb\xbfDISCORD_TOKEN=file-token\n")
+    config = load(path, {})
+    assert (config.bot.name, config.environment["DISCORD_TOKEN"]) == ("Ann", "file-token")
+    Path(".env").write_bytes(b"DISCORD_TOKEN=\xff\n")
+    with pytest.raises(ConfigError, match=r"\.env cannot be read"):
+        load(path, {})
 
 
 def test_the_example_runs_as_it_is_and_so_does_every_line_it_comments_out(tmp_path: Path) -> None:
