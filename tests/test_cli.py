@@ -82,7 +82,7 @@ def test_the_doctor_has_a_line_for_everything_and_leaks_nothing(tmp_path: Path) 
 
 @pytest.mark.timeout(180)
 def test_make_chat_answers_from_the_model_that_arrives_with_the_installation(tmp_path: Path) -> None:
-    """The whole way of `make chat`, but for setting up, which happened already: .venv, command line, model, terminal."""
+    """The whole way of `make chat`, but for setting up, which has happened already."""
     config = tmp_path / "config.toml"
     config.write_text(
         f'[bot]\ndata = "{ROOT / "data"}"\ndatabase = "{tmp_path / "chat.db"}"\n'

@@ -215,7 +215,9 @@ async def test_retry_answers_again(stage: Stage) -> None:
     first = await stage.mention("Guess a number")
     await stage.answer(first)
     stage.model.script(Answer(("Seven",)))
-    assert "Seven" in (await stage.answer(await stage.command("retry"))).text
+    again = await stage.answer(await stage.command("retry"))
+    assert "Seven" in again.text
+    assert "Guess a number" in again.text or stage.platform == "console"
     assert len(stage.prompts[-1]) == 1
 
 

@@ -9,7 +9,7 @@ from bot.policy import must_be_allowed_to_steer
 from bot.ports import Accepted
 from bot.services import Services
 from bot.talk import ask
-from bot.types import Command, Reply, Turn
+from bot.types import Command, Note, Reply, Turn
 
 COMMAND = Command("retry", "Answer the last question again")
 
@@ -21,6 +21,9 @@ async def run(services: Services, accepted: Accepted) -> Reply:
     if question is None:
         raise UserError("There is nothing to answer again here.")
     must_be_allowed_to_steer(request.person, request.place, question.person, request.place)
+    if "request" not in request.arguments and not (request.place.thread or request.place.direct):
+        conversation = await services.store.conversation(accepted.conversation)
+        yield Note(f"Answered again: {conversation.label}.")
     async with aclosing(ask(services, accepted, question.id, None)) as reply:
         async for chunk in reply:
             yield chunk
