@@ -101,7 +101,7 @@ def _conversation(
     place = request.place
     hidden = command.quiet or _apart(request)
     about = request.arguments.get("request", "")
-    if about.isdigit():  # a button under an answer
+    if about.isdecimal():  # a button under an answer
         return _first(connection, _OF_REQUEST, (int(about), place.platform, place.workspace, place.channel, hidden))
     if not command.converses:
         return latest(connection, place=place, person=request.person.id, now=now, create=False, private=hidden)

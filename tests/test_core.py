@@ -619,3 +619,11 @@ async def test_no_kind_of_line_break_lets_people_speak_for_others(world: World) 
 async def test_an_answer_of_white_space_is_empty(world: World) -> None:
     play(world.main, Text("\n"), Text(" "), Done())
     assert "empty answer" in (await world.say("hi")).answers[-1].notes[0]
+
+
+@pytest.mark.parametrize(
+    ("said", "heard"),
+    [("a\ud83d b", "a\ufffd b "), ("\ud83d\ude00", "\U0001f600 "), ("a\0b", "a\0b "), ("\u202eabc", "\u202eabc ")],
+)
+async def test_odd_characters_are_answered_too(world: World, said: str, heard: str) -> None:
+    assert (await world.say(said)).text == heard

@@ -33,7 +33,7 @@ async def _question(services: Services, accepted: Accepted) -> Turn | None:
     button = accepted.request.arguments.get("request", "")
     if not accepted.conversation:
         return None  # the button's request was not made in this channel, or there is no conversation
-    if button.isdigit() and (question := await services.store.question_of(int(button))):
+    if button.isdecimal() and (question := await services.store.question_of(int(button))):
         return question
     turns = await services.store.turns(accepted.conversation)
     return next((turn for turn in reversed(turns) if turn.role == "user"), None)

@@ -17,7 +17,7 @@ async def run(services: Services, accepted: Accepted) -> Reply:
     """Stop the answer that the button belongs to, or the one in this conversation; the button needs no words."""
     request = accepted.request
     button = request.arguments.get("request", "")
-    running = int(button) if button.isdigit() else services.running(accepted.conversation)
+    running = int(button) if button.isdecimal() else services.running(accepted.conversation)
     asked = await services.store.asker(running) if running else None
     if running is None or asked is None:
         raise UserError(NOTHING)
