@@ -25,6 +25,9 @@ SEEN_DAYS = 7
 REDELIVERY_SECONDS = 60.0
 """After a platform did not take an answer, or the database did not, how long until it is tried again."""
 
+LET_GO_SECONDS = 5.0
+"""How long answers that are left for recovery may take to end the call to the platform that is under way."""
+
 MOST_SUGGESTIONS = 25
 
 
@@ -150,7 +153,7 @@ class Inbox:
                 task.cancel()
             if late:
                 log.info("%d answers are left for the next start", len(late))
-                await asyncio.wait(late)
+                await asyncio.wait(late, timeout=LET_GO_SECONDS)
 
     def _spawn(self, work: Coroutine[object, object, T]) -> asyncio.Task[T]:
         task = asyncio.create_task(work)

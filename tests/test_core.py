@@ -15,7 +15,7 @@ from bot.errors import BrokenOff, Gone, PlatformError, RateLimited, StoreError, 
 from bot.inbox import Inbox
 from bot.ports import Accepted, Outcome, Unfinished
 from bot.services import Services
-from bot.types import Act, Attachment, Done, Message, Person, Place, Prompt, Request, Status, Text
+from bot.types import Act, Answer, Attachment, Done, Message, Person, Place, Prompt, Request, Status, Text
 from storage.sqlite import SQLiteStore, open_store
 from tests.fakes.memory import MemoryAdapter, MemoryBackend, MemoryDraft
 
@@ -627,3 +627,28 @@ async def test_an_answer_of_white_space_is_empty(world: World) -> None:
 )
 async def test_odd_characters_are_answered_too(world: World, said: str, heard: str) -> None:
     assert (await world.say(said)).text == heard
+
+
+async def test_a_platform_that_hangs_does_not_keep_the_program_from_ending(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hanging = asyncio.Event()
+
+    async def hang(draft: MemoryDraft, answer: Answer | None = None) -> None:
+        hanging.set()
+        while True:
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                if stubborn.pop():
+                    raise
+
+    stubborn = [True, False]
+    monkeypatch.setattr("bot.inbox.LET_GO_SECONDS", 0.01)
+    monkeypatch.setattr(MemoryDraft, "finish", hang)
+    await world.offer("hi")
+    await hanging.wait()
+    await world.inbox.aclose(0)
+    for task in world.inbox._tasks:
+        task.cancel()
+    await asyncio.wait(world.inbox._tasks)
