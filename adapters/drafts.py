@@ -140,10 +140,12 @@ class PacedDraft:
                 log.info("A preview is skipped: %s", error)
 
     def _preview(self) -> Answer:
-        """The answer so far; a place in the queue counts as one until there is text."""
-        text = "".join(self._pieces)
-        if not text and not self._notes and self._status and self._status.position and not self._surface.appends:
-            text = f"_{self._status.text}_"
+        """The answer so far; until there is text, a place in the queue counts as one, and what follows it."""
+        text, status = "".join(self._pieces), self._status
+        if not text and not self._notes and status and not self._surface.appends:
+            drawn = self._shown.get(0)
+            if status.position or (drawn and drawn.text is not None):
+                text = f"_{status.text}_"
         if not text:
             return Answer("", tuple(self._notes), self._choices if self._notes else ())
         return Answer(text, tuple(self._notes), self._choices)

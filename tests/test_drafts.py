@@ -146,16 +146,19 @@ def test_long_answers_go_on_in_further_messages() -> None:
 def test_a_place_in_the_queue_is_shown_until_there_is_text() -> None:
     wall = Wall()
 
-    async def write() -> str:
+    async def write() -> tuple[str, str]:
         draft = draft_on(wall, Log())
         draft.write(Status("Waiting: 2 answers before this one.", 2))
         await asyncio.sleep(0.1)
         waiting = wall.messages["m0"]
+        draft.write(Status("Thinking…"))
+        await asyncio.sleep(2)
+        thinking = wall.messages["m0"]
         draft.write(Text("Here"))
         await draft.finish(Answer("Here"))
-        return waiting
+        return waiting, thinking
 
-    assert run_fast(write()) == "_Waiting: 2 answers before this one._"
+    assert run_fast(write()) == ("_Waiting: 2 answers before this one._", "_Thinking…_")
     assert wall.messages == {"m0": "Here"}
     assert wall.statuses[-1] is None
 
