@@ -1,4 +1,4 @@
-"""CPU per streamed token at 200 streams of 50 tokens a second, all the way through the core; and the SDK's typed events.
+"""CPU per streamed token at 200 streams of 50 tokens a second, through the whole core; and the SDK's typed events.
 
 Answers of two lengths tell what a token costs from what a request costs.
 """
