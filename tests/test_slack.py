@@ -206,6 +206,16 @@ async def test_many_who_come_at_once_are_looked_up_once_each(team: Town) -> None
     assert [len(team.slack.called(method)) for method in ("users.info", "conversations.info")] == [2, 1]
 
 
+async def test_nobody_waits_for_a_name_while_slacks_rates_are_spent(team: Town) -> None:
+    while team.adapter._pacer.spare(("users.info",)):
+        pass
+    team.say(team.slack.mention("hello"))
+    assert (await team.intake.next()).person.name == team.ada
+    await team.adapter._directory._asked[team.ada].task
+    team.say(team.slack.mention("hello"))
+    assert (await team.intake.next()).person.name == "Ada"
+
+
 # Commands, buttons and what else happens ------------------------------------------------------------------------------
 
 

@@ -72,7 +72,7 @@ class SlackAdapter:
             return ()
         where = {"channel": place.channel, "ts": place.thread, "latest": ts_of(request.act.order)}
         try:
-            async for page in self._rest.pages("conversations.replies", MOST_PAGES, **where):
+            async for page in self._rest.pages("conversations.replies", MOST_PAGES, where):
                 newest.extend(said for said in page if said.get("ts") != request.message and said.get("text"))
         except (Forbidden, Gone):
             return ()
@@ -86,6 +86,7 @@ class SlackAdapter:
 
     async def aclose(self) -> None:
         """Close the connection."""
+        self._directory.close()
         await self._rest.aclose()
 
     async def _read(self, said: Json) -> Message:

@@ -61,7 +61,7 @@ async def _channel(rest: Rest, channel: str, after: int) -> Sequence[Json]:
 
 async def _read(rest: Rest, method: str, channel: str, after: int, **arguments: str) -> Sequence[Json]:
     try:
-        page = await rest.read(method, channel=channel, limit=MESSAGES, **arguments)
+        page = await rest.read(method, {"channel": channel, "limit": MESSAGES, **arguments})
     except PlatformError as error:
         log.info("What was said in %s meanwhile cannot be read: %s", channel, error)
         return ()

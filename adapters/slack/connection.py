@@ -19,15 +19,12 @@ from slack_sdk.socket_mode.async_client import AsyncBaseSocketModeClient
 from adapters.slack.catchup import missed
 from adapters.slack.handle import Json
 from adapters.slack.requests import Reader
-from adapters.slack.rest import Rest, listed
+from adapters.slack.rest import Rest, library_log, listed
 from bot.errors import PlatformError, ShouldersError, StoreError
 from bot.ports import Intake
 from bot.types import Request
 
 log = logging.getLogger(__name__)
-
-library_log = logging.getLogger("slack_bolt")
-library_log.setLevel(logging.ERROR)  # it warns of a token in the environment that it was not given
 
 PING_SECONDS = 5.0
 DEAD_SECONDS = 20.0
@@ -194,7 +191,8 @@ class Connection:
         channel, ts = str(event["channel"]), str(event["ts"])
         thread = str(event.get("thread_ts") or ts)
         try:
-            page = await self._rest.read("conversations.replies", channel=channel, ts=thread, oldest=ts, inclusive=True)
+            where = {"channel": channel, "ts": thread, "oldest": ts, "inclusive": True}
+            page = await self._rest.read("conversations.replies", where)
         except PlatformError as error:
             log.info("A mention is taken as it came: %s", error)
             return {}

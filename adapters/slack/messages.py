@@ -51,8 +51,8 @@ class Finder:
 
     async def _mine(self, channel: str, thread: str, since: str) -> AsyncGenerator[Json, None]:
         method = "conversations.replies" if thread else "conversations.history"
-        where: dict[str, str] = {"channel": channel, "oldest": since} | ({"ts": thread} if thread else {})
-        async for page in self._rest.pages(method, MOST_PAGES, **where, inclusive=True, include_all_metadata=True):
+        where = {"channel": channel, "oldest": since, "inclusive": True, "include_all_metadata": True}
+        async for page in self._rest.pages(method, MOST_PAGES, {**where, **({"ts": thread} if thread else {})}):
             for message in page:
                 if message.get("user") == self._rest.me:
                     yield message

@@ -6,6 +6,7 @@ whose answer was lost may have been made; whoever calls knows how to look.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncGenerator, Mapping, Sequence
 
 import aiohttp
@@ -15,6 +16,9 @@ from slack_sdk.web.async_client import AsyncWebClient
 from adapters.pacer import Budget, Pacer
 from adapters.slack.handle import Json
 from bot.errors import ConfigError, Forbidden, Gone, PlatformError
+
+library_log = logging.getLogger("slack_bolt")
+library_log.setLevel(logging.ERROR)  # below, it warns of tokens that it need not know, and formats each call for nobody
 
 SLACK = "https://slack.com/api/"
 CALL_SECONDS = 30.0
@@ -82,7 +86,7 @@ FAILURES = (SlackClientError, aiohttp.ClientError, OSError, TimeoutError, ValueE
 def budget_for(pace: float, name: str) -> Budget:
     """A method's budget, one channel's for posts or one draft's for edits; in no minute more than Slack allows."""
     if name.startswith("draft:"):
-        return Budget(EDITS_A_SECOND * pace)
+        return Budget(EDITS_A_SECOND)
     if name.startswith("channel:"):
         return Budget(POSTS_A_SECOND * pace, max(1, int(POSTS_AT_ONCE * pace)))
     per_minute = PER_MINUTE.get(name, TIER_3) * pace
@@ -111,7 +115,9 @@ class Rest:
         """The client, with one session for all calls and nothing that repeats them."""
         if self._web is None:
             self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=CALL_SECONDS))
-            self._web = AsyncWebClient(self._token, self._url, session=self._session, retry_handlers=[])
+            self._web = AsyncWebClient(
+                self._token, self._url, session=self._session, retry_handlers=[], logger=library_log
+            )
         return self._web
 
     async def aclose(self) -> None:
@@ -136,18 +142,19 @@ class Rest:
             await self.pacer.turn(budgets_of(method, str(body.get("channel"))), urgent=True)
         return await self._request(method, body)
 
-    async def read(self, method: str, **arguments: str | int | bool) -> Json:
-        """A call that reads."""
-        await self.pacer.turn((method,), urgent=True)
-        return await self._request(method, dict(arguments), reads=True)
+    async def read(self, method: str, arguments: Mapping[str, object], *, paced: bool = False) -> Json:
+        """A call that reads; `paced` when its slot is spent already."""
+        if not paced:
+            await self.pacer.turn((method,), urgent=True)
+        return await self._request(method, arguments, reads=True)
 
     async def pages(
-        self, method: str, most: int, **arguments: str | int | bool
+        self, method: str, most: int, arguments: Mapping[str, object]
     ) -> AsyncGenerator[Sequence[Json], None]:
         """Up to `most` pages of messages, as history or replies give them."""
         cursor: dict[str, str] = {}
         for _ in range(most):
-            page = await self.read(method, **{"limit": PAGE, **arguments, **cursor})
+            page = await self.read(method, {"limit": PAGE, **arguments, **cursor})
             yield listed(page.get("messages"))
             follows = page.get("response_metadata")
             following = str(follows.get("next_cursor") or "") if isinstance(follows, dict) else ""

@@ -165,8 +165,8 @@ class ThreadSurface:
     async def take_buttons(self, message: str) -> None:
         """Remove the buttons of an older message: one was pressed."""
         channel = self._handle.channel
-        read = {"channel": channel, "ts": self._handle.thread, "oldest": message, "latest": message}
-        page = await self._rest.read("conversations.replies", **read, inclusive=True)
+        where = {"channel": channel, "ts": self._handle.thread, "oldest": message, "latest": message, "inclusive": True}
+        page = await self._rest.read("conversations.replies", where)
         found = next((said for said in listed(page.get("messages")) if said.get("ts") == message), None)
         if found is None:
             return
