@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import platform
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator, Awaitable, Mapping
 from importlib.metadata import version
 
 from bot import __version__
 from bot.app import make_adapter, make_backends
 from bot.config import Config, platforms
-from bot.errors import DatabaseBusy, ShouldersError
+from bot.errors import ConfigError, DatabaseBusy, ShouldersError
+from bot.ports import Backend
 from storage.sqlite import open_store
 
 CHECK_SECONDS = 20.0
@@ -38,7 +39,11 @@ async def _checks(config: Config) -> AsyncIterator[tuple[str, Awaitable[str], bo
     yield "versions", _fine(_versions()), True
     yield "config", _fine(f"{config.source}; {config.default_model} answers by default"), True
     yield "database", _database(config), True
-    backends = make_backends(config)
+    backends: Mapping[str, Backend] = {}
+    try:
+        backends = make_backends(config)
+    except ConfigError as error:
+        yield "models", _wrong(error), True
     for name, backend in backends.items():
         yield name, backend.check(), name == config.default_model
     for backend in backends.values():
@@ -50,6 +55,10 @@ async def _checks(config: Config) -> AsyncIterator[tuple[str, Awaitable[str], bo
 
 async def _fine(line: str) -> str:
     return line
+
+
+async def _wrong(error: ConfigError) -> str:
+    raise error
 
 
 def _versions() -> str:

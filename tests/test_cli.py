@@ -38,6 +38,11 @@ def test_it_says_its_version(tmp_path: Path) -> None:
         ("[bot]\nnaem = 'x'", {}, "Did you mean name?"),
         ("", {}, "There is no token for any platform."),
         ("", {"SLACK_BOT_TOKEN": "xoxb-1"}, "slack needs SLACK_APP_TOKEN"),
+        (
+            "",
+            {"DISCORD_TOKEN": "MTIz.x.y", "OPENAI_API_KEY": "sk-1", "OPENAI_BASE_URL": "here"},
+            "OPENAI_BASE_URL must",
+        ),
         ("[bot]\ndatabase = '/proc/nowhere/x.db'", {"DISCORD_TOKEN": "MTIz.x.y"}, "cannot be opened"),
     ],
 )
@@ -78,6 +83,13 @@ def test_the_doctor_has_a_line_for_everything_and_leaks_nothing(tmp_path: Path) 
     assert done.returncode == 1
     assert "canary" not in done.stdout + done.stderr
     assert {"discord", "slack"} <= {line.split()[1] for line in lines}
+
+
+def test_the_doctor_says_what_is_wrong_with_the_models_and_goes_on(tmp_path: Path) -> None:
+    done = shoulders(tmp_path, "doctor", OPENAI_API_KEY="sk-1", OPENAI_BASE_URL="here")
+    assert "FAIL  models     OPENAI_BASE_URL must look like" in done.stdout
+    assert "slack" in done.stdout
+    assert (done.returncode, done.stderr) == (1, "")
 
 
 @pytest.mark.timeout(180)
