@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import count
+from operator import attrgetter
 
 PRUNE_ABOVE = 1_000
 """Budgets remembered before the full ones are forgotten; a full budget is like one never used."""
@@ -34,12 +35,11 @@ class _Bucket:
         return max(self.paused_until, now + missing / self.budget.rate)
 
 
-@dataclass(order=True, slots=True)
+@dataclass(eq=False, slots=True)
 class _Waiter:
-    middling: bool
-    number: int
-    buckets: list[_Bucket] = field(compare=False)
-    granted: asyncio.Future[None] = field(compare=False)
+    rank: tuple[bool, int]  # urgent ones first, then in the order of asking
+    buckets: list[_Bucket]
+    granted: asyncio.Future[None]
 
 
 class Pacer:
@@ -55,7 +55,7 @@ class Pacer:
     async def turn(self, budgets: Sequence[str], *, urgent: bool = False) -> None:
         """Wait until one call may be made that spends one token of each named budget."""
         granted = asyncio.get_running_loop().create_future()
-        waiter = _Waiter(not urgent, next(self._numbers), [self._bucket(name) for name in budgets], granted)
+        waiter = _Waiter((not urgent, next(self._numbers)), [self._bucket(name) for name in budgets], granted)
         self._waiters.append(waiter)
         self._deal()
         try:
@@ -107,7 +107,7 @@ class Pacer:
         """Grant every waiter that can go now, urgent ones first, and come back when the next can."""
         now = asyncio.get_running_loop().time()
         soonest: float | None = None
-        for waiter in sorted(self._waiters):
+        for waiter in sorted(self._waiters, key=attrgetter("rank")):
             ready = max((bucket.ready_at(now) for bucket in waiter.buckets), default=now)
             if ready > now:
                 soonest = ready if soonest is None else min(soonest, ready)

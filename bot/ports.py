@@ -61,7 +61,8 @@ class Draft(Protocol):
         """Make the platform show exactly `answer`, whatever was drawn so far, and return when it does.
 
         Idempotent, and safe after a crash: what `log.parts` knows is edited, what is unknown is looked for first.
-        Raises Forbidden, Gone or another PlatformError where the answer cannot be shown at all.
+        Raises Forbidden or Gone where the answer cannot be shown at all, another PlatformError or StoreError where
+        that may succeed later.
         """
 
     async def abandon(self) -> None:
