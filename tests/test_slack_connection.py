@@ -137,12 +137,20 @@ async def test_a_broken_connection_is_made_again(team: Town) -> None:
 
 async def test_a_socket_that_does_not_come_back_ends_the_run(team: Town, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("adapters.slack.connection.DEAD_SECONDS", 0.1)
-    monkeypatch.setattr(team.slack.socket, "tickets", frozenset())
+    monkeypatch.setattr(team.slack.socket, "opens", False)
     team.slack.fail("apps.connections.open", "internal_error", times=9)
     team.slack.socket.cut()
     assert team.running is not None
     with pytest.raises(PlatformError):
         await asyncio.wait_for(team.running, 10)
+
+
+async def test_a_socket_that_never_opens_ends_the_run(quick: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("adapters.slack.connection.DEAD_SECONDS", 0.1)
+    async with town() as team:
+        monkeypatch.setattr(team.slack.socket, "opens", False)
+        with pytest.raises(PlatformError, match="ended"):
+            await team.start()
 
 
 @pytest.mark.parametrize(("wrong", "named"), [("bot", "SLACK_BOT_TOKEN"), ("app", "SLACK_APP_TOKEN")])

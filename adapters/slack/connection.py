@@ -69,6 +69,7 @@ class Connection:
 
     async def serve(self) -> None:
         """Serve until cancelled. Raises ConfigError or PlatformError when it cannot go on."""
+        first_url = await self._rest.socket_url()
         app = AsyncApp(
             client=self._rest.web,
             name="shoulders",
@@ -81,15 +82,15 @@ class Connection:
         client = handler.client
         client.issue_new_wss_url = self._next_url  # type: ignore[method-assign]  # its own would try a bad token for ever
         client.message_listeners.append(self._frame)
+        client.wss_uri = first_url
+        connecting = asyncio.create_task(client.connect())  # type: ignore[no-untyped-call]  # the library types it half
         watching = asyncio.create_task(self._watch(client))
         try:
-            client.wss_uri = await self._rest.socket_url()
-            await client.connect()  # type: ignore[no-untyped-call]  # the library types it half
             await self._over
         finally:
-            watching.cancel()
-            if self._catching is not None:
-                self._catching.cancel()
+            for task in (connecting, watching, self._catching):
+                if task is not None:
+                    task.cancel()
             await client.close()  # type: ignore[no-untyped-call]  # the library types it half
 
     async def _next_url(self) -> str:

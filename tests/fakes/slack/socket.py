@@ -47,13 +47,17 @@ class Envelope:
 
 
 class SocketMode:
-    """`ack_seconds` is how long an envelope may stay unacknowledged; `sockets` are those open now, by number."""
+    """`ack_seconds` is how long an envelope may stay unacknowledged; `sockets` are those open now, by number.
+
+    With `opens` False no connection is accepted.
+    """
 
     def __init__(self, violate: Callable[[str], None], changed: Callable[[], None]) -> None:
         self.sockets: dict[int, web.WebSocketResponse] = {}
         self.envelopes: list[Envelope] = []
         self.ack_seconds = ACK_SECONDS
         self.opened = 0
+        self.opens = True
         self.tickets: set[str] = set()
         self._violate = violate
         self._changed = changed
@@ -63,7 +67,7 @@ class SocketMode:
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         ticket = request.query.get("ticket", "")
-        if ticket not in self.tickets:
+        if ticket not in self.tickets or not self.opens:
             return web.Response(status=401)
         self.tickets.discard(ticket)  # each address serves one connection
         ws = web.WebSocketResponse()
