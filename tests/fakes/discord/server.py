@@ -19,7 +19,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Literal, TypeAlias, TypeVar
+from typing import Literal, TypeAlias
 from uuid import uuid4
 
 import orjson
@@ -30,8 +30,7 @@ from tests.fakes.discord.people import People
 from tests.fakes.discord.rest import Call, Rest
 from tests.fakes.discord.rules import Rates, Refused, refuse
 from tests.fakes.discord.world import Interaction, Json, Message, World
-
-T = TypeVar("T")
+from tests.fakes.waiting import Waiting
 
 Stage = Literal["received", "applied", "answered"]
 Hook: TypeAlias = Callable[[Stage, str, str], Awaitable[None]]
@@ -67,7 +66,7 @@ class Fault:
         return True
 
 
-class FakeDiscord(People):
+class FakeDiscord(Waiting, People):
     """One Discord with one bot on it. `rates.on = False` serves benchmarks."""
 
     def __init__(self) -> None:
@@ -76,7 +75,7 @@ class FakeDiscord(People):
         self.requests: list[tuple[str, str]] = []
         self.faults: list[Fault] = []
         self.on_request: Hook | None = None
-        self._waiting: list[tuple[Callable[[], bool], asyncio.Future[None]]] = []
+        self._waiting = []
         world = World()
         gateway = Gateway(world, self.token, self.violations.append, self.changed)
         super().__init__(world, gateway, Rest(world, gateway, self.violations.append))
@@ -113,32 +112,6 @@ class FakeDiscord(People):
         fault = Fault(method, path, status, **how)  # type: ignore[arg-type]  # keywords of Fault
         self.faults.append(fault)
         return fault
-
-    def changed(self) -> None:
-        """Something happened: wake the waits that it fulfils."""
-        for entry in list(self._waiting):
-            check, future = entry
-            if not future.done() and check():
-                self._waiting.remove(entry)
-                future.set_result(None)
-
-    async def wait(self, look: Callable[[], T | None], timeout: float = 10.0) -> T:  # noqa: ASYNC109 -- a test's patience
-        """What `look` returns once that is something; it is called whenever something happened."""
-        found = look()
-        if not found:
-            future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            entry = (lambda: bool(look()), future)
-            self._waiting.append(entry)
-            try:
-                await asyncio.wait_for(future, timeout)
-            except TimeoutError:
-                raise AssertionError(f"waited {timeout} s in vain; violations: {self.violations}") from None
-            finally:
-                if entry in self._waiting:
-                    self._waiting.remove(entry)
-            found = look()
-        assert found
-        return found
 
     async def connected(self) -> Session:
         """The bot's first session, once it is there."""

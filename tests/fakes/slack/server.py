@@ -19,7 +19,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Literal, TypeAlias, TypeVar
+from typing import Literal, TypeAlias
 from uuid import uuid4
 
 import orjson
@@ -30,8 +30,7 @@ from tests.fakes.slack.rules import METHODS, Rates, Refused
 from tests.fakes.slack.socket import SocketMode
 from tests.fakes.slack.web import WebApi
 from tests.fakes.slack.world import Json, Message, World
-
-T = TypeVar("T")
+from tests.fakes.waiting import Waiting
 
 Stage = Literal["received", "applied", "answered"]
 Hook: TypeAlias = Callable[[Stage, str], Awaitable[None]]
@@ -64,7 +63,7 @@ class Fault:
         return True
 
 
-class FakeSlack(People):
+class FakeSlack(Waiting, People):
     """One workspace with one bot in it. `rates.on = False` serves benchmarks."""
 
     def __init__(self) -> None:
@@ -74,7 +73,7 @@ class FakeSlack(People):
         self.calls: list[tuple[str, Json]] = []
         self.faults: list[Fault] = []
         self.on_request: Hook | None = None
-        self._waiting: list[tuple[Callable[[], bool], asyncio.Future[None]]] = []
+        self._waiting = []
         world = World()
         super().__init__(world, WebApi(world, self.violations.append), SocketMode(self.violations.append, self.changed))
         self.rates = Rates(self.clock.now)
@@ -107,32 +106,6 @@ class FakeSlack(People):
         fault = Fault(method, error, **how)  # type: ignore[arg-type]  # keywords of Fault
         self.faults.append(fault)
         return fault
-
-    def changed(self) -> None:
-        """Something happened: wake the waits that it fulfils."""
-        for entry in list(self._waiting):
-            check, future = entry
-            if not future.done() and check():
-                self._waiting.remove(entry)
-                future.set_result(None)
-
-    async def wait(self, look: Callable[[], T | None], timeout: float = 10.0) -> T:  # noqa: ASYNC109 -- a test's patience
-        """What `look` returns once that is something; it is called whenever something happened."""
-        found = look()
-        if not found:
-            future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            entry = (lambda: bool(look()), future)
-            self._waiting.append(entry)
-            try:
-                await asyncio.wait_for(future, timeout)
-            except TimeoutError:
-                raise AssertionError(f"waited {timeout} s in vain; violations: {self.violations}") from None
-            finally:
-                if entry in self._waiting:
-                    self._waiting.remove(entry)
-            found = look()
-        assert found
-        return found
 
     async def connected(self, sockets: int = 1) -> None:
         """Wait until the bot has opened that many sockets, those since closed counted too."""
