@@ -97,7 +97,11 @@ class Inbox:
         if waiting := [left for left in unfinished if left.accepted.id not in known]:
             log.info("%s: picking up %d unanswered requests", platform, len(waiting))
         for left in waiting:
-            self._dispatch(left.accepted, left)
+            if left.accepted.request.command in self._by_name:
+                self._dispatch(left.accepted, left)
+            else:  # asked of a newer version
+                log.error("Request %d asks for a command that there is not; it is dropped", left.accepted.id)
+                await self._store.end(left.accepted.id, "dropped")
         held = [accepted for accepted in self._held if accepted.request.place.platform == platform]
         for accepted in held:
             self._held.remove(accepted)

@@ -15,7 +15,7 @@ from bot.errors import BrokenOff, Gone, PlatformError, RateLimited, StoreError, 
 from bot.inbox import Inbox
 from bot.ports import Accepted, Outcome, Unfinished
 from bot.services import Services
-from bot.types import Act, Answer, Attachment, Done, Message, Person, Place, Prompt, Request, Status, Text
+from bot.types import Act, Answer, Attachment, Command, Done, Message, Person, Place, Prompt, Request, Status, Text
 from storage.sqlite import SQLiteStore, open_store
 from tests.fakes.memory import MemoryAdapter, MemoryBackend, MemoryDraft
 
@@ -652,3 +652,15 @@ async def test_a_platform_that_hangs_does_not_keep_the_program_from_ending(
     for task in world.inbox._tasks:
         task.cancel()
     await asyncio.wait(world.inbox._tasks)
+
+
+async def test_what_a_newer_version_was_asked_does_not_keep_the_rest_waiting(store: SQLiteStore, world: World) -> None:
+    for command in ("paint", "chat"):
+        act = Act(command, len(command))
+        request = Request(act, DIRECT, ANN, command, {"text": "hi"})
+        await store.accept(request, Command(command, "", converses=True), 0)
+    await world.inbox.recover("discord")
+    while world.inbox._active:
+        await asyncio.sleep(0)
+    assert [draft.text for draft in world.adapter.drafts] == ["hi "]
+    assert await store.unfinished("discord") == []
