@@ -68,7 +68,7 @@ class Town(ABC):
 class DiscordTown(Town):
     """Discord."""
 
-    name, bare = "Discord", "benchmarks.bare_discord"
+    name, bare = "Discord", "benchmarks.bare.on_discord"
 
     async def open(self, stack: AsyncExitStack) -> None:
         self.server = await stack.enter_async_context(FakeDiscord())
@@ -96,7 +96,7 @@ class DiscordTown(Town):
 class SlackTown(Town):
     """Slack."""
 
-    name, bare = "Slack", "benchmarks.bare_slack"
+    name, bare = "Slack", "benchmarks.bare.on_slack"
 
     async def open(self, stack: AsyncExitStack) -> None:
         self.server = await stack.enter_async_context(FakeSlack())

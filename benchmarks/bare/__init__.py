@@ -1,0 +1,1 @@
+"""What one would write in ten minutes, to compare with."""
