@@ -143,7 +143,8 @@ class Answering:
         if self._attempts >= MOST_ATTEMPTS:
             return self._given_up()
         if not self._stopped:
-            await self._store.begin(self.accepted.id)
+            if self._attempts:  # the first was counted as it was accepted: one commit less before the model is asked
+                await self._store.begin(self.accepted.id)
             listening = asyncio.create_task(self._take(heard))
             listening.add_done_callback(lambda _: self._heard_all.set())
             try:

@@ -47,8 +47,8 @@ def accept(
     place = _place(connection, request.place)
     inserted = connection.execute(
         "INSERT OR IGNORE INTO requests "
-        "(platform, workspace, act, position, place, conversation, person, message, state, body, accepted) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'accepted', ?, ?)",
+        "(platform, workspace, act, position, place, conversation, person, message, state, attempts, body, accepted) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'accepted', 1, ?, ?)",
         (
             request.place.platform,
             request.place.workspace,

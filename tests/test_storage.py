@@ -216,7 +216,7 @@ async def test_what_is_unfinished_comes_back_as_it_was(desk: Desk, store: SQLite
     await store.answered(answered, Outcome(answer))
     left = await store.unfinished("discord")
     assert [one.accepted for one in left] == [waiting, drawn, answered]
-    assert [one.attempts for one in left] == [0, 1, 0]
+    assert [one.attempts for one in left] == [1, 2, 1]
     assert left[1].parts == [Part(0, "hel", "m9"), Part(1, "lo")]
     assert [one.answer for one in left] == [None, None, answer]
     assert await store.unfinished("slack") == []

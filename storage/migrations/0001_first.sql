@@ -39,7 +39,7 @@ CREATE TABLE requests (
     person       TEXT    NOT NULL,
     message      TEXT    NOT NULL,         -- the asking message, '' for a slash command
     state        TEXT    NOT NULL CHECK (state IN ('accepted', 'answered', 'done', 'undeliverable', 'dropped')),
-    attempts     INTEGER NOT NULL DEFAULT 0,
+    attempts     INTEGER NOT NULL,         -- at answering, the first included
     body         TEXT,                     -- the request as JSON, until it ends
     answer       TEXT,                     -- the answer as JSON, from 'answered' until it ends
     accepted     INTEGER NOT NULL,
