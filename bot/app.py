@@ -174,8 +174,10 @@ async def serve(app: App, say: Say) -> None:
 
 async def run_console(config: Config, say: Say) -> None:
     """The terminal chat, until its user leaves. Raises UserError when a line of a script was not answered."""
-    history = {"history": str(config.data / "terminal-history")}
-    console = platforms()["console"].create(config.platforms["console"].model_copy(update=history), {})
+    section = config.platforms["console"]
+    if not section.model_dump()["history"]:
+        section = section.model_copy(update={"history": str(config.data / "terminal-history")})
+    console = platforms()["console"].create(section, {})
     async with application(config, {"console": console}) as app:
         await app.inbox.drop_unfinished("console")
         preparing = asyncio.create_task(_prepare(app.default_backend))

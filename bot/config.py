@@ -64,12 +64,12 @@ class Config:
     @property
     def data(self) -> Path:
         """The folder of all that is kept."""
-        return Path(self.bot.data)
+        return Path(self.bot.data).expanduser()
 
     @property
     def database(self) -> Path:
         """The database's file."""
-        return Path(self.bot.database) if self.bot.database else self.data / "shoulders.db"
+        return Path(self.bot.database).expanduser() if self.bot.database else self.data / "shoulders.db"
 
     @property
     def default_model(self) -> str:
@@ -95,7 +95,7 @@ def platforms() -> Mapping[str, Platform]:
 
 
 def load(path: Path | None, environ: Mapping[str, str]) -> Config:
-    """Read config.toml (without a file: good defaults) and `.env` in the working folder. Raises ConfigError."""
+    """Read config.toml (without a file: good defaults) and `.env` beside it. Raises ConfigError."""
     if path is not None and not path.exists():
         raise ConfigError(f"There is no file {path}. Name another with --config, or leave it out for the defaults.")
     file = path or DEFAULT_PATH
@@ -104,7 +104,7 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Config:
         bot=_section(BotSettings, tables.pop("bot", {}), f"{file}: [bot]"),
         models=_models(tables.pop("models", None), file),
         platforms=_platforms(tables, file),
-        environment={**_dotenv(), **environ},
+        environment={**_dotenv(file.parent / ".env"), **environ},
         source=str(file) if file.exists() else "defaults",
     )
     _check_names(config, file)
@@ -120,11 +120,11 @@ def _read(file: Path) -> dict[str, object]:
         raise ConfigError(f"{file} is not valid TOML: {error}.") from error
 
 
-def _dotenv() -> Mapping[str, str]:
+def _dotenv(file: Path) -> Mapping[str, str]:
     try:
-        return {key: value for key, value in dotenv_values(".env", encoding="utf-8-sig").items() if value}
+        return {key: value for key, value in dotenv_values(file, encoding="utf-8-sig").items() if value}
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f".env cannot be read: {error}.") from error
+        raise ConfigError(f"{file} cannot be read: {error}.") from error
 
 
 def _section(kind: type[S], table: object, where: str) -> S:

@@ -42,10 +42,16 @@ async def prompt_for(
     section = services.config.models[model]
     reserve = min(section.max_tokens or backend.context // ANSWER_SHARE, backend.context // 2)
     system = Utterance("system", system_prompt(services.config, place))
-    said = [_utterance(turn, place) for turn in turns]
+    said = [_utterance(turn, place) for turn in _answered(turns)]
     if around:
-        said.insert(max(0, len(said) - 1), _heard(around))
+        said[-1] = Utterance("user", f"{_heard(around)}\n\n{said[-1].text}")
     return await _newest_that_fit(backend, system, said, backend.context - reserve)
+
+
+def _answered(turns: Sequence[Turn]) -> Sequence[Turn]:
+    """Without questions that no answer came to; many templates take nothing but question and answer in turn."""
+    following = [*(turn.role for turn in turns[1:]), "assistant"]
+    return [turn for turn, after in zip(turns, following, strict=True) if turn.role != after or after == "assistant"]
 
 
 def system_prompt(config: Config, place: Place) -> str:
@@ -100,6 +106,6 @@ def _by_name(name: str, text: str) -> str:
     return f"{safe_name}: " + "\n  ".join(text.splitlines())
 
 
-def _heard(around: Sequence[Message]) -> Utterance:
+def _heard(around: Sequence[Message]) -> str:
     lines = "\n".join(_by_name(message.author, message.text) for message in around)
-    return Utterance("user", f"Said here before, for context:\n{lines}")
+    return f"Said here before, for context:\n{lines}"

@@ -50,7 +50,8 @@ async def _checks(config: Config) -> AsyncIterator[tuple[str, Awaitable[str], bo
         await backend.aclose()
     for name, known in platforms().items():
         if known.secrets:
-            yield name, _platform(config, name), True
+            needed = any(config.environment.get(secret) for secret in known.secrets)
+            yield name, _platform(config, name), needed
 
 
 async def _fine(line: str) -> str:
@@ -77,7 +78,7 @@ async def _database(config: Config) -> str:
 
 async def _platform(config: Config, name: str) -> str:
     if not any(config.environment.get(secret) for secret in platforms()[name].secrets):
-        return "not set up: there is no token for it"
+        raise ConfigError("Not set up: there is no token for it.")
     adapter = make_adapter(config, name)
     try:
         return await adapter.check()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sqlite3
 import time
 from collections.abc import Collection, Sequence
@@ -303,7 +304,8 @@ async def open_store(path: Path) -> SQLiteStore:
 def _lock(path: Path) -> FileLock:
     """Keep other processes away from the database."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))  # for its owner's eyes; SQLite's other files follow it
         lock = FileLock(f"{path}.lock", thread_local=False)
         lock.acquire(timeout=0)
     except Timeout:

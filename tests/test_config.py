@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from pathlib import Path
 
 import pytest
@@ -84,10 +85,10 @@ def test_the_environment_goes_before_env_file() -> None:
 def test_a_byte_order_mark_is_no_mistake_and_what_is_no_text_is_said(tmp_path: Path) -> None:
     path = tmp_path / "config.toml"
     path.write_bytes(b"\xef\xbb\xbf[bot]\nname = 'Ann'\n")
-    Path(".env").write_bytes(b"\xef\xbb\xbfDISCORD_TOKEN=file-token\n")
+    (tmp_path / ".env").write_bytes(b"\xef\xbb\xbfDISCORD_TOKEN=file-token\n")
     config = load(path, {})
     assert (config.bot.name, config.environment["DISCORD_TOKEN"]) == ("Ann", "file-token")
-    Path(".env").write_bytes(b"DISCORD_TOKEN=\xff\n")
+    (tmp_path / ".env").write_bytes(b"DISCORD_TOKEN=\xff\n")
     with pytest.raises(ConfigError, match=r"\.env cannot be read"):
         load(path, {})
 
@@ -99,8 +100,15 @@ def test_the_example_runs_as_it_is_and_so_does_every_line_it_comments_out(tmp_pa
         line.removeprefix("#") if line.startswith("#") and not line.startswith("# ") else line
         for line in example.splitlines()
     )
-    assert uncommented != example
-    load(config_of(tmp_path, uncommented), {})
+    written = load(config_of(tmp_path, uncommented), {})
+    default = load(None, {})
+    assert written.bot == default.bot
+    assert written.platforms == default.platforms
+    assert written.models["smollm2"] == default.models["smollm2"]
+    assert written.models["gpt"] == default.models["gpt"].model_copy(update={"temperature": 1.0})
+    sections = {type(section) for section in (written.bot, *written.models.values(), *written.platforms.values())}
+    keys = {key for section in sections for key in section.model_fields}
+    assert {key for key in keys if not re.search(rf"^#?{key} = ", example, re.MULTILINE)} == set()
 
 
 def test_no_secret_reaches_the_log() -> None:

@@ -404,3 +404,9 @@ def test_harmed_data_is_not_fetched_anew(monkeypatch: pytest.MonkeyPatch, tmp_pa
     harmed.write_bytes(b"IQ== 0\n")
     assert tokens.find_encoding("gpt-4") is None
     assert harmed.exists()
+
+
+def test_a_key_that_is_none_is_said_at_the_start() -> None:
+    table = OpenAIModel.model_validate({"backend": "openai", "model": "test"})
+    with pytest.raises(ConfigError, match="OPENAI_API_KEY holds characters"):
+        BACKEND.create({"m": table}, {"OPENAI_API_KEY": "sk-…"}, Path())

@@ -375,3 +375,12 @@ async def test_a_disk_that_fails_is_told_to_whoever_writes(tmp_path: Path) -> No
     await writer.write(insert(1))
     await writer.aclose()
     await connection.close()
+
+
+async def test_what_was_said_is_for_its_owners_eyes(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "shoulders.db"
+    store = await open_store(path)
+    modes = {file.name: file.stat().st_mode & 0o077 for file in (path.parent, *path.parent.glob("shoulders.db*"))}
+    await store.aclose()
+    assert {"new", "shoulders.db", "shoulders.db-wal"} <= modes.keys()
+    assert {name for name, mode in modes.items() if mode and not name.endswith(".lock")} == set()

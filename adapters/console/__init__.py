@@ -9,9 +9,9 @@ from bot.section import Section
 
 
 class ConsoleSettings(Section):
-    """The table [console]. `history` is the file that keeps what was typed; empty keeps nothing."""
+    """The table [console]. `history` is the file that keeps what was typed; empty means one in the data folder."""
 
-    history: str = "data/terminal-history"
+    history: str = ""
 
 
 def create(settings: Section, _secrets: Mapping[str, str]) -> Adapter:

@@ -38,7 +38,6 @@ try:
 except ImportError:  # Windows
     termios = None  # type: ignore[assignment]  # what is used of it is used only where it is
 
-PLACE = Place("console", "local", "terminal", direct=True, name="the terminal")
 STYLE = Style.from_dict({"prompt": "ansicyan bold", "auto-suggestion": "ansibrightblack"})
 HINT = "/help tells more, Ctrl-D leaves."
 
@@ -66,6 +65,8 @@ class Console:
         self._ended: dict[str, asyncio.Event] = {}
         self._running: DraftLog | None = None
         self._order = 0
+        # every start is a conversation of its own: what a script or yesterday's chat chose does not go on silently
+        self._place = Place("console", "local", f"terminal-{time.time_ns()}", direct=True, name="the terminal")
 
     async def run(self, intake: Intake, connected: Callable[[str], None]) -> None:
         """Talk until the user leaves or the input ends. Raises UserError when a line of a script was not answered."""
@@ -147,7 +148,7 @@ class Console:
     def _make(self, command: str, arguments: Mapping[str, str]) -> Request:
         self._order = max(self._order + 1, time.time_ns() // 1000)
         act = Act(f"{self._order}-{os.getpid()}", self._order)
-        return Request(act, PLACE, self._person, command, arguments)
+        return Request(act, self._place, self._person, command, arguments)
 
     def _say(self, sentence: str) -> None:
         if self._live:
@@ -188,7 +189,7 @@ class Console:
             prompt_continuation="  ",
             history=open_history(self._history),
             auto_suggest=AutoSuggestFromHistory(),
-            completer=IntakeCompleter(intake, self._person),
+            completer=IntakeCompleter(intake, self._place, self._person),
             complete_while_typing=True,
             reserve_space_for_menu=6,
             key_bindings=keys(),
@@ -201,8 +202,9 @@ class Console:
 class IntakeCompleter(Completer):
     """Commands, their options, and what the core suggests for these."""
 
-    def __init__(self, intake: Intake, person: Person) -> None:
+    def __init__(self, intake: Intake, place: Place, person: Person) -> None:
         self._intake = intake
+        self._place = place
         self._person = person
 
     def get_completions(self, document: Document, complete_event: CompleteEvent) -> Iterator[Offer]:
@@ -215,7 +217,7 @@ class IntakeCompleter(Completer):
         """What may follow at the cursor."""
 
         async def suggest(command: str, option: str, typed: str) -> Sequence[str]:
-            return await self._intake.suggest(command, option, typed, PLACE, self._person)
+            return await self._intake.suggest(command, option, typed, self._place, self._person)
 
         for found in await complete(document.text_before_cursor, self._intake.commands, suggest):
             yield Offer(found.text, -found.typed, display_meta=found.summary)
@@ -267,13 +269,14 @@ def login() -> str:
 
 @contextmanager
 def quiet_keys() -> Iterator[None]:
-    """Keys pressed meanwhile are not written into the answer; they wait for the prompt."""
+    """Keys pressed meanwhile are not written into the answer; they wait for the prompt as they were pressed."""
     if termios is None or not sys.stdin.isatty():
         yield
         return
     before = termios.tcgetattr(sys.stdin)
     quiet = termios.tcgetattr(sys.stdin)
-    quiet[3] &= ~termios.ECHO
+    quiet[0] &= ~termios.ICRNL  # Enter stays Enter
+    quiet[3] &= ~(termios.ECHO | termios.ICANON)
     termios.tcsetattr(sys.stdin, termios.TCSANOW, quiet)
     try:
         yield

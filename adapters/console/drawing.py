@@ -120,12 +120,16 @@ class PlainDraft:
         self._ended = ended
         self._failed = failed
         self._written = ""
+        self._waits_for = ""
 
     def write(self, chunk: Chunk) -> None:
-        """Print text at once."""
+        """Print text at once; what is waited for is said once a kind, without its changing numbers."""
         match chunk:
             case Text(text):
                 self._print(text)
+            case Status(text) if text != "Thinking…" and (kind := text.partition(" ")[0]) != self._waits_for:
+                self._waits_for = kind
+                print(clean(text), file=sys.stderr, flush=True)
             case Done(reason="failed"):
                 self._failed()
             case _:

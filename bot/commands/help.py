@@ -24,5 +24,6 @@ async def run(services: Services, accepted: Accepted) -> Reply:
     yield Text(f"\n\n**{model}** answers by default, and text goes to {services.backends[model].destination}.\n\n")
     for command in services.commands:
         if not command.hidden:
-            yield Text(f"- `/{command.name}`: {command.summary}\n")
+            options = ", ".join(option.name for option in command.options)
+            yield Text(f"- `/{command.name}`: {command.summary}{f' ({options})' if options else ''}\n")
     yield Done()

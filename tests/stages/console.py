@@ -25,7 +25,7 @@ class ConsoleStage(Stage):
     cannot = {  # noqa: RUF012 -- a constant
         "people": "One person sits at a terminal: there is nobody to tell apart, keep out or hide an answer from.",
         "files": "A line in a terminal carries no attachments.",
-        "typing ahead": "A terminal asks one thing after the other; while an answer is written, only Ctrl-C is heard.",
+        "typing ahead": "A terminal asks one thing after the other: what is typed while an answer is written waits.",
         "bare mentions": "An empty line in a terminal asks for nothing.",
     }
 

@@ -330,6 +330,8 @@ def create(tables: Mapping[str, ModelSection], environ: Mapping[str, str], _data
     for name, table in tables.items():
         assert isinstance(table, OpenAIModel)
         key = environ.get(table.key_env, "") if table.key_env else ""
+        if not key.isascii() or not key.strip().isprintable():
+            raise ConfigError(f"{table.key_env} holds characters that no key has; copy the key again.")
         backends[name] = OpenAIBackend(table, table.base_url or default_url, key.strip(), connection)
     return backends
 
