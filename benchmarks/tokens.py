@@ -21,7 +21,7 @@ from bot.types import Act, Person, Place, Request
 from tests.fakes.memory import MemoryAdapter
 
 STREAMS = 200
-SHORT, LONG = 100, 400
+SHORT, LONG = 100, 600
 """Tokens of an answer."""
 PAUSE = 0.02
 

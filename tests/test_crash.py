@@ -23,7 +23,7 @@ import pytest
 from bot.config import platforms
 from tests.crash_bot import Commits, run_bot
 from tests.fakes.openai import Answer, Body
-from tests.stages.base import PATIENCE, Said, Stage
+from tests.stages.base import PATIENCE, Said, TeamStage
 from tests.test_scenarios import STAGES
 
 PROCESSES = multiprocessing.get_context("forkserver")
@@ -96,7 +96,7 @@ class Bot:
 class Crash:
     """A platform and a model that outlive the bot, which dies at `point`."""
 
-    def __init__(self, stage: Stage, point: Point | None) -> None:
+    def __init__(self, stage: TeamStage, point: Point | None) -> None:
         self.stage = stage
         self.point = point
         self.requests = {"platform": 0, "model": 0}
@@ -182,10 +182,16 @@ class Crash:
         return self.point == Point(what, self.requests[what], when)
 
 
+def team_stage(platform: str, folder: Path) -> TeamStage:
+    stage = STAGES[platform](folder)
+    assert isinstance(stage, TeamStage)
+    return stage
+
+
 async def play(platform: str, folder: Path, point: Point | None) -> Crash:
     """One whole play on servers of its own."""
     await asyncio.to_thread(folder.mkdir)
-    stage = STAGES[platform](folder)
+    stage = team_stage(platform, folder)
     async with stage.servers():
         crash = Crash(stage, point)
         await crash.play()
@@ -223,7 +229,7 @@ async def test_told_to_stop_it_finishes_what_it_can_and_the_rest_at_its_next_sta
     platform: str, patient: bool, tmp_path: Path
 ) -> None:
     """SIGTERM in the middle of an answer: the model goes on in time, or only after the program has gone."""
-    stage = STAGES[platform](tmp_path)
+    stage = team_stage(platform, tmp_path)
     stage.stop_seconds = 10.0 if patient else 0.1
     async with stage.servers():
         crash = Crash(stage, None)

@@ -20,7 +20,7 @@ from bot.config import platforms
 from bot.ports import Adapter
 from tests.fakes.memory import MemoryDraft
 from tests.fakes.openai import FAULTS, Answer, failing
-from tests.stages.base import Stage
+from tests.stages.base import Stage, TeamStage
 
 
 def stages() -> Mapping[str, type[Stage]]:
@@ -99,7 +99,7 @@ async def test_people_have_names_in_a_thread(stage: Stage) -> None:
 
 
 @needs("people")
-async def test_in_the_middle_of_a_thread_it_has_read_what_was_said(stage: Stage) -> None:
+async def test_in_the_middle_of_a_thread_it_has_read_what_was_said(stage: TeamStage) -> None:
     talk = await stage.thread("The build is red.", "It was my change.")
     said = await stage.mention("Whose fault is it?", said=talk)
     await stage.answer(said)
@@ -107,7 +107,7 @@ async def test_in_the_middle_of_a_thread_it_has_read_what_was_said(stage: Stage)
 
 
 @needs("people")
-async def test_in_its_threads_it_follows_but_stays_out_of_what_people_say_to_each_other(stage: Stage) -> None:
+async def test_in_its_threads_it_follows_but_stays_out_of_what_people_say_to_each_other(stage: TeamStage) -> None:
     talk = await stage.thread("The build is red.")
     await stage.answer(await stage.mention("Why?", said=talk))
     await stage.speak(talk, "is that you?", to="ann")
@@ -117,7 +117,7 @@ async def test_in_its_threads_it_follows_but_stays_out_of_what_people_say_to_eac
 
 
 @needs("people")
-async def test_where_it_was_not_asked_it_says_nothing(stage: Stage) -> None:
+async def test_where_it_was_not_asked_it_says_nothing(stage: TeamStage) -> None:
     talk = await stage.thread("The build is red.", "Never mind.")
     await stage.speak(talk, "All is well again.", "ann")
     await stage.answer(await stage.mention("Hello"))
@@ -126,7 +126,7 @@ async def test_where_it_was_not_asked_it_says_nothing(stage: Stage) -> None:
 
 
 @needs("people")
-async def test_where_it_joins_it_says_what_it_does_and_where_text_goes(stage: Stage) -> None:
+async def test_where_it_joins_it_says_what_it_does_and_where_text_goes(stage: TeamStage) -> None:
     shown = await stage.answer(await stage.join())
     assert "Hello! I am **Shoulders**" in shown.text
     assert "127.0.0.1" in shown.text

@@ -234,37 +234,41 @@ class Stage(ABC):
     async def sees(self, said: Said, words: str) -> None:
         """Wait until the answer, finished or not, shows these words."""
 
-    async def thread(self, *lines: str) -> Said:
-        """Ben writes these lines in a thread, without the bot."""
-        raise NotImplementedError(self.platform)
-
-    async def speak(self, said: Said, text: str, who: str = "ben", to: str = "") -> Said:
-        """Write in the thread of `said` without mentioning the bot, but perhaps another person."""
-        raise NotImplementedError(self.platform)
-
-    async def join(self) -> Said:
-        """The bot is added somewhere."""
-        raise NotImplementedError(self.platform)
-
-    def from_bot(self) -> Sequence[str]:
-        """The ids of all messages of the bot's that anybody sees."""
-        raise NotImplementedError(self.platform)
-
-    async def connected(self) -> None:
-        """Wait until the bot is there."""
-        raise NotImplementedError(self.platform)
-
-    def watch(self, hook: Hook) -> None:
-        """Have the server tell of each request: received, applied, answered."""
-        raise NotImplementedError(self.platform)
-
-    def time_passes(self, seconds: float) -> None:
-        """Move the platform's clock on."""
-        raise NotImplementedError(self.platform)
-
     @abstractmethod
     async def show(self, said: Said, messages: Sequence[str]) -> Shown:
         """The finished answer in these messages."""
+
+
+class TeamStage(Stage):
+    """A platform with more than one person, which goes on while the bot is away."""
+
+    @abstractmethod
+    async def thread(self, *lines: str) -> Said:
+        """Ben writes these lines in a thread, without the bot."""
+
+    @abstractmethod
+    async def speak(self, said: Said, text: str, who: str = "ben", to: str = "") -> Said:
+        """Write in the thread of `said` without mentioning the bot, but perhaps another person."""
+
+    @abstractmethod
+    async def join(self) -> Said:
+        """The bot is added somewhere."""
+
+    @abstractmethod
+    def from_bot(self) -> Sequence[str]:
+        """The ids of all messages of the bot's that anybody sees."""
+
+    @abstractmethod
+    async def connected(self) -> None:
+        """Wait until the bot is there."""
+
+    @abstractmethod
+    def watch(self, hook: Hook) -> None:
+        """Have the server tell of each request: received, applied, answered."""
+
+    @abstractmethod
+    def time_passes(self, seconds: float) -> None:
+        """Move the platform's clock on."""
 
 
 @asynccontextmanager

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from tests.fakes.discord import FakeDiscord, Interaction, Message
-from tests.stages.base import Hook, Said, Shown, Stage
+from tests.stages.base import Hook, Said, Shown, TeamStage
 
 
-class DiscordStage(Stage):
+class DiscordStage(TeamStage):
     """One guild with one channel; people go on by replying."""
 
     platform = "discord"

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from tests.fakes.slack import FakeSlack, Message
-from tests.stages.base import Hook, Said, Shown, Stage
+from tests.stages.base import Hook, Said, Shown, TeamStage
 
 MAIN = {"ask": "text", "model": "name"}
 """The options that are written without their name."""
 
 
-class SlackStage(Stage):
+class SlackStage(TeamStage):
     """One channel; people go on in threads, where commands are written as mentions."""
 
     platform = "slack"
