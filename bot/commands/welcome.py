@@ -16,5 +16,5 @@ async def run(services: Services, accepted: Accepted) -> Reply:
     how = HOW.get(accepted.request.place.platform, HOW["discord"])
     yield Text(f"Hello! I am **{services.config.bot.name}**, and I answer questions with pretrained models. {how} ")
     yield Text(f"What you say to me goes to {services.backends[model].destination} and is kept on my own disk; ")
-    yield Text("I keep nothing else that is said here. `/help` tells more.")
+    yield Text("I keep nothing else that is said here. Mention me without a word, and I tell more.")
     yield Done()
