@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import sqlite3
@@ -11,6 +12,8 @@ from pathlib import Path
 
 import pytest
 from filelock import FileLock
+
+from tests.fakes.openai import Answer, FakeOpenAI
 
 ROOT = Path(__file__).parent.parent
 
@@ -117,3 +120,19 @@ def test_make_chat_answers_from_the_model_that_arrives_with_the_installation(tmp
     assert len(first) > 10
     assert len(second) > 10
     assert first != second
+
+
+async def test_whoever_reads_may_leave_before_the_end(tmp_path: Path) -> None:
+    async with FakeOpenAI(key="") as model:
+        model.answer = lambda _body: Answer([f"{'word ' * 2_000}\n"] * 100)
+        (tmp_path / "config.toml").write_text(
+            f'[models.m]\nbackend = "openai"\nmodel = "test"\nbase_url = "{model.base_url}"\n'
+        )
+        command = f"echo hello | {sys.executable} -m bot chat | head -c 10"
+        environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "HOME": str(tmp_path)}
+        child = await asyncio.create_subprocess_shell(
+            command, cwd=tmp_path, env=environment, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+        )
+        seen, said = await asyncio.wait_for(child.communicate(), 30)
+    assert seen == b"word word "
+    assert b"Traceback" not in said

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 from collections.abc import Callable, Sequence
 
@@ -150,5 +151,10 @@ class PlainDraft:
 
     def _print(self, text: str) -> None:
         self._written += text
-        sys.stdout.write(clean(text))
-        sys.stdout.flush()
+        try:
+            sys.stdout.write(clean(text))
+            sys.stdout.flush()
+        except (
+            BrokenPipeError
+        ):  # whoever reads has seen enough: the rest goes nowhere, now and at the interpreter's end
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
