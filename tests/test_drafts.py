@@ -1,4 +1,4 @@
-"""A draft is created once, edited at the platform's pace and finished, whatever breaks on the way."""
+"""A draft is created once, edited at the platform's pace and finished, whatever breaks. Sleeping here takes no time: run_fast."""
 
 from __future__ import annotations
 

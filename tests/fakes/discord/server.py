@@ -145,7 +145,7 @@ class FakeDiscord(Waiting, People):
             response = await self._answer(request, method, path)
             if self.on_request is not None:
                 await self.on_request("applied", method, path)
-        except (_Dropped, asyncio.CancelledError, ConnectionError):
+        except (_Dropped, ConnectionError):
             if request.transport is not None:
                 request.transport.abort()
             self.changed()
