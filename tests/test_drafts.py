@@ -1,4 +1,4 @@
-"""A draft is created once, edited at the platform's pace and finished, whatever breaks. Sleeping here takes no time: run_fast."""
+"""A draft is created once, edited at the pace of the platform, and finished. `run_fast` makes sleeping free."""
 
 from __future__ import annotations
 
