@@ -12,7 +12,23 @@ from bot.conversation import question_turn
 from bot.errors import Forbidden, Gone, StoreError
 from bot.ports import Accepted, Draft, EndState, Outcome, Store
 from bot.talk import retry_choice
-from bot.types import Answer, Asked, Choice, Choices, Chunk, Done, Note, Part, Reply, Text, Turn, Usage
+from bot.types import (
+    Answer,
+    Asked,
+    Choice,
+    Choices,
+    Chunk,
+    Done,
+    File,
+    Menu,
+    Note,
+    Part,
+    Private,
+    Reply,
+    Text,
+    Turn,
+    Usage,
+)
 
 log = logging.getLogger(__name__)
 
@@ -47,7 +63,9 @@ class Heard:
 
     pieces: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
-    choices: tuple[Choice, ...] = ()
+    choices: tuple[Choice | Menu, ...] = ()
+    files: list[File] = field(default_factory=list)
+    private: bool = False
     asked: Asked | None = None
     done: Done | None = None
 
@@ -60,6 +78,10 @@ class Heard:
                 self.notes.append(text)
             case Choices(choices):
                 self.choices = choices
+            case File():
+                self.files.append(chunk)
+            case Private():
+                self.private = True
             case Asked():
                 self.asked = chunk
             case Done():
@@ -70,7 +92,7 @@ class Heard:
     def outcome(self) -> Outcome:
         """All of it, as it is kept and shown. A text that is not the answer of a model is no turn."""
         text = "".join(self.pieces)
-        answer = Answer(text, tuple(self.notes), self.choices)
+        answer = Answer(text, tuple(self.notes), self.choices, tuple(self.files), self.private)
         if self.asked is None:
             return Outcome(answer)
         complete = self.done is not None and self.done.reason in ("complete", "length")

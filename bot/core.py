@@ -45,7 +45,7 @@ class Core:
 
     async def handle(self, accepted: Accepted) -> Reply:
         """Answer. Always ends in Done: what goes wrong is said in the reply, in words, and what helps is offered."""
-        command = self._commands[accepted.request.command]
+        command = self._commands[accepted.request.command.partition(" ")[0]]
         try:
             async with aclosing(command.run(self._services, accepted)) as reply:
                 async for chunk in reply:

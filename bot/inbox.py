@@ -13,7 +13,7 @@ from typing import TypeVar
 from bot.answering import Answering, StoredDraftLog
 from bot.errors import PlatformError, StoreError
 from bot.ports import Accepted, Adapter, Store, Unfinished
-from bot.types import Answer, Command, Part, Person, Place, Reply, Request, Status
+from bot.types import Answer, Command, Form, Manner, Part, Person, Place, Reply, Request, Status, by_path
 
 log = logging.getLogger(__name__)
 
@@ -55,7 +55,7 @@ class Inbox:
         self.commands = commands
         self._store = store
         self._adapters = adapters
-        self._by_name = {command.name: command for command in commands}
+        self._by_name = by_path(commands)
         self._handle = handle
         self._continue_ms = continue_ms
         self._models = models
@@ -76,7 +76,34 @@ class Inbox:
         request = replace(request, arguments={name: _storable(value) for name, value in request.arguments.items()})
         return asyncio.shield(self._spawn(self._accept(request)))
 
-    async def suggest(self, command: str, option: str, typed: str, place: Place, person: Person) -> Sequence[str]:
+    def settle(self, request: Request) -> Request:
+        """The request as it is to be treated here; see bot.ports.Intake."""
+        return request
+
+    def manner(self, place: Place, person: str) -> Manner:
+        """How to behave in a place; see bot.ports.Intake."""
+        return Manner()
+
+    async def dialog(self, request: Request) -> Form | None:
+        """The form that a request opens; see bot.ports.Intake."""
+        return None
+
+    async def home(self, place: Place, person: Person) -> Answer:
+        """The bot's own page."""
+        return Answer("")
+
+    async def edited(self, place: Place, message: str, text: str) -> None:
+        """Somebody changed what a message says."""
+
+    async def deleted(self, place: Place, messages: Sequence[str]) -> None:
+        """Messages are gone from the platform."""
+
+    async def uninstalled(self, platform: str, workspace: str) -> None:
+        """The bot was removed from a workspace."""
+
+    async def suggest(
+        self, command: str, option: str, typed: str, place: Place, person: Person, given: Mapping[str, str]
+    ) -> Sequence[str]:
         """Names of models that hold what was typed; no other option is suggested yet."""
         return [name for name in self._models if typed.lower() in name.lower()][:MOST_SUGGESTIONS]
 

@@ -13,12 +13,15 @@ from bot.types import (
     Chunk,
     Command,
     Done,
+    Form,
+    Manner,
     Message,
     Part,
     Person,
     Place,
     Prompt,
     Request,
+    Sampling,
     Status,
     Text,
     Turn,
@@ -83,8 +86,37 @@ class Intake(Protocol):
         Acknowledge to the platform only after that. Raises StoreError when it could not be kept: then do not.
         """
 
-    async def suggest(self, command: str, option: str, typed: str, place: Place, person: Person) -> Sequence[str]:
-        """Completions for a suggested option, best first, at most 25."""
+    def settle(self, request: Request) -> Request:
+        """The request as it is to be treated here: it may have become private, by a setting or by being refused.
+
+        Call it before the request is offered and acknowledged.
+        """
+
+    def manner(self, place: Place, person: str) -> Manner:
+        """How to behave in a place towards a person's id; needs no waiting, so ask for every message."""
+
+    async def dialog(self, request: Request) -> Form | None:
+        """The form that this request opens on a platform that has dialogs; None: offer the request itself.
+
+        Only for commands that are `dialog`. Raises UserError with what to tell the person alone instead.
+        """
+
+    async def home(self, place: Place, person: Person) -> Answer:
+        """What the bot's own page shows to a person, where the platform has such a page."""
+
+    async def suggest(
+        self, command: str, option: str, typed: str, place: Place, person: Person, given: Mapping[str, str]
+    ) -> Sequence[str]:
+        """Completions for a suggested option, best first, at most 25; `given` are the arguments filled in so far."""
+
+    async def edited(self, place: Place, message: str, text: str) -> None:
+        """Somebody changed what a message says; messages that the bot does not know are ignored."""
+
+    async def deleted(self, place: Place, messages: Sequence[str]) -> None:
+        """Messages are gone from the platform."""
+
+    async def uninstalled(self, platform: str, workspace: str) -> None:
+        """The bot was removed from a workspace."""
 
     async def seen(self, platform: str) -> Sequence[tuple[Place, int]]:
         """The places of this platform where the bot took part lately, each with the order of its newest act."""
@@ -106,6 +138,18 @@ class Adapter(Protocol):
 
     async def context(self, request: Request, limit: int) -> Sequence[Message]:
         """What was said before the request in its thread, or in the message it replies to: oldest first."""
+
+    async def whois(self, request: Request) -> Person:
+        """The asking person with the rights that the platform says they have now, not when they asked.
+
+        Raises PlatformError when it does not say.
+        """
+
+    async def post(self, place: Place, text: str, key: str) -> None:
+        """Say something of the bot's own accord, in Markdown; `key` (at most 20 characters) is the same when repeated.
+
+        Raises PlatformError.
+        """
 
     async def check(self) -> str:
         """For `shoulders doctor`: one line saying that the token works and as whom. Raises ShouldersError."""
@@ -147,7 +191,7 @@ class Backend(Protocol):
     async def count(self, prompt: Prompt) -> int:
         """How many tokens `prompt` takes: exact, or a safe estimate that is never less. Never blocks the loop."""
 
-    def stream(self, prompt: Prompt) -> AsyncGenerator[Text | Status | Done, None]:
+    def stream(self, prompt: Prompt, sampling: Sampling) -> AsyncGenerator[Text | Status | Done, None]:
         """Answer, piece by piece, ending in Done. Raises BackendError; closing the generator stops the model."""
 
     async def prepare(self) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from bot.types import Sampling
+
 
 class Section(BaseModel):
     """A frozen table of config.toml. An unknown key is an error, and so is a value of the wrong type."""
@@ -24,3 +26,9 @@ class ModelSection(Section):
     max_tokens: int = Field(default=0, ge=0)
     temperature: float | None = Field(default=None, ge=0, le=2)
     fallback: str = ""
+
+    def sampling(self, asked: Sampling) -> Sampling:
+        """What was asked for one answer, within what this entry says: its bound is never exceeded."""
+        bounds = [bound for bound in (self.max_tokens, asked.max_tokens) if bound]
+        temperature = self.temperature if asked.temperature is None else asked.temperature
+        return Sampling(temperature, min(bounds, default=0))

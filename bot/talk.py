@@ -9,7 +9,7 @@ from bot.conversation import prompt_for, question_turn, surroundings
 from bot.errors import BackendError
 from bot.ports import Accepted
 from bot.services import Services
-from bot.types import Asked, Choice, Choices, Chunk, Done, Note, Reply, Status, Text, Turn
+from bot.types import Asked, Choice, Choices, Chunk, Done, Note, Reply, Sampling, Status, Text, Turn
 
 LENGTH_NOTE = "The answer reached its length limit. Write “go on” for the rest."
 EMPTY_NOTE = "⚠️ The model returned an empty answer."
@@ -53,7 +53,7 @@ async def ask(
         said = False
         try:
             prompt = await prompt_for(services, model, accepted.request.place, turns, around)
-            async with aclosing(services.backends[model].stream(prompt)) as pieces:
+            async with aclosing(services.backends[model].stream(prompt, Sampling())) as pieces:
                 async for piece in pieces:
                     said = said or (isinstance(piece, Text) and bool(piece.text.strip()))
                     for chunk in _ending(accepted, piece, said=said) if isinstance(piece, Done) else (piece,):

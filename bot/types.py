@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
@@ -25,13 +25,57 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Who wrote, as the platform says at this moment."""
+    """Who wrote, as the platform says at this moment.
+
+    `roles` are ids of Discord's roles or Slack's user groups. A `guest` is somebody who is not a full member, or comes
+    from another workspace. `home` is the workspace that the id belongs to, "" where ids are unique on the platform.
+    """
 
     id: str
     name: str
     roles: tuple[str, ...] = ()
     administrator: bool = False
     bot: bool = False
+    guest: bool = False
+    home: str = ""
+
+
+SubjectKind = Literal["everyone", "guests", "person", "role", "channel"]
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """Whom a rule or a limit is about; `name` is how people called it then and is not part of the key.
+
+    As the value of an option it is written `everyone`, `guests` or `KIND:ID|NAME`.
+    """
+
+    kind: SubjectKind
+    id: str = ""
+    name: str = field(default="", compare=False)
+
+    def __str__(self) -> str:
+        return f"{self.kind}:{self.id}|{self.name}" if self.id else self.kind
+
+    @property
+    def label(self) -> str:
+        """How people recognise it."""
+        if not self.id:
+            return self.kind
+        return f"#{self.name or self.id}" if self.kind == "channel" else f"@{self.name or self.id}"
+
+    @classmethod
+    def read(cls, text: str) -> Subject | None:
+        """From how it is written; None for what is not one."""
+        kind, _, rest = text.strip().partition(":")
+        key, _, name = rest.partition("|")
+        for known in ("everyone", "guests"):
+            if kind.lower().lstrip("@") == known and not rest:
+                return cls(known)
+        for named in ("person", "role", "channel"):
+            if kind.lower() == named and key:
+                return cls(named, key, name)
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,14 +141,15 @@ class Request:
         return self.arguments.get("text", "")
 
 
-OptionKind = Literal["text", "flag"]
+OptionKind = Literal["text", "flag", "who", "channel"]
 
 
 @dataclass(frozen=True, slots=True)
 class Option:
     """One argument of a command. `suggested` options are completed while typing, by `Intake.suggest`.
 
-    A "flag" arrives as "yes" or is absent.
+    A "flag" arrives as "yes" or is absent; "who" (a person, a role, everyone, guests) and "channel" arrive as a
+    Subject is written. `named` options are typed by name (`--model gpt`), the others by their place.
     """
 
     name: str
@@ -113,12 +158,16 @@ class Option:
     required: bool = False
     choices: tuple[str, ...] = ()
     suggested: bool = False
+    named: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Command:
     """A named thing that people can ask for, declared once and offered natively on every platform.
 
+    One with `subcommands` is only their group: "config" with "show" and "set" is asked for as "config show" and
+    "config set", and where people write the bare name as the first of them. `administrative` ones are for
+    administrators, by the platform's word at that moment. A `dialog` one may have a form, by `Intake.dialog`.
     `converses` commands belong to a conversation and begin one where there is none. `passes` commands do not wait in
     the conversation's lane. `quiet` commands are answered to the person alone, on platforms that can. `hidden` ones are
     not offered: adapters or buttons ask for them.
@@ -131,6 +180,20 @@ class Command:
     passes: bool = False
     quiet: bool = False
     hidden: bool = False
+    administrative: bool = False
+    dialog: bool = False
+    subcommands: tuple[Command, ...] = ()
+
+
+def by_path(commands: Iterable[Command]) -> dict[str, Command]:
+    """Every command that can be asked for, by what it is asked for: "ask", "config show", "config set"."""
+    paths: dict[str, Command] = {}
+    for command in commands:
+        if command.subcommands:
+            paths |= {f"{command.name} {subcommand.name}": subcommand for subcommand in command.subcommands}
+        else:
+            paths[command.name] = command
+    return paths
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,10 +236,91 @@ class Choice:
 
 
 @dataclass(frozen=True, slots=True)
-class Choices:
-    """The buttons under the answer; each Choices replaces the last."""
+class Item:
+    """One entry of a menu or of a form's choice. `label` is at most 75 characters, `summary` at most 75."""
 
-    choices: tuple[Choice, ...]
+    value: str
+    label: str
+    summary: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Menu:
+    """A list to pick from, at most 25 items. Picking one asks for `command` with `arguments` and `option` set to it."""
+
+    label: str
+    command: str
+    option: str
+    items: tuple[Item, ...]
+    arguments: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """The buttons and menus under the answer; each Choices replaces the last."""
+
+    choices: tuple[Choice | Menu, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file that belongs to the answer, shown after its text. `summary` describes it to who cannot see it."""
+
+    __pydantic_config__ = {"ser_json_bytes": "base64", "val_json_bytes": "base64"}  # noqa: RUF012 -- how it is kept
+
+    name: str
+    content: bytes
+    summary: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Private:
+    """The first chunk of a reply that only the person may see although the request did not ask for that.
+
+    A refusal is one: where the platform can show nothing to one person in that place, it becomes a direct message.
+    """
+
+
+FieldKind = Literal["line", "text", "choice", "several"]
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One entry of a form: a line, a longer text, one of `items`, or several of them (joined by commas)."""
+
+    name: str
+    label: str
+    kind: FieldKind = "line"
+    value: str = ""
+    items: tuple[Item, ...] = ()
+    hint: str = ""
+    required: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """A dialog, at most 5 fields. Sending it asks for `command` with `arguments` and the fields' values."""
+
+    title: str
+    command: str
+    fields: tuple[Field, ...]
+    arguments: Mapping[str, str] = field(default_factory=dict)
+
+
+Speaks = Literal["mentions", "threads", "everything"]
+AnswersIn = Literal["auto", "thread", "place"]
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How the bot behaves in a place: to what it listens, and where it answers.
+
+    "mentions": only when it is addressed; "threads": also what follows in threads where it takes part; "everything":
+    every message. `answers_in` "auto" is the platform's custom: Slack's thread, Discord's reply.
+    """
+
+    speaks: Speaks = "threads"
+    answers_in: AnswersIn = "auto"
 
 
 DoneReason = Literal["complete", "length", "stopped", "failed"]
@@ -220,7 +364,7 @@ class Asked:
     question: Turn | None
 
 
-Chunk: TypeAlias = Text | Status | Note | Choices | Asked | Done
+Chunk: TypeAlias = Text | Status | Note | Choices | File | Private | Asked | Done
 Reply: TypeAlias = AsyncGenerator[Chunk, None]
 
 
@@ -230,7 +374,17 @@ class Answer:
 
     text: str
     notes: tuple[str, ...] = ()
-    choices: tuple[Choice, ...] = ()
+    choices: tuple[Choice | Menu, ...] = ()
+    files: tuple[File, ...] = ()
+    private: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How one answer is generated; None and 0 leave it to the model's own entry in the catalogue."""
+
+    temperature: float | None = None
+    max_tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True)

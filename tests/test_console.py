@@ -9,7 +9,7 @@ import os
 import pty
 import sys
 import termios
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -57,7 +57,7 @@ def test_what_a_line_asks_for(line: str, command: str, arguments: dict[str, str]
         ("/xyzzy", "There is no command /xyzzy. /help lists them."),
         ("/welcome", "There is no command /welcome. /help lists them."),
         ("/new now", "/new takes no words after it."),
-        ("/ask --modle=x Why?", "/ask has no option --modle. It has --text, --model, --private."),
+        ("/ask --modle=x Why?", "/ask has no option --modle. It has `--model`, `--private`."),
     ],
 )
 def test_what_no_line_may_ask_for(line: str, said: str) -> None:
@@ -84,7 +84,7 @@ def test_what_no_line_may_ask_for(line: str, said: str) -> None:
     ],
 )
 async def test_completion(line: str, expected: Sequence[str]) -> None:
-    async def suggest(command: str, option: str, typed: str) -> Sequence[str]:
+    async def suggest(command: str, option: str, typed: str, given: Mapping[str, str]) -> Sequence[str]:
         return [name for name in ("large", "small") if typed in name]
 
     pick = Command("pick", "Pick", (Option("colour", "Which", choices=("red", "blue")),))

@@ -16,7 +16,7 @@ from bot.config import backend_kinds
 from bot.core import CommandModule, load_commands
 from bot.ports import Accepted, Backend
 from bot.services import Services
-from bot.types import Chunk, Command, Done, Option, Prompt, Reply, Text, Utterance
+from bot.types import Chunk, Command, Done, Option, Prompt, Reply, Sampling, Text, Utterance
 from tests.fakes.memory import MemoryBackend
 from tests.fakes.openai import FakeOpenAI
 
@@ -105,7 +105,7 @@ async def backend_mistakes(backend: Backend) -> list[str]:
             found.append("more than one Done")
         if not any(isinstance(chunk, Text) and chunk.text for chunk in chunks):
             found.append("no text")
-    async with aclosing(backend.stream(PROMPT)) as pieces:
+    async with aclosing(backend.stream(PROMPT, Sampling())) as pieces:
         async for chunk in pieces:
             if isinstance(chunk, Text):
                 break  # and hang up in the middle
@@ -117,7 +117,7 @@ async def backend_mistakes(backend: Backend) -> list[str]:
 
 
 async def heard(backend: Backend) -> list[Chunk]:
-    async with aclosing(backend.stream(PROMPT)) as pieces:
+    async with aclosing(backend.stream(PROMPT, Sampling())) as pieces:
         return [chunk async for chunk in pieces]
 
 

@@ -25,7 +25,7 @@ from bot.errors import BrokenOff, Refused, Unavailable
 from bot.inference import bundled, protocol
 from bot.inference.client import ModelProcess, environment_for_models
 from bot.inference.detokenise import Detokeniser
-from bot.types import Done, Prompt, Status, Text, Utterance
+from bot.types import Done, Prompt, Sampling, Status, Text, Utterance
 
 
 @pytest.fixture
@@ -58,7 +58,7 @@ def _prompt(text: str) -> Prompt:
 
 
 async def _ask(backend: LocalBackend, text: str) -> tuple[str, Done]:
-    async with aclosing(backend.stream(_prompt(text))) as chunks:
+    async with aclosing(backend.stream(_prompt(text), Sampling())) as chunks:
         got = [chunk async for chunk in chunks]
     assert isinstance(got[-1], Done)
     return "".join(chunk.text for chunk in got if isinstance(chunk, Text)), got[-1]
@@ -83,7 +83,7 @@ async def test_it_answers_and_says_how_many_tokens_that_took(backend: LocalBacke
 
 async def test_loading_is_told_and_then_counting_is_exact(backend: LocalBackend) -> None:
     estimate = await backend.count(_prompt("one two"))
-    statuses = [chunk async for chunk in backend.stream(_prompt("hello")) if isinstance(chunk, Status)]
+    statuses = [chunk async for chunk in backend.stream(_prompt("hello"), Sampling()) if isinstance(chunk, Status)]
     assert [status.text for status in statuses] == ["Starting the model's libraries", "Loading the model"]
     assert (await backend.count(_prompt("one two")), backend.context) == (4, 100)
     assert estimate >= 4
@@ -91,7 +91,7 @@ async def test_loading_is_told_and_then_counting_is_exact(backend: LocalBackend)
 
 async def test_closing_the_stream_stops_the_model(backend: LocalBackend) -> None:
     for _ in range(5):  # more than are written at a time: were one not stopped, the last would wait for ever
-        async with aclosing(backend.stream(_prompt("forever"))) as chunks:
+        async with aclosing(backend.stream(_prompt("forever"), Sampling())) as chunks:
             async for chunk in chunks:
                 if isinstance(chunk, Text):
                     break
@@ -99,7 +99,7 @@ async def test_closing_the_stream_stops_the_model(backend: LocalBackend) -> None
 
 
 async def test_those_who_wait_see_their_place_move_up(backend: LocalBackend) -> None:
-    running = [backend.stream(_prompt("forever")) for _ in range(2)]
+    running = [backend.stream(_prompt("forever"), Sampling()) for _ in range(2)]
     for answer in running:
         assert [chunk.text async for chunk in _until_text(answer)] == ["and so "]
     first, second = _places(backend), _places(backend)
@@ -122,7 +122,7 @@ async def _until_text(answer: AsyncGenerator[Text | Status | Done]) -> AsyncGene
 
 async def _places(backend: LocalBackend) -> AsyncGenerator[int]:
     """The places in the queue as they change; 0 once the answer is there."""
-    async with aclosing(backend.stream(_prompt("hello"))) as chunks:
+    async with aclosing(backend.stream(_prompt("hello"), Sampling())) as chunks:
         async for chunk in chunks:
             if isinstance(chunk, Status) and chunk.position:
                 yield chunk.position
@@ -131,7 +131,7 @@ async def _places(backend: LocalBackend) -> AsyncGenerator[int]:
 
 
 async def test_a_crash_fails_the_answers_in_it_and_the_next_one_works(backend: LocalBackend) -> None:
-    other = backend.stream(_prompt("forever"))
+    other = backend.stream(_prompt("forever"), Sampling())
     assert [chunk.text async for chunk in _until_text(other)] == ["and so "]
     with pytest.raises(BrokenOff, match=r"ended from outside.*starts again with the next question"):
         await _ask(backend, "crash")
@@ -267,7 +267,9 @@ async def test_tables_that_differ_in_sampling_alone_share_their_weights(process:
     ]
     loadings = []
     for section in sections:
-        chunks = [chunk async for chunk in LocalBackend(section, process, tmp_path).stream(_prompt("hello"))]
+        chunks = [
+            chunk async for chunk in LocalBackend(section, process, tmp_path).stream(_prompt("hello"), Sampling())
+        ]
         loadings.append(any(isinstance(chunk, Status) for chunk in chunks))
     assert loadings == [True, False, True]
     assert process.starts == 1

@@ -15,7 +15,7 @@ import pytest_asyncio
 from bot.backends.local import BACKEND, LocalModel
 from bot.errors import BrokenOff, ContextTooLong, Refused
 from bot.ports import Backend
-from bot.types import Done, Prompt, Status, Text, Utterance
+from bot.types import Done, Prompt, Sampling, Status, Text, Utterance
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(180)]
 
@@ -46,7 +46,7 @@ def _prompt(text: str) -> Prompt:
 
 
 async def _chunks(backend: Backend, prompt: Prompt) -> list[Text | Status | Done]:
-    async with aclosing(backend.stream(prompt)) as chunks:
+    async with aclosing(backend.stream(prompt, Sampling())) as chunks:
         return [chunk async for chunk in chunks]
 
 
@@ -102,13 +102,13 @@ async def test_a_conversation_that_does_not_fit_is_told_with_its_length(models: 
 
 async def test_stopping_frees_the_model_at_once(models: Mapping[str, Backend]) -> None:
     for _ in range(4):
-        assert await _until_text(models["tiny"].stream(_prompt(ENDLESS)), keep=False)
+        assert await _until_text(models["tiny"].stream(_prompt(ENDLESS), Sampling()), keep=False)
     assert (await _ask(models["short"], "hello"))[1].reason == "length"
 
 
 async def test_kill_9_in_the_middle_of_an_answer_is_one_failed_answer(models: Mapping[str, Backend]) -> None:
     process = models["tiny"]._process  # type: ignore[attr-defined]  # the protocol rightly hides it
-    answer = models["tiny"].stream(_prompt(ENDLESS))
+    answer = models["tiny"].stream(_prompt(ENDLESS), Sampling())
     assert await _until_text(answer, keep=True)
     os.kill(process.pid, signal.SIGKILL)
     with pytest.raises(BrokenOff):

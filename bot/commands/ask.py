@@ -15,7 +15,7 @@ COMMAND = Command(
     "Ask a model",
     (
         Option("text", "What to ask", required=True),
-        Option("model", "Which model answers", suggested=True),
+        Option("model", "Which model answers", suggested=True, named=True),
         Option("private", "Only you see the answer", kind="flag"),
     ),
     converses=True,

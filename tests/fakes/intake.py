@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
-from bot.errors import StoreError
+from bot.errors import StoreError, UserError
 from bot.ports import Adapter, Draft
-from bot.types import Command, Option, Part, Person, Place, Request
+from bot.types import Answer, Command, Form, Manner, Option, Part, Person, Place, Request
 
 COMMANDS = (
     Command("chat", "Talk with the bot", (Option("text", "What to say"),), converses=True, hidden=True),
@@ -17,7 +17,7 @@ COMMANDS = (
         "Ask a model",
         (
             Option("text", "What to ask", required=True),
-            Option("model", "Which model answers", suggested=True),
+            Option("model", "Which model answers", suggested=True, named=True),
             Option("private", "Only you see the answer", kind="flag"),
         ),
         converses=True,
@@ -27,6 +27,36 @@ COMMANDS = (
     Command("retry", "Answer again"),
     Command("model", "Show or set the model", (Option("name", "The model", suggested=True),), passes=True, quiet=True),
     Command("welcome", "Introduce the bot", passes=True, hidden=True),
+    Command(
+        "config",
+        "Settings",
+        passes=True,
+        quiet=True,
+        subcommands=(
+            Command("show", "What is in force here", passes=True, quiet=True),
+            Command(
+                "set",
+                "Change a setting",
+                (
+                    Option("key", "Which setting", required=True, suggested=True),
+                    Option("value", "Its new value", suggested=True),
+                    Option("scope", "For whom", choices=("workspace", "channel", "me"), named=True),
+                ),
+                passes=True,
+                quiet=True,
+                administrative=True,
+                dialog=True,
+            ),
+        ),
+    ),
+    Command(
+        "access",
+        "Who may do what",
+        (Option("who", "Whom", "who", required=True), Option("where", "In which channel", "channel")),
+        passes=True,
+        quiet=True,
+        administrative=True,
+    ),
 )
 
 
@@ -54,7 +84,11 @@ class ListedDraftLog:
 
 
 class RecordingIntake:
-    """Takes every request once, in the order offered. `completions` are what options may be completed with."""
+    """Takes every request once, in the order offered. `completions` are what options may be completed with.
+
+    `private` makes every request private, `manners` is how to behave everywhere, `form` what every dialog shows or why
+    it may not, `page` the bot's own page. `changed` are edits, and deletions with None; `left` workspaces.
+    """
 
     def __init__(self, commands: Sequence[Command] = COMMANDS) -> None:
         self.commands = commands
@@ -62,6 +96,13 @@ class RecordingIntake:
         self.places: list[tuple[Place, int]] = []
         self.completions: Sequence[str] = ("large", "small")
         self.broken = False
+        self.private = False
+        self.manners = Manner()
+        self.form: Form | UserError | None = None
+        self.page = Answer("At home")
+        self.changed: asyncio.Queue[tuple[Place, str, str | None]] = asyncio.Queue()
+        self.left: asyncio.Queue[str] = asyncio.Queue()
+        self.asked_with: list[Mapping[str, str]] = []
         self.gate: asyncio.Event | None = None
         self._known: set[tuple[str, str, str]] = set()
         self._accepted: asyncio.Queue[Request] = asyncio.Queue()
@@ -85,7 +126,34 @@ class RecordingIntake:
             self._accepted.put_nowait(request)
         return not known
 
-    async def suggest(self, command: str, option: str, typed: str, place: Place, person: Person) -> Sequence[str]:
+    def settle(self, request: Request) -> Request:
+        return replace(request, private=True) if self.private else request
+
+    def manner(self, place: Place, person: str) -> Manner:
+        return self.manners
+
+    async def dialog(self, request: Request) -> Form | None:
+        if isinstance(self.form, UserError):
+            raise self.form
+        return self.form
+
+    async def home(self, place: Place, person: Person) -> Answer:
+        return self.page
+
+    async def edited(self, place: Place, message: str, text: str) -> None:
+        self.changed.put_nowait((place, message, text))
+
+    async def deleted(self, place: Place, messages: Sequence[str]) -> None:
+        for message in messages:
+            self.changed.put_nowait((place, message, None))
+
+    async def uninstalled(self, platform: str, workspace: str) -> None:
+        self.left.put_nowait(workspace)
+
+    async def suggest(
+        self, command: str, option: str, typed: str, place: Place, person: Person, given: Mapping[str, str]
+    ) -> Sequence[str]:
+        self.asked_with.append(given)
         return [name for name in self.completions if typed in name]
 
     async def seen(self, platform: str) -> Sequence[tuple[Place, int]]:

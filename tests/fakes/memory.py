@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from bot.errors import PlatformError
 from bot.ports import DraftLog, Intake
-from bot.types import Answer, Chunk, Done, Message, Prompt, Request, Status, Text, Usage
+from bot.types import Answer, Chunk, Done, Message, Person, Place, Prompt, Request, Sampling, Status, Text, Usage
 
 
 @dataclass
@@ -53,12 +53,17 @@ class MemoryDraft:
 
 @dataclass
 class MemoryAdapter:
-    """An adapter whose drafts are kept in `drafts`, in the order in which they were made."""
+    """An adapter whose drafts are kept in `drafts`, in the order in which they were made.
+
+    `people` says who has other rights now than when they asked; `posts` is what the bot said of its own accord.
+    """
 
     name: str = "discord"
     drafts: list[MemoryDraft] = field(default_factory=list)
     failures: list[PlatformError] = field(default_factory=list)
     around: Sequence[Message] = ()
+    people: dict[str, Person] = field(default_factory=dict)
+    posts: list[tuple[Place, str, str]] = field(default_factory=list)
 
     async def run(self, intake: Intake, connected: Callable[[str], None]) -> None:
         connected("in memory")
@@ -73,6 +78,13 @@ class MemoryAdapter:
 
     async def context(self, request: Request, limit: int) -> Sequence[Message]:
         return self.around[-limit:]
+
+    async def whois(self, request: Request) -> Person:
+        return self.people.get(request.person.id, request.person)
+
+    async def post(self, place: Place, text: str, key: str) -> None:
+        if key not in [known for _, _, known in self.posts]:
+            self.posts.append((place, text, key))
 
     async def check(self) -> str:
         return "in memory"
@@ -99,13 +111,15 @@ class MemoryBackend:
     context: int = 1_000
     destination: str = "a test"
     prompts: list[Prompt] = field(default_factory=list)
+    sampled: list[Sampling] = field(default_factory=list)
     closed_early: int = 0
 
     async def count(self, prompt: Prompt) -> int:
         return sum(len(utterance.text.split()) for utterance in prompt)
 
-    async def stream(self, prompt: Prompt) -> AsyncGenerator[Text | Status | Done, None]:
+    async def stream(self, prompt: Prompt, sampling: Sampling) -> AsyncGenerator[Text | Status | Done, None]:
         self.prompts.append(prompt)
+        self.sampled.append(sampling)
         try:
             async for chunk in self.script(prompt):
                 yield chunk

@@ -23,7 +23,7 @@ from bot.backends.openai.tokens import Counter, window
 from bot.errors import BackendError, ConfigError
 from bot.ports import Backend, BackendKind
 from bot.section import ModelSection
-from bot.types import Done, Prompt, Status, Text
+from bot.types import Done, Prompt, Sampling, Status, Text
 
 if TYPE_CHECKING:  # importing the SDK takes 0.65 s, which a chat with a local model need not wait for
     import httpx2
@@ -166,12 +166,12 @@ class OpenAIBackend:
         self._client = None
         await self._connection.leave(self)
 
-    async def stream(self, prompt: Prompt) -> AsyncGenerator[Text | Status | Done, None]:
+    async def stream(self, prompt: Prompt, sampling: Sampling) -> AsyncGenerator[Text | Status | Done, None]:
         """Answer. Before the first text a passing failure is tried again, which a Status says. Raises BackendError."""
         began = False
         for pause in (*PAUSES, None):
             try:
-                async with aclosing(self._attempt(prompt)) as chunks:
+                async with aclosing(self._attempt(prompt, self._settings.sampling(sampling))) as chunks:
                     async for chunk in chunks:
                         began = True
                         yield chunk
@@ -185,11 +185,11 @@ class OpenAIBackend:
             yield Status(f"{happened} Trying again in {completions.duration(wait)}.")
             await asyncio.sleep(wait)
 
-    async def _attempt(self, prompt: Prompt) -> AsyncGenerator[Text | Done, None]:
+    async def _attempt(self, prompt: Prompt, sampling: Sampling) -> AsyncGenerator[Text | Done, None]:
         """Ask once. Raises FailedError."""
         events = Events()
         async with AsyncExitStack() as stack:
-            reads = await self._open(stack, prompt)
+            reads = await self._open(stack, prompt, sampling)
             while data := await self._read(reads, events):
                 if text := events.feed(data):
                     yield Text(text)
@@ -201,7 +201,7 @@ class OpenAIBackend:
             raise FailedError(completions.FILTERED)
         yield Done("length" if events.finish == "length" else "complete", events.usage)
 
-    async def _open(self, stack: AsyncExitStack, prompt: Prompt) -> AsyncIterator[bytes]:
+    async def _open(self, stack: AsyncExitStack, prompt: Prompt, sampling: Sampling) -> AsyncIterator[bytes]:
         """Send the request, without what the server turned out not to know. Raises FailedError."""
         client = await self._connect()
         import openai  # only now: it was imported in a thread, and two imports at once would meet half-way
@@ -215,13 +215,13 @@ class OpenAIBackend:
                             model=self._settings.model,
                             messages=(),  # in the body below: the SDK's own conversion of them costs 0.5 ms
                             stream=True,
-                            extra_body={"messages": messages, **self._options()},
+                            extra_body={"messages": messages, **self._options(sampling)},
                             extra_headers=self._headers(),
                         )
                     )
                 break
             except openai.OpenAIError as error:
-                if not self._adapt(error):
+                if not self._adapt(error, sampling):
                     raise failed(error) from None
             except TimeoutError:
                 raise FailedError(completions.SLOW) from None
@@ -251,14 +251,13 @@ class OpenAIBackend:
             return USAGE_SECONDS
         return self._settings.stall if events.began else self._settings.timeout
 
-    def _options(self) -> dict[str, object]:
+    def _options(self, sampling: Sampling) -> dict[str, object]:
         """The fields of a request that not every server knows."""
-        settings = self._settings
         options: dict[str, object] = {"stream_options": {"include_usage": True}} if self._says_usage else {}
-        if settings.max_tokens:
-            options[self._limits[0]] = settings.max_tokens
-        if settings.temperature is not None:
-            options["temperature"] = settings.temperature
+        if sampling.max_tokens:
+            options[self._limits[0]] = sampling.max_tokens
+        if sampling.temperature is not None:
+            options["temperature"] = sampling.temperature
         return options
 
     def _headers(self) -> Headers:
@@ -267,7 +266,7 @@ class OpenAIBackend:
 
         return {} if self._key else {"Authorization": openai.Omit()}
 
-    def _adapt(self, error: openai.OpenAIError) -> bool:
+    def _adapt(self, error: openai.OpenAIError, sampling: Sampling) -> bool:
         """Whether asking differently may help: OpenAI's newer models refuse max_tokens, older servers the other one."""
         import openai
 
@@ -276,7 +275,7 @@ class OpenAIBackend:
         complaint = f"{error.param} {error.message}"
         if self._says_usage and "stream_options" in complaint:
             self._says_usage = False
-        elif self._settings.max_tokens and len(self._limits) > 1 and self._limits[0] in complaint:
+        elif sampling.max_tokens and len(self._limits) > 1 and self._limits[0] in complaint:
             del self._limits[0]
         else:
             return False

@@ -1,0 +1,112 @@
+"""A command as people type it, on every platform alike: `ask --model gpt What is …`, `config set language French`."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Mapping, Sequence
+
+from bot.errors import UserError
+from bot.types import Command, Option, by_path
+
+_NAME = re.compile(r"\s*/?([a-z0-9-]{1,32})(?:\s+|$)", re.IGNORECASE)
+_DASHES = "(?:--|[—–])"  # keyboards make a dash of two hyphens
+_VALUE = r"\"(?:[^\"]*)\"|“[^”]*”|\S+"
+_LEADING = re.compile(
+    rf"{_DASHES}(?P<long>[a-z][\w-]*)(?:=(?P<equals>{_VALUE}))?(?:\s+|$)|(?P<short>[a-z][\w-]*)[:=](?P<value>{_VALUE})(?:\s+|$)"
+)
+_TRAILING = re.compile(rf"(?:^|\s+){_DASHES}(?P<long>[a-z][\w-]*)(?:(?:=|\s+)(?P<value>{_VALUE}))?\s*$")
+_WORD = re.compile(rf"\s*({_VALUE})(?:\s+|$)")
+
+
+def find(words: str, commands: Sequence[Command]) -> tuple[str, Command, str] | None:
+    """The path of the command that the words begin with, the command, and the words after it; None for none.
+
+    The bare name of a command with subcommands means its first one.
+    """
+    paths = by_path(command for command in commands if not command.hidden)
+    first = _NAME.match(words)
+    if first is None:
+        return None
+    name, rest = first[1].lower(), words[first.end() :]
+    if name in paths:
+        return name, paths[name], rest
+    below = [path for path in paths if path.startswith(f"{name} ")]
+    second = _NAME.match(rest) if below else None
+    if second and (path := f"{name} {second[1].lower()}") in below:
+        return path, paths[path], rest[second.end() :]
+    return (below[0], paths[below[0]], rest) if below else None
+
+
+def nearest(words: str, commands: Sequence[Command], also: Sequence[str] = ()) -> str:
+    """The name of a command that resembles what was typed, "" for none; `also` are further names."""
+    first = _NAME.match(words)
+    names = [*(command.name for command in commands if not command.hidden), *also]
+    return next(iter(difflib.get_close_matches(first[1].lower() if first else "", names, 1)), "")
+
+
+def arguments(path: str, command: Command, words: str) -> Mapping[str, str]:
+    """A command's arguments from the words after its name. Raises UserError for what looks like an option and is none.
+
+    Options by name come first, or last for a command that does not converse. The other words are the values of the
+    options that are not `named`, one word each, the last of them taking the rest.
+    """
+    given, rest = _leading(path, command, words.strip())
+    if not command.converses:
+        rest = _trailing(path, command, rest, given)
+    places = [option for option in command.options if option.kind != "flag" and not option.named]
+    places = [option for option in places if option.name not in given]
+    for option in places[:-1]:
+        if word := _WORD.match(rest):
+            given[option.name], rest = _unquoted(word[1]), rest[word.end() :]
+    if rest.strip():
+        if not places:
+            raise UserError(f"/{path} takes no words after it.{hints(command)}")
+        given[places[-1].name] = _unquoted(rest.strip())
+    return given
+
+
+def hints(command: Command) -> str:
+    """The options that are written by name, as a sentence; "" for none."""
+    written = [f"`--{option.name}`" for option in command.options if option.kind == "flag" or option.named]
+    return f" It has {', '.join(written)}." if written else ""
+
+
+def _leading(path: str, command: Command, rest: str) -> tuple[dict[str, str], str]:
+    given: dict[str, str] = {}
+    while found := _LEADING.match(rest):
+        name = (found["long"] or found["short"]).lower()
+        option = _option(path, command, name, strict=bool(found["long"]))
+        value = found["equals"] or found["value"]
+        if option is None or (found["short"] and not (option.named or option.kind == "flag")):
+            break
+        rest = rest[found.end() :]
+        if value is None and option.kind != "flag":
+            word = _WORD.match(rest)
+            value, rest = (word[1], rest[word.end() :]) if word else ("", "")
+        given[option.name] = "yes" if option.kind == "flag" else _unquoted(value or "")
+    return given, rest
+
+
+def _trailing(path: str, command: Command, rest: str, given: dict[str, str]) -> str:
+    while found := _TRAILING.search(rest):
+        option = _option(path, command, found["long"].lower(), strict=False)
+        if option is None or option.name in given or (option.kind == "flag") != (found["value"] is None):
+            break
+        given[option.name] = _unquoted(found["value"] or "yes")
+        rest = rest[: found.start()]
+    return rest
+
+
+def _option(path: str, command: Command, name: str, *, strict: bool) -> Option | None:
+    """The option of this name; None where it is no option but words. A misspelt one is an error when `strict`."""
+    options = {option.name: option for option in command.options}
+    if name in options:
+        return options[name]
+    if strict and (not command.converses or difflib.get_close_matches(name, options, 1)):
+        raise UserError(f"/{path} has no option --{name}.{hints(command)}")
+    return None
+
+
+def _unquoted(word: str) -> str:
+    return word[1:-1] if len(word) > 1 and (word[0], word[-1]) in (('"', '"'), ("“", "”")) else word
