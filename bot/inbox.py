@@ -92,6 +92,9 @@ class Inbox:
         """The bot's own page."""
         return Answer("")
 
+    async def overhear(self, request: Request) -> None:
+        """Something was said that is not for the bot."""
+
     async def edited(self, place: Place, message: str, text: str) -> None:
         """Somebody changed what a message says."""
 

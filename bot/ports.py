@@ -109,6 +109,9 @@ class Intake(Protocol):
     ) -> Sequence[str]:
         """Completions for a suggested option, best first, at most 25; `given` are the arguments filled in so far."""
 
+    async def overhear(self, request: Request) -> None:
+        """Something was said that is not for the bot, in a place whose manner keeps it. Raises StoreError."""
+
     async def edited(self, place: Place, message: str, text: str) -> None:
         """Somebody changed what a message says; messages that the bot does not know are ignored."""
 

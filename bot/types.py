@@ -316,11 +316,13 @@ class Manner:
     """How the bot behaves in a place: to what it listens, and where it answers.
 
     "mentions": only when it is addressed; "threads": also what follows in threads where it takes part; "everything":
-    every message. `answers_in` "auto" is the platform's custom: Slack's thread, Discord's reply.
+    every message. `answers_in` "auto" is the platform's custom: Slack's thread, Discord's reply. `keeps` says that what
+    people say to each other here is wanted too, by `Intake.overhear`.
     """
 
     speaks: Speaks = "threads"
     answers_in: AnswersIn = "auto"
+    keeps: bool = False
 
 
 DoneReason = Literal["complete", "length", "stopped", "failed"]

@@ -288,6 +288,7 @@ RACE = """
 import asyncio, pathlib
 from bot.backends.openai import BACKEND, OpenAIModel
 from bot.errors import Unavailable
+from bot.types import Sampling
 
 async def main():
     table = OpenAIModel(backend="openai", model="test", base_url="{url}")

@@ -101,6 +101,7 @@ class RecordingIntake:
         self.form: Form | UserError | None = None
         self.page = Answer("At home")
         self.changed: asyncio.Queue[tuple[Place, str, str | None]] = asyncio.Queue()
+        self.overheard: asyncio.Queue[Request] = asyncio.Queue()
         self.left: asyncio.Queue[str] = asyncio.Queue()
         self.asked_with: list[Mapping[str, str]] = []
         self.gate: asyncio.Event | None = None
@@ -139,6 +140,9 @@ class RecordingIntake:
 
     async def home(self, place: Place, person: Person) -> Answer:
         return self.page
+
+    async def overhear(self, request: Request) -> None:
+        self.overheard.put_nowait(request)
 
     async def edited(self, place: Place, message: str, text: str) -> None:
         self.changed.put_nowait((place, message, text))
