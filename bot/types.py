@@ -40,14 +40,14 @@ class Person:
     home: str = ""
 
 
-SubjectKind = Literal["everyone", "guests", "person", "role", "channel"]
+SubjectKind = Literal["everyone", "guests", "workspace", "person", "role", "channel"]
 
 
 @dataclass(frozen=True, slots=True)
 class Subject:
     """Whom a rule or a limit is about; `name` is how people called it then and is not part of the key.
 
-    As the value of an option it is written `everyone`, `guests` or `KIND:ID|NAME`.
+    As the value of an option it is written `everyone`, `guests`, `workspace` or `KIND:ID|NAME`.
     """
 
     kind: SubjectKind
@@ -69,7 +69,7 @@ class Subject:
         """From how it is written; None for what is not one."""
         kind, _, rest = text.strip().partition(":")
         key, _, name = rest.partition("|")
-        for known in ("everyone", "guests"):
+        for known in ("everyone", "guests", "workspace"):
             if kind.lower().lstrip("@") == known and not rest:
                 return cls(known)
         for named in ("person", "role", "channel"):
@@ -167,7 +167,8 @@ class Command:
 
     One with `subcommands` is only their group: "config" with "show" and "set" is asked for as "config show" and
     "config set", and where people write the bare name as the first of them. `administrative` ones are for
-    administrators, by the platform's word at that moment. A `dialog` one may have a form, by `Intake.dialog`.
+    administrators, by the platform's word at that moment; `unrestricted` ones are for everybody, whatever the rules
+    say, such as to be forgotten. A `dialog` one may have a form, by `Intake.dialog`.
     `converses` commands belong to a conversation and begin one where there is none. `passes` commands do not wait in
     the conversation's lane. `quiet` commands are answered to the person alone, on platforms that can. `hidden` ones are
     not offered: adapters or buttons ask for them.
@@ -181,6 +182,7 @@ class Command:
     quiet: bool = False
     hidden: bool = False
     administrative: bool = False
+    unrestricted: bool = False
     dialog: bool = False
     subcommands: tuple[Command, ...] = ()
 

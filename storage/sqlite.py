@@ -18,6 +18,7 @@ from bot.errors import DatabaseBusy, StoreError
 from bot.ports import Accepted, Conversation, EndState, Outcome, Unfinished
 from bot.types import Answer, Command, Part, Place, Request, Role, Turn
 from storage import accept
+from storage.books import SQLiteBooks
 from storage.migrate import migrate, migrations
 from storage.writer import Connection, Writer
 
@@ -88,6 +89,7 @@ class SQLiteStore:
         self._reading = reading
         self._resources = resources
         self._writer = Writer(writing)
+        self.books = SQLiteBooks(self._writer, reading)
 
     async def accept(self, request: Request, command: Command, continue_ms: int) -> Accepted | None:
         """Keep a request and settle its conversation; None for a duplicate or a post that is not for the bot."""

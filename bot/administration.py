@@ -1,0 +1,163 @@
+"""What is in force where: settings, rules, limits and personas, held in memory and written through to the books."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import TypeVar
+
+from bot.books import Books, Change, Entry, Limit, Persona, Record, Rule, Scope, Setting
+from bot.errors import UserError
+from bot.settings import LEVELS, Level, Settings, Value, dump, load, shown
+from bot.types import Person, Place
+
+log = logging.getLogger(__name__)
+
+R = TypeVar("R", Rule, Limit, Persona)
+
+MOST_RESOLVED = 10_000
+"""Combinations of place and person whose settings are remembered; then all are worked out anew."""
+
+
+class Administration:
+    """Answers at once, since everything is in memory; a change is on disk before it is in force.
+
+    `told` is called with what was written down.
+    """
+
+    def __init__(self, books: Books, base: Settings, administrators: Sequence[str] = ()) -> None:
+        self.books = books
+        self.base = base
+        self.told: Callable[[Sequence[Entry]], None] = lambda _entries: None
+        self._administrators = frozenset(administrators)
+        self._records: dict[tuple[str, str], dict[Record, Record]] = {}
+        self._values: dict[Scope, dict[str, Value]] = {}
+        self._resolved: dict[tuple[Place, str, str], Settings] = {}
+
+    async def load(self) -> None:
+        """Read everything once, before the first request."""
+        for record in await self.books.load():
+            self._put(Change(record))
+
+    # Settings -------------------------------------------------------------------------------------------------------
+
+    def settings(self, place: Place, person: Person | None = None) -> Settings:
+        """What is in force for a person in a place; without a person, for the place."""
+        key = (place, person.home, person.id) if person else (place, "", "")
+        if (known := self._resolved.get(key)) is not None:
+            return known
+        values = {key: value for scope in self._scopes(place, person) for key, value in self._at(scope).items()}
+        if len(self._resolved) >= MOST_RESOLVED:
+            self._resolved.clear()
+        self._resolved[key] = self.base.model_copy(update=values)
+        return self._resolved[key]
+
+    def sources(self, place: Place, person: Person) -> Mapping[str, Level]:
+        """For each setting that was set somewhere, the level that its value comes from."""
+        return {key: level for level in LEVELS for key in self.at(level, place, person)}
+
+    def at(self, level: Level, place: Place, person: Person) -> Mapping[str, Value]:
+        """What was set at one level alone; nothing for a level that a place does not have."""
+        scope = scope_of(level, place, person)
+        return self._at(scope) if scope else {}
+
+    def _scopes(self, place: Place, person: Person | None) -> Iterator[Scope]:
+        for level in LEVELS:
+            if (level != "me" or person) and (scope := scope_of(level, place, person or Person("", ""))):
+                yield scope
+
+    def _at(self, scope: Scope) -> Mapping[str, Value]:
+        return self._values.get(scope, {})
+
+    # Rules, limits, personas ------------------------------------------------------------------------------------------
+
+    def rules(self, place: Place) -> Sequence[Rule]:
+        """Who may use what in a workspace."""
+        return self._of(Rule, place)
+
+    def limits(self, place: Place) -> Sequence[Limit]:
+        """How much may be used in a workspace."""
+        return self._of(Limit, place)
+
+    def personas(self, place: Place) -> Mapping[str, Persona]:
+        """A workspace's personas by name."""
+        return {persona.name: persona for persona in self._of(Persona, place)}
+
+    def _of(self, kind: type[R], place: Place) -> Sequence[R]:
+        records = self._records.get((place.platform, place.workspace), {})
+        return [record for record in records.values() if isinstance(record, kind)]
+
+    # Administrators -------------------------------------------------------------------------------------------------
+
+    def recognise(self, place: Place, person: Person) -> Person:
+        """The person, an administrator also when the configuration names them so."""
+        if person.administrator or f"{place.platform}:{person.id}" not in self._administrators:
+            return person
+        return replace(person, administrator=True)
+
+    # Changes --------------------------------------------------------------------------------------------------------
+
+    async def change(self, changes: Sequence[Change], entries: Sequence[Entry]) -> None:
+        """Make the changes and write them down; they are in force once both are on disk."""
+        written = await self.books.keep(changes, entries)
+        for change in changes:
+            self._put(change)
+        self.told(written)
+
+    async def note(self, place: Place, person: Person, action: str, target: str = "", after: str = "") -> None:
+        """Write down what is no change of these: a refusal, a deletion."""
+        await self.change((), [Entry(place, person, action, target, after=after)])
+
+    def setting(
+        self, key: str, value: Value, scope: Scope, place: Place, person: Person, *, reset: bool = False
+    ) -> tuple[Change, Entry]:
+        """The change of one setting, or its end, and how that is written down."""
+        known = self._at(scope)
+        before = shown(known[key]) if key in known else ""
+        action, after = ("config reset", "") if reset else ("config set", shown(value))
+        entry = Entry(place, person, action, f"{key} ({level_of(scope)})", before, after)
+        return Change(Setting(scope, key, dump(value)), removed=reset), entry
+
+    def _put(self, change: Change) -> None:
+        self._resolved.clear()
+        record = change.record
+        if isinstance(record, Setting):
+            self._put_setting(record, removed=change.removed)
+            return
+        records = self._records.setdefault((record.platform, record.workspace), {})
+        records.pop(record, None)
+        if not change.removed:
+            records[record] = record
+
+    def _put_setting(self, setting: Setting, *, removed: bool) -> None:
+        values = self._values.setdefault(setting.scope, {})
+        values.pop(setting.key, None)
+        if removed:
+            return
+        try:
+            values[setting.key] = load(setting.key, setting.value)
+        except UserError as error:  # kept by another version of the bot
+            log.warning("A kept setting is left out: %s", error.message)
+
+
+def scope_of(level: Level, place: Place, person: Person) -> Scope | None:
+    """The scope that a level means in a place; None for a thread outside threads."""
+    match level:
+        case "workspace":
+            return Scope(place.platform, place.workspace)
+        case "channel":
+            return Scope(place.platform, place.workspace, place.channel)
+        case "thread":
+            return Scope(place.platform, place.workspace, place.channel, place.thread) if place.thread else None
+        case "me":
+            return Scope(place.platform, person.home, person=person.id)
+
+
+def level_of(scope: Scope) -> Level:
+    """The level of a scope."""
+    if scope.person:
+        return "me"
+    if scope.thread:
+        return "thread"
+    return "channel" if scope.channel else "workspace"

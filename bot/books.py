@@ -1,0 +1,134 @@
+"""What administrators decided and what was spent, as values, and the protocols of where they are kept."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal, Protocol, TypeAlias
+
+from bot.types import Person, Place, Subject
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """For whom a setting holds: a workspace, a channel of it, a thread of that, or one person in all their places.
+
+    A person's scope has their `home` as its workspace.
+    """
+
+    platform: str
+    workspace: str
+    channel: str = ""
+    thread: str = ""
+    person: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One setting's value in one scope, as JSON."""
+
+    scope: Scope
+    key: str
+    value: str = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """Whether a subject may use a target: "bot", "command:NAME" or "model:NAME"."""
+
+    platform: str
+    workspace: str
+    subject: Subject
+    target: str
+    allowed: bool = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Persona:
+    """A named system prompt of a workspace."""
+
+    platform: str
+    workspace: str
+    name: str
+    prompt: str = field(compare=False)
+
+
+Unit = Literal["requests", "tokens", "money"]
+Window = Literal["minute", "hour", "day", "month"]
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """How much may be used in a window that begins with the clock's minute, hour, day or month, in UTC.
+
+    `subject` "everyone" means each person by themselves, and so does a role: each who has it. A channel's and the
+    workspace's are used by all in it together. `model` "" counts every model. `amount` is in
+    requests, tokens or millionths of the currency.
+    """
+
+    platform: str
+    workspace: str
+    subject: Subject
+    model: str
+    unit: Unit
+    window: Window
+    amount: int = field(compare=False)
+
+
+Record: TypeAlias = Setting | Rule | Persona | Limit
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A record that is kept from now on in place of one that is equal to it, or removed.
+
+    Records are equal when their keys are: their value does not count.
+    """
+
+    record: Record
+    removed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One row of the audit: who did what where, to what, and what it was before and after. Holds no conversation.
+
+    `at` is in milliseconds since 1970. `id` and `at` are given by the store.
+    """
+
+    place: Place
+    person: Person
+    action: str
+    target: str = ""
+    before: str = ""
+    after: str = ""
+    at: int = 0
+    id: int = 0
+
+
+class Books(Protocol):
+    """What administrators decided, and the audit of it. Raises StoreError."""
+
+    async def load(self) -> Sequence[Record]:
+        """All that is in force."""
+
+    async def keep(self, changes: Sequence[Change], entries: Sequence[Entry]) -> Sequence[Entry]:
+        """Make the changes and write them down, all or nothing; the entries come back with their ids."""
+
+    async def audit(
+        self,
+        platform: str,
+        workspace: str,
+        *,
+        person: str = "",
+        action: str = "",
+        since: int = 0,
+        limit: int = 1_000,
+    ) -> Sequence[Entry]:
+        """Entries of a workspace, newest first; `person` is an id, `action` how the action begins."""
+
+    async def unannounced(self) -> Sequence[Entry]:
+        """Changes that are to be told in an audit channel and were not yet."""
+
+    async def announced(self, entry: int) -> None:
+        """An entry was told, or need not be."""
