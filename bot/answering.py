@@ -102,7 +102,10 @@ class Heard:
 
 
 class Answering:
-    """Answers one request once. `reply` is begun only when the answer is not known from an earlier run."""
+    """Answers one request once. `reply` is begun only when the answer is not known from an earlier run.
+
+    What does not stream is shown when it is whole.
+    """
 
     def __init__(
         self,
@@ -112,6 +115,8 @@ class Answering:
         reply: Callable[[Accepted], Reply],
         attempts: int = 0,
         answer: Answer | None = None,
+        *,
+        streams: bool = True,
     ) -> None:
         self.accepted = accepted
         self.draft = draft
@@ -119,8 +124,13 @@ class Answering:
         self._reply = reply
         self._attempts = attempts
         self._answer = answer
+        self._streams = streams
         self._heard_all = asyncio.Event()
         self._stopped = False
+
+    def refuse(self, sentence: str) -> None:
+        """Answer with a sentence that only the person sees, without asking any model."""
+        self._answer = Answer("", (sentence,), private=not self.accepted.request.private)
 
     def stop(self) -> bool:
         """End the answer where it is; False when it is over already."""
@@ -184,7 +194,8 @@ class Answering:
         async with aclosing(self._reply(self.accepted)) as reply:
             async for chunk in reply:
                 heard.take(chunk)
-                self.draft.write(chunk)
+                if self._streams or not isinstance(chunk, Text):
+                    self.draft.write(chunk)
 
     def _note_the_stop(self, heard: Heard) -> None:
         if heard.asked is None:

@@ -10,13 +10,16 @@ from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 
+from bot.administration import Administration
 from bot.config import Config, backend_kinds, platforms
-from bot.core import Core, load_commands
+from bot.core import CommandModule, Core, load_commands
 from bot.errors import ConfigError, ShouldersError
 from bot.inbox import Inbox
+from bot.policy import Policy
 from bot.ports import Adapter, Backend
+from bot.reception import Reception
 from bot.services import Services
-from storage.sqlite import open_store
+from storage.sqlite import SQLiteStore, open_store
 
 log = logging.getLogger(__name__)
 
@@ -38,19 +41,20 @@ class App:
 
     config: Config
     services: Services
+    intake: Reception
     inbox: Inbox
     adapters: Mapping[str, Adapter]
 
     @property
     def default_backend(self) -> Backend:
         """What answers where nobody chose a model."""
-        return self.services.backends[self.services.model("")]
+        return self.services.backends[self.config.default_model]
 
     @property
     def banner(self) -> str:
         """Who answers, and where text goes."""
-        model = self.services.model("")
-        return f"{self.config.bot.name}: {model} answers, and text goes to {self.default_backend.destination}."
+        name, model = self.config.bot.name, self.config.default_model
+        return f"{name}: {model} answers, and text goes to {self.default_backend.destination}."
 
     async def drain(self) -> None:
         """Take nothing new and let running answers finish, while the platforms are still connected."""
@@ -116,25 +120,34 @@ async def application(config: Config, adapters: Mapping[str, Adapter]) -> AsyncG
         for adapter in adapters.values():
             resources.push_async_callback(_close, adapter)
         commands = await asyncio.to_thread(load_commands)
-        declared = [module.COMMAND for module in commands.values()]
-        services = Services(
-            config,
-            store,
-            backends,
-            adapters,
-            declared,
-            stop=lambda request: inbox.stop(request),
-            running=lambda conversation: inbox.running(conversation),
-        )
-        inbox = Inbox(
-            store,
-            adapters,
-            declared,
-            Core(services, commands).handle,
-            continue_ms=config.bot.continue_minutes * 60_000,
-            models=list(backends),
-        )
-        yield App(config, services, inbox, adapters)
+        yield await assemble(config, store, backends, adapters, commands)
+
+
+async def assemble(
+    config: Config,
+    store: SQLiteStore,
+    backends: Mapping[str, Backend],
+    adapters: Mapping[str, Adapter],
+    commands: Mapping[str, CommandModule],
+) -> App:
+    """Put together what was opened."""
+    declared = [module.COMMAND for module in commands.values()]
+    administration = Administration(store.books, config.settings, config.bot.administrators)
+    await administration.load()
+    services = Services(
+        config,
+        store,
+        administration,
+        Policy(administration),
+        backends,
+        adapters,
+        declared,
+        stop=lambda request: inbox.stop(request),
+        running=lambda conversation: inbox.running(conversation),
+    )
+    core = Core(services, commands)
+    inbox = Inbox(store, adapters, declared, core.handle, administration)
+    return App(config, services, Reception(services, core, inbox), inbox, adapters)
 
 
 async def _close(opened: Backend | Adapter) -> None:
@@ -182,7 +195,7 @@ async def run_console(config: Config, say: Say) -> None:
         await app.inbox.drop_unfinished("console")
         preparing = asyncio.create_task(_prepare(app.default_backend))
         try:
-            await console.run(app.inbox, lambda _line: say(app.banner))
+            await console.run(app.intake, lambda _line: say(app.banner))
         finally:
             await app.drain()
             await _end([preparing])
@@ -205,7 +218,7 @@ async def _supervise(app: App, name: str, say: Say) -> None:
     while True:
         started = loop.time()
         try:
-            await app.adapters[name].run(app.inbox, connected)
+            await app.adapters[name].run(app.intake, connected)
             return
         except ShouldersError as error:
             if isinstance(error, ConfigError) and not ever_connected:

@@ -17,17 +17,22 @@ from pydantic import Field, ValidationError
 
 import adapters
 import bot.backends
-from bot.errors import ConfigError
+from bot.errors import ConfigError, UserError
 from bot.ports import BackendKind, Platform
 from bot.section import ModelSection, Section
+from bot.settings import Settings, check_placeholders
 
 S = TypeVar("S", bound=Section)
 
 DEFAULT_PATH = Path("config.toml")
 
-SYSTEM_PROMPT = """\
-You are {name}, an assistant in a team's chat on {platform}, in {place}. Today is {date}.
-Several people may take part; each message begins with its writer's name. Answer in Markdown, to the point."""
+MOVED = {
+    "default_model": "model",
+    "system_prompt": "system_prompt",
+    "continue_minutes": "continue_minutes",
+    "context_messages": "context_messages",
+}
+"""Keys that stood in [bot] before and are settings now."""
 
 BUILT_IN_MODELS: Mapping[str, Mapping[str, str | int]] = {
     "smollm2": {"backend": "local", "model": "bundled:smollm2", "max_tokens": 512},
@@ -42,12 +47,9 @@ class BotSettings(Section):
     name: str = "Shoulders"
     data: str = Field(default="data", description="Folder of the database and of converted models.")
     database: str = Field(default="", description="The database's file; empty means shoulders.db in the data folder.")
-    default_model: str = Field(default="", description="A name from [models]; empty chooses by what is there.")
-    system_prompt: str = Field(default=SYSTEM_PROMPT, description="May use {name}, {platform}, {place} and {date}.")
-    continue_minutes: int = Field(
-        default=15, ge=0, le=525_600, description="How long a new mention in a channel continues one's conversation."
+    administrators: tuple[str, ...] = Field(
+        default=(), strict=False, description="People who are administrators everywhere, such as discord:1234."
     )
-    context_messages: int = Field(default=20, ge=0, description="Messages read from a thread that one is asked about.")
     stop_seconds: float = Field(default=10.0, ge=0, description="What running answers get when the program stops.")
 
 
@@ -56,6 +58,7 @@ class Config:
     """Everything that was configured. `environment` holds the secrets; nothing else does."""
 
     bot: BotSettings
+    settings: Settings
     models: Mapping[str, ModelSection]
     platforms: Mapping[str, Section]
     environment: Mapping[str, str]
@@ -74,8 +77,8 @@ class Config:
     @property
     def default_model(self) -> str:
         """The model that answers where nobody chose one: the configured, else by OPENAI_API_KEY, else a local one."""
-        if self.bot.default_model:
-            return self.bot.default_model
+        if self.settings.model:
+            return self.settings.model
         wanted = "openai" if self.environment.get("OPENAI_API_KEY") else "local"
         return next((name for name, model in self.models.items() if model.backend == wanted), next(iter(self.models)))
 
@@ -102,6 +105,7 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Config:
     tables = _read(file) if file.exists() else {}
     config = Config(
         bot=_section(BotSettings, tables.pop("bot", {}), f"{file}: [bot]"),
+        settings=_section(Settings, tables.pop("settings", {}), f"{file}: [settings]"),
         models=_models(tables.pop("models", None), file),
         platforms=_platforms(tables, file),
         environment={**_dotenv(file.parent / ".env"), **environ},
@@ -136,6 +140,8 @@ def _section(kind: type[S], table: object, where: str) -> S:
     except ValidationError as error:
         mistake = error.errors()[0]
         key = ".".join(str(part) for part in mistake["loc"])
+        if mistake["type"] == "extra_forbidden" and kind is BotSettings and key in MOVED:
+            raise ConfigError(f"{where} {key} has moved: write it as {MOVED[key]} in the table [settings].") from None
         if mistake["type"] == "extra_forbidden":
             raise ConfigError(f"{where} has no key {key}.{_did_you_mean(key, kind.model_fields)}") from None
         raise ConfigError(f"{where} {key}: {mistake['msg']}.") from None
@@ -161,7 +167,9 @@ def _platforms(tables: dict[str, object], file: Path) -> Mapping[str, Section]:
     known = platforms()
     unknown = next((name for name in tables if name not in known), None)
     if unknown is not None:
-        raise ConfigError(f"{file} has no table [{unknown}].{_did_you_mean(unknown, ['bot', 'models', *known])}")
+        raise ConfigError(
+            f"{file} has no table [{unknown}].{_did_you_mean(unknown, ['bot', 'settings', 'models', *known])}"
+        )
     return {
         name: _section(platform.settings, tables.get(name, {}), f"{file}: [{name}]") for name, platform in known.items()
     }
@@ -169,18 +177,16 @@ def _platforms(tables: dict[str, object], file: Path) -> Mapping[str, Section]:
 
 def _check_names(config: Config, file: Path) -> None:
     """Names of models that are used must be in the catalogue, and placeholders must be known."""
-    used = {"[bot] default_model": config.bot.default_model}
-    used |= {f"[models.{name}] fallback": model.fallback for name, model in config.models.items()}
-    for where, name in used.items():
+    used = [("[settings] model", config.settings.model)]
+    used += [("[settings] models", name) for name in config.settings.models]
+    used += [(f"[models.{name}] fallback", model.fallback) for name, model in config.models.items()]
+    for where, name in used:
         if name and name not in config.models:
             raise ConfigError(f"{file}: {where} names {name!r}.{_did_you_mean(name, config.models)}")
     try:
-        config.bot.system_prompt.format(name="", platform="", place="", date="")
-    except (KeyError, ValueError, IndexError, AttributeError, TypeError) as error:
-        raise ConfigError(
-            f"{file}: [bot] system_prompt has a placeholder that is not known ({error}); it may use "
-            "{name}, {platform}, {place} and {date}, and a plain brace is written twice."
-        ) from None
+        check_placeholders(config.settings.system_prompt)
+    except UserError as error:
+        raise ConfigError(f"{file}: [settings] {error.message}") from None
 
 
 def _did_you_mean(word: str, known: Mapping[str, object] | list[str]) -> str:

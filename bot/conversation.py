@@ -6,11 +6,10 @@ import logging
 from collections.abc import Sequence
 from datetime import datetime
 
-from bot.config import Config
 from bot.errors import ContextTooLong, PlatformError
 from bot.ports import Accepted, Backend
 from bot.services import Services
-from bot.types import Message, Place, Prompt, Request, Turn, Utterance
+from bot.types import Message, Place, Prompt, Request, Sampling, Turn, Utterance
 
 log = logging.getLogger(__name__)
 
@@ -20,7 +19,8 @@ ANSWER_SHARE = 4
 
 async def surroundings(services: Services, accepted: Accepted) -> Sequence[Message]:
     """What was said around the request and is no turn of ours yet; nothing where the platform cannot tell."""
-    request, most = accepted.request, services.config.bot.context_messages
+    request = accepted.request
+    most = services.settings(request).context_messages
     adapter = services.adapters.get(request.place.platform)
     in_thread = request.place.thread and request.addressed
     if adapter is None or not most or request.place.direct or not (in_thread or request.replies_to):
@@ -35,17 +35,18 @@ async def surroundings(services: Services, accepted: Accepted) -> Sequence[Messa
 
 
 async def prompt_for(
-    services: Services, model: str, place: Place, turns: Sequence[Turn], around: Sequence[Message]
+    services: Services, model: str, request: Request, turns: Sequence[Turn], around: Sequence[Message]
 ) -> Prompt:
     """The system prompt, then the newest turns that fit. Raises ContextTooLong when even the last does not."""
-    backend = services.backends[model]
-    section = services.config.models[model]
-    reserve = min(section.max_tokens or backend.context // ANSWER_SHARE, backend.context // 2)
-    system = Utterance("system", system_prompt(services.config, place))
-    said = [_utterance(turn, place) for turn in _answered(turns)]
+    backend, settings = services.backends[model], services.settings(request)
+    longest = services.config.models[model].sampling(Sampling(None, settings.answer_tokens)).max_tokens
+    reserve = min(longest or backend.context // ANSWER_SHARE, backend.context // 2)
+    room = min(backend.context - reserve, settings.context_tokens or backend.context)
+    system = Utterance("system", system_prompt(services, request))
+    said = [_utterance(turn, request.place) for turn in _answered(turns)]
     if around:
         said[-1] = Utterance("user", f"{_heard(around)}\n\n{said[-1].text}")
-    return await _newest_that_fit(backend, system, said, backend.context - reserve)
+    return await _newest_that_fit(backend, system, said, room)
 
 
 def _answered(turns: Sequence[Turn]) -> Sequence[Turn]:
@@ -54,13 +55,16 @@ def _answered(turns: Sequence[Turn]) -> Sequence[Turn]:
     return [turn for turn, after in zip(turns, following, strict=True) if turn.role != after or after == "assistant"]
 
 
-def system_prompt(config: Config, place: Place) -> str:
-    """The configured system prompt with its placeholders filled."""
+def system_prompt(services: Services, request: Request) -> str:
+    """The system prompt that is in force, its placeholders filled; the persona's and the language come after it."""
+    place, settings = request.place, services.settings(request)
     where = place.name or ("a direct message" if place.direct else "a channel")
     today = datetime.now().astimezone().strftime("%A, %d %B %Y")
-    return config.bot.system_prompt.format(
-        name=config.bot.name, platform=place.platform.capitalize(), place=where, date=today
-    )
+    name = services.config.bot.name
+    prompt = settings.system_prompt.format(name=name, platform=place.platform.capitalize(), place=where, date=today)
+    persona = services.administration.personas(place).get(settings.persona)
+    language = f"Answer in {settings.language}." if settings.language else ""
+    return "\n\n".join(filter(None, (prompt, persona.prompt if persona else "", language)))
 
 
 def question_turn(request: Request) -> Turn:

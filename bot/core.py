@@ -4,18 +4,33 @@ from __future__ import annotations
 
 import logging
 import pkgutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import aclosing
+from dataclasses import replace
 from functools import cache
 from importlib import import_module
-from typing import Protocol, cast
+from typing import Protocol, cast, runtime_checkable
 
 import bot.commands
-from bot.errors import BackendError, ShouldersError
+from bot.errors import BackendError, Denied, ShouldersError
 from bot.ports import Accepted
 from bot.services import Services
 from bot.talk import retry_choice
-from bot.types import Choices, Command, Done, Note, Reply
+from bot.types import (
+    Act,
+    Answer,
+    Choices,
+    Command,
+    Done,
+    Form,
+    Note,
+    Person,
+    Place,
+    Private,
+    Reply,
+    Request,
+    by_path,
+)
 
 log = logging.getLogger(__name__)
 
@@ -27,6 +42,22 @@ class CommandModule(Protocol):
 
     def run(self, services: Services, accepted: Accepted) -> Reply:
         """Answer one request."""
+
+
+@runtime_checkable
+class HasDialog(Protocol):
+    """What a file of a command that is `dialog` offers too."""
+
+    async def dialog(self, services: Services, request: Request) -> Form | None:
+        """The form for a request of somebody who may make it; None where nothing is missing. Raises UserError."""
+
+
+@runtime_checkable
+class Suggests(Protocol):
+    """What a file of a command with `suggested` options offers too."""
+
+    async def suggest(self, services: Services, request: Request, option: str) -> Sequence[str]:
+        """Everything that the option may be, best first; the request's arguments are what was filled in before."""
 
 
 @cache
@@ -42,15 +73,27 @@ class Core:
     def __init__(self, services: Services, commands: Mapping[str, CommandModule]) -> None:
         self._services = services
         self._commands = commands
+        self._declared = by_path(module.COMMAND for module in commands.values())
 
     async def handle(self, accepted: Accepted) -> Reply:
         """Answer. Always ends in Done: what goes wrong is said in the reply, in words, and what helps is offered."""
-        command = self._commands[accepted.request.command.partition(" ")[0]]
+        request = accepted.request
         try:
-            async with aclosing(command.run(self._services, accepted)) as reply:
+            accepted = replace(accepted, request=await self._admit(request))
+            async with aclosing(
+                self._commands[request.command.partition(" ")[0]].run(self._services, accepted)
+            ) as reply:
                 async for chunk in reply:
                     yield chunk
             return
+        except Denied as error:
+            if not request.private:
+                yield Private()
+            yield Choices(())
+            yield Note(error.message)
+            await self._services.administration.note(
+                request.place, request.person, "refused", f"/{request.command}", error.message
+            )
         except BackendError as error:
             log.warning("Request %d: %s: %s", accepted.id, type(error).__name__, error.message)
             yield Note(f"⚠️ {error.message}")
@@ -63,3 +106,34 @@ class Core:
             yield Note("⚠️ Something went wrong inside the bot; its log says what.")
             yield Choices((retry_choice(accepted),))
         yield Done("failed")
+
+    async def dialog(self, request: Request) -> Form | None:
+        """The form that a request opens, for somebody who may use it. Raises UserError."""
+        module = self._module(request)
+        request = await self._admit(request)
+        return await module.dialog(self._services, request) if isinstance(module, HasDialog) else None
+
+    async def suggest(
+        self, command: str, option: str, place: Place, person: Person, given: Mapping[str, str]
+    ) -> Sequence[str]:
+        """Everything that an option may be completed to."""
+        request = Request(Act("", 0), place, person, command, given)
+        module = self._module(request)
+        return await module.suggest(self._services, request, option) if isinstance(module, Suggests) else ()
+
+    async def home(self, place: Place, person: Person) -> Answer:
+        """The bot's own page."""
+        return Answer("")
+
+    def _module(self, request: Request) -> CommandModule:
+        return self._commands[request.command.partition(" ")[0]]
+
+    async def _admit(self, request: Request) -> Request:
+        """The request of somebody who may make it; administrators are who the platform says now. Raises Denied."""
+        services, command = self._services, self._declared[request.command]
+        if command.administrative:
+            person = await services.adapters[request.place.platform].whois(request)
+            request = replace(request, person=services.administration.recognise(request.place, person))
+        if refused := services.policy.refusal(request, command):
+            raise refused
+        return request

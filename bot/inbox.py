@@ -7,28 +7,23 @@ import logging
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from heapq import heappop, heappush
-from time import time
 from typing import TypeVar
 
+from bot.administration import Administration
 from bot.answering import Answering, StoredDraftLog
 from bot.errors import PlatformError, StoreError
 from bot.ports import Accepted, Adapter, Store, Unfinished
-from bot.types import Answer, Command, Form, Manner, Part, Person, Place, Reply, Request, Status, by_path
+from bot.types import Answer, Command, Part, Reply, Request, Status, by_path
 
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
-
-SEEN_DAYS = 7
-"""How far back the places go that adapters look through for what they missed."""
 
 REDELIVERY_SECONDS = 60.0
 """After a platform did not take an answer, or the database did not, how long until it is tried again."""
 
 LET_GO_SECONDS = 5.0
 """How long answers that are left for recovery may take to end the call to the platform that is under way."""
-
-MOST_SUGGESTIONS = 25
 
 
 @dataclass(slots=True)
@@ -40,7 +35,7 @@ class _Lane:
 
 
 class Inbox:
-    """The bot.ports.Intake of every adapter, and the lanes behind it."""
+    """Where every request waits for its turn."""
 
     def __init__(
         self,
@@ -48,17 +43,13 @@ class Inbox:
         adapters: Mapping[str, Adapter],
         commands: Sequence[Command],
         handle: Callable[[Accepted], Reply],
-        *,
-        continue_ms: int,
-        models: Sequence[str],
+        administration: Administration,
     ) -> None:
-        self.commands = commands
         self._store = store
         self._adapters = adapters
         self._by_name = by_path(commands)
         self._handle = handle
-        self._continue_ms = continue_ms
-        self._models = models
+        self._administration = administration
         self._closed = False
         self._recovered: set[str] = set()
         self._held: list[Accepted] = []
@@ -75,44 +66,6 @@ class Inbox:
             raise StoreError("The bot is stopping.")
         request = replace(request, arguments={name: _storable(value) for name, value in request.arguments.items()})
         return asyncio.shield(self._spawn(self._accept(request)))
-
-    def settle(self, request: Request) -> Request:
-        """The request as it is to be treated here; see bot.ports.Intake."""
-        return request
-
-    def manner(self, place: Place, person: str) -> Manner:
-        """How to behave in a place; see bot.ports.Intake."""
-        return Manner()
-
-    async def dialog(self, request: Request) -> Form | None:
-        """The form that a request opens; see bot.ports.Intake."""
-        return None
-
-    async def home(self, place: Place, person: Person) -> Answer:
-        """The bot's own page."""
-        return Answer("")
-
-    async def overhear(self, request: Request) -> None:
-        """Something was said that is not for the bot."""
-
-    async def edited(self, place: Place, message: str, text: str) -> None:
-        """Somebody changed what a message says."""
-
-    async def deleted(self, place: Place, messages: Sequence[str]) -> None:
-        """Messages are gone from the platform."""
-
-    async def uninstalled(self, platform: str, workspace: str) -> None:
-        """The bot was removed from a workspace."""
-
-    async def suggest(
-        self, command: str, option: str, typed: str, place: Place, person: Person, given: Mapping[str, str]
-    ) -> Sequence[str]:
-        """Names of models that hold what was typed; no other option is suggested yet."""
-        return [name for name in self._models if typed.lower() in name.lower()][:MOST_SUGGESTIONS]
-
-    async def seen(self, platform: str) -> Sequence[tuple[Place, int]]:
-        """Where the bot took part lately, each with the order of the newest act."""
-        return await self._store.seen(platform, int((time() - SEEN_DAYS * 86_400) * 1000))
 
     async def recover(self, platform: str) -> None:
         """Answer what an earlier run or an outage left unanswered. Call whenever the platform is connected.
@@ -196,7 +149,13 @@ class Inbox:
         return task
 
     async def _accept(self, request: Request) -> bool:
-        accepted = await self._store.accept(request, self._by_name[request.command], self._continue_ms)
+        settings = self._administration.settings(request.place, request.person)
+        accepted = await self._store.accept(
+            request,
+            self._by_name[request.command],
+            settings.continue_minutes * 60_000,
+            shared=settings.continues == "channel",
+        )
         if accepted is None:
             return False
         if request.place.platform in self._recovered:
@@ -214,6 +173,10 @@ class Inbox:
         if self._by_name[accepted.request.command].passes or not accepted.conversation:
             self._spawn(self._run(answering))
             return
+        if left is None and (full := self._full(accepted.request)):
+            answering.refuse(full)
+            self._spawn(self._run(answering))
+            return
         lane = self._lanes.get(accepted.conversation)
         if lane is None:
             lane = self._lanes[accepted.conversation] = _Lane()
@@ -227,7 +190,20 @@ class Inbox:
         answer: Answer | None = left.answer if left else None
         draft_log = StoredDraftLog(self._store, accepted.id, parts, resumed=left is not None)
         draft = self._adapters[accepted.request.place.platform].draft(accepted.request, draft_log)
-        return Answering(accepted, draft, self._store, self._handle, attempts, answer)
+        streams = self._administration.settings(accepted.request.place, accepted.request.person).streaming
+        return Answering(accepted, draft, self._store, self._handle, attempts, answer, streams=streams)
+
+    def _full(self, request: Request) -> str:
+        """Why a request cannot wait here too; "" where there is room."""
+        settings = self._administration.settings(request.place, request.person)
+        waiting = [waits.accepted.request for lane in self._lanes.values() for _, _, waits in lane.waiting]
+        own = sum(1 for other in waiting if other.person.id == request.person.id)
+        if own >= settings.queue_person:
+            return f"{own} questions of yours are waiting already: ask again when one of them is answered."
+        here = sum(1 for other in waiting if other.place == request.place)
+        if here >= settings.queue_place:
+            return f"{here} questions are waiting here already: ask again when some of them are answered."
+        return ""
 
     async def _run_lane(self, conversation: int, lane: _Lane) -> None:
         try:

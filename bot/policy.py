@@ -1,9 +1,85 @@
-"""Who may do what, and how much."""
+"""Who may do what: access rules, commands that are off, and what is for administrators alone. Needs no waiting."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from bot.administration import Administration
+from bot.books import Rule
 from bot.errors import Denied
-from bot.types import Person, Place
+from bot.types import Command, Person, Place, Request
+
+NEAREST_FIRST = ("person", "role", "channel", "guests", "everyone")
+"""Of the rules that fit, those about the nearest subject count; among equals a prohibition does."""
+
+ALSO_NEEDS = {"retry": "chat"}
+"""Commands that do what another one does."""
+
+
+class Policy:
+    """Decides by what is in force now and by what the platform said of the person."""
+
+    def __init__(self, administration: Administration) -> None:
+        self._administration = administration
+
+    def refusal(self, request: Request, command: Command) -> Denied | None:
+        """Why this person may not have this request answered here; None if they may."""
+        place, person = request.place, request.person
+        if command.unrestricted:
+            return None
+        ask = self._whom_to_ask(place)
+        if command.administrative:
+            return None if person.administrator else Denied(f"/{request.command} is for administrators. {ask}")
+        name = request.command.partition(" ")[0]
+        for needed in filter(None, (name, ALSO_NEEDS.get(name))):
+            if needed in self._administration.settings(place, person).commands_off:
+                return Denied(f"/{needed} is switched off here. {ask}")
+            allowed, why = self._may(place, person, f"command:{needed}")
+            if not (allowed or person.administrator):
+                what = "talk with me" if needed == "chat" else f"use /{needed}"
+                return Denied(f"You may not {what} here: {why}. {ask}")
+        return None
+
+    def model_refusal(self, request: Request, model: str) -> Denied | None:
+        """Why this person may not use a model here; None if they may."""
+        place, person = request.place, request.person
+        settings = self._administration.settings(place, person)
+        if person.administrator:
+            return None
+        ask = self._whom_to_ask(place)
+        if settings.models and model not in settings.models:
+            return Denied(f"The model {model} is not for use here. There are: {', '.join(settings.models)}. {ask}")
+        rule = nearest(self._rules(place, person, f"model:{model}"))
+        if rule is None or rule.allowed:
+            return None
+        return Denied(f"You may not use the model {model} here: a rule for {rule.subject.label} says so. {ask}")
+
+    def _may(self, place: Place, person: Person, target: str) -> tuple[bool, str]:
+        """Whether, and if not, why not. What no rule is about is as the bot itself is; guests need a rule."""
+        rule = nearest(self._rules(place, person, target)) or nearest(self._rules(place, person, "bot"))
+        if rule is not None:
+            return rule.allowed, f"a rule for {rule.subject.label} says so"
+        return not person.guest, "guests may only do what an administrator allowed"
+
+    def _rules(self, place: Place, person: Person, target: str) -> Sequence[Rule]:
+        """The rules about a target that fit a person in a place."""
+        fitting = {
+            "person": (person.id,),
+            "role": person.roles,
+            "channel": (place.channel,),
+            "guests": ("",) if person.guest else (),
+            "everyone": () if person.guest else ("",),
+        }
+        rules = self._administration.rules(place)
+        return [rule for rule in rules if rule.target == target and rule.subject.id in fitting[rule.subject.kind]]
+
+    def _whom_to_ask(self, place: Place) -> str:
+        return f"Ask {self._administration.settings(place).contact or 'an administrator'}."
+
+
+def nearest(rules: Sequence[Rule]) -> Rule | None:
+    """The rule that counts among those that fit."""
+    return min(rules, key=lambda rule: (NEAREST_FIRST.index(rule.subject.kind), rule.allowed), default=None)
 
 
 def must_be_allowed_to_steer(person: Person, place: Place, asked_by: str, asked_in: Place) -> None:

@@ -273,11 +273,13 @@ class Outcome:
 class Store(Protocol):
     """What must survive. Every method that writes returns once its change is on disk; raises StoreError."""
 
-    async def accept(self, request: Request, command: Command, continue_ms: int) -> Accepted | None:
+    async def accept(
+        self, request: Request, command: Command, continue_ms: int, *, shared: bool = False
+    ) -> Accepted | None:
         """Keep a request and settle its conversation; None for a duplicate or a post that is not for the bot.
 
-        A mention outside threads continues the person's conversation in that channel if it was active within the last
-        `continue_ms` milliseconds.
+        A mention outside threads continues the person's conversation in that channel, or where it is `shared`
+        anybody's, if it was active within the last `continue_ms` milliseconds.
         """
 
     async def begin(self, request: int) -> None:

@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from bot.administration import Administration
 from bot.config import Config
 from bot.errors import UserError
+from bot.policy import Policy
 from bot.ports import Adapter, Backend, Store
-from bot.types import Command
+from bot.settings import Settings
+from bot.types import Command, Request
 
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """The catalogue, the store, the platforms and what is running.
+    """The catalogue, the store, what is in force, the platforms and what is running.
 
     `stop` ends the answer to a request and says whether there was one to end; `running` is the request that is being
     answered in a conversation.
@@ -21,15 +24,33 @@ class Services:
 
     config: Config
     store: Store
+    administration: Administration
+    policy: Policy
     backends: Mapping[str, Backend]
     adapters: Mapping[str, Adapter]
     commands: Sequence[Command]
     stop: Callable[[int], bool]
     running: Callable[[int], int | None]
 
-    def model(self, name: str) -> str:
-        """`name`, or the default for "". Raises UserError when the catalogue has no such model."""
-        wanted = name or self.config.default_model
-        if wanted not in self.backends:
-            raise UserError(f"There is no model “{wanted}” here. There are: {', '.join(self.backends)}.")
-        return wanted
+    def settings(self, request: Request) -> Settings:
+        """What is in force for who asks, where they ask."""
+        return self.administration.settings(request.place, request.person)
+
+    def model(self, request: Request, *wanted: str) -> str:
+        """The first that is named of what is wanted, else what is in force. Raises UserError, or Denied."""
+        name = next(filter(None, wanted), "") or self.default_model(request)
+        if name not in self.backends:
+            raise UserError(f"There is no model “{name}” here. There are: {', '.join(self.models(request))}.")
+        if refused := self.policy.model_refusal(request, name):
+            raise refused
+        return name
+
+    def default_model(self, request: Request) -> str:
+        """The model that answers where nobody chose one: by the settings, else the first that is allowed."""
+        settings = self.settings(request)
+        chosen = settings.model or self.config.default_model
+        return next(iter(settings.models)) if settings.models and chosen not in settings.models else chosen
+
+    def models(self, request: Request) -> Sequence[str]:
+        """The models that this person may use here, in the catalogue's order."""
+        return [name for name in self.backends if self.policy.model_refusal(request, name) is None]

@@ -58,7 +58,7 @@ class Settings(Section):
     models: Annotated[
         tuple[str, ...],
         At(CHANNELS, "models"),
-        Field(description="The models that may be used, separated by commas; empty allows all."),
+        Field(strict=False, description="The models that may be used, separated by commas; empty allows all."),
     ] = ()
     persona: Annotated[
         str, At(ANYWHERE, "personas"), Field(description="The persona that answers, by name; empty for none.")
@@ -117,7 +117,7 @@ class Settings(Section):
     commands_off: Annotated[
         tuple[str, ...],
         At(HERE, "commands"),
-        Field(description="Commands that are not answered, separated by commas."),
+        Field(strict=False, description="Commands that are not answered, separated by commas."),
     ] = ()
     queue_person: Annotated[
         int, At(CHANNELS), Field(ge=1, le=1_000, description="Questions of one person that may wait at a time.")

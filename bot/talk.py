@@ -42,7 +42,9 @@ async def ask(
 ) -> Reply:
     """Answer `question`, which follows turn `parent`, or turn `parent` itself. Failing models may have a fallback."""
     conversation = await services.store.conversation(accepted.conversation)
-    first = services.model(chosen or conversation.model)
+    first = services.model(accepted.request, chosen, conversation.model)
+    settings = services.settings(accepted.request)
+    sampling = Sampling(settings.temperature, settings.answer_tokens)
     yield Choices((stop_choice(accepted.id),))
     yield Status("Thinking…")
     around = await surroundings(services, accepted) if question else ()
@@ -52,8 +54,8 @@ async def ask(
         yield Asked(model, parent, question)
         said = False
         try:
-            prompt = await prompt_for(services, model, accepted.request.place, turns, around)
-            async with aclosing(services.backends[model].stream(prompt, Sampling())) as pieces:
+            prompt = await prompt_for(services, model, accepted.request, turns, around)
+            async with aclosing(services.backends[model].stream(prompt, sampling)) as pieces:
                 async for piece in pieces:
                     said = said or (isinstance(piece, Text) and bool(piece.text.strip()))
                     for chunk in _ending(accepted, piece, said=said) if isinstance(piece, Done) else (piece,):

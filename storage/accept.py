@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from dataclasses import dataclass
 
 from bot.types import Command, Place, Request
 
@@ -15,7 +16,7 @@ _LEFT_AT_PLACE = (
     "AND EXISTS (SELECT 1 FROM requests WHERE place = ? AND accepted <= closed)"
 )
 _OPEN_OF_PERSON = (
-    "SELECT id FROM conversations WHERE place = ? AND closed = 0 AND person = ? AND private = ? AND active >= ? "
+    "SELECT id FROM conversations WHERE place = ? AND closed = 0 AND (? OR person = ?) AND private = ? AND active >= ? "
     "ORDER BY active DESC, id DESC"
 )
 _LATEST_OF_PERSON = (
@@ -37,11 +38,19 @@ _OF_MESSAGE = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Window:
+    """For how many milliseconds a new mention continues a conversation, and whether also another person's."""
+
+    ms: int
+    shared: bool = False
+
+
 def accept(
-    connection: sqlite3.Connection, *, request: Request, command: Command, body: str, now: int, continue_ms: int
+    connection: sqlite3.Connection, *, request: Request, command: Command, body: str, now: int, window: Window
 ) -> tuple[int, int] | None:
     """Insert the request; its row's id and its conversation's (0 for none), or None when it is known or not for us."""
-    conversation = _conversation(connection, request, command, now, continue_ms)
+    conversation = _conversation(connection, request, command, now, window)
     if not request.addressed and conversation is None and not _takes_part(connection, request.place):
         return None
     place = _place(connection, request.place)
@@ -95,7 +104,7 @@ def _apart(request: Request) -> bool:
 
 
 def _conversation(
-    connection: sqlite3.Connection, request: Request, command: Command, now: int, continue_ms: int
+    connection: sqlite3.Connection, request: Request, command: Command, now: int, window: Window
 ) -> int | None:
     """The conversation that exists already for this request; a private one only where none but the person reads on."""
     place = request.place
@@ -109,7 +118,8 @@ def _conversation(
         return found
     if (place.thread or place.direct) and not _apart(request):
         return _thread_or_direct(connection, place)
-    values = (_find_place(connection, place), request.person.id, _apart(request), now - continue_ms)
+    shared = window.shared and not _apart(request)
+    values = (_find_place(connection, place), shared, request.person.id, _apart(request), now - window.ms)
     return _first(connection, _OPEN_OF_PERSON, values)
 
 

@@ -91,10 +91,13 @@ class SQLiteStore:
         self._writer = Writer(writing)
         self.books = SQLiteBooks(self._writer, reading)
 
-    async def accept(self, request: Request, command: Command, continue_ms: int) -> Accepted | None:
+    async def accept(
+        self, request: Request, command: Command, continue_ms: int, *, shared: bool = False
+    ) -> Accepted | None:
         """Keep a request and settle its conversation; None for a duplicate or a post that is not for the bot."""
         body = _REQUEST.dump_json(request).decode()
-        work = partial(accept.accept, request=request, command=command, body=body, now=_now(), continue_ms=continue_ms)
+        window = accept.Window(continue_ms, shared)
+        work = partial(accept.accept, request=request, command=command, body=body, now=_now(), window=window)
         ids = await self._writer.write(work)
         return Accepted(*ids, request) if ids else None
 

@@ -42,11 +42,13 @@ def in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         ("[models.x]\nbackend = 'openai'", "[models.x] model: Field required"),
         ("[models.x]\nbackend = 'openai'\nmodel = 'y'\nbase_ulr = 'z'", "Did you mean base_url?"),
         ("[models.x]\nbackend = 'openai'\nmodel = 'y'\nfallback = 'z'", "[models.x] fallback names 'z'"),
-        ("[bot]\ndefault_model = 'gtp'", "default_model names 'gtp'. Did you mean gpt?"),
-        ("[bot]\nsystem_prompt = 'You are {nobody}'", "system_prompt has a placeholder that is not known"),
-        ("[bot]\nsystem_prompt = '{name.first}'", "system_prompt has a placeholder that is not known"),
-        ("[bot]\nsystem_prompt = '{name[first]}'", "system_prompt has a placeholder that is not known"),
-        ("[bot]\ncontinue_minutes = 99999999999999999999", "[bot] continue_minutes"),
+        ("[settings]\nmodel = 'gtp'", "[settings] model names 'gtp'. Did you mean gpt?"),
+        ("[settings]\nsystem_prompt = 'You are {nobody}'", "system_prompt has a placeholder that is not known"),
+        ("[settings]\nsystem_prompt = '{name.first}'", "system_prompt has a placeholder that is not known"),
+        ("[settings]\nsystem_prompt = '{name[first]}'", "system_prompt has a placeholder that is not known"),
+        ("[settings]\ncontinue_minutes = 99999999999999999999", "[settings] continue_minutes"),
+        ("[bot]\ndefault_model = 'gpt'", "default_model has moved: write it as model in the table [settings]"),
+        ("[settings]\nspeak = 'always'", "[settings] speak"),
         ("[discord]\napi_ulr = 'x'", "[discord] has no key api_ulr. Did you mean api_url?"),
     ],
 )
@@ -72,7 +74,7 @@ def test_without_a_file_there_are_good_defaults() -> None:
 def test_a_key_makes_openai_the_default_unless_config_names_one(tmp_path: Path) -> None:
     key = {"OPENAI_API_KEY": "sk-1"}
     assert load(None, key).default_model == "gpt"
-    assert load(config_of(tmp_path, "[bot]\ndefault_model = 'smollm2'"), key).default_model == "smollm2"
+    assert load(config_of(tmp_path, "[settings]\nmodel = 'smollm2'"), key).default_model == "smollm2"
 
 
 def test_the_environment_goes_before_env_file() -> None:
@@ -103,10 +105,14 @@ def test_the_example_runs_as_it_is_and_so_does_every_line_it_comments_out(tmp_pa
     written = load(config_of(tmp_path, uncommented), {})
     default = load(None, {})
     assert written.bot == default.bot
+    assert written.settings == default.settings.model_copy(update={"temperature": 1.0})
     assert written.platforms == default.platforms
     assert written.models["smollm2"] == default.models["smollm2"]
     assert written.models["gpt"] == default.models["gpt"].model_copy(update={"temperature": 1.0})
-    sections = {type(section) for section in (written.bot, *written.models.values(), *written.platforms.values())}
+    sections = {
+        type(section)
+        for section in (written.bot, written.settings, *written.models.values(), *written.platforms.values())
+    }
     keys = {key for section in sections for key in section.model_fields}
     assert {key for key in keys if not re.search(rf"^#?{key} = ", example, re.MULTILINE)} == set()
 

@@ -9,12 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from bot.app import assemble
 from bot.config import Config, load
-from bot.core import Core, load_commands
+from bot.core import load_commands
 from bot.errors import BrokenOff, Gone, PlatformError, RateLimited, StoreError, Unavailable
-from bot.inbox import Inbox
 from bot.ports import Accepted, Outcome, Unfinished
-from bot.services import Services
 from bot.types import Act, Answer, Attachment, Command, Done, Message, Person, Place, Prompt, Request, Status, Text
 from storage.sqlite import SQLiteStore, open_store
 from tests.fakes.memory import MemoryAdapter, MemoryBackend, MemoryDraft
@@ -27,7 +26,8 @@ ANN, BEN, ADMIN = Person("1", "Ann"), Person("2", "Ben"), Person("3", "Root", ad
 
 CONFIG = """
 [bot]
-default_model = "main"
+[settings]
+model = "main"
 [models.main]
 backend = "openai"
 model = "main"
@@ -47,29 +47,18 @@ class World:
         self.adapter = MemoryAdapter()
         self.main, self.spare = MemoryBackend(), MemoryBackend()
         self.acts = 100
-        self.start()
 
-    def start(self) -> None:
-        declared = [module.COMMAND for module in COMMANDS.values()]
-        adapters, backends = {"discord": self.adapter}, {"main": self.main, "spare": self.spare}
-        services = Services(
-            self.config,
-            self.store,
-            backends,
-            adapters,
-            declared,
-            lambda request: self.inbox.stop(request),
-            lambda conversation: self.inbox.running(conversation),
-        )
-        handle = Core(services, COMMANDS).handle
-        self.inbox = Inbox(self.store, adapters, declared, handle, continue_ms=900_000, models=list(backends))
+    async def start(self) -> None:
+        backends = {"main": self.main, "spare": self.spare}
+        app = await assemble(self.config, self.store, backends, {"discord": self.adapter}, COMMANDS)
+        self.app, self.inbox, self.intake = app, app.inbox, app.intake
 
     async def offer(self, text: str, place: Place = DIRECT, person: Person = ANN, **more: object) -> MemoryDraft | None:
         self.acts += 1
         arguments = {"text": text} if text else {}
         request = Request(Act(str(self.acts), self.acts), place, person, "chat", arguments, message=f"m{self.acts}")
         before = len(self.adapter.drafts)
-        if not await self.inbox.offer(replace(request, **more)):  # type: ignore[arg-type]  # any field
+        if not await self.intake.offer(self.intake.settle(replace(request, **more))):  # type: ignore[arg-type]  # any field
             return None
         return self.adapter.drafts[before] if len(self.adapter.drafts) > before else None
 
@@ -90,6 +79,7 @@ async def world(store: SQLiteStore, tmp_path: Path) -> AsyncGenerator[World, Non
     path = tmp_path / "config.toml"
     path.write_text(CONFIG)
     world = World(store, await asyncio.to_thread(load, path, {}))
+    await world.start()
     await world.inbox.recover("discord")
     yield world
     await world.inbox.aclose(0)
@@ -360,7 +350,7 @@ async def test_a_restart_answers_what_was_left_in_order(store: SQLiteStore, worl
     assert second
     await first.wrote.wait()
     await world.inbox.aclose(0)  # like SIGTERM after the grace
-    world.start()
+    await world.start()
     world.main.script = MemoryBackend().script
     newer = await world.offer("three")
     assert newer is None, "nothing is answered before what was left"
@@ -379,7 +369,7 @@ async def test_what_keeps_ending_the_program_is_given_up(store: SQLiteStore, wor
             await asyncio.sleep(0)
         world.main.prompts.clear()
         await world.inbox.aclose(0)
-        world.start()
+        await world.start()
         await world.inbox.recover("discord")
     closing = world.adapter.drafts[-1]
     await closing.finished.wait()
@@ -473,7 +463,7 @@ async def test_a_database_that_fails_for_a_while_costs_no_answer(world: World, m
 
 async def test_a_recovery_that_fails_is_tried_again(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("bot.inbox.REDELIVERY_SECONDS", 0.01)
-    world.start()
+    await world.start()
     assert await world.offer("hi") is None
     unfinished, failures = world.store.unfinished, [OSError("disk")]
 
@@ -588,8 +578,8 @@ async def test_an_answer_does_not_depend_on_what_was_said_around(world: World, m
 
 
 async def test_no_messages_are_read_where_none_are_wanted(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    world.config = replace(world.config, bot=world.config.bot.model_copy(update={"context_messages": 0}))
-    world.start()
+    world.config = replace(world.config, settings=world.config.settings.model_copy(update={"context_messages": 0}))
+    await world.start()
     await world.inbox.recover("discord")
     monkeypatch.setattr(world.adapter, "context", None)
     assert (await world.say("why?", THREAD)).text.startswith("Ann: why?")
@@ -598,7 +588,7 @@ async def test_no_messages_are_read_where_none_are_wanted(world: World, monkeypa
 async def test_a_bound_beyond_the_window_leaves_room_for_the_question(world: World) -> None:
     main = world.config.models["main"].model_copy(update={"max_tokens": 5_000})
     world.config = replace(world.config, models={**world.config.models, "main": main})
-    world.start()
+    await world.start()
     await world.inbox.recover("discord")
     assert (await world.say("hi")).answers[-1].notes == ()
     assert world.main.prompts

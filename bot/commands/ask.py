@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import aclosing
 
 from bot.errors import UserError
 from bot.ports import Accepted
 from bot.services import Services
 from bot.talk import talk
-from bot.types import Command, Option, Reply
+from bot.types import Command, Option, Reply, Request
 
 COMMAND = Command(
     "ask",
@@ -30,3 +31,8 @@ async def run(services: Services, accepted: Accepted) -> Reply:
     async with aclosing(talk(services, accepted, request.arguments.get("model", ""))) as reply:
         async for chunk in reply:
             yield chunk
+
+
+async def suggest(services: Services, request: Request, option: str) -> Sequence[str]:
+    """The models that this person may use here."""
+    return services.models(request)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from bot.ports import Accepted
 from bot.services import Services
-from bot.types import Command, Done, Option, Reply, Text
+from bot.types import Command, Done, Option, Reply, Request, Text
 
 COMMAND = Command(
     "model",
@@ -20,7 +22,7 @@ async def run(services: Services, accepted: Accepted) -> Reply:
     request = accepted.request
     wanted = request.arguments.get("name", "")
     if wanted:
-        model = services.model(wanted)
+        model = services.model(request, wanted)
         conversation = await services.store.latest(request.place, request.person.id, create=True)
         assert conversation is not None
         await services.store.set_model(conversation.id, model)
@@ -29,7 +31,7 @@ async def run(services: Services, accepted: Accepted) -> Reply:
         )
     else:
         found = await services.store.latest(request.place, request.person.id)
-        model = services.model(found.model if found else "")
+        model = services.model(request, found.model if found else "")
         label = f": {found.label}" if found else ""
         yield Text(f"**{model}** answers here, and text goes to {_where(services, model)}{label}. `/models` lists all.")
     yield Done()
@@ -37,3 +39,8 @@ async def run(services: Services, accepted: Accepted) -> Reply:
 
 def _where(services: Services, model: str) -> str:
     return services.backends[model].destination
+
+
+async def suggest(services: Services, request: Request, option: str) -> Sequence[str]:
+    """The models that this person may use here."""
+    return services.models(request)

@@ -8,7 +8,7 @@ from bot.ports import Accepted
 from bot.services import Services
 from bot.types import Command, Done, Reply, Text
 
-COMMAND = Command("stop", "Stop the answer that is being written", passes=True, quiet=True)
+COMMAND = Command("stop", "Stop the answer that is being written", passes=True, quiet=True, unrestricted=True)
 
 NOTHING = "Nothing is being written here right now."
 

@@ -7,12 +7,12 @@ from bot.ports import Accepted
 from bot.services import Services
 from bot.types import Command, Done, Reply, Text
 
-COMMAND = Command("welcome", "Introduce the bot", passes=True, hidden=True)
+COMMAND = Command("welcome", "Introduce the bot", passes=True, hidden=True, unrestricted=True)
 
 
 async def run(services: Services, accepted: Accepted) -> Reply:
     """Introduce the bot in one message."""
-    model = services.model("")
+    model = services.default_model(accepted.request)
     how = HOW.get(accepted.request.place.platform, HOW["discord"])
     yield Text(f"Hello! I am **{services.config.bot.name}**, and I answer questions with pretrained models. {how} ")
     yield Text(f"What you say to me goes to {services.backends[model].destination} and is kept on my own disk; ")

@@ -24,8 +24,9 @@ PATIENCE = 10.0
 CONFIG = """
 [bot]
 data = "{data}"
-default_model = "main"
 stop_seconds = {stop_seconds}
+[settings]
+model = "main"
 [models.main]
 backend = "openai"
 model = "test"
@@ -84,8 +85,10 @@ class Ledger:
         self._changed = asyncio.Condition()
         accept, created, end = store.accept, store.part_created, store.end
 
-        async def accept_and_note(request: Request, command: Command, continue_ms: int) -> Accepted | None:
-            accepted = await accept(request, command, continue_ms)
+        async def accept_and_note(
+            request: Request, command: Command, continue_ms: int, *, shared: bool = False
+        ) -> Accepted | None:
+            accepted = await accept(request, command, continue_ms, shared=shared)
             if accepted:
                 async with self._changed:
                     self.requests[request.act.id] = accepted.id

@@ -1,0 +1,93 @@
+"""What adapters meet of the core: requests come in here, and what has to be known at once is said here."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Mapping, Sequence
+from dataclasses import replace
+from time import time
+
+from bot.core import Core
+from bot.inbox import Inbox
+from bot.services import Services
+from bot.types import Answer, Command, Form, Manner, Person, Place, Request, by_path
+
+SEEN_DAYS = 7
+"""How far back the places go that adapters look through for what they missed."""
+
+MOST_SUGGESTIONS = 25
+
+
+class Reception:
+    """The bot.ports.Intake of every adapter."""
+
+    def __init__(self, services: Services, core: Core, inbox: Inbox) -> None:
+        self.commands: Sequence[Command] = services.commands
+        self._services = services
+        self._core = core
+        self._inbox = inbox
+        self._by_path = by_path(services.commands)
+
+    def offer(self, request: Request) -> Awaitable[bool]:
+        """Take the request's place in line at once; what is not for the bot here goes no further."""
+        if not request.addressed and self.manner(request.place, request.person.id).speaks == "mentions":
+            return _already(value=False)
+        return self._inbox.offer(self._recognised(request))
+
+    def settle(self, request: Request) -> Request:
+        """The request as it is to be treated here: private by a setting, or because it will be refused."""
+        request, command = self._recognised(request), self._by_path[request.command]
+        if request.private or request.place.direct:
+            return request
+        private = command.quiet or (command.converses and self._services.settings(request).private)
+        refused = request.addressed and self._services.policy.refusal(request, command)
+        return replace(request, private=bool(private or refused))
+
+    def manner(self, place: Place, person: str) -> Manner:
+        """How to behave in a place."""
+        settings = self._services.administration.settings(place)
+        keeps = settings.keep == "everything" or (settings.keep == "threads" and bool(place.thread))
+        return Manner(settings.speak, settings.answer_in, keeps)
+
+    async def dialog(self, request: Request) -> Form | None:
+        """The form that a request opens. Raises UserError with what to say instead."""
+        return await self._core.dialog(self._recognised(request))
+
+    async def home(self, place: Place, person: Person) -> Answer:
+        """What the bot's own page shows to a person."""
+        return await self._core.home(place, self._services.administration.recognise(place, person))
+
+    async def suggest(
+        self, command: str, option: str, typed: str, place: Place, person: Person, given: Mapping[str, str]
+    ) -> Sequence[str]:
+        """Completions for a suggested option: those that begin as it was typed, then those that hold it."""
+        person = self._services.administration.recognise(place, person)
+        offered = await self._core.suggest(command, option, place, person, given)
+        wanted = typed.lower()
+        fitting = [value for value in offered if wanted in value.lower()]
+        return sorted(fitting, key=lambda value: not value.lower().startswith(wanted))[:MOST_SUGGESTIONS]
+
+    async def seen(self, platform: str) -> Sequence[tuple[Place, int]]:
+        """Where the bot took part lately, each with the order of the newest act."""
+        return await self._services.store.seen(platform, int((time() - SEEN_DAYS * 86_400) * 1000))
+
+    async def overhear(self, request: Request) -> None:
+        """Something was said that is not for the bot."""
+
+    async def edited(self, place: Place, message: str, text: str) -> None:
+        """Somebody changed what a message says."""
+
+    async def deleted(self, place: Place, messages: Sequence[str]) -> None:
+        """Messages are gone from the platform."""
+
+    async def uninstalled(self, platform: str, workspace: str) -> None:
+        """The bot was removed from a workspace."""
+
+    def _recognised(self, request: Request) -> Request:
+        return replace(request, person=self._services.administration.recognise(request.place, request.person))
+
+
+def _already(*, value: bool) -> Awaitable[bool]:
+    done = asyncio.get_running_loop().create_future()
+    done.set_result(value)
+    return done
