@@ -47,7 +47,7 @@ class Administration:
         key = (place, person.home, person.id) if person else (place, "", "")
         if (known := self._resolved.get(key)) is not None:
             return known
-        values = {key: value for scope in self._scopes(place, person) for key, value in self._at(scope).items()}
+        values = {key: value for scope in self._scopes(place, person) for key, value in self.set_at(scope).items()}
         if len(self._resolved) >= MOST_RESOLVED:
             self._resolved.clear()
         self._resolved[key] = self.base.model_copy(update=values)
@@ -60,15 +60,22 @@ class Administration:
     def at(self, level: Level, place: Place, person: Person) -> Mapping[str, Value]:
         """What was set at one level alone; nothing for a level that a place does not have."""
         scope = scope_of(level, place, person)
-        return self._at(scope) if scope else {}
+        return self.set_at(scope) if scope else {}
+
+    def set_at(self, scope: Scope) -> Mapping[str, Value]:
+        """What was set in one scope alone."""
+        return self._values.get(scope, {})
+
+    def set_in(self, place: Place) -> Iterator[tuple[Scope, Mapping[str, Value]]]:
+        """All that was set in a workspace, but not what people set for themselves."""
+        for scope, values in self._values.items():
+            if (scope.platform, scope.workspace, scope.person) == (place.platform, place.workspace, "") and values:
+                yield scope, values
 
     def _scopes(self, place: Place, person: Person | None) -> Iterator[Scope]:
         for level in LEVELS:
             if (level != "me" or person) and (scope := scope_of(level, place, person or Person("", ""))):
                 yield scope
-
-    def _at(self, scope: Scope) -> Mapping[str, Value]:
-        return self._values.get(scope, {})
 
     # Rules, limits, personas ------------------------------------------------------------------------------------------
 
@@ -113,7 +120,7 @@ class Administration:
         self, key: str, value: Value, scope: Scope, place: Place, person: Person, *, reset: bool = False
     ) -> tuple[Change, Entry]:
         """The change of one setting, or its end, and how that is written down."""
-        known = self._at(scope)
+        known = self.set_at(scope)
         before = shown(known[key]) if key in known else ""
         action, after = ("config reset", "") if reset else ("config set", shown(value))
         entry = Entry(place, person, action, f"{key} ({level_of(scope)})", before, after)

@@ -132,8 +132,7 @@ class Core:
         """The request of somebody who may make it; administrators are who the platform says now. Raises Denied."""
         services, command = self._services, self._declared[request.command]
         if command.administrative:
-            person = await services.adapters[request.place.platform].whois(request)
-            request = replace(request, person=services.administration.recognise(request.place, person))
+            request = await services.as_administrator(request)
         if refused := services.policy.refusal(request, command):
             raise refused
         return request

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from bot.administration import Administration
 from bot.books import Rule
@@ -27,10 +28,9 @@ class Policy:
         place, person = request.place, request.person
         if command.unrestricted:
             return None
-        ask = self._whom_to_ask(place)
         if command.administrative:
-            return None if person.administrator else Denied(f"/{request.command} is for administrators. {ask}")
-        name = request.command.partition(" ")[0]
+            return None if person.administrator else self.for_administrators(request)
+        ask, name = self._whom_to_ask(place), request.command.partition(" ")[0]
         for needed in filter(None, (name, ALSO_NEEDS.get(name))):
             if needed in self._administration.settings(place, person).commands_off:
                 return Denied(f"/{needed} is switched off here. {ask}")
@@ -39,6 +39,19 @@ class Policy:
                 what = "talk with me" if needed == "chat" else f"use /{needed}"
                 return Denied(f"You may not {what} here: {why}. {ask}")
         return None
+
+    def commands(self, request: Request, commands: Sequence[Command]) -> Sequence[str]:
+        """The names of the commands that this person may use here."""
+        offered = [command for command in commands if not command.hidden or command.name == "chat"]
+        if not request.person.administrator:
+            offered = [command for command in offered if not _all_administrative(command)]
+        return [
+            command.name for command in offered if self.refusal(replace(request, command=command.name), command) is None
+        ]
+
+    def for_administrators(self, request: Request) -> Denied:
+        """What is said to who is no administrator."""
+        return Denied(f"That is for administrators. {self._whom_to_ask(request.place)}")
 
     def model_refusal(self, request: Request, model: str) -> Denied | None:
         """Why this person may not use a model here; None if they may."""
@@ -77,9 +90,18 @@ class Policy:
         return f"Ask {self._administration.settings(place).contact or 'an administrator'}."
 
 
+def _all_administrative(command: Command) -> bool:
+    return bool(command.subcommands) and all(below.administrative for below in command.subcommands)
+
+
+def nearest_first(rule: Rule) -> tuple[int, bool]:
+    """The order in which rules count."""
+    return NEAREST_FIRST.index(rule.subject.kind), rule.allowed
+
+
 def nearest(rules: Sequence[Rule]) -> Rule | None:
     """The rule that counts among those that fit."""
-    return min(rules, key=lambda rule: (NEAREST_FIRST.index(rule.subject.kind), rule.allowed), default=None)
+    return min(rules, key=nearest_first, default=None)
 
 
 def must_be_allowed_to_steer(person: Person, place: Place, asked_by: str, asked_in: Place) -> None:

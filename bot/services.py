@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bot.administration import Administration
 from bot.config import Config
@@ -35,6 +35,14 @@ class Services:
     def settings(self, request: Request) -> Settings:
         """What is in force for who asks, where they ask."""
         return self.administration.settings(request.place, request.person)
+
+    async def as_administrator(self, request: Request) -> Request:
+        """The request with the person's rights as the platform says now. Raises Denied for who is no administrator."""
+        person = await self.adapters[request.place.platform].whois(request)
+        request = replace(request, person=self.administration.recognise(request.place, person))
+        if not request.person.administrator:
+            raise self.policy.for_administrators(request)
+        return request
 
     def model(self, request: Request, *wanted: str) -> str:
         """The first that is named of what is wanted, else what is in force. Raises UserError, or Denied."""

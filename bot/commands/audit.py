@@ -1,0 +1,133 @@
+"""/audit: who changed, refused or deleted what, and when."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from time import time
+
+from bot import levels
+from bot.books import Entry
+from bot.errors import UserError
+from bot.ports import Accepted
+from bot.services import Services
+from bot.tables import table
+from bot.types import Command, Done, File, Option, Reply, Request, Subject, Text
+
+FILTERS = (
+    Option("action", "Only actions that begin like this, such as “config” or “refused”", suggested=True),
+    Option("who", "Only what this person did", "who", named=True),
+    Option("since", "How far back: 30m, 2h, 7d", named=True),
+)
+
+COMMAND = Command(
+    "audit",
+    "Who changed what, and when",
+    subcommands=(
+        Command("show", "The newest entries", FILTERS, passes=True, quiet=True, administrative=True),
+        Command("export", "All entries as a CSV file", FILTERS, passes=True, quiet=True, administrative=True),
+        Command(
+            "channel",
+            "Announce changes in a channel; without one, nowhere any more",
+            (Option("channel", "Where", "channel"),),
+            passes=True,
+            quiet=True,
+            administrative=True,
+        ),
+    ),
+)
+
+ACTIONS = ("config", "access", "persona", "limit", "refused", "forget", "retention", "uninstalled")
+"""How the actions begin that are written down."""
+
+SHOWN = 20
+EXPORTED = 100_000
+UNITS = {"m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
+COLUMNS = ("at", "person", "person_id", "place", "channel_id", "thread_id", "action", "target", "before", "after")
+
+
+async def run(services: Services, accepted: Accepted) -> Reply:
+    """Show, export, or choose where changes are announced."""
+    request = accepted.request
+    match request.command.partition(" ")[2]:
+        case "show":
+            entries = await _entries(services, request, SHOWN)
+            yield Text(_shown(entries) if entries else "There is nothing to show.")
+        case "export":
+            entries = await _entries(services, request, EXPORTED)
+            yield Text(f"{len(entries):,} entries, newest first.")
+            yield File("audit.csv", _csv(entries), "The audit")
+        case _:
+            channel = request.arguments.get("channel", "")
+            yield Text(await levels.put(services, request, "audit_channel", channel, "workspace"))
+    yield Done()
+
+
+async def suggest(services: Services, request: Request, option: str) -> Sequence[str]:
+    """The kinds of actions."""
+    return ACTIONS
+
+
+async def _entries(services: Services, request: Request, limit: int) -> Sequence[Entry]:
+    given, place = request.arguments, request.place
+    who = Subject.read(given["who"]) if given.get("who") else None
+    if given.get("who") and (who is None or who.kind != "person"):
+        raise UserError("Name one person to see what they did.")
+    return await services.administration.books.audit(
+        place.platform,
+        place.workspace,
+        person=who.id if who else "",
+        action=given.get("action", ""),
+        since=_since(given.get("since", "")),
+        limit=limit,
+    )
+
+
+def _since(text: str) -> int:
+    """A moment in milliseconds since 1970, so long ago. Raises UserError."""
+    if not text:
+        return 0
+    found = re.fullmatch(r"(\d{1,6})\s*([mhdw])", text.strip().lower())
+    if found is None:
+        raise UserError(f"“{text[:40]}” is no length of time. Write it as 30m, 2h, 7d or 4w.")
+    return int((time() - int(found[1]) * UNITS[found[2]]) * 1000)
+
+
+def _shown(entries: Sequence[Entry]) -> str:
+    rows = [(_at(entry)[:16], entry.person.name, entry.action, entry.target, _change(entry)) for entry in entries]
+    more = f"\nThe newest {SHOWN}; `/audit export` has all." if len(entries) == SHOWN else ""
+    return table(("when (UTC)", "who", "did", "what", "change"), rows) + more
+
+
+def _change(entry: Entry) -> str:
+    both = f"{_short(entry.before)} → {_short(entry.after)}" if entry.before else _short(entry.after)
+    return "" if both == "–" else both
+
+
+def _short(text: str) -> str:
+    line = " ".join(text.split()) or "–"
+    return line if len(line) <= 40 else f"{line[:39]}…"
+
+
+def _csv(entries: Sequence[Entry]) -> bytes:
+    written = io.StringIO()
+    writer = csv.writer(written)
+    writer.writerow(COLUMNS)
+    for entry in entries:
+        place, person = entry.place, entry.person
+        where = (place.name, place.channel, place.thread)
+        row = (_at(entry), person.name, person.id, *where, entry.action, entry.target, entry.before, entry.after)
+        writer.writerow([_no_formula(cell) for cell in row])
+    return written.getvalue().encode("utf-8-sig")
+
+
+def _no_formula(cell: str) -> str:
+    """A spreadsheet takes what begins like this for a formula, and people choose their names."""
+    return f"'{cell}" if cell.startswith(("=", "+", "-", "@", "\t", "\r")) else cell
+
+
+def _at(entry: Entry) -> str:
+    return datetime.fromtimestamp(entry.at / 1000, UTC).isoformat(" ", "seconds")

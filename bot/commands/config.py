@@ -1,0 +1,185 @@
+"""/config: every setting, what is in force here and where that comes from; to change, save and load."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bot import levels, transfer
+from bot.administration import scope_of
+from bot.errors import UserError
+from bot.ports import Accepted
+from bot.services import Services
+from bot.settings import KEYS, LEVELS, about, choices, shown, summary, takes
+from bot.tables import table
+from bot.types import (
+    Choices,
+    Command,
+    Done,
+    Field,
+    File,
+    Form,
+    Item,
+    Menu,
+    Option,
+    Reply,
+    Request,
+    Text,
+)
+
+KEY = Option("key", "Which setting", required=True, suggested=True)
+SCOPE = Option("scope", "For whom: the workspace, this channel or thread, or only you", choices=LEVELS, named=True)
+
+COMMAND = Command(
+    "config",
+    "Settings: what is in force here, and change it",
+    subcommands=(
+        Command(
+            "show",
+            "What is in force here, and where it comes from",
+            (Option("key", "One setting in full", suggested=True),),
+            passes=True,
+            quiet=True,
+        ),
+        Command(
+            "set",
+            "Change a setting",
+            (KEY, Option("value", "Its new value", suggested=True), SCOPE),
+            passes=True,
+            quiet=True,
+            dialog=True,
+        ),
+        Command("reset", "Take a change back", (KEY, SCOPE), passes=True, quiet=True),
+        Command(
+            "export",
+            "All that was set in this workspace, as a TOML file",
+            passes=True,
+            quiet=True,
+            administrative=True,
+        ),
+        Command(
+            "import",
+            "Take over an exported TOML file",
+            (Option("toml", "What the file says"),),
+            passes=True,
+            quiet=True,
+            administrative=True,
+            dialog=True,
+        ),
+    ),
+)
+
+LONGEST_SHOWN = 40
+"""Characters of a value in the table."""
+
+
+async def run(services: Services, accepted: Accepted) -> Reply:
+    """Show, set, reset, export or import."""
+    request = accepted.request
+    given = request.arguments
+    match request.command:
+        case "config show" if given.get("key"):
+            yield Text(one(services, request, given["key"]))
+        case "config show":
+            yield Text(overview(services, request))
+            yield Choices((menu(),))
+        case "config set" if "value" not in given:
+            raise UserError(f"Write the new value after it: `/config set {given['key']} VALUE`.{_hint(given['key'])}")
+        case "config set":
+            yield Text(await levels.put(services, request, given["key"], given["value"], given.get("scope", "")))
+        case "config reset":
+            yield Text(await levels.take_back(services, request, given["key"], given.get("scope", "")))
+        case "config export":
+            yield Text("All that was set here; `/config import` takes it back in.")
+            yield File("shoulders.toml", transfer.export(services.administration, request.place).encode(), "Settings")
+        case _:
+            before = transfer.export(services.administration, request.place)
+            yield Text(await transfer.take_in(services, request, given.get("toml", "")))
+            yield File("before.toml", before.encode(), "The settings as they were before")
+    yield Done()
+
+
+async def suggest(services: Services, request: Request, option: str) -> Sequence[str]:
+    """Keys, or values of the key that was chosen."""
+    key = request.arguments.get("key", "")
+    if option == "key":
+        changed = services.administration.sources(request.place, request.person)
+        return [name for name in KEYS if request.command != "config reset" or name in changed]
+    if key not in KEYS:
+        return ()
+    return [*choices(key), *levels.offered(services, request, key)] or [_now(services, request, key)[:100]]
+
+
+async def dialog(services: Services, request: Request) -> Form | None:
+    """A form with one setting's value, or for the text of an exported file."""
+    given = request.arguments
+    if request.command == "config import":
+        hint = "The text of a file that /config export made"
+        return (
+            None
+            if given.get("toml")
+            else Form("Settings", "config import", (Field("toml", "TOML", "text", hint=hint),))
+        )
+    key = given["key"]
+    if "value" in given:
+        about(key)
+        return None
+    possible = [level for level in about(key).levels if scope_of(level, request.place, request.person)]
+    if not request.person.administrator:
+        possible = [level for level in possible if level == "me"]
+    if not possible:
+        raise services.policy.for_administrators(request)
+    scopes = tuple(Item(level, levels.named(level, request.place)[:75]) for level in possible)
+    scope = Field("scope", "For whom", "choice", given.get("scope") or levels.usual(request, tuple(possible)), scopes)
+    return Form(key[:24], "config set", (value_field(services, request, key), scope), {"key": key})
+
+
+def value_field(services: Services, request: Request, key: str) -> Field:
+    """How one setting's value is asked for."""
+    now, hint = _now(services, request, key), summary(key)[:100]
+    words = choices(key)
+    offered = words or tuple(levels.offered(services, request, key))[:25]
+    items = tuple(Item(word, word[:75]) for word in offered)
+    if words:
+        return Field("value", key, "choice", now, items, hint)
+    if items and isinstance(KEYS[key].default, tuple):
+        return Field("value", key, "several", now, items, hint, required=False)
+    return Field("value", key, "text" if len(now) > 80 else "line", now, hint=hint, required=False)
+
+
+def menu() -> Menu:
+    """Pick a setting to change it."""
+    items = tuple(Item(key, key, summary(key)[:75]) for key in KEYS)
+    return Menu("Change a setting…", "config set", "key", items)
+
+
+def overview(services: Services, request: Request) -> str:
+    """Every setting with its value and where that comes from."""
+    sources = services.administration.sources(request.place, request.person)
+    rows = [(key, _short(_now(services, request, key)), sources.get(key, "config.toml")) for key in KEYS]
+    return f"In force here, for you:\n{table(('setting', 'value', 'from'), rows)}\n`/config show KEY` says more of one."
+
+
+def one(services: Services, request: Request, key: str) -> str:
+    """One setting in full: what it does, its value at every level."""
+    allowed = about(key).levels
+    administration = services.administration
+    at = {"config.toml": shown(getattr(administration.base, key))}
+    for level in LEVELS:
+        values = administration.at(level, request.place, request.person)
+        at |= {level: shown(values[key])} if key in values else {}
+    lines = [f"- {level}: {levels.quoted(value)}" for level, value in at.items()]
+    nearest = f"`/config set {key} VALUE --scope {'|'.join(allowed)}` changes it; the nearest wins."
+    return "\n".join([f"**{key}**: {summary(key)} It takes {takes(key)}.", *lines, nearest])
+
+
+def _now(services: Services, request: Request, key: str) -> str:
+    return shown(getattr(services.settings(request), key))
+
+
+def _short(value: str) -> str:
+    line = " ".join(value.split()) or "–"
+    return line if len(line) <= LONGEST_SHOWN else f"{line[: LONGEST_SHOWN - 1]}…"
+
+
+def _hint(key: str) -> str:
+    return f" It takes {takes(key)}."

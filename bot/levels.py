@@ -1,0 +1,131 @@
+"""At which level a setting is changed, and whether this person may change it there."""
+
+from __future__ import annotations
+
+from bot.administration import scope_of
+from bot.books import Change, Scope
+from bot.errors import UserError
+from bot.services import Services
+from bot.settings import Level, Value, about, parse, shown
+from bot.types import Place, Request, Subject
+
+SCOPES: tuple[Level, ...] = ("workspace", "channel", "thread", "me")
+
+NOBODY_SETS_HERE = "In a direct message a setting is for yourself (`me`) or for all (`workspace`)."
+
+
+async def level_for(services: Services, request: Request, key: str, wanted: str) -> tuple[Level, Request]:
+    """The level to change a setting at, and the request with the person's rights as they are now.
+
+    Without a wish: here, for administrators; for others themselves. Raises UserError or Denied.
+    """
+    possible = about(key).levels
+    level = _level(wanted) if wanted else usual(request, possible)
+    if level not in possible:
+        raise UserError(f"{key} cannot be set for {named(level, request.place)}; it can for: {', '.join(possible)}.")
+    if scope_of(level, request.place, request.person) is None:
+        raise UserError("This is no thread. Ask in the thread, or set it for the channel.")
+    if level in ("channel", "thread") and request.place.direct:
+        raise UserError(NOBODY_SETS_HERE)
+    return level, request if level == "me" else await services.as_administrator(request)
+
+
+def _level(wanted: str) -> Level:
+    for level in SCOPES:
+        if wanted.lower() == level:
+            return level
+    raise UserError(f"A scope is one of: {', '.join(SCOPES)}; “{wanted[:40]}” is none.")
+
+
+def usual(request: Request, possible: tuple[Level, ...]) -> Level:
+    """Where people mean who do not say it."""
+    nearest: tuple[Level, ...] = ("channel", "workspace")
+    wishes: tuple[Level, ...] = ("me", "workspace") if request.place.direct else nearest
+    if not request.person.administrator and "me" in possible:
+        wishes = ("me",)
+    return next((level for level in wishes if level in possible), possible[0])
+
+
+async def put(services: Services, request: Request, key: str, text: str, wanted: str) -> str:
+    """Set one setting and say so. Raises UserError or Denied."""
+    value = known(services, request, key, parse(key, text))
+    level, request = await level_for(services, request, key, wanted)
+    scope = scope_in(level, request)
+    change, entry = services.administration.setting(key, value, scope, request.place, request.person)
+    await services.administration.change([change], [entry])
+    was = f" (it was {quoted(entry.before)})" if entry.before else ""
+    return f"**{key}** is {quoted(shown(value))} for {named(level, request.place)} from now on{was}."
+
+
+async def take_back(services: Services, request: Request, key: str, wanted: str) -> str:
+    """End one setting, so that the next level counts again, and say so. Raises UserError or Denied."""
+    level, request = await level_for(services, request, key, wanted)
+    administration, place, person = services.administration, request.place, request.person
+    if key not in administration.at(level, place, person):
+        raise UserError(f"{key} is not set for {named(level, place)}. `/config show` says where it comes from.")
+    change, entry = administration.setting(key, None, scope_in(level, request), place, person, reset=True)
+    await administration.change([Change(change.record, removed=True)], [entry])
+    now = shown(getattr(administration.settings(place, person), key))
+    return f"**{key}** is no longer set for {named(level, place)}: {quoted(now)} is in force."
+
+
+def scope_in(level: Level, request: Request) -> Scope:
+    """The scope of a level that is known to exist here."""
+    scope = scope_of(level, request.place, request.person)
+    assert scope is not None
+    return scope
+
+
+def known(services: Services, request: Request, key: str, value: Value) -> Value:
+    """A value whose names exist. Raises UserError that lists them."""
+    kind = about(key).known
+    names = offered(services, request, key)
+    given = value if isinstance(value, tuple) else (value,) if value else ()
+    missing = next((name for name in given if kind in ("models", "personas", "commands") and name not in names), None)
+    if missing is not None:
+        there = f"There are: {', '.join(names)}." if names else "There are none yet."
+        raise UserError(f"There is no {kind.removesuffix('s')} “{str(missing)[:60]}” here. {there}")
+    return _channel(request.place, str(value)) if kind == "channels" and value else value
+
+
+def _channel(place: Place, text: str) -> str:
+    if text.lower() == "here":
+        return str(Subject("channel", place.channel, place.name.lstrip("#").partition(" in ")[0]))
+    subject = Subject.read(text)
+    if subject is None or subject.kind != "channel":
+        raise UserError("Name a channel with /audit channel, or write `here` in it.")
+    return str(subject)
+
+
+def offered(services: Services, request: Request, key: str) -> list[str]:
+    """What a setting's value may be completed to."""
+    match about(key).known:
+        case "models":
+            return list(services.models(request))
+        case "personas":
+            return list(services.administration.personas(request.place))
+        case "commands":
+            return [command.name for command in services.commands if not command.unrestricted]
+        case "channels":
+            return ["here"]
+        case _:
+            return []
+
+
+def named(level: Level, place: Place) -> str:
+    """A level as people say it."""
+    match level:
+        case "workspace":
+            return "everybody here" if place.direct else "the whole workspace"
+        case "channel":
+            return place.name or "this channel"
+        case "thread":
+            return "this thread"
+        case "me":
+            return "you"
+
+
+def quoted(text: str) -> str:
+    """A value within a sentence."""
+    short = text if len(text) <= 200 else f"{text[:200]}…"
+    return f"`{short}`" if short and "`" not in short and "\n" not in short else f"“{short}”"
