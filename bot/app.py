@@ -6,7 +6,7 @@ import asyncio
 import logging
 import random
 import signal
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 
@@ -14,6 +14,7 @@ from bot.administration import Administration
 from bot.config import Config, backend_kinds, platforms
 from bot.core import CommandModule, Core, load_commands
 from bot.errors import ConfigError, ShouldersError
+from bot.herald import Herald
 from bot.inbox import Inbox
 from bot.policy import Policy
 from bot.ports import Adapter, Backend
@@ -33,6 +34,8 @@ CLOSE_SECONDS = 10.0
 """How long a platform or a model may take to let go when the program ends."""
 
 Say = Callable[[str], None]
+Chore = Callable[[], Coroutine[object, object, None]]
+"""What runs beside the platforms until the program ends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +46,7 @@ class App:
     services: Services
     intake: Reception
     inbox: Inbox
+    chores: Mapping[str, Chore]
     adapters: Mapping[str, Adapter]
 
     @property
@@ -147,7 +151,8 @@ async def assemble(
     )
     core = Core(services, commands)
     inbox = Inbox(store, adapters, declared, core.handle, administration)
-    return App(config, services, Reception(services, core, inbox), inbox, adapters)
+    chores: Mapping[str, Chore] = {"announcing": Herald(administration, adapters).run}
+    return App(config, services, Reception(services, core, inbox), inbox, chores, adapters)
 
 
 async def _close(opened: Backend | Adapter) -> None:
@@ -178,11 +183,22 @@ async def run_platforms(config: Config, say: Say) -> None:
 
 async def serve(app: App, say: Say) -> None:
     """Run every platform, each supervised by itself, until cancelled. Raises ConfigError where a token is refused."""
+    chores = [asyncio.create_task(_keep_doing(name, chore)) for name, chore in app.chores.items()]
     serving = [asyncio.create_task(_supervise(app, name, say)) for name in app.adapters]
     try:
         await asyncio.gather(*serving)
     finally:
-        await _end(serving)
+        await _end([*serving, *chores])
+
+
+async def _keep_doing(name: str, chore: Chore) -> None:
+    """Begin again, after a pause, what ended by a fault."""
+    while True:
+        try:
+            await chore()
+        except Exception:  # a fault in a chore must not end the answers
+            log.exception("%s failed and is begun again in %.0f s", name.capitalize(), LONGEST_PAUSE)
+        await asyncio.sleep(LONGEST_PAUSE)
 
 
 async def run_console(config: Config, say: Say) -> None:
@@ -194,11 +210,12 @@ async def run_console(config: Config, say: Say) -> None:
     async with application(config, {"console": console}) as app:
         await app.inbox.drop_unfinished("console")
         preparing = asyncio.create_task(_prepare(app.default_backend))
+        chores = [asyncio.create_task(_keep_doing(name, chore)) for name, chore in app.chores.items()]
         try:
             await console.run(app.intake, lambda _line: say(app.banner))
         finally:
             await app.drain()
-            await _end([preparing])
+            await _end([preparing, *chores])
 
 
 async def _supervise(app: App, name: str, say: Say) -> None:

@@ -105,6 +105,11 @@ class Entry:
     at: int = 0
     id: int = 0
 
+    @property
+    def to_be_told(self) -> bool:
+        """Whether it is announced: what was refused changed nothing."""
+        return self.action != "refused"
+
 
 class Books(Protocol):
     """What administrators decided, and the audit of it. Raises StoreError."""

@@ -60,6 +60,14 @@ class Suggests(Protocol):
         """Everything that the option may be, best first; the request's arguments are what was filled in before."""
 
 
+@runtime_checkable
+class HasHome(Protocol):
+    """What a file of a command that shows something on the bot's own page offers too."""
+
+    async def home(self, services: Services, request: Request) -> Answer:
+        """Its part of the page."""
+
+
 @cache
 def load_commands() -> Mapping[str, CommandModule]:
     """Every command, by name, found under bot/commands/."""
@@ -122,8 +130,16 @@ class Core:
         return await module.suggest(self._services, request, option) if isinstance(module, Suggests) else ()
 
     async def home(self, place: Place, person: Person) -> Answer:
-        """The bot's own page."""
-        return Answer("")
+        """The bot's own page: what the commands have to show there."""
+        request = Request(Act("", 0), place, person, "help")
+        pages = [
+            await module.home(self._services, request)
+            for module in self._commands.values()
+            if isinstance(module, HasHome)
+        ]
+        return Answer(
+            "\n\n".join(page.text for page in pages), choices=tuple(c for page in pages for c in page.choices)
+        )
 
     def _module(self, request: Request) -> CommandModule:
         return self._commands[request.command.partition(" ")[0]]

@@ -144,9 +144,10 @@ def _write_down(connection: sqlite3.Connection, entry: Entry) -> Entry:
         entry.target,
         entry.before,
         entry.after,
+        not entry.to_be_told,
     )
     columns = _ENTRY_COLUMNS.removeprefix("id, ")
-    query = f"INSERT INTO audit ({columns}, announced) VALUES ({', '.join('?' * len(row))}, 0)"  # noqa: S608
+    query = f"INSERT INTO audit ({columns}, announced) VALUES ({', '.join('?' * len(row))})"  # noqa: S608
     return replace(entry, id=int(connection.execute(query, row).lastrowid or 0))
 
 

@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 
 from bot.config import backend_kinds
-from bot.core import CommandModule, load_commands
+from bot.core import CommandModule, HasDialog, Suggests, load_commands
 from bot.ports import Accepted, Backend
 from bot.services import Services
-from bot.types import Chunk, Command, Done, Option, Prompt, Reply, Sampling, Text, Utterance
+from bot.types import Chunk, Command, Done, Option, Prompt, Reply, Sampling, Text, Utterance, by_path
 from tests.fakes.memory import MemoryBackend
 from tests.fakes.openai import FakeOpenAI
 
@@ -27,9 +27,25 @@ LONGEST_SUMMARY = 100
 PROMPT: Prompt = (Utterance("system", "Be brief."), Utterance("user", "What is a model?"))
 
 
-def command_mistakes(module: CommandModule) -> list[str]:
-    """What keeps a command from being offered on every platform."""
-    command, found = module.COMMAND, []
+def module_mistakes(module: CommandModule) -> list[str]:
+    """What keeps a file of commands from being offered on every platform."""
+    command = module.COMMAND
+    askable = by_path([command])
+    found = [mistake for one in {**askable, command.name: command}.values() for mistake in command_mistakes(one)]
+    if not module.__doc__ or not module.run.__doc__:
+        found.append("no docstring")
+    if command.subcommands and command.options:
+        found.append("options beside subcommands")
+    if any(one.dialog for one in askable.values()) and not isinstance(module, HasDialog):
+        found.append("no dialog")
+    if any(option.suggested for one in askable.values() for option in one.options) and not isinstance(module, Suggests):
+        found.append("nothing to suggest")
+    return found
+
+
+def command_mistakes(command: Command) -> list[str]:
+    """What is wrong with one command or subcommand."""
+    found = []
     everything: list[Command | Option] = [command, *command.options]
     for named in everything:
         if not NAME.fullmatch(named.name):
@@ -44,29 +60,33 @@ def command_mistakes(module: CommandModule) -> list[str]:
         found.append("a required option after one that is not")
     if len(names) > 25 or any(len(option.choices) > 25 for option in command.options):
         found.append("more than 25 options or choices")
-    if not module.__doc__ or not module.run.__doc__:
-        found.append("no docstring")
+    if len(command.subcommands) > 25:
+        found.append("more than 25 subcommands")
+    if command.passes and command.converses:
+        found.append("it passes by the conversation that it belongs to")
     return found
 
 
 @pytest.mark.parametrize("name", sorted(load_commands()))
 def test_every_command_can_be_offered_everywhere(name: str) -> None:
     module = load_commands()[name]
-    assert command_mistakes(module) == []
+    assert module_mistakes(module) == []
     assert module.COMMAND.name == name
 
 
 class Broken:
     """A command that no platform can offer."""
 
-    COMMAND = Command("Not a name!", "", (Option("b", "B"), Option("a", "A", required=True), Option("a", "x" * 101)))
+    COMMAND = Command(
+        "Not a name!", "", (Option("b", "B"), Option("a", "A", required=True), Option("a", "x" * 101, suggested=True))
+    )
 
     async def run(self, services: Services, accepted: Accepted) -> Reply:
         yield Done()
 
 
 def test_a_broken_command_is_noticed() -> None:
-    assert len(command_mistakes(Broken())) == 6
+    assert len(module_mistakes(Broken())) == 7
 
 
 @asynccontextmanager

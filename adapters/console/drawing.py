@@ -12,6 +12,7 @@ from rich.live import Live
 from rich.spinner import Spinner
 from rich.text import Text as Line
 
+from adapters.console.leftovers import as_command, save
 from adapters.console.markdown import Stack, blocks, clean, finished, parse
 from bot.types import Answer, Chunk, Done, Status, Text
 
@@ -65,7 +66,8 @@ class LiveDraft:
         self._stop_drawing()
         self._print(blocks(parse(self._tail)))
         self._print([part for note in answer.notes for part in blocks(parse(clean(note)), style="dim")])
-        self._print([Line(f"/{choice.command}", style="cyan") for choice in answer.choices])
+        self._print([Line(clean(line), style="dim") for line in await save(answer.files)])
+        self._print([Line(clean(as_command(choice)), style="cyan") for choice in answer.choices])
         if self._printed:
             self._console.print()
         self._ended()
@@ -141,8 +143,8 @@ class PlainDraft:
         self._print(answer.text.removeprefix(self._written))
         if self._written and not self._written.endswith("\n"):
             self._print("\n")
-        for note in answer.notes:
-            print(clean(note), file=sys.stderr, flush=True)
+        for line in (*answer.notes, *await save(answer.files)):
+            print(clean(line), file=sys.stderr, flush=True)
         self._ended()
 
     async def abandon(self) -> None:

@@ -12,6 +12,7 @@ from bot.services import Services
 from bot.settings import KEYS, LEVELS, about, choices, shown, summary, takes
 from bot.tables import table
 from bot.types import (
+    Answer,
     Choices,
     Command,
     Done,
@@ -133,6 +134,11 @@ async def dialog(services: Services, request: Request) -> Form | None:
     return Form(key[:24], "config set", (value_field(services, request, key), scope), {"key": key})
 
 
+async def home(services: Services, request: Request) -> Answer:
+    """What is in force, and a way to change it."""
+    return Answer(overview(services, request), choices=(menu(),))
+
+
 def value_field(services: Services, request: Request, key: str) -> Field:
     """How one setting's value is asked for."""
     now, hint = _now(services, request, key), summary(key)[:100]
@@ -173,7 +179,8 @@ def one(services: Services, request: Request, key: str) -> str:
 
 
 def _now(services: Services, request: Request, key: str) -> str:
-    return shown(getattr(services.settings(request), key))
+    value = shown(getattr(services.settings(request), key))
+    return value or (services.default_model(request) if key == "model" else "")
 
 
 def _short(value: str) -> str:

@@ -1,0 +1,39 @@
+"""What an answer brings beside its text: files into the folder that the program was started in, choices as commands."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from itertools import count
+from pathlib import Path
+
+from bot.types import Choice, File, Menu
+
+MOST_OF_A_NAME = 100
+"""Characters of a file's name."""
+
+
+async def save(files: Sequence[File]) -> list[str]:
+    """Write the files, none over another, and say where they are."""
+    return [await asyncio.to_thread(_save, file) for file in files]
+
+
+def _save(file: File) -> str:
+    name = Path(Path(file.name).name[-MOST_OF_A_NAME:])
+    for number in count(1):
+        path = name if number == 1 else name.with_stem(f"{name.stem}-{number}")
+        try:
+            with path.open("xb") as opened:
+                opened.write(file.content)
+        except FileExistsError:
+            continue
+        except OSError as error:
+            return f"{file.name} could not be saved: {error.strerror}."
+        return f"Saved as {path}" + (f": {file.summary}" if file.summary else "")
+    raise AssertionError("numbers do not end")
+
+
+def as_command(choice: Choice | Menu) -> str:
+    """How a person at a terminal makes a choice."""
+    given = "".join(f" --{name}={value}" for name, value in choice.arguments.items() if name != "request")
+    return f"/{choice.command}{given}" + (f" {choice.option.upper()}" if isinstance(choice, Menu) else "")
