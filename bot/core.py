@@ -12,7 +12,7 @@ from importlib import import_module
 from typing import Protocol, cast, runtime_checkable
 
 import bot.commands
-from bot.errors import BackendError, Denied, ShouldersError
+from bot.errors import BackendError, Denied, ShouldersError, StoreError
 from bot.ports import Accepted
 from bot.services import Services
 from bot.talk import retry_choice
@@ -88,20 +88,16 @@ class Core:
         request = accepted.request
         try:
             accepted = replace(accepted, request=await self._admit(request))
-            async with aclosing(
-                self._commands[request.command.partition(" ")[0]].run(self._services, accepted)
-            ) as reply:
+            async with aclosing(self._module(request).run(self._services, accepted)) as reply:
                 async for chunk in reply:
                     yield chunk
             return
         except Denied as error:
+            await self._write_down(request, error)
             if not request.private:
                 yield Private()
             yield Choices(())
             yield Note(error.message)
-            await self._services.administration.note(
-                request.place, request.person, "refused", f"/{request.command}", error.message
-            )
         except BackendError as error:
             log.warning("Request %d: %s: %s", accepted.id, type(error).__name__, error.message)
             yield Note(f"⚠️ {error.message}")
@@ -132,14 +128,18 @@ class Core:
     async def home(self, place: Place, person: Person) -> Answer:
         """The bot's own page: what the commands have to show there."""
         request = Request(Act("", 0), place, person, "help")
-        pages = [
-            await module.home(self._services, request)
-            for module in self._commands.values()
-            if isinstance(module, HasHome)
-        ]
-        return Answer(
-            "\n\n".join(page.text for page in pages), choices=tuple(c for page in pages for c in page.choices)
-        )
+        hosts = [module for module in self._commands.values() if isinstance(module, HasHome)]
+        pages = [await host.home(self._services, request) for host in hosts]
+        text = "\n\n".join(page.text for page in pages)
+        return Answer(text, choices=tuple(choice for page in pages for choice in page.choices))
+
+    async def _write_down(self, request: Request, refusal: Denied) -> None:
+        try:
+            await self._services.administration.note(
+                request.place, request.person, "refused", f"/{request.command}", refusal.message
+            )
+        except StoreError as error:
+            log.error("A refusal is not in the audit: %s", error)
 
     def _module(self, request: Request) -> CommandModule:
         return self._commands[request.command.partition(" ")[0]]

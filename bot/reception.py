@@ -29,10 +29,16 @@ class Reception:
         self._by_path = by_path(services.commands)
 
     def offer(self, request: Request) -> Awaitable[bool]:
-        """Take the request's place in line at once; what is not for the bot here goes no further."""
-        if not request.addressed and self.manner(request.place, request.person.id).speaks == "mentions":
-            return _already(value=False)
-        return self._inbox.offer(self._recognised(request))
+        """Take the request's place in line at once; what is not for the bot here goes no further.
+
+        Who may not talk with the bot hears so when they address it, not whenever they write in its threads.
+        """
+        request = self._recognised(request)
+        if not request.addressed:
+            silent = self.manner(request.place, request.person.id).speaks == "mentions"
+            if silent or self._services.policy.refusal(request, self._by_path[request.command]):
+                return _already(value=False)
+        return self._inbox.offer(request)
 
     def settle(self, request: Request) -> Request:
         """The request as it is to be treated here: private by a setting, or because it will be refused."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 import os
 import pkgutil
@@ -16,7 +17,9 @@ import pytest
 from blockbuster import blockbuster_ctx
 
 import storage
+from bot.config import load
 from storage.sqlite import SQLiteStore
+from tests.world import CONFIG, World
 
 OWN_CODE = ["bot", "adapters", "storage"]
 
@@ -92,3 +95,15 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("tiny")
     subprocess.run([sys.executable, "-m", "tests.tiny_model", str(folder)], check=True, capture_output=True)
     return folder
+
+
+@pytest.fixture
+async def world(store: SQLiteStore, tmp_path: Path) -> AsyncGenerator[World, None]:
+    """A running core."""
+    path = tmp_path / "config.toml"
+    await asyncio.to_thread(path.write_text, CONFIG)
+    world = World(store, await asyncio.to_thread(load, path, {}))
+    await world.start()
+    await world.inbox.recover("discord")
+    yield world
+    await world.inbox.aclose(0)
