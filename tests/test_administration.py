@@ -307,7 +307,7 @@ async def test_a_conversation_of_the_whole_channel(world: World) -> None:
     assert len(world.main.prompts[-1]) == 2
     await config(world, "continues", "channel", "channel")
     await world.say("Who was here?", CHANNEL, ANN)
-    assert [utterance.text for utterance in world.main.prompts[-1][1:]][0] == "Ben: I am Ben."
+    assert world.main.prompts[-1][1].text == "Ben: I am Ben."
 
 
 async def test_a_persona_answers(world: World) -> None:

@@ -1,0 +1,55 @@
+"""The tables in docs/ that are made from declarations. `python -m tests.documents` writes them anew."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from bot.settings import KEYS, Settings, about, shown, summary, takes
+
+DOCS = Path(__file__).parent.parent / "docs"
+
+
+def markdown(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A Markdown table."""
+    lines = [headers, ["---"] * len(headers), *rows]
+    return "\n".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |" for line in lines)
+
+
+def settings() -> str:
+    """Every setting as it is declared."""
+    default = Settings()
+    rows = [
+        (f"`{key}`", summary(key), takes(key), _default(shown(getattr(default, key))), ", ".join(about(key).levels))
+        for key in KEYS
+    ]
+    return markdown(("setting", "what", "takes", "default", "can be set for"), rows)
+
+
+def _default(value: str) -> str:
+    if not value:
+        return "–"
+    return f"`{value}`" if len(value) < 40 else "see config.toml"
+
+
+TABLES: Mapping[str, tuple[str, Callable[[], str]]] = {
+    "settings": ("administration.md", settings),
+}
+"""Each table's mark, the document that it stands in, and how it is made."""
+
+
+def written(mark: str) -> tuple[Path, str, str]:
+    """A document's path, what it says, and what it should say."""
+    name, make = TABLES[mark]
+    path = DOCS / name
+    text = path.read_text(encoding="utf-8")
+    between = re.compile(rf"(<!-- {mark} -->\n).*(<!-- /{mark} -->)", re.DOTALL)
+    assert between.search(text), f"{name} has no place for {mark}"
+    return path, text, between.sub(lambda found: f"{found[1]}{make()}\n{found[2]}", text)
+
+
+if __name__ == "__main__":
+    for table in TABLES:
+        path, _, wanted = written(table)
+        path.write_text(wanted, encoding="utf-8")
