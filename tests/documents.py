@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from bot.settings import KEYS, Settings, about, shown, summary, takes
+from tests.permissions import MAY, ROWS, WHO
 
 DOCS = Path(__file__).parent.parent / "docs"
 
@@ -33,8 +34,25 @@ def _default(value: str) -> str:
     return f"`{value}`" if len(value) < 40 else "see config.toml"
 
 
+def permissions() -> str:
+    """Who may do what."""
+    people = list(WHO)
+    rows = [
+        (
+            row.what,
+            f"`/{row.command}`",
+            ", ".join(row.surfaces),
+            *("✓" if who in MAY[row.needs] else "–" for who in people),
+        )
+        for row in ROWS
+    ]
+    legend = "\n".join(f"- *{who}*: {meaning}" for who, meaning in WHO.items())
+    return f"{legend}\n\n{markdown(('what', 'command', 'by', *people), rows)}"
+
+
 TABLES: Mapping[str, tuple[str, Callable[[], str]]] = {
     "settings": ("administration.md", settings),
+    "permissions": ("administration.md", permissions),
 }
 """Each table's mark, the document that it stands in, and how it is made."""
 
