@@ -8,18 +8,24 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal, Protocol
+from dataclasses import dataclass, replace
+from typing import Literal, Protocol, TypeAlias
 
 from adapters.pacer import Pacer
 from adapters.split import balance, hold_back, split
 from bot.errors import Forbidden, Gone, PlatformError, StoreError
 from bot.ports import DraftLog
-from bot.types import Answer, Choice, Choices, Chunk, Note, Part, Status, Text
+from bot.types import Answer, Choice, Choices, Chunk, File, Menu, Note, Part, Status, Text
 
 log = logging.getLogger(__name__)
 
-CallKind = Literal["create", "edit"]
+CallKind = Literal["create", "edit", "upload"]
+Offered: TypeAlias = Choice | Menu
+
+FILES = 500
+"""The index that an answer's files have in the log, all of them together."""
+
+MEBIBYTE = 1 << 20
 
 RETRY_DELAYS = (0.5, 1.0, 2.0, 4.0, 8.0)
 """Seconds between attempts to show a finished answer while the platform fails; then the core tries again later."""
@@ -34,14 +40,20 @@ class Surface(Protocol):
     appends: bool
     """Whether previews are raw prefixes of the answer (native streams) and not whole, balanced texts."""
 
-    async def create(self, index: int, text: str, choices: Sequence[Choice], *, final: bool) -> str:
+    room: int
+    """Bytes that the files of one answer may have together."""
+
+    async def create(self, index: int, text: str, choices: Sequence[Offered], *, final: bool) -> str:
         """Send part `index` for the first time and return its message id."""
 
-    async def edit(self, index: int, message: str, text: str, choices: Sequence[Choice], *, final: bool) -> None:
+    async def edit(self, index: int, message: str, text: str, choices: Sequence[Offered], *, final: bool) -> None:
         """Make the part show `text` and `choices`. A final edit is a part's last."""
 
     async def find(self, part: Part, after: str) -> str:
         """The message id of a part that may have been sent after message `after`; "" when it surely was not."""
+
+    async def upload(self, index: int, message: str, files: Sequence[File]) -> str:
+        """Show the files in or after the last part, which is `message`; the id of the message that holds them."""
 
     async def delete(self, message: str) -> None:
         """Remove a part that the answer no longer needs."""
@@ -59,7 +71,7 @@ class Shown:
 
     message: str
     text: str | None = None
-    choices: tuple[Choice, ...] = ()
+    choices: tuple[Offered, ...] = ()
     final: bool = False
 
 
@@ -72,7 +84,7 @@ class PacedDraft:
         self._pacer = pacer
         self._pieces: list[str] = []
         self._notes: list[str] = []
-        self._choices: tuple[Choice, ...] = ()
+        self._choices: tuple[Offered, ...] = ()
         self._status: Status | None = None
         self._shown_status: Status | None = None
         self._sent = {part.index: part for part in draft_log.parts}
@@ -101,12 +113,11 @@ class PacedDraft:
     async def finish(self, answer: Answer) -> None:
         """Make the platform show exactly `answer`. Raises PlatformError or StoreError when that fails for long."""
         await self.abandon()
+        answer = self._fitting(answer)
         for delay in (*RETRY_DELAYS, None):
             try:
                 await self._set_status(None)
-                while await self._step(answer, final=True):
-                    pass
-                await self._delete_surplus(len(self._parts(answer, final=True)))
+                await self._show(answer)
                 return
             except (Forbidden, Gone):
                 raise
@@ -124,6 +135,18 @@ class PacedDraft:
             self._pump = None
         if self._call is not None:
             await asyncio.wait([self._call])
+
+    async def _show(self, answer: Answer) -> None:
+        """All calls that it takes to show `answer`; files that the platform refuses become a note."""
+        while await self._step(answer, final=True):
+            pass
+        parts = len(self._parts(answer, final=True))
+        await self._delete_surplus(parts)
+        try:
+            await self._show_files(answer.files, parts - 1)
+        except (Forbidden, Gone) as error:
+            note = f"{', '.join(file.name for file in answer.files)} cannot be shown: {error.message}"
+            await self._show(replace(answer, files=(), notes=(*answer.notes, note)))
 
     async def _draw_previews(self) -> None:
         while True:
@@ -154,6 +177,8 @@ class PacedDraft:
         if not final and self._surface.appends:
             return split(answer.text, self._surface.limit, balanced=False)
         text = answer.text if final else hold_back(answer.text)
+        if not text.strip() and not answer.notes:
+            text = "\n".join(file.name for file in answer.files)
         notes = "\n\n".join("\n".join(f"> {line}" for line in note.splitlines()) for note in answer.notes)
         return split("\n\n".join(filter(None, (balance(text), notes))), self._surface.limit)
 
@@ -189,7 +214,7 @@ class PacedDraft:
                 return index
         return None
 
-    async def _send(self, index: int, text: str, choices: tuple[Choice, ...], final: bool) -> None:
+    async def _send(self, index: int, text: str, choices: tuple[Offered, ...], final: bool) -> None:
         if index not in self._shown and index in self._sent:
             await self._look_for(index)
         shown = self._shown.get(index)
@@ -204,6 +229,35 @@ class PacedDraft:
             await self._log.created(index, message)
         self._shown[index] = Shown(message, text, choices, final)
 
+    def _fitting(self, answer: Answer) -> Answer:
+        """`answer` without the files that the platform does not take, and with a note about each."""
+        room, fitting, notes = self._surface.room, list[File](), list(answer.notes)
+        for file in answer.files:
+            if len(file.content) <= room:
+                room -= len(file.content)
+                fitting.append(file)
+            else:
+                size, most = len(file.content) / MEBIBYTE, self._surface.room / MEBIBYTE
+                notes.append(f"{file.name} has {size:.1f} MiB and is not shown: there is room for {most:.0f} MiB.")
+        return replace(answer, files=tuple(fitting), notes=tuple(notes))
+
+    async def _show_files(self, files: Sequence[File], last: int) -> None:
+        """Send the files once; what may have been sent is looked for."""
+        if not files:
+            return
+        if FILES in self._sent and FILES not in self._shown:
+            await self._look_for(FILES)
+        if FILES in self._shown:
+            return
+        await self._pacer.turn(self._surface.budgets("upload"), urgent=True)
+        if FILES not in self._sent:
+            part = Part(FILES, "\n".join(file.name for file in files))
+            await self._log.creating(FILES, part.text)
+            self._sent[FILES] = part
+        message = await self._surface.upload(last, self._shown[last].message, files)
+        await self._log.created(FILES, message)
+        self._shown[FILES] = Shown(message)
+
     async def _look_for(self, index: int) -> None:
         """A part was about to be sent when something broke: find out whether it arrived before sending it again."""
         before = self._shown.get(index - 1)
@@ -214,7 +268,7 @@ class PacedDraft:
 
     async def _delete_surplus(self, count: int) -> None:
         for index in sorted(self._sent):
-            if index < count:
+            if index < count or index >= FILES:
                 continue
             if index not in self._shown:
                 await self._look_for(index)

@@ -9,14 +9,17 @@ from itertools import pairwise
 
 import pytest
 
-from adapters.drafts import CallKind, PacedDraft
+from adapters.drafts import FILES, CallKind, Offered, PacedDraft
 from adapters.pacer import Budget, Pacer
-from bot.errors import Gone, PlatformError, ShouldersError, StoreError
-from bot.types import Answer, Choice, Choices, Part, Status, Text
+from adapters.private import HIDDEN, HiddenLog, PrivateDraft
+from bot.errors import Forbidden, Gone, PlatformError, ShouldersError, StoreError
+from bot.types import Answer, Choice, Choices, File, Item, Menu, Note, Part, Private, Status, Text
 from tests.clock import now, run_fast
 
 STOP = Choice("Stop", "stop", {"request": "1"})
 RETRY = Choice("Retry", "retry", {"request": "1"})
+PICK = Menu("Model", "config set", "value", (Item("large", "Large"),), {"key": "model"})
+CHART = File("chart.png", b"\x89PNG" * 100, "Tokens by day")
 
 
 @dataclass
@@ -44,14 +47,17 @@ class Wall:
 
     limit: int = 100
     appends: bool = False
+    room: int = 1_000
     messages: dict[str, str] = field(default_factory=dict)
     buttons: dict[str, tuple[str, ...]] = field(default_factory=dict)
     calls: list[tuple[float, str]] = field(default_factory=list)
     failures: list[PlatformError] = field(default_factory=list)
     arrives_all_the_same: bool = False
     statuses: list[str | None] = field(default_factory=list)
+    files: dict[str, Sequence[File]] = field(default_factory=dict)
+    takes_files: bool = True
 
-    async def create(self, index: int, text: str, choices: Sequence[Choice], *, final: bool) -> str:
+    async def create(self, index: int, text: str, choices: Sequence[Offered], *, final: bool) -> str:
         message = f"m{len(self.messages)}"
         if self.failures and self.arrives_all_the_same:
             self.messages[message] = text
@@ -59,12 +65,19 @@ class Wall:
         self._show(message, text, choices)
         return message
 
-    async def edit(self, index: int, message: str, text: str, choices: Sequence[Choice], *, final: bool) -> None:
+    async def edit(self, index: int, message: str, text: str, choices: Sequence[Offered], *, final: bool) -> None:
         self._call(f"edit {text}")
         self._show(message, text, choices)
 
     async def find(self, part: Part, after: str) -> str:
         return next((message for message, text in self.messages.items() if text == part.text), "")
+
+    async def upload(self, index: int, message: str, files: Sequence[File]) -> str:
+        self._call(f"upload {[file.name for file in files]}")
+        if not self.takes_files:
+            raise Forbidden("The bot may not attach files there.")
+        self.files[message] = files
+        return message
 
     async def delete(self, message: str) -> None:
         self._call(f"delete {message}")
@@ -81,7 +94,7 @@ class Wall:
             raise self.failures.pop(0)
         self.calls.append((now(), what))
 
-    def _show(self, message: str, text: str, choices: Sequence[Choice]) -> None:
+    def _show(self, message: str, text: str, choices: Sequence[Offered]) -> None:
         assert len(text) <= self.limit
         self.messages[message] = text
         self.buttons[message] = tuple(choice.label for choice in choices)
@@ -232,3 +245,97 @@ def test_a_database_that_fails_for_a_moment_costs_neither_previews_nor_the_answe
 
     assert run_fast(write()) == "Hello"
     assert "".join(wall.messages.values()).count("there") == 20
+
+
+def private_draft_on(public: Wall, hidden: Wall, log: Log, **how: bool | Answer) -> PrivateDraft:
+    return PrivateDraft(draft_on(public, log), draft_on(hidden, HiddenLog(log)), **how)  # type: ignore[arg-type]  # keywords
+
+
+def test_menus_and_buttons_are_under_the_last_message() -> None:
+    wall = Wall()
+    run_fast(draft_on(wall, Log()).finish(Answer("word " * 30, choices=(RETRY, PICK))))
+    assert list(wall.buttons.values()) == [(), ("Retry", "Model")]
+
+
+def test_files_belong_to_the_last_message_and_are_sent_once() -> None:
+    wall, log = Wall(failures=[PlatformError("502")]), Log()
+    run_fast(draft_on(wall, log).finish(Answer("word " * 30, files=(CHART,))))
+    assert wall.files == {"m1": (CHART,)}
+    assert log.events[-2:] == [f"creating {FILES}", f"created {FILES} m1"]
+    parts = (*(Part(index, text, f"m{index}") for index, text in enumerate(wall.messages.values())),)
+    again = Log((*parts, Part(FILES, "chart.png", "m1")), resumed=True)
+    wall.files.clear()
+    run_fast(draft_on(wall, again).finish(Answer("word " * 30, files=(CHART,))))
+    assert wall.files == {}, "they are there already"
+
+
+def test_files_without_words_go_by_their_names() -> None:
+    wall = Wall()
+    run_fast(draft_on(wall, Log()).finish(Answer("", files=(CHART,))))
+    assert (wall.messages, wall.files) == ({"m0": "chart.png"}, {"m0": (CHART,)})
+
+
+def test_a_file_that_is_too_large_is_named_instead() -> None:
+    wall = Wall(room=500)
+    run_fast(draft_on(wall, Log()).finish(Answer("Here:", files=(CHART, File("all.csv", b"x" * 200)))))
+    assert wall.files == {"m0": (CHART,)}
+    assert "all.csv has" in wall.messages["m0"]
+
+
+def test_files_that_are_refused_are_a_note_and_not_silence() -> None:
+    wall = Wall(takes_files=False)
+    run_fast(draft_on(wall, Log()).finish(Answer("Here:", files=(CHART,))))
+    assert wall.messages["m0"] == "Here:\n\n> chart.png cannot be shown: The bot may not attach files there."
+
+
+def test_an_answer_that_turns_out_to_be_private_leaves_nothing_public() -> None:
+    public, hidden, log = Wall(), Wall(), Log()
+
+    async def write() -> None:
+        draft = private_draft_on(public, hidden, log)
+        draft.write(Status("Waiting: 1 answer before this one.", 1))
+        await asyncio.sleep(0.1)
+        assert public.messages == {"m0": "_Waiting: 1 answer before this one._"}
+        draft.write(Private())
+        draft.write(Note("You may not do this."))
+        await asyncio.sleep(3)
+        assert "may not" not in str(public.calls)
+        await draft.finish(Answer("", ("You may not do this.",), private=True))
+
+    run_fast(write())
+    assert (public.messages, hidden.messages) == ({}, {"m0": "> You may not do this."})
+    assert log.events[-2:] == [f"creating {HIDDEN}", f"created {HIDDEN} m0"]
+
+
+def test_a_private_answer_is_finished_once_after_a_crash() -> None:
+    public, hidden = Wall(messages={"m0": "_Waiting_"}), Wall(messages={"h0": "You"})
+    log = Log(parts=(Part(0, "_Waiting_", "m0"), Part(HIDDEN, "You")), resumed=True)
+    run_fast(private_draft_on(public, hidden, log).finish(Answer("You may not.", private=True)))
+    assert (public.messages, hidden.messages) == ({}, {"h0": "You may not."})
+
+
+def test_an_answer_private_from_the_start_grows_where_only_its_person_sees_it() -> None:
+    public, hidden = Wall(), Wall()
+
+    async def write() -> str:
+        draft = private_draft_on(public, hidden, Log(), private=True)
+        draft.write(Private())
+        draft.write(Text("Half"))
+        await asyncio.sleep(0.1)
+        half = hidden.messages["m0"]
+        await draft.finish(Answer("Half and half."))
+        return half
+
+    assert run_fast(write()) == "Half"
+    assert (public.calls, hidden.messages) == ([], {"m0": "Half and half."})
+
+
+def test_what_cannot_be_shown_to_one_alone_is_not_shown_to_all() -> None:
+    public, hidden = Wall(), Wall(failures=[Forbidden("closed")])
+    draft = private_draft_on(public, hidden, Log(), private=True, instead=Answer("Please allow direct messages."))
+    run_fast(draft.finish(Answer("A secret.")))
+    assert public.messages == {"m0": "Please allow direct messages."}
+    with pytest.raises(Forbidden):
+        run_fast(
+            private_draft_on(Wall(), Wall(failures=[Forbidden("closed")]), Log(), private=True).finish(Answer("A"))
+        )

@@ -63,11 +63,16 @@ class Said:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A finished answer as its readers see it: the text of every part, the last one's buttons, who alone sees it."""
+    """A finished answer as its readers see it: the text of every part, what is under the last, who alone sees it.
+
+    `files` are names with contents; `menus` are labels, as `buttons` are.
+    """
 
     parts: Sequence[str]
     buttons: Sequence[str]
     only_for: str = ""
+    files: Sequence[tuple[str, bytes]] = ()
+    menus: Sequence[str] = ()
 
     @property
     def text(self) -> str:
@@ -124,7 +129,10 @@ class Ledger:
 
 
 class Stage(ABC):
-    """A platform with ann, ben and root (an administrator) in one channel, the bot, and a scripted model."""
+    """A platform with ann, ben and root (an administrator) in one channel, the bot, and a scripted model.
+
+    Where there are guests, gil is one.
+    """
 
     platform: str
     cannot: Mapping[str, str] = {}
@@ -244,6 +252,49 @@ class Stage(ABC):
 
 class TeamStage(Stage):
     """A platform with more than one person, which goes on while the bot is away."""
+
+    @abstractmethod
+    async def pick(self, said: Said, label: str, value: str, who: str = "ann") -> Said:
+        """Pick a value from a menu under the answer to `said`."""
+
+    @abstractmethod
+    async def fill(
+        self,
+        said: Said | None,
+        command: str,
+        arguments: Mapping[str, str],
+        values: Mapping[str, str],
+        who: str = "ann",
+    ) -> Said:
+        """Use a command that opens a form, in the thread of `said`; change these fields and send it."""
+
+    @abstractmethod
+    async def fill_pressed(self, said: Said, label: str, values: Mapping[str, str], who: str = "ann") -> Said:
+        """Press a button that opens a form, change these fields and send it."""
+
+    @abstractmethod
+    async def edit(self, said: Said, text: str) -> None:
+        """Change what a message says; `text` is all of it, as it was written with `mention` or `direct`."""
+
+    @abstractmethod
+    async def delete(self, said: Said) -> None:
+        """Delete a message."""
+
+    @abstractmethod
+    async def uninstall(self) -> None:
+        """Remove the bot."""
+
+    @abstractmethod
+    async def promote(self, who: str) -> None:
+        """Make a person an administrator."""
+
+    @abstractmethod
+    async def demote(self, who: str) -> None:
+        """Make an administrator a person like others."""
+
+    @abstractmethod
+    async def give_role(self, who: str, role: str) -> str:
+        """Give a person a role or put them into a user group; what an option of kind "who" says for it."""
 
     @abstractmethod
     async def thread(self, *lines: str) -> Said:

@@ -1,0 +1,97 @@
+"""Answers that turn out to be for one person alone: another draft takes the place of the one that everybody sees."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+
+from bot.errors import Forbidden, Gone
+from bot.ports import Draft, DraftLog
+from bot.types import Answer, Chunk, Part, Private
+
+log = logging.getLogger(__name__)
+
+HIDDEN = 1_000
+"""In the log, what only the person sees are the parts from here on."""
+
+NOTHING = Answer("")
+
+
+class HiddenLog:
+    """The half of a DraftLog that holds what only the person sees; its parts count from 0 again."""
+
+    def __init__(self, draft_log: DraftLog) -> None:
+        self._log = draft_log
+
+    @property
+    def request_id(self) -> int:
+        """The request's row."""
+        return self._log.request_id
+
+    @property
+    def resumed(self) -> bool:
+        """Whether an earlier run of the bot already worked on this request."""
+        return self._log.resumed
+
+    @property
+    def parts(self) -> Sequence[Part]:
+        """The hidden parts known so far."""
+        known = (part for part in self._log.parts if part.index >= HIDDEN)
+        return [Part(part.index - HIDDEN, part.text, part.message) for part in known]
+
+    async def creating(self, index: int, text: str) -> None:
+        """Keep that hidden part `index` is about to be sent."""
+        await self._log.creating(HIDDEN + index, text)
+
+    async def created(self, index: int, message: str) -> None:
+        """Keep its message id."""
+        await self._log.created(HIDDEN + index, message)
+
+
+class PrivateDraft:
+    """A draft that everybody sees, and a hidden one, made with HiddenLog, for what only the person may see.
+
+    With `private` the answer is for the person from the start. One that becomes private later is drawn at its end,
+    after all that everybody saw of it is gone. Where it cannot be shown to the person alone, everybody sees `instead`.
+    """
+
+    def __init__(self, public: Draft, hidden: Draft, *, private: bool = False, instead: Answer = NOTHING) -> None:
+        self._public = public
+        self._hidden = hidden
+        self._private = private
+        self._instead = instead
+        self._drawn: Draft | None = hidden if private else public
+
+    def write(self, chunk: Chunk) -> None:
+        """Take a chunk and return at once."""
+        if isinstance(chunk, Private) and not self._private:
+            self._private, self._drawn = True, None
+        if self._drawn is not None:
+            self._drawn.write(chunk)
+
+    async def finish(self, answer: Answer) -> None:
+        """Show exactly `answer`, to the person alone or to everybody."""
+        if not (self._private or answer.private):
+            await self._take_back(self._hidden)
+            await self._public.finish(answer)
+            return
+        await self._take_back(self._public)
+        try:
+            await self._hidden.finish(answer)
+        except Forbidden as error:
+            if self._instead == NOTHING:
+                raise
+            log.info("An answer cannot be shown to its person alone: %s", error)
+            await self._public.finish(self._instead)
+
+    async def abandon(self) -> None:
+        """Stop drawing and leave what is there."""
+        await self._public.abandon()
+        await self._hidden.abandon()
+
+    async def _take_back(self, draft: Draft) -> None:
+        """What is there of `draft` is from before its turn was over."""
+        try:
+            await draft.finish(NOTHING)
+        except (Forbidden, Gone) as error:
+            log.info("What was shown before cannot be taken back: %s", error)
