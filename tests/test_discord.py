@@ -149,13 +149,13 @@ async def test_requests_are_offered_in_the_order_said_and_a_redelivery_is_the_sa
 async def test_commands_are_told_to_discord_only_when_they_changed(team: Town) -> None:
     assert team.discord.rest.syncs == 1
     names = {str(command["name"]) for command in team.discord.rest.commands}
-    assert names == {"ask", "new", "stop", "retry", "model"}
+    assert names == {"ask", "new", "stop", "retry", "model", "config", "access"}
     await team.restart()
     assert team.discord.rest.syncs == 1
     team.intake.commands = team.intake.commands[:-2]
     await team.restart()
     assert team.discord.rest.syncs == 2
-    assert len(team.discord.rest.commands) == 4
+    assert len(team.discord.rest.commands) == 5
 
 
 async def test_a_slash_command_is_acknowledged_once_it_is_durable(team: Town) -> None:

@@ -18,7 +18,7 @@ from tests.discord_town import Town, town
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("adapters.discord.client.GUILDS_SECONDS", 0.02)
-    monkeypatch.setattr("adapters.discord.client.IDENTIFY_SECONDS", 0.1)
+    monkeypatch.setattr("adapters.discord.gateway.IDENTIFY_SECONDS", 0.1)
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ from tests.clock import now, run_fast
 from tests.discord_town import Town, town
 from tests.fakes.discord import Message
 from tests.fakes.discord.rules import Rates
+from tests.fakes.discord.world import SEND
 
 STOP = Choice("Stop", "stop", {"request": "1"})
 RETRY = Choice("Retry", "retry", {"request": "1"})
@@ -34,6 +35,14 @@ async def team(quick: None) -> AsyncGenerator[Town, None]:
     async with town() as made:
         await made.start()
         yield made
+
+
+def alone(team: Town) -> list[str]:
+    """What the bot wrote Ada about what she asked in the channel, without the line that says so."""
+    direct = team.shown(team.discord.add_direct(team.ada))
+    asked = f"-# You asked this in <#{team.channel}>. The answer is for you alone.\n"
+    assert all(text.startswith(asked) for text in direct)
+    return [text.removeprefix(asked) for text in direct]
 
 
 async def shown_now(team: Town, text: str) -> Message:
@@ -159,7 +168,7 @@ async def test_failures_and_rate_limits_of_discord_are_waited_out(team: Town) ->
 
 async def test_what_may_not_be_written_is_forbidden_and_what_is_gone_is_gone(team: Town) -> None:
     _, request = await team.asked()
-    team.discord.world.channels[team.channel].writable = False
+    team.discord.world.channels[team.channel].denied |= SEND
     with pytest.raises(Forbidden, match="may not"):
         await team.answer(request, "Hello.")
     del team.discord.world.channels[team.channel]
@@ -257,13 +266,12 @@ async def test_an_expired_token_of_a_private_answer_goes_on_in_a_direct_message(
     half = await shown_now(team, "Be")
     team.discord.clock.ahead = 20 * MINUTE
     await draft.finish(Answer("Because."))
-    direct = team.discord.add_direct(team.ada)
-    assert team.shown(direct) == ["Because."]
+    assert alone(team) == ["Because."]
     assert team.shown() == []
     await team.restart()
     team.discord.clock.ahead = 40 * MINUTE  # Discord has forgotten the nonce
     await team.answer(request, "Because.", parts=[Part(0, "Be", half.id)])
-    assert team.shown(direct) == ["Because."]
+    assert alone(team) == ["Because."]
 
 
 async def test_an_acknowledgement_that_came_too_late_falls_back(team: Town) -> None:
@@ -277,7 +285,7 @@ async def test_an_acknowledgement_that_came_too_late_falls_back(team: Town) -> N
     await team.answer(await team.intake.next(), "Because.")
     await team.answer(await team.intake.next(), "You.")
     assert team.shown() == ["Because."]
-    assert team.shown(team.discord.add_direct(team.ada)) == ["You."]
+    assert alone(team) == ["You."]
     assert (public.callback, private.callback) == (0, 0)
     assert len(team.discord.violations) == 2
     team.discord.violations.clear()

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from io import BytesIO
 
 import aiohttp
 import orjson
@@ -13,7 +14,7 @@ import pytest
 
 from tests.fakes.discord import FakeDiscord
 from tests.fakes.discord.gateway import CONTENT, DIRECT_MESSAGES, GUILD_MESSAGES, GUILDS
-from tests.fakes.discord.world import EPHEMERAL, SUPPRESS_EMBEDS, Json
+from tests.fakes.discord.world import EPHEMERAL, OPEN_THREADS, SEND, SUPPRESS_EMBEDS, Json
 
 NOBODY: Json = {"parse": [], "replied_user": False}
 ALL = GUILDS | GUILD_MESSAGES | DIRECT_MESSAGES | CONTENT
@@ -146,7 +147,7 @@ async def test_changing_what_is_deleted_or_not_ones_own(bot: Bot) -> None:
 
 
 async def test_writing_where_one_may_not(bot: Bot) -> None:
-    bot.discord.world.channels[bot.channel].writable = False
+    bot.discord.world.channels[bot.channel].denied |= SEND
     assert (await bot.send(content="a"))[0] == 403
     assert (await bot.call("POST", "/channels/1/messages", {"content": "a"}))[0] == 404
 
@@ -214,10 +215,133 @@ async def test_ephemeral_messages_are_seen_by_one(bot: Bot) -> None:
     interaction, token = await asked(bot)
     await bot.acknowledge(interaction, token, flags=EPHEMERAL)
     path = f"/webhooks/{bot.discord.bot}/{token}"
+    await bot.call("PATCH", f"{path}/messages/@original", {"content": "a", "allowed_mentions": NOBODY})
     _, followed = await bot.call("POST", path, {"content": "b", "flags": EPHEMERAL})
     assert len(bot.discord.only_seen_by(bot.ada)) == 2
     assert bot.discord.messages(bot.channel) == []
     assert (await bot.edit(str(followed["id"]), content="c"))[0] == 404
+
+
+async def test_what_follows_a_public_thinking_fills_it_in_unless_that_is_gone(bot: Bot) -> None:
+    interaction, token = await asked(bot)
+    await bot.acknowledge(interaction, token)
+    path = f"/webhooks/{bot.discord.bot}/{token}"
+    await bot.call("POST", path, {"content": "a secret", "flags": EPHEMERAL})
+    assert [message.content for message in bot.discord.messages(bot.channel)] == ["a secret"]
+    await bot.call("DELETE", f"{path}/messages/@original")
+    await bot.call("POST", path, {"content": "another", "flags": EPHEMERAL})
+    assert [message.content for message in bot.discord.only_seen_by(bot.ada)] == ["another"]
+
+
+async def test_nobody_is_written_to_who_does_not_want_it(bot: Bot) -> None:
+    bot.discord.world.users[bot.ada].closed = True
+    _, direct = await bot.call("POST", "/users/@me/channels", {"recipient_id": bot.ada})
+    status, said = await bot.call("POST", f"/channels/{direct['id']}/messages", {"content": "psst"})
+    assert (status, said["code"]) == (403, 50007)
+
+
+async def test_a_message_has_one_thread(bot: Bot) -> None:
+    message = bot.discord.post(bot.channel, bot.ada, "plans?")
+    path = f"/channels/{bot.channel}/messages/{message}/threads"
+    assert (await bot.call("POST", path, {"name": "n" * 101}))[0] == 400
+    bot.discord.violations.clear()
+    assert (await bot.call("POST", path, {"name": "plans"}))[1]["id"] == message
+    status, said = await bot.call("POST", path, {"name": "plans"})
+    assert (status, said["code"]) == (400, 160004)
+    bot.discord.world.channels[bot.channel].denied |= OPEN_THREADS
+    other = bot.discord.post(bot.channel, bot.ada, "others?")
+    assert (await bot.call("POST", f"/channels/{bot.channel}/messages/{other}/threads", {"name": "n"}))[0] == 403
+
+
+@pytest.mark.parametrize(
+    ("attachments", "files", "violation"),
+    [
+        ([{"id": 0}], {}, "without a file"),
+        ([], {0: b"x"}, "no attachment names"),
+        ([{"id": 0, "colour": 1}], {0: b"x"}, "unknown attachment fields"),
+        ([{"id": 0, "description": "d" * 1025}], {0: b"x"}, "description"),
+        ([{"id": n} for n in range(11)], dict.fromkeys(range(11), b"x"), "above 10"),
+        ([{"id": 0}], {0: b"x" * ((10 << 20) + 1)}, "larger than"),
+    ],
+)
+async def test_attachments_that_discord_refuses(
+    bot: Bot, attachments: list[Json], files: dict[int, bytes], violation: str
+) -> None:
+    _, sent = await bot.send(content="fine")
+    form = aiohttp.FormData()
+    form.add_field("payload_json", orjson.dumps({"attachments": attachments}).decode())
+    for number, content in files.items():
+        form.add_field(f"files[{number}]", BytesIO(content), filename="a.txt")
+    url = f"{bot.discord.api_url}/channels/{bot.channel}/messages/{sent['id']}"
+    headers = {"Authorization": f"Bot {bot.discord.token}"}
+    async with bot.http.patch(url, data=form if files else None, headers=headers) as response:
+        if files:
+            assert response.status in (400, 413)
+    if not files:
+        assert (await bot.edit(str(sent["id"]), attachments=attachments))[0] == 400
+    assert violation in bot.discord.violations[0]
+    assert bot.discord.message(str(sent["id"])).attachments == []
+
+
+def label(component: Json, **more: object) -> Json:
+    return {"type": 18, "label": "Value", "component": component, **more}
+
+
+def form(*labels: Json, **more: object) -> Json:
+    return {"custom_id": "set", "title": "Settings", "components": list(labels), **more}
+
+
+LINE: Json = {"type": 4, "custom_id": "value", "style": 1}
+PICK: Json = {"type": 3, "custom_id": "pick", "options": [{"value": "a", "label": "A"}]}
+
+
+@pytest.mark.parametrize(
+    ("modal", "violation"),
+    [
+        (form(label(LINE), title="t" * 46), "title"),
+        (form(label(LINE), custom_id="c" * 101), "custom_id"),
+        (form(), "0 fields"),
+        (form(*(label({**LINE, "custom_id": str(n)}) for n in range(6))), "6 fields"),
+        (form({"type": 1, "components": [LINE]}), "no label"),
+        (form(label(LINE, label="l" * 46)), "a label"),
+        (form(label({**LINE, "label": "old"})), "an input"),
+        (form(label({**LINE, "value": "v" * 4001})), "a value"),
+        (form(label(LINE), label(LINE)), "one custom_id"),
+        (form(label({**PICK, "options": []})), "entries"),
+        (form(label({**PICK, "max_values": 2})), "takes 1 to 2"),
+        (form(label({**PICK, "required": True, "min_values": 0})), "takes nothing"),
+    ],
+)
+async def test_forms_that_discord_refuses(bot: Bot, modal: Json, violation: str) -> None:
+    interaction, token = await asked(bot)
+    assert (await bot.acknowledge(interaction, token, 9, **modal))[0] == 400
+    assert violation in bot.discord.violations[0]
+
+
+async def test_a_form_answers_no_form(bot: Bot) -> None:
+    await bot.declare({"name": "ask", "description": "Ask"})
+    opened = bot.discord.slash(bot.channel, bot.ada, "ask")
+    assert (await bot.acknowledge(opened.id, opened.token, 9, **form(label(LINE), label(PICK))))[0] == 200
+    with pytest.raises(AssertionError, match="pick has no"):
+        bot.discord.submit(opened, {"value": "x", "pick": "b"})
+    sent = bot.discord.submit(opened, {"value": "x", "pick": "a"})
+    assert (await bot.acknowledge(sent.id, sent.token, 9, **form(label(LINE))))[0] == 400
+    assert "callback type 9" in bot.discord.violations[0]
+
+
+@pytest.mark.parametrize(
+    ("menu", "violation"),
+    [
+        ({**PICK, "options": []}, "entries"),
+        ({**PICK, "options": [{"value": str(n), "label": "L"} for n in range(26)]}, "26 entries"),
+        ({**PICK, "options": [{"value": "a", "label": "L" * 101}]}, "entry"),
+        ({**PICK, "placeholder": "p" * 151}, "placeholder"),
+    ],
+)
+async def test_menus_that_discord_refuses(bot: Bot, menu: Json, violation: str) -> None:
+    assert (await bot.send(content="a", components=[row(menu)]))[0] == 400
+    assert violation in bot.discord.violations[0]
+    assert (await bot.send(content="a", components=[row(PICK, button())]))[0] == 400
 
 
 async def test_completions_are_at_most_25(bot: Bot) -> None:

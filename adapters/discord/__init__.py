@@ -16,8 +16,8 @@ from bot.types import Command
 
 TOKEN = "DISCORD_TOKEN"  # noqa: S105 -- the name of a variable
 
-VIEW, SEND, READ_HISTORY, SEND_IN_THREADS = 1 << 10, 1 << 11, 1 << 16, 1 << 38
-PERMISSIONS = VIEW | SEND | READ_HISTORY | SEND_IN_THREADS
+VIEW, SEND, ATTACH, READ_HISTORY, OPEN_THREADS, SEND_IN_THREADS = 1 << 10, 1 << 11, 1 << 15, 1 << 16, 1 << 35, 1 << 38
+PERMISSIONS = VIEW | SEND | ATTACH | READ_HISTORY | OPEN_THREADS | SEND_IN_THREADS
 
 
 class DiscordSettings(Section):

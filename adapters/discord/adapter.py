@@ -6,19 +6,25 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 import discord
 
 from adapters.discord import DiscordSettings
-from adapters.discord.client import Client, Gateway, Spacing
+from adapters.discord.answers import InteractionSurface
+from adapters.discord.client import Client
+from adapters.discord.gateway import Gateway, Spacing
 from adapters.discord.handle import Handle
+from adapters.discord.people import person_now
 from adapters.discord.rest import ALL, FAILURES, WRONG_TOKEN, Json, Rest, error_of
-from adapters.discord.surface import ChannelSurface, DiscordDraft, InteractionSurface
+from adapters.discord.surface import LONGEST, ChannelSurface, DirectSurface, DiscordDraft, said
 from adapters.discord.text import readable
 from adapters.pacer import Budget, Pacer
+from adapters.private import HiddenLog, PrivateDraft
+from adapters.split import split
 from bot.errors import ConfigError, Forbidden, Gone, PlatformError
 from bot.ports import Draft, DraftLog, Intake
-from bot.types import Message, Request
+from bot.types import Answer, Message, Person, Place, Request
 
 log = logging.getLogger(__name__)
 
@@ -28,6 +34,11 @@ LONGEST_CHAIN = 5
 THREAD_STARTER = 21
 CREATES_AT_ONCE = 3
 CALLS_AT_ONCE = 5
+
+ALLOW_DIRECT_MESSAGES = Answer(
+    "The answer is for you alone, and Discord does not let me send it to you. Allow direct messages from this server "
+    "(its privacy settings) and ask again."
+)
 
 CLOSED: Mapping[int, str] = {
     4004: WRONG_TOKEN,
@@ -97,14 +108,21 @@ class DiscordAdapter:
         handle = Handle.load(request.handle)
         surface = ChannelSurface(self._rest, request, handle)
         if handle.token and (handle.original or handle.hidden):
-            surface = InteractionSurface(self._rest, request, handle, self._acknowledged, self._clock)
-        return DiscordDraft(surface, draft_log, self._pacer)
+            surface = self._answer(request, handle)
+        public = DiscordDraft(surface, draft_log, self._pacer)
+        if request.place.direct or (handle.token and handle.hidden):
+            return public
+        alone: ChannelSurface = DirectSurface(self._rest, request, handle)
+        if handle.token:
+            alone = self._answer(request, replace(handle, original=False, hidden=True))
+        hidden = DiscordDraft(alone, HiddenLog(draft_log), self._pacer)
+        return PrivateDraft(public, hidden, private=handle.hidden, instead=ALLOW_DIRECT_MESSAGES)
 
     async def context(self, request: Request, limit: int) -> Sequence[Message]:
         """What was said before in the thread, or the chain of replies that the request ends."""
         place = request.place
         try:
-            if place.thread:
+            if place.thread not in ("", request.message):
                 before, most = str(request.act.order), str(min(limit, 100))
                 found = await self._rest.messages(place.thread, before=before, limit=most)
                 return [self._read(message) for message in reversed(found)]
@@ -112,6 +130,23 @@ class DiscordAdapter:
         except (Forbidden, Gone) as error:
             log.info("What was said before cannot be read: %s", error)
             return ()
+
+    async def whois(self, request: Request) -> Person:
+        """The asking person with the rights that the guild gives them now; in direct messages nobody has any."""
+        person, place = request.person, request.place
+        if place.direct:
+            return replace(person, roles=(), administrator=False)
+        guild, member = await asyncio.gather(
+            self._rest.guild(place.workspace), self._rest.member(place.workspace, person.id)
+        )
+        return person_now(person, guild, member)
+
+    async def post(self, place: Place, text: str, key: str) -> None:
+        """Say something of the bot's own accord; Discord takes the same key only once within minutes."""
+        channel = place.thread or place.channel
+        for number, part in enumerate(split(text, LONGEST)):
+            await self._rest.turn()
+            await self._rest.send(channel, said(part) | {"nonce": f"{key}-{number}", "enforce_nonce": True})
 
     async def check(self) -> str:
         """Sign in and say as whom."""
@@ -128,6 +163,9 @@ class DiscordAdapter:
         if name == ALL:
             return Budget(self._settings.requests_per_second, CALLS_AT_ONCE)
         return Budget(edits) if name.startswith("edit:") else Budget(edits / 2, CREATES_AT_ONCE)
+
+    def _answer(self, request: Request, handle: Handle) -> ChannelSurface:
+        return InteractionSurface(self._rest, request, handle, self._acknowledged, self._clock)
 
     async def _chain(self, channel: str, message: str, most: int) -> Sequence[Message]:
         chain: list[Message] = []

@@ -4,94 +4,42 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, MutableMapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from dataclasses import replace
 
 import aiohttp
 import discord
-import yarl
-from discord.gateway import DiscordWebSocket
 
+from adapters.discord.catchup import missed
 from adapters.discord.commands import sync
-from adapters.discord.handle import Handle
-from adapters.discord.requests import Reader, options
+from adapters.discord.components import modal
+from adapters.discord.gateway import Gateway, Spacing
+from adapters.discord.handle import Handle, settled
+from adapters.discord.interactions import Interaction, request_of, typing
+from adapters.discord.people import place_of
+from adapters.discord.requests import Heard, Reader
 from adapters.discord.rest import Json, Rest
-from adapters.discord.surface import EPHEMERAL
-from bot.errors import PlatformError, ShouldersError, StoreError
+from adapters.discord.surface import EPHEMERAL, said
+from bot.errors import PlatformError, ShouldersError, StoreError, UserError
 from bot.ports import Intake
-from bot.types import Place, Request
+from bot.types import Place, Request, by_path
 
 log = logging.getLogger(__name__)
 
-DEFERRED_MESSAGE, DEFERRED_UPDATE, COMPLETIONS = 5, 6, 8
-IDENTIFY_SECONDS = 5.0
-"""Discord allows one identify in this time, and 1,000 a day; above that it resets the token."""
-
-STARTS_KEPT = 20
-"""Identifies left for the operator when the bot gives up for the day."""
-
+MESSAGE, DEFERRED_MESSAGE, DEFERRED_UPDATE, COMPLETIONS, MODAL = 4, 5, 6, 8, 9
 GUILDS_SECONDS = 0.1
 """How long no further guild may arrive until the list counts as complete."""
 
 HEARTBEAT_SECONDS = 60.0
 """A connection that says nothing for so long is dead."""
 
-CATCH_UP_SECONDS = 20.0
-CATCH_UP_PLACES = 100
-CATCH_UP_MESSAGES = 100
-CATCH_UP_AT_ONCE = 5
-
-
-@dataclass(frozen=True, slots=True)
-class Gateway:
-    """Where to connect and how often that is still allowed. `fixed` is an address that overrides all others."""
-
-    url: str
-    fixed: str
-    shards: int
-    starts: int
-    reset_seconds: float
-
-    @classmethod
-    def read(cls, said: Json, fixed: str) -> Gateway:
-        """From what GET /gateway/bot says."""
-        limit = said["session_start_limit"]
-        assert isinstance(limit, dict)
-        shards = int(str(said["shards"]))
-        return cls(str(said["url"]), fixed, shards, int(limit["remaining"]), int(limit["reset_after"]) / 1000)
-
-    def must_have_starts(self) -> None:
-        """Raise PlatformError when connecting once more would come near the limit."""
-        if self.starts < self.shards + STARTS_KEPT:
-            minutes = self.reset_seconds / 60
-            raise PlatformError(f"Discord allows {self.starts} more connections; the next in {minutes:.0f} minutes.")
-
-    def address(self, wanted: str) -> str:
-        """Where to go instead of `wanted`: discord.py's default is not what GET /gateway/bot said."""
-        url = yarl.URL(wanted)
-        if not self.fixed and url.host != DiscordWebSocket.DEFAULT_GATEWAY.host:
-            return wanted
-        return str(yarl.URL(self.fixed or self.url).with_query(url.query))
-
+LONGEST_COMPLETION = 100
 
 discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False  # no voice here, and no warnings that it lacks
 
 
-class Spacing:
-    """Keeps the distance of identifies that Discord asks for, over every connection of this process."""
-
-    def __init__(self) -> None:
-        self._last = float("-inf")
-
-    async def keep(self) -> None:
-        """Wait until the next identify may be sent."""
-        loop = asyncio.get_running_loop()
-        await asyncio.sleep(max(0.0, self._last + IDENTIFY_SECONDS - loop.time()))
-        self._last = loop.time()
-
-
 class Client(discord.AutoShardedClient):
-    """Keeps no messages and no members. `taking` False: events are ignored."""
+    """Keeps no messages and no members. `taking` False: no new requests are taken."""
 
     def __init__(
         self,
@@ -121,8 +69,8 @@ class Client(discord.AutoShardedClient):
         self._gateway = gateway
         self._acknowledging = acknowledging
         self._told_of_blank = content
-        self._commands = {command.name: command for command in intake.commands}
-        self._reader = Reader(int(rest.me or 0), self._commands, content)
+        self._commands = by_path(intake.commands)
+        self._reader = Reader(int(rest.me or 0), intake.commands, content, intake.manner)
         self._spacing = spacing
         self._seen: dict[int, Sequence[tuple[Place, int]]] = {}
         self._open_socket = self.http.ws_connect
@@ -133,7 +81,7 @@ class Client(discord.AutoShardedClient):
 
     async def setup_hook(self) -> None:
         """Tell Discord the commands."""
-        if await sync(self._rest, str(self.application_id), list(self._commands.values())):
+        if await sync(self._rest, str(self.application_id), self._intake.commands):
             log.info("Discord was told the commands")
 
     async def before_identify_hook(self, shard_id: int | None, *, initial: bool = False) -> None:
@@ -146,48 +94,12 @@ class Client(discord.AutoShardedClient):
         if not initial:
             Gateway.read(await self._rest.gateway(), "").must_have_starts()
 
-    async def on_message(self, message: discord.Message) -> None:
-        """A message anywhere."""
-        if not self.taking:
-            return
-        request = self._reader.message(message)
-        if request is not None:
-            await self._offer(request)
-        elif not self._told_of_blank and self._reader.missed(message):
-            self._told_of_blank = True
-            log.warning("Discord hides what is said without mentioning the bot: the message-content intent is missing")
-
-    async def on_interaction(self, interaction: discord.Interaction[discord.Client]) -> None:
-        """A slash command, a pressed button, or an option being typed."""
-        if interaction.type is discord.InteractionType.autocomplete:
-            await self._complete(interaction)
-            return
-        request = self._reader.interaction(interaction)
-        if request is None or not self.taking:
-            return
-        done = self._acknowledging[request.act.id] = asyncio.get_running_loop().create_future()
-        try:
-            if await self._offer(request):
-                handle = Handle.load(request.handle)
-                data: Json = {"flags": EPHEMERAL} if handle.original and handle.hidden else {}
-                kind = DEFERRED_MESSAGE if handle.original else DEFERRED_UPDATE
-                await self._rest.acknowledge(str(interaction.id), interaction.token, kind, data)
-        except PlatformError as error:
-            log.warning("Interaction %s could not be acknowledged: %s", interaction.id, error)
-        finally:
-            self._acknowledging.pop(request.act.id, None)  # a redelivery may have taken it away
-            done.set_result(None)
-
-    async def on_guild_join(self, guild: discord.Guild) -> None:
-        """The bot was added to a guild."""
-        request = self._reader.joined(guild) if self.taking else None
-        if request is not None:
-            await self._offer(request)
-
     async def on_shard_ready(self, shard_id: int) -> None:
         """A fresh session: read what was missed, then say so."""
         try:
-            await self._catch_up(shard_id)
+            seen = [entry for entry in self._seen[shard_id] if self._shard_of(entry[0]) == shard_id]
+            for heard in await missed(self, self._rest, self._reader, seen):
+                await self._take(heard)
         except ShouldersError as error:
             log.error("Discord: what was missed is not known: %s", error.message)
         count = len(self.guilds)
@@ -197,6 +109,55 @@ class Client(discord.AutoShardedClient):
         """The old session goes on; Discord sends what was missed."""
         self._connected(f"Discord: {self._rest.name}, connected again")
 
+    # What people say --------------------------------------------------------------------------------------------------
+
+    async def on_message(self, message: discord.Message) -> None:
+        """A message anywhere."""
+        if not self.taking:
+            return
+        try:
+            heard = self._reader.message(message)
+        except UserError as error:
+            await self._explain(message, error)
+            return
+        if heard is not None:
+            await self._take(heard)
+        elif not self._told_of_blank and self._reader.missed(message):
+            self._told_of_blank = True
+            log.warning("Discord hides what is said without mentioning the bot: the message-content intent is missing")
+
+    async def on_raw_message_edit(self, payload: discord.RawMessageUpdateEvent) -> None:
+        """A message changed; where Discord only added a preview, it was never edited."""
+        message = payload.message
+        if message.edited_at is None or not self._reader.readable(message):
+            return
+        for place in await self._places(message.channel.id, payload.guild_id, message.id):
+            await self._keep(self._intake.edited(place, str(message.id), self._reader.text(message)))
+
+    async def on_raw_message_delete(self, payload: discord.RawMessageDeleteEvent) -> None:
+        """A message is gone."""
+        await self._deleted(payload.channel_id, payload.guild_id, [payload.message_id])
+
+    async def on_raw_bulk_message_delete(self, payload: discord.RawBulkMessageDeleteEvent) -> None:
+        """Many messages are gone at once."""
+        await self._deleted(payload.channel_id, payload.guild_id, sorted(payload.message_ids))
+
+    async def on_guild_join(self, guild: discord.Guild) -> None:
+        """The bot was added to a guild."""
+        request = self._reader.joined(guild) if self.taking else None
+        if request is not None:
+            await self._offer(settled(self._intake.settle(request)))
+
+    async def on_guild_remove(self, guild: discord.Guild) -> None:
+        """The bot was removed from a guild, or the guild is gone."""
+        await self._keep(self._intake.uninstalled("discord", str(guild.id)))
+
+    async def _take(self, heard: Heard) -> None:
+        """Offer what is wanted; keep what is not for the bot where that is the manner."""
+        offered = heard.wanted and await self._offer(settled(self._intake.settle(heard.request)))
+        if heard.kept and not offered:
+            await self._keep(self._intake.overhear(heard.request))
+
     async def _offer(self, request: Request) -> bool:
         """Take the request's place in line before anything is awaited."""
         try:
@@ -205,62 +166,105 @@ class Client(discord.AutoShardedClient):
             log.error("Not accepted: %s", error.message)
             return False
 
-    async def _complete(self, interaction: discord.Interaction[discord.Client]) -> None:
-        request = self._reader.interaction(interaction)
-        given = options(interaction.data or {})
-        option = next((option for option in given if option.get("focused")), None)
-        if request is None or option is None:
-            return
-        asked = (request.command, str(option["name"]), str(option["value"]), request.place, request.person)
-        choices = [{"name": text[:100], "value": text[:100]} for text in await self._intake.suggest(*asked)]
+    async def _keep(self, work: Awaitable[None]) -> None:
         try:
-            await self._rest.acknowledge(str(interaction.id), interaction.token, COMPLETIONS, {"choices": choices})
-        except PlatformError as error:
-            log.info("Completions came too late: %s", error)
+            await work
+        except StoreError as error:
+            log.error("Not kept: %s", error.message)
 
-    async def _catch_up(self, shard_id: int) -> None:
-        """Offer, oldest first, what was said while the bot was away in places where it took part lately."""
-        seen = [entry for entry in self._seen[shard_id] if self._shard_of(entry[0]) == shard_id]
-        newest = sorted(seen, key=lambda entry: entry[1], reverse=True)[:CATCH_UP_PLACES]
-        free = asyncio.Semaphore(CATCH_UP_AT_ONCE)
-
-        async def read(place: Place, after: int) -> list[Request]:
-            async with free:
-                return await self._missed(place, after)
-
-        reading = [asyncio.create_task(read(*entry)) for entry in newest]
-        if not reading:
-            return
-        done, late = await asyncio.wait(reading, timeout=CATCH_UP_SECONDS)
-        if late:
-            log.warning("Discord: there was no time to read what was missed in %d places", len(late))
-        for task in late:
-            task.cancel()
-        for request in sorted((r for task in done for r in task.result()), key=lambda request: request.act.order):
-            await self._offer(request)
-
-    async def _missed(self, place: Place, after: int) -> list[Request]:
-        guild = None if place.direct else int(place.workspace)
-        channel = self.get_partial_messageable(int(place.thread or place.channel), guild_id=guild)
-        found = []
-        await self._rest.turn()
+    async def _explain(self, message: discord.Message, error: UserError) -> None:
+        """Reply to a command that was written wrongly."""
+        reference: Json = {"message_id": str(message.id), "fail_if_not_exists": False}
+        body = said(error.message) | {"message_reference": reference, "nonce": str(message.id), "enforce_nonce": True}
+        await self._rest.turn(urgent=True)
         try:
-            async for message in channel.history(limit=CATCH_UP_MESSAGES, after=discord.Object(after)):
-                if self._reader.message(message, place) is not None:
-                    await self._know_member(message)
-                    found.append(self._reader.message(message, place))
-        except (discord.HTTPException, aiohttp.ClientError, OSError) as error:
-            log.info("What was said in %s meanwhile cannot be read: %s", place.name, error)
-        return [request for request in found if request is not None]
+            await self._rest.send(str(message.channel.id), body)
+        except PlatformError as failure:
+            log.warning("“%s” could not be said: %s", error.message, failure)
 
-    async def _know_member(self, message: discord.Message) -> None:
-        """History says who wrote but not with which rights."""
-        if isinstance(message.author, discord.User) and message.guild is not None:
-            await self._rest.turn()
+    async def _deleted(self, channel: int, guild: int | None, messages: Sequence[int]) -> None:
+        """What the bot itself took away was no more than a part of a draft."""
+        theirs = [str(message) for message in messages if str(message) not in self._rest.deleted]
+        if not theirs:
+            return
+        for place in await self._places(channel, guild, *map(int, theirs)):
+            gone = theirs if place.thread in ("", str(channel)) else [place.thread]
+            await self._keep(self._intake.deleted(place, gone))
+
+    async def _places(self, channel: int, guild: int | None, *messages: int) -> Sequence[Place]:
+        """Where messages were said: the place, and the threads that may have grown out of them."""
+        if guild is None:
+            return [place_of(discord.Object(channel), None)]
+        found = self.get_guild(guild)
+        if found is None:
+            return []
+        where = found.get_channel_or_thread(channel)
+        if where is None:  # a thread that is archived, or a channel that is gone
             try:
-                message.author = await message.guild.fetch_member(message.author.id)
-            except discord.HTTPException:
-                log.info("%s is no member any more", message.author.id)
+                said_so = await self._rest.channel(str(channel))
+            except PlatformError as error:
+                log.info("Channel %s is not known: %s", channel, error)
+                return []
+            return [Place("discord", str(guild), str(said_so.get("parent_id")), str(channel))]
+        place = place_of(where, found)
+        grown = () if place.thread else (replace(place, thread=str(message)) for message in messages)
+        return [place, *grown]
+
+    # What they press, pick and fill in --------------------------------------------------------------------------------
+
+    async def on_interaction(self, interaction: Interaction) -> None:
+        """A slash command, a pressed button, a picked entry, a sent form, or an option being typed."""
+        request = request_of(interaction, self._commands)
+        if request is None:
+            return
+        if interaction.type is discord.InteractionType.autocomplete:
+            await self._complete(interaction, request)
+        elif self.taking:
+            request = settled(self._intake.settle(request))
+            sent = interaction.type is discord.InteractionType.modal_submit
+            if sent or not self._commands[request.command].dialog or not await self._open(interaction, request):
+                await self._accept(interaction, request)
+
+    async def _accept(self, interaction: Interaction, request: Request) -> None:
+        """Offer a request, and acknowledge it once it is kept."""
+        done = self._acknowledging[request.act.id] = asyncio.get_running_loop().create_future()
+        try:
+            if await self._offer(request):
+                handle = Handle.load(request.handle)
+                data: Json = {"flags": EPHEMERAL} if handle.original and handle.hidden else {}
+                await self._respond(interaction, DEFERRED_MESSAGE if handle.original else DEFERRED_UPDATE, data)
+        finally:
+            self._acknowledging.pop(request.act.id, None)  # a redelivery may have taken it away
+            done.set_result(None)
+
+    async def _open(self, interaction: Interaction, request: Request) -> bool:
+        """Show the form that a request has, or why it may not; whether there was one."""
+        try:
+            form = await self._intake.dialog(request)
+        except UserError as error:
+            body = said(error.message)
+            await self._respond(interaction, MESSAGE, body | {"flags": int(str(body["flags"])) | EPHEMERAL})
+            return True
+        if form is None:
+            return False
+        await self._respond(interaction, MODAL, modal(form, Handle.load(request.handle).reply))
+        return True
+
+    async def _complete(self, interaction: Interaction, request: Request) -> None:
+        option, typed = typing(interaction)
+        if not option:
+            return
+        found = await self._intake.suggest(
+            request.command, option, typed, request.place, request.person, request.arguments
+        )
+        choices = [{"name": text[:LONGEST_COMPLETION], "value": text[:LONGEST_COMPLETION]} for text in found]
+        await self._respond(interaction, COMPLETIONS, {"choices": choices})
+
+    async def _respond(self, interaction: Interaction, kind: int, data: Json) -> None:
+        try:
+            await self._rest.acknowledge(str(interaction.id), interaction.token, kind, data)
+        except PlatformError as error:
+            log.warning("Interaction %s could not be answered: %s", interaction.id, error)
 
     def _shard_of(self, place: Place) -> int:
         return 0 if place.direct else (int(place.workspace) >> 22) % self._gateway.shards

@@ -9,28 +9,44 @@ from discord.http import Route
 from adapters.discord.rest import Json, Rest
 from bot.types import Command, Option
 
-KINDS = {"text": 3, "flag": 5}
+CHAT_INPUT, SUBCOMMAND, TEXT, FLAG, CHANNEL, MENTIONABLE = 1, 1, 3, 5, 7, 9
+KINDS = {"text": TEXT, "flag": FLAG, "who": MENTIONABLE, "channel": CHANNEL}
 IN_SERVERS, IN_DIRECT_MESSAGES = 0, 1
+MANAGE_SERVER = "32"
+LONGEST_DESCRIPTION = 100
 
 
 def payload(commands: Sequence[Command]) -> list[Json]:
-    """What Discord is told; it wants required options first."""
-    return [
-        {
-            "name": command.name,
-            "type": 1,
-            "description": command.summary[:100],
-            "options": [_option(option) for option in sorted(command.options, key=lambda option: not option.required)],
-            "contexts": [IN_SERVERS, IN_DIRECT_MESSAGES],
-            "integration_types": [0],
-        }
-        for command in commands
-        if not command.hidden
-    ]
+    """What Discord is told."""
+    return [_command(command) for command in commands if not command.hidden]
+
+
+def _command(command: Command) -> Json:
+    made = _described(command) | {
+        "type": CHAT_INPUT,
+        "contexts": [IN_SERVERS, IN_DIRECT_MESSAGES],
+        "integration_types": [0],
+    }
+    below = [subcommand for subcommand in command.subcommands if not subcommand.hidden]
+    if below:
+        made["options"] = [_described(subcommand) | {"type": SUBCOMMAND} for subcommand in below]
+    if all(asked.administrative for asked in below or (command,)):
+        made["default_member_permissions"] = MANAGE_SERVER
+    return made
+
+
+def _described(command: Command) -> Json:
+    """Discord wants required options first."""
+    return {
+        "name": command.name,
+        "description": command.summary[:LONGEST_DESCRIPTION],
+        "options": [_option(option) for option in sorted(command.options, key=lambda option: not option.required)],
+    }
 
 
 def _option(option: Option) -> Json:
-    made: Json = {"name": option.name, "type": KINDS[option.kind], "description": option.summary[:100]}
+    description = option.summary[:LONGEST_DESCRIPTION]
+    made: Json = {"name": option.name, "type": KINDS[option.kind], "description": description}
     if option.required:
         made["required"] = True
     if option.choices:
@@ -56,7 +72,7 @@ def _shape(commands: Sequence[Json]) -> dict[str, object]:
     return {str(command["name"]): {key: _bare(command.get(key) or None) for key in COMPARED} for command in commands}
 
 
-COMPARED = ("type", "description", "options", "contexts", "integration_types")
+COMPARED = ("type", "description", "options", "contexts", "integration_types", "default_member_permissions")
 
 
 def _bare(value: object) -> object:

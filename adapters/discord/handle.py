@@ -1,19 +1,20 @@
-"""What must be known to answer a request after a restart, and what a button carries."""
+"""What must be known to answer a request after a restart, and what buttons, menus and forms carry."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from urllib.parse import parse_qsl, urlencode
 
-from bot.types import Choice
+from bot.types import Place, Request
 
 TOKEN_SECONDS = 14 * 60
 """An interaction's token lives 15 minutes; the last one is left unused."""
 
 EPOCH_MS = 1_420_070_400_000
 LONGEST_CUSTOM_ID = 100
+REPLY, OPTION = "^", "*"
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +22,7 @@ class Handle:
     """Where an answer goes: into `channel`, as a reply to `reply`; for an interaction, with its token.
 
     `original` says that the interaction was deferred with a message to fill in; `hidden` that only the person sees it.
+    With a `title`, the channel is a thread of that name, which grows out of the message `reply` in `parent`.
     """
 
     channel: str
@@ -30,6 +32,8 @@ class Handle:
     token: str = ""
     original: bool = False
     hidden: bool = False
+    parent: str = ""
+    title: str = ""
 
     def dump(self) -> str:
         """As JSON."""
@@ -50,13 +54,38 @@ def made_at(snowflake: str) -> float:
     return ((int(snowflake) >> 22) + EPOCH_MS) / 1000
 
 
-def custom_id(choice: Choice, reply: str) -> str:
-    """A button's whole meaning, so that it works after a restart; `reply` is the message that its answer replies to."""
-    return f"{choice.command}?{urlencode({**choice.arguments, **({'^': reply} if reply else {})})}"
+def settled(request: Request) -> Request:
+    """The request with a handle that knows whether it is private; what only one person sees makes no thread."""
+    handle, place = Handle.load(request.handle), request.place
+    hidden = request.private and not place.direct
+    if hidden and handle.title:
+        handle = replace(handle, channel=handle.parent, parent="", title="")
+        place = Place(place.platform, place.workspace, place.channel, name=place.name)
+    return replace(request, place=place, handle=replace(handle, hidden=hidden).dump())
 
 
-def read_custom_id(text: str) -> tuple[str, Mapping[str, str], str]:
-    """Command, arguments and the message to reply to."""
-    command, _, query = text.partition("?")
-    arguments = dict(parse_qsl(query))
-    return command, arguments, arguments.pop("^", "")
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """What pressing, picking or sending asks for. `reply` is the message that its answer replies to.
+
+    `option` is the argument that takes what was picked.
+    """
+
+    command: str
+    arguments: Mapping[str, str]
+    reply: str = ""
+    option: str = ""
+
+    def custom_id(self) -> str:
+        """The whole meaning, so that it works after a restart."""
+        marks = {mark: text for mark, text in ((REPLY, self.reply), (OPTION, self.option)) if text}
+        made = f"{self.command}?{urlencode({**self.arguments, **marks}, safe=REPLY + OPTION + ':|@/')}"
+        assert len(made) <= LONGEST_CUSTOM_ID, f"too much in a component: {made}"
+        return made
+
+    @classmethod
+    def read(cls, text: str) -> Meaning:
+        """From a custom id."""
+        command, _, query = text.partition("?")
+        arguments = dict(parse_qsl(query, keep_blank_values=True))
+        return cls(command, arguments, arguments.pop(REPLY, ""), arguments.pop(OPTION, ""))

@@ -6,9 +6,12 @@ It outlives the gateway's client: answers can be written while the gateway is aw
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import re
+from collections import deque
 from collections.abc import Mapping, Sequence
+from io import BytesIO
 from typing import TypeAlias
 
 import aiohttp
@@ -17,6 +20,7 @@ from discord.http import HTTPClient, Route
 
 from adapters.pacer import Pacer
 from bot.errors import ConfigError, Forbidden, Gone, PlatformError
+from bot.types import File
 
 Json: TypeAlias = dict[str, object]
 
@@ -25,6 +29,7 @@ ALL = "all"
 """The pacer's budget that every call spends, but those with an interaction's token."""
 
 CALL_SECONDS = 60.0
+DELETIONS_KEPT = 1_000
 LONGEST_RATE_LIMIT = 30.0
 """Seconds that discord.py may wait out a rate limit inside one call; above, the call fails and is made again later."""
 
@@ -33,8 +38,11 @@ ERRORS: Mapping[int, tuple[type[PlatformError], str]] = {
     403: (Forbidden, "The bot may not do this there"),
     404: (Gone, "The channel or message no longer exists"),
 }
-EXPIRED = 50027
-"""Discord's code for an interaction's token that is older than 15 minutes."""
+EXPIRED, CLOSED_TO_US, HAS_THREAD = 50027, 50007, 160004
+"""Discord's codes: an interaction's token is older than 15 minutes; a person takes no direct messages from the bot; the
+message has a thread already."""
+
+CLOSED = "You do not take direct messages from this server: allow them in its privacy settings."
 
 WRONG_TOKEN = "Discord does not accept DISCORD_TOKEN. Copy it anew: developer portal, Bot, Reset Token."  # noqa: S105
 
@@ -47,6 +55,8 @@ def error_of(error: Exception) -> PlatformError | ConfigError:
         kind, sentence = ERRORS.get(error.status, (PlatformError, "Discord failed"))
         if error.code == EXPIRED:
             kind = Gone
+        if error.code == CLOSED_TO_US:
+            return Forbidden(CLOSED)
         return kind(f"{sentence} ({error.status}, {error.code}: {error.text}).")
     if isinstance(error, discord.RateLimited):
         return PlatformError(f"Discord asks for {error.retry_after:.0f} s of patience.")
@@ -84,6 +94,8 @@ class Rest:
         self._signing_in = asyncio.Lock()
         self.me = ""
         self.name = ""
+        self.deleted = deque[str](maxlen=DELETIONS_KEPT)
+        """Messages that the bot itself deleted lately."""
 
     async def sign_in(self) -> HTTPClient:
         """The signed-in connection; sets `me` and `name`, the bot's own."""
@@ -99,15 +111,21 @@ class Rest:
                 self._http = http
         return self._http
 
-    async def call(self, route: Route, json: object = None, query: Mapping[str, str] | None = None) -> object:
+    async def call(
+        self, route: Route, body: object = None, query: Mapping[str, str] | None = None, files: Sequence[File] = ()
+    ) -> object:
         """One call; what the API answers."""
         http = self._http or await self.sign_in()
+        params = query or {}
+        sent = [discord.File(BytesIO(file.content), file.name, description=file.summary) for file in files]
         try:
             async with asyncio.timeout(CALL_SECONDS):
-                if json is None:
-                    answer: object = await http.request(route, params=query or {})
+                if sent:
+                    answer: object = await http.request(route, params=params, files=sent, form=_form(body, sent))
+                elif body is None:
+                    answer = await http.request(route, params=params)
                 else:
-                    answer = await http.request(route, params=query or {}, json=json)
+                    answer = await http.request(route, params=params, json=body)
         except FAILURES as error:
             raise error_of(error) from error
         return answer
@@ -126,12 +144,13 @@ class Rest:
         """Post a message; its id."""
         return _id(await self.call(Route("POST", "/channels/{channel_id}/messages", channel_id=channel), body))
 
-    async def edit(self, channel: str, message: str, body: Json) -> None:
+    async def edit(self, channel: str, message: str, body: Json, files: Sequence[File] = ()) -> None:
         """Change a message of ours."""
-        await self.call(_message("PATCH", channel, message), body)
+        await self.call(_message("PATCH", channel, message), body, files=files)
 
     async def delete(self, channel: str, message: str) -> None:
         """Delete a message of ours; one that is gone already is no error."""
+        self.deleted.append(message)
         await self.turn(urgent=True)
         try:
             await self.call(_message("DELETE", channel, message))
@@ -148,7 +167,36 @@ class Rest:
         await self.turn(urgent=True)
         route = Route("GET", "/channels/{channel_id}/messages", channel_id=channel)
         found = await self.call(route, query={"limit": "100", **query})
-        return [_object(message) for message in found] if isinstance(found, list) else []
+        return listed(found)
+
+    async def open_thread(self, channel: str, message: str, title: str) -> None:
+        """Make a thread out of a message, with the message's id; one that is there already is no error."""
+        await self.turn(urgent=True)
+        path = "/channels/{channel_id}/messages/{message_id}/threads"
+        try:
+            await self.call(Route("POST", path, channel_id=channel, message_id=message), {"name": title})
+        except Forbidden as error:
+            if not isinstance(error.__cause__, discord.HTTPException) or error.__cause__.code != HAS_THREAD:
+                raise
+
+    async def channel(self, channel: str) -> Json:
+        """One channel or thread."""
+        await self.turn()
+        return _object(await self.call(Route("GET", "/channels/{channel_id}", channel_id=channel)))
+
+    async def guild(self, guild: str) -> Json:
+        """One guild, with its owner and roles."""
+        await self.turn(urgent=True)
+        return _object(await self.call(Route("GET", "/guilds/{guild_id}", guild_id=guild)))
+
+    async def member(self, guild: str, person: str) -> Json:
+        """What a person is in a guild; {} for nobody there."""
+        await self.turn(urgent=True)
+        route = Route("GET", "/guilds/{guild_id}/members/{member_id}", guild_id=guild, member_id=person)
+        try:
+            return _object(await self.call(route))
+        except Gone:
+            return {}
 
     async def typing(self, channel: str) -> None:
         """Show for 10 seconds that the bot is typing."""
@@ -174,16 +222,32 @@ class Rest:
         route = Route("POST", "/webhooks/{webhook_id}/{webhook_token}", webhook_id=application, webhook_token=token)
         return _id(await self.call(route, body, {"wait": "true"}))
 
-    async def edit_answer(self, application: str, token: str, message: str, body: Json) -> str:
+    async def edit_answer(
+        self, application: str, token: str, message: str, body: Json, files: Sequence[File] = ()
+    ) -> str:
         """Change an answer to an interaction, "@original" for the first; its id."""
-        return _id(await self.call(_answer("PATCH", application, token, message), body))
+        return _id(await self.call(_answer("PATCH", application, token, message), body, files=files))
 
     async def delete_answer(self, application: str, token: str, message: str) -> None:
         """Delete an answer to an interaction; one that is gone already is no error."""
+        self.deleted.append(message)
         try:
             await self.call(_answer("DELETE", application, token, message))
         except Gone:
             return
+
+
+def listed(value: object) -> list[Json]:
+    """The objects in a list of Discord's; none where there is no list."""
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+
+
+def _form(body: object, files: Sequence[discord.File]) -> list[Json]:
+    """A body together with files, as the parts of a form."""
+    parts: list[Json] = [{"name": "payload_json", "value": json.dumps(body), "content_type": "application/json"}]
+    for number, file in enumerate(files):
+        parts.append({"name": f"files[{number}]", "value": file.fp, "filename": file.filename})
+    return parts
 
 
 def _message(method: str, channel: str, message: str) -> Route:

@@ -12,7 +12,10 @@ from tests.fakes.discord.world import (
     DIRECT,
     EVERYONE,
     MANAGE_GUILD,
+    READ_HISTORY,
     REPLY,
+    SEND,
+    TEXT_INPUT,
     THREAD,
     THREAD_STARTER,
     Channel,
@@ -24,6 +27,9 @@ from tests.fakes.discord.world import (
     World,
     as_list,
 )
+
+ENTITIES = (6, 7, 8, 9)
+"""Types of options that hold ids."""
 
 
 class People:
@@ -60,6 +66,13 @@ class People:
         found.joined_at = self.clock.now()
         self.gateway.dispatch("GUILD_CREATE", self.world.guild_json(found), guild=guild)
 
+    def leave(self, guild: str, *, unavailable: bool = False) -> None:
+        """The bot is removed from a guild; `unavailable` is an outage and no removal."""
+        data: Json = {"id": guild} | ({"unavailable": True} if unavailable else {})
+        if not unavailable:
+            del self.world.guilds[guild].members[self.bot]
+        self.gateway.dispatch("GUILD_DELETE", data, guild=guild)
+
     def add_role(self, guild: str, name: str, *, manages: bool = False) -> str:
         role = Role(self.clock.snowflake(), name, MANAGE_GUILD if manages else 0)
         self.world.guilds[guild].roles[role.id] = role
@@ -70,7 +83,8 @@ class People:
         return user
 
     def add_channel(self, guild: str, name: str, *, writable: bool = True, readable: bool = True) -> str:
-        channel = Channel(self.clock.snowflake(), name, guild=guild, writable=writable, readable=readable)
+        denied = (0 if writable else SEND) | (0 if readable else READ_HISTORY)
+        channel = Channel(self.clock.snowflake(), name, guild=guild, denied=denied)
         return self._add_channel(channel, "CHANNEL_CREATE")
 
     def add_direct(self, user: str) -> str:
@@ -130,36 +144,45 @@ class People:
         found.versions.append(text)
         self.gateway.dispatch_message("MESSAGE_UPDATE", found)
 
-    def delete(self, message: str) -> None:
-        found = self.world.messages[message]
-        found.deleted = True
-        channel = self.world.channels[found.channel]
-        data: Json = {"id": message, "channel_id": found.channel}
-        if channel.guild:
-            data["guild_id"] = channel.guild
+    def preview(self, message: str) -> None:
+        """Discord adds the preview of a link: an update without an edit."""
+        self.gateway.dispatch_message("MESSAGE_UPDATE", self.world.messages[message])
+
+    def delete(self, *messages: str) -> None:
+        """Delete one message, or many of one channel at once."""
+        found = [self.world.messages[message] for message in messages]
+        for one in found:
+            one.deleted = True
+        channel = self.world.channels[found[0].channel]
+        data: Json = {"channel_id": channel.id, **({"guild_id": channel.guild} if channel.guild else {})}
+        which: Json = {"id": messages[0]} if len(messages) == 1 else {"ids": list(messages)}
+        event = "MESSAGE_DELETE" if len(messages) == 1 else "MESSAGE_DELETE_BULK"
         intent = GUILD_MESSAGES if channel.guild else DIRECT_MESSAGES
-        self.gateway.dispatch("MESSAGE_DELETE", data, guild=channel.guild, intent=intent)
+        self.gateway.dispatch(event, data | which, guild=channel.guild, intent=intent)
 
     def slash(
         self, channel: str, user: str, command: str, options: Mapping[str, str | bool] | None = None
     ) -> Interaction:
-        """Use a registered command."""
-        declared = self._declared(command)
-        known = {str(option["name"]): option for option in as_list(declared.get("options"))}
+        """Use a registered command, or a subcommand such as "config set". People, roles and channels are ids."""
+        known = {str(option["name"]): option for option in self.options(command)}
         given = options or {}
         assert set(given) <= set(known), f"/{command} has no {set(given) - set(known)}"
         missing = [name for name, option in known.items() if option.get("required") and name not in given]
         assert not missing, f"/{command} needs {missing}"
-        filled = [{"name": name, "type": known[name]["type"], "value": value} for name, value in given.items()]
-        return self._interact(2, channel, user, {"id": declared["id"], "name": command, "type": 1, "options": filled})
+        filled: list[Json] = [
+            {"name": name, "type": known[name]["type"], "value": value} for name, value in given.items()
+        ]
+        ids = [str(option["value"]) for option in filled if option["type"] in ENTITIES]
+        resolved = {"resolved": self._resolved(self.world.channels[channel].guild, ids)} if ids else {}
+        return self._interact(2, channel, user, self._used(command, filled) | resolved)
 
-    def type(self, channel: str, user: str, command: str, option: str, typed: str) -> Interaction:
+    def type(
+        self, channel: str, user: str, command: str, option: str, typed: str, given: Mapping[str, str] | None = None
+    ) -> Interaction:
         """Begin to write an option that is completed; the completions are in the interaction's `choices`."""
-        declared = self._declared(command)
-        focused = {"name": option, "type": 3, "value": typed, "focused": True}
-        return self._interact(
-            4, channel, user, {"id": declared["id"], "name": command, "type": 1, "options": [focused]}
-        )
+        before: list[Json] = [{"name": name, "type": 3, "value": value} for name, value in (given or {}).items()]
+        focused: Json = {"name": option, "type": 3, "value": typed, "focused": True}
+        return self._interact(4, channel, user, self._used(command, [*before, focused]))
 
     def press(self, message: str, label: str, user: str) -> Interaction:
         """Press a button under a message."""
@@ -167,8 +190,52 @@ class People:
         data: Json = {"component_type": 2, "custom_id": found.buttons[label]}
         return self._interact(3, found.channel, user, data, source=message)
 
-    def _declared(self, command: str) -> Json:
-        return next(declared for declared in self.rest.commands if declared["name"] == command)
+    def pick(self, message: str, label: str, value: str, user: str) -> Interaction:
+        """Pick from a menu under a message."""
+        found = self.world.messages[message]
+        menu = found.menus[label]
+        assert value in {item["value"] for item in as_list(menu["options"])}, f"{label} has no {value}"
+        data: Json = {"component_type": 3, "custom_id": menu["custom_id"], "values": [value]}
+        return self._interact(3, found.channel, user, data, source=message)
+
+    def submit(self, opened: Interaction, values: Mapping[str, str]) -> Interaction:
+        """Change these fields of the form that an interaction opened, and send it. Several values have commas."""
+        fields = [label["component"] for label in as_list(opened.modal["components"])]
+        inputs = {str(field["custom_id"]): field for field in as_list(fields)}
+        assert set(values) <= set(inputs), f"the form has no {set(values) - set(inputs)}"
+        sent = [{"type": 18, "id": n, "component": _filled(f, values)} for n, f in enumerate(inputs.values(), 1)]
+        data: Json = {"custom_id": opened.modal["custom_id"], "components": sent}
+        return self._interact(5, opened.channel, opened.user, data, source=opened.source)
+
+    def options(self, command: str) -> list[Json]:
+        """What a registered command, or a subcommand, can be given."""
+        name, _, below = command.partition(" ")
+        options = as_list(self._declared(name).get("options"))
+        if not below:
+            assert not any(option["type"] == 1 for option in options), f"/{command} is only a group"
+            return options
+        return as_list(next(option for option in options if option["name"] == below).get("options"))
+
+    def _declared(self, name: str) -> Json:
+        return next(declared for declared in self.rest.commands if declared["name"] == name)
+
+    def _used(self, command: str, filled: list[Json]) -> Json:
+        name, _, below = command.partition(" ")
+        options: list[Json] = [{"name": below, "type": 1, "options": filled}] if below else filled
+        return {"id": self._declared(name)["id"], "name": name, "type": 1, "options": options}
+
+    def _resolved(self, guild: str, ids: Sequence[str]) -> Json:
+        found: dict[str, dict[str, Json]] = {"users": {}, "members": {}, "roles": {}, "channels": {}}
+        for key in ids:
+            if key in self.world.channels:
+                found["channels"][key] = {"id": key, "name": self.world.channels[key].name, "type": 0}
+            elif guild and key in self.world.guilds[guild].roles:
+                found["roles"][key] = self.world.guilds[guild].roles[key].json()
+            else:
+                found["users"][key] = self.world.users[key].json()
+                if guild:
+                    found["members"][key] = self.world.guilds[guild].member(key)
+        return {kind: entries for kind, entries in found.items() if entries}
 
     def _interact(self, kind: int, channel: str, user: str, data: Json, source: str = "") -> Interaction:
         made = Interaction(self.clock.snowflake(), f"token-{uuid4().hex}", kind, user, channel, source)
@@ -226,3 +293,19 @@ def _attachment(name_id: str, name: str) -> Json:
     url = f"http://127.0.0.1/files/{name}"
     media = "image/png" if name.endswith(".png") else "text/plain"
     return {"id": name_id, "filename": name, "size": 3, "url": url, "proxy_url": url, "content_type": media}
+
+
+def _filled(field: Json, values: Mapping[str, str]) -> Json:
+    """A field as it is sent: what was in it beforehand, or what the person put there."""
+    name = str(field["custom_id"])
+    if field["type"] == TEXT_INPUT:
+        text = values.get(name, str(field.get("value", "")))
+        assert text or not field.get("required", True), f"{name} is required"
+        return {"type": TEXT_INPUT, "id": 1, "custom_id": name, "value": text}
+    items = as_list(field["options"])
+    chosen = [str(item["value"]) for item in items if item.get("default")]
+    if name in values:
+        chosen = [value for value in values[name].split(",") if value]
+    assert set(chosen) <= {item["value"] for item in items}, f"{name} has no {chosen}"
+    assert chosen or not field.get("required", True), f"{name} is required"
+    return {"type": field["type"], "id": 1, "custom_id": name, "values": chosen}

@@ -4,27 +4,36 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from tests.fakes.discord.gateway import Gateway
 from tests.fakes.discord.rules import (
     CREATE_FIELDS,
     EDIT_FIELDS,
     FOLLOWUP_FIELDS,
+    LARGEST_FILE,
     Refused,
+    attachment_faults,
     command_faults,
     message_faults,
     message_sins,
+    modal_faults,
     refuse,
 )
 from tests.fakes.discord.world import (
+    ATTACH,
     DEFAULT,
     DIRECT,
     EPHEMERAL,
     LOADING,
+    OPEN_THREADS,
+    READ_HISTORY,
     REPLY,
+    SEND,
     SUPPRESS_EMBEDS,
+    TEXT,
     THREAD,
+    THREAD_STARTER,
     TOKEN_SECONDS,
     Channel,
     Interaction,
@@ -41,12 +50,13 @@ NONCE_SECONDS = 300
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One request, read; `args` are the parts of its path."""
+    """One request, read; `args` are the parts of its path, `files` those of a form by their numbers."""
 
     args: tuple[str, ...]
     body: Json
     query: Mapping[str, str]
     raw: object = None
+    files: Mapping[int, tuple[str, bytes]] = field(default_factory=dict)
 
 
 class Rest:
@@ -74,6 +84,7 @@ class Rest:
                 ("GET", r"/gateway/bot", lambda call: gateway.limits()),
                 ("GET", r"/applications/(\d+)/commands", lambda call: self.commands),
                 ("PUT", r"/applications/(\d+)/commands", self._put_commands),
+                ("GET", r"/guilds/(\d+)", self._guild),
                 ("GET", r"/guilds/(\d+)/members/(\d+)", self._member),
                 ("GET", c, lambda call: self._channel(call).json(world.users)),
                 ("POST", c + r"/typing", self._typing),
@@ -82,6 +93,7 @@ class Rest:
                 ("GET", c + m, lambda call: self._show(self._readable(call))),
                 ("PATCH", c + m, self._edit),
                 ("DELETE", c + m, self._delete),
+                ("POST", c + m + r"/threads", self._open_thread),
                 ("POST", r"/interactions/(\d+)/([\w.-]+)/callback", self._callback),
                 ("POST", w, self._follow_up),
                 ("GET", w + r"/messages/(\d+|@original)", lambda call: self._show(self._answer(call))),
@@ -115,9 +127,14 @@ class Rest:
         """As Discord gives it back: with much that nobody said, and without what is empty."""
         more: Json = {"default_member_permissions": None, "nsfw": False, "dm_permission": True, "version": "1"}
         more |= {"id": self._world.clock.snowflake(), "application_id": self._world.bot.id}
-        options = [option | {"name_localizations": None} for option in as_list(command.get("options"))]
-        kept = {key: value for key, value in command.items() if key != "options"}
-        return more | kept | ({"options": options} if options else {})
+        return more | _without_nothing(command)
+
+    def _guild(self, call: Call) -> Json:
+        guild = self._world.guilds.get(call.args[0])
+        if guild is None or self._world.bot.id not in guild.members:
+            raise refuse(404, 10004, "Unknown Guild")
+        inside = ("channels", "threads", "members", "joined_at", "member_count")
+        return {key: value for key, value in self._world.guild_json(guild).items() if key not in inside}
 
     def _member(self, call: Call) -> Json:
         guild = self._world.guilds.get(call.args[0])
@@ -141,7 +158,7 @@ class Rest:
 
     def _history(self, call: Call) -> object:
         channel = self._channel(call)
-        if not channel.readable:
+        if channel.denied & READ_HISTORY:
             raise refuse(403, 50001, "Missing Access")
         limit = int(call.query.get("limit", "50"))
         if not 1 <= limit <= 100:
@@ -156,6 +173,8 @@ class Rest:
 
     def _create(self, call: Call) -> Json:
         channel = self._writable(call)
+        if any(self._world.users[person].closed for person in channel.people):
+            raise refuse(403, 50007, "Cannot send messages to this user")
         reference = call.body.get("message_reference")
         target = ""
         if isinstance(reference, dict):
@@ -184,7 +203,7 @@ class Rest:
         return None
 
     def _edit(self, call: Call) -> Json:
-        return self._change(self._mine(call), call.body)
+        return self._change(self._mine(call), call)
 
     def _delete(self, call: Call) -> None:
         self._remove(self._mine(call))
@@ -201,7 +220,27 @@ class Rest:
             raise refuse(403, 50005, "Cannot edit a message authored by another user")
         return message
 
-    def _change(self, message: Message, body: Json) -> Json:
+    def _open_thread(self, call: Call) -> Json:
+        parent = self._channel(call)
+        if set(call.body) - {"name", "auto_archive_duration", "rate_limit_per_user"}:
+            raise self._fault(f"thread fields {sorted(call.body)}")
+        if not 1 <= len(str(call.body.get("name", "")).strip()) <= 100:
+            raise self._fault("a thread's name that is not 1 to 100 characters")
+        if parent.type != TEXT or parent.denied & OPEN_THREADS:
+            raise refuse(403, 50013, "Missing Permissions")
+        message = self._readable(call).id
+        if message in self._world.channels:
+            raise refuse(400, 160004, "A thread has already been created for this message")
+        bot = self._world.bot.id
+        made = Channel(message, str(call.body["name"]).strip(), THREAD, parent.guild, parent.id, bot)
+        self._world.channels[message] = made
+        self._gateway.dispatch("THREAD_CREATE", made.json(self._world.users), guild=made.guild)
+        self._added(Message(self._world.clock.snowflake(), made.id, bot, "", THREAD_STARTER, message))
+        return made.json(self._world.users)
+
+    def _change(self, message: Message, call: Call) -> Json:
+        body = call.body
+        self._attach(message, call)
         flags = self._check(body, EDIT_FIELDS, reply=False, now=message.flags & SUPPRESS_EMBEDS)
         message.flags = flags | (message.flags & EPHEMERAL)
         if "content" in body:
@@ -236,7 +275,9 @@ class Rest:
         kind, data = int(str(call.body.get("type"))), call.body.get("data")
         if set(call.body) - {"type", "data"} or (data is not None and not isinstance(data, dict)):
             raise self._fault(f"callback fields {sorted(call.body)}")
-        allowed = {2: (4, 5, 9), 3: (4, 5, 6, 7, 9), 4: (8,)}[interaction.kind]
+        allowed = {2: (4, 5, 9), 3: (4, 5, 6, 7, 9), 4: (8,), 5: (4, 5, 6, 7)}[interaction.kind]
+        if interaction.kind == 5 and not interaction.source:
+            allowed = (4, 5)
         if kind not in allowed:
             raise self._fault(f"callback type {kind} to an interaction of type {interaction.kind}")
         interaction.callback = kind
@@ -257,11 +298,24 @@ class Rest:
             interaction.original = message.id
         elif kind == 6:
             interaction.original = interaction.source
-        elif kind in (4, 7):
+        elif kind == 4:
+            flags = self._check(data, FOLLOWUP_FIELDS, reply=False)
+            message = self._new_message(data, interaction.channel, flags)
+            self._own(interaction, message, ephemeral=bool(flags & EPHEMERAL))
+            interaction.original = message.id
+        elif kind == 9:
+            self._must_be_right("modal", modal_faults(data))
+            interaction.modal = data
+        else:
             raise self._fault(f"callback type {kind} is not spoken here")
 
     def _follow_up(self, call: Call) -> Json:
+        """While the first answer is only "thinking…", this fills it in, whatever its flags say."""
         interaction = self._alive(call)
+        original = self._world.messages.get(interaction.original)
+        if original is not None and original.loading and not original.deleted:
+            original.flags &= ~LOADING
+            return self._change(original, replace(call, body={k: v for k, v in call.body.items() if k != "flags"}))
         flags = self._check(call.body, FOLLOWUP_FIELDS, reply=False)
         message = self._new_message(call.body, interaction.channel, flags)
         self._own(interaction, message, ephemeral=bool(flags & EPHEMERAL))
@@ -276,7 +330,7 @@ class Rest:
     def _edit_answer(self, call: Call) -> Json:
         message = self._answer(call)
         message.flags &= ~LOADING
-        return self._change(message, call.body)
+        return self._change(message, call)
 
     def _delete_answer(self, call: Call) -> None:
         self._remove(self._answer(call))
@@ -307,7 +361,8 @@ class Rest:
 
     def _writable(self, call: Call) -> Channel:
         channel = self._channel(call)
-        if not channel.writable or (channel.type == THREAD and not self._world.channels[channel.parent].writable):
+        above = self._world.channels[channel.parent].denied if channel.type == THREAD else 0
+        if (channel.denied | above) & SEND:
             raise refuse(403, 50013, "Missing Permissions")
         return channel
 
@@ -322,6 +377,31 @@ class Rest:
         content, components = str(body.get("content") or ""), as_list(body.get("components"))
         bot = self._world.bot.id
         return Message(self._world.clock.snowflake(), channel, bot, content, flags=flags, components=components)
+
+    def _attach(self, message: Message, call: Call) -> None:
+        """The attachments that a change names are all that the message has then."""
+        if "attachments" not in call.body and not call.files:
+            return
+        where = self._world.channels[message.channel]
+        above = self._world.channels[where.parent].denied if where.type == THREAD else 0
+        if (where.denied | above) & ATTACH and not message.interaction:
+            raise refuse(403, 50013, "Missing Permissions")
+        if any(len(content) > LARGEST_FILE for _, content in call.files.values()):
+            self._violate("a file that is larger than Discord takes")
+            raise refuse(413, 40005, "Request entity too large")
+        self._must_be_right("message", attachment_faults(call.body, call.files, set(message.files)))
+        shown, known = list[Json](), {str(one["id"]): one for one in message.attachments}
+        for entry in as_list(call.body["attachments"]):
+            shown.append(known.get(str(entry["id"])) or self._attached(message, entry, call.files))
+        message.attachments = shown
+
+    def _attached(self, message: Message, entry: Json, files: Mapping[int, tuple[str, bytes]]) -> Json:
+        name, content = files[int(str(entry["id"]))]
+        made = self._world.clock.snowflake()
+        message.files[made] = content
+        url = f"http://127.0.0.1/files/{made}/{name}"
+        described = {"description": entry["description"]} if entry.get("description") else {}
+        return {"id": made, "filename": name, "size": len(content), "url": url, "proxy_url": url} | described
 
     def _added(self, message: Message) -> Json:
         self._world.add_message(message)
@@ -347,3 +427,10 @@ class Rest:
     def _fault(self, sentence: str) -> Refused:
         self._violate(sentence)
         return refuse(400, 50035, f"Invalid Form Body: {sentence}")
+
+
+def _without_nothing(command: Json) -> Json:
+    """A command as Discord gives it back: options have more fields, and what is empty is left out."""
+    options = [_without_nothing(option) | {"name_localizations": None} for option in as_list(command.get("options"))]
+    kept = {key: value for key, value in command.items() if key != "options"}
+    return kept | ({"options": options} if options else {})

@@ -28,7 +28,7 @@ from aiohttp import web
 from tests.fakes.discord.gateway import CONTENT, Gateway, Session
 from tests.fakes.discord.people import People
 from tests.fakes.discord.rest import Call, Rest
-from tests.fakes.discord.rules import Rates, Refused, refuse
+from tests.fakes.discord.rules import LARGEST_BODY, Rates, Refused, refuse
 from tests.fakes.discord.world import Interaction, Json, Message, World
 from tests.fakes.waiting import Waiting
 
@@ -83,7 +83,7 @@ class FakeDiscord(Waiting, People):
         self._runner: web.AppRunner | None = None
 
     async def __aenter__(self) -> FakeDiscord:
-        app = web.Application(middlewares=[self._notice_own_faults])
+        app = web.Application(middlewares=[self._notice_own_faults], client_max_size=LARGEST_BODY)
         app.router.add_get("/gateway/", self.gateway.handle)
         app.router.add_route("*", "/api/v10/{path:.*}", self._handle)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0, handler_cancellation=True)
@@ -121,9 +121,11 @@ class FakeDiscord(Waiting, People):
         """The bot's finished answer: no Stop button, no place in a queue, something to read."""
         return await self.wait(lambda: next((m for m in self.answers_to(asked) if _finished(m)), None))
 
-    async def complete(self, channel: str, user: str, command: str, option: str, typed: str) -> list[str]:
-        """What the bot offers while a person types an option."""
-        interaction = self.type(channel, user, command, option, typed)
+    async def complete(
+        self, channel: str, user: str, command: str, option: str, typed: str, given: Mapping[str, str] | None = None
+    ) -> list[str]:
+        """What the bot offers while a person types an option, others being `given`."""
+        interaction = self.type(channel, user, command, option, typed, given)
         await self.wait(lambda: interaction.callback)
         return interaction.choices
 
@@ -166,13 +168,13 @@ class FakeDiscord(Waiting, People):
             raise _Dropped
         if fault is not None and fault.status:
             return _failure(fault)
-        raw = await request.read()
         try:
+            sent = await _read(request)
             self._authorise(request, path)
             limited, headers = self._rate(method, path)
             if limited is not None:
                 return limited
-            answer = self._route(method, path, raw, request.query)
+            answer = self._route(method, path, sent, request.query)
         except Refused as refused:
             return _json({"code": refused.code, "message": refused.message}, refused.status)
         if fault is not None and fault.drop == "after":
@@ -199,14 +201,34 @@ class FakeDiscord(Waiting, People):
         self.violations.append(f"more than 5 requests in 5 s: {method} {path}")
         return _too_many(float(headers["X-RateLimit-Reset-After"]), headers=headers), headers
 
-    def _route(self, method: str, path: str, raw: bytes, query: Mapping[str, str]) -> object:
+    def _route(self, method: str, path: str, sent: Sent, query: Mapping[str, str]) -> object:
         for known, pattern, answer in self.rest.routes:
             found = pattern.fullmatch(path) if known == method else None
             if found:
-                body = orjson.loads(raw) if raw else {}
-                return answer(Call(found.groups(), body if isinstance(body, dict) else {}, query, body))
+                body, files = sent
+                return answer(Call(found.groups(), body if isinstance(body, dict) else {}, query, body, files))
         self.violations.append(f"unknown route {method} {path}")
         raise refuse(404, 0, "404: Not Found")
+
+
+Sent: TypeAlias = tuple[object, Mapping[int, tuple[str, bytes]]]
+"""A body, and the files that came with it by their numbers."""
+
+
+async def _read(request: web.Request) -> Sent:
+    if not request.content_type.startswith("multipart/"):
+        raw = await request.read()
+        return orjson.loads(raw) if raw else {}, {}
+    body: object = {}
+    files: dict[int, tuple[str, bytes]] = {}
+    for name, part in (await request.post()).items():
+        if name == "payload_json" and isinstance(part, str):
+            body = orjson.loads(part)
+        elif isinstance(part, web.FileField) and (numbered := re.fullmatch(r"files\[(\d+)\]", name)):
+            files[int(numbered[1])] = part.filename, part.file.read()
+        else:
+            raise refuse(400, 50035, f"the form's part {name}")
+    return body, files
 
 
 class _Dropped(Exception):

@@ -17,9 +17,11 @@ EPHEMERAL: Final = 1 << 6
 LOADING: Final = 1 << 7
 SUPPRESS_EMBEDS: Final = 1 << 2
 TEXT, DIRECT, THREAD = 0, 1, 11
+BUTTON, SELECT, TEXT_INPUT, LABEL = 2, 3, 4, 18
 DEFAULT, REPLY, THREAD_STARTER = 0, 19, 21
-VIEW, SEND, READ_HISTORY, MANAGE_GUILD, SEND_IN_THREADS = 1 << 10, 1 << 11, 1 << 16, 1 << 5, 1 << 38
-EVERYONE: Final = VIEW | SEND | READ_HISTORY | SEND_IN_THREADS
+VIEW, SEND, ATTACH, READ_HISTORY = 1 << 10, 1 << 11, 1 << 15, 1 << 16
+MANAGE_GUILD, OPEN_THREADS, SEND_IN_THREADS = 1 << 5, 1 << 35, 1 << 38
+EVERYONE: Final = VIEW | SEND | ATTACH | READ_HISTORY | OPEN_THREADS | SEND_IN_THREADS
 TOKEN_SECONDS: Final = 15 * 60
 
 _USER = re.compile(r"<@!?(\d+)>")
@@ -56,6 +58,7 @@ class User:
     id: str
     name: str
     bot: bool = False
+    closed: bool = False  # takes no direct messages from bots
 
     def json(self) -> Json:
         return {
@@ -124,6 +127,8 @@ class Guild:
 
 @dataclass(slots=True)
 class Channel:
+    """`denied` are permissions that nobody has there."""
+
     id: str
     name: str
     type: int = TEXT
@@ -131,8 +136,7 @@ class Channel:
     parent: str = ""
     owner: str = ""
     people: tuple[str, ...] = ()
-    writable: bool = True
-    readable: bool = True
+    denied: int = 0
     last_message: str | None = None
 
     def json(self, users: dict[str, User]) -> Json:
@@ -148,9 +152,8 @@ class Channel:
                 "locked": False,
             }
             return base | {"owner_id": self.owner, "message_count": 0, "member_count": 2, "thread_metadata": archive}
-        denied = (0 if self.writable else SEND) | (0 if self.readable else READ_HISTORY)
-        overwrite = {"id": self.guild, "type": 0, "allow": "0", "deny": str(denied)}
-        return base | {"permission_overwrites": [overwrite] if denied else []}
+        overwrite = {"id": self.guild, "type": 0, "allow": "0", "deny": str(self.denied)}
+        return base | {"permission_overwrites": [overwrite] if self.denied else []}
 
 
 @dataclass(slots=True)
@@ -167,6 +170,7 @@ class Message:
     nonce: str = ""
     components: list[Json] = field(default_factory=list)
     attachments: list[Json] = field(default_factory=list)
+    files: dict[str, bytes] = field(default_factory=dict)  # what the bot attached, by attachment id
     pings: list[str] = field(default_factory=list)
     interaction: str = ""
     only_for: str = ""
@@ -177,11 +181,16 @@ class Message:
     @property
     def buttons(self) -> dict[str, str]:
         """Labels of the buttons that it shows, with their custom ids."""
-        return {
-            str(button["label"]): str(button["custom_id"])
-            for row in self.components
-            for button in as_list(row.get("components"))
-        }
+        return {str(one["label"]): str(one["custom_id"]) for one in self._components(BUTTON)}
+
+    @property
+    def menus(self) -> dict[str, Json]:
+        """What it offers to pick from, by what stands in it before."""
+        return {str(one["placeholder"]): one for one in self._components(SELECT)}
+
+    def _components(self, kind: int) -> list[Json]:
+        every = (one for row in self.components for one in as_list(row.get("components")))
+        return [one for one in every if one["type"] == kind]
 
     @property
     def loading(self) -> bool:
@@ -190,7 +199,7 @@ class Message:
 
 @dataclass(slots=True)
 class Interaction:
-    """One slash command, pressed button or completion, and what became of it."""
+    """One slash command, pressed button, picked entry, sent form or completion, and what became of it."""
 
     id: str
     token: str
@@ -203,6 +212,7 @@ class Interaction:
     original: str = ""
     messages: list[str] = field(default_factory=list)
     choices: list[str] = field(default_factory=list)
+    modal: Json = field(default_factory=dict)
 
 
 def as_list(value: object) -> list[Json]:

@@ -1,0 +1,74 @@
+"""Who and where, as discord.py's events and Discord's own JSON say it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import discord
+
+from adapters.discord.rest import Json, listed
+from bot.types import Person, Place
+
+Author = discord.User | discord.Member
+
+ADMINISTRATOR, MANAGE_GUILD = 1 << 3, 1 << 5
+
+
+def person_of(author: Author, *, administrator: bool | None = None) -> Person:
+    """Who wrote. In a guild an administrator is who may manage it."""
+    member = author if isinstance(author, discord.Member) else None
+    if administrator is None:
+        administrator = member is not None and member.guild_permissions.manage_guild
+    roles = tuple(str(role.id) for role in member.roles if not role.is_default()) if member else ()
+    return Person(str(author.id), author.display_name, roles, administrator, author.bot)
+
+
+def person_now(person: Person, guild: Json, member: Json) -> Person:
+    """A person with the rights that a guild and their membership of it give them."""
+    given = member.get("roles")
+    roles = tuple(map(str, given)) if isinstance(given, list) else ()
+    held = {*roles, str(guild["id"])}
+    rights = [int(str(role["permissions"])) for role in listed(guild.get("roles")) if role["id"] in held]
+    manages = any(permissions & (ADMINISTRATOR | MANAGE_GUILD) for permissions in rights)
+    return Person(person.id, person.name, roles, manages or guild["owner_id"] == person.id, person.bot)
+
+
+def place_of(channel: discord.abc.Snowflake, guild: discord.Guild | None) -> Place:
+    """Where something was said; a thread belongs to its channel."""
+    if guild is None:
+        return Place("discord", "@me", str(channel.id), direct=True, name="a direct message")
+    name = getattr(channel, "name", None)
+    where = f"#{name} in {guild.name}" if isinstance(name, str) else guild.name
+    if isinstance(channel, discord.Thread):
+        return Place("discord", str(guild.id), str(channel.parent_id), str(channel.id), name=where)
+    return Place("discord", str(guild.id), str(channel.id), name=where)
+
+
+def may_open_threads(place: Place, guild: discord.Guild) -> bool:
+    """Whether the bot can make a thread out of a message there, and write in it."""
+    channel = guild.get_channel(int(place.channel))
+    if place.thread or not isinstance(channel, discord.TextChannel):
+        return False
+    rights = channel.permissions_for(guild.me)
+    return rights.create_public_threads and rights.send_messages_in_threads
+
+
+def first_writable(guild: discord.Guild) -> discord.TextChannel | None:
+    """Where the bot may say hello."""
+    system = guild.system_channel
+    channels = [system, *guild.text_channels] if system else guild.text_channels
+    for channel in channels:
+        rights = channel.permissions_for(guild.me)
+        if rights.view_channel and rights.send_messages:
+            return channel
+    return None
+
+
+def names_in(message: discord.Message) -> Mapping[str, str]:
+    """Who and what is mentioned, by id."""
+    named: Sequence[tuple[int, str]] = (
+        *((user.id, user.display_name) for user in message.mentions),
+        *((role.id, role.name) for role in message.role_mentions),
+        *((channel.id, channel.name) for channel in message.channel_mentions),
+    )
+    return {str(key): name for key, name in named}
