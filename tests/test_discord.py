@@ -110,6 +110,13 @@ async def test_attachments_are_listed(team: Town) -> None:
         ("/new", "new", {}),
         ("/model large", "model", {"name": "large"}),
         ("/ask why is\nthat?", "ask", {"text": "why is\nthat?"}),
+        ("/config", "config show", {}),
+        ("/config set language French", "config set", {"key": "language", "value": "French"}),
+        (
+            "/config set prompt “Be kind.” --scope=me",
+            "config set",
+            {"key": "prompt", "value": "Be kind.", "scope": "me"},
+        ),
         ("/nonsense here", "chat", {"text": "/nonsense here"}),
         ("/welcome", "chat", {"text": "/welcome"}),
         ("see /new", "chat", {"text": "see /new"}),
@@ -120,6 +127,53 @@ async def test_a_command_may_be_written_after_the_mention(
 ) -> None:
     _, request = await team.asked(said)
     assert (request.command, request.arguments) == (command, arguments)
+
+
+async def test_a_command_written_wrongly_is_explained_in_a_reply(team: Town) -> None:
+    asked = team.say(team.discord.mention("/config set --skope me model large"))
+    answer = await team.discord.answer_to(asked)
+    assert answer.content == "/config set has no option --skope. It has `--scope`."
+    assert team.intake.requests == []
+
+
+async def test_people_roles_and_channels_of_a_typed_command_are_known(team: Town) -> None:
+    bob = team.discord.add_member(team.guild, team.discord.add_user("Bob B"))
+    role = team.discord.world.guilds[team.guild].members[team.ada][0]
+    _, request = await team.asked(f"/access <@{bob}> <#{team.channel}>")
+    assert request.arguments == {"who": f"person:{bob}|Bob B", "where": f"channel:{team.channel}|general"}
+    _, request = await team.asked(f"/access <@&{role}>")
+    assert request.arguments == {"who": f"role:{role}|Engineers"}
+    _, request = await team.asked("/access everyone")
+    assert request.arguments == {"who": "everyone"}
+
+
+async def test_people_roles_and_channels_of_a_slash_command_are_known(team: Town) -> None:
+    bob = team.discord.add_member(team.guild, team.discord.add_user("Bob B"))
+    role = team.discord.world.guilds[team.guild].members[team.ada][0]
+    _, request = await team.used("access", who=bob, where=team.channel)
+    assert request.arguments == {"who": f"person:{bob}|Bob B", "where": f"channel:{team.channel}|general"}
+    _, request = await team.used("access", who=role)
+    assert request.arguments == {"who": f"role:{role}|Engineers"}
+    _, request = await team.used("access", who=team.guild)
+    assert request.arguments == {"who": "everyone"}
+
+
+async def test_a_subcommand_is_asked_for_by_its_path(team: Town) -> None:
+    _, request = await team.used("config set", key="model", value="large")
+    assert (request.command, request.arguments) == ("config set", {"key": "model", "value": "large"})
+    _, request = await team.used("config show")
+    assert (request.command, request.arguments, request.private) == ("config show", {}, True)
+
+
+async def test_completions_know_what_is_filled_in_already(team: Town) -> None:
+    offered = await team.discord.complete(team.channel, team.ada, "config set", "value", "la", {"key": "model"})
+    assert offered == ["large"]
+    assert team.intake.asked_with == [{"key": "model"}]
+
+
+async def test_only_commands_that_are_wholly_administrative_are_hidden_from_others(team: Town) -> None:
+    hints = {str(one["name"]): one["default_member_permissions"] for one in team.discord.rest.commands}
+    assert (hints["access"], hints["config"], hints["ask"]) == ("32", None, None)
 
 
 async def test_who_may_manage_the_server_is_an_administrator(team: Town) -> None:

@@ -353,6 +353,10 @@ async def test_completions_are_at_most_25(bot: Bot) -> None:
     assert "completions" in bot.discord.violations[0]
 
 
+def group(*options: Json) -> Json:
+    return {"name": "config", "description": "Settings", "options": list(options)}
+
+
 @pytest.mark.parametrize(
     ("command", "violation"),
     [
@@ -381,6 +385,10 @@ async def test_completions_are_at_most_25(bot: Bot) -> None:
             },
             "exclude",
         ),
+        (group({"name": "set", "type": 1, "description": ""}), "/config set: a description"),
+        (group({"name": "set", "type": 1, "description": "S", "required": True}), "/config set: unknown fields"),
+        (group({"name": "set", "type": 1, "description": "S"}, {"name": "a", "type": 3, "description": "A"}), "beside"),
+        (group({"name": "a", "type": 9, "description": "A", "autocomplete": True}), "nothing can be suggested"),
     ],
 )
 async def test_commands_that_discord_refuses(bot: Bot, command: Json, violation: str) -> None:

@@ -67,8 +67,8 @@ def _labelled(field: Field) -> Json:
 def _input(field: Field) -> Json:
     base: Json = {"custom_id": field.name, "required": field.required}
     if field.kind in ("line", "text"):
-        style = ONE_LINE if field.kind == "line" else LINES
-        return base | {"type": TEXT, "style": style, "value": field.value[:LONGEST_TEXT], "max_length": LONGEST_TEXT}
+        style, value = ONE_LINE if field.kind == "line" else LINES, field.value[:LONGEST_TEXT]
+        return base | {"type": TEXT, "style": style, "max_length": LONGEST_TEXT} | ({"value": value} if value else {})
     several = field.kind == "several"
     chosen = field.value.split(",") if several else [field.value]
     most = len(field.items) if several else 1

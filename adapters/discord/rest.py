@@ -244,7 +244,7 @@ def listed(value: object) -> list[Json]:
 
 def _form(body: object, files: Sequence[discord.File]) -> list[Json]:
     """A body together with files, as the parts of a form."""
-    parts: list[Json] = [{"name": "payload_json", "value": json.dumps(body), "content_type": "application/json"}]
+    parts: list[Json] = [{"name": "payload_json", "value": json.dumps(body)}]
     for number, file in enumerate(files):
         parts.append({"name": f"files[{number}]", "value": file.fp, "filename": file.filename})
     return parts

@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
+from bot.types import Subject
 from tests.fakes.discord import FakeDiscord, Interaction, Message
+from tests.fakes.discord.people import ENTITIES
 from tests.stages.base import Hook, Said, Shown, TeamStage
+
+FLAG = 5
 
 
 class DiscordStage(TeamStage):
     """One guild with one channel; people go on by replying."""
 
     platform = "discord"
+    cannot = {  # noqa: RUF012 -- declared on Stage
+        "guests": "Everybody on a server is a member of it: Discord knows no guests."
+    }
 
     async def open_platform(self) -> None:
         self.discord = await self.resources.enter_async_context(FakeDiscord())
         guild = self.discord.add_guild("Team")
         self.channel = self.discord.add_channel(guild, "general")
-        manages = self.discord.add_role(guild, "Managers", manages=True)
+        self.manages = self.discord.add_role(guild, "Managers", manages=True)
         self.users = {name: self.discord.add_user(name.capitalize()) for name in ("ann", "ben", "root")}
         for name, user in self.users.items():
-            self.discord.add_member(guild, user, *([manages] if name == "root" else []))
+            self.discord.add_member(guild, user, *([self.manages] if name == "root" else []))
         self.names = {user: name for name, user in self.users.items()}
         self.guild = guild
 
@@ -57,34 +64,72 @@ class DiscordStage(TeamStage):
 
     async def follow(self, said: Said, text: str, who: str = "ann") -> Said:
         request = await self.ledger.end(said.act)
-        return self._post(said.channel, text, who, reply_to=self.ledger.messages[request][0])
+        answer = self._message(min(self.ledger.messages[request].items())[1])
+        return self._post(answer.channel, text, who, reply_to=answer.id)
 
     async def command(
         self, name: str, arguments: Mapping[str, str] | None = None, who: str = "ann", said: Said | None = None
     ) -> Said:
-        options: dict[str, str | bool] = {
-            key: True if value == "yes" else value for key, value in (arguments or {}).items()
-        }
         channel = said.channel if said else self.channel
-        return self._acted(self.discord.slash(channel, self.users[who], name, options), who)
+        return self._acted(self._slash(channel, name, arguments or {}, who))
 
     async def press(self, said: Said, label: str, who: str = "ann") -> Said:
-        message = await self.discord.wait(
-            lambda: next((one.id for one in self._answers(said) if label in one.buttons), None)
-        )
-        return self._acted(self.discord.press(message, label, self.users[who]), who)
+        message = await self._answer_with(said, lambda one: label in one.buttons)
+        return self._acted(self.discord.press(message, label, self.users[who]))
+
+    async def pick(self, said: Said, label: str, value: str, who: str = "ann") -> Said:
+        message = await self._answer_with(said, lambda one: label in one.menus)
+        return self._acted(self.discord.pick(message, label, value, self.users[who]))
+
+    async def fill(
+        self,
+        said: Said | None,
+        command: str,
+        arguments: Mapping[str, str],
+        values: Mapping[str, str],
+        who: str = "ann",
+    ) -> Said:
+        opened = self._slash(said.channel if said else self.channel, command, arguments, who)
+        return await self._send_form(opened, values)
+
+    async def fill_pressed(self, said: Said, label: str, values: Mapping[str, str], who: str = "ann") -> Said:
+        message = await self._answer_with(said, lambda one: label in one.buttons)
+        return await self._send_form(self.discord.press(message, label, self.users[who]), values)
+
+    async def edit(self, said: Said, text: str) -> None:
+        mentioned = self.discord.message(said.message).content.startswith(self.discord.mention())
+        self.discord.edit(said.message, self.discord.mention(text) if mentioned else text)
+
+    async def delete(self, said: Said) -> None:
+        self.discord.delete(said.message)
+
+    async def uninstall(self) -> None:
+        self.discord.leave(self.guild)
+
+    async def promote(self, who: str) -> None:
+        self._roles(who).append(self.manages)
+
+    async def demote(self, who: str) -> None:
+        self._roles(who).remove(self.manages)
+
+    async def give_role(self, who: str, role: str) -> str:
+        made = self.discord.add_role(self.guild, role)
+        self._roles(who).append(made)
+        return str(Subject("role", made, role))
 
     async def sees(self, said: Said, words: str) -> None:
         await self.discord.wait(lambda: any(words in message.content for message in self._answers(said)))
 
     async def show(self, said: Said, messages: Sequence[str]) -> Shown:
-        found = [self.discord.message(message) for message in messages]
+        found = [self._message(message) for message in dict.fromkeys(messages)]
         found = [message for message in found if not message.deleted]
         if not found:
             return Shown((), ())
-        return Shown(
-            [message.content for message in found], list(found[-1].buttons), self.names.get(found[0].only_for, "")
-        )
+        last, people = found[-1], self.discord.world.channels[found[0].channel].people
+        alone = found[0].only_for or (people[0] if people and found[0].channel != said.channel else "")
+        files = [(str(one["filename"]), last.files[str(one["id"])]) for one in last.attachments]
+        texts = [message.content for message in found]
+        return Shown(texts, list(last.buttons), self.names.get(alone, ""), files, list(last.menus))
 
     def from_bot(self) -> Sequence[str]:
         return [one.id for one in self.discord.messages(self.channel) if one.author == self.discord.bot]
@@ -99,12 +144,43 @@ class DiscordStage(TeamStage):
         self.discord.clock.ahead += seconds
 
     def _answers(self, said: Said) -> list[Message]:
+        """What the bot shows of its answer so far: under the question, in its thread, or to the person directly."""
         asked = self.discord.world.interactions.get(said.act, said.message)
-        return self.discord.answers_to(asked)
+        direct = self.discord.add_direct(self.users[said.who]) if said.who else said.channel
+        beside = [self.discord.messages(channel) for channel in {said.message, direct} - {said.channel}]
+        mine = [one for messages in beside for one in messages if one.author == self.discord.bot]
+        return [*self.discord.answers_to(asked), *(one for one in mine if int(one.id) > int(said.act))]
+
+    async def _answer_with(self, said: Said, wanted: Callable[[Message], bool]) -> str:
+        return await self.discord.wait(lambda: next((one.id for one in self._answers(said) if wanted(one)), None))
+
+    async def _send_form(self, opened: Interaction, values: Mapping[str, str]) -> Said:
+        await self.discord.wait(lambda: opened.callback)
+        assert opened.modal, "no form was opened"
+        return self._acted(self.discord.submit(opened, values))
+
+    def _slash(self, channel: str, name: str, arguments: Mapping[str, str], who: str) -> Interaction:
+        """Options as Discord's own client fills them in: with ids, and flags that are set."""
+        kinds = {str(option["name"]): option["type"] for option in self.discord.options(name)}
+        options = {key: self._value(kinds.get(key), value) for key, value in arguments.items()}
+        return self.discord.slash(channel, self.users[who], name, options)
+
+    def _value(self, kind: object, value: str) -> str | bool:
+        if kind == FLAG:
+            return value == "yes"
+        subject = Subject.read(value) if kind in ENTITIES else None
+        return (subject.id or self.guild) if subject else value
+
+    def _message(self, name: str) -> Message:
+        """A message by its id, or by "channel/id" for one in direct messages."""
+        return self.discord.message(name.rpartition("/")[2])
+
+    def _roles(self, who: str) -> list[str]:
+        return self.discord.world.guilds[self.guild].members[self.users[who]]
 
     def _post(self, channel: str, text: str, who: str, **more: object) -> Said:
         message = self.discord.post(channel, self.users[who], text, **more)  # type: ignore[arg-type]  # its keywords
         return Said(message, who, channel, message=message)
 
-    def _acted(self, interaction: Interaction, who: str) -> Said:
-        return Said(interaction.id, who, interaction.channel)
+    def _acted(self, interaction: Interaction) -> Said:
+        return Said(interaction.id, self.names[interaction.user], interaction.channel)

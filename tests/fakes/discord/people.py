@@ -107,6 +107,10 @@ class People:
             self.gateway.dispatch_message("MESSAGE_CREATE", starter)
         return made.id
 
+    def archive(self, thread: str) -> None:
+        """A thread in which nobody wrote for long: Discord no longer lists it when the bot connects."""
+        self.world.channels[thread].archived = True
+
     def _add_channel(self, channel: Channel, event: str) -> str:
         self.world.channels[channel.id] = channel
         self.gateway.dispatch(event, channel.json(self.world.users), guild=channel.guild)

@@ -137,6 +137,7 @@ class Channel:
     owner: str = ""
     people: tuple[str, ...] = ()
     denied: int = 0
+    archived: bool = False
     last_message: str | None = None
 
     def json(self, users: dict[str, User]) -> Json:
@@ -146,7 +147,7 @@ class Channel:
         base |= {"guild_id": self.guild, "name": self.name, "parent_id": self.parent or None, "position": 0}
         if self.type == THREAD:
             archive = {
-                "archived": False,
+                "archived": self.archived,
                 "auto_archive_duration": 1440,
                 "archive_timestamp": stamp(made_at(self.id)),
                 "locked": False,
@@ -270,7 +271,9 @@ class World:
             "member_count": len(guild.members),
             "roles": [role.json() for role in guild.roles.values()],
             "channels": [channel.json(self.users) for channel in channels if channel.type == TEXT],
-            "threads": [channel.json(self.users) for channel in channels if channel.type == THREAD],
+            "threads": [
+                channel.json(self.users) for channel in channels if channel.type == THREAD and not channel.archived
+            ],
             "members": [guild.member(self.bot.id) | {"user": self.bot.json()}],
         }
 
