@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator
 
 import pytest
 
-from bot.types import Message
+from bot.types import Manner, Message
 from tests.discord_town import Town, town
 
 
@@ -314,6 +314,17 @@ async def test_without_the_intent_only_what_discord_shows_counts_and_that_is_sai
         told = [record for record in caplog.records if record.levelno == logging.WARNING]
         assert len(told) == 1
         assert "message-content" in told[0].message
+
+
+async def test_without_the_intent_a_bot_that_is_to_hear_everything_says_why_it_does_not(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with town(message_content=False) as team:
+        team.intake.manners = Manner(speaks="everything")
+        await team.start()
+        team.say("hidden")
+        await team.asked("shown")
+        assert "message-content intent is missing" in caplog.text
 
 
 async def test_the_context_of_a_mention_in_a_thread_is_what_was_said_there(team: Town) -> None:

@@ -93,6 +93,14 @@ async def test_who_may_not_see_a_form_is_told_alone(team: Town) -> None:
     assert team.intake.requests == []
 
 
+async def test_no_text_is_lost_in_a_form_that_cannot_hold_it(team: Town) -> None:
+    team.intake.form = Form("Settings", "config set", (Field("value", "System prompt", "text", "p" * 4001),))
+    interaction = team.discord.slash(team.channel, team.ada, "config set", {"key": "prompt"})
+    await team.discord.wait(lambda: interaction.callback)
+    (told,) = team.discord.only_seen_by(team.ada)
+    assert "System prompt has more text than a form takes" in told.content
+
+
 async def test_a_button_opens_a_form_too(team: Town) -> None:
     _, request = await team.asked("/config set")
     await team.answer(request, "Settings", EDIT)
@@ -119,6 +127,16 @@ async def test_picking_asks_for_the_command_with_what_was_picked(team: Town) -> 
     assert (request.private, interaction.callback) == (True, 6)
     await team.answer(request, "Changed.")
     assert [message.content for message in team.discord.only_seen_by(team.ada)] == ["Changed."]
+
+
+async def test_picking_may_open_a_form(team: Town) -> None:
+    _, request = await team.asked()
+    await team.draft(request).finish(Answer("Which model?", choices=(PICK,)))
+    team.intake.form = FORM
+    message = team.discord.messages(team.channel)[-1]
+    form = await opened(team, team.discord.pick(message.id, "Model", "large", team.ada))
+    _, request = await sent(team, form)
+    assert (request.command, request.arguments["value"]) == ("config set", "Be kind.")
 
 
 async def test_what_is_picked_under_a_private_answer_is_answered_privately(team: Town) -> None:

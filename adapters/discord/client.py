@@ -241,14 +241,14 @@ class Client(discord.AutoShardedClient):
         """Show the form that a request has, or why it may not; whether there was one."""
         try:
             form = await self._intake.dialog(request)
+            shown = modal(form, Handle.load(request.handle).reply) if form else None
         except UserError as error:
             body = said(error.message)
             await self._respond(interaction, MESSAGE, body | {"flags": int(str(body["flags"])) | EPHEMERAL})
             return True
-        if form is None:
-            return False
-        await self._respond(interaction, MODAL, modal(form, Handle.load(request.handle).reply))
-        return True
+        if shown is not None:
+            await self._respond(interaction, MODAL, shown)
+        return shown is not None
 
     async def _complete(self, interaction: Interaction, request: Request) -> None:
         option, typed = typing(interaction)

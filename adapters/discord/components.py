@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from adapters.discord.handle import Meaning
 from adapters.discord.rest import Json, listed
 from adapters.drafts import Offered
+from bot.errors import UserError
 from bot.types import Choice, Field, Form, Item, Menu
 
 ROW, BUTTON, SELECT, TEXT, LABEL = 1, 2, 3, 4, 18
@@ -49,7 +50,7 @@ def _options(items: Sequence[Item], chosen: Sequence[str] = ()) -> list[Json]:
 
 
 def modal(form: Form, reply: str) -> Json:
-    """A form as Discord shows it."""
+    """A form as Discord shows it. Raises UserError for one that it cannot show without losing text."""
     return {
         "custom_id": Meaning(form.command, form.arguments, reply).custom_id(),
         "title": form.title[:LONGEST_TITLE],
@@ -67,8 +68,11 @@ def _labelled(field: Field) -> Json:
 def _input(field: Field) -> Json:
     base: Json = {"custom_id": field.name, "required": field.required}
     if field.kind in ("line", "text"):
-        style, value = ONE_LINE if field.kind == "line" else LINES, field.value[:LONGEST_TEXT]
-        return base | {"type": TEXT, "style": style, "max_length": LONGEST_TEXT} | ({"value": value} if value else {})
+        if len(field.value) > LONGEST_TEXT:
+            raise UserError(f"{field.label} has more text than a form takes: write the new value after the command.")
+        now: Json = {"value": field.value} if field.value else {}
+        style = ONE_LINE if field.kind == "line" else LINES
+        return base | {"type": TEXT, "style": style, "max_length": LONGEST_TEXT} | now
     several = field.kind == "several"
     chosen = field.value.split(",") if several else [field.value]
     most = len(field.items) if several else 1

@@ -41,8 +41,11 @@ class Reader:
 
     def missed(self, message: discord.Message) -> bool:
         """Whether a message may have been for the bot, but is blank."""
-        for_us = isinstance(message.channel, discord.Thread) or _replied_to(message) == self.me
-        return for_us and not message.author.bot and message.type in SAID and self.blank(message)
+        if message.author.bot or message.type not in SAID or not self.blank(message):
+            return False
+        manner = self.manner(place_of(message.channel, message.guild), str(message.author.id))
+        listens = manner.speaks == "everything" or manner.keeps
+        return listens or isinstance(message.channel, discord.Thread) or _replied_to(message) == self.me
 
     def readable(self, message: discord.Message) -> bool:
         """Whether a person said this and Discord shows it."""

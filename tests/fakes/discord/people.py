@@ -76,6 +76,7 @@ class People:
     def add_role(self, guild: str, name: str, *, manages: bool = False) -> str:
         role = Role(self.clock.snowflake(), name, MANAGE_GUILD if manages else 0)
         self.world.guilds[guild].roles[role.id] = role
+        self.gateway.dispatch("GUILD_ROLE_CREATE", {"guild_id": guild, "role": role.json()}, guild=guild)
         return role.id
 
     def add_member(self, guild: str, user: str, *roles: str) -> str:
