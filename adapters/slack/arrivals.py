@@ -108,12 +108,12 @@ class Arrivals:
         async def settled() -> Request | None:
             try:
                 request = await reading
-                request = request and self._settled(request)
-                if request is None or await self._has_form(request, str(body["trigger_id"])):
+                if request is None or await self._has_form(self._intake.settle(request), body):
                     return None
             except (UserError, PlatformError) as error:
                 told.append(error.message)
                 return None
+            request = self._settled(request)
             if request.private and self._reader.words.paths[request.command].converses and body.get("command"):
                 told.append(ASKING)
             return request
@@ -121,15 +121,15 @@ class Arrivals:
         await self._in_order(channel, settled(), self._intake.offer)
         return "".join(told)
 
-    async def _has_form(self, request: Request, trigger: str) -> bool:
-        """Open the form that a request has. Raises UserError and PlatformError."""
-        if not self._reader.words.paths[request.command].dialog:
+    async def _has_form(self, request: Request, body: Json) -> bool:
+        """Open the form that a request has, unless that was what was sent. Raises UserError and PlatformError."""
+        if not self._reader.words.paths[request.command].dialog or body.get("type") == "view_submission":
             return False
         form = await self._intake.dialog(request)
         if form is None:
             return False
         view = forms.view(form, Handle.load(request.handle))
-        await self._rest.write("views.open", {"trigger_id": trigger, "view": view})
+        await self._rest.write("views.open", {"trigger_id": body["trigger_id"], "view": view})
         return True
 
     def _settled(self, request: Request) -> Request:
