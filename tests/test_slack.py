@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from adapters.slack import PLATFORM, SlackSettings
 from adapters.slack.handle import Json, ts_of
 from adapters.slack.manifest import EVENTS
-from adapters.slack.requests import parse
 from adapters.slack.text import WORD_JOINER, harmless, readable
 from bot.types import Attachment, Choice
 from tests.fakes.intake import COMMANDS
@@ -20,13 +19,12 @@ from tests.fakes.slack.rules import sins
 from tests.fakes.slack.world import as_list
 from tests.slack_town import Town, town
 
-ASK = next(command for command in COMMANDS if command.name == "ask")
 RETRY = Choice("Retry", "retry", {"request": "1"})
 
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("adapters.slack.connection.MESSAGE_SECONDS", 0.1)
+    monkeypatch.setattr("adapters.slack.arrivals.MESSAGE_SECONDS", 0.1)
 
 
 @pytest.fixture
@@ -160,21 +158,28 @@ async def test_a_mention_can_be_a_command(team: Town) -> None:
 
 async def test_administrators_and_guests_are_known(team: Town) -> None:
     users = {
-        team.slack.add_user("Root", admin=True): (("admin",), True),
-        team.slack.add_user("Olga", owner=True): (("owner", "admin"), True),
-        team.slack.add_user("Gus", guest=True): (("guest",), False),
+        team.slack.add_user("Root", admin=True): (True, False),
+        team.slack.add_user("Olga", owner=True): (True, False),
+        team.slack.add_user("Gus", guest=True): (False, True),
+        team.ada: (False, False),
     }
     for user, expected in users.items():
         team.say(team.slack.mention("hello"), who=user)
         person = (await team.intake.next()).person
-        assert (person.roles, person.administrator) == expected
+        assert (person.administrator, person.guest) == expected
+        assert (person.roles, person.home) == ((), team.slack.team)
 
 
-async def test_an_administrator_of_another_workspace_is_none_here(team: Town) -> None:
-    stranger = team.slack.add_user("Eve", admin=True)
-    team.slack.world.users[stranger].team = "T999"
-    team.say(team.slack.mention("hello"), who=stranger)
-    assert not (await team.intake.next()).person.administrator
+@pytest.mark.parametrize("change", [{"team": "T999"}, {"stranger": True}])
+async def test_who_comes_from_elsewhere_is_a_guest_and_no_administrator_here(
+    team: Town, change: Mapping[str, str | bool]
+) -> None:
+    eve = team.slack.add_user("Eve", admin=True)
+    for name, value in change.items():
+        setattr(team.slack.world.users[eve], name, value)
+    team.say(team.slack.mention("hello"), who=eve)
+    person = (await team.intake.next()).person
+    assert (person.administrator and "team" in change, person.guest) == (False, True)
 
 
 async def test_rights_are_asked_anew_where_they_matter(team: Town, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -196,6 +201,7 @@ async def test_who_cannot_be_looked_up_has_no_rights_and_is_heard(team: Town) ->
     team.say(team.slack.mention("hello"), who=root)
     request = await team.intake.next()
     assert (request.person.name, request.person.administrator, request.place.name) == (root, False, "Team")
+    assert request.person.guest
 
 
 async def test_many_who_come_at_once_are_looked_up_once_each(team: Town) -> None:
@@ -206,21 +212,26 @@ async def test_many_who_come_at_once_are_looked_up_once_each(team: Town) -> None
     assert [len(team.slack.called(method)) for method in ("users.info", "conversations.info")] == [2, 1]
 
 
-async def test_nobody_waits_for_a_name_while_slacks_rates_are_spent(team: Town) -> None:
+async def test_who_is_known_is_not_looked_up_anew_while_slacks_rates_are_spent(
+    team: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await team.asked()
+    monkeypatch.setattr("adapters.slack.directory.RIGHTS_SECONDS", 0.0)
+    monkeypatch.setattr("adapters.slack.directory.PATIENCE", 0.05)
     while team.adapter._pacer.spare(("users.info",)):
         pass
-    team.say(team.slack.mention("hello"))
-    assert (await team.intake.next()).person.name == team.ada
-    await team.adapter._directory._asked[team.ada].task
-    team.say(team.slack.mention("hello"))
-    assert (await team.intake.next()).person.name == "Ada"
+    _, request = await team.asked()
+    assert (request.person.name, request.person.guest) == ("Ada", False)
+    team.say(team.slack.mention("hello"), who=team.ben)
+    person = (await team.intake.next()).person
+    assert (person.name, person.guest) == (team.ben, True)
 
 
 # Commands, buttons and what else happens ------------------------------------------------------------------------------
 
 
 async def test_ask(team: Town) -> None:
-    act, request = await team.used("/ask", "—model large private: what is a mean?")
+    act, request = await team.used("/ask", "—model large --private what is a mean?")
     assert (request.command, request.private) == ("ask", True)
     assert request.arguments == {"model": "large", "private": "yes", "text": "what is a mean?"}
     assert (request.act.id, request.message) == (act.trigger, "")
@@ -240,8 +251,10 @@ async def test_the_other_commands_come_by_name(team: Town) -> None:
     [
         ("/shoulders", "dance now", "I do not know “dance”. What I can do:\n• `/shoulders ask` Ask a model"),
         ("/shoulders", "welcome", "I do not know “welcome”"),
-        ("/ask", "", "Write it after the command: `/ask` … Before it you may write `--model NAME`, `--private`"),
-        ("/shoulders", "ask --private", "Write it after the command"),
+        ("/shoulders", "modle large", "I do not know “modle”. Did you mean `/shoulders model`?"),
+        ("/ask", "", "What to ask? Write it after the command: `/ask …` It has `--model`, `--private`."),
+        ("/shoulders", "ask --private", "What to ask? Write it after the command: `/shoulders ask …`"),
+        ("/shoulders", "access --wo ann", "/access has no option --wo."),
     ],
 )
 async def test_a_command_that_cannot_be_done_is_explained_to_the_person_alone(
@@ -251,25 +264,6 @@ async def test_a_command_that_cannot_be_done_is_explained_to_the_person_alone(
     await team.slack.wait(lambda: act.acknowledged)
     assert act.told.startswith(told)
     assert team.intake.requests == []
-
-
-@pytest.mark.parametrize(
-    ("words", "arguments"),
-    [
-        ("why?", {"text": "why?"}),
-        ("--model large why?", {"model": "large", "text": "why?"}),
-        ("--model=large --private why?", {"model": "large", "private": "yes", "text": "why?"}),
-        ("model:large why?", {"model": "large", "text": "why?"}),
-        ("–private\nwhy?", {"private": "yes", "text": "why?"}),
-        ("private matters?", {"text": "private matters?"}),
-        ("--nonsense why?", {"text": "--nonsense why?"}),
-        ("note: why?", {"text": "note: why?"}),
-        ("--model", {"text": "--model"}),
-        ("  ", {}),
-    ],
-)
-def test_options_are_written_before_the_text(words: str, arguments: Mapping[str, str]) -> None:
-    assert parse(ASK, words) == arguments
 
 
 async def test_a_pressed_button_asks_for_its_command_in_its_thread(team: Town) -> None:
@@ -316,7 +310,8 @@ async def test_joining_a_channel_brings_a_welcome_each_time(team: Town) -> None:
 
 
 async def test_slacks_own_stop_button_is_the_stop_command(team: Town) -> None:
-    root, _ = await team.asked()
+    root, request = await team.asked()
+    await team.answer(request, "Here.")
     team.slack.stop_session(team.channel, root, team.ben)
     request = await team.intake.next()
     assert (request.command, request.place.thread, request.person.name) == ("stop", root, "Ben")

@@ -18,7 +18,7 @@ from tests.slack_town import Town, town
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("adapters.slack.connection.PING_SECONDS", 0.05)
-    monkeypatch.setattr("adapters.slack.connection.MESSAGE_SECONDS", 0.1)
+    monkeypatch.setattr("adapters.slack.arrivals.MESSAGE_SECONDS", 0.1)
 
 
 @pytest.fixture

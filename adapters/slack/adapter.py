@@ -2,26 +2,36 @@
 
 from __future__ import annotations
 
+import logging
 from collections import deque
 from collections.abc import Callable, Sequence
 from functools import partial
 from time import time
 
 from adapters.pacer import Pacer
+from adapters.private import HiddenLog, PrivateDraft
 from adapters.slack import SlackSettings
+from adapters.slack.arrivals import Arrivals
 from adapters.slack.connection import Connection
 from adapters.slack.directory import Directory
 from adapters.slack.draft import HiddenDraft, ThreadDraft
 from adapters.slack.handle import Handle, Json, ts_of
 from adapters.slack.hidden import HiddenSurface
-from adapters.slack.messages import MOST_PAGES
+from adapters.slack.home import Home, HomeDraft
+from adapters.slack.messages import MOST_PAGES, Finder, content
 from adapters.slack.requests import Reader
-from adapters.slack.rest import Rest, budget_for
+from adapters.slack.rest import POST, Rest, budget_for, budgets_of
 from adapters.slack.surface import ThreadSurface
-from adapters.slack.text import mentioned, readable
+from adapters.slack.text import called, readable
+from adapters.slack.words import Words
+from adapters.split import split
 from bot.errors import Forbidden, Gone
 from bot.ports import Draft, DraftLog, Intake
-from bot.types import Message, Request
+from bot.types import Message, Part, Person, Place, Request
+
+log = logging.getLogger(__name__)
+
+DAY = 86_400
 
 
 class SlackAdapter:
@@ -38,13 +48,16 @@ class SlackAdapter:
         self._rest = Rest(bot_token, app_token, settings.api_url, self._pacer)
         self._directory = Directory(self._rest)
         self._connection: Connection | None = None
+        self._home: Home | None = None
 
     async def run(self, intake: Intake, connected: Callable[[str], None]) -> None:
         """Connect and serve until cancelled."""
         await self._rest.sign_in()
-        commands = {command.name: command for command in intake.commands}
-        reader = Reader(self._rest.me, self._rest.team, commands, self._directory, self._settings.ask_command)
-        self._connection = Connection(self._rest, reader, intake, connected, self._clock)
+        words = Words(self._rest.me, intake.commands, self._directory, self._settings.ask_command)
+        reader = Reader(self._rest.me, self._rest.team, words, self._directory, intake.manner)
+        self._home = Home(self._rest, self._directory, intake)
+        arrivals = Arrivals(self._rest, reader, intake, self._home, self._clock)
+        self._connection = Connection(self._rest, reader, arrivals, intake, connected)
         try:
             await self._connection.serve()
         finally:
@@ -58,12 +71,17 @@ class SlackAdapter:
     def draft(self, request: Request, draft_log: DraftLog) -> Draft:
         """A draft of the answer."""
         handle = Handle.load(request.handle)
-        hidden = HiddenDraft(HiddenSurface(self._rest, request, handle, self._clock), draft_log, self._pacer)
-        if handle.hidden:
-            return hidden
-        surface = ThreadSurface(self._rest, request, handle, draft_log)
+        alone = handle if handle.hidden else handle.privately(request.message)
+        surface = HiddenSurface(self._rest, request, alone, self._clock)
+        hidden = HiddenDraft(surface, HiddenLog(draft_log), self._pacer)
+        threads = ThreadSurface(self._rest, request, handle, draft_log)
         instead = hidden if handle.response_url else None
-        return ThreadDraft(surface, draft_log, self._pacer, handle.pressed, instead)
+        public = ThreadDraft(threads, draft_log, self._pacer, handle.pressed, instead)
+        if handle.home:
+            return HomeDraft(public, partial(self._show_home, request.person.id, handle.channel))
+        if request.place.direct and request.message:
+            return public
+        return PrivateDraft(public, hidden, private=handle.hidden)
 
     async def context(self, request: Request, limit: int) -> Sequence[Message]:
         """What was said before in the thread. Slack lists a thread from its beginning, so the last are kept."""
@@ -78,6 +96,22 @@ class SlackAdapter:
             return ()
         return [await self._read(said) for said in newest]
 
+    async def whois(self, request: Request) -> Person:
+        """The asking person, as Slack says now."""
+        return await self._directory.whois(request.person.id)
+
+    async def post(self, place: Place, text: str, key: str) -> None:
+        """Say something of the bot's own accord. What may have been said already is looked for."""
+        finder, day_ago = Finder(self._rest, f"post:{key}"), ts_of(int(self._clock() - DAY) * 1_000_000)
+        for index, part in enumerate(split(text, ThreadSurface.limit)):
+            try:
+                if await finder.find(place.channel, place.thread, day_ago, Part(index, part)):
+                    continue
+            except Forbidden as error:
+                log.info("Whether something was said already cannot be seen: %s", error)
+            await self._pacer.turn(budgets_of(POST, place.channel), urgent=True)
+            await self._rest.post(place.channel, content(part, ()), finder.metadata(index), place.thread)
+
     async def check(self) -> str:
         """Try both tokens and say as whom."""
         await self._rest.sign_in()
@@ -89,9 +123,13 @@ class SlackAdapter:
         self._directory.close()
         await self._rest.aclose()
 
+    async def _show_home(self, person: str, channel: str) -> None:
+        if self._home is not None:
+            await self._home.show(person, channel)
+
     async def _read(self, said: Json) -> Message:
         text, author = str(said["text"]), str(said.get("user", ""))
-        names = await self._directory.names([author, *mentioned(text)])
+        names = await self._directory.names([author, *called(text)])
         mine = author == self._rest.me
-        name = names.get(author) or str(said.get("username") or "a bot")
+        name = names.get(author) or str(said.get("username") or author or "a bot")
         return Message(str(said["ts"]), name, readable(text, names, self._rest.me), mine)

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from adapters.slack.handle import Json, order_of, ts_of
-from adapters.slack.requests import Reader
 from adapters.slack.rest import Rest, listed
 from bot.errors import PlatformError
 from bot.types import Place
@@ -21,8 +20,8 @@ PLACES = 10
 MESSAGES = 100
 
 
-async def missed(rest: Rest, reader: Reader, seen: Sequence[tuple[Place, int]]) -> Sequence[Json]:
-    """Messages for the bot, oldest first, newer than what was `seen`: places with the order of their newest act.
+async def missed(rest: Rest, wanted: Callable[[Json], object], seen: Sequence[tuple[Place, int]]) -> Sequence[Json]:
+    """Messages that are `wanted`, oldest first, newer than what was `seen`: places with the order of their newest act.
 
     Slack itself sends again for some minutes what was not acknowledged; this is for longer absences.
     """
@@ -40,9 +39,7 @@ async def missed(rest: Rest, reader: Reader, seen: Sequence[tuple[Place, int]]) 
         log.warning("Slack: there was no time to read all that was missed")
         return ()
     events = {(str(event["channel"]), str(event["ts"])): event for page in found for event in page}
-    return sorted(
-        (event for event in events.values() if reader.wants(event)), key=lambda event: order_of(str(event["ts"]))
-    )
+    return sorted((event for event in events.values() if wanted(event)), key=lambda event: order_of(str(event["ts"])))
 
 
 async def _thread(rest: Rest, channel: str, thread: str, after: int) -> Sequence[Json]:

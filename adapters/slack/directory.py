@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from time import monotonic
 
+from adapters.slack.groups import Groups
 from adapters.slack.handle import Json
 from adapters.slack.rest import Rest
 from bot.errors import ShouldersError
@@ -50,22 +51,26 @@ _PERSON, _CHANNEL = _Kind("users.info", "user"), _Kind("conversations.info", "ch
 
 
 class Directory:
-    """People and channels. What cannot be found out has no rights and a plain name; nothing here raises."""
+    """People, channels and user groups. What cannot be found out has no rights and a plain name."""
 
     def __init__(self, rest: Rest) -> None:
+        self.groups = Groups(rest)
         self._rest = rest
         self._asked: dict[str, _Asked] = {}
         self._known: dict[str, Json] = {}
 
     async def person(self, key: str, *, rights: bool = False) -> Person:
-        """Somebody; with `rights`, as they are now. Administrators are those of our own workspace."""
-        user, fresh = await self._look(_PERSON, key, RIGHTS_SECONDS if rights else NAME_SECONDS, needed=rights)
-        ours = fresh and user.get("team_id") == self._rest.team
-        roles = {"owner": ours and user.get("is_owner"), "admin": ours and user.get("is_admin")}
-        roles["guest"] = user.get("is_restricted") or user.get("is_ultra_restricted")
-        held = tuple(role for role, holds in roles.items() if holds)
-        administrator = "owner" in held or "admin" in held
-        return Person(key, _name(user) or key, held, administrator, user.get("is_bot") is True)
+        """Somebody; with `rights`, waited for as long as there is time. Of whom Slack said nothing yet is a guest."""
+        needed = rights or key not in self._known
+        (user, fresh), roles = await asyncio.gather(
+            self._look(_PERSON, key, RIGHTS_SECONDS, needed=needed), self._roles(key)
+        )
+        return self._person(key, user, roles, fresh=fresh)
+
+    async def whois(self, key: str) -> Person:
+        """Somebody, as Slack says now. Raises PlatformError when it does not."""
+        user, roles = await asyncio.gather(self._ask(_PERSON, key, paced=False), self.groups.of(key))
+        return self._person(key, user, roles, fresh=True)
 
     def close(self) -> None:
         """Forget everything."""
@@ -73,20 +78,50 @@ class Directory:
             asked.task.cancel()
         self._asked.clear()
         self._known.clear()
+        self.groups.close()
 
     async def names(self, keys: Collection[str]) -> Mapping[str, str]:
-        """Names by id."""
-        people = await asyncio.gather(*(self.person(key) for key in set(keys) if key))
-        return {person.id: person.name for person in people}
+        """Names of people, channels and user groups by id."""
+        found = list(dict.fromkeys(filter(None, keys)))
+        return dict(zip(found, await asyncio.gather(*map(self._named, found)), strict=True))
 
     async def place_name(self, channel: str) -> str:
         """Where something is said, for people."""
-        if channel.startswith("D"):
+        if not channel or channel.startswith("D"):
             return "a direct message"
         found, _ = await self._look(_CHANNEL, channel, NAME_SECONDS)
         if found.get("is_mpim"):
             return "a group message"
         return f"#{found['name']} in {self._rest.team_name}" if found.get("name") else self._rest.team_name
+
+    async def _named(self, key: str) -> str:
+        if key.startswith("S"):
+            return await self.groups.name(key)
+        if key.startswith(("C", "G")):
+            return str((await self._look(_CHANNEL, key, NAME_SECONDS))[0].get("name", ""))
+        return _name((await self._look(_PERSON, key, NAME_SECONDS))[0])
+
+    async def _roles(self, key: str) -> tuple[str, ...]:
+        try:
+            async with asyncio.timeout(PATIENCE):
+                return await self.groups.of(key)
+        except (ShouldersError, TimeoutError):
+            return ()
+
+    def _person(self, key: str, user: Json, roles: tuple[str, ...], *, fresh: bool) -> Person:
+        """Administrators are those of our own workspace; guests everybody who is not wholly a member of it."""
+        ours = self._rest.team in (user.get("team_id"), *_teams(user))
+        leads = any(user.get(f"is_{right}") for right in ("admin", "owner", "primary_owner"))
+        partly = any(user.get(f"is_{kind}") for kind in ("restricted", "ultra_restricted", "stranger"))
+        return Person(
+            key,
+            _name(user) or key,
+            roles,
+            administrator=bool(fresh and ours and leads and not user.get("deleted")),
+            bot=user.get("is_bot") is True,
+            guest=bool(partly or not ours),
+            home=self._rest.team,
+        )
 
     async def _look(self, kind: _Kind, key: str, age: float, *, needed: bool = False) -> tuple[Json, bool]:
         """What Slack says of one thing, and whether it is that fresh; many who ask at once share one call.
@@ -96,7 +131,9 @@ class Directory:
         asked = self._asked.get(key)
         if asked is None or asked.failed or asked.at < monotonic() - age:
             if len(self._asked) >= REMEMBERED:
-                self.close()
+                oldest = next(iter(self._asked))
+                del self._asked[oldest]
+                self._known.pop(oldest, None)
             at_once = self._rest.pacer.spare((kind.method,))
             task = asyncio.create_task(self._ask(kind, key, paced=at_once))
             task.add_done_callback(lambda done: done.cancelled() or done.exception())  # perhaps nobody waits for it
@@ -114,6 +151,13 @@ class Directory:
         found = (await self._rest.read(kind.method, {kind.name: key}, paced=paced)).get(kind.name)
         self._known[key] = found if isinstance(found, dict) else {}
         return self._known[key]
+
+
+def _teams(user: Json) -> list[str]:
+    """The workspaces of an organisation that somebody is in."""
+    organisation = user.get("enterprise_user")
+    teams = organisation.get("teams") if isinstance(organisation, dict) else None
+    return [str(team) for team in teams] if isinstance(teams, list) else []
 
 
 def _name(user: Json) -> str:

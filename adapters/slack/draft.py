@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from dataclasses import replace
 
 from adapters.drafts import PacedDraft
 from adapters.pacer import Pacer
+from adapters.private import NOTHING
 from adapters.slack.surface import ThreadSurface
 from bot.errors import Forbidden, Gone, PlatformError
 from bot.ports import Draft, DraftLog
@@ -16,10 +18,17 @@ log = logging.getLogger(__name__)
 
 
 class HiddenDraft(PacedDraft):
-    """Shows only the finished answer."""
+    """Shows only the finished answer, and says where its files are: those cannot be ephemeral."""
 
     def write(self, chunk: Chunk) -> None:
         """Nothing is drawn before the end."""
+
+    def _fitting(self, answer: Answer) -> Answer:
+        answer = super()._fitting(answer)
+        if not answer.files:
+            return answer
+        names = ", ".join(file.name for file in answer.files)
+        return replace(answer, notes=(*answer.notes, f"In our direct messages you find {names}."))
 
 
 class ThreadDraft(PacedDraft):
@@ -64,11 +73,13 @@ class ThreadDraft(PacedDraft):
         self._slack.finishing = True
         try:
             await super().finish(answer)
+            if answer == NOTHING:
+                await self._slack.opening.take_back()
         except (Forbidden, Gone) as error:
-            if self._instead is None:
+            if self._instead is None or answer == NOTHING:
                 raise
             log.info("Answered privately instead: %s", error)
-            await self._instead.finish(Answer(answer.text, (*answer.notes, f"Only you see this: {error.message}")))
+            await self._instead.finish(replace(answer, notes=(*answer.notes, f"Only you see this: {error.message}")))
         await self._slack.end()
 
     async def abandon(self) -> None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 
-from adapters.drafts import CallKind
+from adapters.drafts import FILES, CallKind, Offered
+from adapters.slack import files
 from adapters.slack.handle import Handle, Json
 from adapters.slack.messages import Finder, content
-from adapters.slack.rest import Rest
-from adapters.slack.surface import DELETE, LIMIT, PERHAPS_AGAIN, POST, UPDATE
+from adapters.slack.rest import DELETE, POST, UPDATE, Rest, budgets_of
+from adapters.slack.surface import LIMIT, PERHAPS_AGAIN
 from bot.errors import Forbidden, Gone
-from bot.types import Choice, Part, Request, Status
+from bot.types import File, Part, Request, Status
 
 log = logging.getLogger(__name__)
 
@@ -20,10 +21,37 @@ UNSEEN = "~"
 """How the id of a message begins that nobody can read or change any more."""
 
 
+async def whisper(rest: Rest, handle: Handle, person: str, body: Json, now: float) -> bool:
+    """Show something to one person alone where they asked; False where that cannot be."""
+    try:
+        if handle.url_lives(now):
+            ephemeral: Json = {"response_type": "ephemeral", "replace_original": False}
+            await rest.respond(handle.response_url, body | ephemeral)
+            return True
+        if not (handle.response_url or handle.home):
+            thread: Json = {"thread_ts": handle.thread} if handle.thread else {}
+            where: Json = {"channel": handle.channel, "user": person}
+            await rest.write(EPHEMERAL, body | where | thread)
+            return True
+    except (Forbidden, Gone) as error:
+        log.info("What is for one person goes on as a direct message: %s", error)
+    return False
+
+
+async def tell(rest: Rest, handle: Handle, person: str, sentence: str, now: float) -> None:
+    """Say something to one person alone that answers no request. Raises PlatformError."""
+    body = content(sentence, ())
+    if not await whisper(rest, handle, person, body, now):
+        channel = await rest.direct_channel(person)
+        await rest.pacer.turn(budgets_of(POST, channel), urgent=True)
+        await rest.post(channel, body, {})
+
+
 class HiddenSurface:
     """Only finished texts: what is ephemeral can be neither edited nor read back, and a response_url serves 5 times."""
 
     limit = LIMIT
+    room = files.ROOM
     appends = False
 
     def __init__(self, rest: Rest, request: Request, handle: Handle, clock: Callable[[], float]) -> None:
@@ -35,24 +63,14 @@ class HiddenSurface:
         self._clock = clock
         self._unsure: set[int] = set()
 
-    async def create(self, index: int, text: str, choices: Sequence[Choice], *, final: bool) -> str:
+    async def create(self, index: int, text: str, choices: Sequence[Offered], *, final: bool) -> str:
         """Send a part in the best way that is left."""
         body = content(PERHAPS_AGAIN + text if index in self._unsure else text, choices)
-        try:
-            if self._handle.url_lives(self._clock()):
-                ephemeral: Json = {"response_type": "ephemeral", "replace_original": False}
-                await self._rest.respond(self._handle.response_url, body | ephemeral)
-                return f"{UNSEEN}{index}"
-            if not self._handle.response_url:
-                thread: Json = {"thread_ts": self._handle.thread} if self._handle.thread else {}
-                where: Json = {"channel": self._handle.channel, "user": self._person}
-                await self._rest.write(EPHEMERAL, body | where | thread, paced=True)
-                return f"{UNSEEN}{index}"
-        except (Forbidden, Gone) as error:
-            log.info("A private answer goes on as a direct message: %s", error)
+        if await whisper(self._rest, self._handle, self._person, body, self._clock()):
+            return f"{UNSEEN}{index}"
         return await self._direct(index, text, body)
 
-    async def edit(self, index: int, message: str, text: str, choices: Sequence[Choice], *, final: bool) -> None:
+    async def edit(self, index: int, message: str, text: str, choices: Sequence[Offered], *, final: bool) -> None:
         """Change a part of a direct message; an ephemeral one was finished when it was sent."""
         if message.startswith(UNSEEN):
             return
@@ -62,10 +80,24 @@ class HiddenSurface:
 
     async def find(self, part: Part, after: str) -> str:
         """What was ephemeral cannot be read back; a direct message can."""
+        if part.index == FILES:
+            channel = await self._rest.direct_channel(self._person)
+            found = await self._finder.find_files(channel, "", self._since, part)
+            return f"{channel}/{found}" if found else ""
         if self._handle.url_lives(self._clock()) or not self._handle.response_url:
             self._unsure.add(part.index)
             return ""
         return await self._look(await self._rest.direct_channel(self._person), part)
+
+    async def upload(self, index: int, message: str, attached: Sequence[File]) -> str:
+        """Files cannot be ephemeral: they go as a direct message. Where they cannot, that is said."""
+        try:
+            channel = await self._rest.direct_channel(self._person)
+            return f"{channel}/{await files.share(self._rest, attached, channel)}"
+        except (Forbidden, Gone) as error:
+            sentence = f"{', '.join(file.name for file in attached)} could not be sent: {error.message}"
+            await tell(self._rest, self._handle, self._person, sentence, self._clock())
+            return f"{UNSEEN}{FILES}"
 
     async def delete(self, message: str) -> None:
         """Remove a part of a direct message."""
@@ -77,15 +109,15 @@ class HiddenSurface:
         """Slack shows none to one person alone."""
 
     def budgets(self, kind: CallKind) -> Sequence[str]:
-        """A response_url is outside all rates."""
-        return () if kind == "edit" or self._handle.response_url else (EPHEMERAL,)
+        """Every call waits for its own slot, because which one it is shows at the last moment."""
+        return ()
 
     async def _direct(self, index: int, text: str, body: Json) -> str:
         channel = await self._rest.direct_channel(self._person)
         found = await self._look(channel, Part(index, text))
         if not found:
-            silent: Json = {"unfurl_links": False, "unfurl_media": False, "metadata": self._finder.metadata(index)}
-            found = f"{channel}/{(await self._rest.write(POST, body | silent | {'channel': channel}))['ts']}"
+            await self._rest.pacer.turn(budgets_of(POST, channel), urgent=True)
+            found = f"{channel}/{await self._rest.post(channel, body, self._finder.metadata(index))}"
         return found
 
     async def _look(self, channel: str, part: Part) -> str:

@@ -10,12 +10,18 @@ DESCRIPTION = "Answers questions with pretrained models: mention it, write to it
 
 EVENTS = (
     "agent_session_stopped",
+    "app_home_opened",
     "app_mention",
+    "app_uninstalled",
     "member_joined_channel",
     "message.channels",
     "message.groups",
     "message.im",
     "message.mpim",
+    "subteam_created",
+    "subteam_members_changed",
+    "subteam_updated",
+    "tokens_revoked",
 )
 
 SCOPES = (
@@ -25,12 +31,15 @@ SCOPES = (
     "channels:read",  # names of channels, and joining one
     "chat:write",
     "commands",
+    "files:write",
     "groups:history",
     "groups:read",
     "im:history",
     "im:write",  # private answers whose time has run out go on as a direct message
     "mpim:history",
-    "users:read",  # names, and who is an administrator
+    "mpim:read",
+    "usergroups:read",  # rules for user groups
+    "users:read",  # names, and who is an administrator or a guest
 )
 
 
@@ -47,7 +56,7 @@ def manifest(commands: Sequence[Command], ask_command: str, command: str) -> dic
         "features": {
             "agent_view": {"agent_description": DESCRIPTION},
             "app_home": {
-                "home_tab_enabled": False,
+                "home_tab_enabled": True,
                 "messages_tab_enabled": True,
                 "messages_tab_read_only_enabled": False,
             },

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
 
-from adapters.slack.handle import Json, buttons
-from adapters.slack.rest import Rest
+from adapters.drafts import Offered
+from adapters.slack.handle import Json, actions
+from adapters.slack.rest import Rest, listed
 from adapters.slack.text import escaped, harmless, letters
-from bot.types import Choice, Part
+from bot.types import Part
 
 LONGEST_NOTICE = 700
 """Characters of a part that notifications show."""
@@ -19,11 +20,11 @@ OPENING = -1
 EVENT_TYPE = "shoulders_part"
 
 
-def content(text: str, choices: Sequence[Choice]) -> Json:
-    """A message's text and buttons. The text beside the blocks is for notifications."""
+def content(text: str, choices: Sequence[Offered]) -> Json:
+    """A message's text, buttons and menus. The text beside the blocks is for notifications."""
     shown = harmless(text)
     blocks: list[Json] = [{"type": "markdown", "text": shown}] if shown else []
-    return {"text": escaped(shown[:LONGEST_NOTICE]), "blocks": [*blocks, *buttons(choices)]}
+    return {"text": escaped(shown[:LONGEST_NOTICE]), "blocks": [*blocks, *actions(choices)]}
 
 
 class Finder:
@@ -47,6 +48,14 @@ class Finder:
                     return str(message["ts"])
             elif part.index != OPENING and _begins(str(message.get("text")), part.text):
                 return str(message["ts"])
+        return ""
+
+    async def find_files(self, channel: str, thread: str, since: str, part: Part) -> str:
+        """The files that the part names, where a message of ours has just these."""
+        async for message in self._mine(channel, thread, since):
+            held = listed(message.get("files"))
+            if held and "\n".join(str(file.get("name")) for file in held) == part.text:
+                return ",".join(str(file["id"]) for file in held)
         return ""
 
     async def _mine(self, channel: str, thread: str, since: str) -> AsyncGenerator[Json, None]:

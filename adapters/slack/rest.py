@@ -7,6 +7,7 @@ whose answer was lost may have been made; whoever calls knows how to look.
 from __future__ import annotations
 
 import logging
+from collections import OrderedDict
 from collections.abc import AsyncGenerator, Mapping, Sequence
 
 import aiohttp
@@ -22,7 +23,9 @@ library_log.setLevel(logging.ERROR)  # below, it warns of tokens that it need no
 
 SLACK = "https://slack.com/api/"
 CALL_SECONDS = 30.0
+UPLOAD = aiohttp.ClientTimeout(total=300.0)
 PAGE = 200
+REMEMBERED = 1_000
 
 PER_MINUTE: Mapping[str, int] = {
     "chat.startStream": 20,
@@ -31,6 +34,11 @@ PER_MINUTE: Mapping[str, int] = {
     "chat.postMessage": 300,
     "chat.postEphemeral": 100,
     "users.info": 100,
+    "files.completeUploadExternal": 100,
+    "files.getUploadURLExternal": 100,
+    "usergroups.list": 20,
+    "views.open": 100,
+    "views.publish": 100,
 }
 """Slack's rates by method; what is not named is of tier 3."""
 
@@ -54,18 +62,27 @@ TOKENS: Mapping[bool, Mapping[str, str]] = {
     True: {"token": "SLACK_APP_TOKEN", "page": "Basic Information, App-Level Tokens (it begins with xapp-)"},
 }
 
+POST, UPDATE, DELETE = "chat.postMessage", "chat.update", "chat.delete"
 NOT_STREAMING = "message_not_in_streaming_state"
 _GONE = "The channel, thread or message no longer exists"
 _FORBIDDEN = "The bot may not do this there"
 _REFUSED = "Slack refuses this message"
+_LATE = "That took too long for Slack to open a form: ask again"
+_NO_FILES = "This workspace does not take such files"
+_LACKS = "The app lacks a permission: give it the manifest that `shoulders manifest slack` prints and install it again"
 ERRORS: Mapping[str, tuple[type[PlatformError], str]] = {
     **dict.fromkeys(("channel_not_found", "is_archived", "message_not_found", "thread_not_found"), (Gone, _GONE)),
     **dict.fromkeys(("user_not_found", "used_url", "expired_url", "no_such_url"), (Gone, _GONE)),
-    **dict.fromkeys(("not_in_channel", "missing_scope", "no_permission", "restricted_action"), (Forbidden, _FORBIDDEN)),
+    **dict.fromkeys(("not_in_channel", "no_permission", "restricted_action", "not_enabled"), (Forbidden, _FORBIDDEN)),
+    "missing_scope": (Forbidden, _LACKS),
     **dict.fromkeys(("access_denied", "user_not_in_channel", "cannot_dm_bot"), (Forbidden, _FORBIDDEN)),
     **dict.fromkeys(("cant_update_message", "cant_delete_message", "edit_window_closed"), (Forbidden, _FORBIDDEN)),
     **dict.fromkeys(("restricted_action_thread_only_channel", "ekm_access_denied"), (Forbidden, _FORBIDDEN)),
     **dict.fromkeys(("msg_too_long", "no_text", "invalid_blocks", "invalid_arguments"), (Forbidden, _REFUSED)),
+    **dict.fromkeys(("expired_trigger_id", "exchanged_trigger_id", "trigger_expired"), (Gone, _LATE)),
+    **dict.fromkeys(("file_upload_size_restricted", "file_uploads_disabled"), (Forbidden, _NO_FILES)),
+    **dict.fromkeys(("expired_trigger_id", "exchanged_trigger_id", "trigger_expired"), (Gone, _LATE)),
+    **dict.fromkeys(("file_uploads_except_images_disabled", "blocked_file_type"), (Forbidden, _NO_FILES)),
     **dict.fromkeys(("msg_blocks_too_long", "markdown_text_conflict", "unknown_method"), (Forbidden, _REFUSED)),
 }
 """What is not in this table may pass: it is tried again."""
@@ -95,7 +112,7 @@ def budget_for(pace: float, name: str) -> Budget:
 
 def budgets_of(method: str, channel: str = "") -> Sequence[str]:
     """The names of the budgets that a call spends."""
-    return (method, f"channel:{channel}") if method == "chat.postMessage" else (method,)
+    return (method, f"channel:{channel}") if method == POST else (method,)
 
 
 class Rest:
@@ -103,6 +120,8 @@ class Rest:
 
     def __init__(self, bot_token: str, app_token: str, api_url: str, pacer: Pacer) -> None:
         self.me = self.team = self.team_name = self.name = ""
+        self.deleted = OrderedDict[tuple[str, str], None]()
+        """Messages that the bot removed itself of late."""
         self.app_token = app_token
         self.pacer = pacer
         self._token = bot_token
@@ -138,9 +157,20 @@ class Rest:
 
     async def write(self, method: str, body: Json, *, paced: bool = False) -> Json:
         """A call that changes something; `paced` when its slot is spent already."""
+        if method == DELETE:
+            self.deleted[str(body["channel"]), str(body["ts"])] = None
+            while len(self.deleted) > REMEMBERED:
+                self.deleted.popitem(last=False)
         if not paced:
             await self.pacer.turn(budgets_of(method, str(body.get("channel"))), urgent=True)
         return await self._request(method, body)
+
+    async def post(self, channel: str, body: Json, metadata: Json, thread: str = "") -> str:
+        """Post a message of which no link is fetched, and its ts; its slot is spent already."""
+        where: Json = {"channel": channel, "thread_ts": thread} if thread else {"channel": channel}
+        silent: Json = {"unfurl_links": False, "unfurl_media": False}
+        marked: Json = {"metadata": metadata} if metadata else {}
+        return str((await self.write(POST, body | silent | marked | where, paced=True))["ts"])
 
     async def read(self, method: str, arguments: Mapping[str, object], *, paced: bool = False) -> Json:
         """A call that reads; `paced` when its slot is spent already."""
@@ -174,6 +204,17 @@ class Rest:
             raise Gone("The time to answer privately is over.")
         if response.status != 200 or '"ok":false' in said.replace(" ", ""):
             raise PlatformError(f"Slack did not take a private answer ({response.status}).")
+
+    async def put(self, url: str, content: bytes) -> None:
+        """Put a file where Slack said."""
+        assert self.web.session is not None
+        try:
+            async with self.web.session.post(url, data=content, timeout=UPLOAD) as response:
+                await response.read()
+        except FAILURES as error:
+            raise PlatformError(f"Slack cannot be reached ({type(error).__name__}).") from error
+        if response.status != 200:
+            raise PlatformError(f"Slack did not take a file ({response.status}).")
 
     async def direct_channel(self, person: str) -> str:
         """The channel of the direct messages with a person."""

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Sequence
 
-from adapters.drafts import CallKind
-from adapters.slack.handle import Handle, Json, buttons, ts_of
-from adapters.slack.messages import OPENING, Finder, content
-from adapters.slack.rest import NOT_STREAMING, Rest, SlackRefused, budgets_of, listed
+from adapters.drafts import FILES, CallKind, Offered
+from adapters.slack import files
+from adapters.slack.handle import Handle, Json, actions, ts_of
+from adapters.slack.messages import Finder, content
+from adapters.slack.opening import Opening
+from adapters.slack.rest import DELETE, NOT_STREAMING, POST, UPDATE, Rest, SlackRefused, budgets_of, listed
 from adapters.slack.session import Session
 from adapters.slack.text import harmless
 from bot.errors import Forbidden, PlatformError
 from bot.ports import DraftLog
-from bot.types import Choice, Part, Request, Status
+from bot.types import File, Part, Request, Status
 
 log = logging.getLogger(__name__)
 
@@ -24,34 +25,35 @@ LIMIT = 7_900
 PERHAPS_AGAIN = "_You may have seen this part already._\n\n"
 
 START, APPEND, STOP = "chat.startStream", "chat.appendStream", "chat.stopStream"
-POST, UPDATE, DELETE = "chat.postMessage", "chat.update", "chat.delete"
 
 
 class ThreadSurface:
-    """Messages in a thread, or at the top of a channel when the handle names no thread.
+    """Messages in a thread, or at the top of a channel when the handle names no thread and none is begun.
 
     `appends` while parts are streamed. A stream that Slack ended goes on as an edited message. `chosen` says that the
     answer is drawn while it grows; `finishing` that it is whole.
     """
 
     limit = LIMIT
+    room = files.ROOM
 
     def __init__(self, rest: Rest, request: Request, handle: Handle, draft_log: DraftLog) -> None:
         self.chosen = False
         self.finishing = False
-        self.appends = bool(handle.thread or handle.opening)
+        self.threaded = bool(handle.thread or (handle.opening and handle.below))
+        self.appends = self.threaded
         self._rest = rest
         self._handle = handle
         self._person = request.person.id
         self._since = ts_of(request.act.order)
         self._finder = Finder(rest, request.act.id)
-        self._log = draft_log
+        self.opening = Opening(rest, handle, self._finder, draft_log)
         self._may_stream = self.appends
         self._streams: dict[int, str | None] = {}
         """What each open stream shows by its part's index; None where that is not known."""
         self._posted: set[str] = set()
         self._unsure: set[int] = set()
-        self._opening: asyncio.Task[str] | None = None
+        self._latest = ""
         self._session = Session(rest, handle.channel, request.person.id, shown=draft_log.resumed)
         self._paid: set[str] = set()
         """Methods of which one call is paid for."""
@@ -75,6 +77,8 @@ class ThreadSurface:
 
     def budgets(self, kind: CallKind) -> Sequence[str]:
         """A part beyond the first is streamed too, if that is free at once. Last calls are paid where they are made."""
+        if kind == "upload":
+            return ()
         if kind == "edit":
             return () if self.finishing else (APPEND if self._streams else UPDATE, f"draft:{self._since}")
         if self._may_stream and not self.finishing:
@@ -84,22 +88,21 @@ class ThreadSurface:
             self._stop_streaming()
         return budgets_of(POST, self._handle.channel)
 
-    async def create(self, index: int, text: str, choices: Sequence[Choice], *, final: bool) -> str:
+    async def create(self, index: int, text: str, choices: Sequence[Offered], *, final: bool) -> str:
         """Send a part."""
         thread = await self.thread()
-        where: Json = {"channel": self._handle.channel}
-        if thread:
-            where["thread_ts"] = thread
         if self._may_stream and not self.finishing:
             if not final:
-                return await self._start(index, text, where)
+                return await self._start(index, text, thread)
             await self._rest.pacer.turn(budgets_of(POST, self._handle.channel), urgent=True)
-        ts = await self._post(index, content(self._perhaps(index) + text, choices) | where)
-        self._posted.add(ts)
-        return ts
+        body, marked = content(self._perhaps(index) + text, choices), self._finder.metadata(index)
+        self._latest = await self._rest.post(self._handle.channel, body, marked, thread)
+        self._posted.add(self._latest)
+        return self._latest
 
-    async def edit(self, index: int, message: str, text: str, choices: Sequence[Choice], *, final: bool) -> None:
+    async def edit(self, index: int, message: str, text: str, choices: Sequence[Offered], *, final: bool) -> None:
         """Change a part: a stream only grows until its last edit."""
+        self._latest = message
         if index in self._streams:
             try:
                 if await self._grow(index, message, text, choices, final=final):
@@ -120,14 +123,21 @@ class ThreadSurface:
     async def find(self, part: Part, after: str) -> str:
         """Look through the thread for a part."""
         try:
-            thread = await self._known_thread()
-            if self._handle.opening and not thread:
+            opening = await self.opening.known()
+            if self._handle.opening and not opening:
                 return ""
-            return await self._finder.find(self._handle.channel, thread, after or thread or self._since, part)
+            channel, thread = self._handle.channel, self._under(opening)
+            if part.index == FILES:
+                return await self._finder.find_files(channel, thread, self._latest or self._since, part)
+            return await self._finder.find(channel, thread, after or opening or thread or self._since, part)
         except Forbidden as error:
             log.info("Whether a part was sent cannot be seen: %s", error)
             self._unsure.add(part.index)
             return ""
+
+    async def upload(self, index: int, message: str, attached: Sequence[File]) -> str:
+        """Show files after the last part."""
+        return await files.share(self._rest, attached, self._handle.channel, await self.thread())
 
     async def delete(self, message: str) -> None:
         """Remove a part."""
@@ -137,30 +147,23 @@ class ThreadSurface:
 
     async def status(self, status: Status | None) -> None:
         """Show that the bot is at work, until its answer is whole."""
-        if status is not None and (self._handle.thread or self._handle.opening):
+        if status is not None and self.threaded:
             self._session.begin(self.thread)
 
     # Around the draft ------------------------------------------------------------------------------------------------
 
     async def thread(self) -> str:
-        """The thread's ts, its opening message posted where there is one. Safe to cancel: the post goes on."""
-        if not self._handle.opening:
-            return self._handle.thread
-        failed = self._opening is not None and self._opening.done() and self._opening.exception() is not None
-        if self._opening is None or failed:
-            self._opening = asyncio.create_task(self._open())
-        return await asyncio.shield(self._opening)
+        """The thread's ts, "" for none; where there is an opening, it is posted. Safe to cancel: the post goes on."""
+        return self._under(await self.opening.post()) if self._handle.opening else self._handle.thread
 
     async def pause(self) -> None:
         """Leave everything as it is; what is under way is waited for."""
         await self._session.pause()
-        if self._opening is not None:
-            await asyncio.wait([self._opening])
+        await self.opening.pause()
 
     async def end(self) -> None:
         """Show no longer that the bot is at work."""
-        opening = next((part.message for part in self._log.parts if part.index == OPENING), "")
-        await self._session.end(self._handle.thread or opening)
+        await self._session.end(self._under(self.opening.message))
 
     async def take_buttons(self, message: str) -> None:
         """Remove the buttons of an older message: one was pressed."""
@@ -177,9 +180,10 @@ class ThreadSurface:
 
     # Slack's calls ---------------------------------------------------------------------------------------------------
 
-    async def _start(self, index: int, text: str, where: Json) -> str:
+    async def _start(self, index: int, text: str, thread: str) -> str:
         shown = harmless(self._perhaps(index) + text, growing=True)
-        body = where | ({"markdown_text": shown} if shown else {})
+        body: Json = {"channel": self._handle.channel, "thread_ts": thread}
+        body |= {"markdown_text": shown} if shown else {}
         if not self._handle.channel.startswith("D"):
             body |= {"recipient_user_id": self._person, "recipient_team_id": self._handle.team}
         try:
@@ -191,7 +195,7 @@ class ThreadSurface:
         self._session.shown = True
         return ts
 
-    async def _grow(self, index: int, message: str, text: str, choices: Sequence[Choice], *, final: bool) -> bool:
+    async def _grow(self, index: int, message: str, text: str, choices: Sequence[Offered], *, final: bool) -> bool:
         """Append to a stream, or end it; False when that did not make it show `text`, because it began otherwise."""
         whole, sent = harmless(self._perhaps(index) + text, growing=not final), self._streams[index]
         fits = sent is not None and whole.startswith(sent)
@@ -204,7 +208,7 @@ class ThreadSurface:
                 await self._rest.write(APPEND, body, paced=True)
                 self._streams[index] = whole
             return True
-        if blocks := buttons(choices) if fits else []:
+        if blocks := actions(choices) if fits else []:
             body["blocks"] = blocks
         body |= {
             "metadata": self._finder.metadata(index),
@@ -222,41 +226,16 @@ class ThreadSurface:
         except PlatformError as error:
             log.debug("Nothing to end: %s", error)
 
-    async def _update(self, index: int, message: str, text: str, choices: Sequence[Choice], *, paid: bool) -> None:
+    async def _update(self, index: int, message: str, text: str, choices: Sequence[Offered], *, paid: bool) -> None:
         body = content(self._perhaps(index) + text, choices)
         body |= {"channel": self._handle.channel, "ts": message, "parse": "none"}
         if self.finishing:
             self._paid.discard(UPDATE)
         await self._rest.write(UPDATE, body | {"metadata": self._finder.metadata(index)}, paced=paid)
 
-    async def _post(self, index: int, body: Json) -> str:
-        silent: Json = {"unfurl_links": False, "unfurl_media": False, "metadata": self._finder.metadata(index)}
-        return str((await self._rest.write(POST, body | silent, paced=True))["ts"])
-
-    async def _open(self) -> str:
-        """Post the message that the answer's thread hangs on, once."""
-        known = await self._known_thread()
-        if known:
-            return known
-        if not any(part.index == OPENING for part in self._log.parts):
-            await self._log.creating(OPENING, self._handle.opening)
-        await self._rest.pacer.turn(budgets_of(POST, self._handle.channel), urgent=True)
-        ts = await self._post(OPENING, content(self._handle.opening, ()) | {"channel": self._handle.channel})
-        await self._log.created(OPENING, ts)
-        return ts
-
-    async def _known_thread(self) -> str:
-        """The thread, if it is there; an opening message that may have been posted is looked for."""
-        if not self._handle.opening:
-            return self._handle.thread
-        part = next((part for part in self._log.parts if part.index == OPENING), None)
-        if part is None or part.message:
-            return part.message if part else ""
-        since = ts_of(int(self._handle.since - 60) * 1_000_000)  # our clock's time, not Slack's
-        found = await self._finder.find(self._handle.channel, "", since, part)
-        if found:
-            await self._log.created(OPENING, found)
-        return found
+    def _under(self, opening: str) -> str:
+        """The thread that answers go into."""
+        return (opening if self._handle.below else "") or self._handle.thread
 
     def _perhaps(self, index: int) -> str:
         return PERHAPS_AGAIN if index in self._unsure else ""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping
 
+from bot.types import Subject
+
 WORD_JOINER = "\u2060"
 """Invisible, and enough to make Slack see no mention and no link."""
 
@@ -20,6 +22,12 @@ _LABELLED = r"!?\[(?P<label>[^\]\n]{0,300})\]\((?P<target>[^)\s]{1,2000})\)"
 _LINK = r"(?P<scheme>https?:)(?=//)"
 _RISKY = re.compile(
     f"(?P<code>{_FENCED}|{_INLINE})|(?P<ping>{_PING})|{_LABELLED}|{_LINK}", re.DOTALL | re.IGNORECASE | re.MULTILINE
+)
+_BLOCK = re.compile(_FENCED, re.DOTALL | re.MULTILINE)
+_MARKS = (
+    (re.compile(r"^#{1,6} +(.+?)[ #]*$", re.MULTILINE), r"*\1*"),
+    (re.compile(r"\*\*(.+?)\*\*"), r"*\1*"),
+    (re.compile(r"^(\s*)[-*] ", re.MULTILINE), r"\1• "),
 )
 _PINGING = re.compile(r"<(?=@[UWB]|!(?:channel|here|everyone|group|subteam))", re.IGNORECASE)
 _UNDECIDED = re.compile(
@@ -41,17 +49,27 @@ def is_to_others(text: str, me: str) -> bool:
     return bool(_TO_OTHERS.search(text)) or any(user != me for user in mentioned(text))
 
 
-def readable(text: str, names: Mapping[str, str], me: str) -> str:
-    """What was typed: mentions as the names given by id, the bot's own gone, links and entities as people see them."""
+def called(text: str) -> Collection[str]:
+    """The ids of the people, channels and user groups that are named, where their names do not stand beside them."""
+    ids = [(key, label) for mark, key, label in _CONTROL.findall(text) if _subject(mark, key, "") is not None]
+    return [key.removeprefix("subteam^") for key, label in ids if not label or key[0] in "UW"]
+
+
+def readable(text: str, names: Mapping[str, str], me: str, *, subjects: bool = False) -> str:
+    """What was typed: mentions as the names given by id, the bot's own gone, links and entities as people see them.
+
+    With `subjects`, whom and what a mention means is written as the value of an option, between quotes.
+    """
 
     def say(found: re.Match[str]) -> str:
-        mark, key, label = found[1], found[2], found[3] or ""
-        if mark == "@":
-            return "" if key == me else f"@{names.get(key) or label or 'someone'}"
-        if mark == "#":
-            return f"#{label or 'channel'}"
-        if mark == "!":
-            return label or f"@{key.split('^')[0]}"
+        mark, key, label = found[1], found[2].removeprefix("subteam^"), found[3] or ""
+        if mark == "@" and key == me:
+            return ""
+        subject = _subject(mark, found[2], names.get(key) or label.lstrip("@"))
+        if subject is not None:
+            return f'"{str(subject).replace(chr(34), "")}"' if subjects else subject.label
+        if mark:
+            return label or f"@{key}"
         target = key.removeprefix("mailto:")
         return f"{label} ({target})" if label and label not in target else target
 
@@ -59,6 +77,17 @@ def readable(text: str, names: Mapping[str, str], me: str) -> str:
     for entity, character in _ENTITIES:
         plain = plain.replace(entity, character)
     return plain.strip()
+
+
+def _subject(mark: str, key: str, name: str) -> Subject | None:
+    """Whom or what a mention means; None for a call to everybody who is there, and for a link."""
+    if mark == "@":
+        return Subject("person", key, name or "someone")
+    if mark == "#":
+        return Subject("channel", key, name or "channel")
+    if mark == "!" and key.startswith("subteam^"):
+        return Subject("role", key.removeprefix("subteam^"), name or "a group")
+    return None
 
 
 def harmless(text: str, *, growing: bool = False) -> str:
@@ -79,6 +108,22 @@ def _defuse(found: re.Match[str]) -> str:
     if found["target"] is not None:
         return f"{harmless(found['label'])} ({harmless(found['target'])})"
     return f"{found['scheme']}{WORD_JOINER}"
+
+
+def mrkdwn(text: str) -> str:
+    """Markdown of our own as Slack's older mark-up, for surfaces that know no other."""
+    text, pieces, at = escaped(harmless(text)), list[str](), 0
+    for block in _BLOCK.finditer(text):
+        _, *code = block[0].rstrip("`~ \t\n").split("\n")  # the language is not shown
+        pieces += [_marked(text[at : block.start()]), "\n".join(["```", *code, "```"])]
+        at = block.end()
+    return "".join([*pieces, _marked(text[at:])])
+
+
+def _marked(text: str) -> str:
+    for markdown, mark in _MARKS:
+        text = markdown.sub(mark, text)
+    return text
 
 
 def escaped(text: str) -> str:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from bot.types import Subject, by_path
 from tests.fakes.slack import FakeSlack, Message
 from tests.stages.base import Hook, Said, Shown, TeamStage
-
-MAIN = {"ask": "text", "model": "name"}
-"""The options that are written without their name."""
 
 
 class SlackStage(TeamStage):
@@ -19,7 +17,8 @@ class SlackStage(TeamStage):
     async def open_platform(self) -> None:
         self.slack = await self.resources.enter_async_context(FakeSlack())
         self.users = {
-            name: self.slack.add_user(name.capitalize(), admin=name == "root") for name in ("ann", "ben", "root")
+            name: self.slack.add_user(name.capitalize(), admin=name == "root", guest=name == "gil")
+            for name in ("ann", "ben", "root", "gil")
         }
         self.names = {user: name for name, user in self.users.items()}
         self.channel = self.slack.add_channel("general", *self.users.values())
@@ -67,35 +66,89 @@ class SlackStage(TeamStage):
     async def command(
         self, name: str, arguments: Mapping[str, str] | None = None, who: str = "ann", said: Said | None = None
     ) -> Said:
-        given = dict(arguments or {})
-        last = given.pop(MAIN.get(name, ""), "")
-        options = [f"--{key}" if value == "yes" else f"--{key} {value}" for key, value in given.items()]
-        words = " ".join(filter(None, [*options, last]))
+        words = self._written(name, arguments or {})
         if said is not None and not said.channel.startswith("D"):
             return self._in_thread(said.channel, said.thread, self.slack.mention(f"/{name} {words}"), who)
         slash, text = ("/ask", words) if name == "ask" else ("/shoulders", f"{name} {words}")
         channel = said.channel if said else self.channel
         return Said(self.slack.command(channel, self.users[who], slash, text.strip()).trigger, who, channel)
 
+    def _written(self, name: str, arguments: Mapping[str, str]) -> str:
+        """A command's arguments as people write them: those with names first."""
+        options = {option.name: option for option in by_path(self.app.services.commands)[name].options}
+        named = [(key, value) for key, value in arguments.items() if options[key].named or options[key].kind == "flag"]
+        written = [f"--{key}" if options[key].kind == "flag" else f"--{key} {_quoted(value)}" for key, value in named]
+        placed = [option.name for option in options.values() if (option.name, arguments.get(option.name)) not in named]
+        values = [arguments[key] for key in placed if key in arguments]
+        return " ".join([*written, *(_quoted(value) for value in values[:-1]), *values[-1:]])
+
     async def press(self, said: Said, label: str, who: str = "ann") -> Said:
         """A stream has no buttons before its end: Slack's own Stop button ends it."""
-        found = await self.slack.wait(lambda: next((m for m in self._answers(said) if _offers(m, label)), None))
+        found = await self.slack.wait(lambda: next((m for m in self._seen(said, who) if _offers(m, label)), None))
         if found.stream is not None and not found.stream.stopped:
             ts = self.slack.stop_session(said.channel, found.thread, self.users[who])
             return Said(f"stop:{said.channel}:{ts}", who, said.channel, found.thread)
         act = self.slack.press(said.channel, found.ts, label, self.users[who])
         return Said(act.trigger, who, said.channel, found.thread)
 
+    async def pick(self, said: Said, label: str, value: str, who: str = "ann") -> Said:
+        found = await self.slack.wait(lambda: next((m for m in self._seen(said, who) if label in m.menus), None))
+        act = self.slack.pick(said.channel, found.ts, label, value, self.users[who])
+        return Said(act.trigger, who, said.channel, found.thread)
+
+    async def fill(
+        self,
+        said: Said | None,
+        command: str,
+        arguments: Mapping[str, str],
+        values: Mapping[str, str],
+        who: str = "ann",
+    ) -> Said:
+        """A form needs a slash command, and these are not written in threads."""
+        return await self._fill(await self.command(command, arguments, who), values)
+
+    async def fill_pressed(self, said: Said, label: str, values: Mapping[str, str], who: str = "ann") -> Said:
+        found = await self.slack.wait(lambda: next((m for m in self._seen(said, who) if label in m.buttons), None))
+        act = self.slack.press(said.channel, found.ts, label, self.users[who])
+        return await self._fill(Said(act.trigger, who, said.channel, found.thread), values)
+
+    async def edit(self, said: Said, text: str) -> None:
+        mention = "" if said.channel.startswith("D") else self.slack.mention() + " "
+        self.slack.edit(said.channel, said.message, mention + text)
+        await self.slack.settled()
+
+    async def delete(self, said: Said) -> None:
+        self.slack.delete(said.channel, said.message)
+        await self.slack.settled()
+
+    async def uninstall(self) -> None:
+        self.slack.uninstall()
+        await self.slack.settled()
+
+    async def promote(self, who: str) -> None:
+        self.slack.world.users[self.users[who]].admin = True
+
+    async def demote(self, who: str) -> None:
+        self.slack.world.users[self.users[who]].admin = False
+
+    async def give_role(self, who: str, role: str) -> str:
+        group = self.slack.group(role, self.users[who])
+        await self.slack.settled()
+        return str(Subject("role", group, role))
+
     async def sees(self, said: Said, words: str) -> None:
         await self.slack.wait(lambda: any(words in message.shown for message in self._answers(said)))
 
     async def show(self, said: Said, messages: Sequence[str]) -> Shown:
-        found = [self._message(said, message) for message in messages]
-        found = [message for message in found if not message.deleted]
-        if not found:
-            return Shown((), ())
-        only_for = self.names.get(found[0].only_for, "")
-        return Shown([message.shown for message in found], list(found[-1].buttons), only_for)
+        texts = [self._message(said, message) for message in messages if not _is_file(message)]
+        texts = [message for message in texts if not message.deleted]
+        keys = [key for message in messages if _is_file(message) for key in message.rpartition("/")[2].split(",")]
+        uploads = [self.slack.world.uploads[key] for key in keys]
+        files = [(upload.name, upload.content or b"") for upload in uploads if upload.shared]
+        if not texts:
+            return Shown((), (), files=files)
+        last, only_for = texts[-1], self.names.get(texts[0].only_for, "")
+        return Shown([message.shown for message in texts], list(last.buttons), only_for, files, list(last.menus))
 
     def from_bot(self) -> Sequence[str]:
         return [message.ts for message in self.slack.answers(self.channel)]
@@ -122,9 +175,26 @@ class SlackStage(TeamStage):
         opened = (m for m in self.slack.answers(said.channel, "") if m.metadata and said.act in str(m.metadata))
         return [answer for opening in opened for answer in self.slack.answers(said.channel, opening.ts)]
 
+    def _seen(self, said: Said, who: str) -> list[Message]:
+        """Answers that everybody sees, and those to this person alone."""
+        return [*self._answers(said), *reversed(self.slack.only_seen_by(self.users[who]))]
+
+    async def _fill(self, opened: Said, values: Mapping[str, str]) -> Said:
+        user = self.users[opened.who]
+        await self.slack.wait(lambda: self.slack.modal(user))
+        return Said(self.slack.send(user, values).trigger, opened.who, opened.channel, opened.thread)
+
     def _in_thread(self, channel: str, thread: str, text: str, who: str) -> Said:
         ts = self.slack.post(channel, self.users[who], text, thread)
         return Said(f"{channel}:{ts}", who, channel, thread, ts)
+
+
+def _is_file(message: str) -> bool:
+    return message.rpartition("/")[2].startswith("F")
+
+
+def _quoted(value: str) -> str:
+    return f'"{value}"' if " " in value else value
 
 
 def _offers(message: Message, label: str) -> bool:

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
+from adapters.slack.manifest import EVENTS
+from tests.fakes.slack.rules import KINDS
 from tests.fakes.slack.socket import Envelope, SocketMode
+from tests.fakes.slack.views import Acting
 from tests.fakes.slack.web import WebApi
-from tests.fakes.slack.world import Act, Channel, Json, Message, User, World, escape
-
-CHANNEL_TYPES = {"channel": "channel", "group": "group", "im": "im", "mpim": "mpim"}
+from tests.fakes.slack.world import Channel, Group, Json, Message, User, World, escape
 
 
-class People:
+class People(Acting):
     """The half of FakeSlack that people use. Everything that happens is delivered to the bot's sockets."""
 
     base_url: str
@@ -24,6 +25,7 @@ class People:
         self.clock = world.clock
         self.bot = world.bot.id
         self.team = world.team
+        self.subscribed = set(EVENTS)
 
     def changed(self) -> None:
         """Something happened."""
@@ -79,25 +81,30 @@ class People:
         self.changed()
         return ts
 
-    def tell(self, message: Message) -> list[Envelope]:
+    def tell(self, message: Message) -> list[Envelope | None]:
         """Deliver a message's events."""
         channel = self.world.channels[message.channel]
         if self.bot not in channel.members:
             return []
         said = message.json() | {
             "channel": message.channel,
-            "channel_type": CHANNEL_TYPES[channel.kind],
+            "channel_type": channel.kind,
             "event_ts": message.ts,
             "client_msg_id": self.clock.id("m"),
         }
-        sent = []
+        sent: list[Envelope | None] = []
         if f"<@{self.bot}>" in message.text and channel.kind != "im":
             kept = {key: value for key, value in said.items() if key not in ("files", "subtype", "channel_type")}
             sent.append(self.event(kept | {"type": "app_mention"}))
         return [*sent, self.event(said)]
 
-    def event(self, event: Json) -> Envelope:
-        """Deliver any event."""
+    def event(self, event: Json) -> Envelope | None:
+        """Deliver any event that the app subscribes to."""
+        name = str(event["type"])
+        if name == "message":
+            name = f"message.{KINDS[self.world.channels[str(event['channel'])].kind]}"
+        if name not in self.subscribed:
+            return None
         payload: Json = {
             "type": "event_callback",
             "team_id": self.team,
@@ -111,64 +118,60 @@ class People:
         return self.socket.deliver("events_api", payload)
 
     def edit(self, channel: str, ts: str, text: str) -> None:
+        """Change a message."""
         message = self.world.messages[channel, ts]
+        before = message.json()
         message.text = escape(text)
         message.versions.append(message.shown)
-        changed: Json = {"type": "message", "subtype": "message_changed", "hidden": True, "message": message.json()}
-        self.event(changed | {"channel": channel, "channel_type": "channel", "ts": self.clock.ts()})
+        self.changed_message(message, before)
+
+    def changed_message(self, message: Message, before: Json) -> None:
+        """Deliver that a message changed."""
+        self._tell_change(
+            message, {"subtype": "message_changed", "message": message.json(), "previous_message": before}
+        )
 
     def delete(self, channel: str, ts: str) -> None:
+        """Delete a message; one with answers leaves a tombstone."""
         message = self.world.messages[channel, ts]
         message.deleted = True
-        gone: Json = {"type": "message", "subtype": "message_deleted", "hidden": True, "deleted_ts": ts}
-        self.event(gone | {"channel": channel, "channel_type": "channel", "ts": self.clock.ts()})
+        self.deleted_message(message)
 
-    def command(self, channel: str, user: str, command: str, text: str = "") -> Act:
-        """Use a slash command."""
-        act = self._act(channel, user)
-        where, who = self.world.channels[channel], self.world.users[user]
-        name = {"im": "directmessage", "group": "privategroup"}.get(where.kind, where.name)
-        payload: Json = {
-            "token": "legacy",
-            "team_id": self.team,
-            "team_domain": "team",
-            "channel_id": channel,
-            "channel_name": name,
-            "user_id": user,
-            "user_name": who.name.lower(),
-            "command": command,
-            "text": escape(text),
-            "api_app_id": "A000000001",
-            "is_enterprise_install": "false",
-            "response_url": f"{self.base_url}/response/{act.trigger}",
-            "trigger_id": act.trigger,
-        }
-        self.socket.deliver("slash_commands", payload, act)
-        return act
+    def deleted_message(self, message: Message) -> None:
+        """Deliver that a message is gone."""
+        before = message.json()
+        gone: Json = {"subtype": "message_deleted", "deleted_ts": message.ts, "previous_message": before}
+        if any(reply.ts != message.ts for reply in self.world.said(message.channel, message.ts)):
+            stone: Json = {"type": "message", "subtype": "tombstone", "text": "This message was deleted."}
+            stone |= {"user": "USLACKBOT", "ts": message.ts, "thread_ts": message.ts, "hidden": True}
+            gone = {"subtype": "message_changed", "message": stone, "previous_message": before}
+        self._tell_change(message, gone)
 
-    def press(self, channel: str, ts: str, label: str, user: str) -> Act:
-        """Press a button under a message, hidden or not."""
-        message = self.find(channel, ts)
-        button = message.buttons[label]
-        act = self._act(channel, user, message.thread, ts)
-        hidden = bool(message.only_for)
-        container: Json = {"type": "message", "message_ts": ts, "channel_id": channel, "is_ephemeral": hidden}
-        action = {key: button.get(key) for key in ("action_id", "block_id", "value", "type", "text")}
-        payload: Json = {
-            "type": "block_actions",
-            "api_app_id": "A000000001",
-            "team": {"id": self.team, "domain": "team"},
-            "user": {"id": user, "username": self.world.users[user].name.lower(), "team_id": self.team},
-            "channel": {"id": channel, "name": self.world.channels[channel].name},
-            "container": container | ({"thread_ts": message.thread} if message.thread else {}),
-            "trigger_id": act.trigger,
-            "response_url": f"{self.base_url}/response/{act.trigger}",
-            "actions": [action | {"action_ts": self.clock.ts()}],
-        }
-        if not hidden:
-            payload["message"] = message.json()
-        self.socket.deliver("interactive", payload, act)
-        return act
+    def _tell_change(self, message: Message, change: Json) -> None:
+        channel = self.world.channels[message.channel]
+        said: Json = {"type": "message", "hidden": True, "channel": channel.id, "channel_type": channel.kind}
+        self.event(said | change | {"ts": self.clock.ts()})
+
+    def group(self, handle: str, *users: str) -> str:
+        """Make a user group, or put people into one; its id."""
+        found = next((group for group in self.world.groups.values() if group.handle == handle), None)
+        kind = "subteam_members_changed"
+        if found is None:
+            found, kind = Group(self.clock.id("S"), handle), "subteam_created"
+            self.world.groups[found.id] = found
+        found.users += users
+        self.event({"type": kind, "subteam_id": found.id, "subteam": found.json(), "event_ts": self.clock.ts()})
+        return found.id
+
+    def leave(self, group: str, user: str) -> None:
+        """Take somebody out of a user group."""
+        self.world.groups[group].users.remove(user)
+        self.event({"type": "subteam_members_changed", "subteam_id": group, "event_ts": self.clock.ts()})
+
+    def uninstall(self) -> None:
+        """Remove the bot from the workspace."""
+        self.event({"type": "tokens_revoked", "tokens": {"oauth": [], "bot": [self.bot]}})
+        self.event({"type": "app_uninstalled"})
 
     def join(self, channel: str, user: str = "", inviter: str = "") -> None:
         """Somebody, or the bot, joins a channel."""
@@ -194,17 +197,10 @@ class People:
             if message.stream is not None:
                 message.stream.dead = True
 
-    def _act(self, channel: str, user: str, thread: str = "", message: str = "") -> Act:
-        self.world.channels[channel].members.add(user)
-        act = Act(self.clock.id("trigger-"), user, channel, thread, self.clock.now(), message)
-        self.world.acts[act.trigger] = act
-        return act
-
     # What they see ---------------------------------------------------------------------------------------------------
 
     def find(self, channel: str, ts: str) -> Message:
-        hidden = (message for message in self.world.hidden if message.ts == ts)
-        return self.world.messages.get((channel, ts)) or next(hidden)
+        return self._found(channel, ts)
 
     def messages(self, channel: str, thread: str | None = None) -> list[Message]:
         """What everybody sees in a channel, or of one thread, oldest first."""
@@ -213,6 +209,11 @@ class People:
     def answers(self, channel: str, thread: str | None = None) -> list[Message]:
         """The bot's messages there."""
         return [message for message in self.messages(channel, thread) if message.user == self.bot]
+
+    def contents(self, message: Message) -> list[tuple[str, bytes]]:
+        """The files that the bot put into a message."""
+        uploads = [self.world.uploads[str(file["id"])] for file in message.files]
+        return [(upload.name, upload.content or b"") for upload in uploads]
 
     def only_seen_by(self, user: str) -> list[Message]:
         """Ephemeral messages to one person."""

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
+from tests.fakes.slack.blocks import message_faults
 from tests.fakes.slack.world import Json, as_list
 
 TIER_1, TIER_2, TIER_3, TIER_4, POSTS, FREE = 1, 20, 50, 100, 300, 10_000
@@ -30,11 +31,16 @@ def _method(per_minute: int, required: str, optional: str = "", *, reads: bool =
     return Method(needed | frozenset(optional.split()), per_minute, needed, reads)
 
 
+KINDS = {"channel": "channels", "group": "groups", "im": "im", "mpim": "mpim"}
+"""What the kinds of channels are called in scopes and in the names of events."""
+
+
 _CONTENT = "text blocks markdown_text parse link_names"
 METHODS: Mapping[str, Method] = {
     "auth.test": _method(FREE, "", reads=True),
     "apps.connections.open": _method(FREE, "", reads=True),
     "users.info": _method(TIER_4, "user", "include_locale", reads=True),
+    "usergroups.list": _method(TIER_2, "", "include_users include_count include_disabled", reads=True),
     "conversations.info": _method(TIER_3, "channel", "include_locale include_num_members", reads=True),
     "conversations.open": _method(TIER_3, "users", "return_im"),
     "conversations.history": _method(
@@ -57,9 +63,30 @@ METHODS: Mapping[str, Method] = {
     "agents.sessions.setStatus": _method(
         TIER_3, "status", "channel_id thread_ts title initiator_user_id"
     ),
+    "files.getUploadURLExternal": _method(TIER_4, "filename length", "alt_txt snippet_type", reads=True),
+    "files.completeUploadExternal": _method(TIER_4, "files", "channel_id thread_ts initial_comment"),
+    "views.open": _method(TIER_4, "trigger_id view"),
+    "views.publish": _method(TIER_4, "user_id view", "hash"),
 }  # fmt: skip
 
-BLOCK_TEXT = {"markdown": 12_000, "section": 3_000}
+GRANTS = {
+    "agents.": "assistant:write",
+    "chat.": "chat:write",
+    "conversations.history": "{kind}:history",
+    "conversations.info": "{kind}:read",
+    "conversations.open": "im:write",
+    "conversations.replies": "{kind}:history",
+    "files.": "files:write",
+    "usergroups.": "usergroups:read",
+    "users.": "users:read",
+}
+"""The scope that a method needs, by how its name begins; it may depend on the kind of the channel."""
+
+
+def scope_of(method: str, kind: str) -> str:
+    """The scope for a method in a channel of this kind; "" for none."""
+    return next((scope.format(kind=KINDS[kind]) for name, scope in GRANTS.items() if method.startswith(name)), "")
+
 
 _PING = re.compile(r"<(?:!(?:channel|here|everyone|group|subteam\b)|@[UWB]\w)")
 _FENCE = re.compile(r" {0,3}(```+|~~~+)[^`]*$")
@@ -90,47 +117,7 @@ def body_faults(body: Json, *, needs_content: bool) -> Iterator[tuple[str, str]]
         if text or (blocks and "ts" not in body):
             yield "markdown_text_conflict", "markdown_text together with text or blocks"
     if blocks is not None:
-        yield from (("invalid_blocks", fault) for fault in block_faults(blocks))
-
-
-def block_faults(blocks: object) -> Iterator[str]:
-    found = as_list(blocks)
-    if not isinstance(blocks, list) or len(found) != len(blocks):
-        yield "blocks that are not a list of objects"
-        return
-    if len(found) > 50:
-        yield f"{len(found)} blocks, above 50"
-    total = 0
-    for block in found:
-        kind = str(block.get("type"))
-        if kind not in ("markdown", "section", "actions", "context"):
-            yield f"a block of unknown type {kind}"
-        text = block.get("text")
-        written = str(text.get("text", "")) if isinstance(text, dict) else str(text or "")
-        total += len(written)
-        if len(written) > BLOCK_TEXT.get(kind, 3_000):
-            yield f"a {kind} block of {len(written)} characters"
-        if kind == "actions":
-            yield from _action_faults(as_list(block.get("elements")))
-    if total > 13_200:
-        yield f"blocks of {total} characters together, above 13,200"
-
-
-def _action_faults(elements: list[Json]) -> Iterator[str]:
-    ids = [str(element.get("action_id")) for element in elements]
-    if not 1 <= len(elements) <= 25:
-        yield f"an actions block of {len(elements)} elements"
-    if len(set(ids)) < len(ids):
-        yield "two elements with one action_id"
-    for element in elements:
-        text = element.get("text")
-        label = str(text.get("text", "")) if isinstance(text, dict) else ""
-        if element.get("type") != "button" or not 1 <= len(label) <= 75:
-            yield f"a button with a label of {len(label)} characters, not 1 to 75"
-        if len(str(element.get("value") or "")) > 2_000:
-            yield "a button's value above 2,000 characters"
-        if not 1 <= len(str(element.get("action_id") or "")) <= 255:
-            yield "an action_id that is not 1 to 255 characters"
+        yield from (("invalid_blocks", fault) for fault in message_faults(blocks))
 
 
 def words(body: Json) -> str:

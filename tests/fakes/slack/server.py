@@ -25,8 +25,9 @@ from uuid import uuid4
 import orjson
 from aiohttp import web
 
+from adapters.slack.manifest import SCOPES
 from tests.fakes.slack.people import People
-from tests.fakes.slack.rules import METHODS, Rates, Refused
+from tests.fakes.slack.rules import METHODS, Rates, Refused, scope_of
 from tests.fakes.slack.socket import SocketMode
 from tests.fakes.slack.web import WebApi
 from tests.fakes.slack.world import Json, Message, World
@@ -37,7 +38,8 @@ Hook: TypeAlias = Callable[[Stage, str], Awaitable[None]]
 Handler: TypeAlias = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 RESPONSE_URL = "response_url"
-"""What a POST to one is called where methods are named."""
+UPLOAD = "upload_url"
+"""What POSTs to these are called where methods are named."""
 
 
 @dataclass(slots=True)
@@ -64,7 +66,7 @@ class Fault:
 
 
 class FakeSlack(Waiting, People):
-    """One workspace with one bot in it. `rates.on = False` serves benchmarks."""
+    """One workspace with one bot in it, installed by its manifest. `rates.on = False` serves benchmarks."""
 
     def __init__(self) -> None:
         self.bot_token = f"xoxb-{uuid4().hex}"
@@ -76,6 +78,8 @@ class FakeSlack(Waiting, People):
         self._waiting = []
         world = World()
         super().__init__(world, WebApi(world, self.violations.append), SocketMode(self.violations.append, self.changed))
+        self.web.deleted, self.web.updated = self.deleted_message, self.changed_message
+        self.scopes = set(SCOPES)
         self.rates = Rates(self.clock.now)
         self._runner: web.AppRunner | None = None
 
@@ -84,12 +88,14 @@ class FakeSlack(Waiting, People):
         app.router.add_get("/socket", self.socket.handle)
         app.router.add_route("*", "/api/{method}", self._handle)
         app.router.add_post("/response/{trigger}", self._handle)
+        app.router.add_post("/upload/{file}", self._upload)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0, handler_cancellation=True)
         await self._runner.setup()
         await web.TCPSite(self._runner, "127.0.0.1", 0).start()
         host, port = self._runner.addresses[0][:2]
         self.base_url = f"http://{host}:{port}"
         self.api_url = f"{self.base_url}/api/"
+        self.web.surfaces.base_url = self.base_url
         return self
 
     async def __aexit__(
@@ -186,6 +192,7 @@ class FakeSlack(Waiting, People):
         try:
             self._authorise(request, method)
             self._must_be_known(method, body)
+            self._must_be_granted(method, body)
             seconds = self.rates.spend(method, str(body.get("channel"))) if self.rates.on else 0.0
             if seconds:
                 self.violations.append(f"too many calls of {method}")
@@ -226,6 +233,29 @@ class FakeSlack(Waiting, People):
         if missing := {name for name in known.required if not body.get(name)}:
             self.violations.append(f"{method} without {sorted(missing)}")
             raise Refused("invalid_arguments")
+
+    def _must_be_granted(self, method: str, body: Json) -> None:
+        channel = self.world.channels.get(str(body.get("channel")))
+        scope = scope_of(method, channel.kind if channel else "channel")
+        if scope and scope not in self.scopes:
+            raise Refused("missing_scope")
+
+    async def _upload(self, request: web.Request) -> web.Response:
+        """The bytes of a file; its hooks and faults are called like a method."""
+        try:
+            await self._reach("received", UPLOAD)
+            content = await request.read()
+            self.calls.append((UPLOAD, {"file": request.match_info["file"]}))
+            fault = next((fault for fault in self.faults if fault.takes(UPLOAD)), None)
+            if fault is not None and fault.status:
+                return _failure(fault)
+            taken = self.web.surfaces.put(request.match_info["file"], content)
+            await self._reach("applied", UPLOAD)
+        except _Dropped:
+            if request.transport is not None:
+                request.transport.abort()
+            return web.Response()
+        return web.Response(text=f"OK - {len(content)}") if taken else web.Response(status=400)
 
 
 class _Dropped(Exception):

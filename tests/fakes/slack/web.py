@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from tests.fakes.slack.rules import Refused, body_faults, sins, words
+from tests.fakes.slack.surfaces import Surfaces
 from tests.fakes.slack.world import (
     RESPONSE_URL_SECONDS,
     RESPONSE_URL_USES,
@@ -27,9 +28,15 @@ class WebApi:
 
     world: World
     violate: Callable[[str], None]
+    deleted: Callable[[Message], None] = lambda message: None
+    updated: Callable[[Message, Json], None] = lambda message, before: None
     socket_url: str = ""
     statuses: dict[tuple[str, str], str] = field(default_factory=dict)
     status_changes: list[tuple[str, str, str]] = field(default_factory=list)
+    surfaces: Surfaces = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.surfaces = Surfaces(self.world, self.violate, self._writable)
 
     def answer(self, method: str, body: Json) -> Json:
         """Raises Refused."""
@@ -37,6 +44,7 @@ class WebApi:
             "auth.test": self._auth_test,
             "apps.connections.open": lambda body: {"url": self.socket_url},
             "users.info": self._user,
+            "usergroups.list": self._groups,
             "conversations.info": lambda body: {"channel": self._channel(body).json()},
             "conversations.open": self._open,
             "conversations.history": self._history,
@@ -49,6 +57,7 @@ class WebApi:
             "chat.appendStream": self._append,
             "chat.stopStream": self._stop,
             "agents.sessions.setStatus": self._set_status,
+            **self.surfaces.methods,
         }
         return known[method](body)
 
@@ -95,6 +104,12 @@ class WebApi:
         if user is None:
             raise Refused("user_not_found")
         return {"user": user.json()}
+
+    def _groups(self, body: Json) -> Json:
+        found = [group.json() for group in self.world.groups.values()]
+        if str(body.get("include_users", "")).lower() not in ("1", "true"):
+            found = [{key: value for key, value in group.items() if key != "users"} for group in found]
+        return {"usergroups": found}
 
     def _open(self, body: Json) -> Json:
         user = str(body["users"])
@@ -149,9 +164,12 @@ class WebApi:
         self._check("chat.postEphemeral", body, needs_content=True)
         if user not in channel.members:
             raise Refused("user_not_in_channel")
+        thread = str(body.get("thread_ts") or "")
+        if thread and all(said.ts == thread for said in self.world.said(channel.id, thread)):
+            self.violate("an ephemeral message in a thread that has not begun, where nobody sees it")
         ts = self.world.clock.ts()
         message = Message(ts, channel.id, self.world.bot.id, str(body.get("text") or ""), bot=True, only_for=user)
-        message.thread, message.blocks = str(body.get("thread_ts") or ""), as_list(body.get("blocks"))
+        message.thread, message.blocks = thread, as_list(body.get("blocks"))
         message.versions.append(message.shown)
         self.world.hidden.append(message)
         return {"message_ts": ts}
@@ -161,6 +179,7 @@ class WebApi:
         if message.stream is not None and message.stream.open(self.world.clock.now()):
             raise self._fault("streaming_state_conflict", "chat.update of a message that is being streamed")
         self._check("chat.update", body, needs_content=True)
+        before = message.json()
         message.text = str(body.get("markdown_text") or body.get("text") or "")
         if "blocks" in body or "text" in body or "markdown_text" in body:
             message.blocks = as_list(body.get("blocks"))
@@ -168,6 +187,7 @@ class WebApi:
             message.metadata = body["metadata"]  # type: ignore[assignment]  # just seen to be a dict
         message.stream = None
         message.versions.append(message.shown)
+        self.updated(message, before)
         return {"channel": message.channel, "ts": message.ts, "text": message.text, "message": message.json()}
 
     def _delete(self, body: Json) -> Json:
@@ -175,6 +195,7 @@ class WebApi:
         if message.stream is not None and message.stream.open(self.world.clock.now()):
             raise self._fault("cant_delete_message", "chat.delete of a message that is being streamed")
         message.deleted = True
+        self.deleted(message)
         return {"channel": message.channel, "ts": message.ts}
 
     def _start(self, body: Json) -> Json:
@@ -226,6 +247,8 @@ class WebApi:
         self.status_changes.append((channel, thread, state))
 
     def _add(self, channel: Channel, body: Json) -> Message:
+        if isinstance(marked := body.get("metadata"), dict) and not marked.get("event_type"):
+            raise self._fault("invalid_metadata_format", "metadata without an event_type")
         thread = str(body.get("thread_ts") or "")
         if thread and (channel.id, thread) not in self.world.messages:
             raise self._fault("thread_not_found", "an answer in a thread that does not exist")

@@ -17,6 +17,8 @@ STREAM_SECONDS: Final = 300.0
 RESPONSE_URL_SECONDS: Final = 1_800.0
 RESPONSE_URL_USES: Final = 5
 
+TRIGGER_SECONDS: Final = 3.0
+
 _CONTROL = re.compile(r"<(?:@[UW]\w+|#C\w+|![^>]+|https?://[^>]+|mailto:[^>]+)(?:\|[^>]*)?>")
 
 
@@ -66,6 +68,7 @@ class User:
     owner: bool = False
     guest: bool = False
     bot: bool = False
+    stranger: bool = False
 
     def json(self) -> Json:
         handle = self.name.lower().replace(" ", ".")
@@ -80,6 +83,7 @@ class User:
             "is_primary_owner": False,
             "is_restricted": self.guest,
             "is_ultra_restricted": False,
+            "is_stranger": self.stranger,
             "is_bot": self.bot,
             "deleted": False,
         }
@@ -104,6 +108,46 @@ class Channel:
             "is_private": self.kind != "channel",
             "is_archived": self.archived,
         }
+
+
+@dataclass(slots=True)
+class Group:
+    """A user group."""
+
+    id: str
+    handle: str
+    users: list[str] = field(default_factory=list)
+
+    def json(self) -> Json:
+        return {"id": self.id, "handle": self.handle, "name": self.handle.title(), "users": list(self.users)}
+
+
+@dataclass(slots=True)
+class Upload:
+    """A file on its way: a place for it, its bytes, and whether it was shared."""
+
+    id: str
+    name: str
+    length: int
+    summary: str = ""
+    content: bytes | None = None
+    shared: bool = False
+
+
+@dataclass(slots=True)
+class View:
+    """A modal that a person has open."""
+
+    id: str
+    user: str
+    content: Json
+
+    @property
+    def blocks(self) -> list[Json]:
+        return as_list(self.content.get("blocks"))
+
+    def json(self) -> Json:
+        return {"id": self.id, **self.content}
 
 
 @dataclass(slots=True)
@@ -136,6 +180,7 @@ class Message:
     source: str = ""  # the act whose response_url brought it
     deleted: bool = False
     subtype: str = ""
+    parent: str = ""  # who began the thread
     versions: list[str] = field(default_factory=list)
 
     @property
@@ -147,14 +192,17 @@ class Message:
 
     @property
     def buttons(self) -> Mapping[str, Json]:
-        """The action elements by their labels."""
-        found = [element for block in self.blocks if block.get("type") == "actions" for element in _elements(block)]
-        return {_label(element): element for element in found}
+        return elements(self.blocks, "button")
+
+    @property
+    def menus(self) -> Mapping[str, Json]:
+        return elements(self.blocks, "static_select")
 
     def json(self, *, metadata: bool = False) -> Json:
         said: Json = {"type": "message", "ts": self.ts, "user": self.user, "text": self.text, "team": "T000000001"}
         if self.thread:
             said["thread_ts"] = self.thread
+            said |= {"parent_user_id": self.parent} if self.parent else {}
         if self.bot:
             said["bot_id"] = "B000000001"
         for name, value in (("blocks", self.blocks), ("files", self.files), ("subtype", self.subtype)):
@@ -165,12 +213,18 @@ class Message:
         return said
 
 
+def elements(blocks: list[Json], kind: str) -> Mapping[str, Json]:
+    """What can be pressed or picked from, by its label."""
+    found = [element for block in blocks if block.get("type") == "actions" for element in _elements(block)]
+    return {_label(element): element for element in found if element.get("type") == kind}
+
+
 def _elements(block: Json) -> list[Json]:
     return as_list(block.get("elements"))
 
 
 def _label(element: Json) -> str:
-    text = element.get("text")
+    text = element.get("text") or element.get("placeholder")
     return str(text.get("text")) if isinstance(text, dict) else ""
 
 
@@ -196,6 +250,7 @@ class Act:
     uses: int = 0
     acknowledged: bool = False
     told: str = ""  # what the acknowledgement said, to the person alone
+    exchanged: bool = False
 
 
 class World:
@@ -209,10 +264,16 @@ class World:
         self.messages: dict[tuple[str, str], Message] = {}
         self.hidden: list[Message] = []
         self.acts: dict[str, Act] = {}
+        self.groups: dict[str, Group] = {}
+        self.uploads: dict[str, Upload] = {}
+        self.modals: dict[str, View] = {}
+        self.homes: dict[str, Json] = {}
         self.bot = User("U000000000", "shoulders", self.team, bot=True)
         self.users[self.bot.id] = self.bot
 
     def add_message(self, message: Message) -> Message:
+        root = self.messages.get((message.channel, message.thread))
+        message.parent = root.user if root and message.thread != message.ts else ""
         message.versions.append(message.shown)
         self.messages[message.channel, message.ts] = message
         return message

@@ -1,0 +1,104 @@
+"""What people do on Slack other than speaking, as requests: slash commands, buttons, menus, forms."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from adapters.slack import forms
+from adapters.slack.handle import Handle, Json, order_of, read_action
+from adapters.slack.requests import Reader
+from adapters.slack.rest import listed
+from adapters.slack.text import harmless
+from bot.types import Act, Person, Request
+
+LONGEST_QUOTE = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class Acts:
+    """Reads what Slack calls interactions. Each has a trigger, which makes it one act and lets a form be opened."""
+
+    reader: Reader
+
+    async def slash(self, payload: Json, now: float) -> Request:
+        """A slash command. Raises UserError."""
+        channel, user = str(payload["channel_id"]), str(payload["user_id"])
+        team, url = str(payload.get("team_id") or self.reader.team), str(payload.get("response_url", ""))
+        path, arguments = await self.reader.words.slash(str(payload["command"]), str(payload.get("text", "")))
+        handle = Handle(channel, team=team, response_url=url, since=now)
+        return await self._request(Act(str(payload["trigger_id"]), _order(now)), user, path, arguments, handle)
+
+    async def press(self, payload: Json, now: float) -> Request | None:
+        """A pressed button, or an entry picked from a menu; None for what is none of ours."""
+        action = next(iter(listed(payload.get("actions"))), {})
+        path, arguments = read_action(action)
+        handle, user = self.origin(payload, now), user_of(payload)
+        if path not in self.reader.words.paths or not handle.channel:
+            return None
+        if handle.thread in ("", handle.pressed) and not handle.hidden:
+            below = self.reader.manner(self.reader.place(handle.channel, ""), user).answers_in != "place"
+            handle = replace(handle, thread=handle.pressed if below else "")
+        act = Act(str(payload["trigger_id"]), order_of(str(action.get("action_ts") or f"{now:.6f}")))
+        return await self._request(act, user, path, arguments, handle)
+
+    async def sent(self, payload: Json, now: float) -> Request | None:
+        """A form that was sent; None for what is none of ours."""
+        path, arguments, handle = forms.read(_object(payload, "view"))
+        if path not in self.reader.words.paths:
+            return None
+        act = Act(str(payload["trigger_id"]), _order(now))
+        return await self._request(act, user_of(payload), path, arguments, handle)
+
+    def origin(self, payload: Json, now: float) -> Handle:
+        """Where something was pressed, or where the form was asked for that was sent."""
+        view, container = _object(payload, "view"), _object(payload, "container")
+        if payload.get("type") == "view_submission":
+            return forms.read(view)[2]
+        return Handle(
+            str(_object(payload, "channel").get("id") or view.get("private_metadata") or ""),
+            str(container.get("thread_ts") or _object(payload, "message").get("thread_ts") or ""),
+            str(_object(payload, "user").get("team_id") or self.reader.team),
+            response_url=str(payload.get("response_url") or ""),
+            since=now,
+            hidden=container.get("is_ephemeral") is True,
+            pressed=str(container.get("message_ts") or ""),
+            home=bool(view),
+        )
+
+    async def _request(self, act: Act, user: str, path: str, arguments: Mapping[str, str], handle: Handle) -> Request:
+        command = self.reader.words.paths[path]
+        person, where = await asyncio.gather(
+            self.reader.directory.person(user, rights=not command.converses),
+            self.reader.directory.place_name(handle.channel),
+        )
+        place = self.reader.place(handle.channel, handle.thread, where)
+        private = command.quiet or "private" in arguments or handle.hidden
+        if not (handle.thread or handle.pressed or handle.home):
+            below = self.reader.manner(place, user).answers_in != "place"
+            handle = replace(handle, opening=_opening(person, path, arguments), below=below)
+        return Request(act, place, person, path, arguments, private=private, handle=handle.dump())
+
+
+def user_of(payload: Json) -> str:
+    """Who pressed or sent something."""
+    return str(_object(payload, "user")["id"])
+
+
+def _opening(person: Person, path: str, arguments: Mapping[str, str]) -> str:
+    """The message whose thread holds the answer to a slash command: everybody sees who asked what."""
+    words = arguments.get("text") or " ".join([path, *arguments.values()])
+    if len(words) > LONGEST_QUOTE:
+        words = f"{words[:LONGEST_QUOTE]}…"
+    quoted = "\n".join(f"> {line}" for line in words.splitlines())
+    return harmless(f"**{person.name}** asked:\n{quoted}")
+
+
+def _order(now: float) -> int:
+    return int(now * 1_000_000)
+
+
+def _object(payload: Json, key: str) -> Json:
+    found = payload.get(key)
+    return found if isinstance(found, dict) else {}

@@ -1,0 +1,239 @@
+"""What arrives from Slack on its way to the core: in the order of arrival, with the manners of its place."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
+from typing import TypeVar
+
+from adapters.slack import changes, forms
+from adapters.slack.acts import Acts, user_of
+from adapters.slack.changes import Change
+from adapters.slack.handle import Handle, Json
+from adapters.slack.hidden import tell
+from adapters.slack.home import Home
+from adapters.slack.requests import Reader, thread_of
+from adapters.slack.rest import Rest, listed
+from bot.errors import PlatformError, UserError
+from bot.ports import Intake
+from bot.types import Request
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+MESSAGE_SECONDS = 1.0
+"""How long a mention waits for the message event of the same post, which says more."""
+
+POSTS_REMEMBERED = 1_000
+
+ASKING = "Asking; the answer will appear here, for you alone."
+
+
+class Arrivals:
+    """Everything that Slack tells. Raises StoreError for what the core could not keep: it is not to be acknowledged."""
+
+    def __init__(self, rest: Rest, reader: Reader, intake: Intake, home: Home, clock: Callable[[], float]) -> None:
+        self._rest = rest
+        self._reader = reader
+        self._acts = Acts(reader)
+        self._intake = intake
+        self._home = home
+        self._clock = clock
+        self._turns: dict[str, asyncio.Future[None]] = {}
+        self._posts: OrderedDict[str, asyncio.Event] = OrderedDict()
+        self._kinds: Mapping[str, Callable[[Json], Awaitable[None]]] = {
+            "message": self._message,
+            "app_mention": self._mention,
+            "agent_session_stopped": self._stopped,
+            "member_joined_channel": self._joined,
+            "app_home_opened": self._opened,
+            "app_uninstalled": self._uninstalled,
+            "tokens_revoked": self._revoked,
+            **dict.fromkeys(("subteam_created", "subteam_updated", "subteam_members_changed"), self._regrouped),
+        }
+
+    async def take(self, body: Json) -> str:
+        """Take one envelope; what to tell a slash command's user at once, "" for nothing."""
+        event, kind = body.get("event"), body.get("type")
+        if body.get("command"):
+            return await self._act(body, str(body["channel_id"]), self._acts.slash(body, self._clock()))
+        if kind in ("block_actions", "view_submission"):
+            await self._interact(body, self._acts.press if kind == "block_actions" else self._acts.sent)
+        elif isinstance(event, dict) and (take := self._kinds.get(str(event.get("type")))):
+            await take(event)
+        return ""
+
+    async def said(self, event: Json) -> None:
+        """A message, now or while the bot was away."""
+        heard, channel, offered = self._reader.hears(event), str(event["channel"]), list[Request]()
+        if heard is None:
+            return
+        if heard == "overheard":
+            await self._in_order(channel, self._reader.message(event, heard), self._intake.overhear)
+            return
+
+        async def settled() -> Request | None:
+            try:
+                request = await self._reader.message(event, heard)
+            except UserError as error:
+                await self._tell(Handle(channel, thread_of(event)), str(event["user"]), error.message)
+                return None
+            return request and self._settled(request)
+
+        def offer(request: Request) -> Awaitable[bool]:
+            offered.append(request)
+            return self._intake.offer(request)
+
+        taken = await self._in_order(channel, settled(), offer)
+        if offered and not taken and heard == "followed" and self._reader.behaves(event).keeps:
+            await self._intake.overhear(offered[0])
+
+    # Acts ------------------------------------------------------------------------------------------------------------
+
+    async def _interact(self, body: Json, read: Callable[[Json, float], Awaitable[Request | None]]) -> None:
+        """A press or a form, which no acknowledgement can answer with words."""
+        now = self._clock()
+        origin = self._acts.origin(body, now)
+        if told := await self._act(body, origin.channel, read(body, now)):
+            await self._tell(origin, user_of(body), told)
+
+    async def _act(self, body: Json, channel: str, reading: Awaitable[Request | None]) -> str:
+        """Offer what a person did, or open the form that it has; what to tell the person alone, "" for nothing."""
+        told = list[str]()
+
+        async def settled() -> Request | None:
+            try:
+                request = await reading
+                if request is None or await self._has_form(self._intake.settle(request), body):
+                    return None
+            except (UserError, PlatformError) as error:
+                told.append(error.message)
+                return None
+            request = self._settled(request)
+            if request.private and self._reader.words.paths[request.command].converses and body.get("command"):
+                told.append(ASKING)
+            return request
+
+        await self._in_order(channel, settled(), self._intake.offer)
+        return "".join(told)
+
+    async def _has_form(self, request: Request, body: Json) -> bool:
+        """Open the form that a request has, unless that was what was sent. Raises UserError and PlatformError."""
+        if not self._reader.words.paths[request.command].dialog or body.get("type") == "view_submission":
+            return False
+        form = await self._intake.dialog(request)
+        if form is None:
+            return False
+        view = forms.view(form, Handle.load(request.handle))
+        await self._rest.write("views.open", {"trigger_id": body["trigger_id"], "view": view})
+        return True
+
+    def _settled(self, request: Request) -> Request:
+        """As the core wants it treated. A message to the bot alone and its own page are private as they are."""
+        request = self._intake.settle(request)
+        handle = Handle.load(request.handle)
+        alone = request.place.direct and (request.message or handle.home)
+        if not request.private or alone:
+            return request
+        return replace(request, handle=handle.privately(request.message).dump())
+
+    # Events ----------------------------------------------------------------------------------------------------------
+
+    async def _message(self, event: Json) -> None:
+        if event.get("subtype") in changes.SUBTYPES:
+            await self._in_order(str(event["channel"]), changes.read(self._reader, event), self._change)
+            return
+        self._post(event).set()
+        await self.said(event)
+
+    async def _mention(self, event: Json) -> None:
+        """The message event of the same post says more: files, and where it was. Without it, ask Slack."""
+        try:
+            async with asyncio.timeout(MESSAGE_SECONDS):
+                await self._post(event).wait()
+        except TimeoutError:
+            await self.said(event | await self._refetch(event))
+
+    def _post(self, event: Json) -> asyncio.Event:
+        key = f"{event.get('channel')}:{event.get('ts')}"
+        while len(self._posts) >= POSTS_REMEMBERED:
+            self._posts.popitem(last=False)
+        return self._posts.setdefault(key, asyncio.Event())
+
+    async def _refetch(self, event: Json) -> Json:
+        channel, ts = str(event["channel"]), str(event["ts"])
+        thread = str(event.get("thread_ts") or ts)
+        try:
+            where = {"channel": channel, "ts": thread, "oldest": ts, "inclusive": True}
+            page = await self._rest.read("conversations.replies", where)
+        except PlatformError as error:
+            log.info("A mention is taken as it came: %s", error)
+            return {}
+        return next((found for found in listed(page.get("messages")) if found.get("ts") == ts), {})
+
+    async def _change(self, change: Change) -> None:
+        """What the bot removed itself is not news to it."""
+        place, message = change.place, change.message
+        if change.text is not None:
+            await self._intake.edited(place, message, change.text)
+        elif (place.channel, message) not in self._rest.deleted:
+            await self._intake.deleted(place, [message])
+
+    async def _stopped(self, event: Json) -> None:
+        async def settled() -> Request:
+            return self._settled(await self._reader.stopped(event))
+
+        await self._in_order(str(event["channel"]), settled(), self._intake.offer)
+
+    async def _joined(self, event: Json) -> None:
+        if event.get("user") == self._rest.me:
+            await self._in_order(str(event["channel"]), self._reader.joined(event), self._intake.offer)
+
+    async def _regrouped(self, event: Json) -> None:
+        self._reader.directory.groups.changed()
+
+    async def _opened(self, event: Json) -> None:
+        if event.get("tab") == "home":
+            await self._home.show(str(event["user"]), str(event["channel"]))
+
+    async def _uninstalled(self, event: Json) -> None:
+        await self._intake.uninstalled("slack", self._rest.team)
+
+    async def _revoked(self, event: Json) -> None:
+        tokens = event.get("tokens")
+        if isinstance(tokens, dict) and tokens.get("bot"):
+            await self._uninstalled(event)
+
+    # What they share -------------------------------------------------------------------------------------------------
+
+    async def _tell(self, handle: Handle, person: str, sentence: str) -> None:
+        try:
+            await tell(self._rest, handle, person, sentence, self._clock())
+        except PlatformError as error:
+            log.warning("“%s” cannot be said to %s: %s", sentence, person, error)
+
+    async def _in_order(
+        self, channel: str, reading: Awaitable[T | None], give: Callable[[T], Awaitable[bool | None]]
+    ) -> bool:
+        """Read what may need look-ups, but give it to the core in the order of arrival in each channel.
+
+        The place in line is taken before the first await: envelopes of one socket reach this point in their order.
+        """
+        before = self._turns.get(channel)
+        mine = self._turns[channel] = asyncio.get_running_loop().create_future()
+        try:
+            found = await reading
+            if before is not None:
+                await asyncio.wait([before])
+            if found is None:
+                return False
+            given = give(found)
+        finally:
+            mine.set_result(None)
+            if self._turns[channel] is mine:
+                del self._turns[channel]
+        return await given or False

@@ -1,0 +1,80 @@
+"""What people typed: which command it asks for and with what, or talk."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from adapters.slack.directory import Directory
+from adapters.slack.text import called, readable
+from adapters.typed import arguments, find, hints, nearest
+from bot.errors import UserError
+from bot.types import Command, by_path
+
+Asked = tuple[str, Mapping[str, str]]
+"""The path of a command, and its arguments."""
+
+
+class Words:
+    """Reads what was said to the bot `me`; `ask` is the slash command for that one alone."""
+
+    def __init__(self, me: str, commands: Sequence[Command], directory: Directory, ask: str) -> None:
+        self.paths = by_path(commands)
+        self._me = me
+        self._commands = commands
+        self._directory = directory
+        self._ask = ask
+
+    async def prose(self, said: str, *, subjects: bool = False) -> str:
+        """As people see it; with `subjects`, mentions are values of options."""
+        others = [key for key in called(said) if key != self._me]
+        return readable(said, await self._directory.names(others), self._me, subjects=subjects)
+
+    async def message(self, said: str) -> Asked:
+        """A message to the bot: `/name rest` is that command, anything else talk. Raises UserError."""
+        text = await self.prose(said)
+        if not text.startswith("/"):
+            return "chat", {"text": text}
+        if found := await self._find(text, said):
+            return self._whole(*found, "/")
+        if near := nearest(text, self._commands):
+            raise UserError(f"There is no command {text.split()[0]}. Did you mean /{near}?")
+        return "chat", {"text": text}
+
+    async def slash(self, slash: str, said: str) -> Asked:
+        """What was written after a slash command. Raises UserError."""
+        name = "ask " if slash == self._ask else ""
+        text = await self.prose(f"{name}{said}") or "help"
+        found = await self._find(text, f"{name}{said}")
+        if found is None:
+            raise UserError(self._usage(slash, text))
+        return self._whole(*found, "" if slash == self._ask else f"{slash} ")
+
+    async def _find(self, text: str, said: str) -> Asked | None:
+        """Whom and what a mention means matters where the command has options for that."""
+        found = find(text, self._commands)
+        if found and any(option.kind in ("who", "channel") for option in found[1].options):
+            found = find(await self.prose(said, subjects=True), self._commands)
+        return (found[0], arguments(*found)) if found else None
+
+    def _whole(self, path: str, given: Mapping[str, str], before: str) -> Asked:
+        """Raises UserError where something is missing."""
+        command = self.paths[path]
+        missing = next((option for option in command.options if option.required and option.name not in given), None)
+        if missing is None:
+            return path, given
+        typed = f"{before}{path}" if before else self._ask
+        raise UserError(f"{missing.summary}? Write it after the command: `{typed} …`{hints(command)}")
+
+    def _usage(self, slash: str, typed: str) -> str:
+        near = nearest(typed, self._commands)
+        meant = f" Did you mean `{slash} {near}`?" if near else ""
+        offered = "\n".join(
+            f"• `{slash} {command.name}{_below(command)}` {command.summary}"
+            for command in self._commands
+            if not command.hidden
+        )
+        return f"I do not know “{typed.split()[0][:40]}”.{meant} What I can do:\n{offered}"
+
+
+def _below(command: Command) -> str:
+    return f" {' | '.join(below.name for below in command.subcommands)}" if command.subcommands else ""
