@@ -13,6 +13,7 @@ import pytest
 
 from bot.backends.openai import BACKEND, OpenAIModel, completions, tokens
 from bot.backends.openai import failed as failure_of_exception
+from bot.estimate import estimate
 from bot.errors import (
     BackendError,
     BrokenOff,
@@ -385,14 +386,14 @@ TRUTH: Mapping[str, int] = {
 
 @pytest.mark.parametrize("text", TRUTH)
 def test_the_estimate_is_never_less(text: str) -> None:
-    assert TRUTH[text] <= tokens.estimate(text) <= len(text.encode())
+    assert TRUTH[text] <= estimate(text) <= len(text.encode())
 
 
 async def test_counting_needs_no_network(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("TIKTOKEN_CACHE_DIR", str(tmp_path))
     counter = tokens.Counter("gpt-4o")
     for text in ("Hello", "Hello", "Hello " * 10_000):
-        assert await counter.count((Utterance("user", text),)) == 2 * tokens.PER_MESSAGE + tokens.estimate(text)
+        assert await counter.count((Utterance("user", text),)) == 2 * tokens.PER_MESSAGE + estimate(text)
 
 
 @pytest.mark.parametrize("folder", ["", "harmed"])
