@@ -116,9 +116,8 @@ class Budget:
         granted = min([longest, *fits])
         tightest = standings[fits.index(granted)] if granted < longest else None
         if tightest and granted < (least := min(longest, SENSIBLE)):
-            raise Denied(
-                self._too_little(tightest, place, self._needed(tightest, section, Usage(prompt_tokens, least)))
-            )
+            needed = tally(1, at_least := Usage(prompt_tokens, least), amounts.cost(section, at_least))
+            raise Denied(self._too_little(tightest, place, needed[tightest.limit.unit]))
         most = Usage(prompt_tokens, granted)
         held = tally(1, most, amounts.cost(section, most))
         meters = [self._meters.at(pool, now) for pool in pools(place, person.id, model)]
@@ -169,13 +168,10 @@ class Budget:
         if standing.used + needed <= limit.amount:
             return f"{whose} is held by answers that are being written. Ask again when they are done."
         whom = self._administration.whom_to_ask(place)
-        if standing.left <= 0:
+        if standing.used >= limit.amount:
             return f"{whose} is used up. {self._afresh(limit)} {whom}"
-        left, need = (amounts.shown(amount, limit.unit, self.currency) for amount in (standing.left, needed))
+        left, need = (amounts.shown(n, limit.unit, self.currency) for n in (limit.amount - standing.used, needed))
         return f"{whose} has {left} left, and this needs about {need}. {self._afresh(limit)} {whom}"
-
-    def _needed(self, standing: Standing, section: ModelSection, usage: Usage) -> int:
-        return tally(1, usage, amounts.cost(section, usage))[standing.limit.unit]
 
     def _nearly(self, standing: Standing) -> str:
         share = standing.used * 100 // standing.limit.amount
