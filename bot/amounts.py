@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from decimal import Decimal
 
-from bot.books import Limit, Unit
+from bot.books import Unit
 from bot.errors import UserError
 from bot.section import ModelSection
 from bot.types import Usage
@@ -65,10 +65,3 @@ def read(text: str, unit: Unit) -> int:
     if amount != int(amount) or amount > LARGEST:
         raise UserError(f"“{text[:40]}” is too large, or finer than can be counted.")
     return int(amount)
-
-
-def named(limit: Limit, currency: str) -> str:
-    """A limit in words: "20 requests a day with the model gpt"."""
-    article = "an" if limit.window == "hour" else "a"
-    model = f" with the model {limit.model}" if limit.model else ""
-    return f"{counted(limit.amount, limit.unit, currency)} {article} {limit.window}{model}"

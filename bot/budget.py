@@ -7,15 +7,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from time import time
 
 from bot import amounts
 from bot.administration import Administration
-from bot.books import Call, Ledger, Limit, Unit, Window
+from bot.books import Call, Ledger, Limit
 from bot.errors import Denied, StoreError
+from bot.limits import Standing, holding, named, owner
 from bot.meters import Amounts, Meter, Meters, pool_of, pools, tally
 from bot.ports import Accepted
 from bot.section import ModelSection
@@ -33,26 +34,6 @@ SENSIBLE = 256
 
 WARNED = 80
 """Per cent of a limit; the answer that gets there says so."""
-
-_FARTHEST_FIRST = ("everyone", "role", "person", "channel", "workspace")
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """A limit and the meter that it is held against."""
-
-    limit: Limit
-    meter: Meter
-
-    @property
-    def used(self) -> int:
-        """What was used of it."""
-        return self.meter.used[self.limit.unit]
-
-    @property
-    def left(self) -> int:
-        """What may still be reserved: answers that are being written hold the rest."""
-        return self.limit.amount - self.used - self.meter.held[self.limit.unit]
 
 
 class Budget:
@@ -156,8 +137,7 @@ class Budget:
     # What is said -----------------------------------------------------------------------------------------------------
 
     def _whose(self, limit: Limit) -> str:
-        owner = {"channel": "This channel's", "workspace": "This workspace's"}.get(limit.subject.kind, "Your")
-        return f"{owner} limit of {amounts.named(limit, self.currency)}"
+        return f"{owner(limit).capitalize()} limit of {named(limit, self.currency)}"
 
     def _afresh(self, limit: Limit) -> str:
         return f"It begins afresh {resets(limit.window, self.clock())}."
@@ -194,25 +174,6 @@ class Budget:
         if not kept.cancelled() and (error := kept.exception()):
             log.error("What the models used is not kept yet, and tried again with the next answer: %s", error)
             self._unkept += calls
-
-
-def holding(limits: Sequence[Limit], place: Place, person: Person, models: Collection[str]) -> Sequence[Limit]:
-    """The limits that hold for a person in a place: the channel's, the workspace's, and the nearest about people.
-
-    A limit for the person replaces a role's, and that replaces everyone's, where they are about the same unit, window
-    and model; of several roles the most generous counts.
-    """
-    shared, own = [], dict[tuple[Unit, Window, str], Limit]()
-    for limit in sorted(limits, key=lambda limit: (_FARTHEST_FIRST.index(limit.subject.kind), limit.amount)):
-        subject = limit.subject
-        fitting = {"person": (person.id,), "role": person.roles, "channel": (place.channel,)}.get(subject.kind, ("",))
-        if limit.model not in models or subject.id not in fitting:
-            continue
-        if subject.kind in ("channel", "workspace"):
-            shared.append(limit)
-        else:
-            own[limit.unit, limit.window, limit.model] = limit
-    return [*own.values(), *shared]
 
 
 def _longest(standing: Standing, section: ModelSection, prompt_tokens: int) -> int:

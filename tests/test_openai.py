@@ -13,7 +13,6 @@ import pytest
 
 from bot.backends.openai import BACKEND, OpenAIModel, completions, tokens
 from bot.backends.openai import failed as failure_of_exception
-from bot.estimate import estimate
 from bot.errors import (
     BackendError,
     BrokenOff,
@@ -24,6 +23,7 @@ from bot.errors import (
     Unauthorised,
     Unavailable,
 )
+from bot.estimate import estimate
 from bot.ports import Backend
 from bot.types import Done, Prompt, Sampling, Status, Text, Usage, Utterance
 from tests.fakes.openai import CANARY, FAULTS, Answer, FakeOpenAI, Step, chunk, failing, unused_url
