@@ -103,6 +103,10 @@ class Administration:
             return person
         return replace(person, administrator=True)
 
+    def whom_to_ask(self, place: Place) -> str:
+        """How a refusal ends."""
+        return f"Ask {self.settings(place).contact or 'an administrator'}."
+
     # Changes --------------------------------------------------------------------------------------------------------
 
     async def change(self, changes: Sequence[Change], entries: Sequence[Entry]) -> None:

@@ -27,7 +27,6 @@ from bot.types import (
     Reply,
     Text,
     Turn,
-    Usage,
 )
 
 log = logging.getLogger(__name__)
@@ -97,8 +96,7 @@ class Heard:
             return Outcome(answer)
         complete = self.done is not None and self.done.reason in ("complete", "length")
         reply = Turn(0, None, "assistant", "", "", text, self.asked.model, complete) if text.strip() else None
-        usage: Usage | None = self.done.usage if self.done else None
-        return Outcome(answer, self.asked.parent, self.asked.question, reply, usage)
+        return Outcome(answer, self.asked.parent, self.asked.question, reply)
 
 
 class Answering:

@@ -11,6 +11,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 
 from bot.administration import Administration
+from bot.budget import Budget
 from bot.config import Config, backend_kinds, platforms
 from bot.core import CommandModule, Core, load_commands
 from bot.errors import ConfigError, ShouldersError
@@ -138,11 +139,14 @@ async def assemble(
     declared = [module.COMMAND for module in commands.values()]
     administration = Administration(store.books, config.settings, config.bot.administrators)
     await administration.load()
+    budget = Budget(administration, store.usage, config.models, config.bot.currency)
+    await budget.load()
     services = Services(
         config,
         store,
         administration,
-        Policy(administration),
+        Policy(administration, budget),
+        budget,
         backends,
         adapters,
         declared,

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol, TypeAlias
 
-from bot.types import Person, Place, Subject
+from bot.types import Person, Place, Subject, Usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,3 +137,59 @@ class Books(Protocol):
 
     async def announced(self, entry: int) -> None:
         """An entry was told, or need not be."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call of a model and what it used. `at` is when it began, in milliseconds since 1970; `cost` in millionths.
+
+    One request may have made several: a retry, a fallback. `succeeded` is False when the model failed.
+    """
+
+    request: int
+    at: int
+    place: Place
+    person: Person
+    model: str
+    usage: Usage
+    cost: int = 0
+    succeeded: bool = False
+
+    @property
+    def counts(self) -> bool:
+        """Whether it counts as a request: a model that failed before its first word cost nobody anything."""
+        return self.succeeded or self.usage != Usage()
+
+
+Grouping = Literal["day", "model", "person", "channel", "place", "workspace", "platform"]
+"""What calls are summed up by. A "place" is a channel, or all direct messages together."""
+
+
+@dataclass(frozen=True, slots=True)
+class Total:
+    """What all calls used together that are alike in `key`; the names are those that were seen last."""
+
+    key: tuple[str, ...]
+    person_name: str
+    place_name: str
+    requests: int
+    failures: int
+    usage: Usage
+    cost: int
+
+
+class Ledger(Protocol):
+    """What the models were asked and what that cost. Raises StoreError."""
+
+    def spent(self, calls: Sequence[Call]) -> Awaitable[None]:
+        """Keep calls. They take their place before all that is written after this, also before it is awaited."""
+
+    async def totals(
+        self,
+        by: Sequence[Grouping],
+        since: int,
+        platform: str = "",
+        workspace: str = "",
+        person: str = "",
+    ) -> Sequence[Total]:
+        """Calls since a moment in milliseconds, summed up and in order of what they are summed up by."""

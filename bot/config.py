@@ -51,6 +51,7 @@ class BotSettings(Section):
         default=(), strict=False, description="People who are administrators everywhere, such as discord:1234."
     )
     stop_seconds: float = Field(default=10.0, ge=0, description="What running answers get when the program stops.")
+    currency: str = Field(default="USD", pattern="^[A-Z]{3}$", description="What the models' prices are in.")
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,8 +36,8 @@ async def surroundings(services: Services, accepted: Accepted) -> Sequence[Messa
 
 async def prompt_for(
     services: Services, model: str, request: Request, turns: Sequence[Turn], around: Sequence[Message]
-) -> Prompt:
-    """The system prompt, then the newest turns that fit. Raises ContextTooLong when even the last does not."""
+) -> tuple[Prompt, int]:
+    """The system prompt, then the newest turns that fit, and its tokens. Raises ContextTooLong when none does."""
     backend, settings = services.backends[model], services.settings(request)
     longest = services.config.models[model].sampling(Sampling(None, settings.answer_tokens)).max_tokens
     reserve = min(longest or backend.context // ANSWER_SHARE, backend.context // 2)
@@ -76,7 +76,7 @@ def question_turn(request: Request) -> Turn:
     return Turn(0, None, "user", request.person.id, request.person.name, text)
 
 
-async def _newest_that_fit(backend: Backend, system: Utterance, said: list[Utterance], room: int) -> Prompt:
+async def _newest_that_fit(backend: Backend, system: Utterance, said: list[Utterance], room: int) -> tuple[Prompt, int]:
     """Drop the oldest until the rest fits into `room` tokens."""
     while True:
         while len(said) > 1 and said[0].role == "assistant":  # an answer whose question was dropped
@@ -84,7 +84,7 @@ async def _newest_that_fit(backend: Backend, system: Utterance, said: list[Utter
         prompt = (system, *said)
         tokens = await backend.count(prompt)
         if tokens <= room:
-            return prompt
+            return prompt, tokens
         if len(said) <= 1:
             raise ContextTooLong(
                 f"That is too long for this model: about {tokens:,} tokens, and it can read {room:,}. "

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from bot.administration import Administration
 from bot.books import Rule
+from bot.budget import Budget
 from bot.errors import Denied
 from bot.types import Command, Person, Place, Request
 
@@ -20,17 +21,25 @@ ALSO_NEEDS = {"retry": "chat"}
 class Policy:
     """Decides by what is in force now and by what the platform said of the person."""
 
-    def __init__(self, administration: Administration) -> None:
+    def __init__(self, administration: Administration, budget: Budget) -> None:
         self._administration = administration
+        self._budget = budget
 
     def refusal(self, request: Request, command: Command) -> Denied | None:
-        """Why this person may not have this request answered here; None if they may."""
+        """Why this person may not have this request answered here and now; None if they may."""
+        name = request.command.partition(" ")[0]
+        asks_a_model = command.converses or name in ALSO_NEEDS
+        used_up = self._budget.refusal(request.place, request.person) if asks_a_model else None
+        return self._forbidden(request, command) or used_up
+
+    def _forbidden(self, request: Request, command: Command) -> Denied | None:
+        """What access rules and switched off commands have against a request."""
         place, person = request.place, request.person
         if command.unrestricted:
             return None
         if command.administrative:
             return None if person.administrator else self.for_administrators(request)
-        ask, name = self._whom_to_ask(place), request.command.partition(" ")[0]
+        ask, name = self._administration.whom_to_ask(place), request.command.partition(" ")[0]
         for needed in filter(None, (name, ALSO_NEEDS.get(name))):
             if needed in self._administration.settings(place, person).commands_off:
                 return Denied(f"/{needed} is switched off here. {ask}")
@@ -46,12 +55,14 @@ class Policy:
         if not request.person.administrator:
             offered = [command for command in offered if not _all_administrative(command)]
         return [
-            command.name for command in offered if self.refusal(replace(request, command=command.name), command) is None
+            command.name
+            for command in offered
+            if self._forbidden(replace(request, command=command.name), command) is None
         ]
 
     def for_administrators(self, request: Request) -> Denied:
         """What is said to who is no administrator."""
-        return Denied(f"That is for administrators. {self._whom_to_ask(request.place)}")
+        return Denied(f"That is for administrators. {self._administration.whom_to_ask(request.place)}")
 
     def model_refusal(self, request: Request, model: str) -> Denied | None:
         """Why this person may not use a model here; None if they may."""
@@ -59,7 +70,7 @@ class Policy:
         settings = self._administration.settings(place, person)
         if person.administrator:
             return None
-        ask = self._whom_to_ask(place)
+        ask = self._administration.whom_to_ask(place)
         if settings.models and model not in settings.models:
             return Denied(f"The model {model} is not for use here. There are: {', '.join(settings.models)}. {ask}")
         rule = nearest(self._rules(place, person, f"model:{model}"))
@@ -85,9 +96,6 @@ class Policy:
         }
         rules = self._administration.rules(place)
         return [rule for rule in rules if rule.target == target and rule.subject.id in fitting[rule.subject.kind]]
-
-    def _whom_to_ask(self, place: Place) -> str:
-        return f"Ask {self._administration.settings(place).contact or 'an administrator'}."
 
 
 def _all_administrative(command: Command) -> bool:

@@ -25,7 +25,6 @@ from bot.types import (
     Status,
     Text,
     Turn,
-    Usage,
 )
 
 EndState = Literal["done", "undeliverable", "dropped"]
@@ -257,7 +256,7 @@ class Conversation:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """All that one request leaves behind, written at once: what it shows, its turns and what it used.
+    """All that one request leaves behind, written at once: what it shows and its turns.
 
     `question` and `reply` are None for a command that adds no turn. `parent` is the turn that the question answers; a
     retry has no question of its own and its reply's parent is the question asked before.
@@ -267,7 +266,6 @@ class Outcome:
     parent: int | None = None
     question: Turn | None = None
     reply: Turn | None = None
-    usage: Usage | None = None
 
 
 class Store(Protocol):

@@ -17,7 +17,8 @@ class ModelSection(Section):
     """What every `[models.NAME]` table has; a backend adds its own keys.
 
     `context` is the window in tokens, 0 for what the backend knows; `max_tokens` bounds one answer, 0 for no bound of
-    ours. `fallback` names the model that answers when this one cannot.
+    ours. `fallback` names the model that answers when this one cannot. The prices are for a million tokens, in the
+    currency of [bot].
     """
 
     backend: str
@@ -26,6 +27,8 @@ class ModelSection(Section):
     max_tokens: int = Field(default=0, ge=0)
     temperature: float | None = Field(default=None, ge=0, le=2)
     fallback: str = ""
+    input_price: float = Field(default=0.0, ge=0, le=1_000_000)
+    output_price: float = Field(default=0.0, ge=0, le=1_000_000)
 
     def sampling(self, asked: Sampling) -> Sampling:
         """What was asked for one answer, within what this entry says: its bound is never exceeded."""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from bot.administration import Administration
+from bot.budget import Budget
 from bot.config import Config
 from bot.errors import UserError
 from bot.policy import Policy
@@ -16,7 +17,7 @@ from bot.types import Command, Request
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """The catalogue, the store, what is in force, the platforms and what is running.
+    """The catalogue, the store, what is in force, what may be used, the platforms and what is running.
 
     `stop` ends the answer to a request and says whether there was one to end; `running` is the request that is being
     answered in a conversation.
@@ -26,6 +27,7 @@ class Services:
     store: Store
     administration: Administration
     policy: Policy
+    budget: Budget
     backends: Mapping[str, Backend]
     adapters: Mapping[str, Adapter]
     commands: Sequence[Command]

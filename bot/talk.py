@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from contextlib import aclosing
 
 from bot.conversation import prompt_for, question_turn, surroundings
-from bot.errors import BackendError
+from bot.errors import BackendError, Denied, Refused
 from bot.ports import Accepted
 from bot.services import Services
-from bot.types import Asked, Choice, Choices, Chunk, Done, Note, Reply, Sampling, Status, Text, Turn
+from bot.spending import Spending
+from bot.types import Asked, Choice, Choices, Chunk, Done, Note, Prompt, Reply, Sampling, Status, Text, Turn
 
 LENGTH_NOTE = "The answer reached its length limit. Write “go on” for the rest."
 EMPTY_NOTE = "⚠️ The model returned an empty answer."
@@ -54,17 +55,43 @@ async def ask(
         yield Asked(model, parent, question)
         said = False
         try:
-            prompt = await prompt_for(services, model, accepted.request, turns, around)
-            async with aclosing(services.backends[model].stream(prompt, sampling)) as pieces:
-                async for piece in pieces:
-                    said = said or (isinstance(piece, Text) and bool(piece.text.strip()))
-                    for chunk in _ending(accepted, piece, said=said) if isinstance(piece, Done) else (piece,):
-                        yield chunk
+            prompt, tokens = await prompt_for(services, model, accepted.request, turns, around)
+            async with aclosing(_stream(services, accepted, model, prompt, tokens, sampling)) as chunks:
+                async for chunk in chunks:
+                    said = said or (isinstance(chunk, Text) and bool(chunk.text.strip()))
+                    yield chunk
             return
         except BackendError as error:
             if said or not fallback:
                 raise
             yield Note(f"{model} did not answer: {error.message} {fallback} answers instead.")
+        except Denied as error:
+            if model == first:
+                raise
+            raise Refused(error.message) from None  # the first model's failure was told to everybody already
+
+
+async def _stream(
+    services: Services, accepted: Accepted, model: str, prompt: Prompt, tokens: int, sampling: Sampling
+) -> Reply:
+    """Ask one model, within what may be used. Raises BackendError, or Denied where that is too little."""
+    backend, done = services.backends[model], Done()
+    spending = services.budget.reserve(accepted, model, tokens, sampling, backend.context - tokens)
+    try:
+        with spending:
+            async with aclosing(backend.stream(prompt, spending.sampling(sampling))) as pieces:
+                async for piece in pieces:
+                    spending.take(piece)
+                    if isinstance(piece, Done):
+                        done = piece
+                    else:
+                        yield piece
+    except BackendError:
+        for sentence in spending.crossed:
+            yield Note(sentence)
+        raise
+    for chunk in _ending(accepted, done, spending):
+        yield chunk
 
 
 def _candidates(services: Services, model: str) -> Iterator[tuple[str, str]]:
@@ -75,13 +102,14 @@ def _candidates(services: Services, model: str) -> Iterator[tuple[str, str]]:
     return zip(chain, [*chain[1:], ""], strict=True)
 
 
-def _ending(accepted: Accepted, done: Done, *, said: bool) -> Iterator[Chunk]:
+def _ending(accepted: Accepted, done: Done, spending: Spending) -> Iterator[Chunk]:
     """What follows the model's last word."""
-    yield Choices(() if said else (retry_choice(accepted),))
-    if not said:
+    yield Choices(() if spending.said else (retry_choice(accepted),))
+    if not spending.said:
         yield Note(EMPTY_NOTE)
     elif done.reason == "length":
-        yield Note(LENGTH_NOTE)
+        yield Note(spending.shortened or LENGTH_NOTE)
+    yield from map(Note, spending.crossed)
     yield done
 
 

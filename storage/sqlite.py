@@ -20,6 +20,7 @@ from bot.types import Answer, Command, Part, Place, Request, Role, Turn
 from storage import accept
 from storage.books import SQLiteBooks
 from storage.migrate import migrate, migrations
+from storage.usage import SQLiteUsage
 from storage.writer import Connection, Writer
 
 _REQUEST = TypeAdapter(Request)
@@ -90,6 +91,7 @@ class SQLiteStore:
         self._resources = resources
         self._writer = Writer(writing)
         self.books = SQLiteBooks(self._writer, reading)
+        self.usage = SQLiteUsage(self._writer, reading)
 
     async def accept(
         self, request: Request, command: Command, continue_ms: int, *, shared: bool = False
@@ -245,7 +247,7 @@ def _key(place: Place) -> dict[str, str]:
 def _keep_outcome(
     connection: sqlite3.Connection, *, accepted: Accepted, outcome: Outcome, answer: str, now: int
 ) -> None:
-    """Turns, usage and the request's answer, together."""
+    """Turns and the request's answer, together."""
     state = "UPDATE requests SET state = 'answered', answer = ? WHERE id = ? AND state = 'accepted'"
     if connection.execute(state, (answer, accepted.id)).rowcount == 0:
         return  # an earlier attempt got here already: its answer stands
@@ -270,17 +272,6 @@ def _keep_outcome(
                 now,
             ),
         ).lastrowid
-    if outcome.usage and outcome.reply:
-        connection.execute(
-            "INSERT INTO usage SELECT id, place, person, ?, ?, ?, ? FROM requests WHERE id = ?",
-            (
-                outcome.reply.model,
-                outcome.usage.prompt_tokens,
-                outcome.usage.completion_tokens,
-                now,
-                accepted.id,
-            ),
-        )
 
 
 def _end(connection: sqlite3.Connection, *, request: int, state: EndState, now: int) -> None:

@@ -89,12 +89,16 @@ class Writer:
 
         A caller that is cancelled does not take its change back: it is on its way to the disk.
         """
+        return await self.put(work)
+
+    def put(self, work: Callable[[sqlite3.Connection], T]) -> asyncio.Future[T]:
+        """The same for who cannot wait now: the change has its place in the order when this returns."""
         if self._closing:
             raise StoreError("The database is closed.")
         change = _Change(work)
         self._queue.append(change)  # type: ignore[arg-type]  # results go back to the future they came from
         self._work.set()
-        return await change.done
+        return change.done
 
     async def aclose(self) -> None:
         """Commit what is queued and stop."""

@@ -19,6 +19,7 @@ SDK_HOMES = {
     "transformers": "bot/inference/",
     "torch": "bot/inference/",
     "aiosqlite": "storage/",
+    "matplotlib": "bot/charts/",
     "prompt_toolkit": "adapters/console",
 }
 """Each SDK and the one place that may import it."""

@@ -23,6 +23,7 @@ from bot.errors import (
     Unauthorised,
     Unavailable,
 )
+from bot.estimate import estimate
 from bot.ports import Backend
 from bot.types import Done, Prompt, Sampling, Status, Text, Usage, Utterance
 from tests.fakes.openai import CANARY, FAULTS, Answer, FakeOpenAI, Step, chunk, failing, unused_url
@@ -385,14 +386,14 @@ TRUTH: Mapping[str, int] = {
 
 @pytest.mark.parametrize("text", TRUTH)
 def test_the_estimate_is_never_less(text: str) -> None:
-    assert TRUTH[text] <= tokens.estimate(text) <= len(text.encode())
+    assert TRUTH[text] <= estimate(text) <= len(text.encode())
 
 
 async def test_counting_needs_no_network(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("TIKTOKEN_CACHE_DIR", str(tmp_path))
     counter = tokens.Counter("gpt-4o")
     for text in ("Hello", "Hello", "Hello " * 10_000):
-        assert await counter.count((Utterance("user", text),)) == 2 * tokens.PER_MESSAGE + tokens.estimate(text)
+        assert await counter.count((Utterance("user", text),)) == 2 * tokens.PER_MESSAGE + estimate(text)
 
 
 @pytest.mark.parametrize("folder", ["", "harmed"])

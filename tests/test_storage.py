@@ -12,7 +12,7 @@ import pytest
 
 from bot.errors import DatabaseBusy, SchemaTooNew, StoreError
 from bot.ports import Accepted, Outcome
-from bot.types import Act, Answer, Command, Part, Person, Place, Request, Turn, Usage
+from bot.types import Act, Answer, Command, Part, Person, Place, Request, Turn
 from storage import accept, sqlite
 from storage.migrate import migrate, migrations
 from storage.sqlite import SQLiteStore, open_store
@@ -50,7 +50,7 @@ class Desk:
     async def answer(self, accepted: Accepted, question: str, reply: str, parent: int | None = None) -> None:
         asked = Turn(0, None, "user", accepted.request.person.id, accepted.request.person.name, question)
         said = Turn(0, None, "assistant", "", "", reply, "m")
-        await self.store.answered(accepted, Outcome(Answer(reply), parent, asked, said, Usage(1, 2)))
+        await self.store.answered(accepted, Outcome(Answer(reply), parent, asked, said))
         await self.store.part_creating(accepted.id, 0, reply)
         await self.store.part_created(accepted.id, 0, f"a{accepted.id}")
         await self.store.end(accepted.id, "done")

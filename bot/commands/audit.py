@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -14,6 +12,7 @@ from bot.books import Entry
 from bot.errors import UserError
 from bot.ports import Accepted
 from bot.services import Services
+from bot.sheets import sheet
 from bot.tables import table
 from bot.types import Command, Done, File, Option, Reply, Request, Subject, Text
 
@@ -113,20 +112,13 @@ def _short(text: str) -> str:
 
 
 def _csv(entries: Sequence[Entry]) -> bytes:
-    written = io.StringIO()
-    writer = csv.writer(written)
-    writer.writerow(COLUMNS)
-    for entry in entries:
-        place, person = entry.place, entry.person
-        where = (place.name, place.channel, place.thread)
-        row = (_at(entry), person.name, person.id, *where, entry.action, entry.target, entry.before, entry.after)
-        writer.writerow([_no_formula(cell) for cell in row])
-    return written.getvalue().encode("utf-8-sig")
+    return sheet(COLUMNS, [_row(entry) for entry in entries])
 
 
-def _no_formula(cell: str) -> str:
-    """A spreadsheet takes what begins like this for a formula, and people choose their names."""
-    return f"'{cell}" if cell.startswith(("=", "+", "-", "@", "\t", "\r")) else cell
+def _row(entry: Entry) -> Sequence[str]:
+    place, person = entry.place, entry.person
+    where = (place.name, place.channel, place.thread)
+    return (_at(entry), person.name, person.id, *where, entry.action, entry.target, entry.before, entry.after)
 
 
 def _at(entry: Entry) -> str:

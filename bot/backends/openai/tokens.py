@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
 
+from bot.estimate import estimate
 from bot.types import Prompt
 
 log = logging.getLogger(__name__)
@@ -54,8 +55,6 @@ PER_MESSAGE = 8
 SHORT = 5_000
 """Characters that are counted in less time than a thread takes to begin."""
 
-CHEAP_BYTES = b"abcdefghijklmnopqrstuvwxyz "
-
 
 class Encoding(Protocol):
     """What is used of a tiktoken.Encoding."""
@@ -74,20 +73,6 @@ def window(model: str) -> int:
     name = family(model)
     known = max((prefix for prefix in WINDOWS if name.startswith(prefix)), key=len, default="")
     return WINDOWS.get(known, UNKNOWN_WINDOW)
-
-
-def estimate(text: str) -> int:
-    """At least as many tokens as OpenAI's encodings make of it; for prose and code mostly two or three times as many.
-
-    A token is at least one byte, so nothing exceeds the number of bytes. Small Latin letters and spaces, a word's own
-    space included, make tokens of two or more: even random letters take about 0.54 tokens each, so they count 3/5.
-    Everything else (capitals, digits, punctuation, other scripts byte by byte) counts as a token each, and the
-    end of a line as two, since a single letter may follow it. Compared with cl100k_base and o200k_base on hundreds of
-    files of code and prose, long words of eight languages, base64, hexadecimal and emoji: never less.
-    """
-    data = text.encode(errors="replace")
-    others = len(data.translate(None, CHEAP_BYTES))
-    return min(len(data), others + data.count(b"\n") + (3 * (len(data) - others) + 4) // 5)
 
 
 class Counter:

@@ -1,0 +1,202 @@
+"""/usage: what was used and what is left; for administrators who and what used how much, as tables, picture and CSV."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, date, datetime, timedelta
+
+from bot import amounts
+from bot.books import Grouping, Total
+from bot.charts import Chart, draw
+from bot.errors import UserError
+from bot.limits import standings_table
+from bot.ports import Accepted
+from bot.services import Services
+from bot.sheets import sheet
+from bot.tables import table
+from bot.types import Command, Done, File, Option, Reply, Request, Text
+
+MOST_PEOPLE = 20
+MOST_PLACES = 10
+MOST_BARS = 10
+OTHERS = "others"
+
+PERIODS: Mapping[str, Callable[[date], date]] = {
+    "month": lambda today: today.replace(day=1),
+    "today": lambda today: today,
+    "7d": lambda today: today - timedelta(days=6),
+    "30d": lambda today: today - timedelta(days=29),
+    "90d": lambda today: today - timedelta(days=89),
+}
+"""The first day of each period, which ends today; the first one is the usual."""
+
+Measure = Callable[[Total], float]
+
+MEASURES: Mapping[str, Measure] = {
+    "tokens": lambda total: total.usage.prompt_tokens + total.usage.completion_tokens,
+    "requests": lambda total: total.requests,
+    "money": lambda total: total.cost / amounts.MILLION,
+}
+
+PERIOD = Option("period", "Since when; this month if nothing is said", choices=tuple(PERIODS))
+OF = Option("of", "What is counted", choices=tuple(MEASURES))
+
+COLUMNS = (
+    *("day", "person", "person_id", "place", "channel_id", "model"),
+    *("requests", "failures", "prompt_tokens", "completion_tokens", "cost"),
+)
+
+
+def _sub(name: str, summary: str, *options: Option, administrative: bool = True) -> Command:
+    return Command(name, summary, options, passes=True, quiet=True, administrative=administrative)
+
+
+COMMAND = Command(
+    "usage",
+    "What was used, and what is left",
+    subcommands=(
+        _sub("show", "What you used, and what you have left", PERIOD, administrative=False),
+        _sub("people", "Who used how much, where, and of which model", PERIOD),
+        _sub("chart", "A picture of it: by day and model, and by person", PERIOD, OF),
+        _sub("csv", "All of it as a CSV file, by day, person, channel and model", PERIOD),
+    ),
+)
+
+
+async def run(services: Services, accepted: Accepted) -> Reply:
+    """Show, or report to administrators."""
+    request = accepted.request
+    first = _first_day(services, request)
+    match request.command.partition(" ")[2]:
+        case "show":
+            yield Text(await _shown(services, request, first))
+        case "people":
+            yield Text(await _people(services, request, first))
+        case "chart":
+            chart = await _chart(services, request, first)
+            yield Text(f"{chart.title}:")
+            yield File("usage.png", await draw(chart, services.config.data / "charts"), _in_words(chart))
+        case _:
+            yield Text(f"What was used since {first}, by day, person, channel and model.")
+            yield File(f"usage-{first}.csv", await _csv(services, request, first), "What was used")
+    yield Done()
+
+
+def _first_day(services: Services, request: Request) -> date:
+    """The first day of the period that was asked for. Raises UserError."""
+    period = request.arguments.get("period", "").strip().lower() or next(iter(PERIODS))
+    if period not in PERIODS:
+        raise UserError(f"A period is one of: {', '.join(PERIODS)}; “{period[:40]}” is none.")
+    return PERIODS[period](_today(services))
+
+
+def _today(services: Services) -> date:
+    return datetime.fromtimestamp(services.budget.clock(), UTC).date()
+
+
+async def _totals(
+    services: Services, request: Request, first: date, *by: Grouping, person: str = ""
+) -> Sequence[Total]:
+    since = int(datetime(first.year, first.month, first.day, tzinfo=UTC).timestamp() * 1000)
+    place = request.place
+    return await services.budget.ledger.totals(by, since, place.platform, place.workspace, person)
+
+
+# Tables ---------------------------------------------------------------------------------------------------------------
+
+
+async def _shown(services: Services, request: Request, first: date) -> str:
+    budget = services.budget
+    used = await _totals(services, request, first, "model", person=request.person.id)
+    lines = [f"You used nothing since {first}."]
+    if used:
+        lines = [f"What you used since {first}:", _table(services, "model", used, lambda total: total.key[0])]
+    standings = budget.standings(request.place, request.person, *services.backends)
+    if standings:
+        lines += ["What holds for you here:", standings_table(standings, budget.currency, budget.clock())]
+    else:
+        lines.append("Nothing is limited for you here.")
+    return "\n".join(lines)
+
+
+async def _people(services: Services, request: Request, first: date) -> str:
+    people = _most(await _totals(services, request, first, "person"), MEASURES["tokens"])
+    if not people:
+        return f"Nothing was used since {first}."
+    places = _most(await _totals(services, request, first, "place"), MEASURES["tokens"])
+    models = _most(await _totals(services, request, first, "model"), MEASURES["tokens"])
+    more = f"\nThe first {MOST_PEOPLE} of {len(people)}; `/usage csv` has all." if len(people) > MOST_PEOPLE else ""
+    return "\n".join(
+        (
+            f"What was used since {first}:",
+            _table(services, "person", people[:MOST_PEOPLE], _person) + more,
+            _table(services, "channel", places[:MOST_PLACES], _place),
+            _table(services, "model", models, lambda total: total.key[0]),
+        )
+    )
+
+
+def _table(services: Services, first: str, totals: Sequence[Total], name: Callable[[Total], str]) -> str:
+    """One row a total; what it cost only where that is anything."""
+    costs = any(total.cost for total in totals)
+    headers = (first, "requests", "failed", "tokens", *(("cost",) if costs else ()))
+    rows = []
+    for total in totals:
+        cost = amounts.shown(total.cost, "money", services.budget.currency)
+        counted = (total.requests, total.failures, int(MEASURES["tokens"](total)))
+        rows.append((name(total), *(f"{number:,}" for number in counted), *((cost,) if costs else ())))
+    return table(headers, rows)
+
+
+def _most(totals: Sequence[Total], measure: Measure) -> Sequence[Total]:
+    return sorted(totals, key=measure, reverse=True)
+
+
+def _person(total: Total) -> str:
+    return total.person_name or total.key[0]
+
+
+def _place(total: Total) -> str:
+    return (total.place_name or total.key[0]) if total.key[0] else "direct messages"
+
+
+# Picture and file -----------------------------------------------------------------------------------------------------
+
+
+async def _chart(services: Services, request: Request, first: date) -> Chart:
+    """What the picture shows. Raises UserError where that is nothing."""
+    wanted = request.arguments.get("of", "").strip().lower() or next(iter(MEASURES))
+    if wanted not in MEASURES:
+        raise UserError(f"What is counted is one of: {', '.join(MEASURES)}; “{wanted[:40]}” is none.")
+    measure, today = MEASURES[wanted], _today(services)
+    by_day = await _totals(services, request, first, "day", "model")
+    if not any(measure(total) for total in by_day):
+        raise UserError(f"There is nothing to draw: no {wanted} were used since {first}.")
+    days = [str(first + timedelta(days=number)) for number in range((today - first).days + 1)]
+    counted = {total.key: measure(total) for total in by_day}
+    models = {model: [counted.get((day, model), 0.0) for day in days] for _, model in counted}
+    people = _most(await _totals(services, request, first, "person"), measure)
+    bars = [(_person(total), measure(total)) for total in people[:MOST_BARS]]
+    if len(people) > MOST_BARS:
+        bars.append((OTHERS, sum(map(measure, people[MOST_BARS:]))))
+    unit = services.budget.currency if wanted == "money" else wanted
+    return Chart(f"What was used since {first.day} {first:%B %Y}", unit, days, models, bars)
+
+
+def _in_words(chart: Chart) -> str:
+    """The picture for who cannot see it."""
+    models = ", ".join(f"{model} {sum(values):,.6g}" for model, values in chart.models.items())
+    people = ", ".join(f"{name} {value:,.6g}" for name, value in chart.people[:3])
+    return f"{chart.title}, in {chart.unit}. By model: {models}. Most by: {people}."
+
+
+async def _csv(services: Services, request: Request, first: date) -> bytes:
+    totals = await _totals(services, request, first, "day", "person", "channel", "model")
+    return sheet(COLUMNS, [_row(total) for total in totals])
+
+
+def _row(total: Total) -> Sequence[str | int]:
+    day, person, channel, model = total.key
+    what = (day, total.person_name, person, total.place_name, channel, model)
+    tokens = (total.usage.prompt_tokens, total.usage.completion_tokens)
+    return (*what, total.requests, total.failures, *tokens, f"{total.cost / amounts.MILLION:.6f}")

@@ -1,0 +1,87 @@
+"""What was used so far in each calendar window, by person, channel and workspace, of each model and of all."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple, TypeAlias
+
+from bot.books import Limit, Unit, Window
+from bot.types import Person, Place, Usage
+from bot.windows import WINDOWS, began
+
+MOST_METERS = 10_000
+"""Meters kept before those of windows that are over are thrown away."""
+
+Amounts: TypeAlias = "Counter[Unit]"
+
+
+class Pool(NamedTuple):
+    """What a limit draws from: a person's, a channel's or a workspace's use of one model or, "", of all."""
+
+    platform: str
+    workspace: str
+    of: Literal["person", "channel", "workspace"]
+    id: str
+    model: str
+    window: Window
+
+
+@dataclass(slots=True)
+class Meter:
+    """A pool in one window: what was used, and what is held for calls under way."""
+
+    began: float
+    used: Amounts = field(default_factory=Counter)
+    held: Amounts = field(default_factory=Counter)
+
+
+class Meters:
+    """Every pool's meter."""
+
+    def __init__(self) -> None:
+        self._meters: dict[Pool, Meter] = {}
+        self._most = MOST_METERS
+
+    def at(self, pool: Pool, now: float) -> Meter:
+        """The pool's meter of this window. A clock that is set back does not bring a window back."""
+        start, meter = began(pool.window, now), self._meters.get(pool)
+        if meter is None or meter.began < start:
+            if len(self._meters) >= self._most:
+                self._sweep(now)
+            meter = self._meters[pool] = Meter(start)
+        return meter
+
+    def _sweep(self, now: float) -> None:
+        starts = {window: began(window, now) for window in WINDOWS}
+        self._meters = {pool: meter for pool, meter in self._meters.items() if meter.began >= starts[pool.window]}
+        self._most = max(MOST_METERS, 2 * len(self._meters))
+
+
+def pool_of(limit: Limit, place: Place, person: Person) -> Pool:
+    """What a limit draws from, for a person in a place."""
+    match limit.subject.kind:
+        case "channel":
+            return Pool(place.platform, place.workspace, "channel", place.channel, limit.model, limit.window)
+        case "workspace":
+            return Pool(place.platform, place.workspace, "workspace", "", limit.model, limit.window)
+        case _:
+            return Pool(place.platform, place.workspace, "person", person.id, limit.model, limit.window)
+
+
+def pools(place: Place, person: str, model: str, windows: Sequence[Window] = WINDOWS) -> Iterator[Pool]:
+    """All pools that one call is counted in."""
+    for window in windows:
+        for counted in ("", model):
+            yield Pool(place.platform, place.workspace, "person", person, counted, window)
+            yield Pool(place.platform, place.workspace, "channel", place.channel, counted, window)
+            yield Pool(place.platform, place.workspace, "workspace", "", counted, window)
+
+
+def tally(requests: int, usage: Usage, cost: int) -> Amounts:
+    """What was used, by unit."""
+    used: Amounts = Counter()
+    used["requests"], used["money"] = requests, cost
+    used["tokens"] = usage.prompt_tokens + usage.completion_tokens
+    return used

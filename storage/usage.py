@@ -1,0 +1,87 @@
+"""What the models were asked and what that cost, in SQLite. A bot.books.Ledger."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Mapping, Sequence
+from functools import partial
+
+from bot.books import Call, Grouping, Total
+from bot.types import Usage
+from storage.writer import Connection, Writer
+
+_INSERT = """
+INSERT INTO usage (
+    request, at, platform, workspace, channel, thread, direct, place_name, person, person_name, home,
+    model, prompt_tokens, completion_tokens, cost, succeeded
+) VALUES ((SELECT id FROM requests WHERE id = ?), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+"""
+
+_KEYS: Mapping[Grouping, str] = {
+    "day": "strftime('%Y-%m-%d', at / 1000, 'unixepoch')",
+    "model": "model",
+    "person": "person",
+    "channel": "channel",
+    "place": "CASE WHEN direct THEN '' ELSE channel END",
+    "workspace": "workspace",
+    "platform": "platform",
+}
+
+_SUMS = """
+person_name, place_name, sum(succeeded OR prompt_tokens + completion_tokens > 0), sum(NOT succeeded),
+sum(prompt_tokens), sum(completion_tokens), sum(cost), max(at)
+"""
+"""With max(at), SQLite takes the names from the newest row."""
+
+
+class SQLiteUsage:
+    """Shares the store's connections."""
+
+    def __init__(self, writer: Writer, reading: Connection) -> None:
+        self._writer = writer
+        self._reading = reading
+
+    def spent(self, calls: Sequence[Call]) -> asyncio.Future[None]:
+        """Keep calls; their place among all writes is taken at once."""
+        return self._writer.put(partial(_keep, calls=calls))
+
+    async def totals(
+        self,
+        by: Sequence[Grouping],
+        since: int,
+        platform: str = "",
+        workspace: str = "",
+        person: str = "",
+    ) -> Sequence[Total]:
+        """Calls since a moment in milliseconds, summed up and in order of what they are summed up by."""
+        keys = ", ".join(_KEYS[word] for word in by)
+        within = {"platform": platform, "workspace": workspace, "person": person}
+        where = " AND ".join(["at >= :since", *(f"{column} = :{column}" for column, value in within.items() if value)])
+        grouped = ", ".join(str(number + 1) for number in range(len(by)))
+        query = f"SELECT {keys}, {_SUMS} FROM usage WHERE {where} GROUP BY {grouped} ORDER BY {grouped}"  # noqa: S608 -- own names
+        rows = await self._reading.execute_fetchall(query, {"since": since, **within})
+        return [_total(tuple(row[: len(by)]), *row[len(by) :]) for row in rows]
+
+
+def _total(
+    key: tuple[str, ...],
+    person_name: str,
+    place_name: str,
+    requests: int,
+    failures: int,
+    prompt_tokens: int,
+    completion_tokens: int,
+    cost: int,
+    _at: int,
+) -> Total:
+    return Total(key, person_name, place_name, requests, failures, Usage(prompt_tokens, completion_tokens), cost)
+
+
+def _keep(connection: sqlite3.Connection, *, calls: Sequence[Call]) -> None:
+    for call in calls:
+        place, person = call.place, call.person
+        where = (place.platform, place.workspace, place.channel, place.thread, place.direct, place.name)
+        who = (person.id, person.name, person.home)
+        used = (call.usage.prompt_tokens, call.usage.completion_tokens, call.cost, call.succeeded)
+        connection.execute(_INSERT, (call.request, call.at, *where, *who, call.model, *used))
