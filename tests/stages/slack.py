@@ -159,6 +159,9 @@ class SlackStage(TeamStage):
     def watch(self, hook: Hook) -> None:
         self.slack.on_request = hook
 
+    def unhurried(self) -> None:
+        self.slack.rates.on = False
+
     def time_passes(self, seconds: float) -> None:
         self.slack.clock.ahead += seconds
 
