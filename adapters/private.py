@@ -73,10 +73,10 @@ class PrivateDraft:
     async def finish(self, answer: Answer) -> None:
         """Show exactly `answer`, to the person alone or to everybody."""
         if not (self._private or answer.private):
-            await self._take_back(self._hidden)
+            await self._take_back_hidden()
             await self._public.finish(answer)
             return
-        await self._take_back(self._public)
+        await self._public.finish(NOTHING)  # while anything of it is there, what follows might be shown in its place
         try:
             await self._hidden.finish(answer)
         except Forbidden as error:
@@ -89,9 +89,9 @@ class PrivateDraft:
         await self._public.abandon()
         await self._hidden.abandon()
 
-    async def _take_back(self, draft: Draft) -> None:
-        """What is there of `draft` is from before its turn was over."""
+    async def _take_back_hidden(self) -> None:
+        """An earlier run may have thought that the answer is private."""
         try:
-            await draft.finish(NOTHING)
+            await self._hidden.finish(NOTHING)
         except (Forbidden, Gone) as error:
-            log.info("What was shown before cannot be taken back: %s", error)
+            log.info("What only the person saw stays: %s", error)

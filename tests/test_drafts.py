@@ -340,3 +340,18 @@ def test_what_cannot_be_shown_to_one_alone_is_not_shown_to_all() -> None:
         run_fast(
             private_draft_on(Wall(), Wall(failures=[Forbidden("closed")]), Log(), private=True).finish(Answer("A"))
         )
+
+
+def test_nothing_private_is_said_before_what_is_public_is_gone() -> None:
+    public, hidden = Wall(messages={"m0": "_Waiting_"}, failures=[Forbidden("no")]), Wall()
+    log = Log(parts=(Part(0, "_Waiting_", "m0"),), resumed=True)
+    with pytest.raises(Forbidden):
+        run_fast(private_draft_on(public, hidden, log).finish(Answer("A secret.", private=True)))
+    assert hidden.calls == []
+
+
+def test_what_was_private_before_a_crash_and_is_public_now_is_shown_to_all() -> None:
+    public, hidden = Wall(), Wall(messages={"h0": "You"})
+    log = Log(parts=(Part(HIDDEN, "You", "h0"),), resumed=True)
+    run_fast(private_draft_on(public, hidden, log).finish(Answer("Hello.")))
+    assert (public.messages, hidden.messages) == ({"m0": "Hello."}, {})
