@@ -68,7 +68,7 @@ class Acting:
 
         What Slack would not send is an error, but for options that are not offered: a client of one's own sends any.
         """
-        view = self.world.modals.pop(user)
+        view = self.world.modals[user]
         state: dict[str, Json] = {}
         for block in view.blocks:
             key, element = str(block["block_id"]), block["element"]
@@ -79,6 +79,7 @@ class Acting:
             )
             state[key] = {str(element["action_id"]): filled}
         assert set(values) <= set(state), f"there is no {sorted(set(values) - set(state))}"
+        del self.world.modals[user]
         act = self._act(user, "")
         payload: Json = {
             "type": "view_submission",
