@@ -3,19 +3,32 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Iterator, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
+from decimal import Decimal
+from itertools import product
+from math import ceil
 from pathlib import Path
 from random import Random
+from typing import TypeAlias
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from bot.books import Call, Change, Limit, Unit, Window
-from bot.errors import BrokenOff, StoreError, Unavailable
-from bot.limits import holding
-from bot.types import Done, Person, Place, Prompt, Status, Subject, Text, Usage
+from bot.administration import Administration
+from bot.books import Call, Change, Entry, Grouping, Limit, Record, Total, Unit, Window
+from bot.budget import Budget
+from bot.errors import BrokenOff, Denied, StoreError, Unavailable
+from bot.limits import Standing, holding
+from bot.ports import Accepted
+from bot.section import ModelSection
+from bot.settings import Settings
+from bot.spending import Spending
+from bot.types import Act, Done, Person, Place, Prompt, Request, Sampling, Status, Subject, Text, Usage
+from bot.windows import began
 from storage.sqlite import open_store
 from storage.usage import SQLiteUsage
 from tests.fakes.memory import MemoryDraft
@@ -515,3 +528,133 @@ async def test_a_restart_keeps_every_window(budgeted: World, clock: Clock, tmp_p
 
 def standing(world: World) -> dict[Window, int]:
     return {found.limit.window: found.used for found in world.app.services.budget.standings(DIRECT, ANN)}
+
+
+# Any order of things --------------------------------------------------------------------------------------------------
+
+
+class Notebook:
+    """Books and a ledger in memory."""
+
+    def __init__(self) -> None:
+        self.calls: list[Call] = []
+
+    async def load(self) -> Sequence[Record]:
+        return ()
+
+    async def keep(self, changes: Sequence[Change], entries: Sequence[Entry]) -> Sequence[Entry]:
+        return entries
+
+    async def spent(self, calls: Sequence[Call]) -> None:
+        self.calls += calls
+
+    async def totals(
+        self, by: Sequence[Grouping], since: int, platform: str = "", workspace: str = "", person: str = ""
+    ) -> Sequence[Total]:
+        return [_alone(call) for call in self.calls if call.at >= since]
+
+    def used(self, limit: Limit, place: Place, person: Person, now: float) -> int:
+        """What was used of a limit, the slow way."""
+        calls = [call for call in self.calls if call.at >= began(limit.window, now) * 1000]
+        calls = [call for call in calls if limit.model in ("", call.model)]
+        if limit.subject.kind == "channel":
+            calls = [call for call in calls if call.place.channel == place.channel]
+        elif limit.subject.kind != "workspace":
+            calls = [call for call in calls if call.person.id == person.id]
+        match limit.unit:
+            case "requests":
+                return sum(call.counts for call in calls)
+            case "tokens":
+                return sum(call.usage.prompt_tokens + call.usage.completion_tokens for call in calls)
+            case "money":
+                return sum(price(call) for call in calls)
+
+
+def price(call: Call) -> int:
+    section = SECTIONS[call.model]
+    return ceil(
+        call.usage.prompt_tokens * Decimal(str(section.input_price))
+        + call.usage.completion_tokens * Decimal(str(section.output_price))
+    )
+
+
+def _alone(call: Call) -> Total:
+    place = call.place
+    key = (place.platform, place.workspace, place.channel, call.person.id, call.model)
+    return Total(key, "", "", int(call.counts), 0, call.usage, call.cost)
+
+
+SECTIONS = {
+    "main": ModelSection(backend="openai", model="m", input_price=0.3, output_price=1.7, max_tokens=40),
+    "spare": ModelSection(backend="openai", model="s", input_price=2, output_price=0, max_tokens=300),
+}
+LIMITS = st.builds(
+    Limit,
+    st.just("discord"),
+    st.just("guild"),
+    st.sampled_from([Subject("everyone"), Subject("person", "1"), Subject("channel", "general"), Subject("workspace")]),
+    st.sampled_from(["", *SECTIONS]),
+    st.sampled_from(["requests", "tokens", "money"]),
+    st.sampled_from(["minute", "hour", "day", "month"]),
+    st.integers(0, 1_500),
+)
+Step: TypeAlias = tuple[str, tuple[Person, str, str] | str | int, int]
+ASKS = st.tuples(st.sampled_from([ANN, BEN]), st.sampled_from(["general", "other"]), st.sampled_from([*SECTIONS]))
+STEPS = st.one_of(
+    st.tuples(st.just("ask"), ASKS, st.integers(1, 200)),
+    st.tuples(st.just("end"), st.sampled_from(["done", "stopped", "broken", "failed"]), st.integers(0, 300)),
+    st.tuples(st.just("wait"), st.sampled_from([1, 59, 3_600, 86_400 * 20]), st.just(0)),
+    st.tuples(st.just("restart"), st.just(""), st.just(0)),
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(LIMITS, max_size=5), st.lists(STEPS, max_size=60))
+async def test_whatever_happens_in_whatever_order_no_limit_is_passed(limits: list[Limit], steps: list[Step]) -> None:
+    notebook, clock = Notebook(), Clock()
+    administration = Administration(notebook, Settings())  # type: ignore[arg-type]  # only what is changed is asked for
+    await administration.change([Change(made) for made in limits], [])
+
+    async def begun() -> Budget:
+        fresh = Budget(administration, notebook, SECTIONS, "USD", clock)
+        await fresh.load()
+        return fresh
+
+    def everybody(budget: Budget) -> Iterator[tuple[Standing, int]]:
+        for place, person in product((CHANNEL, replace(CHANNEL, channel="other")), (ANN, BEN)):
+            for found in budget.standings(place, person, *SECTIONS):
+                yield found, notebook.used(found.limit, place, person, clock.now)
+
+    budget, running = await begun(), list[tuple[Spending, int]]()
+    for what, which, number in steps:
+        if what == "ask" and isinstance(which, tuple):
+            person, channel, model = which
+            accepted = Accepted(1, 1, Request(Act("", 0), replace(CHANNEL, channel=channel), person, "chat"))
+            with suppress(Denied):
+                running.append((budget.reserve(accepted, model, number, Sampling(), 10_000), number))
+        elif what == "end" and running:
+            spending, prompt = running.pop(number % len(running))
+            longest = spending.sampling(Sampling()).max_tokens or 40
+            end(spending, which, Usage(prompt, min(number, longest, 40)))
+        elif what == "wait" and isinstance(which, int):
+            clock.now += which
+        elif what == "restart" and not running:
+            budget = await begun()
+        await asyncio.sleep(0)  # the ledger takes what was spent
+        assert all(found.left >= 0 and found.used == used for found, used in everybody(budget))
+    for spending, prompt in running:
+        end(spending, "done", Usage(prompt, 1))
+    assert all(found.meter.held[found.limit.unit] == 0 for found, _ in everybody(budget))
+
+
+def end(spending: Spending, how: str | int | tuple[Person, str, str], usage: Usage) -> None:
+    """A call ends in one of the ways there are."""
+    with suppress(Unavailable, asyncio.CancelledError), spending:
+        if how == "failed":
+            raise Unavailable("It is down.")
+        spending.take(Text("word "))
+        if how == "broken":
+            raise Unavailable("It broke off.")
+        if how == "stopped":
+            raise asyncio.CancelledError
+        spending.take(Done("complete", usage))
