@@ -12,7 +12,7 @@ from importlib import import_module
 from typing import Protocol, cast, runtime_checkable
 
 import bot.commands
-from bot.errors import BackendError, Denied, ShouldersError, StoreError
+from bot.errors import BackendError, Denied, ShouldersError, StoreError, UserError
 from bot.ports import Accepted
 from bot.services import Services
 from bot.talk import retry_choice
@@ -149,10 +149,15 @@ class Core:
         return self._commands[request.command.partition(" ")[0]]
 
     async def _admit(self, request: Request) -> Request:
-        """The request of somebody who may make it; administrators are who the platform says now. Raises Denied."""
+        """The whole request of somebody who may make it; administrators are who the platform says now.
+
+        Raises Denied or UserError.
+        """
         services, command = self._services, self._declared[request.command]
         if command.administrative:
             request = await services.as_administrator(request)
         if refused := services.policy.refusal(request, command):
             raise refused
+        if absent := next((o for o in command.options if o.required and not request.arguments.get(o.name)), None):
+            raise UserError(f"/{request.command} needs to know {absent.name}: {absent.summary}.")
         return request

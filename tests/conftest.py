@@ -19,6 +19,8 @@ from blockbuster import blockbuster_ctx
 import storage
 from bot.config import load
 from storage.sqlite import SQLiteStore
+from tests.stages import stages
+from tests.stages.base import Stage
 from tests.world import CONFIG, World
 
 OWN_CODE = ["bot", "adapters", "storage"]
@@ -107,3 +109,20 @@ async def world(store: SQLiteStore, tmp_path: Path) -> AsyncGenerator[World, Non
     await world.inbox.recover("discord")
     yield world
     await world.inbox.aclose(0)
+
+
+@pytest.fixture(params=sorted(stages()))
+async def stage(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> AsyncGenerator[Stage, None]:
+    """A platform to play scenarios on; those that cannot say why."""
+    kind = stages()[request.param]
+    for mark in request.node.iter_markers("needs"):
+        if reason := kind.cannot.get(mark.args[0]):
+            pytest.skip(reason)
+    monkeypatch.setattr("bot.backends.openai.PAUSES", (0.0, 0.0))
+    played = kind(tmp_path)
+    if "fault" in request.fixturenames:
+        played.patience = 0.3
+    async with played.playing():
+        yield played

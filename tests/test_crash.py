@@ -23,8 +23,8 @@ import pytest
 from bot.config import platforms
 from tests.crash_bot import Commits, run_bot
 from tests.fakes.openai import Answer, Body
+from tests.stages import stages
 from tests.stages.base import PATIENCE, Said, TeamStage
-from tests.test_scenarios import STAGES
 
 PROCESSES = multiprocessing.get_context("forkserver")
 PROCESSES.set_forkserver_preload(["tests.crash_bot"])
@@ -183,7 +183,7 @@ class Crash:
 
 
 def team_stage(platform: str, folder: Path) -> TeamStage:
-    stage = STAGES[platform](folder)
+    stage = stages()[platform](folder)
     assert isinstance(stage, TeamStage)
     return stage
 

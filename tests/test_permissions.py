@@ -12,10 +12,10 @@ from bot.books import Change, Entry, Rule
 from bot.types import Person, Place, Subject
 from tests.fakes.openai import failing
 from tests.permissions import MAY, ROWS, WHO, Row, Surface, Who
+from tests.stages import stages
 from tests.stages.base import Said, Shown, TeamStage
-from tests.test_scenarios import STAGES
 
-TEAMS = {name: kind for name, kind in STAGES.items() if issubclass(kind, TeamStage)}
+TEAMS = {name: kind for name, kind in stages().items() if issubclass(kind, TeamStage)}
 NAMES: dict[Who, str] = {
     "member": "ann",
     "denied": "ben",

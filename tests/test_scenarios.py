@@ -7,28 +7,16 @@ violation that a server records fails the test. What a platform cannot do is a r
 from __future__ import annotations
 
 import asyncio
-import inspect
-import pkgutil
-from collections.abc import AsyncGenerator, Mapping
-from importlib import import_module
 from pathlib import Path
 
 import pytest
 
-import tests.stages
 from bot.config import platforms
 from bot.ports import Adapter
 from tests.fakes.memory import MemoryDraft
 from tests.fakes.openai import FAULTS, Answer, failing
+from tests.stages import stages
 from tests.stages.base import Stage, TeamStage
-
-
-def stages() -> Mapping[str, type[Stage]]:
-    """Every stage, by its platform, found under tests/stages/."""
-    modules = [import_module(f"tests.stages.{found.name}") for found in pkgutil.iter_modules(tests.stages.__path__)]
-    kinds = [kind for module in modules for kind in vars(module).values() if inspect.isclass(kind)]
-    return {kind.platform: kind for kind in kinds if issubclass(kind, Stage) and not inspect.isabstract(kind)}
-
 
 STAGES = stages()
 
@@ -40,22 +28,6 @@ def test_every_platform_has_its_stage() -> None:
 def needs(ability: str) -> pytest.MarkDecorator:
     """Skip the platforms whose stage says why they cannot."""
     return pytest.mark.needs(ability)
-
-
-@pytest.fixture(params=sorted(STAGES))
-async def stage(
-    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> AsyncGenerator[Stage, None]:
-    kind = STAGES[request.param]
-    for mark in request.node.iter_markers("needs"):
-        if reason := kind.cannot.get(mark.args[0]):
-            pytest.skip(reason)
-    monkeypatch.setattr("bot.backends.openai.PAUSES", (0.0, 0.0))
-    played = kind(tmp_path)
-    if "fault" in request.fixturenames:
-        played.patience = 0.3
-    async with played.playing():
-        yield played
 
 
 @pytest.mark.parametrize("platform", sorted(STAGES))

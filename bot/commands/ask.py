@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import aclosing
 
-from bot.errors import UserError
 from bot.ports import Accepted
 from bot.services import Services
 from bot.talk import talk
@@ -26,8 +25,6 @@ COMMAND = Command(
 async def run(services: Services, accepted: Accepted) -> Reply:
     """Answer with the chosen model."""
     request = accepted.request
-    if not request.text:
-        raise UserError("What do you want to ask? Write it after the command.")
     async with aclosing(talk(services, accepted, request.arguments.get("model", ""))) as reply:
         async for chunk in reply:
             yield chunk

@@ -10,9 +10,7 @@ from bot.services import Services
 from bot.talk import talk
 from bot.types import Command, Option, Reply
 
-COMMAND = Command(
-    "chat", "Talk with the bot", (Option("text", "What to say", required=True),), converses=True, hidden=True
-)
+COMMAND = Command("chat", "Talk with the bot", (Option("text", "What to say"),), converses=True, hidden=True)
 
 
 async def run(services: Services, accepted: Accepted) -> Reply:

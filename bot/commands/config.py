@@ -84,7 +84,8 @@ async def run(services: Services, accepted: Accepted) -> Reply:
             yield Text(overview(services, request))
             yield Choices((menu(),))
         case "config set" if "value" not in given:
-            raise UserError(f"Write the new value after it: `/config set {given['key']} VALUE`.{_hint(given['key'])}")
+            key = given["key"]
+            raise UserError(f"Write the new value after it: `/config set {key} VALUE`. It takes {takes(key)}.")
         case "config set":
             yield Text(await levels.put(services, request, given["key"], given["value"], given.get("scope", "")))
         case "config reset":
@@ -114,15 +115,10 @@ async def dialog(services: Services, request: Request) -> Form | None:
     """A form with one setting's value, or for the text of an exported file."""
     given = request.arguments
     if request.command == "config import":
-        hint = "The text of a file that /config export made"
-        return (
-            None
-            if given.get("toml")
-            else Form("Settings", "config import", (Field("toml", "TOML", "text", hint=hint),))
-        )
+        field = Field("toml", "TOML", "text", hint="The text of a file that /config export made")
+        return None if given.get("toml") else Form("Settings", "config import", (field,))
     key = given["key"]
     if "value" in given:
-        about(key)
         return None
     possible = [level for level in about(key).levels if scope_of(level, request.place, request.person)]
     if not request.person.administrator:
@@ -186,7 +182,3 @@ def _now(services: Services, request: Request, key: str) -> str:
 def _short(value: str) -> str:
     line = " ".join(value.split()) or "–"
     return line if len(line) <= LONGEST_SHOWN else f"{line[: LONGEST_SHOWN - 1]}…"
-
-
-def _hint(key: str) -> str:
-    return f" It takes {takes(key)}."

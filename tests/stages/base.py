@@ -273,6 +273,24 @@ class TeamStage(Stage):
         """Press a button that opens a form, change these fields and send it."""
 
     @abstractmethod
+    async def fill_picked(
+        self, said: Said, label: str, value: str, values: Mapping[str, str], who: str = "ann"
+    ) -> Said:
+        """Pick from a menu that opens a form, change these fields and send it."""
+
+    @abstractmethod
+    async def post(self, text: str, who: str = "ann") -> Said:
+        """Write into the channel without addressing the bot."""
+
+    @abstractmethod
+    async def announced(self, words: str) -> None:
+        """Wait until the bot said these words in the channel, asked or not."""
+
+    @abstractmethod
+    def answered_in_thread(self, said: Said) -> bool:
+        """Whether the answer to a mention in the channel stands in a thread."""
+
+    @abstractmethod
     async def edit(self, said: Said, text: str) -> None:
         """Change what a message says; `text` is all of it, as it was written with `mention` or `direct`."""
 

@@ -96,6 +96,22 @@ class DiscordStage(TeamStage):
         message = await self._answer_with(said, lambda one: label in one.buttons)
         return await self._send_form(self.discord.press(message, label, self.users[who]), values)
 
+    async def fill_picked(
+        self, said: Said, label: str, value: str, values: Mapping[str, str], who: str = "ann"
+    ) -> Said:
+        message = await self._answer_with(said, lambda one: label in one.menus)
+        return await self._send_form(self.discord.pick(message, label, value, self.users[who]), values)
+
+    async def post(self, text: str, who: str = "ann") -> Said:
+        return self._post(self.channel, text, who)
+
+    async def announced(self, words: str) -> None:
+        await self.discord.wait(lambda: any(words in one.content for one in self.discord.messages(self.channel)))
+
+    def answered_in_thread(self, said: Said) -> bool:
+        (first, *_) = self.ledger.messages[self.ledger.requests[said.act]].values()
+        return self._message(first).channel == said.message
+
     async def edit(self, said: Said, text: str) -> None:
         mentioned = self.discord.message(said.message).content.startswith(self.discord.mention())
         self.discord.edit(said.message, self.discord.mention(text) if mentioned else text)

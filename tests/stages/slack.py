@@ -122,6 +122,22 @@ class SlackStage(TeamStage):
         act = self.slack.press(said.channel, found.ts, label, self.users[who])
         return await self._fill(Said(act.trigger, who, said.channel, found.thread), values)
 
+    async def fill_picked(
+        self, said: Said, label: str, value: str, values: Mapping[str, str], who: str = "ann"
+    ) -> Said:
+        return await self._fill(await self.pick(said, label, value, who), values)
+
+    async def post(self, text: str, who: str = "ann") -> Said:
+        ts = self.slack.post(self.channel, self.users[who], text)
+        return Said(f"{self.channel}:{ts}", who, self.channel, ts, ts)
+
+    async def announced(self, words: str) -> None:
+        await self.slack.wait(lambda: any(words in message.shown for message in self.slack.answers(self.channel)))
+
+    def answered_in_thread(self, said: Said) -> bool:
+        (first, *_) = self.ledger.messages[self.ledger.requests[said.act]].values()
+        return self._message(said, first).thread == said.message
+
     async def edit(self, said: Said, text: str) -> None:
         mention = "" if said.channel.startswith("D") else self.slack.mention() + " "
         self.slack.edit(said.channel, said.message, mention + text)
