@@ -78,7 +78,7 @@ async def test_a_form_is_opened_and_what_it_says_is_asked_by_whom_sends_it(team:
 
 
 async def test_a_form_that_is_sent_as_it_was_opened(team: Town) -> None:
-    await opened(team)
+    await opened(team, "config set language " + "word\n" * 600)
     team.slack.send(team.ada, {})
     assert (await team.intake.next()).arguments == SENT
 
