@@ -112,6 +112,16 @@ async def test_user_groups_are_roles_and_followed_as_they_change(team: Town) -> 
     assert request.person.roles == (second,)
 
 
+async def test_what_changed_in_user_groups_while_the_bot_was_away_is_asked_anew(team: Town) -> None:
+    group = team.slack.group("writers", team.ada)
+    await team.asked()
+    team.slack.world.groups[group].users.clear()
+    team.slack.socket.cut()
+    await team.connected()
+    _, request = await team.asked()
+    assert request.person.roles == ()
+
+
 async def test_without_user_groups_people_are_heard(team: Town) -> None:
     team.slack.scopes.discard("usergroups:read")
     await team.restart()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +12,8 @@ from adapters.slack.text import mrkdwn
 from bot.errors import PlatformError, UserError
 from bot.types import Answer, Choice, Choices, Field, File, Form, Item, Manner, Menu, Part, Request, Text
 from tests.slack_town import Town, town
+from tests.stages.base import Said
+from tests.stages.slack import SlackStage
 
 SCOPES = (Item("workspace", "Everywhere", "In this workspace"), Item("me", "Only me"))
 FORM = Form(
@@ -78,7 +81,7 @@ async def test_a_form_is_opened_and_what_it_says_is_asked_by_whom_sends_it(team:
 
 
 async def test_a_form_that_is_sent_as_it_was_opened(team: Town) -> None:
-    await opened(team)
+    await opened(team, "config set language " + "word\n" * 600)
     team.slack.send(team.ada, {})
     assert (await team.intake.next()).arguments == SENT
 
@@ -266,7 +269,7 @@ async def test_a_page_that_slack_does_not_take_changes_nothing_else(team: Town) 
 
 
 async def test_a_long_page_is_cut_into_sections(team: Town) -> None:
-    rows = "\n".join(f"| setting {number} | {'<value>' * 5} |" for number in range(200))
+    rows = "\n".join(f"| setting {number} | {'<&>' * 20} |" for number in range(200))
     team.intake.page = Answer(f"```\n{rows}\n```")
     team.slack.open_home(team.ada, team.slack.add_direct(team.ada))
     await team.slack.settled()
@@ -380,3 +383,20 @@ async def test_where_the_bot_may_not_write_files_come_privately_too(team: Town) 
     [held] = team.slack.answers(team.slack.add_direct(team.ada))
     assert [name for name, _ in team.slack.contents(held)] == ["chart.png"]
     assert "In our direct messages you find chart.png." in team.slack.only_seen_by(team.ada)[0].shown
+
+
+# With the whole bot ---------------------------------------------------------------------------------------------------
+
+
+async def test_the_settings_are_on_the_page_and_changed_there(tmp_path: Path) -> None:
+    stage = SlackStage(tmp_path)
+    async with stage.playing():
+        slack, ann = stage.slack, stage.users["ann"]
+        slack.open_home(ann, slack.add_direct(ann))
+        await slack.wait(lambda: "language" in slack.home(ann))
+        slack.pick_home(ann, "Change a setting…", "language")
+        await slack.wait(lambda: slack.modal(ann))
+        act = slack.send(ann, {"value": "Thai"})
+        shown = await stage.answer(Said(act.trigger, "ann", slack.add_direct(ann)))
+        assert "Thai" in shown.text
+        assert "Thai" in slack.home(ann)

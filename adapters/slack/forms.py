@@ -23,7 +23,8 @@ CALLBACK = "form"
 def view(form: Form, handle: Handle) -> Json:
     """The modal of a form that was asked for where `handle` says. Raises UserError for what it cannot hold."""
     origin = asdict(replace(handle, opening=""))
-    state = json.dumps({"command": form.command, "arguments": dict(form.arguments), "handle": origin})
+    meaning = {"command": form.command, "arguments": dict(form.arguments), "handle": origin}
+    state = json.dumps(meaning, ensure_ascii=False)
     assert len(state) <= LONGEST_STATE, "too much in a form"
     return {
         "type": "modal",

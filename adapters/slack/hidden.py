@@ -9,7 +9,7 @@ from adapters.drafts import FILES, CallKind, Offered
 from adapters.slack import files
 from adapters.slack.handle import Handle, Json
 from adapters.slack.messages import Finder, content
-from adapters.slack.rest import DELETE, POST, UPDATE, Rest, budgets_of
+from adapters.slack.rest import POST, UPDATE, Rest, budgets_of
 from adapters.slack.surface import LIMIT, PERHAPS_AGAIN
 from bot.errors import Forbidden, Gone
 from bot.types import File, Part, Request, Status
@@ -103,7 +103,7 @@ class HiddenSurface:
         """Remove a part of a direct message."""
         if not message.startswith(UNSEEN):
             channel, _, ts = message.partition("/")
-            await self._rest.write(DELETE, {"channel": channel, "ts": ts})
+            await self._rest.delete(channel, ts)
 
     async def status(self, status: Status | None) -> None:
         """Slack shows none to one person alone."""

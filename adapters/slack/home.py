@@ -17,11 +17,8 @@ from bot.types import Answer, Chunk, Place
 log = logging.getLogger(__name__)
 
 PUBLISH = "views.publish"
-SECTION = 1_400
-"""Characters of Markdown in one section, which holds 3,000 as Slack writes them."""
-
-MOST_SECTIONS = 95
-"""A page has 100 blocks."""
+SECTION = 2_900
+"""Characters of a section, which holds 3,000."""
 
 
 class Home:
@@ -65,7 +62,7 @@ class HomeDraft:
 
 def _view(page: Answer, channel: str) -> Json:
     notes = (f"> {line}" for note in page.notes for line in note.splitlines())
-    parts = split("\n\n".join([page.text, *notes]), SECTION)
-    texts: list[Json] = [{"type": "mrkdwn", "text": mrkdwn(part), "verbatim": True} for part in parts[:MOST_SECTIONS]]
+    parts = split(mrkdwn("\n\n".join([page.text, *notes])), SECTION)
+    texts: list[Json] = [{"type": "mrkdwn", "text": part, "verbatim": True} for part in parts]
     sections: list[Json] = [{"type": "section", "text": text} for text in texts]
     return {"type": "home", "private_metadata": channel, "blocks": [*sections, *actions(page.choices)]}

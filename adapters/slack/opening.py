@@ -6,7 +6,7 @@ import asyncio
 
 from adapters.slack.handle import Handle, ts_of
 from adapters.slack.messages import OPENING, Finder, content
-from adapters.slack.rest import DELETE, POST, Rest, budgets_of
+from adapters.slack.rest import POST, Rest, budgets_of
 from bot.ports import DraftLog
 from bot.types import Part
 
@@ -45,7 +45,7 @@ class Opening:
     async def take_back(self) -> None:
         """Remove it: nobody but the person is to see even that they asked."""
         if message := await self.known():
-            await self._rest.write(DELETE, {"channel": self._handle.channel, "ts": message})
+            await self._rest.delete(self._handle.channel, message)
             self.message, self._part = "", None
 
     async def pause(self) -> None:

@@ -18,6 +18,8 @@ from adapters.pacer import Budget, Pacer
 from adapters.slack.handle import Json
 from bot.errors import ConfigError, Forbidden, Gone, PlatformError
 
+log = logging.getLogger(__name__)
+
 library_log = logging.getLogger("slack_bolt")
 library_log.setLevel(logging.ERROR)  # below, it warns of tokens that it need not know, and formats each call for nobody
 
@@ -156,10 +158,6 @@ class Rest:
 
     async def write(self, method: str, body: Json, *, paced: bool = False) -> Json:
         """A call that changes something; `paced` when its slot is spent already."""
-        if method == DELETE:
-            self.deleted[str(body["channel"]), str(body["ts"])] = None
-            while len(self.deleted) > REMEMBERED:
-                self.deleted.popitem(last=False)
         if not paced:
             await self.pacer.turn(budgets_of(method, str(body.get("channel"))), urgent=True)
         return await self._request(method, body)
@@ -170,6 +168,16 @@ class Rest:
         silent: Json = {"unfurl_links": False, "unfurl_media": False}
         marked: Json = {"metadata": metadata} if metadata else {}
         return str((await self.write(POST, body | silent | marked | where, paced=True))["ts"])
+
+    async def delete(self, channel: str, ts: str) -> None:
+        """Remove a message; one that is not there any more is removed already."""
+        self.deleted[channel, ts] = None
+        while len(self.deleted) > REMEMBERED:
+            self.deleted.popitem(last=False)
+        try:
+            await self.write(DELETE, {"channel": channel, "ts": ts})
+        except Gone as error:
+            log.info("Nothing to remove: %s", error)
 
     async def read(self, method: str, arguments: Mapping[str, object], *, paced: bool = False) -> Json:
         """A call that reads; `paced` when its slot is spent already."""

@@ -10,7 +10,7 @@ from adapters.slack import files
 from adapters.slack.handle import Handle, Json, actions, ts_of
 from adapters.slack.messages import Finder, content
 from adapters.slack.opening import Opening
-from adapters.slack.rest import DELETE, NOT_STREAMING, POST, UPDATE, Rest, SlackRefused, budgets_of, listed
+from adapters.slack.rest import NOT_STREAMING, POST, UPDATE, Rest, SlackRefused, budgets_of, listed
 from adapters.slack.session import Session
 from adapters.slack.text import harmless
 from bot.errors import Forbidden, PlatformError
@@ -143,7 +143,7 @@ class ThreadSurface:
         """Remove a part."""
         if message not in self._posted:
             await self._end_stream(message)
-        await self._rest.write(DELETE, {"channel": self._handle.channel, "ts": message})
+        await self._rest.delete(self._handle.channel, message)
 
     async def status(self, status: Status | None) -> None:
         """Show that the bot is at work, until its answer is whole."""
