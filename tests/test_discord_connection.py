@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import logging
 from collections.abc import AsyncGenerator
 
 import pytest
+from discord.http import Ratelimit
 
 from adapters.discord import PLATFORM, DiscordSettings
 from adapters.discord.adapter import DiscordAdapter
@@ -193,6 +195,22 @@ async def test_answers_are_written_while_the_gateway_is_away(team: Town) -> None
     await team.stop()
     await draft.finish(Answer("Half and half."))
     assert team.shown() == ["Half and half."]
+
+
+async def test_a_call_that_is_given_up_holds_up_no_other(team: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Cancelled while discord.py makes room for the next call, it must not take that room away."""
+    rest, refresh = team.adapter._rest, Ratelimit._refresh
+    await rest.sign_in()
+
+    async def cancelled_here(limit: Ratelimit) -> None:
+        given_up.cancel()
+        await refresh(limit)
+
+    monkeypatch.setattr(Ratelimit, "_refresh", cancelled_here)
+    given_up = asyncio.create_task(rest.direct_channel(team.ada))
+    await asyncio.wait([given_up])
+    assert given_up.cancelled()
+    await asyncio.wait_for(rest.direct_channel(team.ada), 5)
 
 
 async def test_after_stop_intake_nothing_is_taken(team: Town) -> None:

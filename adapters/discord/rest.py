@@ -92,6 +92,7 @@ class Rest:
         self._pacer = pacer
         self._http: HTTPClient | None = None
         self._signing_in = asyncio.Lock()
+        self._calls: set[asyncio.Task[object]] = set()
         self.me = ""
         self.name = ""
         self.deleted = deque[str](maxlen=DELETIONS_KEPT)
@@ -114,7 +115,16 @@ class Rest:
     async def call(
         self, route: Route, body: object = None, query: Mapping[str, str] | None = None, files: Sequence[File] = ()
     ) -> object:
-        """One call; what the API answers."""
+        """One call; what the API answers.
+
+        It goes on when its caller is cancelled: in the wrong moment, discord.py would keep the next one waiting for it.
+        """
+        task = asyncio.create_task(self._call(route, body, query, files))
+        self._calls.add(task)
+        task.add_done_callback(self._calls.discard)
+        return await asyncio.shield(task)
+
+    async def _call(self, route: Route, body: object, query: Mapping[str, str] | None, files: Sequence[File]) -> object:
         http = self._http or await self.sign_in()
         params = query or {}
         sent = [discord.File(BytesIO(file.content), file.name, description=file.summary) for file in files]
@@ -135,7 +145,11 @@ class Rest:
         await self._pacer.turn((ALL,), urgent=urgent)
 
     async def aclose(self) -> None:
-        """Close the connection."""
+        """Close the connection, and end what nobody waits for any more."""
+        for call in self._calls:
+            call.cancel()
+        if self._calls:
+            await asyncio.wait(self._calls)
         if self._http is not None:
             await self._http.close()
             self._http = None
