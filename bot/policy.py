@@ -30,9 +30,9 @@ class Policy:
         name = request.command.partition(" ")[0]
         asks_a_model = command.converses or name in ALSO_NEEDS
         used_up = self._budget.refusal(request.place, request.person) if asks_a_model else None
-        return self._forbidden(request, command) or used_up
+        return self.forbidden(request, command) or used_up
 
-    def _forbidden(self, request: Request, command: Command) -> Denied | None:
+    def forbidden(self, request: Request, command: Command) -> Denied | None:
         """What access rules and switched off commands have against a request."""
         place, person = request.place, request.person
         if command.unrestricted:
@@ -57,7 +57,7 @@ class Policy:
         return [
             command.name
             for command in offered
-            if self._forbidden(replace(request, command=command.name), command) is None
+            if self.forbidden(replace(request, command=command.name), command) is None
         ]
 
     def for_administrators(self, request: Request) -> Denied:

@@ -31,12 +31,13 @@ class Reception:
     def offer(self, request: Request) -> Awaitable[bool]:
         """Take the request's place in line at once; what is not for the bot here goes no further.
 
-        Who may not talk with the bot hears so when they address it, not whenever they write in its threads.
+        Who may not talk with the bot hears so when they address it, not whenever they write in its threads; who may
+        but has used up a limit does, as they would have been answered.
         """
         request = self._recognised(request)
         if not request.addressed:
             silent = self.manner(request.place, request.person.id).speaks == "mentions"
-            if silent or self._services.policy.refusal(request, self._by_path[request.command]):
+            if silent or self._services.policy.forbidden(request, self._by_path[request.command]):
                 return _already(value=False)
         return self._inbox.offer(request)
 
@@ -46,8 +47,7 @@ class Reception:
         if request.private or request.place.direct:
             return request
         private = command.quiet or (command.converses and self._services.settings(request).private)
-        refused = request.addressed and self._services.policy.refusal(request, command)
-        return replace(request, private=bool(private or refused))
+        return replace(request, private=bool(private or self._services.policy.refusal(request, command)))
 
     def manner(self, place: Place, person: str) -> Manner:
         """How to behave in a place."""

@@ -19,6 +19,7 @@ from tests.stages import stages
 from tests.stages.base import Stage, TeamStage
 
 STAGES = stages()
+ONE_A_MONTH = {"amount": "1", "of": "requests", "per": "month"}
 
 
 def test_every_platform_has_its_stage() -> None:
@@ -247,6 +248,49 @@ async def test_nothing_that_a_model_writes_pings_or_is_fetched(stage: Stage, tex
     stage.model.script(Answer(("Look: ", text)))
     shown = await stage.answer(await stage.mention("Say it"))
     assert "Look:" in shown.text  # the server's rules see to the rest
+
+
+async def test_over_a_limit_one_is_refused_and_told_what_is_left_and_when_it_begins_afresh(stage: Stage) -> None:
+    await stage.answer(await stage.mention("Hello"))
+    limited = await stage.answer(await stage.command("limits set", ONE_A_MONTH, "root"))
+    assert "1 request a month from now on" in limited.text
+    refused = await stage.answer(await stage.mention("And again"))
+    assert "Your limit of 1 request a month is used up. It begins afresh in" in refused.text
+    assert " at 00:00 UTC." in refused.text
+    assert len(stage.prompts) == 1
+    shown = await stage.answer(await stage.command("usage show"))
+    assert "██████████ 100 %" in shown.text
+    assert "main" in shown.text
+    assert "15" in shown.text
+
+
+@needs("people")
+async def test_a_limit_is_each_ones_own_and_its_refusal_too(stage: TeamStage) -> None:
+    await stage.answer(await stage.command("limits set", ONE_A_MONTH, "root"))
+    assert not (await stage.answer(await stage.mention("Hello"))).only_for
+    thread = await stage.mention("Hello, too", "ben")
+    assert "is used up now" in (await stage.answer(thread)).text
+    for ask in (stage.mention("More"), stage.command("ask", {"text": "More"}), stage.follow(thread, "More", "ben")):
+        said = await ask
+        refused = await stage.answer(said)
+        assert "is used up." in refused.text
+        assert refused.only_for == said.who
+    assert len(stage.prompts) == 2
+
+
+@needs("people")
+async def test_administrators_get_a_picture_and_the_figures_of_what_was_used(stage: TeamStage) -> None:
+    for who in ("ann", "ben"):
+        await stage.answer(await stage.mention("Hello", who))
+    people = await stage.answer(await stage.command("usage people", {}, "root"))
+    assert "Ann" in people.text
+    assert "Ben" in people.text
+    assert people.only_for == "root"
+    ((name, picture),) = (await stage.answer(await stage.command("usage chart", {"period": "7d"}, "root"))).files
+    assert (name, picture[:8]) == ("usage.png", b"\x89PNG\r\n\x1a\n")
+    ((name, figures),) = (await stage.answer(await stage.command("usage csv", {}, "root"))).files
+    assert name.endswith(".csv")
+    assert b",Ben," in figures
 
 
 @needs("typing ahead")
