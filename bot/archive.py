@@ -5,11 +5,11 @@ from __future__ import annotations
 import gzip
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TypeAlias
 
-from bot.books import Entry
+from bot.books import Entry, Total
 from bot.settings import Value
 from bot.traces import Kept, Vote
 from bot.types import File, Place
@@ -31,8 +31,9 @@ class Archive:
     turns: Sequence[Kept]
     overheard: Sequence[Kept]
     votes: Sequence[Vote]
-    settings: Mapping[str, Value]
-    audit: Sequence[Entry]
+    settings: Mapping[str, Value] = field(default_factory=dict)
+    usage: Sequence[Total] = ()
+    audit: Sequence[Entry] = ()
 
 
 def file_of(archive: Archive, name: str) -> File:
@@ -61,6 +62,7 @@ def _document(archive: Archive) -> Json:
             for vote in archive.votes
         ],
         "settings": dict(archive.settings),
+        "usage": [_used(total) for total in archive.usage],
         "audit": [_entry(entry) for entry in archive.audit],
     }
 
@@ -95,6 +97,12 @@ def _place(place: Place) -> Json:
         "name": place.name,
         "direct": place.direct,
     }
+
+
+def _used(total: Total) -> Json:
+    day, model = total.key
+    tokens = {"read": total.usage.prompt_tokens, "written": total.usage.completion_tokens}
+    return {"day": day, "model": model, "requests": total.requests, "tokens": tokens}
 
 
 def _entry(entry: Entry) -> Json:

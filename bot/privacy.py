@@ -25,11 +25,8 @@ DAY = 86_400.0
 AUDIT_DAYS = 730
 """How long the audit is kept."""
 
-KEY_DAYS = 30
-"""How long, at least, what tells duplicates is kept; it holds no text."""
-
 USAGE_DAYS = 32
-"""How long, at least, who used how much is kept: limits count by the month."""
+"""How long, at least, it is kept who asked and used how much, without a word: limits count by the month."""
 
 TIDY_SECONDS = 3_600.0
 """Between two looks for what is too old."""
@@ -193,7 +190,7 @@ class Privacy:
         days = self._administration.settings(place).retention_days
         oldest = self._ago(days) if days else 0
         overheard = oldest if self.keeps(place) else ALL
-        return Bounds(oldest, overheard, min(oldest, self._ago(USAGE_DAYS)), min(oldest, self._ago(KEY_DAYS)))
+        return Bounds(oldest, overheard, min(oldest, self._ago(USAGE_DAYS)))
 
     def _ago(self, days: float) -> int:
         return int((self._clock() - days * DAY) * 1_000)

@@ -75,14 +75,13 @@ class Vote:
 class Bounds:
     """Until when things are forgotten by themselves, each in milliseconds since 1970.
 
-    `conversations` also bounds requests and votes, `usage` who used how much, `keys` the textless rows that tell
-    duplicates.
+    `conversations` also bounds votes and questions without an answer; `requests` what tells duplicates, and who used
+    how much.
     """
 
     conversations: int
     overheard: int
-    usage: int
-    keys: int
+    requests: int
 
 
 class Traces(Protocol):

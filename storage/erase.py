@@ -198,7 +198,11 @@ def remove_names(connection: sqlite3.Connection, rows: Iterable[int]) -> None:
     """Leave of requests what tells duplicates, and of what they used the sums."""
     named = [(request,) for request in rows]
     connection.executemany("UPDATE requests SET person = '' WHERE id = ?", named)
-    connection.executemany("UPDATE usage SET person = '' WHERE request = ?", named)
+    connection.executemany(
+        "UPDATE usage SET person = '', person_name = '', home = '', place_name = iif(thread = '', place_name, '') "
+        "WHERE request = ?",
+        named,
+    )
 
 
 def remove_overheard(connection: sqlite3.Connection, rows: Iterable[int]) -> None:

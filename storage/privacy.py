@@ -147,13 +147,14 @@ class SQLiteTraces:
         heard = Query("SELECT id FROM overheard WHERE place = :place AND at < :heard", at)
         silent = Query("SELECT id FROM conversations WHERE place = :place AND active < :until", at)
         voted = erase.requests(old, "EXISTS (SELECT 1 FROM votes WHERE request = r.id)")
-        keyless = "r.ended IS NOT NULL AND NOT EXISTS (SELECT 1 FROM turns WHERE request = r.id)"
+        done = erase.older(row, bounds.requests)
+        textless = "r.ended IS NOT NULL AND NOT EXISTS (SELECT 1 FROM turns WHERE request = r.id)"
         await self._erase(erase.waiting(old), partial(erase.drop, now=_now()))
         gone = await self._erase(erase.turns(old), erase.remove_turns)
         gone += await self._erase(heard, erase.remove_overheard)
         await self._erase(voted, partial(erase.remove_votes, person=""))
-        await self._erase(erase.requests(erase.older(row, bounds.usage), "r.person <> ''"), erase.remove_names)
-        await self._erase(erase.requests(erase.older(row, bounds.keys), keyless), erase.remove_requests)
+        await self._erase(erase.requests(done, "r.person <> ''"), erase.remove_names)
+        await self._erase(erase.requests(done, textless), erase.remove_requests)
         await self._erase(silent, erase.remove_conversations)
         return gone
 

@@ -108,7 +108,7 @@ async def test_what_tells_duplicates_stays_and_holds_no_text(world: World, tmp_p
     assert await world.offer("my secret", CHANNEL, act=Act("same", 1)) is None
     rows = await rows_of(tmp_path, "SELECT person, body, answer FROM requests WHERE act = 'same'")
     assert rows == [("", None, None)]
-    assert await rows_of(tmp_path, "SELECT DISTINCT person FROM usage") == [("",)]
+    assert await rows_of(tmp_path, "SELECT DISTINCT person, person_name FROM usage") == [("", "")]
 
 
 async def rows_of(folder: Path, query: str) -> list[tuple[str | int | None, ...]]:
@@ -250,7 +250,7 @@ async def test_what_is_for_administrators_is_refused_to_others(world: World, com
 # While it is being answered -------------------------------------------------------------------------------------------
 
 
-async def test_what_runs_and_waits_is_dropped_and_leaves_nothing(world: World, files: Files) -> None:
+async def test_what_runs_and_waits_is_dropped_and_leaves_nothing(world: World, files: Files, tmp_path: Path) -> None:
     gate = asyncio.Event()
     play(world.main, Text("running-answer"), gate, Done())
     running = await world.offer("running-question", THREAD)
@@ -274,6 +274,8 @@ async def test_what_runs_and_waits_is_dropped_and_leaves_nothing(world: World, f
     assert await world.app.services.privacy.tidy()
     assert await files.holding("running-question", "waiting-question") == []
     assert await world.store.unfinished("discord") == []
+    used = await rows_of(tmp_path, "SELECT person, person_name FROM usage ORDER BY id")
+    assert used == [("", ""), (BEN.id, BEN.name)]
 
 
 async def settled(world: World) -> None:
@@ -809,7 +811,8 @@ async def test_one_gets_all_that_is_kept_about_oneself_and_nothing_of_others(wor
     assert document["shape"] == archive.SHAPE
     assert all(word in text for word in ("mine-one", "mine-direct", "mine-private", "overheard-mine", "Welsh"))
     assert "hers" not in text
-    assert [len(document[part]) for part in ("conversations", "overheard", "ratings", "audit")] == [3, 1, 1, 1]  # type: ignore[arg-type]  # lists
+    parts = ("conversations", "overheard", "ratings", "usage", "audit")
+    assert [len(document[part]) for part in parts] == [3, 1, 1, 1, 1]  # type: ignore[arg-type]  # lists
 
 
 async def test_a_place_is_copied_without_what_is_private_to_others(world: World) -> None:
@@ -841,7 +844,7 @@ async def test_a_place_is_copied_without_what_is_private_to_others(world: World)
 
 
 def test_a_large_copy_is_packed() -> None:
-    much = archive.Archive("Bot", "Ann", [], [], [], {"language": "x" * archive.LARGEST}, [])
+    much = archive.Archive("Bot", "Ann", [], [], [], {"language": "x" * archive.LARGEST})
     file = archive.file_of(much, "export-me")
     assert file.name == "export-me.json.gz"
     assert json.loads(gzip.decompress(file.content))["settings"]["language"] == "x" * archive.LARGEST

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 from bot import archive
-from bot.books import Entry
 from bot.errors import UserError
 from bot.ports import Accepted
 from bot.services import Services
-from bot.settings import Value
 from bot.traces import Extent
 from bot.types import Command, Done, Option, Reply, Request, Subject, Text
 
@@ -39,9 +38,10 @@ async def run(services: Services, accepted: Accepted) -> Reply:
     request = accepted.request
     extent = _extent(request)
     turns, overheard, votes = await services.privacy.traces.copy(extent, request.person.id)
-    settings, audit = await _own(services, request) if extent.person else ({}, ())
     of = f"{request.person.name} ({request.person.id})" if extent.person else extent.channel or extent.workspace
-    made = archive.Archive(services.config.bot.name, of, turns, overheard, votes, settings, audit)
+    made = archive.Archive(services.config.bot.name, of, turns, overheard, votes)
+    if extent.person:
+        made = await _with_ones_own(services, request, made)
     file = await asyncio.to_thread(archive.file_of, made, request.command.replace(" ", "-"))
     if not extent.person:
         await services.administration.note(request.place, request.person, request.command, of, f"{len(turns):,} turns")
@@ -70,10 +70,12 @@ def _extent(request: Request) -> Extent:
             return Extent(place.platform, place.workspace)
 
 
-async def _own(services: Services, request: Request) -> tuple[dict[str, Value], list[Entry]]:
-    """A person's own settings, and what the audit says that they did in this workspace."""
-    administration, place = services.administration, request.place
-    entries = await administration.books.audit(
-        place.platform, place.workspace, person=request.person.id, limit=EXPORTED
+async def _with_ones_own(services: Services, request: Request, made: archive.Archive) -> archive.Archive:
+    """And a person's own settings, what they used, and what the audit says that they did in this workspace."""
+    administration, place, person = services.administration, request.place, request.person
+    return replace(
+        made,
+        settings=administration.at("me", place, person),
+        usage=await services.budget.ledger.totals(("day", "model"), 0, place.platform, person.home, person.id),
+        audit=await administration.books.audit(place.platform, place.workspace, person=person.id, limit=EXPORTED),
     )
-    return dict(administration.at("me", place, request.person)), list(entries)
