@@ -152,7 +152,8 @@ class Answering:
 
     def reword(self, text: str) -> None:
         """Answer what the question says now, or keep it so where the model was asked already."""
-        self.accepted = reworded(self.accepted, text)
+        request = self.accepted.request
+        self.accepted = replace(self.accepted, request=replace(request, arguments={**request.arguments, "text": text}))
         self._reworded = True
 
     async def run(self) -> None:
@@ -232,9 +233,3 @@ class Answering:
         """What to remember although no model was asked; a retry and the like ask nothing of their own."""
         turn = question_turn(self.accepted.request)
         return turn if turn.text else None
-
-
-def reworded(accepted: Accepted, text: str) -> Accepted:
-    """The request with other words."""
-    request = accepted.request
-    return replace(accepted, request=replace(request, arguments={**request.arguments, "text": text}))

@@ -10,7 +10,7 @@ from heapq import heappop, heappush
 from typing import TypeVar
 
 from bot.administration import Administration
-from bot.answering import Answering, StoredDraftLog, reworded
+from bot.answering import Answering, StoredDraftLog
 from bot.errors import PlatformError, StoreError
 from bot.ports import Accepted, Adapter, Store, Unfinished
 from bot.types import Answer, Command, Part, Reply, Request, Status, by_path
@@ -140,7 +140,6 @@ class Inbox:
 
     def reword(self, meant: Callable[[Accepted], bool], text: str) -> None:
         """Requests that are not answered yet say something else now."""
-        self._held = [reworded(held, text) if meant(held) else held for held in self._held]
         for answering in self._active.values():
             if meant(answering.accepted):
                 answering.reword(text)

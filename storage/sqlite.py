@@ -17,7 +17,7 @@ from pydantic import TypeAdapter
 from bot.errors import DatabaseBusy, StoreError
 from bot.ports import Accepted, Conversation, EndState, Outcome, Unfinished
 from bot.types import Answer, Command, Part, Place, Request, Role, Turn
-from storage import accept
+from storage import accept, erase
 from storage.books import SQLiteBooks
 from storage.migrate import migrate, migrations
 from storage.privacy import SQLiteTraces
@@ -270,7 +270,8 @@ def _keep_outcome(
     values = {"conversation": accepted.conversation, "parent": outcome.parent}
     (parent,) = connection.execute(_PARENT, values).fetchone()
     if outcome.question is None and parent != outcome.parent:
-        return  # the question was forgotten meanwhile
+        erase.leaves_remains(connection)  # the question was forgotten meanwhile: so is its answer, once it was shown
+        return
     for turn in filter(None, (outcome.question, outcome.reply)):
         parent = connection.execute(
             "INSERT INTO turns (conversation, parent, request, role, person, name, text, model, complete, created) "

@@ -142,11 +142,11 @@ async def test_an_answer_that_another_asked_for_again_goes_with_its_question(wor
     await world.command("retry", THREAD, ADMIN, request="1")
     play(world.main, Text("hers-stays"), Done())
     await world.say("ben asks", THREAD, BEN)
+    play(world.main, Text("hers-again"), Done())
     await world.command("retry", THREAD, replace(ANN, administrator=True), request="3")
-    assert await files.holding("another-answer", "hers-stays") == ["another-answer", "hers-stays"]
     await forget(world, "me", THREAD)
-    assert await files.holding("another-answer", "hers-stays") == ["hers-stays"]
-    assert await texts(world, 1) == ["ben asks", "hers-stays"]
+    assert await files.holding("another-answer", "hers-stays", "hers-again") == ["hers-stays", "hers-again"]
+    assert await texts(world, 1) == ["ben asks", "hers-again"]
 
 
 async def test_only_ones_own_workspace_where_ids_belong_to_it(world: World) -> None:
@@ -339,6 +339,25 @@ async def test_a_retry_of_what_was_forgotten_is_not_kept(world: World, files: Fi
     assert await texts(world, 1) == ["hers", "Ben: hers"]
     assert await world.app.services.privacy.tidy()
     assert await files.holding("secret-again") == []
+
+
+async def test_what_is_not_answered_before_the_platform_is_there_is_dropped_too(world: World) -> None:
+    await world.start()
+    await world.offer("my secret", THREAD)
+    await world.store.traces.forget(Extent("discord", person=ANN.id), ALL)
+    world.inbox.forget(lambda accepted: accepted.request.person == ANN)
+    await world.inbox.recover("discord")
+    await settled(world)
+    assert not world.main.prompts
+
+
+async def test_no_part_of_an_answer_is_kept_after_it_was_dropped(world: World, tmp_path: Path) -> None:
+    world.hold(asyncio.Event())
+    draft = await world.offer("my secret", THREAD)
+    assert draft
+    await world.store.traces.forget(Extent("discord", person=ANN.id), ALL)
+    await world.store.part_creating(draft.log.request_id, 0, "late")
+    assert await rows_of(tmp_path, "SELECT text FROM drafts") == [("",)]
 
 
 async def test_what_was_dropped_is_not_answered_after_a_restart(world: World) -> None:
