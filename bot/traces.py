@@ -109,7 +109,7 @@ class Traces(Protocol):
         """A message says something else now; what begins with `tail` in its turn stays there."""
 
     async def deleted(self, place: Place, messages: Sequence[str]) -> None:
-        """Delete the question that a message was, with its answers, or the answer that the messages were."""
+        """Delete the questions that messages were, with the answers to them, and the answers that they were part of."""
 
     async def vote(self, request: int, person: str, *, good: bool) -> bool:
         """Keep what a person thinks of the answer to a request, instead of what they thought; False without one."""

@@ -118,6 +118,12 @@ def answers(chosen: Requests) -> Query:
     return Query(sql, chosen.values)
 
 
+def replies(chosen: Requests) -> Query:
+    """What the requests themselves were answered."""
+    sql = f"SELECT t.id FROM requests r JOIN turns t ON t.request = r.id WHERE {chosen.where} AND t.role = 'assistant'"  # noqa: S608
+    return Query(sql, chosen.values)
+
+
 def turns(chosen: Requests) -> Query:
     """Questions and answers."""
     return Query(f"{questions(chosen).sql} UNION {answers(chosen).sql}", chosen.values)
@@ -178,14 +184,9 @@ def drop(connection: sqlite3.Connection, rows: Iterable[int], now: int) -> None:
 
 
 def remove_turns(connection: sqlite3.Connection, rows: Iterable[int]) -> None:
-    """Delete turns; what followed them follows what was before. A thread's name may be made of what was asked."""
+    """Delete turns; what followed them follows what was before."""
     conversations = set()
     for turn in rows:
-        connection.execute(
-            "UPDATE places SET name = '' WHERE thread <> '' AND name <> '' "
-            "AND id = (SELECT place FROM requests JOIN turns ON turns.request = requests.id WHERE turns.id = ?)",
-            (turn,),
-        )
         lifted = "UPDATE turns SET parent = (SELECT parent FROM turns WHERE id = :turn) WHERE parent = :turn"
         connection.execute(lifted, {"turn": turn})
         conversations |= {row[0] for row in connection.execute("SELECT conversation FROM turns WHERE id = ?", (turn,))}

@@ -115,7 +115,7 @@ class SQLiteTraces:
             await self._writer.write(partial(_edit, values=values))
 
     async def deleted(self, place: Place, messages: Sequence[str]) -> None:
-        """Delete the question that a message was, with its answers, or the answer that the messages were."""
+        """Delete the questions that messages were, with the answers to them, and the answers that they were part of."""
         for message in messages:
             values = {**erase.channel_of(place), "message": message}
             if await self._reading.run(partial(_knows, values=values)):
@@ -256,20 +256,13 @@ def _edit(connection: sqlite3.Connection, *, values: dict[str, str]) -> None:
 
 
 def _delete(connection: sqlite3.Connection, *, place: Place, message: str, now: int) -> None:
+    """A question goes with its answers, and an answer with the first of its messages."""
     asked, answered = erase.asked_by(place, message), erase.answered_by(place, message)
-    values = asked.values
+    heard = f"SELECT id FROM overheard WHERE place IN ({erase.HERE}) AND {_MESSAGE}"  # noqa: S608 -- own names
     erase.drop(connection, erase.waiting(asked).run(connection), now)
     erase.remove_turns(connection, erase.turns(asked).run(connection))
-    for request in erase.requests(answered).run(connection):
-        connection.execute(
-            "DELETE FROM drafts WHERE request = :request AND message = :message", {**values, "request": request}
-        )
-        others = connection.execute("SELECT 1 FROM drafts WHERE request = ?", (request,)).fetchone()
-        if others is None:
-            answer = "SELECT id FROM turns WHERE request = :request AND role = 'assistant'"
-            erase.remove_turns(connection, Query(answer, {"request": request}).run(connection))
-    heard = f"SELECT id FROM overheard WHERE place IN ({erase.HERE}) AND {_MESSAGE}"  # noqa: S608 -- own names
-    erase.remove_overheard(connection, Query(heard, values).run(connection))
+    erase.remove_turns(connection, erase.replies(answered).run(connection))
+    erase.remove_overheard(connection, Query(heard, asked.values).run(connection))
 
 
 def _remove_entries(connection: sqlite3.Connection, rows: Sequence[int]) -> None:

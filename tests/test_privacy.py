@@ -550,17 +550,31 @@ async def test_a_deleted_question_goes_with_its_answers(world: World, files: Fil
     assert await files.holding("secret-question", "secret-answer") == []
 
 
-async def test_a_deleted_answer_goes_when_none_of_its_messages_is_left(world: World, files: Files) -> None:
+async def test_a_deleted_answer_goes_and_its_question_stays(world: World, files: Files) -> None:
     play(world.main, Text("secret-answer"), Done())
     asked = await world.say("question", THREAD)
     await world.store.part_creating(asked.log.request_id, 1, "second part")
     await world.store.part_created(asked.log.request_id, 1, "second part's message")
-    await world.intake.deleted(THREAD, ["answer-1"])
-    assert await texts(world, 1) == ["question", "secret-answer"], "a part of an answer may have been too many"
+    await world.intake.deleted(OTHER, ["second part's message"])
+    assert await texts(world, 1) == ["question", "secret-answer"]
     await world.intake.deleted(THREAD, ["second part's message"])
     assert await texts(world, 1) == ["question"]
     assert await world.app.services.privacy.tidy()
-    assert await files.holding("secret-answer") == []
+    assert await files.holding("secret-answer", "question") == ["question"]
+
+
+async def test_who_deletes_a_part_of_what_is_being_written_changes_nothing(world: World) -> None:
+    gate = asyncio.Event()
+    play(world.main, Text("an "), gate, Text("answer"), Done())
+    draft = await world.offer("question", THREAD)
+    assert draft
+    await draft.wrote.wait()
+    await draft.log.creating(0, "an ")
+    await draft.log.created(0, "first part")
+    await world.intake.deleted(THREAD, ["first part"])
+    gate.set()
+    await draft.finished.wait()
+    assert await texts(world, 1) == ["question", "an answer"]
 
 
 async def test_a_question_that_is_deleted_before_its_answer_is_dropped(world: World, files: Files) -> None:

@@ -36,3 +36,5 @@ CREATE INDEX requests_by_person       ON requests (person);
 CREATE INDEX requests_by_conversation ON requests (conversation) WHERE conversation IS NOT NULL;
 CREATE INDEX requests_by_age          ON requests (place, accepted);
 CREATE INDEX conversations_by_person  ON conversations (person);
+
+UPDATE places SET name = '' WHERE thread <> '';  -- Discord's threads may be named by what was asked in them
