@@ -104,15 +104,16 @@ class Privacy:
         amounts, settings = await self.count(wish, accepted.id)
         self._waiting().forget(lambda other: other.id < accepted.id and extent.holds(other))
         await self.traces.forget(extent, accepted.id)
-        adapter = self._adapters.get(extent.platform)
-        if isinstance(adapter, Remembers) and not extent.conversation:
-            await adapter.forget(extent.person)
         scope = wish.settings
         known = self._administration.set_at(scope) if scope else {}
         changes = [Change(Setting(scope, key, ""), removed=True) for key in known] if scope else []
         entry = Entry(request.place, request.person, request.command, wish.target, after=listed(amounts, settings))
         await self._administration.change(changes, [entry])
-        return await self._scrub_now()
+        clean = await self._scrub_now()
+        adapter = self._adapters.get(extent.platform)
+        if isinstance(adapter, Remembers) and not (extent.channel or extent.conversation):
+            await adapter.forget(extent.person)
+        return clean
 
     # What happens on the platforms ------------------------------------------------------------------------------------
 

@@ -149,6 +149,20 @@ async def test_an_answer_that_another_asked_for_again_goes_with_its_question(wor
     assert await texts(world, 1) == ["ben asks", "hers-again"]
 
 
+async def test_what_a_platform_keeps_by_itself_goes_too(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    forgotten: list[str] = []
+
+    async def forget_there(person: str) -> None:
+        forgotten.append(person)
+
+    monkeypatch.setattr(world.adapter, "forget", forget_there, raising=False)
+    for what in ("me", "conversation"):
+        await world.say("my secret", CHANNEL)
+        await forget(world, what, CHANNEL)
+    await forget(world, "everything", CHANNEL, ADMIN)
+    assert forgotten == [ANN.id, ""]
+
+
 async def test_only_ones_own_workspace_where_ids_belong_to_it(world: World) -> None:
     ann = replace(ANN, home="guild")
     await world.say("here", CHANNEL, ann)
