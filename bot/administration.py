@@ -116,6 +116,17 @@ class Administration:
             self._put(change)
         self.told(written)
 
+    def removal(self, platform: str, workspace: str) -> Sequence[Change]:
+        """The end of everything that was decided in a workspace."""
+        settings = [
+            Setting(scope, key, "")
+            for scope, values in self._values.items()
+            if (scope.platform, scope.workspace) == (platform, workspace)
+            for key in values
+        ]
+        records = self._records.get((platform, workspace), {})
+        return [Change(record, removed=True) for record in (*settings, *records)]
+
     async def note(self, place: Place, person: Person, action: str, target: str = "", after: str = "") -> None:
         """Write down what is no change of these: a refusal, a deletion."""
         await self.change((), [Entry(place, person, action, target, after=after)])

@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from bot.conversation import question_turn
 from bot.errors import Forbidden, Gone, StoreError
@@ -33,6 +33,9 @@ log = logging.getLogger(__name__)
 
 CLOSE_SECONDS = 1.0
 """How long a stopped answer waits for the model to let go, before it is shown as stopped all the same."""
+
+FORGOTTEN = Answer("", ("What was asked here is forgotten.",))
+"""Shown instead of the answer to a question that was forgotten before it was answered."""
 
 MOST_ATTEMPTS = 3
 """Attempts at one answer before a request that keeps ending the program is closed instead."""
@@ -125,6 +128,8 @@ class Answering:
         self._streams = streams
         self._heard_all = asyncio.Event()
         self._stopped = False
+        self._reworded = False
+        self._showing = False
 
     def refuse(self, sentence: str) -> None:
         """Answer with a sentence that only the person sees, without asking any model."""
@@ -138,6 +143,19 @@ class Answering:
         self._heard_all.set()
         return True
 
+    def forget(self) -> None:
+        """Show and keep nothing of the question and its answer, unless it is being shown already."""
+        if not self._showing:
+            self._answer = FORGOTTEN
+            self._stopped = True
+            self._heard_all.set()
+
+    def reword(self, text: str) -> None:
+        """Answer what the question says now, or keep it so where the model was asked already."""
+        request = self.accepted.request
+        self.accepted = replace(self.accepted, request=replace(request, arguments={**request.arguments, "text": text}))
+        self._reworded = True
+
     async def run(self) -> None:
         """Answer, keep the answer, show it, end the request.
 
@@ -146,7 +164,9 @@ class Answering:
         """
         try:
             if self._answer is None:
-                self._answer = await self._keep(await self._listen())
+                answer = await self._keep(await self._listen())
+                self._answer = self._answer or answer
+            self._showing = True
             state = await self._show(self._answer)
             await self._store.end(self.accepted.id, state)
         finally:
@@ -161,6 +181,8 @@ class Answering:
         return "done"
 
     async def _keep(self, outcome: Outcome) -> Answer:
+        if self._reworded and outcome.question:
+            outcome = replace(outcome, question=question_turn(self.accepted.request))
         try:
             await self._store.answered(self.accepted, outcome)
         except StoreError as error:

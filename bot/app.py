@@ -20,6 +20,7 @@ from bot.herald import Herald
 from bot.inbox import Inbox
 from bot.policy import Policy
 from bot.ports import Adapter, Backend
+from bot.privacy import Privacy
 from bot.reception import Reception
 from bot.services import Services
 from storage.sqlite import SQLiteStore, open_store
@@ -143,12 +144,14 @@ async def assemble(
     await administration.load()
     budget = Budget(administration, store.usage, config.models, config.bot.currency, clock)
     await budget.load()
+    privacy = Privacy(store.traces, administration, adapters, lambda: inbox)
     services = Services(
         config,
         store,
         administration,
         Policy(administration, budget),
         budget,
+        privacy,
         backends,
         adapters,
         declared,
@@ -157,7 +160,7 @@ async def assemble(
     )
     core = Core(services, commands)
     inbox = Inbox(store, adapters, declared, core.handle, administration)
-    chores: Mapping[str, Chore] = {"announcing": Herald(administration, adapters).run}
+    chores: Mapping[str, Chore] = {"announcing": Herald(administration, adapters).run, "tidying": privacy.run}
     return App(config, services, Reception(services, core, inbox), inbox, chores, adapters)
 
 

@@ -13,25 +13,36 @@ from bot.types import Message, Place, Prompt, Request, Sampling, Turn, Utterance
 
 log = logging.getLogger(__name__)
 
+UNREADABLE = "(Attached, but not readable for you:"
+"""How the line of a question begins that names what came along."""
+
 ANSWER_SHARE = 4
 """A quarter of the window is kept for the answer unless the model's max_tokens says otherwise; half of it at most."""
 
 
 async def surroundings(services: Services, accepted: Accepted) -> Sequence[Message]:
-    """What was said around the request and is no turn of ours yet; nothing where the platform cannot tell."""
+    """What was said around the request and is no turn of ours: what was overheard, else what the platform tells."""
     request = accepted.request
     most = services.settings(request).context_messages
-    adapter = services.adapters.get(request.place.platform)
-    in_thread = request.place.thread and request.addressed
-    if adapter is None or not most or request.place.direct or not (in_thread or request.replies_to):
+    if not most or request.place.direct:
         return ()
+    messages = await services.privacy.overheard(request, most)
+    in_thread = request.place.thread and request.addressed and not messages
+    if in_thread or (request.replies_to and request.replies_to not in [message.id for message in messages]):
+        messages = [*await _told(services, accepted, most), *messages][-most:]
+    known = await services.store.known_messages(request.place, [message.id for message in messages])
+    return [message for message in messages if message.id not in known and message.text]
+
+
+async def _told(services: Services, accepted: Accepted, most: int) -> Sequence[Message]:
+    """What the platform says was said before; nothing where it cannot tell."""
+    request = accepted.request
+    adapter = services.adapters.get(request.place.platform)
     try:
-        messages = await adapter.context(request, most)
+        return await adapter.context(request, most) if adapter else ()
     except PlatformError as error:
         log.warning("Request %d is answered without what was said before: %s", accepted.id, error)
         return ()
-    known = await services.store.known_messages(request.place, [message.id for message in messages])
-    return [message for message in messages if message.id not in known and message.text]
 
 
 async def prompt_for(
@@ -72,7 +83,7 @@ def question_turn(request: Request) -> Turn:
     text = request.text
     if request.attachments:
         names = ", ".join(attachment.name for attachment in request.attachments)
-        text = f"{text}\n(Attached, but not readable for you: {names})".lstrip()
+        text = f"{text}\n{UNREADABLE} {names})".lstrip()
     return Turn(0, None, "user", request.person.id, request.person.name, text)
 
 

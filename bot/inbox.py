@@ -126,6 +126,24 @@ class Inbox:
         lane = self._lanes.get(conversation)
         return lane.current.accepted.id if lane and lane.current else None
 
+    @property
+    def quiet(self) -> bool:
+        """Whether nothing is being answered."""
+        return not self._active
+
+    def forget(self, unwanted: Callable[[Accepted], bool]) -> None:
+        """Drop requests that are not answered yet; who waits for them is told."""
+        self._held = [held for held in self._held if not unwanted(held)]
+        for answering in self._active.values():
+            if unwanted(answering.accepted):
+                answering.forget()
+
+    def reword(self, meant: Callable[[Accepted], bool], text: str) -> None:
+        """Requests that are not answered yet say something else now."""
+        for answering in self._active.values():
+            if meant(answering.accepted):
+                answering.reword(text)
+
     async def aclose(self, grace: float) -> None:
         """Take nothing new, give running answers `grace` seconds and leave the rest for recovery."""
         self._closed = True

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 from bot.section import ModelSection, Section
 from bot.types import (
@@ -115,10 +115,13 @@ class Intake(Protocol):
         """Somebody changed what a message says; messages that the bot does not know are ignored."""
 
     async def deleted(self, place: Place, messages: Sequence[str]) -> None:
-        """Messages are gone from the platform."""
+        """Messages are gone from the platform, people's or the bot's own."""
 
     async def uninstalled(self, platform: str, workspace: str) -> None:
         """The bot was removed from a workspace."""
+
+    async def workspaces(self, platform: str) -> Collection[str]:
+        """The workspaces of which something is kept: who was removed from one while away reports it as uninstalled."""
 
     async def seen(self, platform: str) -> Sequence[tuple[Place, int]]:
         """The places of this platform where the bot took part lately, each with the order of its newest act."""
@@ -158,6 +161,14 @@ class Adapter(Protocol):
 
     async def aclose(self) -> None:
         """Let go of everything, after the last draft."""
+
+
+@runtime_checkable
+class Remembers(Protocol):
+    """What an adapter offers too that keeps something of people by itself, such as the terminal's history."""
+
+    async def forget(self, person: str) -> None:
+        """Delete what is kept of a person, "" for everybody. Raises PlatformError."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Awaitable, Collection, Mapping, Sequence
 from dataclasses import replace
 from time import time
 
+from bot.conversation import UNREADABLE
 from bot.core import Core
 from bot.inbox import Inbox
 from bot.services import Services
@@ -52,8 +53,7 @@ class Reception:
     def manner(self, place: Place, person: str) -> Manner:
         """How to behave in a place."""
         settings = self._services.administration.settings(place)
-        keeps = settings.keep == "everything" or (settings.keep == "threads" and bool(place.thread))
-        return Manner(settings.speak, settings.answer_in, keeps)
+        return Manner(settings.speak, settings.answer_in, self._services.privacy.keeps(place))
 
     async def dialog(self, request: Request) -> Form | None:
         """The form that a request opens. Raises UserError with what to say instead."""
@@ -77,17 +77,26 @@ class Reception:
         """Where the bot took part lately, each with the order of the newest act."""
         return await self._services.store.seen(platform, int((time() - SEEN_DAYS * 86_400) * 1000))
 
+    async def workspaces(self, platform: str) -> Collection[str]:
+        """The workspaces of which something is kept."""
+        return await self._services.privacy.traces.workspaces(platform)
+
     async def overhear(self, request: Request) -> None:
-        """Something was said that is not for the bot."""
+        """Something was said that is not for the bot: kept where that is set."""
+        if self._services.privacy.keeps(request.place) and request.message and request.text:
+            await self._services.privacy.traces.overhear(request)
 
     async def edited(self, place: Place, message: str, text: str) -> None:
-        """Somebody changed what a message says."""
+        """Somebody changed what a message says: a question's turn says so, too, and what is not answered yet."""
+        await self._services.privacy.edited(place, message, text, UNREADABLE)
 
     async def deleted(self, place: Place, messages: Sequence[str]) -> None:
-        """Messages are gone from the platform."""
+        """Messages are gone from the platform, and from what is kept: a question with its answers, or an answer."""
+        await self._services.privacy.deleted(place, messages)
 
     async def uninstalled(self, platform: str, workspace: str) -> None:
-        """The bot was removed from a workspace."""
+        """The bot was removed from a workspace, whose data goes if the setting says so."""
+        await self._services.privacy.uninstalled(platform, workspace)
 
     def _recognised(self, request: Request) -> Request:
         return replace(request, person=self._services.administration.recognise(request.place, request.person))

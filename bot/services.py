@@ -11,6 +11,7 @@ from bot.config import Config
 from bot.errors import UserError
 from bot.policy import Policy
 from bot.ports import Adapter, Backend, Store
+from bot.privacy import Privacy
 from bot.settings import Settings
 from bot.types import Command, Request
 
@@ -28,6 +29,7 @@ class Services:
     administration: Administration
     policy: Policy
     budget: Budget
+    privacy: Privacy
     backends: Mapping[str, Backend]
     adapters: Mapping[str, Adapter]
     commands: Sequence[Command]

@@ -26,6 +26,14 @@ def retry_choice(accepted: Accepted) -> Choice:
     return Choice("Retry", "retry", {"request": accepted.request.arguments.get("request", str(accepted.id))})
 
 
+def opinion_choices(request: int) -> tuple[Choice, ...]:
+    """The buttons that say whether an answer was good."""
+    return tuple(
+        Choice(label, "feedback", {"request": str(request), "good": good})
+        for label, good in (("👍", "yes"), ("👎", "no"))
+    )
+
+
 async def talk(services: Services, accepted: Accepted, chosen: str = "") -> Reply:
     """Ask this request's question, as the next turn of its conversation."""
     request = accepted.request
@@ -90,7 +98,7 @@ async def _stream(
         for sentence in spending.crossed:
             yield Note(sentence)
         raise
-    for chunk in _ending(accepted, done, spending):
+    for chunk in _ending(services, accepted, done, spending):
         yield chunk
 
 
@@ -102,9 +110,10 @@ def _candidates(services: Services, model: str) -> Iterator[tuple[str, str]]:
     return zip(chain, [*chain[1:], ""], strict=True)
 
 
-def _ending(accepted: Accepted, done: Done, spending: Spending) -> Iterator[Chunk]:
+def _ending(services: Services, accepted: Accepted, done: Done, spending: Spending) -> Iterator[Chunk]:
     """What follows the model's last word."""
-    yield Choices(() if spending.said else (retry_choice(accepted),))
+    opinions = opinion_choices(accepted.id) if services.settings(accepted.request).feedback else ()
+    yield Choices(opinions if spending.said else (retry_choice(accepted),))
     if not spending.said:
         yield Note(EMPTY_NOTE)
     elif done.reason == "length":

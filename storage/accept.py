@@ -53,7 +53,7 @@ def accept(
     conversation = _conversation(connection, request, command, now, window)
     if not request.addressed and conversation is None and not _takes_part(connection, request.place):
         return None
-    place = _place(connection, request.place)
+    place = keep_place(connection, request.place)
     inserted = connection.execute(
         "INSERT OR IGNORE INTO requests "
         "(platform, workspace, act, position, place, conversation, person, message, state, attempts, body, accepted) "
@@ -94,7 +94,7 @@ def latest(
         values = (place.platform, place.workspace, place.channel, person, private)
         found = _first(connection, _LATEST_OF_PERSON, values)
     if found is None and create:
-        return _begin(connection, _place(connection, place), person, False, now)
+        return _begin(connection, keep_place(connection, place), person, False, now)
     return found
 
 
@@ -119,13 +119,13 @@ def _conversation(
     if (place.thread or place.direct) and not _apart(request):
         return _thread_or_direct(connection, place)
     shared = window.shared and not _apart(request)
-    values = (_find_place(connection, place), shared, request.person.id, _apart(request), now - window.ms)
+    values = (find_place(connection, place), shared, request.person.id, _apart(request), now - window.ms)
     return _first(connection, _OPEN_OF_PERSON, values)
 
 
 def _thread_or_direct(connection: sqlite3.Connection, place: Place) -> int | None:
     """A thread that grew out of one of our messages continues that message's conversation until it is left there."""
-    row = _find_place(connection, place)
+    row = find_place(connection, place)
     if found := _first(connection, _OPEN_AT_PLACE, (row,)):
         return found
     if not place.thread or _first(connection, _EVER_AT_PLACE, (row,)):
@@ -138,7 +138,7 @@ def _takes_part(connection: sqlite3.Connection, place: Place) -> bool:
     """Whether the bot was ever part of this thread: after /new it stays, and the next post begins afresh."""
     if not place.thread:
         return False
-    ever = _first(connection, _EVER_AT_PLACE, (_find_place(connection, place),))
+    ever = _first(connection, _EVER_AT_PLACE, (find_place(connection, place),))
     return bool(ever or _of_message(connection, place, place.thread))
 
 
@@ -170,13 +170,15 @@ def _begin(connection: sqlite3.Connection, place: int, person: str, private: boo
     )
 
 
-def _find_place(connection: sqlite3.Connection, place: Place) -> int | None:
+def find_place(connection: sqlite3.Connection, place: Place) -> int | None:
+    """A place's row, if there is one."""
     query = "SELECT id FROM places WHERE platform = ? AND workspace = ? AND channel = ? AND thread = ?"
     return _first(connection, query, (place.platform, place.workspace, place.channel, place.thread))
 
 
-def _place(connection: sqlite3.Connection, place: Place) -> int:
-    found = _find_place(connection, place)
+def keep_place(connection: sqlite3.Connection, place: Place) -> int:
+    """A place's row, made where there is none."""
+    found = find_place(connection, place)
     if found is not None:
         return found
     return int(

@@ -17,9 +17,10 @@ from pydantic import TypeAdapter
 from bot.errors import DatabaseBusy, StoreError
 from bot.ports import Accepted, Conversation, EndState, Outcome, Unfinished
 from bot.types import Answer, Command, Part, Place, Request, Role, Turn
-from storage import accept
+from storage import accept, erase
 from storage.books import SQLiteBooks
 from storage.migrate import migrate, migrations
+from storage.privacy import SQLiteTraces
 from storage.usage import SQLiteUsage
 from storage.writer import Connection, Writer
 
@@ -55,6 +56,20 @@ AND requests.id IN (
     SELECT id FROM requests WHERE message = :message AND message <> ''
     UNION SELECT request FROM drafts WHERE message = :message AND message <> '')
 """
+
+_PARENT = """
+SELECT coalesce(
+    (SELECT id FROM turns WHERE id = :parent),
+    (SELECT max(id) FROM turns WHERE conversation = :conversation AND id < coalesce(:parent, id + 1))
+)
+"""
+"""The turn that a new one follows: the newest unless it is said which; the one before where that was forgotten."""
+
+_KEEP_PART = """
+INSERT OR IGNORE INTO drafts (request, part, text)
+SELECT id, ?, iif(ended IS NULL, ?, '') FROM requests WHERE id = ?
+"""
+"""Of a request that was dropped meanwhile, no text is kept."""
 
 _CONVERSATION = """
 SELECT c.id, c.person, c.private,
@@ -92,6 +107,7 @@ class SQLiteStore:
         self._writer = Writer(writing)
         self.books = SQLiteBooks(self._writer, reading)
         self.usage = SQLiteUsage(self._writer, reading)
+        self.traces = SQLiteTraces(writing, self._writer, reading)
 
     async def accept(
         self, request: Request, command: Command, continue_ms: int, *, shared: bool = False
@@ -109,7 +125,7 @@ class SQLiteStore:
 
     async def part_creating(self, request: int, index: int, text: str) -> None:
         """Keep that part `index` is about to be sent."""
-        await self._change("INSERT OR IGNORE INTO drafts (request, part, text) VALUES (?, ?, ?)", request, index, text)
+        await self._change(_KEEP_PART, index, text, request)
 
     async def part_created(self, request: int, index: int, message: str) -> None:
         """Keep the message id of part `index`."""
@@ -250,11 +266,12 @@ def _keep_outcome(
     """Turns and the request's answer, together."""
     state = "UPDATE requests SET state = 'answered', answer = ? WHERE id = ? AND state = 'accepted'"
     if connection.execute(state, (answer, accepted.id)).rowcount == 0:
-        return  # an earlier attempt got here already: its answer stands
-    parent = outcome.parent
-    if outcome.question and parent is None:
-        newest = "SELECT max(id) FROM turns WHERE conversation = ?"
-        (parent,) = connection.execute(newest, (accepted.conversation,)).fetchone()
+        return  # an earlier attempt got here already: its answer stands; or it was dropped
+    values = {"conversation": accepted.conversation, "parent": outcome.parent}
+    (parent,) = connection.execute(_PARENT, values).fetchone()
+    if outcome.question is None and parent != outcome.parent:
+        erase.leaves_remains(connection)  # the question was forgotten meanwhile: so is its answer, once it was shown
+        return
     for turn in filter(None, (outcome.question, outcome.reply)):
         parent = connection.execute(
             "INSERT INTO turns (conversation, parent, request, role, person, name, text, model, complete, created) "
@@ -318,5 +335,6 @@ def _connection(path: Path) -> Connection:
 
 
 def _prepare(connection: sqlite3.Connection) -> None:
-    for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "busy_timeout = 5000"):
+    connection.execute("PRAGMA busy_timeout = 5000")
+    for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "secure_delete = ON"):
         connection.execute(f"PRAGMA {pragma}")

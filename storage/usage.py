@@ -18,6 +18,8 @@ INSERT INTO usage (
 ) VALUES ((SELECT id FROM requests WHERE id = ?), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 
+_FORGOTTEN = "SELECT 1 FROM requests WHERE id = ? AND person = ''"
+
 _KEYS: Mapping[Grouping, str] = {
     "day": "strftime('%Y-%m-%d', at / 1000, 'unixepoch')",
     "model": "model",
@@ -82,6 +84,7 @@ def _keep(connection: sqlite3.Connection, *, calls: Sequence[Call]) -> None:
     for call in calls:
         place, person = call.place, call.person
         where = (place.platform, place.workspace, place.channel, place.thread, place.direct, place.name)
-        who = (person.id, person.name, person.home)
+        forgotten = connection.execute(_FORGOTTEN, (call.request,)).fetchone()
+        who = ("", "", "") if forgotten else (person.id, person.name, person.home)
         used = (call.usage.prompt_tokens, call.usage.completion_tokens, call.cost, call.succeeded)
         connection.execute(_INSERT, (call.request, call.at, *where, *who, call.model, *used))

@@ -23,7 +23,7 @@ from adapters.console.adapter import Console
 from adapters.console.drawing import LiveDraft
 from adapters.console.lines import complete, read
 from adapters.console.markdown import THEME
-from bot.errors import UserError
+from bot.errors import PlatformError, UserError
 from bot.types import Answer, Choice, Chunk, Command, Done, Option, Request, Status, Text
 from tests.fakes.intake import COMMANDS, RecordingIntake
 from tests.fakes.openai import Answer as Scripted
@@ -229,6 +229,24 @@ async def test_the_history_is_for_its_owner(tmp_path: Path) -> None:
     assert isinstance(console, Console)
     await asyncio.to_thread(console._session, RecordingIntake())
     assert (tmp_path / "new" / "history").stat().st_mode & 0o777 == 0o600
+
+
+async def test_what_was_typed_can_be_forgotten(tmp_path: Path) -> None:
+    history = tmp_path / "history"
+    await asyncio.to_thread(history.write_text, "+a secret")
+    await Console(str(history)).forget("ann")
+    assert await asyncio.to_thread(history.read_bytes) == b""
+    await Console("").forget("ann")
+    with pytest.raises(PlatformError, match="cannot be emptied: Is a directory"):
+        await Console(str(tmp_path)).forget("ann")
+
+
+async def test_choices_that_cannot_be_typed_are_not_offered() -> None:
+    terminal = Terminal(height=50)
+    screen = Screen(file=terminal, force_terminal=True, width=100, height=50, theme=THEME)
+    draft = LiveDraft(screen, lambda: None, {"feedback"})
+    await draft.finish(Answer("Hi", choices=(Choice("👍", "feedback"), Choice("Retry", "retry"))))
+    assert [line for line in terminal.lines if line.startswith("/")] == ["/retry"]
 
 
 class Pty:

@@ -83,7 +83,7 @@ async def test_in_a_thread_a_post_may_be_for_the_bot_unless_it_is_for_others(tea
     request = await team.intake.next()
     assert (request.text, request.addressed) == ("so what is next?", False)
     assert (request.place.channel, request.place.thread) == (team.channel, thread)
-    assert request.place.name == "#plans in Team"
+    assert request.place.name == "#general in Team"
 
 
 async def test_bots_the_bot_itself_and_unaddressed_posts_are_ignored(team: Town) -> None:

@@ -162,3 +162,13 @@ async def test_leaving_a_server_is_told_but_not_its_outage(team: Town) -> None:
     team.discord.leave(other)
     assert await asyncio.wait_for(team.intake.left.get(), 5) == other
     assert team.intake.left.empty()
+
+
+async def test_a_guild_that_the_bot_was_removed_from_while_it_was_away_is_noticed(team: Town) -> None:
+    team.intake.places = [(Place("discord", guild, "1"), 1) for guild in (team.guild, "12345")]
+    await team.restart()
+    assert await asyncio.wait_for(team.intake.left.get(), 5) == "12345"
+    team.intake.places = [(Place("discord", "12345", "1"), 1)]
+    await team.restart()
+    await team.asked()
+    assert team.intake.left.empty(), "another bot, which was in none of the guilds, removes nothing"

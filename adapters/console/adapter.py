@@ -9,7 +9,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -29,7 +29,7 @@ from rich.console import Console as Screen
 from adapters.console.drawing import LiveDraft, PlainDraft
 from adapters.console.lines import LEAVE, complete, read
 from adapters.console.markdown import THEME
-from bot.errors import ShouldersError, UserError
+from bot.errors import PlatformError, ShouldersError, UserError
 from bot.ports import Draft, DraftLog, Intake
 from bot.types import Act, Message, Person, Place, Request
 
@@ -64,12 +64,14 @@ class Console:
         self._person = Person(login(), login(), administrator=True)
         self._ended: dict[str, asyncio.Event] = {}
         self._running: DraftLog | None = None
+        self._hidden: Collection[str] = ()
         self._order = 0
         # every start is a conversation of its own: what a script or yesterday's chat chose does not go on silently
         self._place = Place("console", "local", f"terminal-{time.time_ns()}", direct=True, name="the terminal")
 
     async def run(self, intake: Intake, connected: Callable[[str], None]) -> None:
         """Talk until the user leaves or the input ends. Raises UserError when a line of a script was not answered."""
+        self._hidden = {command.name for command in intake.commands if command.hidden}
         connected(f"{self._person.name} at this terminal")
         await (self._talk(intake) if self._live else self._pipe(intake))
         if self.failed:
@@ -85,7 +87,7 @@ class Console:
             return PlainDraft(ended, self._fail)
         if request.command != "stop":
             self._running = log
-        return LiveDraft(self._screen, ended)
+        return LiveDraft(self._screen, ended, self._hidden)
 
     async def context(self, request: Request, limit: int) -> Sequence[Message]:
         """Nothing is said here but to the bot."""
@@ -98,6 +100,14 @@ class Console:
     async def post(self, place: Place, text: str, key: str) -> None:
         """Print a line of the bot's own."""
         self._screen.print(f"{text}\n", style="dim", markup=False)
+
+    async def forget(self, person: str) -> None:
+        """Delete the lines that were typed here, whoever typed them."""
+        if self._history:
+            try:
+                await asyncio.to_thread(Path(self._history).write_bytes, b"")
+            except OSError as error:
+                raise PlatformError(f"{self._history} cannot be emptied: {error.strerror}.") from error
 
     async def check(self) -> str:
         """A terminal is always there."""

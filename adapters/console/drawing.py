@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from rich.console import Console, RenderableType
 from rich.live import Live
@@ -23,10 +23,14 @@ SHOW_SECONDS_AFTER = 3
 
 
 class LiveDraft:
-    """A reply on a terminal: finished blocks are printed for good, the one being written is redrawn below them."""
+    """A reply on a terminal: finished blocks are printed for good, the one being written is redrawn below them.
 
-    def __init__(self, console: Console, ended: Callable[[], None]) -> None:
+    Choices are commands to type, except the `hidden` ones.
+    """
+
+    def __init__(self, console: Console, ended: Callable[[], None], hidden: Collection[str] = ()) -> None:
         self._console = console
+        self._hidden = hidden
         self._ended = ended
         self._loop = asyncio.get_running_loop()
         self._live = Live(
@@ -67,7 +71,8 @@ class LiveDraft:
         self._print(blocks(parse(self._tail)))
         self._print([part for note in answer.notes for part in blocks(parse(clean(note)), style="dim")])
         self._print([Line(clean(line), style="dim") for line in await save(answer.files)])
-        self._print([Line(clean(as_command(choice)), style="cyan") for choice in answer.choices])
+        typed = [as_command(choice) for choice in answer.choices if choice.command not in self._hidden]
+        self._print([Line(clean(line), style="cyan") for line in typed])
         if self._printed:
             self._console.print()
         self._ended()

@@ -105,6 +105,17 @@ class Client(discord.AutoShardedClient):
         count = len(self.guilds)
         self._connected(f"Discord: {self._rest.name}, in {count} server{'' if count == 1 else 's'}")
 
+    async def on_ready(self) -> None:
+        """All shards are there: whichever guild is not, the bot was removed from it while it was away.
+
+        One that knows none of the guilds is another bot, and was never in them.
+        """
+        guilds = {str(guild.id) for guild in self.guilds}
+        kept = {workspace for workspace in await self._intake.workspaces("discord") if workspace.isdecimal()}
+        if kept & guilds:
+            for workspace in sorted(kept - guilds):
+                await self._keep(self._intake.uninstalled("discord", workspace))
+
     async def on_shard_resumed(self, shard_id: int) -> None:
         """The old session goes on; Discord sends what was missed."""
         self._connected(f"Discord: {self._rest.name}, connected again")

@@ -37,7 +37,8 @@ def place_of(channel: discord.abc.Snowflake, guild: discord.Guild | None) -> Pla
     """Where something was said; a thread belongs to its channel."""
     if guild is None:
         return Place("discord", "@me", str(channel.id), direct=True, name="a direct message")
-    name = getattr(channel, "name", None)
+    told = channel.parent if isinstance(channel, discord.Thread) else channel  # threads are named by what was asked
+    name = getattr(told, "name", None)
     where = f"#{name} in {guild.name}" if isinstance(name, str) else guild.name
     if isinstance(channel, discord.Thread):
         return Place("discord", str(guild.id), str(channel.parent_id), str(channel.id), name=where)

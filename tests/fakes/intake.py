@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Awaitable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from bot.errors import StoreError, UserError
@@ -153,6 +153,9 @@ class RecordingIntake:
 
     async def uninstalled(self, platform: str, workspace: str) -> None:
         self.left.put_nowait(workspace)
+
+    async def workspaces(self, platform: str) -> Collection[str]:
+        return {place.workspace for place, _ in self.places}
 
     async def suggest(
         self, command: str, option: str, typed: str, place: Place, person: Person, given: Mapping[str, str]

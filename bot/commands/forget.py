@@ -1,0 +1,125 @@
+"""/forget: delete what is kept about oneself or of a conversation; for administrators, of a person, a channel, all."""
+
+from __future__ import annotations
+
+from bot.books import Scope
+from bot.errors import Denied, UserError
+from bot.ports import Accepted
+from bot.privacy import Wish, listed
+from bot.services import Services
+from bot.traces import Extent
+from bot.types import Choice, Choices, Command, Done, Option, Place, Reply, Request, Subject, Text
+
+SURE = Option("sure", "Do it now, without being shown first what would go", kind="flag", named=True)
+WHO = Option("who", "Whom", "who", required=True)
+CHANNEL = Option("channel", "Which one; left out, this one", "channel")
+
+COMMAND = Command(
+    "forget",
+    "Delete what I keep, after showing what would go",
+    subcommands=(
+        Command("me", "Delete all that I keep about you", (SURE,), passes=True, quiet=True, unrestricted=True),
+        Command("conversation", "Delete this conversation", (SURE,), passes=True, quiet=True, unrestricted=True),
+        Command("person", "Delete what a person said here", (WHO, SURE), passes=True, quiet=True, administrative=True),
+        Command(
+            "channel",
+            "Delete what was said in a channel",
+            (CHANNEL, SURE),
+            passes=True,
+            quiet=True,
+            administrative=True,
+        ),
+        Command("everything", "Delete all that was said here", (SURE,), passes=True, quiet=True, administrative=True),
+    ),
+)
+
+STAYS = (
+    "It cannot be undone. What stands in the chat itself stays there, and so do, without a word of what was said, the "
+    "audit and the sums of what was used."
+)
+LATER = " The last traces leave my disk as soon as nobody reads it, within minutes."
+
+
+async def run(services: Services, accepted: Accepted) -> Reply:
+    """Show what would go, with a button; do it when it was pressed."""
+    wish = await _wish(services, accepted)
+    found = listed(*await services.privacy.count(wish, accepted.id))
+    if accepted.request.arguments.get("sure"):
+        clean = await services.privacy.forget(wish, accepted)
+        yield Choices(())
+        yield Text(f"Forgotten: {wish.words}{f', {found}' if found else ''}.{'' if clean else LATER}")
+    elif found:
+        yield Text(f"This would delete {wish.words}: {found}. {STAYS}")
+        yield Choices((Choice("Forget it all", accepted.request.command, _confirmed(accepted)),))
+    else:
+        yield Text(f"There is nothing to forget: I keep nothing of {wish.words}.")
+    yield Done()
+
+
+def _confirmed(accepted: Accepted) -> dict[str, str]:
+    """The arguments of the button. A conversation is the one that this request meant."""
+    given = accepted.request.arguments
+    subjects = {name: Subject.read(given[name]) for name in ("who", "channel") if given.get(name)}
+    named = {name: f"{subject.kind}:{subject.id}" for name, subject in subjects.items() if subject}
+    meant = {"request": str(accepted.id)} if accepted.request.command == "forget conversation" else {}
+    return {**named, **meant, "sure": "yes"}
+
+
+async def _wish(services: Services, accepted: Accepted) -> Wish:
+    request = accepted.request
+    place, person = request.place, request.person
+    match request.command.partition(" ")[2]:
+        case "me":
+            where = "in this workspace" if person.home else f"everywhere on {place.platform.capitalize()}"
+            extent = Extent(place.platform, person.home, person=person.id)
+            return Wish(f"what I keep about you {where}", extent, Scope(place.platform, person.home, person=person.id))
+        case "conversation":
+            return await _conversation(services, accepted)
+        case "person":
+            who = _subject(request, "who", "person")
+            scope = Scope(place.platform, person.home, person=who.id) if person.home else None
+            extent = Extent(place.platform, place.workspace, person=who.id)
+            return Wish(f"what I keep about {who.label} {_here(place)}", extent, scope, f"{who.label} ({who.id})")
+        case "channel":
+            channel = _subject(request, "channel", "channel")
+            extent = Extent(place.platform, place.workspace, channel.id)
+            label = "this channel" if channel.id == place.channel else channel.label
+            return Wish(f"what was said in {label}", extent, None, f"{channel.label} ({channel.id})")
+        case _:
+            return Wish(f"everything that was said {_here(place)}", Extent(place.platform, place.workspace))
+
+
+async def _conversation(services: Services, accepted: Accepted) -> Wish:
+    """The conversation, of who began it, was alone in it, or is an administrator. Raises UserError or Denied."""
+    place, person = accepted.request.place, accepted.request.person
+    if not accepted.conversation:
+        raise UserError("There is no conversation of yours here.")
+    conversation = await services.store.conversation(accepted.conversation)
+    label = "this conversation" if accepted.request.arguments.get("sure") else f"the conversation {conversation.label}"
+    wish = Wish(label, Extent(place.platform, place.workspace, conversation=conversation.id))
+    if person.administrator or person.id == conversation.person:
+        return wish
+    everyones, _ = await services.privacy.count(wish, accepted.id)
+    extent = Extent(place.platform, place.workspace, person=person.id, conversation=conversation.id)
+    mine, _ = await services.privacy.count(Wish("", extent), accepted.id)
+    if mine.questions < everyones.questions:
+        raise Denied(
+            "Others took part in this conversation: who began it, or an administrator, can have it forgotten. "
+            "`/forget me` deletes what is yours."
+        )
+    return wish
+
+
+def _subject(request: Request, option: str, kind: str) -> Subject:
+    """What an option names; the channel is this one where none is named. Raises UserError."""
+    given = request.arguments.get(option, "")
+    if not given and kind == "channel":
+        return Subject("channel", request.place.channel, request.place.name.lstrip("#"))
+    subject = Subject.read(given)
+    if subject is None or subject.kind != kind:
+        raise UserError(f"Name one {kind}.")
+    return subject
+
+
+def _here(place: Place) -> str:
+    return "in all direct messages" if place.workspace == "@me" else "in this workspace"

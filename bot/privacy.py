@@ -1,0 +1,243 @@
+"""What is kept of people and places, forgotten: when they want it, when they delete it, when its time is over."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from time import time
+from typing import Protocol
+
+from bot.administration import Administration
+from bot.books import Change, Entry, Scope, Setting
+from bot.errors import ShouldersError
+from bot.ports import Accepted, Adapter, Remembers
+from bot.traces import ALL, Amounts, Bounds, Extent, Traces
+from bot.types import Message, Person, Place, Request
+
+log = logging.getLogger(__name__)
+
+DAY = 86_400.0
+
+AUDIT_DAYS = 730
+"""How long the audit is kept."""
+
+USAGE_DAYS = 32
+"""How long, at least, it is kept who asked and used how much, without a word: limits count by the month."""
+
+TIDY_SECONDS = 3_600.0
+"""Between two looks for what is too old."""
+
+AGAIN_SECONDS = 60.0
+"""After the database's files could not be cleared, how long until it is tried again."""
+
+SMALL = 64 * 2**20
+"""Bytes of a database that is rewritten in a fraction of a second."""
+
+PAUSES = (0.05, 0.2, 0.5, 1.0)
+"""Seconds between attempts at clearing them while somebody waits for it."""
+
+NOBODY = Person("", "Shoulders")
+"""Who does in the audit what nobody asked for."""
+
+
+class Waiting(Protocol):
+    """Requests that are not answered yet."""
+
+    @property
+    def quiet(self) -> bool:
+        """Whether there is none."""
+
+    def forget(self, unwanted: Callable[[Accepted], bool]) -> None:
+        """Drop some; who waits for them is told."""
+
+    def reword(self, meant: Callable[[Accepted], bool], text: str) -> None:
+        """Some say something else now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What somebody wants to be forgotten: in words, as an extent, and whose private settings go too."""
+
+    words: str
+    extent: Extent
+    settings: Scope | None = None
+    target: str = ""
+
+
+class Privacy:
+    """Follows what people want, what they edit and delete, and the settings `retention_days`, `keep`, `on_uninstall`.
+
+    `clock` says the time in seconds since 1970.
+    """
+
+    def __init__(
+        self,
+        traces: Traces,
+        administration: Administration,
+        adapters: Mapping[str, Adapter],
+        waiting: Callable[[], Waiting],
+        clock: Callable[[], float] = time,
+    ) -> None:
+        self.traces = traces
+        self._administration = administration
+        self._adapters = adapters
+        self._waiting = waiting
+        self._clock = clock
+        self._wanted = asyncio.Event()
+        self._urgent = False
+        self._rewritten = 0.0
+
+    # Wishes -----------------------------------------------------------------------------------------------------------
+
+    async def count(self, wish: Wish, before: int) -> tuple[Amounts, int]:
+        """How much would be forgotten, and how many settings."""
+        settings = self._administration.set_at(wish.settings) if wish.settings else {}
+        return await self.traces.count(wish.extent, before), len(settings)
+
+    async def forget(self, wish: Wish, accepted: Accepted) -> bool:
+        """Forget what was said before this request; False while something is left in the database's files."""
+        extent, request = wish.extent, accepted.request
+        amounts, settings = await self.count(wish, accepted.id)
+        self._waiting().forget(lambda other: other.id < accepted.id and extent.holds(other))
+        await self.traces.forget(extent, accepted.id)
+        scope = wish.settings
+        known = self._administration.set_at(scope) if scope else {}
+        changes = [Change(Setting(scope, key, ""), removed=True) for key in known] if scope else []
+        entry = Entry(request.place, request.person, request.command, wish.target, after=listed(amounts, settings))
+        await self._administration.change(changes, [entry])
+        clean = await self._scrub_now()
+        adapter = self._adapters.get(extent.platform)
+        if isinstance(adapter, Remembers) and not (extent.channel or extent.conversation):
+            await adapter.forget(extent.person)
+        return clean
+
+    # What happens on the platforms ------------------------------------------------------------------------------------
+
+    async def overheard(self, request: Request, limit: int) -> Sequence[Message]:
+        """What people said to each other in the request's place lately, where that is kept."""
+        if request.place.direct or not self.keeps(request.place):
+            return ()
+        return await self.traces.overheard(request.place, request.act.order, limit)
+
+    def keeps(self, place: Place) -> bool:
+        """Whether it is kept there what people say to each other."""
+        keep = self._administration.settings(place).keep
+        return keep == "everything" or (keep == "threads" and bool(place.thread))
+
+    async def edited(self, place: Place, message: str, text: str, tail: str) -> None:
+        """A message says something else now; what begins with `tail` in its turn stays there."""
+        self._waiting().reword(lambda accepted: _asked_by(accepted.request, place, (message,)), text)
+        await self.traces.edited(place, message, text, tail)
+
+    async def deleted(self, place: Place, messages: Sequence[str]) -> None:
+        """Messages are gone from the platform."""
+        self._waiting().forget(lambda accepted: _asked_by(accepted.request, place, messages))
+        await self.traces.deleted(place, messages)
+
+    async def uninstalled(self, platform: str, workspace: str) -> None:
+        """The bot was removed from a workspace."""
+        await self.traces.depart(platform, workspace)
+        await self._leave(platform, workspace)
+        await self._scrub_now()
+
+    async def _leave(self, platform: str, workspace: str) -> None:
+        """Do what the setting says; what an earlier run did not finish is done again."""
+        place, extent = Place(platform, workspace, ""), Extent(platform, workspace)
+        if self._administration.settings(place).on_uninstall == "forget":
+            amounts = await self.traces.count(extent, ALL)
+            self._waiting().forget(extent.holds)
+            await self.traces.forget(extent, ALL)
+            entry = Entry(place, NOBODY, "uninstalled", after=listed(amounts, 0))
+            await self._administration.change(self._administration.removal(platform, workspace), [entry])
+        await self.traces.settled(platform, workspace)
+
+    # By itself --------------------------------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Forget what is too old, at once and every hour, until cancelled."""
+        while True:
+            self._wanted.clear()
+            pause = TIDY_SECONDS if await self._tidied() else AGAIN_SECONDS
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._wanted.wait(), pause)
+
+    async def _tidied(self) -> bool:
+        try:
+            return await self.tidy()
+        except ShouldersError as error:
+            log.warning("What is too old is forgotten later: %s", error)
+            return False
+
+    async def tidy(self) -> bool:
+        """Forget what is too old, everywhere; False while something that was wanted is left in the database's files."""
+        for platform, workspace in await self.traces.departed():
+            await self._leave(platform, workspace)
+        gone: Counter[tuple[str, str]] = Counter()
+        for place in await self.traces.places():
+            gone[place.platform, place.workspace] += await self.traces.expire(place, self.bounds(place))
+        for (platform, workspace), number in gone.items():
+            if number:
+                entry = Entry(Place(platform, workspace, ""), NOBODY, "retention", after=_number(number, "message"))
+                await self._administration.change((), [entry])
+        await self.traces.expire_audit(self._ago(AUDIT_DAYS))
+        return await self._scrub()
+
+    def bounds(self, place: Place) -> Bounds:
+        """What is too old in a place now."""
+        days = self._administration.settings(place).retention_days
+        oldest = self._ago(days) if days else 0
+        overheard = oldest if self.keeps(place) else ALL
+        return Bounds(oldest, overheard, min(oldest, self._ago(USAGE_DAYS)))
+
+    def _ago(self, days: float) -> int:
+        return int((self._clock() - days * DAY) * 1_000)
+
+    async def _scrub_now(self) -> bool:
+        """Clear the files while somebody waits, else soon."""
+        self._urgent = True
+        for pause in PAUSES:
+            if await self._scrub():
+                return True
+            await asyncio.sleep(pause)
+        self._wanted.set()
+        return False
+
+    async def _scrub(self) -> bool:
+        """Clear the files. Rewriting much waits until nobody does, and for a day unless somebody wants it."""
+        size = await self.traces.remains()
+        due = self._urgent or self._clock() - self._rewritten >= DAY
+        if size and (size <= SMALL or (due and self._waiting().quiet)):
+            await self.traces.rewrite()
+            size, self._rewritten = 0, self._clock()
+        cut = await self.traces.cut()
+        if cut and not size:
+            self._urgent = False
+        return cut and not (size and self._urgent)
+
+
+def _asked_by(request: Request, place: Place, messages: Sequence[str]) -> bool:
+    """Whether a request was one of these messages."""
+    channel = replace(place, thread=request.place.thread)
+    return bool(request.message) and request.message in messages and request.place == channel
+
+
+def listed(amounts: Amounts, settings: int) -> str:
+    """In words how much there is; "" for nothing."""
+    parts = (
+        (amounts.questions, "question"),
+        (amounts.answers, "answer"),
+        (amounts.waiting, "question that waits for its answer", "questions that wait for their answers"),
+        (amounts.overheard, "overheard message"),
+        (amounts.votes, "rating"),
+        (settings, "setting"),
+    )
+    words = [_number(*part) for part in parts if part[0]]
+    return " and ".join(filter(None, (", ".join(words[:-1]), *words[-1:])))
+
+
+def _number(number: int, noun: str, plural: str = "") -> str:
+    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"

@@ -1,0 +1,145 @@
+"""What is kept of people and places beside what administrators decided, as values, and the protocol of its keeper."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from bot.ports import Accepted
+from bot.types import Message, Place, Request, Role
+
+ALL = 2**62
+"""As the number of a request or a moment: everything is before it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """What is counted, copied or forgotten: all that fits every part that is given; "" and 0 fit everything.
+
+    A channel is named with its workspace and holds its threads. A person's questions come with the answers to them.
+    """
+
+    platform: str
+    workspace: str = ""
+    channel: str = ""
+    person: str = ""
+    conversation: int = 0
+
+    def holds(self, accepted: Accepted) -> bool:
+        """Whether a request belongs to it."""
+        place, person = accepted.request.place, accepted.request.person
+        actual = (place.platform, place.workspace, place.channel, person.id, accepted.conversation)
+        wanted = (self.platform, self.workspace, self.channel, self.person, self.conversation)
+        return all(not want or want == have for want, have in zip(wanted, actual, strict=True))
+
+
+@dataclass(frozen=True, slots=True)
+class Amounts:
+    """How much of each there is. `waiting` requests are not answered yet."""
+
+    questions: int = 0
+    answers: int = 0
+    waiting: int = 0
+    overheard: int = 0
+    votes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A turn or, with the conversation 0, a message that was overheard. `at` is in milliseconds since 1970."""
+
+    at: int
+    place: Place
+    conversation: int
+    private: bool
+    role: Role
+    person: str
+    name: str
+    text: str
+    model: str
+
+
+@dataclass(frozen=True, slots=True)
+class Vote:
+    """What a person thought of an answer."""
+
+    at: int
+    place: Place
+    person: str
+    model: str
+    good: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """Until when things are forgotten by themselves, each in milliseconds since 1970.
+
+    `conversations` also bounds votes and questions without an answer; `requests` what tells duplicates, and who used
+    how much.
+    """
+
+    conversations: int
+    overheard: int
+    requests: int
+
+
+class Traces(Protocol):
+    """What is kept of people and places. Raises StoreError.
+
+    What is forgotten is out of reach when a call returns, and out of the database's files after `rewrite` and `cut`.
+    """
+
+    async def count(self, extent: Extent, before: int) -> Amounts:
+        """How much there is from requests before this one."""
+
+    async def forget(self, extent: Extent, before: int) -> None:
+        """Delete it. What is being answered is kept no more; turns of others stay, and so do textless keys."""
+
+    async def copy(self, extent: Extent, reader: str) -> tuple[Sequence[Kept], Sequence[Kept], Sequence[Vote]]:
+        """Turns, overheard messages and votes, oldest first; of direct and private ones only the reader's own."""
+
+    async def overhear(self, request: Request) -> None:
+        """Keep what people said to each other."""
+
+    async def overheard(self, place: Place, before: int, limit: int) -> Sequence[Message]:
+        """What people said to each other in a place before an act's order, oldest first."""
+
+    async def edited(self, place: Place, message: str, text: str, tail: str) -> None:
+        """A message says something else now; what begins with `tail` in its turn stays there."""
+
+    async def deleted(self, place: Place, messages: Sequence[str]) -> None:
+        """Delete the questions that messages were, with the answers to them, and the answers that they were part of."""
+
+    async def vote(self, request: int, person: str, *, good: bool) -> bool:
+        """Keep what a person thinks of the answer to a request, instead of what they thought; False without one."""
+
+    async def places(self) -> Sequence[Place]:
+        """Every place of which something is kept."""
+
+    async def expire(self, place: Place, bounds: Bounds) -> int:
+        """Forget what is older than its bound, and say how many messages that were."""
+
+    async def expire_audit(self, until: int) -> None:
+        """Delete the audit before a moment."""
+
+    async def workspaces(self, platform: str) -> Collection[str]:
+        """The workspaces of which something is kept."""
+
+    async def departed(self) -> Sequence[tuple[str, str]]:
+        """Platforms and workspaces that the bot was removed from, and that were not seen to yet."""
+
+    async def depart(self, platform: str, workspace: str) -> None:
+        """Keep that the bot was removed from a workspace."""
+
+    async def settled(self, platform: str, workspace: str) -> None:
+        """A departure was seen to."""
+
+    async def remains(self) -> int:
+        """The size in bytes of the database where it holds remains of what was deleted; 0 where it does not."""
+
+    async def rewrite(self) -> None:
+        """Rewrite the database without them; no change is kept meanwhile, which takes seconds a gigabyte."""
+
+    async def cut(self) -> bool:
+        """Leave nothing of what was deleted in the database's log; False while somebody reads."""

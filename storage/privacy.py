@@ -1,0 +1,323 @@
+"""What is kept of people and places, and how it goes for good, in SQLite. A bot.traces.Traces.
+
+With secure_delete SQLite overwrites what is deleted, but not the copies that it leaves behind where it moved rows
+within a page; and the write-ahead log holds old pages until it is cut. So after deletions the file is rewritten and the
+log cut.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Callable, Collection, Sequence
+from functools import partial
+from typing import TypeAlias
+
+from bot.errors import StoreError
+from bot.traces import ALL, Amounts, Bounds, Extent, Kept, Vote
+from bot.types import Message, Place, Request, Role
+from storage import accept, erase
+from storage.erase import Query
+from storage.writer import Connection, Writer
+
+Erasing: TypeAlias = Callable[[sqlite3.Connection, Sequence[int]], None]
+"""Erases rows, in one transaction."""
+
+BATCH = 200
+"""Rows that are erased in one change, so that no other change waits long."""
+
+CUT_MILLISECONDS = 200
+"""How long cutting the write-ahead log waits for readers."""
+
+_PLACE = "p.platform, p.workspace, p.channel, p.thread, p.direct, p.name"
+
+_TURNS = f"""
+SELECT t.created, {_PLACE}, t.conversation, c.private, t.role, t.person, t.name, t.text, t.model
+FROM turns t JOIN requests r ON r.id = t.request JOIN places p ON p.id = r.place
+JOIN conversations c ON c.id = t.conversation
+WHERE t.id IN ({{chosen}}) AND ((p.direct = 0 AND c.private = 0) OR r.person = :reader) ORDER BY t.id
+"""  # noqa: S608 -- own names
+
+_OVERHEARD = f"""
+SELECT o.at, {_PLACE}, 0, 0, 'user', o.person, o.name, o.text, ''
+FROM overheard o JOIN places p ON p.id = o.place WHERE o.id IN ({{chosen}}) ORDER BY o.id
+"""  # noqa: S608 -- own names
+
+_VOTES = f"""
+SELECT v.at, {_PLACE}, v.person, v.model, v.good
+FROM votes v JOIN requests r ON r.id = v.request JOIN places p ON p.id = r.place
+WHERE v.request IN ({{chosen}}) AND (:person = '' OR v.person = :person) AND (p.direct = 0 OR v.person = :reader)
+ORDER BY v.at
+"""  # noqa: S608 -- own names
+
+_LATELY = """
+SELECT o.message, o.name, o.text FROM overheard o JOIN places p ON p.id = o.place
+WHERE p.platform = ? AND p.workspace = ? AND p.channel = ? AND p.thread = ? AND o.position < ?
+ORDER BY o.position DESC LIMIT ?
+"""
+
+
+def _now() -> int:
+    return time.time_ns() // 1_000_000
+
+
+class SQLiteTraces:
+    """Shares the store's connections."""
+
+    def __init__(self, writing: Connection, writer: Writer, reading: Connection) -> None:
+        self._writing = writing
+        self._writer = writer
+        self._reading = reading
+
+    async def count(self, extent: Extent, before: int) -> Amounts:
+        """How much there is from requests before this one."""
+        return await self._reading.run(partial(erase.count, extent=extent, before=before))
+
+    async def forget(self, extent: Extent, before: int) -> None:
+        """Delete it, what is not answered yet first: nothing is kept of that from then on."""
+        chosen = erase.within(extent, before)
+        await self._erase(erase.waiting(chosen), partial(erase.drop, now=_now()))
+        await self._erase(erase.turns(chosen), erase.remove_turns)
+        await self._erase(erase.overheard(extent), erase.remove_overheard)
+        await self._erase(erase.votes(extent, before), partial(erase.remove_votes, person=extent.person))
+        await self._erase(erase.begun(extent), partial(erase.remove_conversations, but=before))
+        await self._erase(erase.requests(chosen, "r.person <> ''"), erase.remove_names)
+
+    async def copy(self, extent: Extent, reader: str) -> tuple[Sequence[Kept], Sequence[Kept], Sequence[Vote]]:
+        """Turns, overheard messages and votes, oldest first; of direct and private ones only the reader's own."""
+        chosen = (
+            (_TURNS, erase.turns(erase.within(extent, ALL))),
+            (_OVERHEARD, erase.overheard(extent)),
+            (_VOTES, erase.votes(extent, ALL)),
+        )
+        turns, overheard, votes = [
+            await self._reading.execute_fetchall(sql.format(chosen=query.sql), {**query.values, "reader": reader})
+            for sql, query in chosen
+        ]
+        return [_kept(*row) for row in turns], [_kept(*row) for row in overheard], [_vote(*row) for row in votes]
+
+    # What people say and think ----------------------------------------------------------------------------------------
+
+    async def overhear(self, request: Request) -> None:
+        """Keep what people said to each other."""
+        await self._writer.write(partial(_overhear, request=request, now=_now()))
+
+    async def overheard(self, place: Place, before: int, limit: int) -> Sequence[Message]:
+        """What people said to each other in a place before an act's order, oldest first."""
+        values = (place.platform, place.workspace, place.channel, place.thread, before, limit)
+        rows = await self._reading.execute_fetchall(_LATELY, values)
+        return [Message(*row) for row in rows][::-1]
+
+    async def edited(self, place: Place, message: str, text: str, tail: str) -> None:
+        """A message says something else now; what begins with `tail` in its turn stays there."""
+        values = {**erase.channel_of(place), "message": message, "text": text, "tail": tail}
+        if await self._reading.run(partial(_knows, values=values)):
+            await self._writer.write(partial(_edit, values=values))
+
+    async def deleted(self, place: Place, messages: Sequence[str]) -> None:
+        """Delete the questions that messages were, with the answers to them, and the answers that they were part of."""
+        for message in messages:
+            values = {**erase.channel_of(place), "message": message}
+            if await self._reading.run(partial(_knows, values=values)):
+                await self._writer.write(partial(_delete, place=place, message=message, now=_now()))
+
+    async def vote(self, request: int, person: str, *, good: bool) -> bool:
+        """Keep what a person thinks of the answer to a request, instead of what they thought; False without one."""
+        sql = (
+            "INSERT OR REPLACE INTO votes (request, person, model, good, at) "
+            "SELECT request, ?, model, ?, ? FROM turns WHERE request = ? AND role = 'assistant'"
+        )
+        values = (person, good, _now(), request)
+        return await self._writer.write(lambda connection: connection.execute(sql, values).rowcount > 0)
+
+    # What goes by itself ----------------------------------------------------------------------------------------------
+
+    async def places(self) -> Sequence[Place]:
+        """Every place of which something is kept."""
+        rows = await self._reading.execute_fetchall(f"SELECT {_PLACE} FROM places p")  # noqa: S608 -- own names
+        return [_place(*row) for row in rows]
+
+    async def expire(self, place: Place, bounds: Bounds) -> int:
+        """Forget what is older than its bound, and say how many messages that were."""
+        row = await self._reading.run(partial(accept.find_place, place=place))
+        if row is None:
+            return 0
+        at = {"place": row, "until": bounds.conversations, "heard": bounds.overheard}
+        old = erase.older(row, bounds.conversations)
+        heard = Query("SELECT id FROM overheard WHERE place = :place AND at < :heard", at)
+        silent = Query("SELECT id FROM conversations WHERE place = :place AND active < :until", at)
+        voted = erase.requests(old, "EXISTS (SELECT 1 FROM votes WHERE request = r.id)")
+        done = erase.older(row, bounds.requests)
+        textless = "r.ended IS NOT NULL AND NOT EXISTS (SELECT 1 FROM turns WHERE request = r.id)"
+        await self._erase(erase.waiting(old), partial(erase.drop, now=_now()))
+        gone = await self._erase(erase.turns(old), erase.remove_turns)
+        gone += await self._erase(heard, erase.remove_overheard)
+        await self._erase(voted, partial(erase.remove_votes, person=""))
+        await self._erase(erase.requests(done, "r.person <> ''"), erase.remove_names)
+        await self._erase(erase.requests(done, textless), erase.remove_requests)
+        await self._erase(silent, erase.remove_conversations)
+        return gone
+
+    async def expire_audit(self, until: int) -> None:
+        """Forget the audit before a moment."""
+        await self._erase(Query("SELECT id FROM audit WHERE at < :until", {"until": until}), _remove_entries)
+
+    async def workspaces(self, platform: str) -> Collection[str]:
+        """The workspaces of which something is kept."""
+        sql = "SELECT workspace FROM places WHERE platform = ? UNION SELECT workspace FROM settings WHERE platform = ?"
+        return {row[0] for row in await self._reading.execute_fetchall(sql, (platform, platform)) if row[0]}
+
+    async def departed(self) -> Sequence[tuple[str, str]]:
+        """Platforms and workspaces that the bot was removed from, and that were not seen to yet."""
+        sql = "SELECT platform, workspace FROM chores WHERE name = 'departure'"
+        return [(platform, workspace) for platform, workspace in await self._reading.execute_fetchall(sql)]
+
+    async def depart(self, platform: str, workspace: str) -> None:
+        """Keep that the bot was removed from a workspace."""
+        sql = "INSERT OR IGNORE INTO chores (name, platform, workspace) VALUES ('departure', ?, ?)"
+        await self._writer.write(lambda connection: connection.execute(sql, (platform, workspace)).rowcount)
+
+    async def settled(self, platform: str, workspace: str) -> None:
+        """A departure was seen to."""
+        sql = "DELETE FROM chores WHERE name = 'departure' AND platform = ? AND workspace = ?"
+        await self._writer.write(lambda connection: connection.execute(sql, (platform, workspace)).rowcount)
+
+    async def remains(self) -> int:
+        """The size in bytes of the database where it holds remains of what was deleted; 0 where it does not."""
+        sql = (
+            "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size "
+            "WHERE EXISTS (SELECT 1 FROM chores WHERE name = 'rewrite')"
+        )
+        return sum(row[0] for row in await self._reading.execute_fetchall(sql))
+
+    async def rewrite(self) -> None:
+        """Rewrite the database without them, between two groups of changes."""
+        try:
+            await self._writing.run(_rewrite)
+        except sqlite3.Error as error:
+            raise StoreError(f"The database cannot be cleared of what was deleted: {error}.") from error
+
+    async def cut(self) -> bool:
+        """Leave nothing of what was deleted in the write-ahead log; False while somebody reads."""
+        return await self._writing.run(_cut)
+
+    async def _erase(self, query: Query, work: Erasing) -> int:
+        """Erase all that is found, a batch at a time, and say how much that was."""
+        rows = await self._reading.run(query.run)
+        for start in range(0, len(rows), BATCH):
+            await self._writer.write(_with(work, rows[start : start + BATCH]))
+        return len(rows)
+
+
+def _with(work: Erasing, rows: Sequence[int]) -> Callable[[sqlite3.Connection], None]:
+    return lambda connection: work(connection, rows)
+
+
+def _overhear(connection: sqlite3.Connection, *, request: Request, now: int) -> None:
+    connection.execute(
+        "INSERT OR IGNORE INTO overheard (place, message, position, person, name, text, at) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?)",
+        (
+            accept.keep_place(connection, request.place),
+            request.message,
+            request.act.order,
+            request.person.id,
+            request.person.name,
+            request.text,
+            now,
+        ),
+    )
+
+
+_MESSAGE = "message = :message AND message <> ''"
+
+
+def _knows(connection: sqlite3.Connection, *, values: dict[str, str]) -> bool:
+    """Whether a message is a question, an answer's part, or was overheard."""
+    (known,) = connection.execute(
+        f"SELECT EXISTS (SELECT 1 FROM requests WHERE {_MESSAGE}) OR EXISTS (SELECT 1 FROM drafts WHERE {_MESSAGE}) "  # noqa: S608
+        f"OR EXISTS (SELECT 1 FROM overheard WHERE place IN ({erase.HERE}) AND {_MESSAGE})",
+        values,
+    ).fetchone()
+    return bool(known)
+
+
+def _edit(connection: sqlite3.Connection, *, values: dict[str, str]) -> None:
+    """In turns, in what is not answered yet, and in what was overheard."""
+    asked = f"SELECT id FROM requests WHERE {_MESSAGE} AND place IN ({erase.HERE})"  # noqa: S608 -- own names
+    tail = "iif(instr(text, :tail), char(10) || substr(text, instr(text, :tail)), '')"
+    for change in (
+        f"turns SET text = :text || {tail} WHERE request IN ({asked}) AND role = 'user'",
+        f"requests SET body = json_set(body, '$.arguments.text', :text) WHERE id IN ({asked}) AND body IS NOT NULL",
+        f"overheard SET text = :text WHERE place IN ({erase.HERE}) AND {_MESSAGE}",
+    ):
+        connection.execute(f"UPDATE {change}", values)
+    erase.leaves_remains(connection)
+
+
+def _delete(connection: sqlite3.Connection, *, place: Place, message: str, now: int) -> None:
+    """A question goes with its answers, and an answer with the first of its messages."""
+    asked, answered = erase.asked_by(place, message), erase.answered_by(place, message)
+    heard = f"SELECT id FROM overheard WHERE place IN ({erase.HERE}) AND {_MESSAGE}"  # noqa: S608 -- own names
+    erase.drop(connection, erase.waiting(asked).run(connection), now)
+    erase.remove_turns(connection, erase.turns(asked).run(connection))
+    erase.remove_turns(connection, erase.replies(answered).run(connection))
+    erase.remove_overheard(connection, Query(heard, asked.values).run(connection))
+
+
+def _remove_entries(connection: sqlite3.Connection, rows: Sequence[int]) -> None:
+    connection.executemany("DELETE FROM audit WHERE id = ?", [(row,) for row in rows])
+
+
+def _rewrite(connection: sqlite3.Connection) -> None:
+    connection.execute("VACUUM")
+    connection.execute("DELETE FROM chores WHERE name = 'rewrite'")
+
+
+def _cut(connection: sqlite3.Connection) -> bool:
+    (patience,) = connection.execute("PRAGMA busy_timeout").fetchone()
+    connection.execute(f"PRAGMA busy_timeout = {CUT_MILLISECONDS}")
+    try:
+        (busy, _, _) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    finally:
+        connection.execute(f"PRAGMA busy_timeout = {patience}")
+    return not busy
+
+
+def _place(platform: str, workspace: str, channel: str, thread: str, direct: int, name: str) -> Place:
+    return Place(platform, workspace, channel, thread, bool(direct), name)
+
+
+def _kept(
+    at: int,
+    platform: str,
+    workspace: str,
+    channel: str,
+    thread: str,
+    direct: int,
+    place_name: str,
+    conversation: int,
+    private: int,
+    role: Role,
+    person: str,
+    name: str,
+    text: str,
+    model: str,
+) -> Kept:
+    place = _place(platform, workspace, channel, thread, direct, place_name)
+    return Kept(at, place, conversation, bool(private), role, person, name, text, model)
+
+
+def _vote(
+    at: int,
+    platform: str,
+    workspace: str,
+    channel: str,
+    thread: str,
+    direct: int,
+    place_name: str,
+    person: str,
+    model: str,
+    good: int,
+) -> Vote:
+    return Vote(at, _place(platform, workspace, channel, thread, direct, place_name), person, model, bool(good))
