@@ -35,6 +35,9 @@ MAY: Mapping[Needs, frozenset[Who]] = {
     "administrator": frozenset({"administrator", "named administrator"}),
 }
 
+SOMEBODY = "somebody else"
+"""Stands for a person of the platform."""
+
 EVERYWHERE: tuple[Surface, ...] = ("command", "mention")
 
 
@@ -106,4 +109,26 @@ ROWS = (
     Row("export it", "usage csv", "administrator"),
     Row("read the audit", "audit show", "administrator"),
     Row("export the audit", "audit export", "administrator"),
+    Row("choose where changes are announced", "audit channel", "administrator"),
+    Row("see the limits", "limits show", "member"),
+    Row(
+        "set a limit",
+        "limits set",
+        "administrator",
+        {"who": "everyone", "amount": "999", "of": "requests", "per": "day"},
+    ),
+    Row("take a limit back", "limits remove", "administrator", {"who": "everyone", "of": "requests", "per": "day"}),
+    Row("see what one used and has left", "usage show", "member"),
+    Row("see who used how much", "usage people", "administrator"),
+    Row("see it as a picture", "usage chart", "administrator"),
+    Row("see it as CSV", "usage csv", "administrator"),
+    Row("see what is kept", "privacy", "anyone"),
+    Row("have oneself forgotten", "forget me", "anyone"),
+    Row("have a conversation forgotten", "forget conversation", "anyone"),
+    Row("have somebody forgotten", "forget person", "administrator", {"who": SOMEBODY}),
+    Row("have a channel forgotten", "forget channel", "administrator"),
+    Row("have everything forgotten", "forget everything", "administrator"),
+    Row("export one's own data", "export me", "anyone"),
+    Row("export a channel's data", "export channel", "administrator"),
+    Row("export all data", "export everything", "administrator"),
 )

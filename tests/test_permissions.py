@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ import pytest
 from bot.books import Change, Entry, Rule
 from bot.types import Person, Place, Subject
 from tests.fakes.openai import failing
-from tests.permissions import MAY, ROWS, WHO, Row, Surface, Who
+from tests.permissions import MAY, ROWS, SOMEBODY, WHO, Row, Surface, Who
 from tests.stages import stages
 from tests.stages.base import Said, Shown, TeamStage
 
@@ -32,8 +33,8 @@ NAMES: dict[Who, str] = {
 async def stage(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncGenerator[TeamStage, None]:
     """A platform where rights can differ."""
     played = TEAMS[request.param](tmp_path)
+    played.rates = False
     async with played.playing():
-        played.unhurried()
         yield played
 
 
@@ -103,6 +104,9 @@ class Actor:
 
     async def _do(self, row: Row, surface: Surface) -> Said:
         stage = self.stage
+        if row.arguments.get("who") == SOMEBODY:
+            subject = str(Subject("person", stage.users["ben"], "Ben"))
+            row = replace(row, arguments={**row.arguments, "who": subject})
         match surface:
             case "mention" if row.command == "chat":
                 return await stage.mention(row.arguments["text"], self.name)

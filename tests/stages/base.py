@@ -253,6 +253,12 @@ class Stage(ABC):
 class TeamStage(Stage):
     """A platform with more than one person, which goes on while the bot is away."""
 
+    users: Mapping[str, str]
+    """The ids of its people by name."""
+
+    rates = True
+    """Whether the platform's server limits rates, and the bot keeps to them."""
+
     @abstractmethod
     async def pick(self, said: Said, label: str, value: str, who: str = "ann") -> Said:
         """Pick a value from a menu under the answer to `said`."""
@@ -337,10 +343,6 @@ class TeamStage(Stage):
     @abstractmethod
     def watch(self, hook: Hook) -> None:
         """Have the server tell of each request: received, applied, answered."""
-
-    @abstractmethod
-    def unhurried(self) -> None:
-        """Have the platform's server limit no rates from now on."""
 
     @abstractmethod
     def time_passes(self, seconds: float) -> None:

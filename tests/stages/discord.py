@@ -22,6 +22,7 @@ class DiscordStage(TeamStage):
 
     async def open_platform(self) -> None:
         self.discord = await self.resources.enter_async_context(FakeDiscord())
+        self.discord.rates.on = self.rates
         guild = self.discord.add_guild("Team")
         self.channel = self.discord.add_channel(guild, "general")
         self.manages = self.discord.add_role(guild, "Managers", manages=True)
@@ -37,7 +38,7 @@ class DiscordStage(TeamStage):
 
     def tables(self) -> str:
         addresses = f'api_url = "{self.discord.api_url}"\ngateway_url = "{self.discord.gateway_url}"\n'
-        return f"[discord]\n{addresses}edits_per_second = 4.5\n"
+        return f"[discord]\n{addresses}edits_per_second = {4.5 if self.rates else 1000.0}\n"
 
     def secrets(self) -> Mapping[str, str]:
         return {"DISCORD_TOKEN": self.discord.token}
@@ -155,9 +156,6 @@ class DiscordStage(TeamStage):
 
     def watch(self, hook: Hook) -> None:
         self.discord.on_request = hook
-
-    def unhurried(self) -> None:
-        self.discord.rates.on = False
 
     def time_passes(self, seconds: float) -> None:
         self.discord.clock.ahead += seconds

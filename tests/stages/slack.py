@@ -16,6 +16,7 @@ class SlackStage(TeamStage):
 
     async def open_platform(self) -> None:
         self.slack = await self.resources.enter_async_context(FakeSlack())
+        self.slack.rates.on = self.rates
         self.users = {
             name: self.slack.add_user(name.capitalize(), admin=name == "root", guest=name == "gil")
             for name in ("ann", "ben", "root", "gil")
@@ -28,7 +29,7 @@ class SlackStage(TeamStage):
         return self.slack.violations
 
     def tables(self) -> str:
-        return f'[slack]\napi_url = "{self.slack.api_url}"\n'
+        return f'[slack]\napi_url = "{self.slack.api_url}"\npace = {1.0 if self.rates else 1000.0}\n'
 
     def secrets(self) -> Mapping[str, str]:
         return {"SLACK_BOT_TOKEN": self.slack.bot_token, "SLACK_APP_TOKEN": self.slack.app_token}
@@ -184,9 +185,6 @@ class SlackStage(TeamStage):
 
     def watch(self, hook: Hook) -> None:
         self.slack.on_request = hook
-
-    def unhurried(self) -> None:
-        self.slack.rates.on = False
 
     def time_passes(self, seconds: float) -> None:
         self.slack.clock.ahead += seconds
