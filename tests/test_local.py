@@ -107,7 +107,7 @@ async def test_stopping_frees_the_model_at_once(models: Mapping[str, Backend]) -
 
 
 async def test_kill_9_in_the_middle_of_an_answer_is_one_failed_answer(models: Mapping[str, Backend]) -> None:
-    process = models["tiny"]._process  # type: ignore[attr-defined]  # the protocol rightly hides it
+    process = models["tiny"]._inference._process  # type: ignore[attr-defined]  # the protocol rightly hides it
     answer = models["tiny"].stream(_prompt(ENDLESS), Sampling())
     assert await _until_text(answer, keep=True)
     os.kill(process.pid, signal.SIGKILL)
