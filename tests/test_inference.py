@@ -26,8 +26,8 @@ from bot.backends.local import BACKEND, LocalBackend, LocalModel
 from bot.errors import BrokenOff, Refused, Unavailable
 from bot.inference import bundled, kinds, protocol
 from bot.inference.client import Inference
-from bot.inference.process import ModelProcess, environment_for_models
 from bot.inference.detokenise import Detokeniser
+from bot.inference.process import ModelProcess, environment_for_models
 from bot.types import Done, Prompt, Sampling, Status, Text, Utterance
 
 
@@ -272,7 +272,8 @@ async def test_tables_that_differ_in_sampling_alone_share_their_weights(process:
     loadings = []
     for section in sections:
         chunks = [
-            chunk async for chunk in LocalBackend(section, Inference(process), tmp_path).stream(_prompt("hello"), Sampling())
+            chunk
+            async for chunk in LocalBackend(section, Inference(process), tmp_path).stream(_prompt("hello"), Sampling())
         ]
         loadings.append(any(isinstance(chunk, Status) for chunk in chunks))
     assert loadings == [True, False, True]

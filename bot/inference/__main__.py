@@ -13,7 +13,7 @@ import threading
 from pathlib import Path
 from typing import BinaryIO
 
-from bot.inference.protocol import Event, Shutdown, encode, read
+from bot.inference.protocol import Cancel, Event, Look, Run, Unload, Warm, encode, read
 from bot.inference.server import Server
 
 
@@ -30,7 +30,7 @@ def main() -> None:
             events.flush()
 
     server = Server(Path(sys.argv[1]), int(sys.argv[2]), send)
-    while (ask := read(asks)) and not isinstance(ask, Shutdown):
+    while isinstance(ask := read(asks), Run | Warm | Unload | Look | Cancel):
         server.handle(ask)
     os._exit(0)  # at once: threads that are deep in a computation are not waited for
 

@@ -56,4 +56,3 @@ def taken(cache: DynamicCache, text: int, tokens: int) -> DynamicCache:
         states = (layer.keys, layer.values)
         alone.update(*(state[text : text + 1, :, state.shape[-2] - tokens :].clone() for state in states), index)
     return alone
-

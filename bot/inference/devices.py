@@ -40,7 +40,9 @@ def int8(source: Source, place: str) -> bool:
     if source.quantise == "auto":
         return place == "cpu" and source.dtype == "auto" and int8_is_faster()
     if source.quantise == "int8" and place != "cpu":
-        raise Failure("unsupported", f'int8 weights run on the processor alone: set device = "cpu", or no int8 on {place}.')
+        raise Failure(
+            "unsupported", f'int8 weights run on the processor alone: set device = "cpu", or no int8 on {place}.'
+        )
     if source.quantise == "int8" and source.dtype not in ("auto", "float32"):
         raise Failure("unsupported", f'int8 weights go with dtype = "float32", not with {source.dtype}.')
     return source.quantise == "int8"

@@ -17,13 +17,17 @@ from bot.inference import bundled, devices, int8
 from bot.inference.failures import Failure
 from bot.inference.kinds import Skill
 from bot.inference.lanes import Tell
+from bot.inference.models.classifying import Classifier
 from bot.inference.models.describing import Describer
+from bot.inference.models.embedding import Embedder
+from bot.inference.models.extracting import Extractor
+from bot.inference.models.filling import Filler
 from bot.inference.models.hearing import Transcriber
 from bot.inference.models.loaded import SAFE, Loaded
-from bot.inference.models.reading import Classifier, Embedder, Extractor, Filler, Tagger
 from bot.inference.models.rewriting import Rewriter
 from bot.inference.models.seeing import Detector, PictureClassifier
 from bot.inference.models.speaking import Speaker
+from bot.inference.models.tagging import Tagger
 from bot.inference.models.writing import Writer
 from bot.inference.protocol import Source
 

@@ -6,6 +6,7 @@ text stream it before their answer. Offsets count characters of the text that wa
 
 from __future__ import annotations
 
+from array import array
 from dataclasses import dataclass
 from typing import ClassVar, Generic, Literal, TypeVar
 
@@ -268,7 +269,7 @@ class Vectors(Answer):
     @property
     def rows(self) -> list[list[float]]:
         """As numbers."""
-        numbers = memoryview(self.data).cast("f").tolist()
+        numbers = array("f", self.data).tolist()
         return [numbers[start : start + self.dimensions] for start in range(0, len(numbers), self.dimensions)]
 
 

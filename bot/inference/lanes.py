@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Protocol
 
-from bot.inference.failures import Failure, failure_of
+from bot.inference.failures import failure_of
 from bot.inference.kinds import Answer, Job, Skill, Written
 from bot.inference.protocol import Ended, Event, Failed, Piece, Progress, Ready, Resident, Run, Source, Warm
 from bot.inference.shelf import Shelf
@@ -60,10 +60,13 @@ class Work:
 class Model(Protocol):
     """A loaded model. `step` gets at most `capacity` works at a time, the first of them after `window` seconds."""
 
-    ready: Ready
     capacity: int
     window: float
     unit: str
+
+    @property
+    def ready(self) -> Ready:
+        """What there is to know before asking."""
 
     def step(self, works: Sequence[Work]) -> int:
         """Bring the works a little further, ending those that are done; how many of `unit` that made."""

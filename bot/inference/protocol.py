@@ -1,8 +1,8 @@
 """What the bot and the process that holds the models say to each other. Standard library only.
 
-Each message is a line, and after it the bytes that it announces: "LENGTH JSON\\n" and LENGTH bytes, which are the raw
-values (pictures, sound, vectors) one after the other. The bot numbers what it asks, and every event about it carries
-the number back. The process ends when its input closes.
+Each message is a line, LENGTH JSON, and after it LENGTH bytes: the raw values (pictures, sound, vectors), one after the
+other. The bot numbers what it asks, and every event about it carries the number back. The process ends when its input
+closes.
 """
 
 from __future__ import annotations

@@ -12,13 +12,14 @@ from transformers.generation import logits_process as known
 from bot.inference.failures import Failure
 
 Process: TypeAlias = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+Setting: TypeAlias = tuple[str, Callable[[object], Process], tuple[object, object]]
 
-_ALWAYS = (
+_ALWAYS: Sequence[Setting] = (
     ("repetition_penalty", known.RepetitionPenaltyLogitsProcessor, (None, 1.0)),
     ("no_repeat_ngram_size", known.NoRepeatNGramLogitsProcessor, (None, 0)),
     ("suppress_tokens", known.SuppressTokensLogitsProcessor, (None, [])),
 )
-_SAMPLING = (
+_SAMPLING: Sequence[Setting] = (
     ("temperature", known.TemperatureLogitsWarper, (None, 1.0)),
     ("top_k", known.TopKLogitsWarper, (None, 0)),
     ("top_p", known.TopPLogitsWarper, (None, 1.0)),

@@ -20,7 +20,7 @@ def decoded(data: bytes, rate: int) -> NDArray[np.float32]:
     parts: list[NDArray[np.float32]] = []
     length = 0
     try:
-        with av.open(io.BytesIO(data), metadata_errors="ignore") as file:
+        with av.open(io.BytesIO(data), "r", metadata_errors="ignore") as file:
             if not file.streams.audio:
                 raise Failure("failed", "There is no sound in this file.")
             resampler = av.AudioResampler(format="flt", layout="mono", rate=rate)

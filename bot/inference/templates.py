@@ -1,4 +1,4 @@
-"""A model's own format of a conversation, by the template that its makers wrote: run in a sandbox, with a time limit."""
+"""A model's own format of a conversation, by its makers' template: run in a sandbox, with a time limit."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from bot.inference.failures import Failure
 
 Turns: TypeAlias = Sequence[tuple[str, str]]
 
-LIMIT_SECONDS = 3.0
+LIMIT_SECONDS = 2.0
 """An honest template takes milliseconds."""
 
 _PROBE = {

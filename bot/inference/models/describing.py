@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import torch
-from transformers import AutoImageProcessor, AutoProcessor, PreTrainedConfig
+from transformers import AutoImageProcessor, AutoProcessor, BatchFeature, PreTrainedConfig
 
 from bot.inference import picture
 from bot.inference.failures import Failure
@@ -59,7 +58,7 @@ class Describer(Loaded):
         read = inputs["input_ids"].shape[1] if "input_ids" in inputs else 0
         return Written(reason, read, self.made)
 
-    def _inputs(self, job: Describe) -> dict[str, torch.Tensor]:
+    def _inputs(self, job: Describe) -> BatchFeature:
         image = picture.opened(job.data)
         if getattr(self._processor, "chat_template", None):
             request = {"type": "text", "text": job.question or _REQUEST}

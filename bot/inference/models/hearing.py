@@ -1,4 +1,4 @@
-"""Speech recognition by Whisper and its like: long sound is heard in windows, each beginning where the last one ended."""
+"""Speech recognition by Whisper: long sound is heard in windows, each beginning where the last one ended."""
 
 from __future__ import annotations
 
@@ -46,7 +46,8 @@ class Transcriber(Loaded):
             # The last segment may be cut off by the window's end: the next window begins with it.
             whole = heard if last or len(heard) < 2 else heard[:-1]
             for start, end, text in whole:
-                segments.append(Segment(round(at + start, 2), round(min(at + end, length), 2), text.strip()))
+                begin, finish = (round(min(at + moment, length), 2) for moment in (start, end))
+                segments.append(Segment(begin, finish, text.strip()))
                 work.write(text if len(segments) > 1 else text.lstrip())
             at += self._seconds if last or len(heard) < 2 or whole[-1][1] <= 0 else whole[-1][1]
         self.made = round(length)
@@ -71,7 +72,8 @@ class Transcriber(Loaded):
     def _features(self, samples: torch.Tensor) -> torch.Tensor:
         window = samples[: int(self._seconds * self._rate)].numpy()
         features = self._processor(window, sampling_rate=self._rate, return_tensors="pt").input_features
-        return features.to(self.device, self.network.dtype)
+        moved: torch.Tensor = features.to(self.device, self.network.dtype)
+        return moved
 
     def _language(self, job: Transcribe, samples: torch.Tensor) -> str:
         known: dict[str, int] = getattr(self.network.generation_config, "lang_to_id", None) or {}

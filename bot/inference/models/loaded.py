@@ -132,6 +132,7 @@ class Stop:
         self._event = event
 
     def __call__(self, input_ids: torch.Tensor, _scores: torch.Tensor, **_: object) -> torch.Tensor:
+        """For each text whether it ends here."""
         return torch.full((input_ids.shape[0],), self._event.is_set(), dtype=torch.bool, device=input_ids.device)
 
 

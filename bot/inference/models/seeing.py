@@ -8,8 +8,8 @@ from transformers import AutoImageProcessor
 from bot.inference import picture
 from bot.inference.kinds import Answer, Box, Boxes, ClassifyPicture, Detect, Labels
 from bot.inference.lanes import Work
+from bot.inference.models.classifying import ranked
 from bot.inference.models.loaded import SAFE, Loaded
-from bot.inference.models.reading import ranked
 
 
 class _Seer(Loaded):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import numpy as np
+from numpy.typing import NDArray
 from transformers import PreTrainedConfig
 
 from bot.inference import sound
@@ -40,7 +41,7 @@ class Speaker(Loaded):
             raise Failure("failed", f"This model has {max(1, config.num_speakers)} voices, counted from 0.")
         rate: int = config.sampling_rate
         pause = np.zeros(int(_PAUSE_SECONDS * rate), dtype=np.float32)
-        parts: list[np.ndarray] = []
+        parts: list[NDArray[np.float32]] = []
         for sentence in filter(str.strip, _SENTENCES.split(job.text)):
             if work.stop.is_set():
                 raise Failure("failed", "It was stopped.")
