@@ -365,7 +365,6 @@ async def test_weights_in_8_bits_take_less_room_and_say_nearly_the_same(inferenc
     sizes = {model.source: model for model in (await inference.look()).models}
     assert sizes[small].bytes < 0.8 * sizes[exact].bytes
     assert (sizes[small].dtype, sizes[exact].dtype) == ("int8", "float32")
-    assert sizes[exact].speed > 0
 
 
 @pytest.mark.parametrize(

@@ -153,7 +153,7 @@ class Lane:
         """What there is to say about the model, if it is loaded."""
         if not (model := self._model):
             return None
-        ready, busy = model.ready, self._shelf.in_use(self)
+        ready, busy = model.ready, any(not work.ended for work in [*self._working, *self._waiting])
         return Resident(
             self._source, self._skill, ready.device, ready.dtype, ready.bytes, busy, round(self._speed, 1), model.unit
         )

@@ -117,7 +117,3 @@ class Shelf:
         """What stands there, the least recently used first."""
         with self._changed:
             return list(self._standing)
-
-    def in_use(self, book: Book) -> bool:
-        """Whether somebody uses it."""
-        return self._in_use[book] > 0
