@@ -138,5 +138,5 @@ async def test_a_model_is_unloaded_when_what_it_does_is_done(inference: Inferenc
         assert [resident.busy for resident in (await inference.unload(source)).models] == [True]
     async with asyncio.timeout(5):
         while await _loaded(inference):
-            await asyncio.sleep(0)
+            pass
     assert "Loading the model" in await _heard(inference.run(source, _says("hello")))
