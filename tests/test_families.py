@@ -49,7 +49,7 @@ from bot.inference.kinds import (
 )
 from bot.inference.process import ModelProcess
 from bot.inference.protocol import Ready, Source
-from bot.types import Text
+from bot.types import Status, Text
 from tests.families import BLANK, LABELS, LONG, OTHER, QUESTION, SAID, TEXT
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(180)]
@@ -219,6 +219,36 @@ async def test_a_prompt_that_is_too_long_fails_alone(inference: Inference, made:
     )
     assert isinstance(answers[1], ContextTooLong)
     assert answers[0] == answers[2] == await inference.text(model, CHAT)
+
+
+@pytest.mark.parametrize(
+    ("family", "good", "bad"),
+    [
+        ("llama", CHAT, Chat((("user", "this is flawed"),), 12, 0.0)),
+        ("distilbert", Classify((TEXT, OTHER)), Classify((TEXT, "this is flawed"))),
+    ],
+)
+async def test_what_breaks_the_network_fails_only_its_own_request(
+    family: str, good: Job[Answer], bad: Job[Answer], inference: Inference, made: Path
+) -> None:
+    model = source(made, family)
+    alone = await inference.text(model, good)
+    answers = await asyncio.gather(*(inference.text(model, job) for job in (good, bad, good)), return_exceptions=True)
+    assert isinstance(answers[1], Unavailable)
+    for text, answer in (answers[0], answers[2], await inference.text(model, good)):  # type: ignore[misc]  # no errors
+        assert (text, _near(_plain(answer))) == (alone[0], _near(_plain(alone[1])))
+
+
+def _plain(answer: Answer) -> object:
+    return _labels(answer, "") if isinstance(answer, Labels) else answer
+
+
+async def test_many_texts_are_read_with_news_of_how_far_it_is(inference: Inference, made: Path) -> None:
+    texts = tuple(f"{OTHER} {number}" for number in range(100))
+    async with aclosing(inference.run(source(made, "distilbert"), Classify(texts))) as chunks:
+        told = [chunk.text async for chunk in chunks if isinstance(chunk, Status)]
+    assert told[-1] == "100 of 100 texts read"
+    assert len(told) > 2
 
 
 async def test_texts_of_several_people_are_read_in_one_batch(inference: Inference, made: Path) -> None:

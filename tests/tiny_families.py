@@ -95,6 +95,7 @@ def causal(folder: Path, config: hf.PreTrainedConfig, template: str = TEMPLATE) 
     config.vocab_size, config.bos_token_id, config.eos_token_id = len(tokenizer), 0, 1
     config.pad_token_id = None
     network = settled(hf.AutoModelForCausalLM.from_config(config))
+    tokenizer.add_tokens("flawed")  # a token that the network does not have
     saved(folder, network, tokenizer)
     asked = [{"role": "user", "content": TEXT}]
     chat = tokenizer.apply_chat_template(asked, add_generation_prompt=True, return_tensors="pt", return_dict=True)
@@ -189,6 +190,7 @@ def distilbert(folder: Path) -> Expected:
     )
     config.id2label = dict(enumerate(("NEGATIVE", "POSITIVE")))
     network = settled(hf.DistilBertForSequenceClassification(config))
+    tokenizer.add_tokens("flawed")  # a token that the network does not have
     saved(folder, network, tokenizer)
     classify = hf.pipeline("text-classification", model=network, tokenizer=tokenizer, top_k=None)
     return {"classify": [[[label["label"], label["score"]] for label in row] for row in classify([TEXT, OTHER])]}

@@ -41,6 +41,8 @@ class Transcriber(Loaded):
         segments: list[Segment] = []
         at, length = 0.0, len(samples) / self._rate
         while at < length and not work.stop.is_set():
+            if length > self._seconds:
+                work.tell(f"Heard {at / length:.0%} of it")
             heard = self._hear(work, samples[int(at * self._rate) :], language)
             last = length - at <= self._seconds
             # The last segment may be cut off by the window's end: the next window begins with it.

@@ -19,6 +19,9 @@ _ROWS = 16
 _TOKENS = 4096
 """And so many tokens, padding included."""
 
+_MANY = 64
+"""From so many texts on it is told how far the reading is."""
+
 _OVERLAP = 64
 """Tokens that neighbouring windows of a long text share."""
 
@@ -89,6 +92,9 @@ class Reader(Loaded):
         self._readings = {number: reading for number, reading in self._readings.items() if not reading.work.ended}
         batch = self._batch()
         self._read(batch)
+        for reading in self._readings.values():
+            if len(reading.rows) > _MANY:
+                reading.work.tell(f"{len(reading.rows) - len(reading.unread)} of {len(reading.rows)} texts read")
         for reading in self._readings.values():
             if not reading.unread and not reading.work.ended:
                 with reading.work.failing_alone():

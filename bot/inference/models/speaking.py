@@ -42,9 +42,12 @@ class Speaker(Loaded):
         rate: int = config.sampling_rate
         pause = np.zeros(int(_PAUSE_SECONDS * rate), dtype=np.float32)
         parts: list[NDArray[np.float32]] = []
-        for sentence in filter(str.strip, _SENTENCES.split(job.text)):
+        sentences = list(filter(str.strip, _SENTENCES.split(job.text)))
+        for number, sentence in enumerate(sentences, 1):
             if work.stop.is_set():
                 raise Failure("failed", "It was stopped.")
+            if len(sentences) > 1:
+                work.tell(f"Speaking sentence {number} of {len(sentences)}")
             inputs = self.tokenizer(sentence, return_tensors="pt").to(self.device)
             if inputs["input_ids"].shape[1]:
                 voice = {"speaker_id": job.voice} if config.num_speakers > 1 else {}
