@@ -221,6 +221,13 @@ async def test_a_prompt_that_is_too_long_fails_alone(inference: Inference, made:
     assert answers[0] == answers[2] == await inference.text(model, CHAT)
 
 
+async def test_a_text_longer_than_the_window_is_cut_for_its_label(inference: Inference, made: Path) -> None:
+    for family in ("roberta", "distilbert"):
+        job: Job[Labels] = Choose((LONG,), LABELS) if family == "roberta" else Classify((LONG,))
+        (row,) = (await inference.answer(source(made, family), job)).rows
+        assert sum(label.score for label in row) == pytest.approx(1, abs=1e-3)
+
+
 @pytest.mark.parametrize(
     ("family", "good", "bad"),
     [

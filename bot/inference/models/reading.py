@@ -69,6 +69,11 @@ class Reader(Loaded):
     def prepare(self) -> None:
         """What is worked out once."""
         self._readings: dict[int, _Reading] = {}
+        for name, part in self.network.named_modules():
+            if name.endswith("position_embeddings") and getattr(part, "padding_idx", None) is not None:
+                self.context = min(
+                    self.context, part.num_embeddings - part.padding_idx - 1
+                )  # RoBERTa counts from there
         self.labels: dict[int, str] = dict(self.network.config.id2label or {})
 
     def rows(self, job: Job[Answer]) -> list[Row]:

@@ -60,7 +60,6 @@ class Writer(Loaded):
     """A causal language model."""
 
     auto = "AutoModelForCausalLM"
-
     unit = "tokens"
 
     def prepare(self) -> None:
@@ -126,7 +125,7 @@ class Writer(Loaded):
         sampler = Sampler(self.network.generation_config, job.temperature)
         text = _Text(work, ids, min(job.max_tokens or room, room), sampler, Detokeniser(self._decode))
         text.cache = self._memories.take(ids)
-        text.read = caches.length(text.cache) if text.cache else 0
+        text.read = caches.length(text.cache) if text.cache is not None else 0
         return text
 
     def _read(self, text: _Text) -> None:
@@ -148,7 +147,7 @@ class Writer(Loaded):
 
     def _write(self) -> int:
         """One more token for every text whose prompt is read; how many those are."""
-        alone = [text for text in self._texts.values() if text.cache and text.read >= text.prompt]
+        alone = [text for text in self._texts.values() if text.cache is not None and text.read >= text.prompt]
         for text in alone:
             with text.work.failing_alone():
                 self._advance([text], text.cache)
