@@ -9,3 +9,31 @@ LABELS = ("music", "travel", "food")
 ENTITIES = ("O", "B-PER", "I-PER", "B-LOC", "I-LOC")
 BLANK = "___"
 PICTURE_SIZE = (48, 40)
+
+FAMILIES = {
+    "GPT-2": {"gpt2": "write"},
+    "LLaMA": {"llama": "write"},
+    "Mistral": {"mistral": "write"},
+    "Falcon": {"falcon": "write", "falcon_alibi": "write"},
+    "Qwen": {"qwen": "write"},
+    "Gemma": {"gemma": "write"},
+    "BERT": {"bert": "fill", "bert_entities": "tag", "bert_embeddings": "embed"},
+    "DistilBERT": {"distilbert": "classify", "distilbert_answers": "extract"},
+    "RoBERTa": {"roberta": "classify"},
+    "T5": {"t5": "rewrite"},
+    "BART": {"bart": "rewrite"},
+    "Marian": {"marian": "rewrite"},
+    "Whisper": {"whisper": "transcribe"},
+    "VITS": {"vits": "speak"},
+    "ViT": {"vit": "classify-picture"},
+    "DETR": {"detr": "detect"},
+    "LLaVA": {"llava": "describe"},
+    "BLIP": {"blip": "describe"},
+}
+"""Every family's checkpoints, each with the skill that it is loaded for."""
+
+
+def table() -> str:
+    """For docs/models.md."""
+    rows = (f"| {name} | {', '.join(dict.fromkeys(made.values()))} |" for name, made in FAMILIES.items())
+    return "\n".join(["| family | shown to |", "|---|---|", *rows])

@@ -50,7 +50,7 @@ from bot.inference.kinds import (
 from bot.inference.process import ModelProcess
 from bot.inference.protocol import Ready, Source
 from bot.types import Status, Text
-from tests.families import BLANK, LABELS, LONG, OTHER, QUESTION, SAID, TEXT
+from tests.families import BLANK, FAMILIES, LABELS, LONG, OTHER, QUESTION, SAID, TEXT, table
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(180)]
 
@@ -178,6 +178,18 @@ def _near(value: object) -> object:
     if isinstance(value, list):
         return [_near(item) for item in value]
     return pytest.approx(value, abs=1e-3) if isinstance(value, float) else value
+
+
+@pytest.fixture
+def guide() -> str:
+    return (Path(__file__).parents[1] / "docs" / "models.md").read_text()
+
+
+async def test_the_families_in_the_guide_are_those_that_answer_here(guide: str) -> None:
+    assert table() in guide
+    checkpoints = {name: skill for made in FAMILIES.values() for name, skill in made.items()}
+    asked = {family: job.skill for family, _, job, _ in ASKED} | {"whisper": "transcribe", "vits": "speak"}
+    assert checkpoints == asked
 
 
 async def test_people_asking_at_once_get_what_each_gets_alone(inference: Inference, made: Path) -> None:
