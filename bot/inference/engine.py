@@ -13,7 +13,7 @@ from huggingface_hub import snapshot_download
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
 from transformers.utils import logging as transformers_logging
 
-from bot.inference import bundled, devices, int8
+from bot.inference import bundled, devices, int8, memory
 from bot.inference.failures import Failure
 from bot.inference.kinds import Skill
 from bot.inference.lanes import Tell
@@ -89,6 +89,7 @@ def load(source: Source, skill: Skill, cache: Path, tell: Tell) -> Loaded:
     network.eval()
     if small:
         int8.quantise(network)
+        memory.release()  # what the larger weights took
     return kind(source, folder, network)
 
 

@@ -16,6 +16,9 @@ _FEW = 16
 class Int8Linear(torch.nn.Module):
     """Stands in for a Linear layer. Multiplies in bfloat16."""
 
+    weight: torch.Tensor
+    scale: torch.Tensor
+
     def __init__(self, layer: torch.nn.Linear) -> None:
         super().__init__()
         weight = layer.weight.detach().float()
@@ -28,12 +31,11 @@ class Int8Linear(torch.nn.Module):
 
     def forward(self, values: torch.Tensor) -> torch.Tensor:
         """Multiply, and add the bias."""
-        small, scale = self.get_buffer("weight"), self.get_buffer("scale")
         rows = values.reshape(-1, self.in_features).to(torch.bfloat16)
         if len(rows) <= _FEW:
-            product = torch._weight_int8pack_mm(rows, small, scale)
+            product = torch._weight_int8pack_mm(rows, self.weight, self.scale)
         else:
-            product = linear(rows, small.to(torch.bfloat16) * scale[:, None])
+            product = linear(rows, self.weight.to(torch.bfloat16) * self.scale[:, None])
         product = product.to(values.dtype).reshape(*values.shape[:-1], self.out_features)
         return product if self.bias is None else product + self.bias
 
