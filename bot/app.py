@@ -174,7 +174,7 @@ async def run_platforms(config: Config, say: Say) -> None:
     adapters = {name: make_adapter(config, name) for name in platforms_with_secrets(config)}
     async with application(config, adapters) as app:
         say(app.banner)
-        preparing = asyncio.create_task(_prepare(app))
+        preparing = asyncio.create_task(prepare(app))
         serving = asyncio.create_task(serve(app, say))
         stopped = asyncio.create_task(_stop_signal().wait())
         try:
@@ -215,7 +215,7 @@ async def run_console(config: Config, say: Say) -> None:
     console = platforms()["console"].create(section, {})
     async with application(config, {"console": console}) as app:
         await app.inbox.drop_unfinished("console")
-        preparing = asyncio.create_task(_prepare(app))
+        preparing = asyncio.create_task(prepare(app))
         chores = [asyncio.create_task(_keep_doing(name, chore)) for name, chore in app.chores.items()]
         try:
             await console.run(app.intake, lambda _line: say(app.banner))
@@ -255,7 +255,7 @@ async def _supervise(app: App, name: str, say: Say) -> None:
         await asyncio.sleep(pause)
 
 
-async def _prepare(app: App) -> None:
+async def prepare(app: App) -> None:
     """Load the default model behind the prompt, and those to be kept warm; what fails is said when somebody asks."""
     warm = (name for name, model in app.config.models.items() if model.warm)
     for name in dict.fromkeys((app.config.default_model, *warm)):

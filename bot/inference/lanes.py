@@ -130,13 +130,18 @@ class Lane:
         if not self._shelf.hold(self):
             self._queue(ask)
             return
-        work = Work(ask.id, ask.job, self._send)
         try:
-            with work.failing_alone():
-                assert self._model
-                work.end(self._model.quick(ask.job))
+            if model := self._model:
+                self._answer_quickly(Work(ask.id, ask.job, self._send), model)
+            else:  # it was unloaded in between and is being loaded again
+                self._queue(ask)
         finally:
             self._shelf.let_go(self)
+
+    @staticmethod
+    def _answer_quickly(work: Work, model: Model) -> None:
+        with work.failing_alone():
+            work.end(model.quick(work.job))
 
     def cancel(self, number: int) -> None:
         """Stop a request that is being worked on, or take it out of the line."""
@@ -212,17 +217,16 @@ class Lane:
             self._step(model)
 
     def _admit(self, model: Model, *, more: bool) -> None:
+        quick: list[Work] = []
         with self._changed:
             before = len(self._waiting)
             while more and self._waiting and len(self._working) < model.capacity:
                 work = self._waiting.popleft()
-                if work.job.quick:
-                    with work.failing_alone():
-                        work.end(model.quick(work.job))
-                else:
-                    self._working.append(work)
+                (quick if work.job.quick else self._working).append(work)
             if len(self._waiting) < before:
                 self._tell_places()
+        for work in quick:  # the lock is free again: a template may take its time
+            self._answer_quickly(work, model)
 
     def _step(self, model: Model) -> None:
         began, count = time.monotonic(), 0

@@ -94,18 +94,21 @@ class Reader(Loaded):
                     rows = self.rows(work.job)
                     by_size = sorted(rows, key=lambda row: row.size)
                     self._readings[work.number] = _Reading(work, rows, deque(by_size))
-        self._readings = {number: reading for number, reading in self._readings.items() if not reading.work.ended}
+        self._forget()
         batch = self._batch()
         self._read(batch)
+        self._forget()
         for reading in self._readings.values():
             if len(reading.rows) > _MANY:
                 reading.work.tell(f"{len(reading.rows) - len(reading.unread)} of {len(reading.rows)} texts read")
-        for reading in self._readings.values():
-            if not reading.unread and not reading.work.ended:
+            if not reading.unread:
                 with reading.work.failing_alone():
                     reading.work.end(self.answer(reading.work.job, reading.rows))
-        self._readings = {number: reading for number, reading in self._readings.items() if not reading.work.ended}
+        self._forget()
         return len(batch)
+
+    def _forget(self) -> None:
+        self._readings = {number: reading for number, reading in self._readings.items() if not reading.work.ended}
 
     def _batch(self) -> list[tuple[_Reading, Row]]:
         batch: list[tuple[_Reading, Row]] = []
