@@ -76,7 +76,7 @@ def make_backends(config: Config) -> Mapping[str, Backend]:
     for kind in backend_kinds().values():
         sections = {name: section for name, section in config.models.items() if section.backend == kind.name}
         if sections:
-            made.update(kind.create(sections, config.environment, config.data))
+            made.update(kind.create(sections, config.environment, config.data, config.backends[kind.name]))
     return {name: made[name] for name in config.models}
 
 
@@ -177,7 +177,7 @@ async def run_platforms(config: Config, say: Say) -> None:
     adapters = {name: make_adapter(config, name) for name in platforms_with_secrets(config)}
     async with application(config, adapters) as app:
         say(app.banner)
-        preparing = asyncio.create_task(_prepare(app.default_backend))
+        preparing = asyncio.create_task(prepare(app))
         serving = asyncio.create_task(serve(app, say))
         stopped = asyncio.create_task(_stop_signal().wait())
         try:
@@ -218,7 +218,7 @@ async def run_console(config: Config, say: Say) -> None:
     console = platforms()["console"].create(section, {})
     async with application(config, {"console": console}) as app:
         await app.inbox.drop_unfinished("console")
-        preparing = asyncio.create_task(_prepare(app.default_backend))
+        preparing = asyncio.create_task(prepare(app))
         chores = [asyncio.create_task(_keep_doing(name, chore)) for name, chore in app.chores.items()]
         try:
             await console.run(app.intake, lambda _line: say(app.banner))
@@ -258,12 +258,14 @@ async def _supervise(app: App, name: str, say: Say) -> None:
         await asyncio.sleep(pause)
 
 
-async def _prepare(backend: Backend) -> None:
-    """Load the default model behind the prompt; what fails here is said when somebody asks."""
-    try:
-        await backend.prepare()
-    except ShouldersError as error:
-        log.warning("%s", error.message)
+async def prepare(app: App) -> None:
+    """Load the default model behind the prompt, and those to be kept warm; what fails is said when somebody asks."""
+    warm = (name for name, model in app.config.models.items() if model.warm)
+    for name in dict.fromkeys((app.config.default_model, *warm)):
+        try:
+            await app.services.backends[name].prepare()
+        except ShouldersError as error:
+            log.warning("%s: %s", name, error.message)
 
 
 async def _end(tasks: Sequence[asyncio.Task[None] | asyncio.Task[bool]]) -> None:

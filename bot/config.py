@@ -62,6 +62,7 @@ class Config:
     settings: Settings
     models: Mapping[str, ModelSection]
     platforms: Mapping[str, Section]
+    backends: Mapping[str, Section]
     environment: Mapping[str, str]
     source: str
 
@@ -108,6 +109,10 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Config:
         bot=_section(BotSettings, tables.pop("bot", {}), f"{file}: [bot]"),
         settings=_section(Settings, tables.pop("settings", {}), f"{file}: [settings]"),
         models=_models(tables.pop("models", None), file),
+        backends={
+            name: _section(kind.shared, tables.pop(name, {}), f"{file}: [{name}]")
+            for name, kind in backend_kinds().items()
+        },
         platforms=_platforms(tables, file),
         environment={**_dotenv(file.parent / ".env"), **environ},
         source=str(file) if file.exists() else "defaults",
@@ -168,9 +173,8 @@ def _platforms(tables: dict[str, object], file: Path) -> Mapping[str, Section]:
     known = platforms()
     unknown = next((name for name in tables if name not in known), None)
     if unknown is not None:
-        raise ConfigError(
-            f"{file} has no table [{unknown}].{_did_you_mean(unknown, ['bot', 'settings', 'models', *known])}"
-        )
+        tables_known = ["bot", "settings", "models", *backend_kinds(), *known]
+        raise ConfigError(f"{file} has no table [{unknown}].{_did_you_mean(unknown, tables_known)}")
     return {
         name: _section(platform.settings, tables.get(name, {}), f"{file}: [{name}]") for name, platform in known.items()
     }

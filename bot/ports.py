@@ -222,12 +222,14 @@ class BackendKind:
     """What a module under bot/backends/ offers as BACKEND.
 
     `settings` is the class of one `[models.NAME]` table. `create` takes all tables of this kind by name, so that they
-    can share a process or a connection pool, the environment, and the folder for data.
+    can share a process or a connection pool, the environment, the folder for data, and the table `[NAME]` of this kind,
+    whose class is `shared`.
     """
 
     name: str
     settings: type[ModelSection]
-    create: Callable[[Mapping[str, ModelSection], Mapping[str, str], Path], Mapping[str, Backend]]
+    create: Callable[[Mapping[str, ModelSection], Mapping[str, str], Path, Section], Mapping[str, Backend]]
+    shared: type[Section] = Section
 
 
 @dataclass(frozen=True, slots=True)

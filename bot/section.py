@@ -17,8 +17,8 @@ class ModelSection(Section):
     """What every `[models.NAME]` table has; a backend adds its own keys.
 
     `context` is the window in tokens, 0 for what the backend knows; `max_tokens` bounds one answer, 0 for no bound of
-    ours. `fallback` names the model that answers when this one cannot. The prices are for a million tokens, in the
-    currency of [bot].
+    ours. `fallback` names the model that answers when this one cannot. A `warm` one is made ready when the program
+    starts, not when it is first asked. The prices are for a million tokens, in the currency of [bot].
     """
 
     backend: str
@@ -27,6 +27,7 @@ class ModelSection(Section):
     max_tokens: int = Field(default=0, ge=0)
     temperature: float | None = Field(default=None, ge=0, le=2)
     fallback: str = ""
+    warm: bool = False
     input_price: float = Field(default=0.0, ge=0, le=1_000_000)
     output_price: float = Field(default=0.0, ge=0, le=1_000_000)
 

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from bot import app
+from bot.backends.openai import OpenAIBackend
 from bot.config import Config, load
-from bot.errors import ConfigError
+from bot.errors import ConfigError, Unavailable
 from bot.ports import Intake
 from storage.sqlite import open_store
 from tests.fakes.memory import MemoryAdapter
@@ -45,6 +46,30 @@ async def test_who_does_not_close_or_fails_at_it_keeps_nothing_else_open(
     async with app.application(config, {"discord": MemoryAdapter()}):
         pass
     await (await open_store(config.database)).aclose()
+
+
+@pytest.fixture
+def with_warm_models(tmp_path: Path) -> Config:
+    warm = {"first": "false", "second": "false", "third": "true"}
+    tables = (f"[models.{name}]\nbackend = 'openai'\nmodel = 'x'\nwarm = {warm[name]}\n" for name in warm)
+    path = tmp_path / "config.toml"
+    path.write_text(f"[bot]\ndata = '{tmp_path}'\n{''.join(tables)}")
+    return load(path, {})
+
+
+async def test_the_default_model_and_the_warm_ones_are_made_ready_at_the_start(
+    with_warm_models: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prepared: list[str] = []
+
+    async def prepare(backend: OpenAIBackend) -> None:
+        prepared.extend(name for name, made in started.services.backends.items() if made is backend)
+        raise Unavailable("It is not there.")
+
+    monkeypatch.setattr(OpenAIBackend, "prepare", prepare)
+    async with app.application(with_warm_models, {}) as started:
+        await app.prepare(started)
+    assert prepared == ["first", "third"]
 
 
 class Revoked(MemoryAdapter):

@@ -49,6 +49,7 @@ def in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         ("[settings]\ncontinue_minutes = 99999999999999999999", "[settings] continue_minutes"),
         ("[bot]\ndefault_model = 'gpt'", "default_model has moved: write it as model in the table [settings]"),
         ("[settings]\nspeak = 'always'", "[settings] speak"),
+        ("[local]\nmemory = 1", "[local] has no key memory. Did you mean memory_gb?"),
         ("[discord]\napi_ulr = 'x'", "[discord] has no key api_ulr. Did you mean api_url?"),
     ],
 )
@@ -107,11 +108,13 @@ def test_the_example_runs_as_it_is_and_so_does_every_line_it_comments_out(tmp_pa
     assert written.bot == default.bot
     assert written.settings == default.settings.model_copy(update={"temperature": 1.0})
     assert written.platforms == default.platforms
+    assert written.backends == default.backends
     assert written.models["smollm2"] == default.models["smollm2"]
     assert written.models["gpt"] == default.models["gpt"].model_copy(update={"temperature": 1.0})
     sections = {
         type(section)
-        for section in (written.bot, written.settings, *written.models.values(), *written.platforms.values())
+        for tables in (written.models, written.platforms, written.backends)
+        for section in (written.bot, written.settings, *tables.values())
     }
     keys = {key for section in sections for key in section.model_fields}
     assert {key for key in keys if not re.search(rf"^#?{key} = ", example, re.MULTILINE)} == set()

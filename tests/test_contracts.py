@@ -94,14 +94,14 @@ async def openai_backend(folder: Path, _tiny: Path) -> AsyncGenerator[Backend, N
     async with FakeOpenAI(key="") as server:
         kind = backend_kinds()["openai"]
         table = kind.settings.model_validate({"backend": "openai", "model": "test", "base_url": server.base_url})
-        yield kind.create({"m": table}, {}, folder)["m"]
+        yield kind.create({"m": table}, {}, folder, kind.shared())["m"]
 
 
 @asynccontextmanager
 async def local_backend(folder: Path, tiny: Path) -> AsyncGenerator[Backend, None]:
     kind = backend_kinds()["local"]
     table = kind.settings.model_validate({"backend": "local", "model": str(tiny), "max_tokens": 8})
-    yield kind.create({"m": table}, {}, folder)["m"]
+    yield kind.create({"m": table}, {}, folder, kind.shared())["m"]
 
 
 MAKERS = {"openai": openai_backend, "local": local_backend}

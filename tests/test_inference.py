@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 import os
 import select
 import signal
 import sys
 import threading
+from array import array
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
-from dataclasses import fields
+from dataclasses import fields, is_dataclass
 from pathlib import Path
 
 import pytest
@@ -20,11 +22,12 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from bot.backends import local
-from bot.backends.local import BACKEND, LocalBackend, LocalModel
+from bot.backends.local import BACKEND, LocalBackend, LocalModel, LocalModels
 from bot.errors import BrokenOff, Refused, Unavailable
-from bot.inference import bundled, protocol
-from bot.inference.client import ModelProcess, environment_for_models
+from bot.inference import bundled, kinds, protocol
+from bot.inference.client import Inference
 from bot.inference.detokenise import Detokeniser
+from bot.inference.process import ModelProcess, environment_for_models
 from bot.types import Done, Prompt, Sampling, Status, Text, Utterance
 
 
@@ -36,14 +39,14 @@ async def process(tmp_path: Path) -> AsyncGenerator[ModelProcess]:
         "HF_TOKEN": "hf-canary",
         "OMP_NUM_THREADS": "1",
     }
-    made = ModelProcess(tmp_path, {**os.environ, **secrets}, "tests.fakes.inference")
+    made = ModelProcess(tmp_path, {**os.environ, **secrets}, module="tests.fakes.inference")
     yield made
     await made.aclose()
 
 
 @pytest.fixture
 def backend(process: ModelProcess, tmp_path: Path) -> LocalBackend:
-    return LocalBackend(LocalModel(backend="local", model=str(_model(tmp_path))), process, tmp_path)
+    return LocalBackend(LocalModel(backend="local", model=str(_model(tmp_path))), Inference(process), tmp_path)
 
 
 def _model(folder: Path) -> Path:
@@ -191,15 +194,16 @@ async def test_closing_ends_the_process_and_may_be_done_twice(backend: LocalBack
 PARENT = """
 import asyncio, os, sys
 from pathlib import Path
-from bot.inference.client import ModelProcess
-from bot.inference.protocol import Generate, Load
+from bot.inference.kinds import Chat
+from bot.inference.process import ModelProcess
+from bot.inference.protocol import Piece, Run, Source
 
 async def main():
-    process = ModelProcess(Path(sys.argv[1]), os.environ, "tests.fakes.inference")
-    async for event in process.ask(lambda number: Load(number, "m", sys.argv[1])):
-        pass
-    async for event in process.ask(lambda number: Generate(number, "m", [("user", "forever")])):
-        print(process.pid, flush=True)
+    process = ModelProcess(Path(sys.argv[1]), os.environ, module="tests.fakes.inference")
+    job = Chat((("user", "forever"),))
+    async for event in process.ask(lambda number: Run(number, Source(sys.argv[1]), job)):
+        if isinstance(event, Piece):
+            print(process.pid, flush=True)
 
 asyncio.run(main())
 """
@@ -218,7 +222,7 @@ async def test_the_process_ends_with_the_bot_in_the_middle_of_an_answer(tmp_path
 
 async def test_a_stalled_process_is_ended(backend: LocalBackend, monkeypatch: pytest.MonkeyPatch) -> None:
     await _ask(backend, "hello")
-    monkeypatch.setattr("bot.inference.client.STALL_SECONDS", 0.2)
+    monkeypatch.setattr("bot.inference.process.STALL_SECONDS", 0.2)
     with pytest.raises(BrokenOff, match="ended from outside"):
         await _ask(backend, "forever")
 
@@ -232,7 +236,7 @@ async def test_what_is_not_installed_is_named_with_its_command(
     for module in (local, bundled):
         found = module.find_spec
         monkeypatch.setattr(module, "find_spec", lambda name, found=found: None if name == package else found(name))
-    backend = LocalBackend(LocalModel(backend="local", model="bundled:smollm2"), process, tmp_path)
+    backend = LocalBackend(LocalModel(backend="local", model="bundled:smollm2"), Inference(process), tmp_path)
     with pytest.raises(Refused, match=command):
         await backend.check()
     with pytest.raises(Refused, match=command):
@@ -241,7 +245,7 @@ async def test_what_is_not_installed_is_named_with_its_command(
 
 
 async def test_a_folder_without_a_model_is_refused(process: ModelProcess, tmp_path: Path) -> None:
-    backend = LocalBackend(LocalModel(backend="local", model=str(tmp_path)), process, tmp_path)
+    backend = LocalBackend(LocalModel(backend="local", model=str(tmp_path)), Inference(process), tmp_path)
     with pytest.raises(Refused, match="holds no model"):
         await backend.check()
 
@@ -268,7 +272,8 @@ async def test_tables_that_differ_in_sampling_alone_share_their_weights(process:
     loadings = []
     for section in sections:
         chunks = [
-            chunk async for chunk in LocalBackend(section, process, tmp_path).stream(_prompt("hello"), Sampling())
+            chunk
+            async for chunk in LocalBackend(section, Inference(process), tmp_path).stream(_prompt("hello"), Sampling())
         ]
         loadings.append(any(isinstance(chunk, Status) for chunk in chunks))
     assert loadings == [True, False, True]
@@ -277,18 +282,49 @@ async def test_tables_that_differ_in_sampling_alone_share_their_weights(process:
 
 def test_a_catalogue_becomes_backends_by_name(tmp_path: Path) -> None:
     section = LocalModel(backend="local", model="owner/name", revision="0" * 40)
-    made = BACKEND.create({"a": section, "b": section}, {}, tmp_path)
+    made = BACKEND.create({"a": section, "b": section}, {}, tmp_path, LocalModels())
     assert {name: backend.destination for name, backend in made.items()} == dict.fromkeys("ab", "this machine")
 
 
-@pytest.mark.parametrize("kind", [*protocol.Ask.__args__, *protocol.Event.__args__])
-def test_every_message_survives_its_line(kind: type) -> None:
-    values = {"int": 7, "str": "é\n\u2028", "float | None": 0.5, "Sequence[Sequence[str]]": [["user", "x"]]}
-    message = kind(**{field.name: values.get(str(field.type), "auto") for field in fields(kind)})
-    line = protocol.encode(message)
-    decode = protocol.decode_ask if kind in protocol.Ask.__args__ else protocol.decode_event
-    assert line.count(b"\n") == 1
-    assert decode(line) == message
+def _example(kind: str) -> object:
+    """A value for a field of a message, by its annotation."""
+    answer = kinds.Boxes(3, 4, (kinds.Box("cat", 0.5, 1.0, 2.0, 3.0, 4.0),))
+    values: dict[str, object] = {
+        "int": 7,
+        "str": "é\n\u2028 {}",
+        "bool": True,
+        "float": 0.25,
+        "float | None": None,
+        "bytes": b"\x00\n raw",
+        "Answer": answer,
+        "Job[Answer]": kinds.ClassifyPicture(b"picture\n", 3),
+        "Source": protocol.Source("bundled:smollm2"),
+        "tuple[tuple[str, str], ...]": (("user", "x"), ("assistant", "")),
+        "tuple[str, ...]": ("a", "b"),
+    }
+    return values.get(kind, () if kind.startswith("tuple") else "auto")
+
+
+MESSAGES = [*protocol.Ask.__args__, *protocol.Event.__args__]
+NESTED = [
+    kind
+    for kind in vars(kinds).values()
+    if isinstance(kind, type) and is_dataclass(kind) and issubclass(kind, kinds.Job | kinds.Answer)
+]
+
+
+@pytest.mark.parametrize("kind", [*MESSAGES, *NESTED], ids=lambda kind: kind.__name__)
+def test_every_message_survives_its_way(kind: type) -> None:
+    message = kind(**{field.name: _example(str(field.type)) for field in fields(kind)})
+    if kind not in MESSAGES:
+        wrapped = issubclass(kind, kinds.Answer)
+        message = protocol.Ended(1, message) if wrapped else protocol.Run(1, protocol.Source("/m"), message)
+    stream = io.BytesIO(protocol.encode(message) * 2)
+    assert [protocol.read(stream) for _ in range(3)] == [message, message, None]
+
+
+def test_vectors_are_numbers() -> None:
+    assert kinds.Vectors(2, array("f", [1, 2, 3, 4]).tobytes()).rows == [[1, 2], [3, 4]]
 
 
 @given(st.text(st.characters(codec="utf-8", exclude_characters="\ufffd")))

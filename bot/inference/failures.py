@@ -25,4 +25,6 @@ def failure_of(error: BaseException) -> Failure:
     if isinstance(error, MemoryError) or any(words in said.lower() for words in _OUT_OF_MEMORY):
         return Failure("out-of-memory", "There is not enough memory for this answer.")
     first = said.strip().splitlines()[0][:200] if said.strip() else "no reason given"
+    if isinstance(error, ImportError):
+        return Failure("unsupported", f"This model needs a library that is not installed: {first}.")
     return Failure("failed", f"The model failed: {type(error).__name__}, {first}.")

@@ -1,51 +1,43 @@
-"""What a network computed for the latest prompts: a conversation's next question reads only what is new."""
+"""How much memory models may take, and giving it back. Asks torch only where it is at work already."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from threading import Lock
+import ctypes
+import gc
+import os
+import sys
+from pathlib import Path
 
-from transformers.cache_utils import DynamicCache, DynamicLayer
+import psutil
 
-_LEAST_SHARE = 0.5
-"""A memory goes only to a prompt that goes on with most of it: else it may still serve its own conversation."""
-
-
-class Memories:
-    """At most `most` memories: the token ids that each has read, and the network's state after them. Thread-safe."""
-
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._kept: list[tuple[list[int], DynamicCache]] = []
-        self._lock = Lock()
-
-    def take(self, prompt: Sequence[int]) -> DynamicCache | None:
-        """The memory that knows the longest beginning of `prompt`, cut to that; it is the caller's from now on."""
-        with self._lock:
-            fitting = [
-                (known, index)
-                for index, (ids, _) in enumerate(self._kept)
-                if (known := _common(ids, prompt)) >= _LEAST_SHARE * len(ids)
-            ]
-            if not fitting:
-                return None
-            known, index = max(fitting)
-            ids, memory = self._kept.pop(index)
-        memory.crop(-(len(ids) - min(known, len(prompt) - 1)))  # one token at least must be read
-        return memory
-
-    def keep(self, ids: Sequence[int], memory: object) -> None:
-        """Remember the state after a prompt and its answer, if it is of a kind that can be cut; the oldest goes."""
-        if not isinstance(memory, DynamicCache) or any(type(layer) is not DynamicLayer for layer in memory.layers):
-            return
-        with self._lock:
-            self._kept.append((list(ids[: memory.get_seq_length()]), memory))
-            del self._kept[: -self._most]
+SHARE = 0.6
+"""Of a device's memory, for models, where nobody said how much."""
 
 
-def _common(first: Sequence[int], second: Sequence[int]) -> int:
-    """How many tokens both begin with."""
-    for index, (one, other) in enumerate(zip(first, second, strict=False)):
-        if one != other:
-            return index
-    return min(len(first), len(second))
+def limit(wanted: int, device: str) -> int:
+    """How many bytes models may take on a device; `wanted` 0 leaves it to us."""
+    if wanted:
+        return wanted
+    torch = sys.modules.get("torch")
+    whole = torch.cuda.mem_get_info()[1] if torch and device == "cuda" else _machine()
+    return int(whole * SHARE)
+
+
+def _machine() -> int:
+    """What this machine has, or this container."""
+    whole = int(psutil.virtual_memory().total)
+    try:
+        return min(whole, int(Path("/sys/fs/cgroup/memory.max").read_text()))
+    except (OSError, ValueError):
+        return whole
+
+
+def release() -> None:
+    """Give back what was freed, to the system too."""
+    gc.collect()
+    torch = sys.modules.get("torch")
+    if torch and torch.cuda.is_available():
+        torch.cuda.empty_cache()
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if os.name == "posix" else None
+    if trim:
+        trim(0)

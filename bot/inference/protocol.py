@@ -1,66 +1,80 @@
-"""What the bot and the process that holds the models say to each other: one JSON object a line, standard library only.
+"""What the bot and the process that holds the models say to each other. Standard library only.
 
-The bot writes Load, Generate, Count, Cancel and Shutdown to the process's standard input; each but the last two gets a
-number of the bot's choosing, which every event about it carries back. The process ends when its input closes.
+Each message is a line, LENGTH JSON, and after it LENGTH bytes: the raw values (pictures, sound, vectors), one after the
+other. The bot numbers what it asks, and every event about it carries the number back. The process ends when its input
+closes.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Literal, TypeAlias
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, is_dataclass
+from typing import Literal, Protocol, TypeAlias
 
+from bot.inference import kinds
+from bot.inference.kinds import Answer, Job, Skill
+
+Device = Literal["auto", "cpu", "cuda", "mps"]
 DataType = Literal["auto", "float32", "bfloat16", "float16"]
-FailureKind = Literal["context-too-long", "out-of-memory", "no-such-model", "unsupported", "failed"]
-FinishReason = Literal["complete", "length", "stopped"]
+Quantisation = Literal["auto", "none", "int8"]
+FailureKind = Literal["context-too-long", "out-of-memory", "too-big", "no-such-model", "unsupported", "failed"]
 
 
 @dataclass(frozen=True, slots=True)
-class Load:
-    """Declare a model under the name `model` and load it; answered by Loaded or Failed.
+class Source:
+    """Which model, and how it is to run.
 
-    `source` is "bundled:NAME", an absolute folder or a Hub id, which needs `revision`, a commit. `context` is in
-    tokens, 0 for what the model says of itself. `at_once` answers are written at a time, each on `threads` threads.
+    `model` is "bundled:NAME", an absolute folder or a Hub id, which needs `revision`, a commit. `context` is in tokens,
+    0 for what the model says of itself. `at_once` answers are written at a time. `threads` 0 is as measured.
     """
 
-    id: int
     model: str
-    source: str
     revision: str = ""
     context: int = 0
-    at_once: int = 2
-    threads: int = 1
+    at_once: int = 8
+    threads: int = 0
+    device: Device = "auto"
     dtype: DataType = "auto"
+    quantise: Quantisation = "auto"
 
 
 @dataclass(frozen=True, slots=True)
-class Generate:
-    """Answer `messages`, pairs of role and text: Progress and Piece any number of times, then Finished or Failed.
-
-    `max_tokens` 0 means as many as the window holds. `temperature` None means as the model's makers chose, 0 the
-    likeliest token each time.
-    """
+class Run:
+    """Do a job, loading its model if need be: Progress and Piece any number of times, then Ended or Failed."""
 
     id: int
-    model: str
-    messages: Sequence[Sequence[str]]
-    max_tokens: int = 0
-    temperature: float | None = None
+    source: Source
+    job: Job[Answer]
 
 
 @dataclass(frozen=True, slots=True)
-class Count:
-    """How many tokens `messages` take as a prompt; answered by Counted or Failed."""
+class Warm:
+    """Load a model before anybody asks; answered by Ready."""
 
     id: int
-    model: str
-    messages: Sequence[Sequence[str]]
+    source: Source
+    skill: Skill
+
+
+@dataclass(frozen=True, slots=True)
+class Unload:
+    """Forget a model, once what it is doing is done; answered by Inventory."""
+
+    id: int
+    source: Source
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What is loaded? Answered by Inventory."""
+
+    id: int
 
 
 @dataclass(frozen=True, slots=True)
 class Cancel:
-    """Stop the answer with this number at its next token; it still ends in Finished, "stopped"."""
+    """Stop the job with this number at its next step; one that writes still ends, "stopped"."""
 
     id: int
 
@@ -68,6 +82,40 @@ class Cancel:
 @dataclass(frozen=True, slots=True)
 class Shutdown:
     """End the process now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ready(Answer):
+    """A loaded model: its window in tokens, 0 where it has none, and whether it can be told of tools."""
+
+    context: int
+    tools: bool
+    device: str
+    dtype: str
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Resident:
+    """One loaded model; `speed` is what it last did in a second, in `unit`, 0 before it did anything."""
+
+    source: Source
+    skill: Skill
+    device: str
+    dtype: str
+    bytes: int
+    busy: bool
+    speed: float
+    unit: str
+
+
+@dataclass(frozen=True, slots=True)
+class Inventory(Answer):
+    """What is loaded, the least recently used first; `limit` is what models may take on the processor's side."""
+
+    models: tuple[Resident, ...]
+    limit: int
+    process_bytes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,36 +129,18 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """The next characters of an answer; never half of one."""
+    """The next characters of a text; never half of one."""
 
     id: int
     text: str
 
 
 @dataclass(frozen=True, slots=True)
-class Finished:
-    """The end of an answer."""
+class Ended:
+    """The end of what was asked."""
 
     id: int
-    reason: FinishReason
-    prompt_tokens: int
-    completion_tokens: int
-
-
-@dataclass(frozen=True, slots=True)
-class Loaded:
-    """The model is ready; `context` is its window in tokens."""
-
-    id: int
-    context: int
-
-
-@dataclass(frozen=True, slots=True)
-class Counted:
-    """The length of a prompt."""
-
-    id: int
-    tokens: int
+    answer: Answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,26 +152,73 @@ class Failed:
     message: str
 
 
-Ask: TypeAlias = Load | Generate | Count | Cancel | Shutdown
-Event: TypeAlias = Progress | Piece | Finished | Loaded | Counted | Failed
+Ask: TypeAlias = Run | Warm | Unload | Look | Cancel | Shutdown
+Event: TypeAlias = Progress | Piece | Ended | Failed
+Message: TypeAlias = Ask | Event
 
-_ASKS: dict[str, type[Ask]] = {kind.__name__: kind for kind in (Load, Generate, Count, Cancel, Shutdown)}
-_EVENTS: dict[str, type[Event]] = {kind.__name__: kind for kind in (Progress, Piece, Finished, Loaded, Counted, Failed)}
-
-
-def encode(message: Ask | Event) -> bytes:
-    """One line, its newline included."""
-    fields: dict[str, object] = {"type": type(message).__name__, **asdict(message)}
-    return json.dumps(fields, separators=(",", ":")).encode() + b"\n"
-
-
-def decode_ask(line: bytes) -> Ask:
-    """What the bot wrote. Raises ValueError, KeyError or TypeError for anything else."""
-    fields = json.loads(line)
-    return _ASKS[fields.pop("type")](**fields)
+_KINDS: Mapping[str, type] = {
+    name: kind
+    for name, kind in {**vars(kinds), **globals()}.items()
+    if isinstance(kind, type) and is_dataclass(kind) and not name.startswith("_")
+}
+"""Every class that travels, by its name."""
 
 
-def decode_event(line: bytes) -> Event:
-    """What the process wrote. Raises ValueError, KeyError or TypeError for anything else."""
-    fields = json.loads(line)
-    return _EVENTS[fields.pop("type")](**fields)
+class Stream(Protocol):
+    """What is used of a binary file."""
+
+    def readline(self) -> bytes:
+        """Up to the newline, or to the end."""
+
+    def read(self, size: int) -> bytes:
+        """So many bytes."""
+
+
+def encode(message: Message) -> bytes:
+    """The line and the bytes after it."""
+    raw: list[bytes] = []
+
+    def plain(value: object) -> dict[str, object]:
+        if isinstance(value, bytes):
+            raw.append(value)
+            return {"bytes": len(value)}
+        if not is_dataclass(value):
+            raise TypeError(f"{type(value).__name__} does not travel")
+        return {"is": type(value).__name__, **{field.name: getattr(value, field.name) for field in fields(value)}}
+
+    line = json.dumps(message, default=plain, separators=(",", ":")).encode()
+    return b"".join((b"%d " % sum(map(len, raw)), line, b"\n", *raw))
+
+
+def announced(line: bytes) -> int:
+    """How many bytes follow the line."""
+    return int(line.partition(b" ")[0])
+
+
+def decode(line: bytes, raw: bytes = b"") -> Message:
+    """What was encoded. Raises ValueError, KeyError or TypeError for anything else."""
+    at = 0
+
+    def whole(value: dict[str, object]) -> object:
+        nonlocal at
+        match value:
+            case {"bytes": int(length), **others} if not others:
+                at += length
+                return raw[at - length : at]
+            case {"is": str(name), **given}:
+                made: object = _KINDS[name](**{key: _frozen(item) for key, item in given.items()})
+                return made
+        raise ValueError(f"no message: {value}")
+
+    message: Message = json.loads(line.partition(b" ")[2], object_hook=whole)
+    return message
+
+
+def _frozen(value: object) -> object:
+    return tuple(map(_frozen, value)) if isinstance(value, list) else value
+
+
+def read(stream: Stream) -> Message | None:
+    """The next message, None at the end."""
+    line = stream.readline()
+    return decode(line, stream.read(announced(line))) if line.endswith(b"\n") else None

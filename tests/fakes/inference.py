@@ -1,6 +1,7 @@
-"""The models' process with a scripted engine in place of torch: `python -m tests.fakes.inference FOLDER`.
+"""The models' process with a scripted engine in place of torch: `python -m tests.fakes.inference FOLDER BYTES`.
 
 Everything but bot/inference/engine.py is the real thing. The last word of the last message says what the engine does.
+A model's folder may say in `bytes` how large it is.
 """
 
 from __future__ import annotations
@@ -9,61 +10,87 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from threading import Event
 from types import ModuleType
 
 from bot.inference.__main__ import main
 from bot.inference.failures import Failure
-from bot.inference.protocol import FinishReason, Generate, Load
+from bot.inference.kinds import Answer, Chat, Count, Counted, Job, Skill, Written
+from bot.inference.lanes import Work
+from bot.inference.protocol import Ready, Source
 
 Tell = Callable[[str], None]
 
 
 class Model:
-    context = 100
+    capacity = 2
+    window = 0.0
+    unit = "tokens"
 
-    def count(self, messages: list[list[str]]) -> int:
-        return sum(len(text.split()) for _, text in messages)
+    def __init__(self, size: int) -> None:
+        self.ready = Ready(100, False, "cpu", "float32", size)
+        self.begun: set[int] = set()
 
-    def answer(self, ask: Generate, stop: Event, write: Tell) -> tuple[FinishReason, int, int]:
-        wanted = ask.messages[-1][1].split()[-1]
+    def quick(self, job: Job[Answer]) -> Answer:
+        assert isinstance(job, Count)
+        return Counted(sum(len(text.split()) for _, text in job.messages), 100)
+
+    def step(self, works: Sequence[Work]) -> int:
+        for work in works:
+            with work.failing_alone():
+                self.go_on(work)
+        return len(works)
+
+    def go_on(self, work: Work) -> None:
+        assert isinstance(work.job, Chat)
+        wanted = work.job.messages[-1][1].split()[-1]
         match wanted:
             case "forever":
-                write("and so ")
-                stop.wait()
-                return "stopped", 3, 2
+                if work.number not in self.begun:
+                    self.begun.add(work.number)
+                    work.write("and so ")
+                if work.stop.wait(0.01):
+                    work.end(Written("stopped", 3, 2))
+                return
             case "environment":
-                write(json.dumps(dict(os.environ)))
+                work.write(json.dumps(dict(os.environ)))
             case "crash":
-                write("half of ")
+                work.write("half of ")
                 os.kill(os.getpid(), signal.SIGKILL)
             case "crash-at-once":
                 os.kill(os.getpid(), signal.SIGKILL)
             case "memory":
                 raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 4 bytes.")
             case "memory-later":
-                write("half of ")
+                work.write("half of ")
                 raise MemoryError
             case "noise":
                 print('{"type":"Finished"}')
                 os.write(1, b"noise")
-                write(f"typed {sys.stdin.read()!r}")
+                work.write(f"typed {sys.stdin.read()!r}")
             case _:
-                write(wanted)
-        return "complete", 3, 1
+                work.write(wanted)
+        work.end(Written("complete", 3, 1))
 
 
-def load(ask: Load, cache: Path, tell: Tell) -> Model:
-    tell("Loading the model")
-    if not Path(ask.source).is_dir():
+def _size(folder: Path) -> int:
+    return int((folder / "bytes").read_text()) if (folder / "bytes").exists() else 1
+
+
+def need(source: Source, cache: Path, tell: Tell) -> tuple[str, int]:
+    if not Path(source.model).is_dir():
         raise Failure("no-such-model", "There is no such model.")
-    return Model()
+    return "cpu", _size(Path(source.model))
+
+
+def load(source: Source, skill: Skill, cache: Path, tell: Tell) -> Model:
+    tell("Loading the model")
+    return Model(_size(Path(source.model)))
 
 
 if __name__ == "__main__":
     engine = ModuleType("bot.inference.engine")
-    engine.load = load  # type: ignore[attr-defined]  # stands in for the real module
+    engine.need, engine.load = need, load  # type: ignore[attr-defined]  # stand in for the real module
     sys.modules[engine.__name__] = engine
     main()

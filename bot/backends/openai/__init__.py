@@ -22,7 +22,7 @@ from bot.backends.openai.completions import Events, FailedError
 from bot.backends.openai.tokens import Counter, window
 from bot.errors import BackendError, ConfigError
 from bot.ports import Backend, BackendKind
-from bot.section import ModelSection
+from bot.section import ModelSection, Section
 from bot.types import Done, Prompt, Sampling, Status, Text
 
 if TYPE_CHECKING:  # importing the SDK takes 0.65 s, which a chat with a local model need not wait for
@@ -318,7 +318,9 @@ def failed(error: openai.OpenAIError) -> FailedError:
     return FailedError(failure, str(detail or "no reason given."), completions.retry_after(headers))
 
 
-def create(tables: Mapping[str, ModelSection], environ: Mapping[str, str], _data: Path) -> Mapping[str, Backend]:
+def create(
+    tables: Mapping[str, ModelSection], environ: Mapping[str, str], _data: Path, _shared: Section
+) -> Mapping[str, Backend]:
     """A backend for each table; all share one HTTP client. Raises ConfigError."""
     try:
         default_url = checked_url(environ.get("OPENAI_BASE_URL", "")) or OWN_URL

@@ -1,0 +1,60 @@
+"""Speech synthesis by VITS models (among them Meta's MMS, for a thousand languages): one sentence after the other."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+from numpy.typing import NDArray
+from transformers import PreTrainedConfig
+
+from bot.inference import sound
+from bot.inference.failures import Failure
+from bot.inference.kinds import Answer, Sound, Speak
+from bot.inference.lanes import Work
+from bot.inference.models.loaded import Loaded
+
+_SENTENCES = re.compile(r"(?<=[.!?…。！？])\s+|\n+")
+
+_PAUSE_SECONDS = 0.25
+
+
+class Speaker(Loaded):
+    """Says a text aloud."""
+
+    auto = "AutoModelForTextToWaveform"
+    unit = "seconds of sound"
+
+    @classmethod
+    def auto_class(cls, config: PreTrainedConfig) -> str:
+        """VITS alone: others need a vocoder, or a recording of the voice, that is not in their files."""
+        if config.model_type != "vits":
+            raise Failure("unsupported", f"Speech is made by VITS models, not by {config.model_type} ones.")
+        return cls.auto
+
+    def do(self, work: Work) -> Answer:
+        """Sentence by sentence, with pauses between them."""
+        job = work.job
+        assert isinstance(job, Speak)
+        config = self.network.config
+        if not 0 <= job.voice < max(1, config.num_speakers):
+            raise Failure("failed", f"This model has {max(1, config.num_speakers)} voices, counted from 0.")
+        rate: int = config.sampling_rate
+        pause = np.zeros(int(_PAUSE_SECONDS * rate), dtype=np.float32)
+        parts: list[NDArray[np.float32]] = []
+        sentences = list(filter(str.strip, _SENTENCES.split(job.text)))
+        for number, sentence in enumerate(sentences, 1):
+            if work.stop.is_set():
+                raise Failure("failed", "It was stopped.")
+            if len(sentences) > 1:
+                work.tell(f"Speaking sentence {number} of {len(sentences)}")
+            inputs = self.tokenizer(sentence, return_tensors="pt").to(self.device)
+            if inputs["input_ids"].shape[1]:
+                voice = {"speaker_id": job.voice} if config.num_speakers > 1 else {}
+                spoken = self.network(**inputs, **voice).waveform[0].float().cpu().numpy()
+                parts += [pause, spoken] if parts else [spoken]
+        if not parts:
+            raise Failure("failed", "There is nothing in this text that could be said.")
+        samples = np.concatenate(parts)
+        self.made = round(len(samples) / rate)
+        return Sound(sound.wav(samples, rate), rate, round(len(samples) / rate, 2))

@@ -1,0 +1,58 @@
+"""How the next token is chosen: what the model's makers wrote in generation_config.json, and what was asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
+
+import torch
+from transformers import GenerationConfig
+from transformers.generation import logits_process as known
+
+from bot.inference.failures import Failure
+
+Process: TypeAlias = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+Setting: TypeAlias = tuple[str, Callable[[object], Process], tuple[object, object]]
+
+_ALWAYS: Sequence[Setting] = (
+    ("repetition_penalty", known.RepetitionPenaltyLogitsProcessor, (None, 1.0)),
+    ("no_repeat_ngram_size", known.NoRepeatNGramLogitsProcessor, (None, 0)),
+    ("suppress_tokens", known.SuppressTokensLogitsProcessor, (None, [])),
+)
+_SAMPLING: Sequence[Setting] = (
+    ("temperature", known.TemperatureLogitsWarper, (None, 1.0)),
+    ("top_k", known.TopKLogitsWarper, (None, 0)),
+    ("top_p", known.TopPLogitsWarper, (None, 1.0)),
+    ("min_p", known.MinPLogitsWarper, (None, 0.0)),
+    ("typical_p", known.TypicalLogitsWarper, (None, 1.0)),
+)
+"""Settings of a GenerationConfig in the order they are applied, with what does them and the values that do nothing."""
+
+
+class Sampler:
+    """Chooses one token after another for one text. `temperature` None is the makers' choice, 0 the likeliest token."""
+
+    def __init__(self, config: GenerationConfig, temperature: float | None) -> None:
+        settings = config.to_dict()
+        self._random = bool(settings.get("do_sample")) if temperature is None else temperature > 0
+        settings["top_k"] = 50 if settings.get("top_k") is None else settings["top_k"]  # transformers' own default
+        if temperature:
+            settings["temperature"] = temperature
+        table = (*_ALWAYS, *_SAMPLING) if self._random else _ALWAYS
+        self._processes: list[Process] = [
+            make(settings[name]) for name, make, nothing in table if settings.get(name) not in nothing
+        ]
+
+    def choose(self, ids: Sequence[int], logits: torch.Tensor) -> int:
+        """The token after `ids`, by the network's `logits`, shaped (vocabulary,)."""
+        scores = logits[None].float()
+        if self._processes:
+            before = torch.tensor([ids], device=scores.device)
+            for process in self._processes:
+                scores = process(before, scores)
+        if not self._random:
+            return int(scores.argmax())
+        chances = scores.softmax(-1)
+        if not bool(chances.isfinite().all()):
+            raise Failure("failed", "The model's numbers ran over: no next word can be chosen. Try dtype float32.")
+        return int(torch.multinomial(chances, 1))

@@ -1,0 +1,431 @@
+"""Every family of models, each loaded and answering through the real process: as transformers itself answers."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+import math
+import os
+import struct
+import subprocess
+import sys
+import wave
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import aclosing
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from bot.errors import ContextTooLong, Refused, Unavailable
+from bot.inference.client import Inference
+from bot.inference.kinds import (
+    Answer,
+    Boxes,
+    Chat,
+    Choose,
+    Classify,
+    ClassifyPicture,
+    Complete,
+    Describe,
+    Detect,
+    Embed,
+    Entities,
+    Extract,
+    Fill,
+    Fillings,
+    Job,
+    Labels,
+    Rewrite,
+    Sound,
+    Spans,
+    Speak,
+    Tag,
+    Tokens,
+    Transcribe,
+    Vectors,
+    Written,
+)
+from bot.inference.process import ModelProcess
+from bot.inference.protocol import Ready, Source
+from bot.types import Status, Text
+from tests.families import BLANK, FAMILIES, LABELS, LONG, OTHER, QUESTION, SAID, TEXT, table
+
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(180)]
+
+CAUSAL = ("gpt2", "llama", "mistral", "falcon", "falcon_alibi", "qwen", "gemma")
+CHAT = Chat((("user", TEXT),), 12, 0.0)
+
+
+@pytest.fixture(scope="session")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The checkpoints, a picture, and what transformers makes of the inputs."""
+    folder = tmp_path_factory.mktemp("families")
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.tiny_families", str(folder)], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def inference(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Inference]:
+    """One process for all families."""
+    process = ModelProcess(tmp_path_factory.mktemp("models"), {**os.environ, "HF_HUB_OFFLINE": "1"})
+    yield Inference(process)
+    await process.aclose()
+
+
+@pytest.fixture(scope="session")
+def picture(made: Path) -> bytes:
+    return (made / "picture.png").read_bytes()
+
+
+def source(made: Path, family: str, at_once: int = 8) -> Source:
+    return Source(str(made / family), threads=1, dtype="float32", at_once=at_once)
+
+
+def tone(seconds: float, rate: int = 16_000) -> bytes:
+    """A WAV file of a rising tone: something to hear."""
+    file = io.BytesIO()
+    with wave.open(file, "wb") as out:
+        out.setnchannels(1)
+        out.setsampwidth(2)
+        out.setframerate(rate)
+        samples = (int(20_000 * math.sin(at * at / 90_000)) for at in range(int(seconds * rate)))
+        out.writeframes(b"".join(struct.pack("<h", sample) for sample in samples))
+    return file.getvalue()
+
+
+def _labels(answer: Answer, _text: str) -> object:
+    assert isinstance(answer, Labels)
+    rows = [[[label.name, label.score] for label in row] for row in answer.rows]
+    return rows if len(rows) > 1 else rows[0]
+
+
+def _fillings(answer: Answer, _text: str) -> object:
+    assert isinstance(answer, Fillings)
+    return [[filling.word, filling.score] for filling in answer.fillings]
+
+
+def _entities(answer: Answer, _text: str) -> object:
+    assert isinstance(answer, Entities)
+    assert all(entity.text == TEXT[entity.start : entity.end] for entity in answer.rows[0])
+    return [[entity.label, entity.start, entity.end, entity.score] for entity in answer.rows[0]]
+
+
+def _span(answer: Answer, _text: str) -> object:
+    assert isinstance(answer, Spans)
+    best = answer.spans[0]
+    assert SAID[best.start : best.end] == best.text
+    return best.text
+
+
+def _vectors(answer: Answer, _text: str) -> object:
+    assert isinstance(answer, Vectors)
+    return answer.rows
+
+
+def _boxes(answer: Answer, _text: str) -> object:
+    assert isinstance(answer, Boxes)
+    assert (answer.width, answer.height) == (48, 40)
+    return sorted(
+        [box.label, box.score, *(int(edge) for edge in (box.left, box.top, box.right, box.bottom))]
+        for box in answer.boxes
+    )
+
+
+def _text(answer: Answer, text: str) -> object:
+    assert isinstance(answer, Written)
+    assert answer.reason in ("length", "complete")
+    return text
+
+
+Told = Callable[[Answer, str], object]
+
+ASKED: Sequence[tuple[str, str, Job[Answer], Told]] = [
+    *((family, "chat", CHAT, _text) for family in CAUSAL),
+    *((family, "complete", Complete(TEXT, 12, 0.0), _text) for family in CAUSAL),
+    ("bert", "fill", Fill(f"{TEXT} {BLANK}.", most=3), _fillings),
+    ("bert_entities", "tag", Tag((TEXT,)), _entities),
+    ("bert_embeddings", "embed", Embed((TEXT, OTHER)), _vectors),
+    ("distilbert", "classify", Classify((TEXT, OTHER)), _labels),
+    ("distilbert_answers", "extract", Extract(QUESTION, SAID), _span),
+    ("roberta", "choose", Choose((TEXT,), LABELS), _labels),
+    ("roberta", "choose several", Choose((TEXT,), LABELS, several=True), _labels),
+    *((family, "rewrite", Rewrite(TEXT, max_tokens=12), _text) for family in ("t5", "bart", "marian")),
+    ("vit", "classify-picture", ClassifyPicture(b"the picture"), _labels),
+    ("detr", "detect", Detect(b"the picture", surety=0.3), _boxes),
+    ("llava", "ask-picture", Describe(b"the picture", QUESTION, max_tokens=12), _text),
+    ("blip", "describe", Describe(b"the picture", max_tokens=12), _text),
+]
+
+
+@pytest.mark.parametrize(("family", "kind", "job", "told"), ASKED, ids=[f"{asked[0]}-{asked[1]}" for asked in ASKED])
+async def test_a_family_answers_as_transformers_does(
+    family: str, kind: str, job: Job[Answer], told: Told, inference: Inference, made: Path, picture: bytes
+) -> None:
+    if isinstance(job, ClassifyPicture | Detect | Describe):
+        job = type(job)(picture, *(getattr(job, name) for name in type(job).__slots__[1:]))
+    text, answer = await inference.text(source(made, family), job)
+    expected = json.loads((made / "expected.json").read_text())[family][kind]
+    assert _near(told(answer, text)) == _near(sorted(expected) if isinstance(answer, Boxes) else expected)
+
+
+def _near(value: object) -> object:
+    """Numbers as far as they can be trusted."""
+    if isinstance(value, list):
+        return [_near(item) for item in value]
+    return pytest.approx(value, abs=1e-3) if isinstance(value, float) else value
+
+
+@pytest.fixture
+def guide() -> str:
+    return (Path(__file__).parents[1] / "docs" / "models.md").read_text()
+
+
+async def test_the_families_in_the_guide_are_those_that_answer_here(guide: str) -> None:
+    assert table() in guide
+    checkpoints = {name: skill for made in FAMILIES.values() for name, skill in made.items()}
+    asked = {family: job.skill for family, _, job, _ in ASKED} | {"whisper": "transcribe", "vits": "speak"}
+    assert checkpoints == asked
+
+
+async def test_people_asking_at_once_get_what_each_gets_alone(inference: Inference, made: Path) -> None:
+    jobs = [Chat((("user", f"{TEXT} {'Again. ' * number}"),), 10 + 9 * number, 0.0) for number in range(6)]
+    for family in CAUSAL:
+        model = source(made, family, at_once=4)
+        alone = [await inference.text(model, job) for job in jobs]
+        together = await asyncio.gather(*(inference.text(model, job) for job in jobs))
+        assert together == alone
+        assert len(set(alone)) > 1
+
+
+async def test_one_who_leaves_changes_nothing_for_the_others(inference: Inference, made: Path) -> None:
+    model = source(made, "llama")
+    staying = Chat((("user", OTHER),), 300, 0.0)
+    alone = await inference.text(model, staying)
+    others = [inference.run(model, Chat((("user", TEXT * number),), 400, 0.0)) for number in (1, 3)]
+    running = asyncio.ensure_future(inference.text(model, staying))
+    for other in others:
+        assert [chunk async for chunk in _until_text(other)]
+        await other.aclose()
+    assert await running == alone
+
+
+async def _until_text(chunks: AsyncGenerator[object]) -> AsyncGenerator[Text]:
+    async for chunk in chunks:
+        if isinstance(chunk, Text):
+            yield chunk
+            return
+
+
+async def test_a_prompt_that_is_too_long_fails_alone(inference: Inference, made: Path) -> None:
+    model = source(made, "llama")
+    answers = await asyncio.gather(
+        inference.text(model, CHAT),
+        inference.text(model, Chat((("user", LONG),), 12, 0.0)),
+        inference.text(model, CHAT),
+        return_exceptions=True,
+    )
+    assert isinstance(answers[1], ContextTooLong)
+    assert answers[0] == answers[2] == await inference.text(model, CHAT)
+
+
+async def test_a_text_longer_than_the_window_is_cut_for_its_label(inference: Inference, made: Path) -> None:
+    for family in ("roberta", "distilbert"):
+        job: Job[Labels] = Choose((LONG,), LABELS) if family == "roberta" else Classify((LONG,))
+        (row,) = (await inference.answer(source(made, family), job)).rows
+        assert sum(label.score for label in row) == pytest.approx(1, abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("family", "good", "bad"),
+    [
+        ("llama", CHAT, Chat((("user", "this is flawed"),), 12, 0.0)),
+        ("distilbert", Classify((TEXT, OTHER)), Classify((TEXT, "this is flawed"))),
+    ],
+)
+async def test_what_breaks_the_network_fails_only_its_own_request(
+    family: str, good: Job[Answer], bad: Job[Answer], inference: Inference, made: Path
+) -> None:
+    model = source(made, family)
+    alone = await inference.text(model, good)
+    answers = await asyncio.gather(*(inference.text(model, job) for job in (good, bad, good)), return_exceptions=True)
+    assert isinstance(answers[1], Unavailable)
+    for text, answer in (answers[0], answers[2], await inference.text(model, good)):  # type: ignore[misc]  # no errors
+        assert (text, _near(_plain(answer))) == (alone[0], _near(_plain(alone[1])))
+
+
+def _plain(answer: Answer) -> object:
+    return _labels(answer, "") if isinstance(answer, Labels) else answer
+
+
+async def test_many_texts_are_read_with_news_of_how_far_it_is(inference: Inference, made: Path) -> None:
+    texts = tuple(f"{OTHER} {number}" for number in range(100))
+    async with aclosing(inference.run(source(made, "distilbert"), Classify(texts))) as chunks:
+        told = [chunk.text async for chunk in chunks if isinstance(chunk, Status)]
+    assert told[-1] == "100 of 100 texts read"
+    assert len(told) > 2
+
+
+async def test_texts_of_several_people_are_read_in_one_batch(inference: Inference, made: Path) -> None:
+    model = source(made, "distilbert")
+    texts = [f"{TEXT} {'and sang ' * (number % 11)}" for number in range(40)]
+    alone = [(await inference.answer(model, Classify((text,)))).rows[0] for text in texts]
+    together = await asyncio.gather(*(inference.answer(model, Classify((text,))) for text in texts))
+    at_once = await inference.answer(model, Classify(tuple(texts)))
+    for answers in ([answer.rows[0] for answer in together], at_once.rows):
+        for one, other in zip(answers, alone, strict=True):
+            assert {label.name: pytest.approx(label.score, abs=1e-4) for label in other} == {
+                label.name: label.score for label in one
+            }
+
+
+async def test_an_answer_is_found_anywhere_in_a_long_text(inference: Inference, made: Path) -> None:
+    text = f"{LONG} {SAID} {LONG}"
+    answer = await inference.answer(source(made, "distilbert_answers"), Extract(QUESTION, text, most=5))
+    assert len(answer.spans) == 5
+    assert all(text[span.start : span.end] == span.text for span in answer.spans)
+    scores = [span.score for span in answer.spans]
+    assert scores == sorted(scores, reverse=True)
+    assert all(
+        one.end <= other.start or other.end <= one.start
+        for one in answer.spans
+        for other in answer.spans
+        if one is not other
+    )
+
+
+async def test_a_long_text_is_tagged_to_its_end(inference: Inference, made: Path) -> None:
+    (entities,) = (await inference.answer(source(made, "bert_entities"), Tag((LONG,)))).rows
+    assert entities[-1].end > len(LONG) - 40
+    assert [entity.start for entity in entities] == sorted({entity.start for entity in entities})
+
+
+async def test_tokens_tell_where_they_stand(inference: Inference, made: Path) -> None:
+    cut = await inference.answer(source(made, "llama"), Tokens("A cat"))
+    assert [token.text for token in cut.tokens] == ["A", " ", "c", "a", "t"]
+    assert (cut.tokens[-1].start, cut.tokens[-1].end, cut.context) == (4, 5, 512)
+
+
+async def test_speech_becomes_text_however_long_it_is(inference: Inference, made: Path) -> None:
+    model = source(made, "whisper")
+    text, answer = await inference.text(model, Transcribe(tone(65), "en", timestamps=True))
+    assert answer.seconds == pytest.approx(65, abs=0.1)
+    assert answer.language == "en"
+    assert text.strip()
+    assert answer.segments[-1].start >= 30
+    assert all(one.start <= one.end <= 65 for one in answer.segments)
+    assert [one.start for one in answer.segments] == sorted(one.start for one in answer.segments)
+    heard = await inference.answer(model, Transcribe(tone(3)))
+    assert heard.language in ("en", "de")
+    assert heard.segments == ()
+
+
+async def test_a_text_becomes_speech(inference: Inference, made: Path) -> None:
+    short = await inference.answer(source(made, "vits"), Speak("a cat sat"))
+    longer = await inference.answer(source(made, "vits"), Speak("a cat sat. and then a dog sat\nwhy not"))
+    assert isinstance(short, Sound)
+    with wave.open(io.BytesIO(longer.data)) as file:
+        assert (file.getnchannels(), file.getframerate()) == (1, longer.rate)
+        assert file.getnframes() / longer.rate == pytest.approx(longer.seconds, abs=0.01)
+    assert longer.seconds > short.seconds > 0
+    assert not any((made / "vits").glob("*.bin"))
+
+
+@pytest.mark.parametrize(
+    ("family", "job", "complaint"),
+    [
+        ("bert_embeddings", Chat((("user", "hi"),)), r"\(BertModel\) was not trained to write"),
+        ("bert", Classify(("hi",)), "not trained to classify"),
+        ("gpt2", Rewrite("hi"), "not trained to rewrite"),
+        ("distilbert", Choose(("hi",), LABELS), "only its own labels .*NEGATIVE"),
+        ("whisper", Transcribe(tone(1), "xx"), "does not know the language 'xx'.*de, en"),
+        ("whisper", Speak("hi"), "VITS"),
+        ("marian", Rewrite("hi", target="de"), "no language 'de'"),
+        ("vit", Describe(b""), "not trained to describe"),
+    ],
+)
+async def test_what_a_model_cannot_do_is_said(
+    family: str, job: Job[Answer], complaint: str, inference: Inference, made: Path
+) -> None:
+    with pytest.raises(Refused, match=complaint):
+        await inference.answer(source(made, family), job)
+
+
+@pytest.mark.parametrize(
+    ("family", "job", "complaint"),
+    [
+        ("vit", ClassifyPicture(b"no picture"), "no picture that can be read"),
+        ("whisper", Transcribe(b"no sound"), "no audio file"),
+        ("vits", Speak("a", voice=3), "1 voices"),
+        ("bert", Fill("there is none"), "one blank"),
+    ],
+)
+async def test_what_cannot_be_read_is_said(
+    family: str, job: Job[Answer], complaint: str, inference: Inference, made: Path
+) -> None:
+    with pytest.raises(Unavailable, match=complaint):
+        await inference.answer(source(made, family), job)
+
+
+async def test_whether_tools_reach_the_prompt_is_known(inference: Inference, made: Path) -> None:
+    told = []
+    for family in ("llama", "qwen"):
+        async with aclosing(inference.warm(source(made, family), "write")) as chunks:
+            told += [chunk.tools async for chunk in chunks if isinstance(chunk, Ready)]
+    assert told == [True, False]
+
+
+async def test_a_template_that_never_ends_costs_only_its_request(
+    inference: Inference, made: Path, tmp_path: Path
+) -> None:
+    for file in (made / "llama").iterdir():
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    rows = "{% for a in range(99999) %}{% for b in range(99999) %}{% for c in range(99999) %}"
+    (tmp_path / "chat_template.jinja").write_text(rows + "{% endfor %}" * 3)
+    endless = Source(str(tmp_path), threads=1)
+    slow = asyncio.ensure_future(inference.text(endless, CHAT))
+    expected = json.loads((made / "expected.json").read_text())["gpt2"]["chat"]
+    assert (await inference.text(source(made, "gpt2"), CHAT))[0] == expected
+    with pytest.raises(Refused, match="did not end within"):
+        await slow
+    assert (await inference.text(endless, Complete(TEXT, 3, 0.0)))[1].completion_tokens == 3
+
+
+async def test_a_template_reaches_nothing_outside_its_sandbox(inference: Inference, made: Path, tmp_path: Path) -> None:
+    for file in (made / "llama").iterdir():
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    escape = "{{ ''.__class__.__mro__[1].__subclasses__() }}"
+    (tmp_path / "chat_template.jinja").write_text(escape)
+    with pytest.raises(Refused, match="unsafe"):
+        await inference.text(Source(str(tmp_path), threads=1), CHAT)
+
+
+async def test_weights_in_8_bits_take_less_room_and_say_nearly_the_same(inference: Inference, made: Path) -> None:
+    exact, small = (
+        Source(str(made / "bert_embeddings"), threads=1, quantise=quantise, dtype="float32")
+        for quantise in ("none", "int8")
+    )
+    vectors = [(await inference.answer(model, Embed((TEXT,)))).rows[0] for model in (exact, small)]
+    assert 0.99 < sum(one * other for one, other in zip(*vectors, strict=True)) < 1.0 - 1e-9
+    sizes = {model.source: model for model in (await inference.look()).models}
+    assert sizes[small].bytes < 0.8 * sizes[exact].bytes
+    assert (sizes[small].dtype, sizes[exact].dtype) == ("int8", "float32")
+
+
+@pytest.mark.parametrize(
+    ("how", "complaint"),
+    [
+        ({"device": "mps"}, "PyTorch finds no Apple GPU"),
+        ({"quantise": "int8", "dtype": "bfloat16"}, "int8 weights go with"),
+    ],
+)
+async def test_what_this_machine_cannot_do_is_said(
+    how: Mapping[str, str], complaint: str, inference: Inference, made: Path
+) -> None:
+    model = Source(str(made / "gpt2"), **how)  # type: ignore[arg-type]  # a table of keywords
+    with pytest.raises(Refused, match=complaint):
+        await inference.text(model, CHAT)
