@@ -27,9 +27,10 @@ from aiohttp import web
 
 from tests.fakes.discord.gateway import CONTENT, Gateway, Session
 from tests.fakes.discord.people import People
-from tests.fakes.discord.rest import Call, Rest
+from tests.fakes.discord.rest import Rest
 from tests.fakes.discord.rules import LARGEST_BODY, Rates, Refused, refuse
 from tests.fakes.discord.world import Interaction, Json, Message, World
+from tests.fakes.discord.writing import Call
 from tests.fakes.waiting import Waiting
 
 Stage = Literal["received", "applied", "answered"]
