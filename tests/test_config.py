@@ -49,6 +49,9 @@ def in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         ("[settings]\ncontinue_minutes = 99999999999999999999", "[settings] continue_minutes"),
         ("[bot]\ndefault_model = 'gpt'", "default_model has moved: write it as model in the table [settings]"),
         ("[settings]\nspeak = 'always'", "[settings] speak"),
+        ("[hub]\nallow = ['gpt2']", '[hub] allow: Value error, "gpt2" is no pattern of organisation/name'),
+        ("[hub]\nlargest = 'huge'", "[hub] largest: Value error, must be a size such as 500MB or 2GB"),
+        ("[hub]\nendpoint = 'hub'", "[hub] endpoint: Value error, must look like https://huggingface.co"),
         ("[discord]\napi_ulr = 'x'", "[discord] has no key api_ulr. Did you mean api_url?"),
     ],
 )
@@ -107,11 +110,18 @@ def test_the_example_runs_as_it_is_and_so_does_every_line_it_comments_out(tmp_pa
     assert written.bot == default.bot
     assert written.settings == default.settings.model_copy(update={"temperature": 1.0})
     assert written.platforms == default.platforms
+    assert written.hub == default.hub
     assert written.models["smollm2"] == default.models["smollm2"]
     assert written.models["gpt"] == default.models["gpt"].model_copy(update={"temperature": 1.0})
     sections = {
         type(section)
-        for section in (written.bot, written.settings, *written.models.values(), *written.platforms.values())
+        for section in (
+            written.bot,
+            written.settings,
+            written.hub,
+            *written.models.values(),
+            *written.platforms.values(),
+        )
     }
     keys = {key for section in sections for key in section.model_fields}
     assert {key for key in keys if not re.search(rf"^#?{key} = ", example, re.MULTILINE)} == set()
