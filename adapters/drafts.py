@@ -163,11 +163,11 @@ class PacedDraft:
                 log.info("A preview is skipped: %s", error)
 
     def _preview(self) -> Answer:
-        """The answer so far; until there is text, a place in the queue counts as one, and what follows it."""
+        """The answer so far; until there is text, the words for a queue or a long wait are, and what follows them."""
         text, status = "".join(self._pieces), self._status
         if not text and not self._notes and status and not self._surface.appends:
             drawn = self._shown.get(0)
-            if status.position or (drawn and drawn.text is not None):
+            if status.position or status.long or (drawn and drawn.text is not None):
                 text = f"_{status.text}_"
         if not text:
             return Answer("", tuple(self._notes), self._choices if self._notes else ())

@@ -13,10 +13,12 @@ from dataclasses import dataclass
 
 from bot.administration import Administration
 from bot.budget import Budget
+from bot.catalogue import Catalogue
 from bot.config import Config, backend_kinds, platforms
 from bot.core import CommandModule, Core, load_commands
 from bot.errors import ConfigError, ShouldersError
 from bot.herald import Herald
+from bot.hub.client import Hub
 from bot.inbox import Inbox
 from bot.policy import Policy
 from bot.ports import Adapter, Backend
@@ -127,7 +129,9 @@ async def application(config: Config, adapters: Mapping[str, Adapter]) -> AsyncG
         for adapter in adapters.values():
             resources.push_async_callback(_close, adapter)
         commands = await asyncio.to_thread(load_commands)
-        yield await assemble(config, store, backends, adapters, commands)
+        app = await assemble(config, store, backends, adapters, commands)
+        resources.push_async_callback(_close, app.services.catalogue)
+        yield app
 
 
 async def assemble(
@@ -142,7 +146,10 @@ async def assemble(
     declared = [module.COMMAND for module in commands.values()]
     administration = Administration(store.books, config.settings, config.bot.administrators)
     await administration.load()
-    budget = Budget(administration, store.usage, config.models, config.bot.currency, clock)
+    hub = Hub(config.hub, config.data / "models" / "hub", config.environment)
+    catalogue = Catalogue(config, backends, store.catalogue, hub)
+    await catalogue.load()
+    budget = Budget(administration, store.usage, catalogue.sections, config.bot.currency, clock)
     await budget.load()
     privacy = Privacy(store.traces, administration, adapters, lambda: inbox)
     services = Services(
@@ -152,7 +159,7 @@ async def assemble(
         Policy(administration, budget),
         budget,
         privacy,
-        backends,
+        catalogue,
         adapters,
         declared,
         stop=lambda request: inbox.stop(request),
@@ -160,11 +167,15 @@ async def assemble(
     )
     core = Core(services, commands)
     inbox = Inbox(store, adapters, declared, core.handle, administration)
-    chores: Mapping[str, Chore] = {"announcing": Herald(administration, adapters).run, "tidying": privacy.run}
+    chores: Mapping[str, Chore] = {
+        "announcing": Herald(administration, adapters).run,
+        "tidying": privacy.run,
+        "downloading": catalogue.fetch,
+    }
     return App(config, services, Reception(services, core, inbox), inbox, chores, adapters)
 
 
-async def _close(opened: Backend | Adapter) -> None:
+async def _close(opened: Backend | Adapter | Catalogue) -> None:
     """Close without waiting for ever: what does not let go ends with the program."""
     try:
         await asyncio.wait_for(opened.aclose(), CLOSE_SECONDS)

@@ -193,3 +193,33 @@ class Ledger(Protocol):
         person: str = "",
     ) -> Sequence[Total]:
         """Calls since a moment in milliseconds, summed up and in order of what they are summed up by."""
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """A model that administrators added from the Hub, under a name, at one commit.
+
+    `task` is in the Hub's words, `size` that of its files in bytes. It was added in `workspace` and is for all.
+    """
+
+    name: str
+    model: str
+    revision: str
+    task: str
+    licence: str
+    size: int
+    platform: str
+    workspace: str
+
+
+class Additions(Protocol):
+    """Where added models are kept. Raises StoreError."""
+
+    async def load(self) -> Sequence[Added]:
+        """All of them."""
+
+    async def add(self, model: Added) -> None:
+        """Keep a model, in place of one of its name."""
+
+    async def remove(self, name: str) -> None:
+        """Forget a model."""

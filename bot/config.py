@@ -18,6 +18,7 @@ from pydantic import Field, ValidationError
 import adapters
 import bot.backends
 from bot.errors import ConfigError, UserError
+from bot.hub.rules import HubSection
 from bot.ports import BackendKind, Platform
 from bot.section import ModelSection, Section
 from bot.settings import Settings, check_placeholders
@@ -61,6 +62,7 @@ class Config:
     bot: BotSettings
     settings: Settings
     models: Mapping[str, ModelSection]
+    hub: HubSection
     platforms: Mapping[str, Section]
     backends: Mapping[str, Section]
     environment: Mapping[str, str]
@@ -113,6 +115,7 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Config:
             name: _section(kind.shared, tables.pop(name, {}), f"{file}: [{name}]")
             for name, kind in backend_kinds().items()
         },
+        hub=_section(HubSection, tables.pop("hub", {}), f"{file}: [hub]"),
         platforms=_platforms(tables, file),
         environment={**_dotenv(file.parent / ".env"), **environ},
         source=str(file) if file.exists() else "defaults",
@@ -173,7 +176,7 @@ def _platforms(tables: dict[str, object], file: Path) -> Mapping[str, Section]:
     known = platforms()
     unknown = next((name for name in tables if name not in known), None)
     if unknown is not None:
-        tables_known = ["bot", "settings", "models", *backend_kinds(), *known]
+        tables_known = ["bot", "settings", "models", "hub", *backend_kinds(), *known]
         raise ConfigError(f"{file} has no table [{unknown}].{_did_you_mean(unknown, tables_known)}")
     return {
         name: _section(platform.settings, tables.get(name, {}), f"{file}: [{name}]") for name, platform in known.items()

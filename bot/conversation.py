@@ -50,7 +50,7 @@ async def prompt_for(
 ) -> tuple[Prompt, int]:
     """The system prompt, then the newest turns that fit, and its tokens. Raises ContextTooLong when none does."""
     backend, settings = services.backends[model], services.settings(request)
-    longest = services.config.models[model].sampling(Sampling(None, settings.answer_tokens)).max_tokens
+    longest = services.catalogue.sections[model].sampling(Sampling(None, settings.answer_tokens)).max_tokens
     reserve = min(longest or backend.context // ANSWER_SHARE, backend.context // 2)
     room = min(backend.context - reserve, settings.context_tokens or backend.context)
     system = Utterance("system", system_prompt(services, request))

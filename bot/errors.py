@@ -11,6 +11,7 @@ ShouldersError                what() says what happened, in words for people
 │   ├── ContextTooLong        more text than the model can read
 │   ├── Refused               the request itself was refused
 │   └── BrokenOff             the answer ended before its end
+├── HubError                  the Hub did not give what was asked for
 ├── PlatformError             Discord or Slack did not take what was sent
 │   ├── Forbidden             the bot may not write there
 │   └── Gone                  the channel, message or token no longer exists
@@ -83,6 +84,10 @@ class Refused(BackendError):
 
 class BrokenOff(BackendError):
     """The answer ended before its end: what came so far is kept."""
+
+
+class HubError(ShouldersError):
+    """The Hugging Face Hub did not give what was asked for."""
 
 
 class PlatformError(ShouldersError):

@@ -218,6 +218,39 @@ class Backend(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Standing:
+    """A model on this machine: whether it is in memory and with how many bytes; what it last did in a second."""
+
+    loaded: bool
+    bytes: int = 0
+    speed: float = 0.0
+    unit: str = ""
+
+
+@runtime_checkable
+class Loads(Protocol):
+    """A backend whose model lies in this machine's memory while it is used; others of its kind share its process."""
+
+    async def standing(self) -> Standing:
+        """How it is right now; asking loads nothing."""
+
+    async def unload(self) -> None:
+        """Leave the memory to others, once what is being done is done. Raises BackendError."""
+
+    def another(self, section: ModelSection) -> Backend:
+        """A backend for another model, beside this one."""
+
+
+@runtime_checkable
+class Keyed(Protocol):
+    """A backend that needs a key."""
+
+    @property
+    def missing_key(self) -> str:
+        """The environment's variable that should hold the key and does not; "" when nothing is missing."""
+
+
+@dataclass(frozen=True, slots=True)
 class BackendKind:
     """What a module under bot/backends/ offers as BACKEND.
 

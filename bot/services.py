@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from bot.administration import Administration
 from bot.budget import Budget
+from bot.catalogue import Catalogue
 from bot.config import Config
 from bot.errors import UserError
 from bot.policy import Policy
@@ -30,11 +31,16 @@ class Services:
     policy: Policy
     budget: Budget
     privacy: Privacy
-    backends: Mapping[str, Backend]
+    catalogue: Catalogue
     adapters: Mapping[str, Adapter]
     commands: Sequence[Command]
     stop: Callable[[int], bool]
     running: Callable[[int], int | None]
+
+    @property
+    def backends(self) -> Mapping[str, Backend]:
+        """Every model's backend, by name, as the catalogue is now."""
+        return self.catalogue.backends
 
     def settings(self, request: Request) -> Settings:
         """What is in force for who asks, where they ask."""

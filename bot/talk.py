@@ -105,7 +105,7 @@ async def _stream(
 def _candidates(services: Services, model: str) -> Iterator[tuple[str, str]]:
     """The model and its fallbacks in order, each with the one that comes after it, "" at the end."""
     chain = [model]
-    while (fallback := services.config.models[chain[-1]].fallback) and fallback not in chain:
+    while (fallback := services.catalogue.sections[chain[-1]].fallback) and fallback not in chain:
         chain.append(fallback)
     return zip(chain, [*chain[1:], ""], strict=True)
 

@@ -215,10 +215,14 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """What the bot is doing while there is nothing to read yet. `position` is the place in a queue, 1 for next."""
+    """What the bot is doing while there is nothing to read yet. `position` is the place in a queue, 1 for next.
+
+    A place in a queue is shown in words, and so is a `long` wait, such as for a download.
+    """
 
     text: str
     position: int = 0
+    long: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from bot.ports import Accepted, Conversation, EndState, Outcome, Unfinished
 from bot.types import Answer, Command, Part, Place, Request, Role, Turn
 from storage import accept, erase
 from storage.books import SQLiteBooks
+from storage.catalogue import SQLiteCatalogue
 from storage.migrate import migrate, migrations
 from storage.privacy import SQLiteTraces
 from storage.usage import SQLiteUsage
@@ -106,6 +107,7 @@ class SQLiteStore:
         self._resources = resources
         self._writer = Writer(writing)
         self.books = SQLiteBooks(self._writer, reading)
+        self.catalogue = SQLiteCatalogue(self._writer, reading)
         self.usage = SQLiteUsage(self._writer, reading)
         self.traces = SQLiteTraces(writing, self._writer, reading)
 

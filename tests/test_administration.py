@@ -428,7 +428,7 @@ async def test_commands_that_are_off(world: World) -> None:
     await config(world, "commands_off", "ask, models", "channel")
     await config(world, "contact", "the help desk", "workspace")
     assert "/ask is switched off here. Ask the help desk." in said(await world.say("?", CHANNEL, command="ask"))
-    assert "/models is switched off here" in said(await world.command("models", CHANNEL, ADMIN))
+    assert "/models is switched off here" in said(await world.command("models list", CHANNEL, ADMIN))
     assert (await world.say("?", OTHER, command="ask")).text
 
 
@@ -438,7 +438,7 @@ async def test_models_that_are_allowed(world: World) -> None:
     assert (len(world.main.prompts), len(world.spare.prompts)) == (0, 1)
     answer = await world.say("Hello", CHANNEL, command="ask", arguments={"text": "Hello", "model": "main"})
     assert "The model main is not for use here. There are: spare." in said(answer)
-    assert "main" not in said(await world.command("models", CHANNEL))
+    assert "main" not in said(await world.command("models list", CHANNEL))
 
 
 async def test_a_rule_can_be_taken_back_and_is_written_down(world: World) -> None:

@@ -50,6 +50,9 @@ def in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         ("[bot]\ndefault_model = 'gpt'", "default_model has moved: write it as model in the table [settings]"),
         ("[settings]\nspeak = 'always'", "[settings] speak"),
         ("[local]\nmemory = 1", "[local] has no key memory. Did you mean memory_gb?"),
+        ("[hub]\nallow = ['gpt2']", '[hub] allow: Value error, "gpt2" is no pattern of organisation/name'),
+        ("[hub]\nlargest = 'huge'", "[hub] largest: Value error, must be a size such as 500MB or 2GB"),
+        ("[hub]\nendpoint = 'hub'", "[hub] endpoint: Value error, must look like https://huggingface.co"),
         ("[discord]\napi_ulr = 'x'", "[discord] has no key api_ulr. Did you mean api_url?"),
     ],
 )
@@ -109,12 +112,13 @@ def test_the_example_runs_as_it_is_and_so_does_every_line_it_comments_out(tmp_pa
     assert written.settings == default.settings.model_copy(update={"temperature": 1.0})
     assert written.platforms == default.platforms
     assert written.backends == default.backends
+    assert written.hub == default.hub
     assert written.models["smollm2"] == default.models["smollm2"]
     assert written.models["gpt"] == default.models["gpt"].model_copy(update={"temperature": 1.0})
     sections = {
         type(section)
         for tables in (written.models, written.platforms, written.backends)
-        for section in (written.bot, written.settings, *tables.values())
+        for section in (written.bot, written.settings, written.hub, *tables.values())
     }
     keys = {key for section in sections for key in section.model_fields}
     assert {key for key in keys if not re.search(rf"^#?{key} = ", example, re.MULTILINE)} == set()

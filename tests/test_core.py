@@ -200,7 +200,7 @@ async def test_ask_takes_a_model(world: World) -> None:
 
 
 async def test_models_help_and_welcome_say_where_text_goes(world: World) -> None:
-    for name in ("models", "help", "welcome"):
+    for name in ("models list", "help", "welcome"):
         assert "a test" in (await world.command(name)).text
     bare = await world.say("")
     assert "/ask" in bare.text

@@ -136,6 +136,24 @@ def test_the_stop_button_goes_when_the_answer_ends() -> None:
     assert run_fast(write()) == (("Stop",), ("Retry",))
 
 
+def test_a_long_wait_is_told_in_one_message_that_the_answer_takes() -> None:
+    wall = Wall()
+
+    async def write() -> tuple[str, ...]:
+        draft = draft_on(wall, Log())
+        draft.write(Choices((STOP,)))
+        for percent in range(100):
+            draft.write(Status(f"{percent} %", long=True))
+            await asyncio.sleep(0.1)
+        while_waiting = wall.buttons["m0"]
+        await draft.finish(Answer("There it is."))
+        return while_waiting
+
+    assert run_fast(write()) == ("Stop",)
+    assert wall.messages == {"m0": "There it is."}
+    assert 8 < len(wall.calls) < 13, "at the platform's pace"
+
+
 def test_long_answers_go_on_in_further_messages() -> None:
     wall = Wall()
 

@@ -131,8 +131,8 @@ async def test_whatever_breaks_is_said_and_can_be_tried_again(stage: Stage, faul
 
 
 async def test_a_fallback_answers_and_says_so(stage: Stage) -> None:
-    main = stage.app.config.models["main"]
-    stage.app.config.models["main"] = main.model_copy(update={"fallback": "spare"})  # type: ignore[index]  # a test's own
+    main = stage.app.services.catalogue.sections["main"]
+    stage.app.services.catalogue.sections["main"] = main.model_copy(update={"fallback": "spare"})
     stage.model.answer = lambda body: (
         failing(401, "no", "invalid_api_key") if body["model"] == "test" else Answer(("Hi",))
     )
@@ -221,7 +221,7 @@ async def test_ask_privately(stage: Stage) -> None:
     assert "secret" not in str(stage.prompts[-1])
 
 
-@pytest.mark.parametrize("name", ["help", "models"])
+@pytest.mark.parametrize("name", ["help", "models list"])
 async def test_help_and_models_say_where_text_goes(stage: Stage, name: str) -> None:
     shown = await stage.answer(await stage.command(name))
     assert "127.0.0.1" in shown.text

@@ -50,8 +50,8 @@ class ThreadDraft(PacedDraft):
     def write(self, chunk: Chunk) -> None:
         """Take a chunk; text is held back until Slack's rates leave room to draw it.
 
-        A place in the queue is shown as text, which a stream could not take back. The first sign of an answer means
-        that a press was rightful: its buttons go.
+        A place in the queue or a long wait is shown as text, which a stream could not take back. The first sign of an
+        answer means that a press was rightful: its buttons go.
         """
         slack = self._slack
         if isinstance(chunk, Text) and not slack.chosen:
@@ -59,7 +59,11 @@ class ThreadDraft(PacedDraft):
             if slack.choose():
                 for held in self._held:
                     super().write(held)
-        elif isinstance(chunk, Status) and chunk.position and not (slack.chosen or slack.choose(stream=False)):
+        elif (
+            isinstance(chunk, Status)
+            and (chunk.position or chunk.long)
+            and not (slack.chosen or slack.choose(stream=False))
+        ):
             super().write(Status(chunk.text))
         else:
             super().write(chunk)

@@ -19,7 +19,7 @@ from bot.inference.kinds import Answer, Chat, Count, Job, Skill, Written
 from bot.inference.process import ModelProcess
 from bot.inference.protocol import DataType, Device, Quantisation, Ready, Source
 from bot.inference.shelf import GB
-from bot.ports import Backend, BackendKind
+from bot.ports import Backend, BackendKind, Standing
 from bot.section import ModelSection, Section
 from bot.types import Done, Prompt, Sampling, Status, Text, Usage
 
@@ -172,6 +172,25 @@ class LocalBackend:
         async with aclosing(self._loading()) as loading:
             async for _ in loading:
                 pass
+
+    async def standing(self) -> Standing:
+        """Whether the model is in memory, and how fast it was."""
+        loaded = (await self._inference.look()).models
+        mine = [resident for resident in loaded if resident.source == self._source]
+        if not mine:
+            return Standing(loaded=False)
+        return Standing(True, sum(resident.bytes for resident in mine), mine[-1].speed, mine[-1].unit)
+
+    async def unload(self) -> None:
+        """Leave the memory to others."""
+        if self._inference.generation:
+            await self._inference.unload(self._source)
+        self._loaded_in = 0
+
+    def another(self, section: ModelSection) -> Backend:
+        """A backend for another model, in the same process."""
+        assert isinstance(section, LocalModel)
+        return LocalBackend(section, self._inference, self._cache)
 
     async def check(self) -> str:
         """Look for everything that is needed, without loading it."""

@@ -39,7 +39,7 @@ COMMAND = Command(
     ),
 )
 
-ACTIONS = ("config", "access", "persona", "limit", "refused", "forget", "retention", "uninstalled")
+ACTIONS = ("config", "access", "persona", "limit", "model", "refused", "forget", "retention", "uninstalled")
 """How the actions begin that are written down."""
 
 SHOWN = 20

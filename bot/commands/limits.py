@@ -163,7 +163,7 @@ def _who(limit: Limit) -> str:
 
 def _without_price(services: Services, limit: Limit) -> str:
     """A warning where money is limited that nobody counts."""
-    models = services.config.models
+    models = services.catalogue.sections
     chosen = [limit.model] if limit.model else list(models)
     free = [name for name in chosen if not amounts.costs(models[name])]
     if limit.unit != "money" or not free:

@@ -1,20 +1,288 @@
-"""/models: the catalogue."""
+"""/models: the catalogue. Everybody sees it; administrators add to it from the Hub, within the operator's rules."""
 
 from __future__ import annotations
 
-from bot.ports import Accepted
-from bot.services import Services
-from bot.types import Command, Done, Reply, Text
+from collections.abc import Sequence
+from contextlib import aclosing
+from time import monotonic
 
-COMMAND = Command("models", "List the models", passes=True, quiet=True)
+from bot.catalogue import Entry
+from bot.errors import Denied, UserError
+from bot.hub.messages import Hit
+from bot.hub.pace import Pace
+from bot.hub.sizes import shown
+from bot.hub.tasks import TASKS
+from bot.ports import Accepted, Keyed, Loads, Standing
+from bot.services import Services
+from bot.tables import table
+from bot.talk import stop_choice
+from bot.types import Choice, Choices, Chunk, Command, Done, Item, Menu, Option, Reply, Request, Status, Text
+
+NAME = Option("name", "The model's name here", required=True, suggested=True)
+HUB_TASKS = tuple(TASKS)
+
+
+def _sub(name: str, summary: str, options: tuple[Option, ...] = (), *, quiet: bool = True) -> Command:
+    """A subcommand. What takes long is not quiet: others may see that it happens, and it outlives a private answer."""
+    return Command(name, summary, options, passes=True, quiet=quiet, administrative=name not in ("list", "info"))
+
+
+COMMAND = Command(
+    "models",
+    "The models there are; administrators add more",
+    subcommands=(
+        _sub("list", "Every model: what it is for, where it runs, how large and how fast it is"),
+        _sub("info", "Everything about one model", (NAME,)),
+        _sub(
+            "search",
+            "Search the Hugging Face Hub",
+            (
+                Option("words", "What the model's name holds", required=True),
+                Option("task", "What it is for", choices=HUB_TASKS, named=True),
+            ),
+        ),
+        _sub(
+            "add",
+            "Add a model from the Hub",
+            (
+                Option("model", "organisation/name", required=True),
+                Option("name", "How it is to be called here", named=True),
+                Option("task", "What it is for", choices=HUB_TASKS, named=True),
+                Option("revision", "A branch, a tag or a commit; the newest if left out", named=True),
+            ),
+        ),
+        _sub("pull", "Download a model now", (NAME,), quiet=False),
+        _sub("load", "Load a model into memory", (NAME,), quiet=False),
+        _sub("unload", "Take a model out of memory", (NAME,)),
+        _sub("remove", "Remove a model that was added, and its files", (NAME,)),
+    ),
+)
 
 
 async def run(services: Services, accepted: Accepted) -> Reply:
-    """One line a model: its name, what it is and where text goes."""
-    request = accepted.request
-    default = services.default_model(request)
-    for name in services.models(request):
-        mark = " (default)" if name == default else ""
-        section = services.config.models[name]
-        yield Text(f"- **{name}**{mark}: {section.model}, text goes to {services.backends[name].destination}\n")
+    """Whichever it is."""
+    subcommand = _SUBCOMMANDS[accepted.request.command.partition(" ")[2]]
+    async with aclosing(subcommand(services, accepted)) as reply:
+        async for chunk in reply:
+            yield chunk
     yield Done()
+
+
+async def suggest(services: Services, request: Request, option: str) -> Sequence[str]:
+    """The models that this can be done with."""
+    catalogue = services.catalogue
+    match request.command.partition(" ")[2]:
+        case "pull":
+            return [name for name, entry in catalogue.entries.items() if entry.pinned]
+        case "load" | "unload":
+            return [name for name, backend in catalogue.backends.items() if isinstance(backend, Loads)]
+        case "remove":
+            return [name for name, entry in catalogue.entries.items() if entry.added]
+        case _:
+            return services.models(request)
+
+
+# What there is -------------------------------------------------------------------------------------------------------
+
+
+async def _list(services: Services, accepted: Accepted) -> Reply:
+    request, default = accepted.request, services.default_model(accepted.request)
+    rows = []
+    for name in services.models(request):
+        entry, standing = services.catalogue.entry(name), await services.catalogue.standing(name)
+        rows.append(
+            (
+                f"{name} (default)" if name == default else name,
+                entry.kind,
+                services.backends[name].destination,
+                _size(entry),
+                entry.licence or "–",
+                await _state(services, entry, standing),
+                _speed(services, name, standing),
+            )
+        )
+    yield Text(table(("name", "for", "runs on", "size", "licence", "state", "speed"), rows))
+
+
+async def _info(services: Services, accepted: Accepted) -> Reply:
+    name = _name(accepted)
+    if refused := services.policy.model_refusal(accepted.request, name):
+        raise refused
+    entry, standing = services.catalogue.entry(name), await services.catalogue.standing(name)
+    backend = services.backends[name]
+    lines = {
+        "model": entry.section.model,
+        "backend": entry.section.backend,
+        "commit": entry.pinned[1] if entry.pinned else "",
+        "for": entry.added.task if entry.added else entry.kind,
+        "runs on": backend.destination,
+        "size": _size(entry),
+        "licence": entry.licence,
+        "reads": f"{backend.context:,} tokens",
+        "state": await _state(services, entry, standing),
+        "memory": shown(standing.bytes) if standing and standing.bytes else "",
+        "speed": _speed(services, name, standing),
+        "from": "chat: `/models remove` takes it away" if entry.added else "config.toml",
+        "if it fails": f"{entry.section.fallback} answers" if entry.section.fallback else "",
+    }
+    told = "\n".join(f"- {what}: {value}" for what, value in lines.items() if value not in ("", "–"))
+    yield Text(f"**{name}**\n{told}")
+
+
+def _size(entry: Entry) -> str:
+    return shown(entry.added.size) if entry.added else "–"
+
+
+async def _state(services: Services, entry: Entry, standing: Standing | None) -> str:
+    """What keeps a model from answering or, if nothing does, whether it is in memory."""
+    backend = services.backends[entry.name]
+    if isinstance(backend, Keyed) and backend.missing_key:
+        return f"⚠ {backend.missing_key} is missing"
+    if not await services.catalogue.here(entry):
+        return "not downloaded"
+    if standing is None:
+        return "–"
+    return "loaded" if standing.loaded else "not loaded"
+
+
+def _speed(services: Services, name: str, standing: Standing | None) -> str:
+    if standing and standing.speed:
+        return f"{standing.speed:.0f} {standing.unit}/s"
+    speed = services.catalogue.speeds.last.get(name)
+    return f"{speed:.0f} tokens/s" if speed else "–"
+
+
+# From the Hub --------------------------------------------------------------------------------------------------------
+
+
+async def _search(services: Services, accepted: Accepted) -> Reply:
+    given, hub = accepted.request.arguments, services.catalogue.hub
+    task = given.get("task", "")
+    yield Status("Searching the Hub…")
+    hits = await hub.search(given.get("words", ""), "text-generation" if task == "chat" else task)
+    if not hits:
+        yield Text("Nothing on the Hub fits that and has weights that I can load.")
+        return
+    rows = [
+        (hit.model, hit.task or "–", f"{hit.downloads:,}", hit.licence or "–", _against(services, hit)) for hit in hits
+    ]
+    yield Text(table(("model", "for", "downloads", "licence", ""), rows))
+    items = [
+        Item(hit.model, hit.model[-75:], (hit.task or hit.licence)[:75]) for hit in hits if not _against(services, hit)
+    ]
+    if items:
+        arguments = {"task": task} if task else {}
+        yield Choices((Menu("Add one…", "models add", "model", tuple(items[:25]), arguments),))
+    else:
+        yield Text("\nNone of these is admitted by the operator's rules: the table [hub] in config.toml.")
+
+
+def _against(services: Services, hit: Hit) -> str:
+    """What speaks against a model, as far as a search tells."""
+    rules = services.catalogue.hub.rules
+    if not rules.admits(hit.model):
+        return "not on the list"
+    if not rules.admits_licence(hit.licence):
+        return "licence not on the list"
+    return "gated" if hit.gated else ""
+
+
+async def _add(services: Services, accepted: Accepted) -> Reply:
+    request, catalogue = accepted.request, services.catalogue
+    given, model = request.arguments, request.arguments.get("model", "").strip()
+    catalogue.free_name(given.get("name", ""), model)
+    yield Status("Looking at it on the Hub…")
+    chosen = await catalogue.hub.look(model, given.get("revision", ""), given.get("task", ""))
+    entry = await catalogue.add(given.get("name", ""), chosen, request.place)
+    at = f"{chosen.model} at {chosen.revision}"
+    await services.administration.note(request.place, request.person, "model add", entry.name, at)
+    yield Text(
+        f"**{entry.name}** is in the catalogue, for {chosen.task}: {chosen.model} as it is now "
+        f"(commit {chosen.revision[:12]}), {shown(chosen.size)}, licence {chosen.licence}."
+    )
+    if not await catalogue.here(entry):
+        yield Text(f" It is not downloaded yet: `/models pull {entry.name}`.")
+        yield Choices((Choice("Download it now", "models pull", {"name": entry.name}),))
+
+
+async def _pull(services: Services, accepted: Accepted) -> Reply:
+    request, catalogue = accepted.request, services.catalogue
+    entry = catalogue.entry(_name(accepted))
+    yield Choices((stop_choice(accepted.id),))
+    yield Status(f"Looking at {entry.section.model} on the Hub…", long=True)
+    pace, size = Pace(), 0
+    async with aclosing(catalogue.pull(entry)) as steps:
+        async for step in steps:
+            size = step.total
+            yield Status(f"Downloading {entry.name}: {pace.take(step, monotonic())}", long=True)
+    for chunk in _pulled(entry, size):
+        yield chunk
+    if size:
+        await services.administration.note(request.place, request.person, "model pull", entry.name, entry.section.model)
+
+
+def _pulled(entry: Entry, size: int) -> Sequence[Chunk]:
+    told = f"{shown(size)}, every byte checked" if size else "nothing was missing"
+    how = f" `/model {entry.name}` lets it answer." if entry.kind == "chat" else ""
+    return (Choices(()), Text(f"**{entry.name}** is here: {told}.{how}"))
+
+
+async def _remove(services: Services, accepted: Accepted) -> Reply:
+    request, catalogue = accepted.request, services.catalogue
+    entry = catalogue.entry(_name(accepted))
+    if entry.added is None:
+        raise UserError(f"{entry.name} stands in config.toml: remove it there.")
+    place, person = request.place, request.person
+    everywhere = f"{place.platform}:{person.id}" in services.config.bot.administrators
+    if not everywhere and (entry.added.platform, entry.added.workspace) != (place.platform, place.workspace):
+        raise Denied(f"{entry.name} was added in another workspace: only there, or by the operator, can it be removed.")
+    await catalogue.remove(entry)
+    await services.administration.note(place, person, "model remove", entry.name, f"was {entry.section.model}")
+    yield Text(f"**{entry.name}** is gone, and so are its files. Conversations that it answered need another `/model`.")
+
+
+# In memory -----------------------------------------------------------------------------------------------------------
+
+
+async def _load(services: Services, accepted: Accepted) -> Reply:
+    name = _name(accepted)
+    _in_memory(services, name)
+    yield Choices((stop_choice(accepted.id),))
+    yield Status(f"Loading {name}…", long=True)
+    began = monotonic()
+    await services.backends[name].prepare()
+    yield Choices(())
+    await services.administration.note(accepted.request.place, accepted.request.person, "model load", name)
+    yield Text(f"**{name}** is loaded. It took {monotonic() - began:.1f} s.")
+
+
+async def _unload(services: Services, accepted: Accepted) -> Reply:
+    name = _name(accepted)
+    await _in_memory(services, name).unload()
+    await services.administration.note(accepted.request.place, accepted.request.person, "model unload", name)
+    yield Text(f"**{name}** is out of memory. The next question loads it again.")
+
+
+def _in_memory(services: Services, name: str) -> Loads:
+    """A model on this machine. Raises UserError for others."""
+    services.catalogue.entry(name)
+    backend = services.backends[name]
+    if not isinstance(backend, Loads):
+        raise UserError(f"{name} runs at {backend.destination}: there is nothing to load or unload here.")
+    return backend
+
+
+def _name(accepted: Accepted) -> str:
+    return accepted.request.arguments.get("name", "").strip()
+
+
+_SUBCOMMANDS = {
+    "list": _list,
+    "info": _info,
+    "search": _search,
+    "add": _add,
+    "pull": _pull,
+    "load": _load,
+    "unload": _unload,
+    "remove": _remove,
+}

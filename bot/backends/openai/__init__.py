@@ -133,6 +133,11 @@ class OpenAIBackend:
         return self._settings.context or window(self._settings.model)
 
     @property
+    def missing_key(self) -> str:
+        """The variable that should hold the key and does not."""
+        return self._words["key_env"] if self._needs_key else ""
+
+    @property
     def destination(self) -> str:
         """The server's host."""
         return self._host

@@ -1,0 +1,177 @@
+"""The catalogue: every model by its name, those of config.toml and those that administrators added while it runs."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
+from dataclasses import dataclass, field
+
+from bot.books import Added, Additions
+from bot.config import Config, backend_kinds
+from bot.errors import ShouldersError, UserError
+from bot.hub.client import Hub
+from bot.hub.messages import Progress
+from bot.hub.rules import COMMIT, MODEL_ID, Chosen, HubSection
+from bot.hub.tasks import TASKS, Kind
+from bot.ports import Backend, Loads, Standing
+from bot.section import ModelSection
+from bot.types import Place
+
+log = logging.getLogger(__name__)
+
+NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,31}")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One model. `added` is there for those that do not stand in config.toml."""
+
+    name: str
+    section: ModelSection
+    added: Added | None = None
+
+    @property
+    def kind(self) -> Kind:
+        """What sort of thing it is for."""
+        return TASKS[self.added.task].kind if self.added else "chat"
+
+    @property
+    def licence(self) -> str:
+        """What it may be used under, "" where that is not known."""
+        return self.added.licence if self.added else ""
+
+    @property
+    def pinned(self) -> tuple[str, str] | None:
+        """The Hub's model and the commit of it that this is; None for models from elsewhere."""
+        fields = self.section.model_dump()
+        model, revision = self.section.model, str(fields.get("revision", ""))
+        return (model, revision) if MODEL_ID.fullmatch(model) and COMMIT.fullmatch(revision) else None
+
+
+@dataclass
+class Speeds:
+    """How many tokens a second each model last wrote."""
+
+    last: dict[str, float] = field(default_factory=dict)
+
+    def take(self, model: str, tokens: int, seconds: float) -> None:
+        """An answer came to its end."""
+        if tokens and seconds > 0:
+            self.last[model] = tokens / seconds
+
+
+class Catalogue:
+    """`entries`, `sections` and `backends` have the same names, and grow and shrink while the program runs."""
+
+    def __init__(self, config: Config, backends: Mapping[str, Backend], kept: Additions, hub: Hub) -> None:
+        self.hub = hub
+        self.speeds = Speeds()
+        self.sections: dict[str, ModelSection] = dict(config.models)
+        self.backends: dict[str, Backend] = dict(backends)
+        self.entries = {name: Entry(name, section) for name, section in config.models.items()}
+        self._config = config
+        self._kept = kept
+        self._made: list[Backend] = []
+
+    async def load(self) -> None:
+        """Bring back what was added in earlier runs."""
+        for added in await self._kept.load():
+            if added.name in self.entries:
+                log.warning("The model %s that was added is left out: config.toml has one of that name", added.name)
+            else:
+                self._put(added)
+
+    def entry(self, name: str) -> Entry:
+        """One model. Raises UserError that names those there are."""
+        if name not in self.entries:
+            raise UserError(f"There is no model “{name[:40]}” here. There are: {', '.join(self.entries)}.")
+        return self.entries[name]
+
+    def free_name(self, name: str, model: str) -> str:
+        """The name to add a model under: the wish, else made of the model's own. Raises UserError."""
+        wanted = (name or re.sub(r"[^a-z0-9._-]", "-", model.rpartition("/")[2].lower()).lstrip("._-")[:32]).lower()
+        if not NAME.fullmatch(wanted):
+            raise UserError("A model's name is one word of at most 32 letters, digits, dots, dashes and underscores.")
+        if wanted in self.entries:
+            raise UserError(f"There is a model “{wanted}” already. Add this one under another name: `--name …`.")
+        return wanted
+
+    async def add(self, name: str, chosen: Chosen, place: Place) -> Entry:
+        """Offer a model of the Hub under a name, from now on and after restarts. Raises UserError or StoreError."""
+        name = self.free_name(name, chosen.model)
+        about = (chosen.model, chosen.revision, chosen.task, chosen.licence, chosen.size)
+        added = Added(name, *about, place.platform, place.workspace)
+        await self._kept.add(added)
+        self._put(added)
+        return self.entries[name]
+
+    async def remove(self, entry: Entry) -> None:
+        """Forget an added model and its files, if no other entry is about them. Raises UserError or StoreError."""
+        assert entry.pinned
+        if [other.pinned for other in self.entries.values()].count(entry.pinned) == 1:
+            await self.hub.forget(*entry.pinned)
+        await self._kept.remove(entry.name)
+        backend = self.backends.pop(entry.name)
+        del self.entries[entry.name], self.sections[entry.name]
+        if isinstance(backend, Loads):
+            await backend.unload()
+
+    async def pull(self, entry: Entry) -> AsyncGenerator[Progress]:
+        """Download what is missing of a model's files. Raises UserError or HubError."""
+        if entry.pinned is None:
+            raise UserError(f"{entry.name} does not come from the Hub: there is nothing to download.")
+        rules, task = self.hub.rules, entry.added.task if entry.added else ""
+        if entry.added is None:  # who writes config.toml has admitted it there
+            rules = HubSection(allow=(entry.section.model,), licences=("*",), largest=rules.disk)
+        chosen = await self.hub.look(*entry.pinned, task, rules)
+        async with aclosing(self.hub.pull(chosen)) as progress:
+            async for step in progress:
+                yield step
+
+    async def here(self, entry: Entry) -> bool:
+        """Whether nothing has to be downloaded before it can answer."""
+        return entry.pinned is None or await self.hub.ready(*entry.pinned)
+
+    async def standing(self, name: str) -> Standing | None:
+        """Whether a model is in this machine's memory, and how fast it was; None where it runs elsewhere."""
+        backend = self.backends[name]
+        return await backend.standing() if isinstance(backend, Loads) else None
+
+    async def fetch(self) -> None:
+        """Download what config.toml names and is not here yet; a chore of the program."""
+        for entry in [entry for entry in self.entries.values() if entry.added is None and entry.pinned]:
+            if await self.here(entry):
+                continue
+            log.info("Downloading %s (%s)", entry.name, entry.section.model)
+            try:
+                async with aclosing(self.pull(entry)) as progress:
+                    async for _ in progress:
+                        pass
+                log.info("%s is here", entry.name)
+            except ShouldersError as error:
+                log.warning("%s: %s", entry.name, error.message)
+
+    async def aclose(self) -> None:
+        """Close what was made while the program ran."""
+        for backend in self._made:
+            await backend.aclose()
+
+    def _put(self, added: Added) -> None:
+        kind = backend_kinds()["local"]
+        table = {"backend": kind.name, "model": added.model, "revision": added.revision}
+        section = kind.settings.model_validate(table)
+        self.sections[added.name] = section
+        self.entries[added.name] = Entry(added.name, section, added)
+        self.backends[added.name] = self._make(added.name, section)
+
+    def _make(self, name: str, section: ModelSection) -> Backend:
+        """A backend beside the others of its kind, whose process it shares."""
+        for backend in self.backends.values():
+            if isinstance(backend, Loads):
+                return backend.another(section)
+        config, kind = self._config, backend_kinds()[section.backend]
+        made = kind.create({name: section}, config.environment, config.data, config.backends[kind.name])[name]
+        self._made.append(made)
+        return made
