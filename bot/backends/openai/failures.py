@@ -1,13 +1,12 @@
-"""What a stream of chat completions says, and what its failures mean to people. Knows the format, not the SDK."""
+"""What a server's failures mean to people: by its error objects, its status, or the class of the SDK's exception."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-
-import orjson
+from typing import TYPE_CHECKING
 
 from bot.errors import (
     BackendError,
@@ -18,9 +17,10 @@ from bot.errors import (
     Unauthorised,
     Unavailable,
 )
-from bot.types import Usage
 
-LONGEST_LINE = 1 << 20
+if TYPE_CHECKING:
+    import openai
+
 LONGEST_DETAIL = 200
 
 
@@ -57,6 +57,10 @@ WRONG_KEY = Failure(Unauthorised, "{host} does not accept the bot's key.", OPERA
 NO_RIGHT = Failure(Unauthorised, "{host} does not let this bot use {model}.", f"{OPERATOR}the key's rights.")
 NO_KEY = Failure(Unauthorised, "There is no key for {host}.", "Set {key_env} in the environment or in .env.")
 NO_MODEL = Failure(Refused, "{host} has no model {model}.", "Waiting does not help; /models lists the others.")
+CANNOT = Failure(
+    Refused, "{host} has no model {model}, or cannot use it for this.", f"{OPERATOR}the model's table in config.toml."
+)
+LINK = Failure(Refused, "{host} sent a link where the picture should be.", f"{OPERATOR}its settings.")
 TOO_LONG = Failure(
     ContextTooLong, "This is more than {model} can read at once.", "Shorten it, or begin anew with /new."
 )
@@ -81,6 +85,8 @@ BY_CODE: Mapping[str, Failure] = {
     "rate_limit_exceeded": BUSY,
     "429": BUSY,
     "408": SLOW,
+    "405": CANNOT,
+    "501": CANNOT,
 }
 """By the code or type of an error object, or by HTTP status; these come before the class of the SDK's exception."""
 
@@ -164,63 +170,32 @@ def _until(date: str) -> float | None:
         return None
 
 
-class Events:
-    """Reads a stream of chat completions from bytes, cut anywhere.
+def failed(error: openai.OpenAIError) -> FailedError:
+    """What one of the SDK's exceptions means: by the server's code if there is one, else by its class."""
+    import openai
 
-    `began` is True once the model said or thought anything; `finish` is its finish_reason, "" until the end; `done` is
-    True after [DONE]. `failure` is what the stream itself reported, or was unreadable by.
-    """
+    by_class = next(name for kind in type(error).__mro__ if (name := kind.__name__) in BY_CLASS)
+    fallback = BY_CLASS[by_class]
+    if not isinstance(error, openai.APIError):
+        return FailedError(fallback)
+    said = error.body if isinstance(error.body, dict) else {}
+    detail = said.get("message") or said.get("detail")
+    status = error.status_code if isinstance(error, openai.APIStatusError) else None
+    headers = error.response.headers if isinstance(error, openai.APIStatusError) else {}
+    failure = failure_of((error.code, error.type, status), error.message, fallback)
+    return FailedError(failure, str(detail or "no reason given."), retry_after(headers))
 
-    def __init__(self) -> None:
-        self.began = False
-        self.done = False
-        self.finish = ""
-        self.usage = Usage()
-        self.failure: FailedError | None = None
-        self._rest = b""
-        self._pieces: list[str] = []
 
-    def feed(self, data: bytes) -> str:
-        """Take bytes as they came; the text that they complete. What came before a failure is still text."""
-        lines = (self._rest + data).split(b"\n")
-        self._rest = lines.pop()
-        if len(self._rest) > LONGEST_LINE:
-            self.failure = FailedError(GARBLED)
-        for line in lines:
-            if line.startswith(b"data:") and not self.failure:
-                self._take(line[5:].strip())
-        text = "".join(self._pieces)
-        self._pieces.clear()
-        return text
+def refused_field(error: openai.OpenAIError, sent: Iterable[str]) -> str:
+    """Which of the fields that were sent a server does not know, "" for none."""
+    import openai
 
-    def _take(self, payload: bytes) -> None:
-        if payload == b"[DONE]":
-            self.done = True
-            return
-        try:
-            content = orjson.loads(payload)
-            if "error" in content:
-                self._take_error(content["error"])
-                return
-            for choice in content.get("choices") or ():
-                self._take_choice(choice)
-            if usage := content.get("usage"):
-                self.usage = Usage(usage.get("prompt_tokens") or 0, usage.get("completion_tokens") or 0)
-        except (orjson.JSONDecodeError, AttributeError, TypeError):
-            self.failure = FailedError(GARBLED)
+    if not isinstance(error, (openai.BadRequestError, openai.UnprocessableEntityError)):
+        return ""
+    complaint = f"{error.param} {error.message}"
+    return next((field for field in sent if field in complaint), "")
 
-    def _take_choice(self, choice: Mapping[str, object]) -> None:
-        """A delta's words; what a reasoning model thinks is no part of the answer."""
-        delta = choice.get("delta")
-        if isinstance(delta, dict) and delta:
-            piece = delta.get("content") or delta.get("refusal")
-            if piece:
-                self._pieces.append(piece)
-            self.began = self.began or any(value for name, value in delta.items() if name != "role")
-        self.finish = str(choice.get("finish_reason") or self.finish)
 
-    def _take_error(self, error: object) -> None:
-        fields = error if isinstance(error, dict) else {"message": error}
-        message = str(fields.get("message", ""))
-        failure = failure_of((fields.get("code"), fields.get("type")), message, TROUBLE)
-        self.failure = FailedError(failure, message)
+def refuses_any(error: openai.OpenAIError) -> bool:
+    """Whether the field is refused whatever its value, as reasoning models refuse every temperature."""
+    return getattr(error, "code", "") in ("unsupported_value", "unsupported_parameter")
