@@ -10,10 +10,15 @@ from bot.errors import BackendError, Denied, Refused
 from bot.ports import Accepted
 from bot.services import Services
 from bot.spending import Spending
+from bot.thinking import Thinking
 from bot.types import Asked, Choice, Choices, Chunk, Done, Note, Prompt, Reply, Sampling, Status, Text, Turn
 
 LENGTH_NOTE = "The answer reached its length limit. Write “go on” for the rest."
 EMPTY_NOTE = "⚠️ The model returned an empty answer."
+UNBEGUN_NOTE = (
+    "⚠️ The model reached its length limit before it began to answer, probably by thinking. A larger `answer_tokens` "
+    "helps, or `max_tokens` in its table."
+)
 
 
 def stop_choice(request: int) -> Choice:
@@ -51,12 +56,13 @@ async def ask(
     around = await surroundings(services, accepted) if question else ()
     turns = list(await services.store.turns(accepted.conversation, parent)) if parent is not None else []
     turns += [question] if question else []
+    thinking = Thinking(shown=settings.thinking)
     for model, fallback in _candidates(services, first):
         yield Asked(model, parent, question)
         said = False
         try:
             prompt, tokens = await prompt_for(services, model, accepted.request, turns, around)
-            async with aclosing(_stream(services, accepted, model, prompt, tokens, sampling)) as chunks:
+            async with aclosing(_stream(services, accepted, model, prompt, tokens, sampling, thinking)) as chunks:
                 async for chunk in chunks:
                     said = said or (isinstance(chunk, Text) and bool(chunk.text.strip()))
                     yield chunk
@@ -72,7 +78,13 @@ async def ask(
 
 
 async def _stream(
-    services: Services, accepted: Accepted, model: str, prompt: Prompt, tokens: int, sampling: Sampling
+    services: Services,
+    accepted: Accepted,
+    model: str,
+    prompt: Prompt,
+    tokens: int,
+    sampling: Sampling,
+    thinking: Thinking,
 ) -> Reply:
     """Ask one model, within what may be used. Raises BackendError, or Denied where that is too little."""
     backend, done = services.backends[model], Done()
@@ -84,8 +96,8 @@ async def _stream(
                     spending.take(piece)
                     if isinstance(piece, Done):
                         done = piece
-                    else:
-                        yield piece
+                    for chunk in () if isinstance(piece, Done) else thinking.drawn(piece):
+                        yield chunk
     except BackendError:
         for sentence in spending.crossed:
             yield Note(sentence)
@@ -106,7 +118,7 @@ def _ending(accepted: Accepted, done: Done, spending: Spending) -> Iterator[Chun
     """What follows the model's last word."""
     yield Choices(() if spending.said else (retry_choice(accepted),))
     if not spending.said:
-        yield Note(EMPTY_NOTE)
+        yield Note(UNBEGUN_NOTE if done.reason == "length" else EMPTY_NOTE)
     elif done.reason == "length":
         yield Note(spending.shortened or LENGTH_NOTE)
     yield from map(Note, spending.crossed)

@@ -8,7 +8,21 @@ from dataclasses import dataclass, field
 
 from bot.errors import PlatformError
 from bot.ports import DraftLog, Intake
-from bot.types import Answer, Chunk, Done, Message, Person, Place, Prompt, Request, Sampling, Status, Text, Usage
+from bot.types import (
+    Answer,
+    Chunk,
+    Done,
+    Message,
+    Person,
+    Place,
+    Prompt,
+    Request,
+    Sampling,
+    Status,
+    Text,
+    Thought,
+    Usage,
+)
 
 
 @dataclass
@@ -93,10 +107,10 @@ class MemoryAdapter:
         pass
 
 
-Script = Callable[[Prompt], AsyncGenerator[Text | Status | Done, None]]
+Script = Callable[[Prompt], AsyncGenerator[Text | Thought | Status | Done, None]]
 
 
-async def echo(prompt: Prompt) -> AsyncGenerator[Text | Status | Done, None]:
+async def echo(prompt: Prompt) -> AsyncGenerator[Text | Thought | Status | Done, None]:
     """Say what was said last."""
     for word in prompt[-1].text.split(" "):
         yield Text(f"{word} ")
@@ -117,7 +131,7 @@ class MemoryBackend:
     async def count(self, prompt: Prompt) -> int:
         return sum(len(utterance.text.split()) for utterance in prompt)
 
-    async def stream(self, prompt: Prompt, sampling: Sampling) -> AsyncGenerator[Text | Status | Done, None]:
+    async def stream(self, prompt: Prompt, sampling: Sampling) -> AsyncGenerator[Text | Thought | Status | Done, None]:
         self.prompts.append(prompt)
         self.sampled.append(sampling)
         try:
