@@ -59,13 +59,15 @@ async def ask(
     thinking = Thinking(shown=settings.thinking)
     for model, fallback in _candidates(services, first):
         yield Asked(model, parent, question)
+        thinking.end()
         said = False
         try:
             prompt, tokens = await prompt_for(services, model, accepted.request, turns, around)
-            async with aclosing(_stream(services, accepted, model, prompt, tokens, sampling, thinking)) as chunks:
-                async for chunk in chunks:
-                    said = said or (isinstance(chunk, Text) and bool(chunk.text.strip()))
-                    yield chunk
+            async with aclosing(_stream(services, accepted, model, prompt, tokens, sampling)) as pieces:
+                async for piece in pieces:
+                    said = said or (isinstance(piece, Text) and bool(piece.text.strip()))
+                    for chunk in thinking.drawn(piece):
+                        yield chunk
             return
         except BackendError as error:
             if said or not fallback:
@@ -78,13 +80,7 @@ async def ask(
 
 
 async def _stream(
-    services: Services,
-    accepted: Accepted,
-    model: str,
-    prompt: Prompt,
-    tokens: int,
-    sampling: Sampling,
-    thinking: Thinking,
+    services: Services, accepted: Accepted, model: str, prompt: Prompt, tokens: int, sampling: Sampling
 ) -> Reply:
     """Ask one model, within what may be used. Raises BackendError, or Denied where that is too little."""
     backend, done = services.backends[model], Done()
@@ -96,8 +92,8 @@ async def _stream(
                     spending.take(piece)
                     if isinstance(piece, Done):
                         done = piece
-                    for chunk in () if isinstance(piece, Done) else thinking.drawn(piece):
-                        yield chunk
+                    else:
+                        yield piece
     except BackendError:
         for sentence in spending.crossed:
             yield Note(sentence)

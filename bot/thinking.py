@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bot.types import Status, Text, Thought
+from bot.types import Chunk, Status, Text, Thought
 
 THINKS = Status("Thinking it through…")
+BREAK = "\n\n"
 
 
 class Thinking:
@@ -16,21 +17,27 @@ class Thinking:
         self._shown = shown
         self._inside = False
         self._held = ""
+        self._break = ""
 
-    def drawn(self, piece: Text | Thought | Status) -> Sequence[Text | Thought | Status]:
-        """What takes the piece's place: thoughts as quoted Markdown, or one status for all of them."""
-        if isinstance(piece, Thought):
-            return self._quoted(piece.text) if self._shown else self._told()
-        if not self._inside:
-            return (piece,)
-        self._inside, self._held = False, ""
-        return (Thought("\n\n"), piece) if self._shown else (piece,)
+    def drawn(self, chunk: Chunk) -> Sequence[Chunk]:
+        """What takes the chunk's place: thoughts as quoted Markdown, or one status for all of them."""
+        if isinstance(chunk, Thought):
+            return self._quoted(chunk.text) if self._shown else self._told()
+        self.end()
+        if isinstance(chunk, Text) and self._break:
+            self._break = ""
+            return Thought(BREAK), chunk
+        return (chunk,)
+
+    def end(self) -> None:
+        """What comes next is no part of this thought."""
+        if self._inside:
+            self._inside, self._held = False, ""
+            self._break = BREAK if self._shown else ""
 
     def _told(self) -> Sequence[Status]:
-        if self._inside:
-            return ()
-        self._inside = True
-        return (THINKS,)
+        begins, self._inside = not self._inside, True
+        return (THINKS,) if begins else ()
 
     def _quoted(self, text: str) -> Sequence[Thought]:
         """The text as a quotation that goes on; the ends of lines wait for what follows them."""
@@ -39,6 +46,6 @@ class Thinking:
         self._held = text[len(said) :]
         if not said:
             return ()
-        mark = "" if self._inside else "> "
-        self._inside = True
+        mark = "" if self._inside else f"{self._break}> "
+        self._inside, self._break = True, ""
         return (Thought(mark + said.replace("\n", "\n> ")),)

@@ -193,6 +193,13 @@ async def test_each_stretch_of_thinking_is_a_quotation(world: World) -> None:
     assert (await world.say("why?")).text == "> a\n\n> b\n\nc"
 
 
+async def test_a_broken_thought_and_the_next_models_are_told_apart(world: World) -> None:
+    await world.command("config set", DIRECT, ANN, key="thinking", value="on")
+    play(world.main, Thought("Hm"), Unavailable("It is down."))
+    play(world.spare, Thought("So"), Done())
+    assert (await world.say("why?")).text == "> Hm\n\n> So"
+
+
 async def test_a_fallback_answers_for_a_model_that_failed_while_it_thought(world: World) -> None:
     play(world.main, Thought("Hm"), Unavailable("It is down."))
     play(world.spare, Text("Because."), Done())
