@@ -129,7 +129,10 @@ class Access:
             async with asyncio.timeout(seconds):
                 return await question(client)
         except openai.OpenAIError as error:
-            raise failed(error) from None
+            caught = failed(error)
+            if caught.failure is failures.NO_MODEL:  # or it does not know what was asked of the model
+                caught.failure = failures.CANNOT
+            raise caught from None
         except httpx2.HTTPError:
             raise FailedError(failures.CUT) from None
         except TimeoutError:

@@ -117,7 +117,7 @@ async def paint(access: Access, prompt: str, size: str) -> Media:
 
 async def _ask(access: Access, asking: Asking, optional: Mapping[str, object], read: Callable[[bytes, str], T]) -> T:
     """Send a request, without what the server refuses of `optional`; its answer as `read` reads it, in a thread."""
-    fields = {name: value for name, value in optional.items() if value} | access.settings.extra
+    fields: dict[str, object] = {name: value for name, value in optional.items() if value} | access.settings.extra
 
     async def ask(client: openai.AsyncOpenAI) -> Whole:
         import openai
@@ -126,11 +126,12 @@ async def _ask(access: Access, asking: Asking, optional: Mapping[str, object], r
             try:
                 return await asking(client, fields)
             except openai.OpenAIError as error:
-                refused = refused_field(error, [name for name in optional if name in fields])
+                sent = [name for name in optional if not isinstance(fields.get(name), openai.Omit)]
+                refused = refused_field(error, sent)
                 if not refused:
                     raise
                 log.info("%s does not take %s and is asked without it", access.server.host, refused)
-                del fields[refused]
+                fields[refused] = openai.Omit()  # else the SDK may send one of its own
 
     response = await access.ask(ask, access.settings.timeout)
     kind = response.headers.get("content-type", "").partition(";")[0].strip()
