@@ -10,6 +10,7 @@ from typing import Literal, Protocol, runtime_checkable
 from bot.section import ModelSection, Section
 from bot.types import (
     Answer,
+    Attachment,
     Chunk,
     Command,
     Done,
@@ -143,6 +144,9 @@ class Adapter(Protocol):
 
     async def context(self, request: Request, limit: int) -> Sequence[Message]:
         """What was said before the request in its thread, or in the message it replies to: oldest first."""
+
+    async def fetch(self, request: Request, attachment: Attachment, limit: int) -> bytes:
+        """The content of a file that came with a request. Raises PlatformError, also where it exceeds `limit` bytes."""
 
     async def whois(self, request: Request) -> Person:
         """The asking person with the rights that the platform says they have now, not when they asked.
