@@ -14,7 +14,7 @@ import pytest
 from bot.backends.openai import BACKEND, OpenAIModel, media
 from bot.backends.openai.chat import OpenAIBackend
 from bot.errors import BackendError, RateLimited, Refused, Unauthorised, Unavailable
-from bot.pictures import kind_of
+from bot.magic import picture_kind
 from bot.ports import Embeds, Paints, Transcribes, Voices
 from bot.types import Media, Sampling, Segment, Text, Transcript, Utterance
 from tests.fakes.media import MP3, PNG, Upload, vector
@@ -259,4 +259,4 @@ async def test_pictures_count_for_the_window(backend: OpenAIBackend) -> None:
     ],
 )
 def test_pictures_are_known_by_their_bytes(content: bytes, kind: str) -> None:
-    assert kind_of(content) == kind
+    assert picture_kind(content) == kind

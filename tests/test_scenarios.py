@@ -268,6 +268,13 @@ async def test_attachments_are_named(stage: Stage) -> None:
     assert "plan.pdf" in stage.prompts[-1][0][1]
 
 
+@needs("files")
+async def test_pictures_reach_a_model_that_sees(stage: Stage) -> None:
+    shown = await stage.answer(await stage.mention("What is this?", files=["cat.png"]))
+    assert "What is this?" in shown.text
+    assert "(with 1 pictures)" in shown.text
+
+
 @pytest.mark.parametrize(
     "text", ["@everyone and @here", "<@&1> <!channel> <!here|x> <!everyone>", "see https://evil.example/?q=secret now"]
 )

@@ -17,7 +17,7 @@ import orjson
 from bot.backends.openai import failures
 from bot.backends.openai.connection import Access
 from bot.backends.openai.failures import FailedError, refused_field
-from bot.pictures import kind_of
+from bot.magic import picture_kind
 from bot.types import Media, Segment, Transcript
 
 if TYPE_CHECKING:
@@ -182,7 +182,7 @@ def picture_of(content: bytes, _kind: str) -> Media:
     if not first.get("b64_json"):
         raise FailedError(failures.LINK)
     picture = b64decode(first["b64_json"], validate=True)
-    kind = kind_of(picture)
+    kind = picture_kind(picture)
     if not kind:
         raise ValueError("no picture")
     return Media(kind, picture)
