@@ -52,14 +52,15 @@ class PrivateDraft:
     """A draft that everybody sees, and a hidden one, made with HiddenLog, for what only the person may see.
 
     With `private` the answer is for the person from the start. One that becomes private later is drawn at its end,
-    after all that everybody saw of it is gone. Where it cannot be shown to the person alone, everybody sees `instead`.
+    after all that everybody saw of it is gone. Where the platform refuses to show it to the person alone, `excuse` says
+    so in public: that and why, and nothing of the answer.
     """
 
-    def __init__(self, public: Draft, hidden: Draft, *, private: bool = False, instead: Answer = NOTHING) -> None:
+    def __init__(self, public: Draft, hidden: Draft, *, private: bool = False, excuse: bool = False) -> None:
         self._public = public
         self._hidden = hidden
         self._private = private
-        self._instead = instead
+        self._excuse = excuse
         self._drawn: Draft | None = hidden if private else public
 
     def write(self, chunk: Chunk) -> None:
@@ -72,26 +73,25 @@ class PrivateDraft:
     async def finish(self, answer: Answer) -> None:
         """Show exactly `answer`, to the person alone or to everybody."""
         if not (self._private or answer.private):
-            await self._take_back(self._hidden)
+            await self._take_back_hidden()
             await self._public.finish(answer)
             return
-        await self._take_back(self._public)
+        await self._public.finish(NOTHING)  # while anything of it is there, what follows might be shown in its place
         try:
             await self._hidden.finish(answer)
         except Forbidden as error:
-            if self._instead == NOTHING:
+            if not self._excuse:
                 raise
-            log.info("An answer cannot be shown to its person alone: %s", error)
-            await self._public.finish(self._instead)
+            await self._public.finish(Answer(f"The answer is for you alone and could not be shown. {error.message}"))
 
     async def abandon(self) -> None:
         """Stop drawing and leave what is there."""
         await self._public.abandon()
         await self._hidden.abandon()
 
-    async def _take_back(self, draft: Draft) -> None:
-        """What is there of `draft` is from before its turn was over."""
+    async def _take_back_hidden(self) -> None:
+        """An earlier run may have thought that the answer is private."""
         try:
-            await draft.finish(NOTHING)
+            await self._hidden.finish(NOTHING)
         except (Forbidden, Gone) as error:
-            log.info("What was shown before cannot be taken back: %s", error)
+            log.info("What only the person saw stays: %s", error)

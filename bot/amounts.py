@@ -37,7 +37,7 @@ def affordable(model: ModelSection, prompt_tokens: int, money: int) -> int:
     """The longest answer in tokens that `money` pays for beside the prompt; below 0 where it does not pay for that."""
     prompt, completion = rates(model)
     left = money * MILLION - prompt_tokens * prompt
-    if left < 0 or (money <= 0 and prompt + completion):
+    if left < 0 and costs(model):
         return -1
     return left // completion if completion else LARGEST
 

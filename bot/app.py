@@ -6,6 +6,7 @@ import asyncio
 import logging
 import random
 import signal
+import time
 from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -134,12 +135,13 @@ async def assemble(
     backends: Mapping[str, Backend],
     adapters: Mapping[str, Adapter],
     commands: Mapping[str, CommandModule],
+    clock: Callable[[], float] = time.time,
 ) -> App:
     """Put together what was opened."""
     declared = [module.COMMAND for module in commands.values()]
     administration = Administration(store.books, config.settings, config.bot.administrators)
     await administration.load()
-    budget = Budget(administration, store.usage, config.models, config.bot.currency)
+    budget = Budget(administration, store.usage, config.models, config.bot.currency, clock)
     await budget.load()
     services = Services(
         config,

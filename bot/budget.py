@@ -10,7 +10,6 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from time import time
 
 from bot import amounts
 from bot.administration import Administration
@@ -45,7 +44,7 @@ class Budget:
         ledger: Ledger,
         models: Mapping[str, ModelSection],
         currency: str,
-        clock: Callable[[], float] = time,
+        clock: Callable[[], float],
     ) -> None:
         self.ledger = ledger
         self.currency = currency

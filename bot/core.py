@@ -114,8 +114,12 @@ class Core:
     async def dialog(self, request: Request) -> Form | None:
         """The form that a request opens, for somebody who may use it. Raises UserError."""
         module = self._module(request)
-        request = await self._admit(request)
-        return await module.dialog(self._services, request) if isinstance(module, HasDialog) else None
+        try:
+            request = await self._admit(await self._services.as_they_are(request))
+            return await module.dialog(self._services, request) if isinstance(module, HasDialog) else None
+        except Denied as error:
+            await self._write_down(request, error)
+            raise
 
     async def suggest(
         self, command: str, option: str, place: Place, person: Person, given: Mapping[str, str]

@@ -40,11 +40,15 @@ class Services:
 
     async def as_administrator(self, request: Request) -> Request:
         """The request with the person's rights as the platform says now. Raises Denied for who is no administrator."""
-        person = await self.adapters[request.place.platform].whois(request)
-        request = replace(request, person=self.administration.recognise(request.place, person))
+        request = await self.as_they_are(request)
         if not request.person.administrator:
             raise self.policy.for_administrators(request)
         return request
+
+    async def as_they_are(self, request: Request) -> Request:
+        """The request with the person's rights as the platform says now."""
+        person = await self.adapters[request.place.platform].whois(request)
+        return replace(request, person=self.administration.recognise(request.place, person))
 
     def model(self, request: Request, *wanted: str) -> str:
         """The first that is named of what is wanted, else what is in force. Raises UserError, or Denied."""

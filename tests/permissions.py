@@ -97,6 +97,13 @@ ROWS = (
     Row("see what one may use", "access show", "member"),
     Row("make a rule", "access allow", "administrator", {"who": "everyone", "what": "/ask"}),
     Row("take a rule back", "access remove", "administrator", {"who": "everyone", "what": "/ask"}),
+    Row("see what is limited", "limits show", "member"),
+    Row("see one's own usage", "usage show", "member"),
+    Row("set a limit", "limits set", "administrator", {"amount": "1000", "of": "requests", "per": "day"}),
+    Row("take a limit back", "limits remove", "administrator", {"of": "requests", "per": "day"}),
+    Row("see everybody's usage", "usage people", "administrator"),
+    Row("see it as a picture", "usage chart", "administrator"),
+    Row("export it", "usage csv", "administrator"),
     Row("read the audit", "audit show", "administrator"),
     Row("export the audit", "audit export", "administrator"),
 )

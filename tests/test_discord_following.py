@@ -72,15 +72,16 @@ async def test_what_is_not_for_the_bot_is_kept_where_that_is_the_manner(team: To
 async def test_what_was_missed_follows_the_manners_too(team: Town) -> None:
     _, request = await team.asked("before")
     team.intake.places = [(request.place, request.act.order)]
-    team.intake.manners = Manner(speaks="everything", keeps=True)
+    team.intake.manners = Manner(speaks="everything", answers_in="thread", keeps=True)
     bob = team.discord.add_member(team.guild, team.discord.add_user("Bob"))
     await team.stop()
-    team.say("is it raining?")
+    asked = team.say("is it raining?")
     team.say(f"<@{bob}> lunch?")
     team.say(team.discord.mention("/config set --skope me model large"))
     team.discord.post(team.channel, team.discord.add_user("Other", bot=True), "beep")
     await team.start()
-    assert (await team.intake.next()).text == "is it raining?"
+    request = await team.intake.next()
+    assert (request.text, request.place.thread) == ("is it raining?", asked)
     await heard(team, "@Bob lunch?")
     assert len(team.intake.requests) == 2
 

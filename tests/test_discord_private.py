@@ -86,7 +86,7 @@ async def test_who_takes_no_direct_messages_is_told_so_without_the_answer(team: 
     await team.answer(request, "A secret.")
     told = await team.discord.answer_to(asked)
     assert "for you alone" in told.content
-    assert "llow direct messages" in told.content
+    assert "You take no direct messages from this server" in told.content
     assert "secret" not in str([message.versions for message in team.discord.world.messages.values()])
 
 

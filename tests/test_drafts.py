@@ -13,6 +13,7 @@ from adapters.drafts import FILES, CallKind, Offered, PacedDraft
 from adapters.pacer import Budget, Pacer
 from adapters.private import HIDDEN, HiddenLog, PrivateDraft
 from bot.errors import Forbidden, Gone, PlatformError, ShouldersError, StoreError
+from bot.ports import DraftLog
 from bot.types import Answer, Choice, Choices, File, Item, Menu, Note, Part, Private, Status, Text
 from tests.clock import now, run_fast
 
@@ -100,7 +101,7 @@ class Wall:
         self.buttons[message] = tuple(choice.label for choice in choices)
 
 
-def draft_on(wall: Wall, log: Log) -> PacedDraft:
+def draft_on(wall: Wall, log: DraftLog) -> PacedDraft:
     return PacedDraft(wall, log, Pacer(lambda _name: Budget(1, 1)))
 
 
@@ -247,8 +248,8 @@ def test_a_database_that_fails_for_a_moment_costs_neither_previews_nor_the_answe
     assert "".join(wall.messages.values()).count("there") == 20
 
 
-def private_draft_on(public: Wall, hidden: Wall, log: Log, **how: bool | Answer) -> PrivateDraft:
-    return PrivateDraft(draft_on(public, log), draft_on(hidden, HiddenLog(log)), **how)  # type: ignore[arg-type]  # keywords
+def private_draft_on(public: Wall, hidden: Wall, log: Log, **how: bool) -> PrivateDraft:
+    return PrivateDraft(draft_on(public, log), draft_on(hidden, HiddenLog(log)), **how)
 
 
 def test_menus_and_buttons_are_under_the_last_message() -> None:
@@ -331,11 +332,26 @@ def test_an_answer_private_from_the_start_grows_where_only_its_person_sees_it() 
 
 
 def test_what_cannot_be_shown_to_one_alone_is_not_shown_to_all() -> None:
-    public, hidden = Wall(), Wall(failures=[Forbidden("closed")])
-    draft = private_draft_on(public, hidden, Log(), private=True, instead=Answer("Please allow direct messages."))
+    public, hidden = Wall(), Wall(failures=[Forbidden("Allow it.")])
+    draft = private_draft_on(public, hidden, Log(), private=True, excuse=True)
     run_fast(draft.finish(Answer("A secret.")))
-    assert public.messages == {"m0": "Please allow direct messages."}
+    assert public.messages == {"m0": "The answer is for you alone and could not be shown. Allow it."}
     with pytest.raises(Forbidden):
         run_fast(
             private_draft_on(Wall(), Wall(failures=[Forbidden("closed")]), Log(), private=True).finish(Answer("A"))
         )
+
+
+def test_nothing_private_is_said_before_what_is_public_is_gone() -> None:
+    public, hidden = Wall(messages={"m0": "_Waiting_"}, failures=[Forbidden("no")]), Wall()
+    log = Log(parts=(Part(0, "_Waiting_", "m0"),), resumed=True)
+    with pytest.raises(Forbidden):
+        run_fast(private_draft_on(public, hidden, log).finish(Answer("A secret.", private=True)))
+    assert hidden.calls == []
+
+
+def test_what_was_private_before_a_crash_and_is_public_now_is_shown_to_all() -> None:
+    public, hidden = Wall(), Wall(messages={"h0": "You"})
+    log = Log(parts=(Part(HIDDEN, "You", "h0"),), resumed=True)
+    run_fast(private_draft_on(public, hidden, log).finish(Answer("Hello.")))
+    assert (public.messages, hidden.messages) == ({"m0": "Hello."}, {})

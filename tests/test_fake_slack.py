@@ -92,6 +92,24 @@ def actions(*buttons: Json) -> Json:
     return {"type": "actions", "elements": list(buttons)}
 
 
+def plain(text: str) -> Json:
+    return {"type": "plain_text", "text": text}
+
+
+def select(values: list[str], label: str = "Entry", **more: object) -> Json:
+    options = [{"text": plain(label), "value": value} for value in values]
+    return {"type": "static_select", "action_id": "pick", "options": options, **more}
+
+
+def entry(**element: object) -> Json:
+    box: Json = {"type": "plain_text_input", "action_id": "a", **element}
+    return {"type": "input", "block_id": "a", "label": plain("A"), "element": box}
+
+
+def modal(*blocks: Json, **more: object) -> Json:
+    return {"type": "modal", "title": plain("Form"), "submit": plain("Send"), "blocks": list(blocks), **more}
+
+
 def markdown(text: str) -> Json:
     return {"type": "markdown", "text": text}
 
@@ -116,6 +134,15 @@ def markdown(text: str) -> Json:
         ({"blocks": [actions(button(value="v" * 2_001))]}, "invalid_blocks", "above 2,000"),
         ({"blocks": [actions(button(action="a" * 256))]}, "invalid_blocks", "action_id"),
         ({"blocks": [actions(button(), button())]}, "invalid_blocks", "one action_id"),
+        ({"blocks": [actions(select([]))]}, "invalid_blocks", "menu of 0 options"),
+        ({"blocks": [actions(select(list("abc") * 34))]}, "invalid_blocks", "menu of 102 options"),
+        ({"blocks": [actions(select(["a", "a"]))]}, "invalid_blocks", "two options with one value"),
+        ({"blocks": [actions(select(["v" * 151]))]}, "invalid_blocks", "option's value"),
+        ({"blocks": [actions(select(["a"], "L" * 76))]}, "invalid_blocks", "label of 76"),
+        ({"blocks": [actions(select(["a"]) | {"type": "multi_static_select"})]}, "invalid_blocks", "unknown type"),
+        ({"blocks": [markdown("a") | {"block_id": "b"}] * 2}, "invalid_blocks", "one block_id"),
+        ({"blocks": [entry()]}, "invalid_blocks", "unknown type input"),
+        ({"text": "a", "metadata": {}}, "invalid_metadata_format", "without an event_type"),
         ({"text": "a", "thread_ts": "1.000001"}, "thread_not_found", "does not exist"),
     ],
 )
@@ -456,3 +483,138 @@ async def test_the_hook_is_called_at_each_stage_and_may_break_the_connection(bot
         with pytest.raises(aiohttp.ClientError):
             await bot.post(text=fatal, **SILENT)
     assert [message.text for message in bot.slack.messages(bot.channel)] == ["one", "applied"]
+
+
+# Views, files, groups and scopes --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("view", "violation"),
+    [
+        (modal(entry()) | {"type": "home"}, "not of type modal"),
+        (modal(entry(), title=plain("T" * 25)), "title with a label of 25"),
+        (modal(entry(), colour=1), "unknown keys"),
+        (modal(entry(), private_metadata="a" * 3_001), "private_metadata above 3,000"),
+        (modal(*[entry() | {"block_id": str(number)} for number in range(101)]), "101 blocks, above 100"),
+        (modal(entry(), entry()), "two blocks with one block_id"),
+        (modal(markdown("a")), "unknown type markdown"),
+        (modal(entry(initial_value="a" * 3_001)), "longer than the input"),
+        (modal(entry(max_length=3_001)), "not 1 to 3,000"),
+        (modal(entry() | {"element": select(["a"], initial_option={"value": "b"})}), "none of the options"),
+        ({"type": "modal", "title": plain("Form"), "blocks": [entry()]}, "submit that is no plain text"),
+    ],
+)
+async def test_a_view_that_slack_refuses(bot: Bot, view: Json, violation: str) -> None:
+    act = bot.slack.command(bot.channel, bot.ada, "/ask", "why?")
+    assert (await bot.call("views.open", trigger_id=act.trigger, view=view))["error"] == "invalid_arguments"
+    assert violation in bot.slack.violations[0]
+    assert bot.slack.modal(bot.ada) is None
+
+
+async def test_a_trigger_opens_one_view_within_three_seconds(bot: Bot) -> None:
+    act, late = (bot.slack.command(bot.channel, bot.ada, "/ask", "why?") for _ in range(2))
+    view = modal(entry())
+    assert (await bot.call("views.open", trigger_id=act.trigger, view=view))["ok"]
+    assert (await bot.call("views.open", trigger_id=act.trigger, view=view))["error"] == "exchanged_trigger_id"
+    assert (await bot.call("views.open", trigger_id="other", view=view))["error"] == "invalid_trigger_id"
+    assert len(bot.slack.violations) == 2
+    bot.slack.clock.ahead += 3.1
+    assert (await bot.call("views.open", trigger_id=late.trigger, view=view))["error"] == "expired_trigger_id"
+
+
+async def test_a_form_is_sent_with_what_was_filled_in(bot: Bot) -> None:
+    act, ws = bot.slack.command(bot.channel, bot.ada, "/ask", "why?"), await bot.socket()
+    menu = select(["x", "y"])
+    menu["initial_option"] = as_list(menu["options"])[1]
+    view = modal(entry(initial_value="b"), entry() | {"block_id": "s", "element": menu})
+    await bot.call("views.open", trigger_id=act.trigger, view=view)
+    with pytest.raises(AssertionError):
+        bot.slack.send(bot.ada, {"a": ""})
+    bot.slack.send(bot.ada, {"a": "c"})
+    sent = (await receive(ws))["payload"]["view"]["state"]["values"]  # type: ignore[index]  # objects
+    assert (sent["a"]["a"]["value"], sent["s"]["pick"]["selected_option"]["value"]) == ("c", "y")
+    assert bot.slack.modal(bot.ada) is None
+
+
+async def test_a_page_has_rules_too(bot: Bot) -> None:
+    page: Json = {"type": "home", "blocks": [{"type": "section", "text": {"type": "mrkdwn", "text": "Hello"}}]}
+    assert (await bot.call("views.publish", user_id=bot.ada, view=page))["ok"]
+    assert bot.slack.home(bot.ada) == "Hello"
+    assert (await bot.call("views.publish", user_id="U0", view=page))["error"] == "user_not_found"
+    for wrong in (page | {"title": plain("Page")}, page | {"blocks": [entry()]}, page | {"blocks": [markdown("a")]}):
+        assert (await bot.call("views.publish", user_id=bot.ada, view=wrong))["error"] == "invalid_arguments"
+    assert len(bot.slack.violations) == 3
+
+
+async def test_a_file_takes_three_steps(bot: Bot) -> None:
+    root = bot.slack.post(bot.channel, bot.ada, "question")
+    place = await bot.read("files.getUploadURLExternal", filename="a.txt", length="3", alt_txt="A")
+    share: Json = {"channel_id": bot.channel, "thread_ts": root, "files": [{"id": place["file_id"]}]}
+    assert (await bot.call("files.completeUploadExternal", **share))["error"] == "file_not_found"
+    for content, status in ((b"four", 400), (b"abc", 200)):
+        async with bot.http.post(str(place["upload_url"]), data=content) as response:
+            assert response.status == status
+    assert (await bot.call("files.completeUploadExternal", **share))["ok"]
+    assert bot.slack.contents(bot.slack.answers(bot.channel, root)[0]) == [("a.txt", b"abc")]
+    assert (await bot.call("files.completeUploadExternal", **share))["error"] == "file_already_shared"
+    assert len(bot.slack.violations) == 3
+
+
+@pytest.mark.parametrize(
+    ("scope", "method", "body"),
+    [
+        ("files:write", "files.getUploadURLExternal", {"filename": "a", "length": "1"}),
+        ("usergroups:read", "usergroups.list", {}),
+        ("users:read", "users.info", {"user": "U1"}),
+        ("groups:history", "conversations.history", {"channel": "private"}),
+    ],
+)
+async def test_a_call_without_its_scope(bot: Bot, scope: str, method: str, body: dict[str, str]) -> None:
+    private = bot.slack.add_channel("secret", bot.ada, kind="group")
+    wanted = {key: private if value == "private" else value for key, value in body.items()}
+    assert (await bot.read(method, **wanted)).get("error") != "missing_scope"
+    bot.slack.scopes.discard(scope)
+    assert (await bot.read(method, **wanted))["error"] == "missing_scope"
+
+
+async def test_events_that_the_app_does_not_subscribe_to_are_not_delivered(bot: Bot) -> None:
+    bot.slack.subscribed.discard("message.channels")
+    bot.slack.post(bot.channel, bot.ada, "hello")
+    bot.slack.post(bot.slack.add_direct(bot.ada), bot.ada, "hello")
+    bot.slack.subscribed.discard("subteam_created")
+    group = bot.slack.group("writers", bot.ada)
+    bot.slack.group("writers", bot.ada)
+    events = [envelope.payload["event"] for envelope in bot.slack.socket.envelopes]
+    assert [event["type"] for event in events] == ["message", "subteam_members_changed"]  # type: ignore[index]  # objects
+    found = as_list((await bot.read("usergroups.list", include_users="true"))["usergroups"])
+    assert [(one["id"], one["handle"], one["users"]) for one in found] == [(group, "writers", [bot.ada, bot.ada])]
+    assert "users" not in as_list((await bot.read("usergroups.list"))["usergroups"])[0]
+
+
+async def test_nobody_sees_what_is_ephemeral_in_a_thread_that_has_not_begun(bot: Bot) -> None:
+    root = bot.slack.post(bot.channel, bot.ada, "question")
+    hidden: Json = {"channel": bot.channel, "user": bot.ada, "text": "for you", "thread_ts": root}
+    bot.slack.post(bot.channel, bot.ada, "more", root)
+    await bot.call("chat.postEphemeral", **hidden)
+    assert bot.slack.violations == []
+    alone = bot.slack.post(bot.channel, bot.ada, "another")
+    await bot.call("chat.postEphemeral", **(hidden | {"thread_ts": alone}))
+    assert "has not begun" in bot.slack.violations[0]
+
+
+async def test_what_becomes_of_messages_is_told_also_of_the_bots_own(bot: Bot) -> None:
+    ts = str((await bot.post(text="one", **SILENT))["ts"])
+    await bot.update(ts, text="two")
+    bot.slack.post(bot.channel, bot.ada, "reply", ts)
+    await bot.call("chat.delete", channel=bot.channel, ts=ts)
+    alone = bot.slack.post(bot.channel, bot.ada, "three")
+    bot.slack.edit(bot.channel, alone, "four")
+    bot.slack.delete(bot.channel, alone)
+    events = [envelope.payload["event"] for envelope in bot.slack.socket.envelopes]
+    told = [(event["subtype"], event.get("message", {}).get("subtype")) for event in events if "subtype" in event]  # type: ignore[index,operator,attr-defined]  # objects
+    assert told == [
+        ("message_changed", None),
+        ("message_changed", "tombstone"),
+        ("message_changed", None),
+        ("message_deleted", None),
+    ]

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from adapters.slack import PLATFORM, SlackSettings
 from adapters.slack.handle import Json, ts_of
-from adapters.slack.manifest import EVENTS
+from adapters.slack.manifest import EVENTS, SCOPES
 from adapters.slack.text import WORD_JOINER, harmless, readable
 from bot.errors import Forbidden
 from bot.types import Attachment, Choice
@@ -427,7 +427,10 @@ def test_the_manifest_has_what_the_bot_needs() -> None:
     made = json.loads(PLATFORM.setup(SlackSettings(command="/shoulders-test"), COMMANDS, {}))
     assert made["settings"]["socket_mode_enabled"]
     assert made["features"]["agent_view"]["agent_description"]
+    assert made["features"]["app_home"]["home_tab_enabled"]
+    assert made["oauth_config"]["scopes"]["bot"] == list(SCOPES)
     assert made["settings"]["event_subscriptions"]["bot_events"] == list(EVENTS)
+    assert all(slash["should_escape"] for slash in made["features"]["slash_commands"])
     names = [slash["command"] for slash in made["features"]["slash_commands"]]
     assert names == ["/ask", "/shoulders-test"]
     assert "[--model MODEL] [--private] [what to ask]" in made["features"]["slash_commands"][0]["usage_hint"]

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from bot.books import Call, Grouping
 from bot.errors import DatabaseBusy, SchemaTooNew, StoreError
 from bot.ports import Accepted, Outcome
-from bot.types import Act, Answer, Command, Part, Person, Place, Request, Turn
+from bot.types import Act, Answer, Command, Part, Person, Place, Request, Turn, Usage
 from storage import accept, sqlite
 from storage.migrate import migrate, migrations
 from storage.sqlite import SQLiteStore, open_store
@@ -289,6 +290,68 @@ async def test_what_is_no_database_is_said_plainly(tmp_path: Path) -> None:
     path.write_text("Dear Sir or Madam, " * 100)
     with pytest.raises(StoreError, match="cannot be used"):
         await open_store(path)
+
+
+async def test_what_a_call_used_is_on_disk_no_later_than_the_answer(
+    desk: Desk, store: SQLiteStore, tmp_path: Path
+) -> None:
+    first = await desk.must(CHANNEL)
+    store.usage.spent([Call(first.id, 1, CHANNEL, ANN, "m", Usage(3, 4), 5, succeeded=True)])
+    await desk.answer(first, "one?", "one")
+    with sqlite3.connect(tmp_path / "shoulders.db") as other:
+        assert other.execute("SELECT request, prompt_tokens, cost FROM usage").fetchall() == [(first.id, 3, 5)]
+
+
+async def test_what_a_call_used_outlives_its_request(desk: Desk, store: SQLiteStore, tmp_path: Path) -> None:
+    first = await desk.must(CHANNEL)
+    call = Call(first.id, 1, CHANNEL, ANN, "m", Usage(3, 4), succeeded=True)
+    await store.usage.spent([call])
+    await store._writer.write(lambda connection: connection.execute("DELETE FROM requests").rowcount)
+    await store.usage.spent([call])
+    (total,) = await store.usage.totals(("person", "model"), 0)
+    assert (total.key, total.requests, total.usage) == (("1", "m"), 2, Usage(6, 8))
+
+
+async def test_usage_is_summed_up_by_whatever_is_asked(store: SQLiteStore) -> None:
+    other, direct = replace(CHANNEL, workspace="other"), replace(CHANNEL, channel="dm", direct=True, name="")
+    await store.usage.spent(
+        [
+            Call(0, 1_000, CHANNEL, ANN, "m", Usage(1, 1), 10, succeeded=True),
+            Call(0, 2_000, THREAD, replace(ANN, name="Anne"), "m", Usage(2, 0), 20),
+            Call(0, 86_400_000, direct, BEN, "n", Usage(), 0),
+            Call(0, 999, other, BEN, "m", Usage(100, 0), 99, succeeded=True),
+        ]
+    )
+
+    async def sums(*by: Grouping, since: int = 0, **within: str) -> list[tuple[tuple[str, ...], int, int, int]]:
+        totals = await store.usage.totals(by, since, **within)
+        return [(total.key, total.requests, total.failures, total.cost) for total in totals]
+
+    assert await sums("day", platform="discord", workspace="guild") == [
+        (("1970-01-01",), 2, 1, 30),
+        (("1970-01-02",), 0, 1, 0),
+    ]
+    assert await sums("place", "model", workspace="guild") == [(("", "n"), 0, 1, 0), (("general", "m"), 2, 1, 30)]
+    assert await sums("workspace", since=1_000) == [(("guild",), 2, 2, 30)]
+    assert await sums("channel", person="2", workspace="guild") == [(("dm",), 0, 1, 0)]
+    (ann, _) = await store.usage.totals(("person",), 0, workspace="guild")
+    assert (ann.person_name, ann.place_name) == ("Anne", "#general")
+
+
+def test_what_was_used_before_is_kept_by_the_migration() -> None:
+    old = sqlite3.connect(":memory:")
+    migrate(old, migrations()[:2])
+    old.executescript(
+        "INSERT INTO places VALUES (1, 'discord', 'guild', 'general', '', 0, '#general');"
+        "INSERT INTO requests VALUES (5, 'discord', 'guild', 'a', 1, 1, NULL, '1', '', 'done', 1, NULL, NULL, 7, 8);"
+        "INSERT INTO conversations VALUES (2, 1, '1', 0, 7, 0);"
+        "INSERT INTO turns VALUES (3, 2, NULL, 5, 'user', '1', 'Ann', 'hi', '', 1, 7);"
+        "INSERT INTO usage VALUES (5, 1, '1', 'm', 10, 20, 9);"
+    )
+    migrate(old, migrations())
+    columns = "request, at, workspace, channel, place_name, person, person_name, model, prompt_tokens, cost, succeeded"
+    rows = old.execute(f"SELECT {columns} FROM usage").fetchall()
+    assert rows == [(5, 9, "guild", "general", "#general", "1", "Ann", "m", 10, 0, 1)]
 
 
 @pytest.mark.parametrize("version", range(len(migrations()) + 1))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from dataclasses import replace
+from time import time
 
 from bot.app import assemble
 from bot.config import Config
@@ -42,10 +43,11 @@ class World:
         self.adapter = MemoryAdapter()
         self.main, self.spare = MemoryBackend(), MemoryBackend()
         self.acts = 100
+        self.clock: Callable[[], float] = time
 
     async def start(self) -> None:
         backends = {"main": self.main, "spare": self.spare}
-        app = await assemble(self.config, self.store, backends, {"discord": self.adapter}, COMMANDS)
+        app = await assemble(self.config, self.store, backends, {"discord": self.adapter}, COMMANDS, self.clock)
         self.app, self.inbox, self.intake = app, app.inbox, app.intake
 
     async def offer(self, text: str, place: Place = DIRECT, person: Person = ANN, **more: object) -> MemoryDraft | None:

@@ -25,7 +25,7 @@ from adapters.private import HiddenLog, PrivateDraft
 from adapters.split import split
 from bot.errors import ConfigError, Forbidden, Gone, PlatformError
 from bot.ports import Draft, DraftLog, Intake
-from bot.types import Answer, Attachment, Message, Person, Place, Request
+from bot.types import Attachment, Message, Person, Place, Request
 
 log = logging.getLogger(__name__)
 
@@ -36,11 +36,6 @@ FILE_HOSTS = ("discordapp.com", "discordapp.net")
 THREAD_STARTER = 21
 CREATES_AT_ONCE = 3
 CALLS_AT_ONCE = 5
-
-ALLOW_DIRECT_MESSAGES = Answer(
-    "The answer is for you alone, and Discord does not let me send it to you. Allow direct messages from this server "
-    "(its privacy settings) and ask again."
-)
 
 CLOSED: Mapping[int, str] = {
     4004: WRONG_TOKEN,
@@ -118,7 +113,7 @@ class DiscordAdapter:
         if handle.token:
             alone = self._answer(request, replace(handle, original=False, hidden=True))
         hidden = DiscordDraft(alone, HiddenLog(draft_log), self._pacer)
-        return PrivateDraft(public, hidden, private=handle.hidden, instead=ALLOW_DIRECT_MESSAGES)
+        return PrivateDraft(public, hidden, private=handle.hidden, excuse=True)
 
     async def context(self, request: Request, limit: int) -> Sequence[Message]:
         """What was said before in the thread, or the chain of replies that the request ends."""

@@ -42,7 +42,7 @@ EXPIRED, CLOSED_TO_US, HAS_THREAD = 50027, 50007, 160004
 """Discord's codes: an interaction's token is older than 15 minutes; a person takes no direct messages from the bot; the
 message has a thread already."""
 
-CLOSED = "You do not take direct messages from this server: allow them in its privacy settings."
+CLOSED = "You take no direct messages from this server: allow them in its privacy settings and ask again."
 
 WRONG_TOKEN = "Discord does not accept DISCORD_TOKEN. Copy it anew: developer portal, Bot, Reset Token."  # noqa: S105
 

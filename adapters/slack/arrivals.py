@@ -69,7 +69,8 @@ class Arrivals:
 
     async def said(self, event: Json) -> None:
         """A message, now or while the bot was away."""
-        heard, channel, offered = self._reader.hears(event), str(event["channel"]), list[Request]()
+        heard, channel = self._reader.hears(event), str(event["channel"])
+        offered, refused = list[Request](), list[UserError]()
         if heard is None:
             return
         if heard == "overheard":
@@ -80,7 +81,7 @@ class Arrivals:
             try:
                 request = await self._reader.message(event, heard)
             except UserError as error:
-                await self._tell(Handle(channel, thread_of(event)), str(event["user"]), error.message)
+                refused.append(error)
                 return None
             return request and self._settled(request)
 
@@ -89,6 +90,8 @@ class Arrivals:
             return self._intake.offer(request)
 
         taken = await self._in_order(channel, settled(), offer)
+        for error in refused:
+            await self._tell(Handle(channel, thread_of(event)), str(event["user"]), error.message)
         if offered and not taken and heard == "followed" and self._reader.behaves(event).keeps:
             await self._intake.overhear(offered[0])
 
@@ -102,34 +105,45 @@ class Arrivals:
             await self._tell(origin, user_of(body), told)
 
     async def _act(self, body: Json, channel: str, reading: Awaitable[Request | None]) -> str:
-        """Offer what a person did, or open the form that it has; what to tell the person alone, "" for nothing."""
-        told = list[str]()
+        """Offer what a person did, or open the form that it has; what to tell the person alone, "" for nothing.
+
+        Nobody waits in line for a form that is being opened.
+        """
+        with_form, told = list[Request](), ""
 
         async def settled() -> Request | None:
-            try:
-                request = await reading
-                if request is None or await self._has_form(self._intake.settle(request), body):
-                    return None
-            except (UserError, PlatformError) as error:
-                told.append(error.message)
+            request = await reading
+            if request is not None and self._may_have_form(request, body):
+                with_form.append(request)
                 return None
-            request = self._settled(request)
+            return request and self._settled(request)
+
+        def offer(request: Request) -> Awaitable[bool]:
+            nonlocal told
             if request.private and self._reader.words.paths[request.command].converses and body.get("command"):
-                told.append(ASKING)
-            return request
+                told = ASKING
+            return self._intake.offer(request)
 
-        await self._in_order(channel, settled(), self._intake.offer)
-        return "".join(told)
+        try:
+            await self._in_order(channel, settled(), offer)
+            for request in with_form:
+                if not await self._open_form(self._intake.settle(request), str(body["trigger_id"])):
+                    await self._intake.offer(self._settled(request))
+        except (UserError, PlatformError) as error:
+            return error.message
+        return told
 
-    async def _has_form(self, request: Request, body: Json) -> bool:
-        """Open the form that a request has, unless that was what was sent. Raises UserError and PlatformError."""
-        if not self._reader.words.paths[request.command].dialog or body.get("type") == "view_submission":
-            return False
+    def _may_have_form(self, request: Request, body: Json) -> bool:
+        """What a form brought has had its own."""
+        return self._reader.words.paths[request.command].dialog and body.get("type") != "view_submission"
+
+    async def _open_form(self, request: Request, trigger: str) -> bool:
+        """Open the form that a request has; False for none. Raises UserError and PlatformError."""
         form = await self._intake.dialog(request)
         if form is None:
             return False
         view = forms.view(form, Handle.load(request.handle))
-        await self._rest.write("views.open", {"trigger_id": body["trigger_id"], "view": view})
+        await self._rest.write("views.open", {"trigger_id": trigger, "view": view})
         return True
 
     def _settled(self, request: Request) -> Request:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Collection, Mapping
+from collections.abc import Awaitable, Collection, Mapping
 from dataclasses import dataclass
 from time import monotonic
+from typing import TypeVar
 
 from adapters.slack.groups import Groups
 from adapters.slack.handle import Json
@@ -15,6 +16,8 @@ from bot.errors import ShouldersError
 from bot.types import Person
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 NAME_SECONDS = 3_600.0
 RIGHTS_SECONDS = 60.0
@@ -59,11 +62,14 @@ class Directory:
         self._asked: dict[str, _Asked] = {}
         self._known: dict[str, Json] = {}
 
-    async def person(self, key: str, *, rights: bool = False) -> Person:
-        """Somebody; with `rights`, waited for as long as there is time. Of whom Slack said nothing yet is a guest."""
-        needed = rights or key not in self._known
+    async def person(self, key: str, *, rights: bool = False, named: bool = False) -> Person:
+        """Somebody; with `rights`, waited for as long as there is time, while for one `named` only the name matters.
+
+        Of whom Slack said nothing yet is a guest.
+        """
+        needed, age = rights or key not in self._known, NAME_SECONDS if named else RIGHTS_SECONDS
         (user, fresh), roles = await asyncio.gather(
-            self._look(_PERSON, key, RIGHTS_SECONDS, needed=needed), self._roles(key)
+            self._look(_PERSON, key, age, needed=needed), self._in_time(self.groups.of(key), ())
         )
         return self._person(key, user, roles, fresh=fresh)
 
@@ -96,17 +102,17 @@ class Directory:
 
     async def _named(self, key: str) -> str:
         if key.startswith("S"):
-            return await self.groups.name(key)
+            return await self._in_time(self.groups.name(key), "")
         if key.startswith(("C", "G")):
             return str((await self._look(_CHANNEL, key, NAME_SECONDS))[0].get("name", ""))
         return _name((await self._look(_PERSON, key, NAME_SECONDS))[0])
 
-    async def _roles(self, key: str) -> tuple[str, ...]:
+    async def _in_time(self, asking: Awaitable[T], otherwise: T) -> T:
         try:
             async with asyncio.timeout(PATIENCE):
-                return await self.groups.of(key)
+                return await asking
         except (ShouldersError, TimeoutError):
-            return ()
+            return otherwise
 
     def _person(self, key: str, user: Json, roles: tuple[str, ...], *, fresh: bool) -> Person:
         """Administrators are those of our own workspace; guests everybody who is not wholly a member of it."""

@@ -9,7 +9,7 @@ from time import monotonic
 
 from adapters.slack.handle import Json
 from adapters.slack.rest import Rest, SlackRefused, listed
-from bot.errors import PlatformError, ShouldersError
+from bot.errors import PlatformError
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +39,6 @@ class Groups:
     def __init__(self, rest: Rest) -> None:
         self._rest = rest
         self._asked: _Asked | None = None
-        self._known: dict[str, Json] = {}
 
     def changed(self) -> None:
         """What is known is no longer so."""
@@ -49,18 +48,15 @@ class Groups:
         """Forget everything."""
         if self._asked is not None:
             self._asked.task.cancel()
-        self._asked, self._known = None, {}
+        self._asked = None
 
     async def of(self, person: str) -> tuple[str, ...]:
         """The groups somebody is in. Raises PlatformError or ConfigError when Slack does not say."""
         return tuple(sorted(key for key, group in (await self._all()).items() if person in _members(group)))
 
     async def name(self, group: str) -> str:
-        """What people call a group, "" when Slack does not say."""
-        try:
-            found = (await self._all()).get(group, {})
-        except ShouldersError:
-            found = self._known.get(group, {})
+        """What people call a group. Raises PlatformError or ConfigError when Slack does not say."""
+        found = (await self._all()).get(group, {})
         return str(found.get("handle") or found.get("name") or "")
 
     async def _all(self) -> dict[str, Json]:
@@ -81,8 +77,7 @@ class Groups:
         except PlatformError as error:
             log.warning("Rules for user groups do not hold, because Slack does not say who is in them: %s", error)
             raise
-        self._known = {str(group["id"]): group for group in listed(answer.get("usergroups"))}
-        return self._known
+        return {str(group["id"]): group for group in listed(answer.get("usergroups"))}
 
 
 def _members(group: Json) -> list[str]:

@@ -56,7 +56,9 @@ class Reader:
         """A message; None when a bot wrote it. Raises UserError for a command that cannot be read."""
         channel, ts, user = str(event["channel"]), str(event["ts"]), str(event["user"])
         said, direct = str(event.get("text", "")), is_direct(channel)
-        person, where = await asyncio.gather(self.directory.person(user), self.directory.place_name(channel))
+        person, where = await asyncio.gather(
+            self.directory.person(user, named=heard == "overheard"), self.directory.place_name(channel)
+        )
         if person.bot:
             return None
         asked = heard == "asked"

@@ -81,7 +81,6 @@ ERRORS: Mapping[str, tuple[type[PlatformError], str]] = {
     **dict.fromkeys(("msg_too_long", "no_text", "invalid_blocks", "invalid_arguments"), (Forbidden, _REFUSED)),
     **dict.fromkeys(("expired_trigger_id", "exchanged_trigger_id", "trigger_expired"), (Gone, _LATE)),
     **dict.fromkeys(("file_upload_size_restricted", "file_uploads_disabled"), (Forbidden, _NO_FILES)),
-    **dict.fromkeys(("expired_trigger_id", "exchanged_trigger_id", "trigger_expired"), (Gone, _LATE)),
     **dict.fromkeys(("file_uploads_except_images_disabled", "blocked_file_type"), (Forbidden, _NO_FILES)),
     **dict.fromkeys(("msg_blocks_too_long", "markdown_text_conflict", "unknown_method"), (Forbidden, _REFUSED)),
 }

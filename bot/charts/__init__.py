@@ -45,7 +45,7 @@ async def draw(chart: Chart, cache: Path) -> bytes:
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
-        env=_environment(cache),
+        env=await asyncio.to_thread(_environment, cache),
         cwd=ROOT,
         start_new_session=True,  # Ctrl-C in the terminal is meant for the bot
     )

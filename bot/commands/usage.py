@@ -174,7 +174,8 @@ async def _chart(services: Services, request: Request, first: date) -> Chart:
         raise UserError(f"There is nothing to draw: no {wanted} were used since {first}.")
     days = [str(first + timedelta(days=number)) for number in range((today - first).days + 1)]
     counted = {total.key: measure(total) for total in by_day}
-    models = {model: [counted.get((day, model), 0.0) for day in days] for _, model in counted}
+    used = _most(await _totals(services, request, first, "model"), measure)
+    models = {model: [counted.get((day, model), 0.0) for day in days] for (model,) in (total.key for total in used)}
     people = _most(await _totals(services, request, first, "person"), measure)
     bars = [(_person(total), measure(total)) for total in people[:MOST_BARS]]
     if len(people) > MOST_BARS:

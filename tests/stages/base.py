@@ -322,6 +322,10 @@ class TeamStage(Stage):
         """Have the server tell of each request: received, applied, answered."""
 
     @abstractmethod
+    def unhurried(self) -> None:
+        """Have the platform's server limit no rates from now on."""
+
+    @abstractmethod
     def time_passes(self, seconds: float) -> None:
         """Move the platform's clock on."""
 

@@ -140,6 +140,9 @@ class DiscordStage(TeamStage):
     def watch(self, hook: Hook) -> None:
         self.discord.on_request = hook
 
+    def unhurried(self) -> None:
+        self.discord.rates.on = False
+
     def time_passes(self, seconds: float) -> None:
         self.discord.clock.ahead += seconds
 

@@ -33,6 +33,16 @@ class SlackStage(TeamStage):
     def secrets(self) -> Mapping[str, str]:
         return {"SLACK_BOT_TOKEN": self.slack.bot_token, "SLACK_APP_TOKEN": self.slack.app_token}
 
+    async def answer(self, said: Said) -> Shown:
+        """What was not offered to the core was answered at once, to the person alone."""
+        act = self.slack.world.acts.get(said.act)
+        if act is not None:
+            await self.slack.wait(lambda: act.acknowledged)
+            if said.act not in self.ledger.requests:
+                hidden = [one.shown for one in self.slack.only_seen_by(act.user) if one.source == said.act]
+                return Shown([*filter(None, [act.told]), *hidden], (), said.who)
+        return await super().answer(said)
+
     async def mention(
         self, text: str, who: str = "ann", *, files: Sequence[str] = (), said: Said | None = None
     ) -> Said:
@@ -159,6 +169,9 @@ class SlackStage(TeamStage):
     def watch(self, hook: Hook) -> None:
         self.slack.on_request = hook
 
+    def unhurried(self) -> None:
+        self.slack.rates.on = False
+
     def time_passes(self, seconds: float) -> None:
         self.slack.clock.ahead += seconds
 
@@ -180,8 +193,11 @@ class SlackStage(TeamStage):
         return [*self._answers(said), *reversed(self.slack.only_seen_by(self.users[who]))]
 
     async def _fill(self, opened: Said, values: Mapping[str, str]) -> Said:
-        user = self.users[opened.who]
-        await self.slack.wait(lambda: self.slack.modal(user))
+        """Send the form, if it was opened and not refused."""
+        user, act = self.users[opened.who], self.slack.world.acts[opened.act]
+        await self.slack.wait(lambda: act.acknowledged)
+        if not self.slack.modal(user):
+            return opened
         return Said(self.slack.send(user, values).trigger, opened.who, opened.channel, opened.thread)
 
     def _in_thread(self, channel: str, thread: str, text: str, who: str) -> Said:

@@ -64,8 +64,11 @@ class Acting:
         return self._in_home(user, {"selected_option": _option(menu, value)}, menu)
 
     def send(self, user: str, values: Mapping[str, str]) -> Act:
-        """Send the form that a person has open, with these values changed; what Slack would not send is an error."""
-        view = self.world.modals.pop(user)
+        """Send the form that a person has open, with these values changed.
+
+        What Slack would not send is an error, but for options that are not offered: a client of one's own sends any.
+        """
+        view = self.world.modals[user]
         state: dict[str, Json] = {}
         for block in view.blocks:
             key, element = str(block["block_id"]), block["element"]
@@ -76,6 +79,7 @@ class Acting:
             )
             state[key] = {str(element["action_id"]): filled}
         assert set(values) <= set(state), f"there is no {sorted(set(values) - set(state))}"
+        del self.world.modals[user]
         act = self._act(user, "")
         payload: Json = {
             "type": "view_submission",
@@ -164,9 +168,9 @@ def _filled(element: Json, value: str | None) -> Json:
         assert len(said) <= int(str(element.get("max_length", 3_000)))
         return {"type": kind, "value": said or None}
     if kind == "static_select":
-        chosen = element.get("initial_option") if value is None else _option(element, value)
+        chosen = element.get("initial_option") if value is None else {"value": value}
         return {"type": kind, "selected_option": chosen}
     several = element.get("initial_options") or []
     if value is not None:
-        several = [_option(element, one) for one in value.split(",") if one]
+        several = [{"value": one} for one in value.split(",") if one]
     return {"type": kind, "selected_options": several}
