@@ -10,7 +10,8 @@ from bot.types import Ability
 
 NEW_LIMIT, OLD_LIMIT = "max_completion_tokens", "max_tokens"
 
-FAKE = "the stand-in of tests/"
+STAND_IN = "our stand-in"
+"""The server under tests/ that is told what each preset's server refuses; none of their own was asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +30,7 @@ class Preset:
     says_usage: bool = True
     thinking: str = "`reasoning_content`"
     can: tuple[Ability, ...] = ("chat",)
-    tested: str = FAKE
+    tested: str = STAND_IN
 
     @property
     def host(self) -> str:
@@ -129,8 +130,9 @@ PRESETS: Mapping[str, Preset] = {
         "http://localhost:8000/v1",
         "",
         limits=(NEW_LIMIT, OLD_LIMIT),
+        says_usage=False,
         can=("chat", "transcribe"),
-        tested="transformers 5.23 with SmolLM2: chat",
+        tested="itself, 5.23, with SmolLM2: chat",
     ),
 }
 """Each preset by the name that `preset` in a model's table has."""
