@@ -212,6 +212,21 @@ async def test_what_a_model_thinks_and_comments_are_no_part_of_the_answer(server
     assert (await collect(backend))[0] == "Yes"
 
 
+@pytest.mark.parametrize("delta", [{"content": 7}, {"content": [7]}, {"reasoning": 7}, {"content": [{"type": "new"}]}])
+async def test_what_is_not_known_in_a_delta_is_passed_over(
+    server: FakeOpenAI, backend: Backend, delta: dict[str, object]
+) -> None:
+    server.script(Answer(("Y", chunk(delta), "es")))
+    assert (await collect(backend))[0] == "Yes"
+
+
+async def test_parts_that_cannot_be_read_are_said(server: FakeOpenAI, backend: Backend) -> None:
+    server.script(Answer(("Yes", chunk({"content": [{"type": "thinking", "thinking": [{}]}]}))))
+    text, error = await fail(backend)
+    assert (text, type(error)) == ("Yes", BrokenOff)
+    assert "cannot be read" in error.message
+
+
 async def test_bytes_cut_anywhere(server: FakeOpenAI, backend: Backend) -> None:
     whole = chunk({"content": "Grüße 🫠\n"}).replace(b"\n\n", b"\r\n\r\n") + chunk({"content": "an alle"})
     server.script(Answer([whole[i : i + 1] for i in range(len(whole))]))

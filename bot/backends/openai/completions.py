@@ -44,6 +44,7 @@ class Events:
         self.usage = Usage()
         self.failure: FailedError | None = None
         self._rest = b""
+        self._answering = False
         self._tags: Tags | None = Tags(inside=thinks_first)
         self._kind: type[Text] | type[Thought] = Text
         self._pieces: list[str] = []
@@ -78,6 +79,8 @@ class Events:
         self._kind = kind
 
     def _say(self, piece: str, kind: type[Text] | type[Thought]) -> None:
+        if not piece:
+            return
         if kind is not self._kind:
             self._turn_to(kind)
         self._pieces.append(piece)
@@ -108,22 +111,32 @@ class Events:
                 self._take_choice(choice)
             if usage := content.get("usage"):
                 self.usage = Usage(usage.get("prompt_tokens") or 0, usage.get("completion_tokens") or 0)
-        except (orjson.JSONDecodeError, AttributeError, TypeError):
+        except (orjson.JSONDecodeError, AttributeError, LookupError, TypeError):
             self.failure = FailedError(GARBLED)
 
     def _take_choice(self, choice: Mapping[str, object]) -> None:
-        """A delta's words, and what a reasoning model thinks in a field of its own."""
         delta = choice.get("delta")
         if isinstance(delta, dict) and delta:
-            if thought := delta.get("reasoning_content") or delta.get("reasoning"):
-                self._say(thought, Thought)
-            if piece := delta.get("content") or delta.get("refusal"):
-                if isinstance(piece, str):
-                    self._say_text(piece)
-                else:
-                    self._take_parts(piece)
-            self.began = self.began or any(value for name, value in delta.items() if name != "role")
-        self.finish = str(choice.get("finish_reason") or self.finish)
+            piece = delta.get("content")
+            if self._answering and len(delta) == 1 and isinstance(piece, str):
+                self._pieces.append(piece)  # nearly every token of an answer comes by here
+            else:
+                self._take_delta(delta)
+        if reason := choice.get("finish_reason"):
+            self.finish = str(reason)
+
+    def _take_delta(self, delta: Mapping[str, object]) -> None:
+        """What a reasoning model thinks, in a field of its own, and a delta's words."""
+        self.began = self.began or any(value for name, value in delta.items() if name != "role")
+        thought = delta.get("reasoning_content") or delta.get("reasoning")
+        if isinstance(thought, str):
+            self._say(thought, Thought)
+        piece = delta.get("content") or delta.get("refusal")
+        if isinstance(piece, list):
+            self._take_parts(piece)
+        elif isinstance(piece, str):
+            self._say_text(piece)
+        self._answering = self._tags is None and self._kind is Text
 
     def _take_parts(self, parts: Sequence[Mapping[str, object]]) -> None:
         """Content in parts, as Mistral's reasoning models send it: a thought is a list of texts."""
