@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import pkgutil
+import re
 from collections.abc import AsyncGenerator, Mapping
 from importlib import import_module
 from pathlib import Path
@@ -19,7 +20,7 @@ import tests.stages
 from bot.config import platforms
 from bot.ports import Adapter
 from tests.fakes.memory import MemoryDraft
-from tests.fakes.openai import FAULTS, Answer, failing
+from tests.fakes.openai import FAULTS, Answer, chunk, failing
 from tests.stages.base import Stage, TeamStage
 
 
@@ -266,6 +267,19 @@ async def test_attachments_are_named(stage: Stage) -> None:
     shown = await stage.answer(await stage.mention("Look", files=["plan.pdf"]))
     assert "plan.pdf" in shown.text
     assert "plan.pdf" in stage.prompts[-1][0][1]
+
+
+async def test_what_a_model_thinks_is_shown_to_who_asks_for_it_alone(stage: Stage) -> None:
+    thinking = (chunk({"reasoning": "Hm.\n\nFirst"}), chunk({"reasoning": " this."}), "Because", " so.")
+    stage.model.script(Answer(thinking), Answer(thinking))
+    hidden = await stage.answer(await stage.mention("Why?"))
+    assert "Because so." in hidden.text
+    assert "Hm." not in hidden.text
+    await stage.answer(await stage.command("config set", {"key": "thinking", "value": "on", "scope": "me"}))
+    shown = await stage.answer(await stage.mention("Why, then?"))
+    assert re.search(r"Hm\.\s[>\s▌]*First this\.\s[\s]*Because so\.", shown.text), shown.text
+    await stage.answer(await stage.mention("And now?"))
+    assert "Hm." not in str(stage.prompts[-1])
 
 
 @needs("files")
