@@ -26,6 +26,7 @@ from bot.types import (
     Private,
     Reply,
     Text,
+    Thought,
     Turn,
 )
 
@@ -61,9 +62,9 @@ class StoredDraftLog:
 
 @dataclass(slots=True)
 class Heard:
-    """What a reply said so far."""
+    """What a reply said so far; thoughts are shown where they were said, but are no part of the turn."""
 
-    pieces: list[str] = field(default_factory=list)
+    pieces: list[Text | Thought] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     choices: tuple[Choice | Menu, ...] = ()
     files: list[File] = field(default_factory=list)
@@ -74,8 +75,8 @@ class Heard:
     def take(self, chunk: Chunk) -> None:
         """Add one chunk."""
         match chunk:
-            case Text(text):
-                self.pieces.append(text)
+            case Text() | Thought():
+                self.pieces.append(chunk)
             case Note(text):
                 self.notes.append(text)
             case Choices(choices):
@@ -93,10 +94,11 @@ class Heard:
 
     def outcome(self) -> Outcome:
         """All of it, as it is kept and shown. A text that is not the answer of a model is no turn."""
-        text = "".join(self.pieces)
-        answer = Answer(text, tuple(self.notes), self.choices, tuple(self.files), self.private)
+        shown = "".join(piece.text for piece in self.pieces)
+        answer = Answer(shown, tuple(self.notes), self.choices, tuple(self.files), self.private)
         if self.asked is None:
             return Outcome(answer)
+        text = "".join(piece.text for piece in self.pieces if isinstance(piece, Text))
         complete = self.done is not None and self.done.reason in ("complete", "length")
         reply = Turn(0, None, "assistant", "", "", text, self.asked.model, complete) if text.strip() else None
         return Outcome(answer, self.asked.parent, self.asked.question, reply)
@@ -214,6 +216,8 @@ class Answering:
         async with aclosing(self._reply(self.accepted)) as reply:
             async for chunk in reply:
                 heard.take(chunk)
+                if isinstance(chunk, Thought):
+                    chunk = Text(chunk.text)  # drafts draw it as it is
                 if self._streams or not isinstance(chunk, Text):
                     self.draft.write(chunk)
 

@@ -37,7 +37,7 @@ MOVED = {
 
 BUILT_IN_MODELS: Mapping[str, Mapping[str, str | int]] = {
     "smollm2": {"backend": "local", "model": "bundled:smollm2", "max_tokens": 512},
-    "gpt": {"backend": "openai", "model": "gpt-5.4-mini"},
+    "gpt": {"backend": "openai", "model": "gpt-5.4-mini", "sees": True},
 }
 """The catalogue of a configuration that names no model: one that needs nothing, one that needs OPENAI_API_KEY."""
 
@@ -84,7 +84,8 @@ class Config:
         if self.settings.model:
             return self.settings.model
         wanted = "openai" if self.environment.get("OPENAI_API_KEY") else "local"
-        return next((name for name, model in self.models.items() if model.backend == wanted), next(iter(self.models)))
+        talking = [name for name, model in self.models.items() if "chat" in model.can] or list(self.models)
+        return next((name for name in talking if self.models[name].backend == wanted), talking[0])
 
 
 @cache
@@ -153,7 +154,7 @@ def _section(kind: type[S], table: object, where: str) -> S:
             raise ConfigError(f"{where} {key} has moved: write it as {MOVED[key]} in the table [settings].") from None
         if mistake["type"] == "extra_forbidden":
             raise ConfigError(f"{where} has no key {key}.{_did_you_mean(key, kind.model_fields)}") from None
-        raise ConfigError(f"{where} {key}: {mistake['msg']}.") from None
+        raise ConfigError(f"{where} {key}: {mistake['msg'].removeprefix('Value error, ')}.") from None
 
 
 def _models(tables: object, file: Path) -> Mapping[str, ModelSection]:

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from bot.errors import ContextTooLong, PlatformError
 from bot.ports import Accepted, Backend
 from bot.services import Services
-from bot.types import Message, Place, Prompt, Request, Sampling, Turn, Utterance
+from bot.types import Attachment, Media, Message, Place, Prompt, Request, Sampling, Turn, Utterance
 
 log = logging.getLogger(__name__)
 
-UNREADABLE = "(Attached, but not readable for you:"
-"""How the line of a question begins that names what came along."""
+PICTURES, UNREADABLE = "(Attached pictures:", "(Attached, but not readable for you:"
+ATTACHED = "(Attached"
+"""How the lines of a question begin that name what came along: what was seen, what was not, and either."""
 
 ANSWER_SHARE = 4
 """A quarter of the window is kept for the answer unless the model's max_tokens says otherwise; half of it at most."""
@@ -46,9 +48,17 @@ async def _told(services: Services, accepted: Accepted, most: int) -> Sequence[M
 
 
 async def prompt_for(
-    services: Services, model: str, request: Request, turns: Sequence[Turn], around: Sequence[Message]
+    services: Services,
+    model: str,
+    request: Request,
+    turns: Sequence[Turn],
+    around: Sequence[Message],
+    pictures: tuple[Media, ...] = (),
 ) -> tuple[Prompt, int]:
-    """The system prompt, then the newest turns that fit, and its tokens. Raises ContextTooLong when none does."""
+    """The system prompt, then the newest turns that fit, and its tokens; `pictures` belong to the last turn.
+
+    Raises ContextTooLong when none fits.
+    """
     backend, settings = services.backends[model], services.settings(request)
     longest = services.catalogue.sections[model].sampling(Sampling(None, settings.answer_tokens)).max_tokens
     reserve = min(longest or backend.context // ANSWER_SHARE, backend.context // 2)
@@ -57,6 +67,8 @@ async def prompt_for(
     said = [_utterance(turn, request.place) for turn in _answered(turns)]
     if around:
         said[-1] = Utterance("user", f"{_heard(around)}\n\n{said[-1].text}")
+    if pictures:
+        said[-1] = replace(said[-1], images=pictures)
     return await _newest_that_fit(backend, system, said, room)
 
 
@@ -78,13 +90,17 @@ def system_prompt(services: Services, request: Request) -> str:
     return "\n\n".join(filter(None, (prompt, persona.prompt if persona else "", language)))
 
 
-def question_turn(request: Request) -> Turn:
-    """A request as a turn: its words, and the names of what came along and cannot be read."""
-    text = request.text
-    if request.attachments:
-        names = ", ".join(attachment.name for attachment in request.attachments)
-        text = f"{text}\n{UNREADABLE} {names})".lstrip()
+def question_turn(request: Request, seen: Sequence[Attachment] = ()) -> Turn:
+    """A request as a turn: its words, the names of the pictures that were seen with it and of what was not read."""
+    unread = [attachment for attachment in request.attachments if attachment not in seen]
+    remarks = (_remark(PICTURES, seen), _remark(UNREADABLE, unread))
+    text = "\n".join(filter(None, (request.text, *remarks)))
     return Turn(0, None, "user", request.person.id, request.person.name, text)
+
+
+def _remark(about: str, attachments: Sequence[Attachment]) -> str:
+    names = ", ".join(attachment.name for attachment in attachments)
+    return f"{about} {names})" if attachments else ""
 
 
 async def _newest_that_fit(backend: Backend, system: Utterance, said: list[Utterance], room: int) -> tuple[Prompt, int]:

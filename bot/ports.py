@@ -10,11 +10,13 @@ from typing import Literal, Protocol, runtime_checkable
 from bot.section import ModelSection, Section
 from bot.types import (
     Answer,
+    Attachment,
     Chunk,
     Command,
     Done,
     Form,
     Manner,
+    Media,
     Message,
     Part,
     Person,
@@ -24,6 +26,8 @@ from bot.types import (
     Sampling,
     Status,
     Text,
+    Thought,
+    Transcript,
     Turn,
 )
 
@@ -144,6 +148,9 @@ class Adapter(Protocol):
     async def context(self, request: Request, limit: int) -> Sequence[Message]:
         """What was said before the request in its thread, or in the message it replies to: oldest first."""
 
+    async def fetch(self, request: Request, attachment: Attachment, limit: int) -> bytes:
+        """The content of a file that came with a request. Raises PlatformError, also where it exceeds `limit` bytes."""
+
     async def whois(self, request: Request) -> Person:
         """The asking person with the rights that the platform says they have now, not when they asked.
 
@@ -204,7 +211,7 @@ class Backend(Protocol):
     async def count(self, prompt: Prompt) -> int:
         """How many tokens `prompt` takes: exact, or a safe estimate that is never less. Never blocks the loop."""
 
-    def stream(self, prompt: Prompt, sampling: Sampling) -> AsyncGenerator[Text | Status | Done, None]:
+    def stream(self, prompt: Prompt, sampling: Sampling) -> AsyncGenerator[Text | Thought | Status | Done, None]:
         """Answer, piece by piece, ending in Done. Raises BackendError; closing the generator stops the model."""
 
     async def prepare(self) -> None:
@@ -215,6 +222,38 @@ class Backend(Protocol):
 
     async def aclose(self) -> None:
         """Let go of connections and processes. Safe to call twice."""
+
+
+@runtime_checkable
+class Embeds(Protocol):
+    """A backend that makes vectors of texts."""
+
+    async def embed(self, texts: Sequence[str]) -> Sequence[Sequence[float]]:
+        """One vector for each text, in order. Raises BackendError."""
+
+
+@runtime_checkable
+class Transcribes(Protocol):
+    """A backend that writes down what is said."""
+
+    async def transcribe(self, sound: Media, language: str = "") -> Transcript:
+        """What is said in a recording; `language` is a code such as "en", "" to find out. Raises BackendError."""
+
+
+@runtime_checkable
+class Voices(Protocol):
+    """A backend that reads aloud."""
+
+    async def speak(self, text: str, voice: str = "") -> Media:
+        """A recording of the text; `voice` "" is the model's own. Raises BackendError."""
+
+
+@runtime_checkable
+class Paints(Protocol):
+    """A backend that makes pictures."""
+
+    async def paint(self, prompt: str, size: str = "") -> Media:
+        """A picture; `size` is such as "1024x1024", "" for the model's own. Raises BackendError."""
 
 
 @dataclass(frozen=True, slots=True)

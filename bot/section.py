@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from bot.types import Sampling
+from bot.types import Ability, Sampling
 
 
 class Section(BaseModel):
@@ -18,7 +18,8 @@ class ModelSection(Section):
 
     `context` is the window in tokens, 0 for what the backend knows; `max_tokens` bounds one answer, 0 for no bound of
     ours. `fallback` names the model that answers when this one cannot. A `warm` one is made ready when the program
-    starts, not when it is first asked. The prices are for a million tokens, in the currency of [bot].
+    starts, not when it is first asked. `sees` is whether it reads pictures; `can` is what it is asked for. The prices
+    are for a million tokens, in the currency of [bot].
     """
 
     backend: str
@@ -30,6 +31,8 @@ class ModelSection(Section):
     warm: bool = False
     input_price: float = Field(default=0.0, ge=0, le=1_000_000)
     output_price: float = Field(default=0.0, ge=0, le=1_000_000)
+    sees: bool = False
+    can: tuple[Ability, ...] = Field(default=("chat",), strict=False)
 
     def sampling(self, asked: Sampling) -> Sampling:
         """What was asked for one answer, within what this entry says: its bound is never exceeded."""

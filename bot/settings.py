@@ -98,6 +98,9 @@ class Settings(Section):
         Field(description="Where a mention is answered: in a thread, in place, or as is the custom on the platform."),
     ] = "auto"
     streaming: Annotated[bool, At(ANYWHERE), Field(description="Show answers while they are being written.")] = True
+    thinking: Annotated[
+        bool, At(ANYWHERE), Field(description="Show what a model thinks, where it says so, before its answer.")
+    ] = False
     private: Annotated[
         bool,
         At(("workspace", "channel", "me")),

@@ -8,7 +8,7 @@ from types import TracebackType
 
 from bot.books import Call
 from bot.estimate import estimate
-from bot.types import Done, Sampling, Status, Text, Usage
+from bot.types import Done, Sampling, Status, Text, Thought, Usage
 
 
 class Spending:
@@ -25,21 +25,21 @@ class Spending:
         self._longest = longest
         self._settle = settle
         self._settled = False
-        self._pieces: list[str] = []
+        self._pieces: list[Text | Thought] = []
 
     @property
     def said(self) -> bool:
-        """Whether the model said anything."""
-        return any(piece.strip() for piece in self._pieces)
+        """Whether the model said anything; to think is not to say."""
+        return any(piece.text.strip() for piece in self._pieces if isinstance(piece, Text))
 
     def sampling(self, asked: Sampling) -> Sampling:
         """What was asked for, within the budget."""
         return replace(asked, max_tokens=self._longest) if self._longest else asked
 
-    def take(self, piece: Text | Status | Done) -> None:
-        """Take notice of what the model said."""
-        if isinstance(piece, Text):
-            self._pieces.append(piece.text)
+    def take(self, piece: Text | Thought | Status | Done) -> None:
+        """Take notice of what the model said or thought: both are paid for."""
+        if isinstance(piece, Text | Thought):
+            self._pieces.append(piece)
         elif isinstance(piece, Done):
             self._end(self._counted(piece.usage), succeeded=True)
 
@@ -57,7 +57,7 @@ class Spending:
         """What the model says that it used, or else what it must have."""
         if usage != Usage():
             return usage
-        said = estimate("".join(self._pieces))
+        said = estimate("".join(piece.text for piece in self._pieces))
         return Usage(self._call.usage.prompt_tokens, min(said, self._longest or said))
 
     def _end(self, usage: Usage, *, succeeded: bool) -> None:

@@ -5,15 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import aclosing
 
-from bot.conversation import prompt_for, question_turn, surroundings
+from bot.conversation import PICTURES, prompt_for, question_turn, surroundings
 from bot.errors import BackendError, Denied, Refused
+from bot.pictures import look_at
 from bot.ports import Accepted
 from bot.services import Services
 from bot.spending import Spending
+from bot.thinking import Thinking
 from bot.types import Asked, Choice, Choices, Chunk, Done, Note, Prompt, Reply, Sampling, Status, Text, Turn
 
 LENGTH_NOTE = "The answer reached its length limit. Write “go on” for the rest."
 EMPTY_NOTE = "⚠️ The model returned an empty answer."
+BLIND_NOTE = "The pictures are not looked at again: they are not kept. Ask anew with them."
+UNBEGUN_NOTE = (
+    "⚠️ The model reached its length limit before it began to answer, probably by thinking. A larger `answer_tokens` "
+    "helps, or `max_tokens` in its table."
+)
 
 
 def stop_choice(request: int) -> Choice:
@@ -36,12 +43,8 @@ def opinion_choices(request: int) -> tuple[Choice, ...]:
 
 async def talk(services: Services, accepted: Accepted, chosen: str = "") -> Reply:
     """Ask this request's question, as the next turn of its conversation."""
-    request = accepted.request
     parent = await _parent(services, accepted)
-    if request.attachments:
-        names = ", ".join(f"“{attachment.name}”" for attachment in request.attachments)
-        yield Note(f"I cannot read attachments yet: {names}.")
-    async with aclosing(ask(services, accepted, parent, question_turn(request), chosen)) as reply:
+    async with aclosing(ask(services, accepted, parent, question_turn(accepted.request), chosen)) as reply:
         async for chunk in reply:
             yield chunk
 
@@ -57,17 +60,26 @@ async def ask(
     yield Choices((stop_choice(accepted.id),))
     yield Status("Thinking…")
     around = await surroundings(services, accepted) if question else ()
-    turns = list(await services.store.turns(accepted.conversation, parent)) if parent is not None else []
-    turns += [question] if question else []
+    before = list(await services.store.turns(accepted.conversation, parent)) if parent is not None else []
+    if question is None and before and f"({PICTURES}:" in before[-1].text:
+        yield Note(BLIND_NOTE)
+    thinking = Thinking(shown=settings.thinking)
     for model, fallback in _candidates(services, first):
+        look = await look_at(services, model, accepted.request)
+        question = question and question_turn(accepted.request, look.seen)
         yield Asked(model, parent, question)
+        for sentence in look.notes:
+            yield Note(sentence)
+        thinking.end()
         said = False
         try:
-            prompt, tokens = await prompt_for(services, model, accepted.request, turns, around)
-            async with aclosing(_stream(services, accepted, model, prompt, tokens, sampling)) as chunks:
-                async for chunk in chunks:
-                    said = said or (isinstance(chunk, Text) and bool(chunk.text.strip()))
-                    yield chunk
+            turns = [*before, question] if question else before
+            prompt, tokens = await prompt_for(services, model, accepted.request, turns, around, look.pictures)
+            async with aclosing(_stream(services, accepted, model, prompt, tokens, sampling)) as pieces:
+                async for piece in pieces:
+                    said = said or (isinstance(piece, Text) and bool(piece.text.strip()))
+                    for chunk in thinking.drawn(piece):
+                        yield chunk
             return
         except BackendError as error:
             if said or not fallback:
@@ -115,7 +127,7 @@ def _ending(services: Services, accepted: Accepted, done: Done, spending: Spendi
     opinions = opinion_choices(accepted.id) if services.settings(accepted.request).feedback else ()
     yield Choices(opinions if spending.said else (retry_choice(accepted),))
     if not spending.said:
-        yield Note(EMPTY_NOTE)
+        yield Note(UNBEGUN_NOTE if done.reason == "length" else EMPTY_NOTE)
     elif done.reason == "length":
         yield Note(spending.shortened or LENGTH_NOTE)
     yield from map(Note, spending.crossed)

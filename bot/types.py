@@ -214,6 +214,13 @@ class Text:
 
 
 @dataclass(frozen=True, slots=True)
+class Thought:
+    """A piece of what a model thinks on its way to the answer: never part of what is remembered, shown on request."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Status:
     """What the bot is doing while there is nothing to read yet. `position` is the place in a queue, 1 for next.
 
@@ -372,7 +379,7 @@ class Asked:
     question: Turn | None
 
 
-Chunk: TypeAlias = Text | Status | Note | Choices | File | Private | Asked | Done
+Chunk: TypeAlias = Text | Thought | Status | Note | Choices | File | Private | Asked | Done
 Reply: TypeAlias = AsyncGenerator[Chunk, None]
 
 
@@ -396,14 +403,44 @@ class Sampling:
 
 
 @dataclass(frozen=True, slots=True)
+class Media:
+    """A picture or a sound: its bytes, and what they are, such as "image/png"."""
+
+    media_type: str
+    content: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Utterance:
-    """One message of a prompt, as a model reads it."""
+    """One message of a prompt, as a model reads it, with the pictures that belong to it."""
 
     role: Role
     text: str
+    images: tuple[Media, ...] = ()
 
 
 Prompt: TypeAlias = tuple[Utterance, ...]
+
+Ability = Literal["chat", "embed", "transcribe", "speak", "paint"]
+"""What a model can be asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """What was said from `start` to `end`, in seconds."""
+
+    start: float
+    end: float
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Transcript:
+    """What was said in a recording; without `segments` where a model does not tell the times."""
+
+    text: str
+    segments: tuple[Segment, ...] = ()
+    language: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -120,7 +120,7 @@ async def stage(
     for mark in request.node.iter_markers("needs"):
         if reason := kind.cannot.get(mark.args[0]):
             pytest.skip(reason)
-    monkeypatch.setattr("bot.backends.openai.PAUSES", (0.0, 0.0))
+    monkeypatch.setattr("bot.backends.openai.connection.PAUSES", (0.0, 0.0))
     played = kind(tmp_path)
     if "fault" in request.fixturenames:
         played.patience = 0.3

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from bot.backends.openai.presets import PRESETS
 from bot.settings import KEYS, Settings, about, shown, summary, takes
 from tests.permissions import MAY, ROWS, WHO
 
@@ -50,9 +51,28 @@ def permissions() -> str:
     return f"{legend}\n\n{markdown(('what', 'command', 'by', *people), rows)}"
 
 
+def servers() -> str:
+    """Every preset as it is declared."""
+    rows = [
+        (
+            f"`{name}`",
+            preset.title,
+            f"`{preset.base_url}`" if preset.base_url else "must be given",
+            f"`{preset.key_env}`" if preset.key_env else "none",
+            ", ".join(f"`{field}`" for field in (preset.limits[0], *(["stream_options"] if preset.says_usage else []))),
+            preset.thinking,
+            ", ".join(preset.can),
+            preset.tested,
+        )
+        for name, preset in PRESETS.items()
+    ]
+    return markdown(("preset", "server", "base_url", "key", "fields", "says its thinking", "can", "tested with"), rows)
+
+
 TABLES: Mapping[str, tuple[str, Callable[[], str]]] = {
     "settings": ("administration.md", settings),
     "permissions": ("administration.md", permissions),
+    "servers": ("models.md", servers),
 }
 """Each table's mark, the document that it stands in, and how it is made."""
 

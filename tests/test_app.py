@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from bot import app
-from bot.backends.openai import OpenAIBackend
+from bot.backends.openai.chat import OpenAIBackend
 from bot.config import Config, load
 from bot.errors import ConfigError, Unavailable
 from bot.ports import Intake

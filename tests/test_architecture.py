@@ -65,9 +65,16 @@ def _may(file: str, module: str) -> bool:
     if folder == "storage":
         return top == "storage"
     platform = file.split("/")[1].removesuffix(".py")
-    shared = {"adapters.drafts", "adapters.pacer", "adapters.private", "adapters.split", "adapters.typed"}
+    shared = {
+        "adapters.drafts",
+        "adapters.fetching",
+        "adapters.pacer",
+        "adapters.private",
+        "adapters.split",
+        "adapters.typed",
+    }
     return top == "adapters" and (
-        platform in ("drafts", "pacer", "private", "split", "typed")
+        platform in ("drafts", "fetching", "pacer", "private", "split", "typed")
         or _within(module, {*shared, f"adapters.{platform}"})
     )
 

@@ -42,6 +42,11 @@ def in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         ("[models.x]\nbackend = 'openai'", "[models.x] model: Field required"),
         ("[models.x]\nbackend = 'openai'\nmodel = 'y'\nbase_ulr = 'z'", "Did you mean base_url?"),
         ("[models.x]\nbackend = 'openai'\nmodel = 'y'\nfallback = 'z'", "[models.x] fallback names 'z'"),
+        (
+            "[models.x]\nbackend = 'openai'\nmodel = 'y'\npreset = 'olama'",
+            "preset: there is no preset 'olama'; there are: openai,",
+        ),
+        ("[models.x]\nbackend = 'openai'\nmodel = 'y'\nbase_url = 'y'", "base_url: must look like https://host/v1"),
         ("[settings]\nmodel = 'gtp'", "[settings] model names 'gtp'. Did you mean gpt?"),
         ("[settings]\nsystem_prompt = 'You are {nobody}'", "system_prompt has a placeholder that is not known"),
         ("[settings]\nsystem_prompt = '{name.first}'", "system_prompt has a placeholder that is not known"),
@@ -50,9 +55,9 @@ def in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         ("[bot]\ndefault_model = 'gpt'", "default_model has moved: write it as model in the table [settings]"),
         ("[settings]\nspeak = 'always'", "[settings] speak"),
         ("[local]\nmemory = 1", "[local] has no key memory. Did you mean memory_gb?"),
-        ("[hub]\nallow = ['gpt2']", '[hub] allow: Value error, "gpt2" is no pattern of organisation/name'),
-        ("[hub]\nlargest = 'huge'", "[hub] largest: Value error, must be a size such as 500MB or 2GB"),
-        ("[hub]\nendpoint = 'hub'", "[hub] endpoint: Value error, must look like https://huggingface.co"),
+        ("[hub]\nallow = ['gpt2']", '[hub] allow: "gpt2" is no pattern of organisation/name'),
+        ("[hub]\nlargest = 'huge'", "[hub] largest: must be a size such as 500MB or 2GB"),
+        ("[hub]\nendpoint = 'hub'", "[hub] endpoint: must look like https://huggingface.co"),
         ("[discord]\napi_ulr = 'x'", "[discord] has no key api_ulr. Did you mean api_url?"),
     ],
 )
@@ -79,6 +84,12 @@ def test_a_key_makes_openai_the_default_unless_config_names_one(tmp_path: Path) 
     key = {"OPENAI_API_KEY": "sk-1"}
     assert load(None, key).default_model == "gpt"
     assert load(config_of(tmp_path, "[settings]\nmodel = 'smollm2'"), key).default_model == "smollm2"
+
+
+def test_what_cannot_chat_is_no_default(tmp_path: Path) -> None:
+    vectors = "[models.vectors]\nbackend = 'openai'\nmodel = 'e'\ncan = ['embed']\n"
+    talker = "[models.talker]\nbackend = 'openai'\nmodel = 't'\n"
+    assert load(config_of(tmp_path, vectors + talker), {"OPENAI_API_KEY": "sk-1"}).default_model == "talker"
 
 
 def test_the_environment_goes_before_env_file() -> None:

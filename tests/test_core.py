@@ -194,6 +194,14 @@ async def test_the_model_of_a_conversation_can_be_chosen(world: World) -> None:
     assert "There are: main, spare" in wrong.answers[-1].notes[0]
 
 
+async def test_a_model_that_is_not_for_talking_says_what_it_is_for(world: World) -> None:
+    vectors = world.config.models["spare"].model_copy(update={"can": ("embed",)})
+    object.__setattr__(world.config, "models", {**world.config.models, "spare": vectors})
+    answer = await world.say("", command="ask", arguments={"text": "hi", "model": "spare"})
+    assert "“spare” is no model to talk with: it can embed." in answer.answers[-1].notes
+    assert not world.spare.prompts
+
+
 async def test_ask_takes_a_model(world: World) -> None:
     await world.say("", command="ask", arguments={"text": "hi", "model": "spare"})
     assert said_to(world.spare) == [("user", "hi")]

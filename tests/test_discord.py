@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncGenerator
+from dataclasses import replace
 
 import pytest
 
+from bot.errors import Forbidden, Gone
 from bot.types import Manner, Message
 from tests.discord_town import Town, town
+from tests.fakes.media import PNG
 
 
 @pytest.fixture
@@ -100,8 +103,28 @@ async def test_attachments_are_listed(team: Town) -> None:
     files = (await team.intake.next()).attachments
     assert [(file.name, file.media_type, file.size) for file in files] == [
         ("notes.txt", "text/plain", 3),
-        ("cat.png", "image/png", 3),
+        ("cat.png", "image/png", len(PNG)),
     ]
+
+
+async def test_attachments_are_fetched(team: Town) -> None:
+    files = ["cat.png", "lost.png", "huge-map.png"]
+    team.discord.post(team.channel, team.ada, team.discord.mention("see"), files=files)
+    request = await team.intake.next()
+    cat, lost, huge = request.attachments
+    assert await team.adapter.fetch(request, cat, 1_000) == PNG
+    with pytest.raises(Gone, match="not there any more"):
+        await team.adapter.fetch(request, lost, 1_000)
+    for limit in (10, 1_000):  # more than it says, or than was said
+        with pytest.raises(Forbidden, match="too big"):
+            await team.adapter.fetch(request, huge, limit)
+    for url in (
+        "https://evil.example/cdn.discordapp.com",
+        "http://cdn.discordapp.com/a",
+        "https://discordapp.com.evil/a",
+    ):
+        with pytest.raises(Forbidden, match="not read from"):
+            await team.adapter.fetch(request, replace(cat, url=url), 1_000)
 
 
 @pytest.mark.parametrize(

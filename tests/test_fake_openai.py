@@ -58,6 +58,11 @@ def message(**fields: object) -> dict[str, object]:
         (message(content=None), "missing content"),
         (message(name="Ann Lee"), "bad name Ann Lee"),
         (message(name="a<b"), "bad name a<b"),
+        (message(content=[]), "missing content"),
+        (message(content=[{"type": "picture"}]), "bad content"),
+        (message(content=[{"type": "image_url", "image_url": {"url": "https://x/a.png"}}]), "bad image_url"),
+        (message(content=[{"type": "image_url", "image_url": {"url": "data:image/png;base64,R0lG"}}]), "bad image_url"),
+        (message(role="system", content=[{"type": "text", "text": "Hi"}]), "missing content"),
         (message(id="7"), "unknown field messages.id"),
     ],
 )
@@ -103,3 +108,63 @@ async def test_silent_truncation_looks_like_an_end(server: FakeOpenAI) -> None:
     server.script(Answer(("a",), finish=None))
     status, text = await ask(server, GOOD)
     assert (status, text) == (200, chunk({"content": "a"}).decode())
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "violation"),
+    [
+        ("/embeddings", {"input": ["a"], "user_id": 1}, "unknown field user_id"),
+        ("/embeddings", {"input": 3}, "wrong type of input"),
+        ("/embeddings", {"input": []}, "missing input"),
+        ("/embeddings", {"input": ["a", ""]}, "an empty text"),
+        ("/embeddings", {"input": ["a"] * 2049}, "more than 2048 texts"),
+        ("/embeddings", {"input": ["a"], "encoding_format": "int8"}, "bad encoding_format"),
+        ("/audio/speech", {"input": "a"}, "missing voice"),
+        ("/audio/speech", {"input": "a" * 4097, "voice": "alloy"}, "input longer than 4096"),
+        ("/images/generations", {"size": "1x1"}, "missing prompt"),
+        ("/images/generations", {"prompt": "a", "response_format": "png"}, "bad response_format"),
+    ],
+)
+async def test_what_is_refused_beside_chat(
+    server: FakeOpenAI, path: str, body: dict[str, object], violation: str
+) -> None:
+    headers = {"Authorization": f"Bearer {server.key}"}
+    async with (
+        aiohttp.ClientSession() as session,
+        session.post(server.base_url + path, json={"model": "test", **body}, headers=headers) as response,
+    ):
+        assert (response.status, server.violations) == (400, [violation])
+
+
+@pytest.mark.parametrize(
+    ("name", "fields", "violation"),
+    [
+        ("sound.exe", {}, "unsupported file format sound.exe"),
+        ("sound.mp3", {"response_format": "xml"}, "bad response_format"),
+        ("sound.mp3", {"timestamp_granularities[]": "word"}, "timestamp_granularities without verbose_json"),
+        ("sound.mp3", {"speaker": "Ann"}, "unknown field speaker"),
+        ("", {}, "missing file"),
+    ],
+)
+async def test_what_is_refused_of_a_recording(
+    server: FakeOpenAI, name: str, fields: dict[str, str], violation: str
+) -> None:
+    form = aiohttp.FormData({"model": "test", **fields}, default_to_multipart=True)
+    if name:
+        form.add_field("file", b"x", filename=name, content_type="audio/mpeg")
+    url, headers = f"{server.base_url}/audio/transcriptions", {"Authorization": f"Bearer {server.key}"}
+    async with aiohttp.ClientSession() as session, session.post(url, data=form, headers=headers) as response:
+        assert (response.status, server.violations) == (400, [violation])
+
+
+async def test_azure_wants_its_version_and_its_own_header() -> None:
+    async with FakeOpenAI(api_version="2024-10-21") as server:
+        url = server.base_url.replace("/v1", "/openai/deployments/test/chat/completions")
+        async with aiohttp.ClientSession() as session:
+            for version, headers, status in (
+                ("2024-10-21", {"api-key": server.key}, 200),
+                ("2023", {"api-key": server.key}, 404),
+                ("2024-10-21", {"Authorization": f"Bearer {server.key}"}, 401),
+            ):
+                async with session.post(f"{url}?api-version={version}", json=GOOD, headers=headers) as response:
+                    assert response.status == status

@@ -11,8 +11,7 @@ from pathlib import Path
 import openai
 import pytest
 
-from bot.backends.openai import BACKEND, OpenAIModel, completions, tokens
-from bot.backends.openai import failed as failure_of_exception
+from bot.backends.openai import BACKEND, OpenAIModel, failures, tokens
 from bot.errors import (
     BackendError,
     BrokenOff,
@@ -39,7 +38,7 @@ def make(url: str, *, key: str = "sk-test", **settings: object) -> Backend:
 
 @pytest.fixture(autouse=True)
 def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bot.backends.openai.PAUSES", (0.0, 0.0))
+    monkeypatch.setattr("bot.backends.openai.connection.PAUSES", (0.0, 0.0))
 
 
 @pytest.fixture
@@ -214,6 +213,21 @@ async def test_what_a_model_thinks_and_comments_are_no_part_of_the_answer(server
     assert (await collect(backend))[0] == "Yes"
 
 
+@pytest.mark.parametrize("delta", [{"content": 7}, {"content": [7]}, {"reasoning": 7}, {"content": [{"type": "new"}]}])
+async def test_what_is_not_known_in_a_delta_is_passed_over(
+    server: FakeOpenAI, backend: Backend, delta: dict[str, object]
+) -> None:
+    server.script(Answer(("Y", chunk(delta), "es")))
+    assert (await collect(backend))[0] == "Yes"
+
+
+async def test_parts_that_cannot_be_read_are_said(server: FakeOpenAI, backend: Backend) -> None:
+    server.script(Answer(("Yes", chunk({"content": [{"type": "thinking", "thinking": [{}]}]}))))
+    text, error = await fail(backend)
+    assert (text, type(error)) == ("Yes", BrokenOff)
+    assert "cannot be read" in error.message
+
+
 async def test_bytes_cut_anywhere(server: FakeOpenAI, backend: Backend) -> None:
     whole = chunk({"content": "Grüße 🫠\n"}).replace(b"\n\n", b"\r\n\r\n") + chunk({"content": "an alle"})
     server.script(Answer([whole[i : i + 1] for i in range(len(whole))]))
@@ -305,8 +319,8 @@ async def main():
     await preparing
     await backend.aclose()
 
-import bot.backends.openai
-bot.backends.openai.PAUSES = ()
+import bot.backends.openai.connection
+bot.backends.openai.connection.PAUSES = ()
 asyncio.run(main())
 """
 
@@ -335,8 +349,8 @@ def test_every_exception_of_the_sdk_is_known() -> None:
     def below(kind: type[Exception]) -> set[str]:
         return {kind.__name__}.union(*(below(child) for child in kind.__subclasses__()))
 
-    assert below(openai.APIError) - set(completions.BY_CLASS) == set()
-    assert failure_of_exception(openai.OpenAIError("odd")).failure is completions.TROUBLE
+    assert below(openai.APIError) - set(failures.BY_CLASS) == set()
+    assert failures.failed(openai.OpenAIError("odd")).failure is failures.TROUBLE
 
 
 def test_the_environment_names_the_server() -> None:
@@ -353,12 +367,12 @@ def test_the_environment_names_the_server() -> None:
     [({"retry-after-ms": "1500"}, 1.5), ({"retry-after": "7"}, 7), ({"retry-after": "nonsense"}, None), ({}, None)],
 )
 def test_retry_after(header: Mapping[str, str], seconds: float | None) -> None:
-    assert completions.retry_after(header) == seconds
+    assert failures.retry_after(header) == seconds
 
 
 def test_retry_after_as_a_date() -> None:
-    assert completions.retry_after({"retry-after": "Wed, 21 Oct 2015 07:28:00 GMT"}) == 0
-    assert completions.retry_after({"retry-after": "Wed, 21 Oct 2995 07:28:00 GMT"}) or 0 > 1e9
+    assert failures.retry_after({"retry-after": "Wed, 21 Oct 2015 07:28:00 GMT"}) == 0
+    assert failures.retry_after({"retry-after": "Wed, 21 Oct 2995 07:28:00 GMT"}) or 0 > 1e9
 
 
 @pytest.mark.parametrize(

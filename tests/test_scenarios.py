@@ -7,6 +7,7 @@ violation that a server records fails the test. What a platform cannot do is a r
 from __future__ import annotations
 
 import asyncio
+import re
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ import pytest
 from bot.config import platforms
 from bot.ports import Adapter
 from tests.fakes.memory import MemoryDraft
-from tests.fakes.openai import FAULTS, Answer, failing
+from tests.fakes.openai import FAULTS, Answer, chunk, failing
 from tests.stages import stages
 from tests.stages.base import Stage, TeamStage
 
@@ -239,6 +240,26 @@ async def test_attachments_are_named(stage: Stage) -> None:
     shown = await stage.answer(await stage.mention("Look", files=["plan.pdf"]))
     assert "plan.pdf" in shown.text
     assert "plan.pdf" in stage.prompts[-1][0][1]
+
+
+async def test_what_a_model_thinks_is_shown_to_who_asks_for_it_alone(stage: Stage) -> None:
+    thinking = (chunk({"reasoning": "Hm.\n\nFirst"}), chunk({"reasoning": " this."}), "Because", " so.")
+    stage.model.script(Answer(thinking), Answer(thinking))
+    hidden = await stage.answer(await stage.mention("Why?"))
+    assert "Because so." in hidden.text
+    assert "Hm." not in hidden.text
+    await stage.answer(await stage.command("config set", {"key": "thinking", "value": "on", "scope": "me"}))
+    shown = await stage.answer(await stage.mention("Why, then?"))
+    assert re.search(r"Hm\.\s[>\s▌]*First this\.\s[\s]*Because so\.", shown.text), shown.text
+    await stage.answer(await stage.mention("And now?"))
+    assert "Hm." not in str(stage.prompts[-1])
+
+
+@needs("files")
+async def test_pictures_reach_a_model_that_sees(stage: Stage) -> None:
+    shown = await stage.answer(await stage.mention("What is this?", files=["cat.png"]))
+    assert "What is this?" in shown.text
+    assert "(with 1 pictures)" in shown.text
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncGenerator, Mapping
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -13,8 +14,10 @@ from adapters.slack import PLATFORM, SlackSettings
 from adapters.slack.handle import Json, ts_of
 from adapters.slack.manifest import EVENTS, SCOPES
 from adapters.slack.text import WORD_JOINER, harmless, readable
+from bot.errors import Forbidden
 from bot.types import Attachment, Choice
 from tests.fakes.intake import COMMANDS
+from tests.fakes.media import PNG
 from tests.fakes.slack.rules import sins
 from tests.fakes.slack.world import as_list
 from tests.slack_town import Town, town
@@ -117,9 +120,35 @@ async def test_files_are_listed(team: Town) -> None:
     request = await team.intake.next()
     assert [(file.name, file.media_type, file.size) for file in request.attachments] == [
         ("plan.pdf", "application/pdf", 3),
-        ("map.png", "image/png", 3),
+        ("map.png", "image/png", len(PNG)),
     ]
     assert request.message == ts
+
+
+async def test_files_are_fetched_with_the_bots_token(team: Town) -> None:
+    team.say(team.slack.mention("look"), files=["cat.png", "lost.png", "huge-map.png"])
+    request = await team.intake.next()
+    cat, lost, huge = request.attachments
+    assert await team.adapter.fetch(request, cat, 1_000) == PNG
+    with pytest.raises(Forbidden, match="may not read it"):
+        await team.adapter.fetch(request, lost, 1_000)
+    for limit in (10, 1_000):  # more than it says, or than was said
+        with pytest.raises(Forbidden, match="too big"):
+            await team.adapter.fetch(request, huge, limit)
+    team.slack.scopes.discard("files:read")
+    with pytest.raises(Forbidden, match="may not read it"):
+        await team.adapter.fetch(request, cat, 1_000)
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["https://evil.example/files.slack.com/a", "http://files.slack.com/a", "https://notslack.com/a", "file:///a", ""],
+)
+async def test_the_token_goes_nowhere_else(team: Town, url: str) -> None:
+    team.say(team.slack.mention("look"), files=["cat.png"])
+    request = await team.intake.next()
+    with pytest.raises(Forbidden, match="not read from"):
+        await team.adapter.fetch(request, replace(request.attachments[0], url=url), 1_000)
 
 
 async def test_a_mention_whose_message_event_is_missing_is_looked_up(team: Town) -> None:

@@ -10,7 +10,7 @@ from time import time
 from bot.app import assemble
 from bot.config import Config
 from bot.core import load_commands
-from bot.types import Act, Done, Person, Place, Prompt, Request, Status, Text
+from bot.types import Act, Done, Person, Place, Prompt, Request, Status, Text, Thought
 from storage.sqlite import SQLiteStore
 from tests.fakes.memory import MemoryAdapter, MemoryBackend, MemoryDraft
 
@@ -67,7 +67,7 @@ class World:
     def hold(self, gate: asyncio.Event) -> None:
         """Let every answer wait."""
 
-        async def script(prompt: Prompt) -> AsyncGenerator[Text | Status | Done, None]:
+        async def script(prompt: Prompt) -> AsyncGenerator[Text | Thought | Status | Done, None]:
             await gate.wait()
             yield Text("at last")
             yield Done()
@@ -86,10 +86,10 @@ class World:
         return await self.say("", place, person, command=name, arguments=arguments, message="")
 
 
-def saying(*chunks: Text | Status | Done | Exception | asyncio.Event) -> object:
+def saying(*chunks: Text | Thought | Status | Done | Exception | asyncio.Event) -> object:
     """A script: says the texts, waits for the events, raises the errors."""
 
-    async def script(prompt: Prompt) -> AsyncGenerator[Text | Status | Done, None]:
+    async def script(prompt: Prompt) -> AsyncGenerator[Text | Thought | Status | Done, None]:
         for chunk in chunks:
             if isinstance(chunk, Exception):
                 raise chunk
@@ -101,5 +101,5 @@ def saying(*chunks: Text | Status | Done | Exception | asyncio.Event) -> object:
     return script
 
 
-def play(backend: MemoryBackend, *chunks: Text | Status | Done | Exception | asyncio.Event) -> None:
+def play(backend: MemoryBackend, *chunks: Text | Thought | Status | Done | Exception | asyncio.Event) -> None:
     backend.script = saying(*chunks)  # type: ignore[assignment]  # a script

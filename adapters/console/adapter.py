@@ -29,9 +29,9 @@ from rich.console import Console as Screen
 from adapters.console.drawing import LiveDraft, PlainDraft
 from adapters.console.lines import LEAVE, complete, read
 from adapters.console.markdown import THEME
-from bot.errors import PlatformError, ShouldersError, UserError
+from bot.errors import Gone, PlatformError, ShouldersError, UserError
 from bot.ports import Draft, DraftLog, Intake
-from bot.types import Act, Message, Person, Place, Request
+from bot.types import Act, Attachment, Message, Person, Place, Request
 
 try:
     import termios
@@ -92,6 +92,10 @@ class Console:
     async def context(self, request: Request, limit: int) -> Sequence[Message]:
         """Nothing is said here but to the bot."""
         return ()
+
+    async def fetch(self, request: Request, attachment: Attachment, limit: int) -> bytes:
+        """A line carries no attachments."""
+        raise Gone("A terminal has no attachments.")
 
     async def whois(self, request: Request) -> Person:
         """Whoever sits here."""

@@ -19,18 +19,20 @@ from adapters.discord.people import person_now
 from adapters.discord.rest import ALL, FAILURES, WRONG_TOKEN, Json, Rest, error_of
 from adapters.discord.surface import LONGEST, ChannelSurface, DirectSurface, DiscordDraft, said
 from adapters.discord.text import readable
+from adapters.fetching import fetch
 from adapters.pacer import Budget, Pacer
 from adapters.private import HiddenLog, PrivateDraft
 from adapters.split import split
 from bot.errors import ConfigError, Forbidden, Gone, PlatformError
 from bot.ports import Draft, DraftLog, Intake
-from bot.types import Message, Person, Place, Request
+from bot.types import Attachment, Message, Person, Place, Request
 
 log = logging.getLogger(__name__)
 
 LONGEST_CHAIN = 5
 """Messages that a reply's context goes back."""
 
+FILE_HOSTS = ("discordapp.com", "discordapp.net")
 THREAD_STARTER = 21
 CREATES_AT_ONCE = 3
 CALLS_AT_ONCE = 5
@@ -125,6 +127,10 @@ class DiscordAdapter:
         except (Forbidden, Gone) as error:
             log.info("What was said before cannot be read: %s", error)
             return ()
+
+    async def fetch(self, request: Request, attachment: Attachment, limit: int) -> bytes:
+        """An attachment, which lies open under an address that nobody can guess."""
+        return await fetch(attachment, limit, FILE_HOSTS, self._settings.api_url)
 
     async def whois(self, request: Request) -> Person:
         """The asking person with the rights that the guild gives them now; in direct messages nobody has any."""

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from time import time
 
+from adapters.fetching import fetch
 from adapters.pacer import Pacer
 from adapters.private import HiddenLog, PrivateDraft
 from adapters.slack import SlackSettings
@@ -27,11 +28,12 @@ from adapters.slack.words import Words
 from adapters.split import split
 from bot.errors import Forbidden, Gone
 from bot.ports import Draft, DraftLog, Intake
-from bot.types import Message, Part, Person, Place, Request
+from bot.types import Attachment, Message, Part, Person, Place, Request
 
 log = logging.getLogger(__name__)
 
 DAY = 86_400
+FILE_HOSTS = ("slack.com", "slack-gov.com")
 
 
 class SlackAdapter:
@@ -43,6 +45,7 @@ class SlackAdapter:
         self, settings: SlackSettings, bot_token: str, app_token: str, clock: Callable[[], float] = time
     ) -> None:
         self._settings = settings
+        self._token = bot_token
         self._clock = clock
         self._pacer = Pacer(partial(budget_for, settings.pace))
         self._rest = Rest(bot_token, app_token, settings.api_url, self._pacer)
@@ -95,6 +98,11 @@ class SlackAdapter:
         except (Forbidden, Gone):
             return ()
         return [await self._read(said) for said in newest]
+
+    async def fetch(self, request: Request, attachment: Attachment, limit: int) -> bytes:
+        """A file, which Slack shows to the bot's token alone."""
+        headers = {"Authorization": f"Bearer {self._token}"}
+        return await fetch(attachment, limit, FILE_HOSTS, self._settings.api_url, headers)
 
     async def whois(self, request: Request) -> Person:
         """The asking person, as Slack says now."""

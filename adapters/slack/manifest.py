@@ -31,6 +31,7 @@ SCOPES = (
     "channels:read",  # names of channels, and joining one
     "chat:write",
     "commands",
+    "files:read",
     "files:write",
     "groups:history",
     "groups:read",

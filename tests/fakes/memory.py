@@ -6,9 +6,24 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass, field
 
-from bot.errors import PlatformError
+from bot.errors import Forbidden, Gone, PlatformError
 from bot.ports import DraftLog, Intake
-from bot.types import Answer, Chunk, Done, Message, Person, Place, Prompt, Request, Sampling, Status, Text, Usage
+from bot.types import (
+    Answer,
+    Attachment,
+    Chunk,
+    Done,
+    Message,
+    Person,
+    Place,
+    Prompt,
+    Request,
+    Sampling,
+    Status,
+    Text,
+    Thought,
+    Usage,
+)
 
 
 @dataclass
@@ -55,7 +70,8 @@ class MemoryDraft:
 class MemoryAdapter:
     """An adapter whose drafts are kept in `drafts`, in the order in which they were made.
 
-    `people` says who has other rights now than when they asked; `posts` is what the bot said of its own accord.
+    `people` says who has other rights now than when they asked; `posts` is what the bot said of its own accord;
+    `files` are the contents of attachments by name.
     """
 
     name: str = "discord"
@@ -64,6 +80,7 @@ class MemoryAdapter:
     around: Sequence[Message] = ()
     people: dict[str, Person] = field(default_factory=dict)
     posts: list[tuple[Place, str, str]] = field(default_factory=list)
+    files: dict[str, bytes] = field(default_factory=dict)
 
     async def run(self, intake: Intake, connected: Callable[[str], None]) -> None:
         connected("in memory")
@@ -79,6 +96,13 @@ class MemoryAdapter:
     async def context(self, request: Request, limit: int) -> Sequence[Message]:
         return self.around[-limit:]
 
+    async def fetch(self, request: Request, attachment: Attachment, limit: int) -> bytes:
+        if attachment.name not in self.files:
+            raise Gone("The file is gone.")
+        if len(self.files[attachment.name]) > limit:
+            raise Forbidden("It is too big.")
+        return self.files[attachment.name]
+
     async def whois(self, request: Request) -> Person:
         return self.people.get(request.person.id, request.person)
 
@@ -93,10 +117,10 @@ class MemoryAdapter:
         pass
 
 
-Script = Callable[[Prompt], AsyncGenerator[Text | Status | Done, None]]
+Script = Callable[[Prompt], AsyncGenerator[Text | Thought | Status | Done, None]]
 
 
-async def echo(prompt: Prompt) -> AsyncGenerator[Text | Status | Done, None]:
+async def echo(prompt: Prompt) -> AsyncGenerator[Text | Thought | Status | Done, None]:
     """Say what was said last."""
     for word in prompt[-1].text.split(" "):
         yield Text(f"{word} ")
@@ -117,7 +141,7 @@ class MemoryBackend:
     async def count(self, prompt: Prompt) -> int:
         return sum(len(utterance.text.split()) for utterance in prompt)
 
-    async def stream(self, prompt: Prompt, sampling: Sampling) -> AsyncGenerator[Text | Status | Done, None]:
+    async def stream(self, prompt: Prompt, sampling: Sampling) -> AsyncGenerator[Text | Thought | Status | Done, None]:
         self.prompts.append(prompt)
         self.sampled.append(sampling)
         try:

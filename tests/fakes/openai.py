@@ -1,11 +1,12 @@
-"""A loopback server that speaks OpenAI's chat completions: strict about requests, scripted in its answers and faults.
+"""A loopback server that speaks OpenAI's API: strict about requests, scripted in its answers and faults.
 
     async with FakeOpenAI() as openai:
         openai.script(Answer(("Hel", gate, "lo")), FAULTS["overloaded"]())
         ...                       # a client asks at openai.base_url with openai.key
     assert not openai.violations
 
-Without a script it says "You said: " and the newest message, word by word.
+Without a script it says "You said: " and the newest message, word by word. What it does beside chat is in media.py.
+With an `api_version` it is Azure: chat is at a deployment's address, and the key in a header of its own.
 """
 
 from __future__ import annotations
@@ -23,20 +24,11 @@ from typing import Literal, NoReturn, TypeAlias
 import orjson
 from aiohttp import web
 
+from tests.fakes import media
+from tests.fakes.rules import violations
+
 Body: TypeAlias = Mapping[str, object]
 Stage = Literal["received", "answered"]
-
-FIELDS: Mapping[str, type | tuple[type, ...]] = {
-    "model": str,
-    "messages": list,
-    "stream": bool,
-    "stream_options": dict,
-    "temperature": (int, float),
-    "max_tokens": int,
-    "max_completion_tokens": int,
-}
-ROLES = ("system", "developer", "user", "assistant")
-NAME = re.compile(r"[^\s<|\\/>]{1,64}")
 
 
 class Step(Enum):
@@ -95,6 +87,11 @@ def failing(
     return Answer(status=status, body=problem(message, code, param), headers=headers)
 
 
+def whole(media_type: str, body: bytes) -> Answer:
+    """An answer that comes as one."""
+    return Answer(body=body, media_type=media_type)
+
+
 def page(status: int) -> Answer:
     """A page for browsers where an answer should be, as proxies send it."""
     return Answer(status=status, body=b"<html><h1>Something is in the way</h1></html>", media_type="text/html")
@@ -151,8 +148,10 @@ class FakeOpenAI:
         key: str = "sk-test",
         models: Sequence[str] = ("test", "gpt-4o-mini", "gpt-4o", "gpt-5-mini"),
         rejects: Collection[str] = (),
+        api_version: str = "",
     ) -> None:
         self.key = key
+        self.api_version = api_version
         self.models = models
         self.rejects = rejects
         self.answer: Callable[[Body], Answer] = echo
@@ -166,8 +165,12 @@ class FakeOpenAI:
         self._scripted: deque[Answer] = deque()
         self._sent: dict[str, bytes] = {}
         app = web.Application()
+        root = "/openai" if api_version else "/v1"
+        app.router.add_post(f"{root}/deployments/{{model}}/chat/completions", self._complete)
         app.router.add_post("/v1/chat/completions", self._complete)
-        app.router.add_get("/v1/models", self._list)
+        app.router.add_get(f"{root}/models", self._list)
+        for path in media.ENDPOINTS:
+            app.router.add_post(f"/v1{path}", self._serve_media)
         self._runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0.01, access_log=None)
 
     async def __aenter__(self) -> FakeOpenAI:
@@ -200,21 +203,39 @@ class FakeOpenAI:
         self._authorise(request)
         body = orjson.loads(await request.read())
         self.requests.append(body)
-        self._examine(body)
-        answer = self._scripted.popleft() if self._scripted else self.answer(body)
+        self._examine(body, violations(body))
+        return await self._give(request, body, self.answer)
+
+    async def _serve_media(self, request: web.Request) -> web.StreamResponse:
+        self._authorise(request)
+        path = request.path.removeprefix("/v1")
+        body = await media.body_of(request)
+        self.requests.append(body)
+        self._examine(body, media.violations(path, body))
+        return await self._give(request, body, lambda body: whole(*media.ENDPOINTS[path].answer(body)))
+
+    async def _give(self, request: web.Request, body: Body, answering: Callable[[Body], Answer]) -> web.StreamResponse:
+        """The scripted answer, or the one that belongs to the request."""
+        answer = self._scripted.popleft() if self._scripted else answering(body)
         self.on_request("received")
         if answer.body:
             response: web.StreamResponse = web.Response(
                 body=answer.body, status=answer.status, headers=answer.headers, content_type=answer.media_type
             )
         else:
-            usage = "stream_options" in body and body["stream_options"].get("include_usage") is True
+            options = body.get("stream_options")
+            usage = isinstance(options, dict) and options.get("include_usage") is True
             response = await self._send(request, answer, usage=usage)
         self.on_request("answered")
         return response
 
     def _authorise(self, request: web.Request) -> None:
         header = request.headers.get("Authorization", "")
+        if self.api_version:
+            if request.query.get("api-version") != self.api_version:
+                self.violations.append("wrong api-version")
+                refuse(404, "Resource not found")
+            header = f"Bearer {request.headers.get('api-key', '')}"
         self.authorizations.append(header)
         if request.transport:
             self._peers.add(request.transport.get_extra_info("peername"))
@@ -222,14 +243,14 @@ class FakeOpenAI:
             self.violations.append("wrong key" if header else "missing Authorization")
             refuse(401, "Incorrect API key provided", "invalid_api_key")
 
-    def _examine(self, body: Body) -> None:
+    def _examine(self, body: Body, wrong: Sequence[str]) -> None:
         """Record and refuse what OpenAI refuses; a field in `rejects` is refused but no violation."""
         for rejected in self.rejects:
             if rejected in body:
                 refuse(400, f"Unsupported parameter: '{rejected}' is not supported", "unsupported_parameter", rejected)
-        if found := next(iter(violations(body)), ""):
-            self.violations.append(found)
-            refuse(400, found)
+        if wrong:
+            self.violations.append(wrong[0])
+            refuse(400, wrong[0])
         if body["model"] not in self.models:
             refuse(404, f"The model `{body['model']}` does not exist", "model_not_found")
 
@@ -279,34 +300,10 @@ def echo(body: Body) -> Answer:
     """What is said where nothing was scripted."""
     messages = body["messages"]
     assert isinstance(messages, list)
-    return Answer(re.findall(r"\s*\S+\s*?", "You said: " + messages[-1]["content"]))
-
-
-def violations(body: Body) -> Sequence[str]:
-    """Everything that OpenAI refuses in a request, worst first."""
-    found = [f"unknown field {name}" for name in body if name not in FIELDS]
-    found += [
-        f"wrong type of {name}" for name, value in body.items() if not isinstance(value, FIELDS.get(name, object))
-    ]
-    found += [f"missing {name}" for name in ("model", "messages", "stream") if not body.get(name)]
-    if "max_tokens" in body and "max_completion_tokens" in body:
-        found.append("both max_tokens and max_completion_tokens")
-    messages = body.get("messages")
-    for message in messages if isinstance(messages, list) else ():
-        found += wrong_in_message(message)
-    return found
-
-
-def wrong_in_message(message: Mapping[str, object]) -> Sequence[str]:
-    """What is wrong with one message."""
-    found = [f"unknown field messages.{name}" for name in message if name not in ("role", "content", "name")]
-    if message.get("role") not in ROLES:
-        found.append(f"bad role {message.get('role')}")
-    if not isinstance(message.get("content"), str):
-        found.append("missing content")
-    if not NAME.fullmatch(str(message.get("name", "x"))):
-        found.append(f"bad name {message['name']}")
-    return found
+    content = messages[-1]["content"]
+    if not isinstance(content, str):
+        content = f"{content[0]['text']} (with {len(content) - 1} pictures)"
+    return Answer(re.findall(r"\s*\S+\s*?", f"You said: {content}"))
 
 
 def refuse(status: int, message: str, code: str | None = None, param: str | None = None) -> NoReturn:

@@ -34,6 +34,7 @@ base_url = "{base_url}"
 timeout = {patience}
 stall = {patience}
 context = 4000
+sees = true
 [models.spare]
 backend = "openai"
 model = "gpt-4o"

@@ -52,6 +52,9 @@ DATA: Mapping[str, tuple[str, str]] = {
 PER_MESSAGE = 8
 """Tokens around each message: OpenAI's format takes 4, Llama's 6."""
 
+PER_IMAGE = 1_600
+"""Tokens of a picture: what OpenAI's large models count for a big one; its small ones count several times as many."""
+
 SHORT = 5_000
 """Characters that are counted in less time than a thread takes to begin."""
 
@@ -95,7 +98,8 @@ class Counter:
             self._looked = True
         encoding = self._encoding
         texts = (len(encoding.encode_ordinary(u.text)) if encoding else estimate(u.text) for u in prompt)
-        return PER_MESSAGE * (len(prompt) + 1) + sum(texts)
+        images = sum(len(utterance.images) for utterance in prompt)
+        return PER_MESSAGE * (len(prompt) + 1) + PER_IMAGE * images + sum(texts)
 
 
 def find_encoding(model: str) -> Encoding | None:

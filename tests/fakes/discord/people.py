@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from uuid import uuid4
 
+from tests.fakes.attached import content_of
 from tests.fakes.discord.gateway import DIRECT_MESSAGES, GUILD_MESSAGES, GUILDS, Gateway
 from tests.fakes.discord.rest import Rest
 from tests.fakes.discord.world import (
@@ -41,6 +42,7 @@ class People:
         self.rest = rest
         self.clock = world.clock
         self.bot = world.bot.id
+        self.files_url = ""
 
     def changed(self) -> None:
         """Something happened."""
@@ -137,11 +139,18 @@ class People:
         pings = [self.world.messages[reply_to].author] if reply_to and mention else []
         message = Message(self.clock.snowflake(), channel, author, text, REPLY if reply_to else DEFAULT, reply_to)
         message.pings = pings
-        message.attachments = [_attachment(self.clock.snowflake(), name) for name in files]
+        message.attachments = [self._attachment(name) for name in files]
         self.world.add_message(message)
         self.gateway.dispatch_message("MESSAGE_CREATE", message)
         self.changed()
         return message.id
+
+    def _attachment(self, name: str) -> Json:
+        url = f"{self.files_url}/{name}"
+        media = "image/png" if name.endswith(".png") else "text/plain"
+        size = len(content_of(name.removeprefix("huge-")))
+        key = self.clock.snowflake()
+        return {"id": key, "filename": name, "size": size, "url": url, "proxy_url": url, "content_type": media}
 
     def edit(self, message: str, text: str) -> None:
         found = self.world.messages[message]
@@ -292,12 +301,6 @@ class People:
         else:
             found = [m for m in self.world.messages.values() if m.reference == asked and m.author == self.bot]
         return [message for message in found if not message.deleted]
-
-
-def _attachment(name_id: str, name: str) -> Json:
-    url = f"http://127.0.0.1/files/{name}"
-    media = "image/png" if name.endswith(".png") else "text/plain"
-    return {"id": name_id, "filename": name, "size": 3, "url": url, "proxy_url": url, "content_type": media}
 
 
 def _filled(field: Json, values: Mapping[str, str]) -> Json:

@@ -25,6 +25,7 @@ from uuid import uuid4
 import orjson
 from aiohttp import web
 
+from tests.fakes.attached import content_of
 from tests.fakes.discord.gateway import CONTENT, Gateway, Session
 from tests.fakes.discord.people import People
 from tests.fakes.discord.rest import Rest
@@ -87,12 +88,14 @@ class FakeDiscord(Waiting, People):
         app = web.Application(middlewares=[self._notice_own_faults], client_max_size=LARGEST_BODY)
         app.router.add_get("/gateway/", self.gateway.handle)
         app.router.add_route("*", "/api/v10/{path:.*}", self._handle)
+        app.router.add_get("/files/{name}", self._file)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0, handler_cancellation=True)
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", 0)
         await site.start()
         host, port = self._runner.addresses[0][:2]
         self.api_url = f"http://{host}:{port}/api/v10"
+        self.files_url = f"http://{host}:{port}/files"
         self.gateway.url = self.gateway_url = f"ws://{host}:{port}/gateway/"
         return self
 
@@ -103,6 +106,15 @@ class FakeDiscord(Waiting, People):
             await socket.ws.close(code=4000)
         assert self._runner is not None
         await self._runner.cleanup()
+
+    async def _file(self, request: web.Request) -> web.Response:
+        """An attachment, as Discord's CDN shows it to everybody."""
+        if "Authorization" in request.headers:
+            self.violations.append("the token was sent with a request for a file")
+        name = request.match_info["name"]
+        if name.startswith("lost"):
+            return web.Response(status=404, text="This content is no longer available.")
+        return web.Response(body=content_of(name), content_type="application/octet-stream")
 
     def refuse_message_content(self) -> None:
         """The intent is not granted: identifying with it ends in 4014, and content stays blank."""

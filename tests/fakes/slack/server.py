@@ -26,6 +26,7 @@ import orjson
 from aiohttp import web
 
 from adapters.slack.manifest import SCOPES
+from tests.fakes.attached import content_of
 from tests.fakes.slack.people import People
 from tests.fakes.slack.rules import METHODS, Rates, Refused, scope_of
 from tests.fakes.slack.socket import SocketMode
@@ -89,6 +90,7 @@ class FakeSlack(Waiting, People):
         app.router.add_route("*", "/api/{method}", self._handle)
         app.router.add_post("/response/{trigger}", self._handle)
         app.router.add_post("/upload/{file}", self._upload)
+        app.router.add_get("/files/{file}/{name}", self._file)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0, handler_cancellation=True)
         await self._runner.setup()
         await web.TCPSite(self._runner, "127.0.0.1", 0).start()
@@ -256,6 +258,15 @@ class FakeSlack(Waiting, People):
                 request.transport.abort()
             return web.Response()
         return web.Response(text=f"OK - {len(content)}") if taken else web.Response(status=400)
+
+    async def _file(self, request: web.Request) -> web.Response:
+        """A file, for who has the token and the scope; a page to sign in for everybody else."""
+        name = request.match_info["name"]
+        if request.headers.get("Authorization") != f"Bearer {self.bot_token}" or "files:read" not in self.scopes:
+            return web.Response(status=302, headers={"Location": f"{self.base_url}/signin"})
+        if name.startswith("lost"):
+            return web.Response(text="<html>Sign in to Slack</html>", content_type="text/html")
+        return web.Response(body=content_of(name), content_type="application/octet-stream")
 
 
 class _Dropped(Exception):

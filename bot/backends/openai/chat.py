@@ -1,0 +1,212 @@
+"""One model behind a chat completions API, and what else its server does.
+
+The SDK asks and its raw bytes are read, as its typed events cost ten times what reading the lines costs. Its own
+retries wait without a word, so they are off and ours say what they wait for. An answer is whole only when the stream
+said so: `finish_reason` is the one sign.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack, aclosing
+from typing import TYPE_CHECKING
+
+from bot.backends.openai import connection, failures, media
+from bot.backends.openai.completions import Events, messages_of
+from bot.backends.openai.connection import Access, Connection, next_attempt
+from bot.backends.openai.failures import FailedError, failed, refused_field, refuses_any
+from bot.backends.openai.settings import OpenAIModel, Server
+from bot.backends.openai.tokens import Counter, window
+from bot.types import Done, Media, Prompt, Sampling, Status, Text, Thought, Transcript
+
+if TYPE_CHECKING:
+    import openai
+
+log = logging.getLogger(__name__)
+
+USAGE_SECONDS = 2.0
+"""How long after its finish_reason a stream may take to say what it used."""
+CLOSE_SECONDS = 0.2
+"""How long it may take to close by itself after [DONE], so that its connection serves again."""
+CHECK_SECONDS = 10.0
+
+
+class OpenAIBackend:
+    """A bot.ports.Backend, which also embeds, transcribes, speaks and paints."""
+
+    def __init__(self, settings: OpenAIModel, server: Server, connection: Connection) -> None:
+        self._settings = settings
+        self._access = Access(settings, server, connection)
+        self._counter = Counter(settings.model)
+        self._unknown = set[str]() if server.preset.says_usage else {"stream_options"}
+
+    @property
+    def context(self) -> int:
+        """The model's window in tokens."""
+        return self._settings.context or window(self._settings.model)
+
+    @property
+    def missing_key(self) -> str:
+        """The variable that should hold the key and does not."""
+        server = self._access.server
+        return self._access.settings.key_env if server.hosted and not server.key else ""
+
+    @property
+    def destination(self) -> str:
+        """The server's host."""
+        return self._access.server.host
+
+    async def count(self, prompt: Prompt) -> int:
+        """Tokens of a prompt: exact where tiktoken's data is on disk, else an estimate that is not less."""
+        return await self._counter.count(prompt)
+
+    async def prepare(self) -> None:
+        """Import the SDK and read the tokenizer's data. Raises Unauthorised where the key is missing."""
+        try:
+            await self._access.client()
+        except FailedError as caught:
+            raise self._access.explain(caught) from None
+        await self._counter.count(())
+
+    async def check(self) -> str:
+        """Ask which models there are. Raises BackendError."""
+
+        async def names(client: openai.AsyncOpenAI) -> Sequence[str]:
+            return [model.id for model in (await client.models.list(extra_headers=self._access.headers())).data or ()]
+
+        listed = await self._access.ask(names, CHECK_SECONDS)
+        name = self._settings.model
+        return f"{name} at {self.destination}" + ("" if name in listed else ", which does not list this model")
+
+    async def aclose(self) -> None:
+        """Let go of the connections."""
+        await self._access.aclose()
+
+    async def embed(self, texts: Sequence[str]) -> Sequence[Sequence[float]]:
+        """One vector for each text. Raises BackendError."""
+        return await media.embed(self._access, texts)
+
+    async def transcribe(self, sound: Media, language: str = "") -> Transcript:
+        """What is said in a recording. Raises BackendError."""
+        return await media.transcribe(self._access, sound, language)
+
+    async def speak(self, text: str, voice: str = "") -> Media:
+        """A recording of the text. Raises BackendError."""
+        return await media.speak(self._access, text, voice)
+
+    async def paint(self, prompt: str, size: str = "") -> Media:
+        """A picture. Raises BackendError."""
+        return await media.paint(self._access, prompt, size)
+
+    async def stream(self, prompt: Prompt, sampling: Sampling) -> AsyncGenerator[Text | Thought | Status | Done, None]:
+        """Answer. Before the first text a passing failure is tried again, which a Status says. Raises BackendError."""
+        began = False
+        for pause in (*connection.PAUSES, None):
+            try:
+                async with aclosing(self._attempt(prompt, self._settings.sampling(sampling))) as chunks:
+                    async for chunk in chunks:
+                        began = began or not isinstance(chunk, Thought)
+                        yield chunk
+                return
+            except FailedError as caught:
+                wait = None if began else next_attempt(caught, pause)
+                if wait is None:
+                    raise self._access.explain(caught, began=began) from None
+                happened = self._access.happened(caught)
+            yield Status(f"{happened} Trying again in {failures.duration(wait)}.")
+            await asyncio.sleep(wait)
+
+    async def _attempt(self, prompt: Prompt, sampling: Sampling) -> AsyncGenerator[Text | Thought | Done, None]:
+        """Ask once. Raises FailedError."""
+        events = Events(thinks_first=self._settings.thinks_first)
+        async with AsyncExitStack() as stack:
+            reads = await self._open(stack, prompt, sampling)
+            while data := await self._read(reads, events):
+                for said in events.feed(data):
+                    yield said
+                if events.failure:
+                    raise events.failure
+        for said in events.end():
+            yield said
+        if not events.finish:
+            raise FailedError(failures.TRUNCATED)
+        if events.finish == "content_filter":
+            raise FailedError(failures.FILTERED)
+        yield Done("length" if events.finish == "length" else "complete", events.usage)
+
+    async def _open(self, stack: AsyncExitStack, prompt: Prompt, sampling: Sampling) -> AsyncIterator[bytes]:
+        """Send the request, without what the server turned out not to know. Raises FailedError."""
+        client = await self._access.client()
+        import openai  # only now: it was imported in a thread, and two imports at once would meet half-way
+
+        pictures = any(utterance.images for utterance in prompt)
+        messages = await asyncio.to_thread(messages_of, prompt) if pictures else messages_of(prompt)
+        while True:
+            options = self._options(sampling)
+            try:
+                async with asyncio.timeout(self._settings.timeout):
+                    response = await stack.enter_async_context(
+                        client.chat.completions.with_streaming_response.create(
+                            model=self._settings.model,
+                            messages=(),  # in the body below: the SDK's own conversion of them costs 0.5 ms
+                            stream=True,
+                            extra_body={"messages": messages, **options, **self._settings.extra},
+                            extra_headers=self._access.headers(),
+                        )
+                    )
+                break
+            except openai.OpenAIError as error:
+                if not self._adapt(error, options):
+                    raise failed(error) from None
+            except TimeoutError:
+                raise FailedError(failures.SLOW) from None
+        if "text/html" in response.headers.get("content-type", ""):
+            raise FailedError(failures.WEB_PAGE)
+        return response.iter_bytes()
+
+    async def _read(self, reads: AsyncIterator[bytes], events: Events) -> bytes:
+        """The next bytes; none at the end. Raises FailedError when they do not come and the answer is not whole."""
+        import httpx2
+
+        try:
+            async with asyncio.timeout(self._patience(events)):
+                return await anext(reads, b"")
+        except TimeoutError:
+            failure = failures.STALLED if events.began else failures.SLOW
+        except httpx2.HTTPError:
+            failure = failures.CUT
+        if not events.finish:
+            raise FailedError(failure)
+        return b""
+
+    def _patience(self, events: Events) -> float:
+        if events.done:
+            return CLOSE_SECONDS
+        if events.finish:
+            return USAGE_SECONDS
+        return self._settings.stall if events.began else self._settings.timeout
+
+    @property
+    def _limit(self) -> Sequence[str]:
+        """The names that the field for the longest answer may have, as far as the server was not heard to refuse."""
+        return [name for name in self._access.server.preset.limits if name not in self._unknown]
+
+    def _options(self, sampling: Sampling) -> dict[str, object]:
+        """The fields of a request that not every server knows."""
+        wanted: Mapping[str, object] = {
+            "stream_options": {"include_usage": True},
+            self._limit[0]: sampling.max_tokens or None,
+            "temperature": sampling.temperature,
+        }
+        return {name: value for name, value in wanted.items() if value is not None and name not in self._unknown}
+
+    def _adapt(self, error: openai.OpenAIError, options: Mapping[str, object]) -> bool:
+        """Whether asking differently may help, as every server and every model refuses other fields."""
+        field = refused_field(error, options)
+        if not field or [field] == self._limit or (field == "temperature" and not refuses_any(error)):
+            return False
+        self._unknown.add(field)
+        log.info("%s does not know %s and is asked without it", self.destination, field)
+        return True

@@ -1,0 +1,146 @@
+"""How one model's requests reach its server: the SDK's client, the key, and failures in words for people."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, TypeVar
+
+from bot.backends.openai import failures
+from bot.backends.openai.failures import FailedError, failed
+from bot.backends.openai.settings import OpenAIModel, Server
+from bot.errors import BackendError
+
+if TYPE_CHECKING:  # importing the SDK takes 0.65 s, which a chat with a local model need not wait for
+    import httpx2
+    import openai
+    from openai._types import Headers
+
+T = TypeVar("T")
+
+PAUSES = (0.5, 2.0)
+"""Seconds before each new attempt, where the server does not say."""
+PATIENCE = 20.0
+"""The longest Retry-After that is waited for, in seconds; beyond it the person decides."""
+
+
+class Connection:
+    """The HTTP client that all models share, made at the first use and in a thread, with the SDK."""
+
+    def __init__(self) -> None:
+        self._users: set[object] = set()
+        self._lock = asyncio.Lock()
+        self._http: httpx2.AsyncClient | None = None
+
+    async def client(self, user: object, server: Server) -> openai.AsyncOpenAI:
+        """The SDK's client for one server; it stays open until the last user leaves."""
+        async with self._lock:
+            self._users.add(user)
+            self._http = self._http or await asyncio.to_thread(open_http)
+        import openai
+
+        url, key = server.base_url, server.key or "none"
+        if server.version:
+            return openai.AsyncAzureOpenAI(
+                base_url=url,
+                api_key=key,
+                api_version=server.version,
+                timeout=None,
+                max_retries=0,
+                http_client=self._http,
+            )
+        return openai.AsyncOpenAI(base_url=url, api_key=key, timeout=None, max_retries=0, http_client=self._http)
+
+    async def leave(self, user: object) -> None:
+        """Close with the last user."""
+        self._users.discard(user)
+        if self._http is not None and not self._users:
+            http, self._http = self._http, None
+            await http.aclose()
+
+
+def open_http() -> httpx2.AsyncClient:
+    """An HTTP client; takes most of a second, for its imports and certificates."""
+    import httpx2
+    import openai.types.chat  # noqa: F401  so that no request imports it
+
+    from bot.backends.openai.streaming import GatheringTransport
+
+    return httpx2.AsyncClient(transport=GatheringTransport(), follow_redirects=True, timeout=None)
+
+
+class Access:
+    """A server as one model's entry reaches it."""
+
+    def __init__(self, settings: OpenAIModel, server: Server, connection: Connection) -> None:
+        self.settings = settings
+        self.server = server
+        self._connection = connection
+        self._client: openai.AsyncOpenAI | None = None
+        self._words = {"host": server.name, "model": settings.model, "key_env": settings.key_env or "key_env"}
+
+    async def client(self) -> openai.AsyncOpenAI:
+        """The SDK's client. Raises FailedError where the key is missing."""
+        if self.server.hosted and not self.server.key:
+            raise FailedError(failures.NO_KEY)
+        if self._client is None:
+            self._client = await self._connection.client(self, self.server)
+        return self._client
+
+    async def aclose(self) -> None:
+        """Let go of the connections."""
+        self._client = None
+        await self._connection.leave(self)
+
+    def headers(self) -> Headers:
+        """The SDK has to be told when no key is to be sent."""
+        import openai
+
+        return {} if self.server.key else {"Authorization": openai.Omit()}
+
+    def explain(self, caught: FailedError, *, began: bool = False) -> BackendError:
+        """The error for people, who must not see the key even where a server repeats it."""
+        if self.server.key:
+            caught.detail = caught.detail.replace(self.server.key, "[key]")
+        return caught.explain(self._words, began=began)
+
+    def happened(self, caught: FailedError) -> str:
+        """What went wrong, without advice."""
+        return caught.failure.happened.format(detail="", **self._words)
+
+    async def ask(self, question: Callable[[openai.AsyncOpenAI], Awaitable[T]], seconds: float) -> T:
+        """The answer to one whole request, asked again after what may pass at once. Raises BackendError."""
+        for pause in (*PAUSES, None):
+            try:
+                return await self._ask_once(question, seconds)
+            except FailedError as caught:
+                wait = next_attempt(caught, pause)
+                if wait is None:
+                    raise self.explain(caught) from None
+            await asyncio.sleep(wait)
+        raise AssertionError("the last attempt has no pause after it")
+
+    async def _ask_once(self, question: Callable[[openai.AsyncOpenAI], Awaitable[T]], seconds: float) -> T:
+        client = await self.client()
+        import httpx2  # only now: they were imported in a thread, and two imports at once would meet half-way
+        import openai
+
+        try:
+            async with asyncio.timeout(seconds):
+                return await question(client)
+        except openai.OpenAIError as error:
+            caught = failed(error)
+            if caught.failure is failures.NO_MODEL:  # or it does not know what was asked of the model
+                caught.failure = failures.CANNOT
+            raise caught from None
+        except httpx2.HTTPError:
+            raise FailedError(failures.CUT) from None
+        except TimeoutError:
+            raise FailedError(failures.SLOW) from None
+
+
+def next_attempt(caught: FailedError, pause: float | None) -> float | None:
+    """Seconds until it is worth asking again; None when it is not."""
+    wait = pause if caught.retry_after is None else caught.retry_after
+    hopeless = pause is None or wait is None or wait > PATIENCE or not caught.failure.again
+    return None if hopeless else wait

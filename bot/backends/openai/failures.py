@@ -1,0 +1,201 @@
+"""What a server's failures mean to people: by its error objects, its status, or the class of the SDK's exception."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING
+
+from bot.errors import (
+    BackendError,
+    BrokenOff,
+    ContextTooLong,
+    RateLimited,
+    Refused,
+    Unauthorised,
+    Unavailable,
+)
+
+if TYPE_CHECKING:
+    import openai
+
+LONGEST_DETAIL = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """What went wrong: `happened` and `advice` are sentences with {host}, {model}, {key_env} and {detail}.
+
+    `again` says that asking again at once may work; `temporary` that waiting helps.
+    """
+
+    kind: type[BackendError]
+    happened: str
+    advice: str
+    again: bool = False
+    temporary: bool = False
+
+
+SOON = "Waiting a little usually helps."
+OPERATOR = "Waiting does not help; whoever runs this bot must look at "
+
+UNREACHABLE = Failure(
+    Unavailable, "{host} cannot be reached.", "Waiting a little may help.", again=True, temporary=True
+)
+SLOW = Failure(Unavailable, "{host} did not begin to answer in time.", SOON, temporary=True)
+STALLED = Failure(Unavailable, "{host} fell silent in the middle of the answer.", SOON, temporary=True)
+CUT = Failure(Unavailable, "The connection to {host} was lost.", SOON, again=True, temporary=True)
+TRUNCATED = Failure(Unavailable, "{host} stopped before the end of the answer.", SOON, again=True, temporary=True)
+GARBLED = Failure(Unavailable, "{host} sent something that cannot be read.", SOON, again=True, temporary=True)
+TROUBLE = Failure(Unavailable, "{host} has trouble on its side.", SOON, again=True, temporary=True)
+WEB_PAGE = Failure(Unavailable, "{host} sent a web page in place of an answer.", f"{OPERATOR}base_url and proxies.")
+BUSY = Failure(RateLimited, "{host} gets too many requests.", SOON, again=True, temporary=True)
+NO_CREDIT = Failure(RateLimited, "The account at {host} is out of credit.", f"{OPERATOR}its billing.")
+WRONG_KEY = Failure(Unauthorised, "{host} does not accept the bot's key.", OPERATOR + "{key_env}.")
+NO_RIGHT = Failure(Unauthorised, "{host} does not let this bot use {model}.", f"{OPERATOR}the key's rights.")
+NO_KEY = Failure(Unauthorised, "There is no key for {host}.", "Set {key_env} in the environment or in .env.")
+NO_MODEL = Failure(Refused, "{host} has no model {model}.", "Waiting does not help; /models lists the others.")
+CANNOT = Failure(
+    Refused, "{host} has no model {model}, or cannot use it for this.", f"{OPERATOR}the model's table in config.toml."
+)
+LINK = Failure(Refused, "{host} sent a link where the picture should be.", f"{OPERATOR}its settings.")
+TOO_LONG = Failure(
+    ContextTooLong, "This is more than {model} can read at once.", "Shorten it, or begin anew with /new."
+)
+FILTERED = Failure(
+    Refused, "The content filter of {host} ended this answer.", "Other words may help; waiting does not."
+)
+REFUSED = Failure(Refused, "{host} refused the request: {detail}", "Waiting does not help.")
+
+BY_CODE: Mapping[str, Failure] = {
+    "insufficient_quota": NO_CREDIT,
+    "billing_hard_limit_reached": NO_CREDIT,
+    "402": NO_CREDIT,
+    "context_length_exceeded": TOO_LONG,
+    "exceed_context_size_error": TOO_LONG,
+    "413": TOO_LONG,
+    "model_not_found": NO_MODEL,
+    "invalid_api_key": WRONG_KEY,
+    "401": WRONG_KEY,
+    "403": NO_RIGHT,
+    "content_filter": FILTERED,
+    "content_policy_violation": FILTERED,
+    "rate_limit_exceeded": BUSY,
+    "429": BUSY,
+    "408": SLOW,
+    "405": CANNOT,
+    "501": CANNOT,
+}
+"""By the code or type of an error object, or by HTTP status; these come before the class of the SDK's exception."""
+
+BY_CLASS: Mapping[str, Failure] = {
+    "APITimeoutError": SLOW,
+    "APIConnectionError": UNREACHABLE,
+    "AuthenticationError": WRONG_KEY,
+    "OAuthError": WRONG_KEY,
+    "PermissionDeniedError": NO_RIGHT,
+    "NotFoundError": NO_MODEL,
+    "BadRequestError": REFUSED,
+    "ConflictError": TROUBLE,
+    "UnprocessableEntityError": REFUSED,
+    "RateLimitError": BUSY,
+    "InternalServerError": TROUBLE,
+    "APIResponseValidationError": GARBLED,
+    "APIStatusError": REFUSED,
+    "APIError": TROUBLE,
+    "OpenAIError": TROUBLE,
+}
+"""By the class of the SDK's exception; the most specific wins."""
+
+TOO_LONG_SAYINGS = ("context length", "context size", "context window", "prompt is too long", "too many tokens")
+"""How compatible servers say it without a code."""
+
+
+def failure_of(names: tuple[object, ...], message: str, fallback: Failure) -> Failure:
+    """The failure that an error object describes; `names` are its code, type and status, most specific first."""
+    for name in names:
+        if str(name) in BY_CODE:
+            return BY_CODE[str(name)]
+    said = message.lower()
+    return TOO_LONG if any(saying in said for saying in TOO_LONG_SAYINGS) else fallback
+
+
+class FailedError(Exception):
+    """A request failed. `detail` is the server's own word for it, fit for people; `retry_after` is in seconds."""
+
+    def __init__(self, failure: Failure, detail: str = "", retry_after: float | None = None) -> None:
+        super().__init__(failure.happened)
+        self.failure = failure
+        self.detail = " ".join(detail.split())[:LONGEST_DETAIL]
+        self.retry_after = retry_after
+
+    def explain(self, words: Mapping[str, str], *, began: bool) -> BackendError:
+        """The error to raise; BrokenOff when part of the answer is there and its rest may come another time."""
+        failure = self.failure
+        happened = failure.happened.format(detail=self.detail, **words)
+        advice = failure.advice.format(**words)
+        if self.retry_after is not None and failure.temporary:
+            advice = f"It asks to wait {duration(self.retry_after)}."
+        kind = BrokenOff if began and failure.temporary else failure.kind
+        prefix = "The answer broke off. " if began else ""
+        error = kind(f"{prefix}{happened} {advice}", retry_after=self.retry_after)
+        error.temporary = failure.temporary
+        return error
+
+
+def duration(seconds: float) -> str:
+    """A length of time, rounded up, for people."""
+    whole = max(1, -int(-seconds // 1))
+    return f"{whole} s" if whole < 120 else f"{-(-whole // 60)} minutes"
+
+
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """Seconds to wait, from `retry-after-ms` or `retry-after`, which may be a number or a date."""
+    try:
+        if "retry-after-ms" in headers:
+            return max(0.0, float(headers["retry-after-ms"]) / 1000)
+        return max(0.0, float(headers["retry-after"]))
+    except KeyError:
+        return None
+    except ValueError:
+        return _until(headers["retry-after"]) if "retry-after" in headers else None
+
+
+def _until(date: str) -> float | None:
+    try:
+        return max(0.0, (parsedate_to_datetime(date) - datetime.now(UTC)).total_seconds())
+    except (TypeError, ValueError):
+        return None
+
+
+def failed(error: openai.OpenAIError) -> FailedError:
+    """What one of the SDK's exceptions means: by the server's code if there is one, else by its class."""
+    import openai
+
+    by_class = next(name for kind in type(error).__mro__ if (name := kind.__name__) in BY_CLASS)
+    fallback = BY_CLASS[by_class]
+    if not isinstance(error, openai.APIError):
+        return FailedError(fallback)
+    said = error.body if isinstance(error.body, dict) else {}
+    detail = said.get("message") or said.get("detail")
+    status = error.status_code if isinstance(error, openai.APIStatusError) else None
+    headers = error.response.headers if isinstance(error, openai.APIStatusError) else {}
+    failure = failure_of((error.code, error.type, status), error.message, fallback)
+    return FailedError(failure, str(detail or "no reason given."), retry_after(headers))
+
+
+def refused_field(error: openai.OpenAIError, sent: Iterable[str]) -> str:
+    """Which of the fields that were sent a server does not know, "" for none."""
+    import openai
+
+    if not isinstance(error, (openai.BadRequestError, openai.UnprocessableEntityError)):
+        return ""
+    complaint = f"{error.param} {error.message}"
+    return next((field for field in sent if field in complaint), "")
+
+
+def refuses_any(error: openai.OpenAIError) -> bool:
+    """Whether the field is refused whatever its value, as reasoning models refuse every temperature."""
+    return getattr(error, "code", "") in ("unsupported_value", "unsupported_parameter")

@@ -1,0 +1,150 @@
+"""Servers that speak OpenAI's API, one row each: where they are, what they know of it, how they say their thinking."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from bot.types import Ability
+
+NEW_LIMIT, OLD_LIMIT = "max_completion_tokens", "max_tokens"
+
+STAND_IN = "our stand-in"
+"""The server under tests/ that is told what each preset's server refuses; none of their own was asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Preset:
+    """One server. `base_url` empty must be given; `key_env` empty sends no key.
+
+    `limits` are the names of the field that bounds an answer, the first one tried first. `says_usage` is whether it
+    takes stream_options; where it does not, it says unasked what an answer used. `thinking` is how its reasoning models
+    say what they think, for people: all ways are understood everywhere. `tested` says against what.
+    """
+
+    title: str
+    base_url: str
+    key_env: str
+    limits: tuple[str, ...] = (OLD_LIMIT, NEW_LIMIT)
+    says_usage: bool = True
+    thinking: str = "`reasoning_content`"
+    can: tuple[Ability, ...] = ("chat",)
+    tested: str = STAND_IN
+
+    @property
+    def host(self) -> str:
+        """The host that it has, "" where everybody has their own."""
+        return urlsplit(self.base_url).netloc
+
+
+ALL: tuple[Ability, ...] = ("chat", "embed", "transcribe", "speak", "paint")
+
+PRESETS: Mapping[str, Preset] = {
+    "openai": Preset(
+        "OpenAI",
+        "https://api.openai.com/v1",
+        "OPENAI_API_KEY",
+        limits=(NEW_LIMIT, OLD_LIMIT),
+        thinking="not at all",
+        can=ALL,
+    ),
+    "azure": Preset(
+        "Azure OpenAI",
+        "",
+        "AZURE_OPENAI_API_KEY",
+        limits=(NEW_LIMIT, OLD_LIMIT),
+        thinking="not at all",
+        can=ALL,
+    ),
+    "gemini": Preset(
+        "Gemini",
+        "https://generativelanguage.googleapis.com/v1beta/openai",
+        "GEMINI_API_KEY",
+        thinking="`<thought>` in the text, when `extra` asks for it",
+        can=("chat", "embed", "paint"),
+    ),
+    "mistral": Preset(
+        "Mistral",
+        "https://api.mistral.ai/v1",
+        "MISTRAL_API_KEY",
+        limits=(OLD_LIMIT,),
+        says_usage=False,
+        thinking="parts of the content, or `[THINK]` in the text",
+        can=("chat", "embed", "transcribe"),
+    ),
+    "groq": Preset(
+        "Groq",
+        "https://api.groq.com/openai/v1",
+        "GROQ_API_KEY",
+        limits=(NEW_LIMIT, OLD_LIMIT),
+        thinking="`reasoning`, or `<think>` in the text",
+        can=("chat", "transcribe", "speak"),
+    ),
+    "openrouter": Preset(
+        "OpenRouter",
+        "https://openrouter.ai/api/v1",
+        "OPENROUTER_API_KEY",
+        thinking="`reasoning`",
+        can=("chat", "embed"),
+    ),
+    "vllm": Preset(
+        "vLLM",
+        "http://localhost:8000/v1",
+        "",
+        thinking="`reasoning`, formerly `reasoning_content`; without its parser `<think>` in the text",
+        can=("chat", "embed", "transcribe"),
+    ),
+    "ollama": Preset(
+        "Ollama",
+        "http://localhost:11434/v1",
+        "",
+        limits=(OLD_LIMIT,),
+        thinking="`reasoning`",
+        can=("chat", "embed"),
+    ),
+    "lmstudio": Preset(
+        "LM Studio",
+        "http://localhost:1234/v1",
+        "",
+        limits=(OLD_LIMIT,),
+        thinking="`reasoning_content`, or `<think>` in the text, as set there",
+        can=("chat", "embed"),
+    ),
+    "llamacpp": Preset(
+        "llama.cpp's server",
+        "http://localhost:8080/v1",
+        "",
+        thinking="`reasoning_content`, or `<think>` in the text, by its --reasoning-format",
+        can=("chat", "embed"),
+    ),
+    "tgi": Preset(
+        "TGI",
+        "http://localhost:3000/v1",
+        "",
+        limits=(OLD_LIMIT,),
+        thinking="`<think>` in the text",
+    ),
+    "transformers": Preset(
+        "`transformers serve`",
+        "http://localhost:8000/v1",
+        "",
+        limits=(NEW_LIMIT, OLD_LIMIT),
+        says_usage=False,
+        can=("chat", "transcribe"),
+        tested="itself, 5.23, with SmolLM2: chat",
+    ),
+}
+"""Each preset by the name that `preset` in a model's table has."""
+
+UNKNOWN = Preset("", "", "")
+"""What is expected of a server that nobody named."""
+
+
+def preset_for(name: str, base_url: str) -> Preset:
+    """The preset of that name; without a name, the one that lives at that URL."""
+    if name:
+        return PRESETS[name]
+    host = urlsplit(base_url).netloc
+    hosted = (preset for preset in PRESETS.values() if preset.host == host and preset.key_env)
+    return next(hosted, UNKNOWN)

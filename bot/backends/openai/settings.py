@@ -1,0 +1,109 @@
+"""A `[models.NAME]` table with backend = "openai", and the server that it means."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from pydantic import Field, JsonValue, field_validator, model_validator
+
+from bot.backends.openai.presets import PRESETS, Preset, preset_for
+from bot.errors import ConfigError
+from bot.section import ModelSection
+
+OWN_URL = PRESETS["openai"].base_url
+
+
+def checked_url(url: str) -> str:
+    """The URL, if it is one to send requests to. Raises ValueError."""
+    parts = urlsplit(url)
+    if url and (parts.scheme not in ("http", "https") or not parts.hostname):
+        raise ValueError("must look like https://host/v1")
+    return url.rstrip("/")
+
+
+class OpenAIModel(ModelSection):
+    """A `[models.NAME]` table with backend = "openai"; `preset` fills in what the table does not say itself.
+
+    `base_url` empty means OPENAI_BASE_URL, or else OpenAI itself; `key_env` names the variable that holds the key, and
+    empty sends none. In seconds: `timeout` until the answer begins, `stall` between its pieces. `thinks_first` is for
+    models whose text begins in the middle of their thinking, which only a closing tag tells. `extra` goes into every
+    request as it is. `voice` is who speaks. `api_version` is for Azure's older, dated API.
+    """
+
+    preset: str = ""
+    base_url: str = ""
+    key_env: str = "OPENAI_API_KEY"
+    api_version: str = ""
+    timeout: float = Field(default=180.0, gt=0)
+    stall: float = Field(default=60.0, gt=0)
+    thinks_first: bool = False
+    voice: str = "alloy"
+    extra: dict[str, JsonValue] = Field(default_factory=dict)
+
+    _check_url = field_validator("base_url")(checked_url)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_in(cls, table: dict[str, object]) -> dict[str, object]:
+        preset = PRESETS.get(str(table.get("preset")))
+        return {"base_url": preset.base_url, "key_env": preset.key_env, **table} if preset else table
+
+    @field_validator("preset")
+    @classmethod
+    def _check_preset(cls, name: str) -> str:
+        if name and name not in PRESETS:
+            raise ValueError(f"there is no preset {name!r}; there are: {', '.join(PRESETS)}")
+        return name
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """Where a model's requests go, and with which key. `version` is Azure's api-version."""
+
+    base_url: str
+    key: str
+    preset: Preset
+    version: str = ""
+
+    @property
+    def host(self) -> str:
+        """Where text goes."""
+        return urlsplit(self.base_url).netloc.rpartition("@")[2]
+
+    @property
+    def hosted(self) -> bool:
+        """Whether its makers run it, and want a key."""
+        return bool(self.preset.key_env) and self.preset.host in ("", self.host)
+
+    @property
+    def name(self) -> str:
+        """What people call it."""
+        return self.preset.title if self.hosted else self.host
+
+
+def server_of(entry: str, table: OpenAIModel, environ: Mapping[str, str]) -> Server:
+    """The server of a model's table. Raises ConfigError."""
+    key = environ.get(table.key_env, "").strip() if table.key_env else ""
+    if not key.isascii() or not key.isprintable():
+        raise ConfigError(f"{table.key_env} holds characters that no key has; copy the key again.")
+    base_url = _azure_url(entry, table) if table.preset == "azure" else table.base_url or _default_url(environ)
+    preset = preset_for(table.preset, base_url)
+    return Server(base_url, key, preset, table.api_version)
+
+
+def _default_url(environ: Mapping[str, str]) -> str:
+    try:
+        return checked_url(environ.get("OPENAI_BASE_URL", "")) or OWN_URL
+    except ValueError as error:
+        raise ConfigError(f"OPENAI_BASE_URL {error}.") from None
+
+
+def _azure_url(entry: str, table: OpenAIModel) -> str:
+    """A resource's address with the path that its API is at, unless it has one."""
+    if not table.base_url:
+        raise ConfigError(f"[models.{entry}] preset azure needs base_url: https://YOUR-RESOURCE.openai.azure.com")
+    if urlsplit(table.base_url).path:
+        return table.base_url
+    return f"{table.base_url}/openai" if table.api_version else f"{table.base_url}/openai/v1"
