@@ -178,6 +178,15 @@ class Total:
     cost: int
 
 
+@dataclass(frozen=True, slots=True)
+class Opinion:
+    """How often people said that a model's answers were good, and how often that they were not."""
+
+    model: str
+    good: int
+    bad: int
+
+
 class Ledger(Protocol):
     """What the models were asked and what that cost. Raises StoreError."""
 
@@ -193,6 +202,9 @@ class Ledger(Protocol):
         person: str = "",
     ) -> Sequence[Total]:
         """Calls since a moment in milliseconds, summed up and in order of what they are summed up by."""
+
+    async def opinions(self, since: int, platform: str, workspace: str) -> Sequence[Opinion]:
+        """What people thought of each model's answers since a moment in milliseconds."""
 
 
 @dataclass(frozen=True, slots=True)

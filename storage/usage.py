@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 from functools import partial
 
-from bot.books import Call, Grouping, Total
+from bot.books import Call, Grouping, Opinion, Total
 from bot.types import Usage
 from storage.writer import Connection, Writer
 
@@ -30,11 +30,19 @@ _KEYS: Mapping[Grouping, str] = {
     "platform": "platform",
 }
 
-_SUMS = """
-person_name, place_name, sum(succeeded OR prompt_tokens + completion_tokens > 0), sum(NOT succeeded),
-sum(prompt_tokens), sum(completion_tokens), sum(cost), max(at)
+_NEWEST = "substr(max(iif({name} = '', '', printf('%016d', at) || {name})), 17)"
+"""A name as it was seen last; rows without one, as of the forgotten, do not count."""
+
+_SUMS = f"""
+{_NEWEST.format(name="person_name")}, {_NEWEST.format(name="place_name")},
+sum(succeeded OR prompt_tokens + completion_tokens > 0), sum(NOT succeeded),
+sum(prompt_tokens), sum(completion_tokens), sum(cost)
 """
-"""With max(at), SQLite takes the names from the newest row."""
+
+_OPINIONS = """
+SELECT v.model, sum(v.good), sum(NOT v.good) FROM votes v JOIN requests r ON r.id = v.request
+WHERE v.at >= ? AND r.platform = ? AND r.workspace = ? GROUP BY v.model ORDER BY v.model
+"""
 
 
 class SQLiteUsage:
@@ -65,6 +73,11 @@ class SQLiteUsage:
         rows = await self._reading.execute_fetchall(query, {"since": since, **within})
         return [_total(tuple(row[: len(by)]), *row[len(by) :]) for row in rows]
 
+    async def opinions(self, since: int, platform: str, workspace: str) -> Sequence[Opinion]:
+        """What people thought of each model's answers since a moment in milliseconds."""
+        rows = await self._reading.execute_fetchall(_OPINIONS, (since, platform, workspace))
+        return [Opinion(*row) for row in rows]
+
 
 def _total(
     key: tuple[str, ...],
@@ -75,7 +88,6 @@ def _total(
     prompt_tokens: int,
     completion_tokens: int,
     cost: int,
-    _at: int,
 ) -> Total:
     return Total(key, person_name, place_name, requests, failures, Usage(prompt_tokens, completion_tokens), cost)
 

@@ -19,7 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.administration import Administration
-from bot.books import Call, Change, Entry, Grouping, Limit, Record, Total, Unit, Window
+from bot.books import Call, Change, Entry, Grouping, Limit, Opinion, Record, Total, Unit, Window
 from bot.budget import Budget
 from bot.errors import BrokenOff, Denied, StoreError, Unavailable
 from bot.limits import Standing, holding
@@ -552,6 +552,9 @@ class Notebook:
         self, by: Sequence[Grouping], since: int, platform: str = "", workspace: str = "", person: str = ""
     ) -> Sequence[Total]:
         return [_alone(call) for call in self.calls if call.at >= since]
+
+    async def opinions(self, since: int, platform: str, workspace: str) -> Sequence[Opinion]:
+        return ()
 
     def used(self, limit: Limit, place: Place, person: Person, now: float) -> int:
         """What was used of a limit, the slow way."""

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from time import time
 from types import MappingProxyType
 
 import pytest
@@ -171,6 +172,27 @@ async def test_administrators_see_who_used_how_much_where_and_of_what(noon: Worl
     assert "Ben" in said(await noon.command("usage people", CHANNEL, ADMIN, period="90d"))
     for report in ("people", "chart", "csv"):
         assert "for administrators" in said(await noon.command(f"usage {report}", CHANNEL, ANN))
+
+
+async def test_what_people_thought_of_the_answers_stands_beside_it(noon: World) -> None:
+    noon.clock = time
+    await noon.start()
+    await noon.inbox.recover("discord")
+    for person, good in ((ANN, "yes"), (BEN, "no"), (ADMIN, "yes")):
+        draft = await noon.say("hi", CHANNEL, person)
+        await noon.command("feedback", CHANNEL, person, request=str(draft.log.request_id), good=good)
+    shown = said(await noon.command("usage people", CHANNEL, ADMIN))
+    assert "What people thought of the answers: main 2 👍 1 👎." in shown
+    elsewhere = replace(CHANNEL, workspace="elsewhere")
+    await noon.say("hi", elsewhere, BEN)
+    shown = said(await noon.command("usage people", elsewhere, ADMIN))
+    assert "Ben" in shown
+    assert "thought" not in shown
+
+
+async def test_who_was_forgotten_is_counted_without_a_name(noon: World) -> None:
+    await noon.store.usage.spent([Call(0, NOON, CHANNEL, Person("", ""), "main", Usage(7, 1), succeeded=True)])
+    assert "forgotten" in said(await noon.command("usage people", CHANNEL, ADMIN))
 
 
 async def test_the_csv_has_a_row_a_day_person_channel_and_model(noon: World) -> None:

@@ -20,6 +20,8 @@ MOST_PEOPLE = 20
 MOST_PLACES = 10
 MOST_BARS = 10
 OTHERS = "others"
+FORGOTTEN = "forgotten"
+"""Who it was that is not kept any more."""
 
 PERIODS: Mapping[str, Callable[[date], date]] = {
     "month": lambda today: today.replace(day=1),
@@ -97,9 +99,12 @@ def _today(services: Services) -> date:
 async def _totals(
     services: Services, request: Request, first: date, *by: Grouping, person: str = ""
 ) -> Sequence[Total]:
-    since = int(datetime(first.year, first.month, first.day, tzinfo=UTC).timestamp() * 1000)
     place = request.place
-    return await services.budget.ledger.totals(by, since, place.platform, place.workspace, person)
+    return await services.budget.ledger.totals(by, _milliseconds(first), place.platform, place.workspace, person)
+
+
+def _milliseconds(day: date) -> int:
+    return int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp() * 1000)
 
 
 # Tables ---------------------------------------------------------------------------------------------------------------
@@ -132,8 +137,17 @@ async def _people(services: Services, request: Request, first: date) -> str:
             _table(services, "person", people[:MOST_PEOPLE], _person) + more,
             _table(services, "channel", places[:MOST_PLACES], _place),
             _table(services, "model", models, lambda total: total.key[0]),
+            await _opinions(services, request, first),
         )
-    )
+    ).rstrip()
+
+
+async def _opinions(services: Services, request: Request, first: date) -> str:
+    """What people thought of the models' answers; "" where nobody said."""
+    place, since = request.place, _milliseconds(first)
+    opinions = await services.budget.ledger.opinions(since, place.platform, place.workspace)
+    said = ", ".join(f"{opinion.model} {opinion.good:,} 👍 {opinion.bad:,} 👎" for opinion in opinions)
+    return f"What people thought of the answers: {said}." if said else ""
 
 
 def _table(services: Services, first: str, totals: Sequence[Total], name: Callable[[Total], str]) -> str:
@@ -153,7 +167,7 @@ def _most(totals: Sequence[Total], measure: Measure) -> Sequence[Total]:
 
 
 def _person(total: Total) -> str:
-    return total.person_name or total.key[0]
+    return total.person_name or total.key[0] or FORGOTTEN
 
 
 def _place(total: Total) -> str:

@@ -25,7 +25,9 @@ CREATE TABLE usage (
 
 INSERT INTO usage
 SELECT
-    NULL, request, created, platform, workspace, channel, thread, direct, places.name, person,
+    NULL, request, created, platform, workspace, channel, thread, direct,
+    iif(thread = '', places.name, ''),     -- Discord's threads may be named by what was asked in them
+    person,
     coalesce((SELECT name FROM turns WHERE turns.request = usage_before.request AND role = 'user'), ''),
     '', model, prompt_tokens, completion_tokens, 0, 1
 FROM usage_before JOIN places ON places.id = usage_before.place;
