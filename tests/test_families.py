@@ -15,6 +15,7 @@ from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from pathlib import Path
 
+import av
 import pytest
 import pytest_asyncio
 
@@ -322,6 +323,25 @@ async def test_speech_becomes_text_however_long_it_is(inference: Inference, made
     heard = await inference.answer(model, Transcribe(tone(3)))
     assert heard.language in ("en", "de")
     assert heard.segments == ()
+
+
+def recorded(form: str, codec: str) -> bytes:
+    """The tone in another format, two seconds of it, as people's devices send it."""
+    file = io.BytesIO()
+    with av.open(io.BytesIO(tone(2, 48_000)), "r") as source, av.open(file, "w", format=form) as out:
+        stream = out.add_stream(codec, rate=48_000)
+        assert isinstance(stream, av.AudioStream)
+        stream.layout = "mono"
+        for frame in source.decode(audio=0):
+            out.mux(stream.encode(frame))
+        out.mux(stream.encode(None))
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(("form", "codec"), [("ogg", "libopus"), ("mp4", "aac"), ("webm", "libopus"), ("mp3", "mp3")])
+async def test_every_usual_kind_of_recording_is_heard(form: str, codec: str, inference: Inference, made: Path) -> None:
+    answer = await inference.answer(source(made, "whisper"), Transcribe(recorded(form, codec), "en"))
+    assert answer.seconds == pytest.approx(2, abs=0.1)
 
 
 async def test_a_text_becomes_speech(inference: Inference, made: Path) -> None:
