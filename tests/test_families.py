@@ -13,8 +13,10 @@ import sys
 import wave
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
+from dataclasses import replace
 from pathlib import Path
 
+import av
 import pytest
 import pytest_asyncio
 
@@ -37,6 +39,8 @@ from bot.inference.kinds import (
     Fillings,
     Job,
     Labels,
+    Outcome,
+    Pipe,
     Rewrite,
     Sound,
     Spans,
@@ -322,6 +326,49 @@ async def test_speech_becomes_text_however_long_it_is(inference: Inference, made
     heard = await inference.answer(model, Transcribe(tone(3)))
     assert heard.language in ("en", "de")
     assert heard.segments == ()
+
+
+async def test_any_pipeline_runs_on_a_model_that_goes_with_it(inference: Inference, made: Path, picture: bytes) -> None:
+    async def run(family: str, pipeline: str, job: Pipe) -> Outcome:
+        return await inference.answer(replace(source(made, family), pipeline=pipeline), job)
+
+    shown = await run("vit", "image-classification", Pipe(data=picture))
+    own = await inference.answer(source(made, "vit"), ClassifyPicture(picture))
+    assert _near([[label.name, label.score] for label in shown.labels]) == [
+        [label.name, pytest.approx(label.score, abs=1e-3)] for label in own.rows[0]
+    ]
+    assert (await run("detr", "object-detection", Pipe(data=picture))).boxes
+    assert (await run("llama", "text-generation", Pipe(TEXT))).text.startswith(TEXT)
+    assert (await run("vits", "text-to-audio", Pipe("a cat sat"))).shown[0].data.startswith(b"RIFF")
+    assert (await run("bert", "fill-mask", Pipe("a [MASK] sat."))).labels
+    chosen = await run("roberta", "zero-shot-classification", Pipe(TEXT, labels=LABELS))
+    assert {label.name for label in chosen.labels} == set(LABELS)
+    for family, pipeline, complaint in (
+        ("vit", "summarization", "no pipeline 'summarization'. There are: text-classification"),
+        ("vit", "text-generation", "kind vit does not go with text-generation"),
+        ("bert", "text-classification", "not trained to run"),
+    ):
+        with pytest.raises(Refused, match=complaint):
+            await run(family, pipeline, Pipe(TEXT))
+
+
+def recorded(form: str, codec: str) -> bytes:
+    """The tone in another format, two seconds of it, as people's devices send it."""
+    file = io.BytesIO()
+    with av.open(io.BytesIO(tone(2, 48_000)), "r") as source, av.open(file, "w", format=form) as out:
+        stream = out.add_stream(codec, rate=48_000)
+        assert isinstance(stream, av.AudioStream)
+        stream.layout = "mono"
+        for frame in source.decode(audio=0):
+            out.mux(stream.encode(frame))
+        out.mux(stream.encode(None))
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(("form", "codec"), [("ogg", "libopus"), ("mp4", "aac"), ("webm", "libopus"), ("mp3", "mp3")])
+async def test_every_usual_kind_of_recording_is_heard(form: str, codec: str, inference: Inference, made: Path) -> None:
+    answer = await inference.answer(source(made, "whisper"), Transcribe(recorded(form, codec), "en"))
+    assert answer.seconds == pytest.approx(2, abs=0.1)
 
 
 async def test_a_text_becomes_speech(inference: Inference, made: Path) -> None:

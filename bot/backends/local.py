@@ -6,6 +6,7 @@ import asyncio
 import re
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Self, TypeVar
@@ -142,10 +143,13 @@ class LocalBackend:
                 else:
                     yield chunk
 
-    async def run(self, job: Job[A]) -> AsyncGenerator[Status | Text | A]:
-        """Any kind of inference with this model, for tasks: how far it is, text as it comes, then the answer."""
+    async def run(self, job: Job[A], pipeline: str = "") -> AsyncGenerator[Status | Text | A]:
+        """Any kind of inference with this model, for tasks: how far it is, text as it comes, then the answer.
+
+        `pipeline` is the one that a Pipe is to run.
+        """
         await asyncio.to_thread(self._find)
-        async with aclosing(self._inference.run(self._source, job)) as chunks:
+        async with aclosing(self._inference.run(replace(self._source, pipeline=pipeline), job)) as chunks:
             async for chunk in chunks:
                 yield chunk
 

@@ -25,6 +25,7 @@ from bot.inference.models.filling import Filler
 from bot.inference.models.hearing import Transcriber
 from bot.inference.models.loaded import SAFE, Loaded
 from bot.inference.models.rewriting import Rewriter
+from bot.inference.models.running import Runner
 from bot.inference.models.seeing import Detector, PictureClassifier
 from bot.inference.models.speaking import Speaker
 from bot.inference.models.tagging import Tagger
@@ -44,6 +45,7 @@ SKILLS: Mapping[Skill, type[Loaded]] = {
     "classify-picture": PictureClassifier,
     "detect": Detector,
     "describe": Describer,
+    "run": Runner,
 }
 
 HUB_FILES = ("*.json", "*.safetensors", "*.txt", "*.model", "*.spm", "*.jinja")
@@ -70,7 +72,7 @@ def load(source: Source, skill: Skill, cache: Path, tell: Tell) -> Loaded:
     config = AutoConfig.from_pretrained(folder, **SAFE)
     place = devices.device(source)
     small = devices.int8(source, place)
-    auto = getattr(transformers, kind.auto_class(config))
+    auto = getattr(transformers, kind.auto_class(config, source))
     try:
         network, report = auto.from_pretrained(
             folder,

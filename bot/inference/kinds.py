@@ -23,6 +23,7 @@ Skill = Literal[
     "classify-picture",
     "detect",
     "describe",
+    "run",
 ]
 """What a model is loaded for. One checkpoint may serve several, each loaded for itself."""
 
@@ -380,3 +381,32 @@ class Describe(Job[Written]):
     data: bytes
     question: str = ""
     max_tokens: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A picture or a sound that a pipeline made."""
+
+    name: str
+    media_type: str
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome(Answer):
+    """What a pipeline gave back, by how it can be shown; most give one of these."""
+
+    text: str
+    labels: tuple[Label, ...]
+    boxes: tuple[Box, ...]
+    shown: tuple[Shown, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Pipe(Job[Outcome]):
+    """Run the pipeline that the source names on `text`, or on the sound or picture in `data`."""
+
+    skill: ClassVar[Skill] = "run"
+    text: str = ""
+    data: bytes = b""
+    labels: tuple[str, ...] = ()

@@ -26,7 +26,8 @@ class Source:
     """Which model, and how it is to run.
 
     `model` is "bundled:NAME", an absolute folder or a Hub id, which needs `revision`, a commit. `context` is in tokens,
-    0 for what the model says of itself. `at_once` answers are written at a time. `threads` 0 is as measured.
+    0 for what the model says of itself. `at_once` answers are written at a time. `threads` 0 is half of the
+    cores. `pipeline` is for the skill "run" alone.
     """
 
     model: str
@@ -37,6 +38,7 @@ class Source:
     device: Device = "auto"
     dtype: DataType = "auto"
     quantise: Quantisation = "auto"
+    pipeline: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from bot.inference.failures import Failure
 from bot.inference.kinds import Answer, Describe, FinishReason, Written
 from bot.inference.lanes import Work
 from bot.inference.models.loaded import SAFE, Loaded, Pieces, stopping
+from bot.inference.protocol import Source
 
 _LONGEST = 256
 """Tokens of a description where nobody said how many."""
@@ -23,7 +24,7 @@ class Describer(Loaded):
     unit = "tokens"
 
     @classmethod
-    def auto_class(cls, config: PreTrainedConfig) -> str:
+    def auto_class(cls, config: PreTrainedConfig, _source: Source) -> str:
         """Some kinds have another class for questions."""
         for_questions = any(name.endswith("ForQuestionAnswering") for name in config.architectures or ())
         return "AutoModelForVisualQuestionAnswering" if for_questions else cls.auto

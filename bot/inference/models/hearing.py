@@ -10,6 +10,7 @@ from bot.inference.failures import Failure
 from bot.inference.kinds import Answer, Segment, Transcribe, Transcript
 from bot.inference.lanes import Work
 from bot.inference.models.loaded import SAFE, Loaded, stopping
+from bot.inference.protocol import Source
 
 
 class Transcriber(Loaded):
@@ -19,7 +20,7 @@ class Transcriber(Loaded):
     unit = "seconds of sound"
 
     @classmethod
-    def auto_class(cls, config: PreTrainedConfig) -> str:
+    def auto_class(cls, config: PreTrainedConfig, _source: Source) -> str:
         """Whisper alone: others cut time in their own ways."""
         if config.model_type != "whisper":
             raise Failure("unsupported", f"Speech is recognised by Whisper models, not by {config.model_type} ones.")

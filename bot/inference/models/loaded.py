@@ -58,7 +58,7 @@ class Loaded:
         self.prepare()
 
     @classmethod
-    def auto_class(cls, config: PreTrainedConfig) -> str:
+    def auto_class(cls, _config: PreTrainedConfig, _source: Source) -> str:
         """The Auto class for this very model. Raises Failure for a kind that is not supported."""
         return cls.auto
 

@@ -13,6 +13,7 @@ from bot.inference.failures import Failure
 from bot.inference.kinds import Answer, Sound, Speak
 from bot.inference.lanes import Work
 from bot.inference.models.loaded import Loaded
+from bot.inference.protocol import Source
 
 _SENTENCES = re.compile(r"(?<=[.!?…。！？])\s+|\n+")
 
@@ -26,7 +27,7 @@ class Speaker(Loaded):
     unit = "seconds of sound"
 
     @classmethod
-    def auto_class(cls, config: PreTrainedConfig) -> str:
+    def auto_class(cls, config: PreTrainedConfig, _source: Source) -> str:
         """VITS alone: others need a vocoder, or a recording of the voice, that is not in their files."""
         if config.model_type != "vits":
             raise Failure("unsupported", f"Speech is made by VITS models, not by {config.model_type} ones.")

@@ -20,6 +20,9 @@ from bot.inference.sampling import Sampler
 _CHUNK = 256
 """So many tokens of a prompt are read at a time; between two chunks the others write on."""
 
+_REMEMBERED = 256_000_000
+"""Bytes that what was read of conversations may take, or a quarter of the weights."""
+
 
 class _Text:
     """One text in the making: what the network has read of it (`ids` up to `read`), and how it goes on."""
@@ -71,7 +74,7 @@ class Writer(Loaded):
         # What people write must not pass for the marks that separate messages.
         self._marks = [mark for mark in self.tokenizer.all_special_tokens if len(mark) > 1]
         self._knows = inspect.signature(self.network.forward).parameters
-        self._memories = Memories(self.source.at_once, self.bytes // 4)
+        self._memories = Memories(self.source.at_once, max(_REMEMBERED, self.bytes // 4))
         self._texts: dict[int, _Text] = {}
         self._together: list[_Text] = []
         self._cache: DynamicCache | None = None
