@@ -106,4 +106,13 @@ ROWS = (
     Row("export it", "usage csv", "administrator"),
     Row("read the audit", "audit show", "administrator"),
     Row("export the audit", "audit export", "administrator"),
+    Row("be told what is kept", "privacy", "anyone"),
+    Row("get one's own data", "export me", "anyone"),
+    Row("get a channel's", "export channel", "administrator"),
+    Row("get the workspace's", "export everything", "administrator"),
+    Row("have a person forgotten", "forget person", "administrator", {"who": "everyone"}),
+    Row("have a channel forgotten", "forget channel", "administrator"),
+    Row("have everything forgotten", "forget everything", "administrator"),
+    Row("have one's conversation forgotten", "forget conversation", "anyone", {"sure": "yes"}),
+    Row("be forgotten", "forget me", "anyone", {"sure": "yes"}),
 )
