@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import signal
 from collections.abc import Mapping, Sequence
 
@@ -72,7 +73,8 @@ class ConsoleStage(Stage):
         if label == "Stop":
             act = await self.ledger.accepted(lambda: os.kill(os.getpid(), signal.SIGINT))
             return Said(act, who, "")
-        return await self._type(f"/{label.lower()}")
+        offered = re.findall(r"^/[a-z-]+(?: [a-z-]+)?(?: --\S+)*$", self._since(said), re.MULTILINE)
+        return await self._type(next(iter(offered), f"/{label.lower()}"))
 
     async def sees(self, said: Said, words: str) -> None:
         async with asyncio.timeout(PATIENCE):
