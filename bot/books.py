@@ -107,8 +107,8 @@ class Entry:
 
     @property
     def to_be_told(self) -> bool:
-        """Whether it is announced: what was refused changed nothing."""
-        return self.action != "refused"
+        """Whether it is announced: not what changed nothing, nor what goes by itself all the time."""
+        return self.action not in ("refused", "retention")
 
 
 class Books(Protocol):

@@ -23,17 +23,20 @@ ANSWER_SHARE = 4
 
 
 async def surroundings(services: Services, accepted: Accepted) -> Sequence[Message]:
-    """What was said around the request and is no turn of ours: what was overheard, else what the platform tells."""
+    """What was said around the request and is no turn of ours: what was overheard and, where that is not all, told."""
     request = accepted.request
     most = services.settings(request).context_messages
     if not most or request.place.direct:
         return ()
     messages = await services.privacy.overheard(request, most)
-    in_thread = request.place.thread and request.addressed and not messages
-    if in_thread or (request.replies_to and request.replies_to not in [message.id for message in messages]):
-        messages = [*await _told(services, accepted, most), *messages][-most:]
-    known = await services.store.known_messages(request.place, [message.id for message in messages])
-    return [message for message in messages if message.id not in known and message.text]
+    heard = {message.id for message in messages}
+    begun = request.place.thread if request.addressed and len(heard) < most else ""
+    if not heard.issuperset(filter(None, (begun, request.replies_to))):
+        told = await _told(services, accepted, most)
+        known = {message.id for message in told}
+        messages = [*told, *(message for message in messages if message.id not in known)][-most:]
+    known_turns = await services.store.known_messages(request.place, [message.id for message in messages])
+    return [message for message in messages if message.id not in known_turns and message.text]
 
 
 async def _told(services: Services, accepted: Accepted, most: int) -> Sequence[Message]:

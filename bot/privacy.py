@@ -139,10 +139,10 @@ class Privacy:
         await self.traces.deleted(place, messages)
 
     async def uninstalled(self, platform: str, workspace: str) -> None:
-        """The bot was removed from a workspace."""
+        """The bot was removed from a workspace: that is on disk now, and is seen to soon."""
         await self.traces.depart(platform, workspace)
-        await self._leave(platform, workspace)
-        await self._scrub_now()
+        self._urgent = True
+        self._wanted.set()
 
     async def _leave(self, platform: str, workspace: str) -> None:
         """Do what the setting says; what an earlier run did not finish is done again."""

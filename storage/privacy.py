@@ -52,9 +52,11 @@ ORDER BY v.at
 
 _LATELY = """
 SELECT o.message, o.name, o.text FROM overheard o JOIN places p ON p.id = o.place
-WHERE p.platform = ? AND p.workspace = ? AND p.channel = ? AND p.thread = ? AND o.position < ?
-ORDER BY o.position DESC LIMIT ?
+WHERE p.platform = :platform AND p.workspace = :workspace AND p.channel = :channel
+AND (p.thread = :thread OR (p.thread = '' AND o.message = :thread)) AND o.position < :before
+ORDER BY o.position DESC LIMIT :limit
 """
+"""A thread begins with the message that it is named by, which was said in the channel."""
 
 
 def _now() -> int:
@@ -104,7 +106,7 @@ class SQLiteTraces:
 
     async def overheard(self, place: Place, before: int, limit: int) -> Sequence[Message]:
         """What people said to each other in a place before an act's order, oldest first."""
-        values = (place.platform, place.workspace, place.channel, place.thread, before, limit)
+        values = {**erase.channel_of(place), "thread": place.thread, "before": before, "limit": limit}
         rows = await self._reading.execute_fetchall(_LATELY, values)
         return [Message(*row) for row in rows][::-1]
 

@@ -683,6 +683,7 @@ async def test_who_removes_the_bot_removes_what_it_kept(world: World, files: Fil
     await world.say("their-secret", THREAD)
     await world.say("elsewhere", ELSEWHERE)
     await world.intake.uninstalled("discord", "guild")
+    assert await world.app.services.privacy.tidy()
     assert await files.holding("their-secret", "elsewhere") == ["elsewhere"]
     assert "Prompt-of-theirs" not in world.app.services.administration.settings(CHANNEL).system_prompt
     (entry,) = await world.store.books.audit("discord", "guild", action="uninstalled")
@@ -694,6 +695,7 @@ async def test_what_is_to_be_kept_is_kept(world: World) -> None:
     await world.command("config set", CHANNEL, ADMIN, key="on_uninstall", value="keep", scope="workspace")
     await world.say("stays", THREAD)
     await world.intake.uninstalled("discord", "guild")
+    assert await world.app.services.privacy.tidy()
     assert await texts(world, 1) == ["stays", "Ann: stays"]
     assert await world.store.traces.departed() == []
 
@@ -754,11 +756,24 @@ async def test_only_the_latest_are_read_and_no_turn_twice(world: World) -> None:
 async def test_what_was_not_overheard_is_asked_of_the_platform(world: World) -> None:
     await keep(world, "everything")
     await overhear(world, "Later words", message="x2")
-    world.adapter.around = [Message("x1", "Ben", "Old words")]
+    world.adapter.around = [Message("x1", "Ben", "Old words"), Message("x2", "Ben", "Later words")]
     await world.say("what of this?", CHANNEL, replies_to="x1")
-    assert "Ben: Old words\nBen: Later words" in said_to(world)[0][1]
+    assert "Ben: Old words\nBen: Later words\n\n" in said_to(world)[0][1]
     await world.say("and this?", CHANNEL, replies_to="x2")
     assert "Old words" not in said_to(world)[-1][1]
+
+
+async def test_a_thread_is_read_from_its_beginning(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    await keep(world, "threads")
+    await overhear(world, "Second words", THREAD, message="x2")
+    world.adapter.around = [Message("thread", "Ben", "First words"), Message("x2", "Ben", "Second words")]
+    await world.say("what of this?", THREAD)
+    assert "Ben: First words\nBen: Second words\n\n" in said_to(world)[0][1]
+    await keep(world, "everything")
+    await overhear(world, "First words", CHANNEL, message="thread")
+    monkeypatch.setattr(world.adapter, "context", None)
+    await world.say("and now?", THREAD)
+    assert said_to(world)[-1][1].count(" words") == 2
 
 
 async def test_nothing_overheard_is_read_any_more_where_it_is_not_kept(world: World, files: Files) -> None:

@@ -72,7 +72,8 @@ class ConsoleStage(Stage):
         if label == "Stop":
             act = await self.ledger.accepted(lambda: os.kill(os.getpid(), signal.SIGINT))
             return Said(act, who, "")
-        return await self._type(f"/{label.lower()}")
+        offered = [line for line in self._since(said).split("\n") if line.startswith("/")]
+        return await self._type(next(iter(offered), f"/{label.lower()}"))
 
     async def sees(self, said: Said, words: str) -> None:
         async with asyncio.timeout(PATIENCE):
