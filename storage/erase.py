@@ -131,9 +131,8 @@ def turns(chosen: Requests) -> Query:
 
 def overheard(extent: Extent) -> Query:
     """Messages that were overheard; none belongs to a conversation."""
-    parts = [_places(extent)]
+    parts = ["o.id = 0"] if extent.conversation else [_places(extent)]
     parts += ["o.person = :person"] if extent.person else []
-    parts += ["0"] if extent.conversation else []
     sql = f"SELECT o.id FROM overheard o JOIN places p ON p.id = o.place WHERE {' AND '.join(parts)}"  # noqa: S608
     return Query(sql, _values(extent))
 
@@ -156,9 +155,10 @@ def votes(extent: Extent, before: int) -> Query:
 
 
 def _places(extent: Extent) -> str:
-    """A condition on places `p`."""
-    parts = ["p.platform = :platform"]
-    parts += ["p.workspace = :workspace"] if extent.workspace else []
+    """A condition on places `p`; the plus signs leave the index to a person or a conversation."""
+    plus = "+" if extent.person or extent.conversation else ""
+    parts = [f"{plus}p.platform = :platform"]
+    parts += [f"{plus}p.workspace = :workspace"] if extent.workspace else []
     parts += ["p.channel = :channel"] if extent.channel else []
     return " AND ".join(parts)
 

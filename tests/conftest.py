@@ -19,6 +19,7 @@ from blockbuster import blockbuster_ctx
 import storage
 from bot.config import load
 from storage.sqlite import SQLiteStore
+from tests.kept import Files
 from tests.stages import stages
 from tests.stages.base import Stage
 from tests.world import CONFIG, World
@@ -126,3 +127,9 @@ async def stage(
         played.patience = 0.3
     async with played.playing():
         yield played
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Files:
+    """The database's files."""
+    return Files(tmp_path)

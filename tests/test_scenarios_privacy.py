@@ -35,23 +35,22 @@ class Followed:
     """Waits until the bot has followed what happened on the platform."""
 
     def __init__(self, stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-        self._done = asyncio.Event()
-        for name in ("edited", "deleted", "tidy"):
-            monkeypatch.setattr(stage.app.services.privacy, name, self._noticing(stage, name))
+        self._done = asyncio.Semaphore(0)
+        privacy = stage.app.services.privacy
+        for owner, name in ((privacy, "edited"), (privacy, "deleted"), (privacy, "tidy"), (privacy.traces, "overhear")):
+            monkeypatch.setattr(owner, name, self._noticing(getattr(owner, name)))
 
-    def _noticing(self, stage: Stage, name: str) -> Act:
-        act = getattr(stage.app.services.privacy, name)
-
+    def _noticing(self, act: Act) -> Act:
         async def noticed(*what: Place | str | Sequence[str]) -> bool | None:
-            done: bool | None = await act(*what)
-            self._done.set()
+            done = await act(*what)
+            self._done.release()
             return done
 
         return noticed
 
-    async def wait(self) -> None:
-        await asyncio.wait_for(self._done.wait(), PATIENCE)
-        self._done.clear()
+    async def wait(self, times: int = 1) -> None:
+        for _ in range(times):
+            await asyncio.wait_for(self._done.acquire(), PATIENCE)
 
 
 async def test_one_is_told_what_is_kept_gets_it_and_has_it_forgotten(stage: Stage) -> None:
@@ -109,11 +108,15 @@ async def test_what_is_deleted_is_not_remembered(stage: TeamStage, monkeypatch: 
 
 
 @needs("people")
-async def test_what_people_say_to_each_other_is_kept_where_that_is_wanted(stage: TeamStage) -> None:
+async def test_what_people_say_to_each_other_is_kept_where_that_is_wanted(
+    stage: TeamStage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    followed = Followed(stage, monkeypatch)
     setting = {"key": "keep", "value": "everything", "scope": "workspace"}
     await stage.answer(await stage.command("config set", setting, "root"))
     talk = await stage.thread("The build is red.")
     await stage.speak(talk, "It was my change.", "ben")
+    await followed.wait(2)
     said = await stage.mention("Whose fault is it?", said=talk)
     await stage.answer(said)
     asked = stage.prompts[-1][0][1]
