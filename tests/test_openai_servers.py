@@ -124,6 +124,11 @@ def test_azures_address_is_completed() -> None:
         azure("")
 
 
+def test_others_have_no_dated_api() -> None:
+    with pytest.raises(ConfigError, match=r'\[models.m\] api_version is for preset = "azure" alone'):
+        make(api_version="2024-10-21")
+
+
 async def test_azures_dated_api_is_asked_at_the_deployment_with_its_own_header() -> None:
     async with FakeOpenAI(key="mine", api_version="2024-10-21") as server:
         root = server.base_url.removesuffix("/v1")

@@ -36,9 +36,9 @@ CHECK_SECONDS = 10.0
 class OpenAIBackend:
     """A bot.ports.Backend, which also embeds, transcribes, speaks and paints."""
 
-    def __init__(self, settings: OpenAIModel, server: Server, connection: Connection) -> None:
+    def __init__(self, settings: OpenAIModel, server: Server, shared: Connection) -> None:
         self._settings = settings
-        self._access = Access(settings, server, connection)
+        self._access = Access(settings, server, shared)
         self._counter = Counter(settings.model)
         self._unknown = set[str]() if server.preset.says_usage else {"stream_options"}
 

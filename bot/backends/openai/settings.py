@@ -88,6 +88,8 @@ def server_of(entry: str, table: OpenAIModel, environ: Mapping[str, str]) -> Ser
     key = environ.get(table.key_env, "").strip() if table.key_env else ""
     if not key.isascii() or not key.isprintable():
         raise ConfigError(f"{table.key_env} holds characters that no key has; copy the key again.")
+    if table.api_version and table.preset != "azure":
+        raise ConfigError(f'[models.{entry}] api_version is for preset = "azure" alone.')
     base_url = _azure_url(entry, table) if table.preset == "azure" else table.base_url or _default_url(environ)
     preset = preset_for(table.preset, base_url)
     return Server(base_url, key, preset, table.api_version)
