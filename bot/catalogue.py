@@ -14,7 +14,7 @@ from bot.errors import ShouldersError, UserError
 from bot.hub.client import Hub
 from bot.hub.messages import Progress
 from bot.hub.rules import COMMIT, MODEL_ID, Chosen, HubSection
-from bot.hub.tasks import TASKS, Kind
+from bot.hub.tasks import KINDS, TASKS, Kind
 from bot.ports import Backend, Loads, Standing
 from bot.section import ModelSection
 from bot.types import Place
@@ -35,12 +35,7 @@ class Entry:
     @property
     def kind(self) -> Kind:
         """What sort of thing it is for."""
-        return TASKS[self.added.task].kind if self.added else "chat"
-
-    @property
-    def licence(self) -> str:
-        """What it may be used under, "" where that is not known."""
-        return self.added.licence if self.added else ""
+        return TASKS[self.added.task].kind if self.added else KINDS[self.section.model_dump().get("skill", "write")]
 
     @property
     def pinned(self) -> tuple[str, str] | None:
@@ -161,7 +156,7 @@ class Catalogue:
     def _put(self, added: Added) -> None:
         kind = backend_kinds()["local"]
         table = {"backend": kind.name, "model": added.model, "revision": added.revision}
-        section = kind.settings.model_validate(table)
+        section = kind.settings.model_validate({**table, "skill": TASKS[added.task].skill})
         self.sections[added.name] = section
         self.entries[added.name] = Entry(added.name, section, added)
         self.backends[added.name] = self._make(added.name, section)
@@ -171,7 +166,7 @@ class Catalogue:
         for backend in self.backends.values():
             if isinstance(backend, Loads):
                 return backend.another(section)
-        config, kind = self._config, backend_kinds()[section.backend]
+        kind, config = backend_kinds()[section.backend], self._config
         made = kind.create({name: section}, config.environment, config.data, config.backends[kind.name])[name]
         self._made.append(made)
         return made

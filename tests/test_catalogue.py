@@ -280,6 +280,38 @@ async def test_the_store_keeps_replaces_and_forgets(store: SQLiteStore) -> None:
     assert await store.catalogue.load() == []
 
 
+@pytest.mark.timeout(120)
+async def test_a_model_from_the_hub_answers_in_the_models_process(
+    world: World, server: FakeHub, tiny: Path, store: SQLiteStore
+) -> None:
+    server.add(await asyncio.to_thread(Repository.of_folder, "maker/tiny", tiny))
+    living = World(store, world.config)
+    living.acts = world.acts
+    await living.start()
+    await living.inbox.recover("discord")
+    catalogue = living.app.services.catalogue
+    try:
+        await do(living, "add", model="maker/tiny")
+        await living.command("model", CHANNEL, name="tiny")
+        early = await living.say("Hello", CHANNEL)
+        assert "maker/tiny is not downloaded yet. An administrator can: `/models pull`." in said(early)
+        assert "every byte checked" in await do(living, "pull", name="tiny")
+        assert "**tiny** is loaded." in await do(living, "load", name="tiny")
+        section = catalogue.sections["tiny"].model_copy(update={"max_tokens": 5})
+        catalogue.backends["tiny"]._section = section  # type: ignore[attr-defined]  # it would write for ever
+        answer = await living.say("Hello", CHANNEL)
+        assert answer.text
+        state = (await listed(living))["tiny"]
+        assert state.startswith("chat this machine")
+        assert " loaded " in state
+        assert state.endswith("tokens/s")
+        assert "out of memory" in await do(living, "unload", name="tiny")
+        assert " not loaded " in (await listed(living))["tiny"]
+    finally:
+        await living.inbox.aclose(0)
+        await catalogue.aclose()
+
+
 def test_progress_is_percent_rate_and_time_left() -> None:
     pace = Pace()
     assert pace.take(Progress(0, 0), 0) == "0 % of 0 B"
