@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from time import monotonic
 
 from bot.books import Added, Additions
 from bot.config import Config, backend_kinds
@@ -17,7 +18,7 @@ from bot.hub.rules import COMMIT, MODEL_ID, Chosen, HubSection
 from bot.hub.tasks import KINDS, TASKS, Kind
 from bot.ports import Backend, Loads, Standing
 from bot.section import ModelSection
-from bot.types import Place
+from bot.types import Done, Place, Status, Text
 
 log = logging.getLogger(__name__)
 
@@ -45,16 +46,25 @@ class Entry:
         return (model, revision) if MODEL_ID.fullmatch(model) and COMMIT.fullmatch(revision) else None
 
 
-@dataclass
 class Speeds:
-    """How many tokens a second each model last wrote."""
+    """How many tokens a second each model last wrote, from its first word on."""
 
-    last: dict[str, float] = field(default_factory=dict)
+    def __init__(self, clock: Callable[[], float] = monotonic) -> None:
+        self.last: dict[str, float] = {}
+        self._clock = clock
 
-    def take(self, model: str, tokens: int, seconds: float) -> None:
-        """An answer came to its end."""
-        if tokens and seconds > 0:
-            self.last[model] = tokens / seconds
+    def watch(self, model: str) -> Callable[[Text | Status | Done], None]:
+        """Something to be told of every piece of one answer."""
+        began: float | None = None
+
+        def take(piece: Text | Status | Done) -> None:
+            nonlocal began
+            if isinstance(piece, Text):
+                began = self._clock() if began is None else began
+            elif isinstance(piece, Done) and began is not None and (seconds := self._clock() - began) > 0:
+                self.last[model] = piece.usage.completion_tokens / seconds
+
+        return take
 
 
 class Catalogue:

@@ -12,16 +12,17 @@ import pytest
 
 from bot.backends.local import LocalModel
 from bot.books import Added
+from bot.catalogue import Speeds
 from bot.config import load
 from bot.hub.messages import Progress
 from bot.hub.pace import Pace
 from bot.ports import Standing
 from bot.section import ModelSection
-from bot.types import Choice, Menu, Status
+from bot.types import Choice, Done, Menu, Status, Text, Usage
 from storage.sqlite import SQLiteStore
 from tests.fakes.hub import FakeHub, Hold, Repository
 from tests.fakes.memory import MemoryBackend, MemoryDraft
-from tests.world import ADMIN, ANN, CHANNEL, CONFIG, World
+from tests.world import ADMIN, ANN, CHANNEL, CONFIG, World, play
 
 ELSEWHERE = replace(CHANNEL, workspace="another")
 WEIGHTS = os.urandom(100_000)
@@ -117,8 +118,10 @@ class Keyless(MemoryBackend):
 
 
 async def test_the_speed_that_was_last_seen_is_listed(world: World) -> None:
-    await world.say("Hello", CHANNEL)
-    world.app.services.catalogue.speeds.take("spare", 100, 2.0)
+    ticks = iter((100.0, 100.5))
+    world.app.services.catalogue.speeds = Speeds(lambda: next(ticks))
+    play(world.spare, Status("Thinking…"), Text("two "), Text("words"), Done("complete", Usage(10, 25)))
+    await world.say("Hello", CHANNEL, command="ask", arguments={"text": "Hello", "model": "spare"})
     assert (await listed(world))["spare"].endswith("50 tokens/s")
 
 
