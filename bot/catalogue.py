@@ -18,7 +18,7 @@ from bot.hub.rules import COMMIT, MODEL_ID, Chosen, HubSection
 from bot.hub.tasks import KINDS, TASKS, Kind
 from bot.ports import Backend, Loads, Standing
 from bot.section import ModelSection
-from bot.types import Done, Place, Status, Text
+from bot.types import Done, Place, Status, Text, Thought
 
 log = logging.getLogger(__name__)
 
@@ -53,13 +53,13 @@ class Speeds:
         self.last: dict[str, float] = {}
         self._clock = clock
 
-    def watch(self, model: str) -> Callable[[Text | Status | Done], None]:
+    def watch(self, model: str) -> Callable[[Text | Thought | Status | Done], None]:
         """Something to be told of every piece of one answer."""
         began: float | None = None
 
-        def take(piece: Text | Status | Done) -> None:
+        def take(piece: Text | Thought | Status | Done) -> None:
             nonlocal began
-            if isinstance(piece, Text):
+            if isinstance(piece, Text | Thought):
                 began = self._clock() if began is None else began
             elif isinstance(piece, Done) and began is not None and (seconds := self._clock() - began) > 0:
                 self.last[model] = piece.usage.completion_tokens / seconds

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from importlib.util import find_spec
@@ -19,7 +19,7 @@ from bot.inference.bundled import BUNDLED, PREFIX, Bundled, complete, folder, we
 from bot.inference.client import Inference
 from bot.inference.kinds import Answer, Chat, Count, Job, Skill, Written
 from bot.inference.process import ModelProcess
-from bot.inference.protocol import DataType, Device, Quantisation, Ready, Source
+from bot.inference.protocol import DataType, Device, Quantisation, Ready, Resident, Source
 from bot.inference.shelf import GB
 from bot.ports import Backend, BackendKind, Standing
 from bot.section import ModelSection, Section
@@ -182,25 +182,6 @@ class LocalBackend:
             async for _ in loading:
                 pass
 
-    async def standing(self) -> Standing:
-        """Whether the model is in memory, and how fast it was."""
-        loaded = (await self._inference.look()).models
-        mine = [resident for resident in loaded if resident.source == self._source]
-        if not mine:
-            return Standing(loaded=False)
-        return Standing(True, sum(resident.bytes for resident in mine), mine[-1].speed, mine[-1].unit)
-
-    async def unload(self) -> None:
-        """Leave the memory to others."""
-        if self._inference.generation:
-            await self._inference.unload(self._source)
-        self._loaded_in = 0
-
-    def another(self, section: ModelSection) -> Backend:
-        """A backend for another model, in the same process."""
-        assert isinstance(section, LocalModel)
-        return LocalBackend(section, self._inference, self._cache)
-
     async def check(self) -> str:
         """Look for everything that is needed, without loading it."""
         return await asyncio.to_thread(self._find)
@@ -208,15 +189,22 @@ class LocalBackend:
     async def standing(self) -> Standing:
         """Whether it is loaded, how fast it was, and what is known of its files."""
         size, licence = await asyncio.to_thread(self._files)
-        for resident in (await self._inference.look()).models:
-            if (resident.source, resident.skill) == (self._source, self._section.skill):
-                return Standing(True, resident.bytes, resident.speed, resident.unit, size, licence)
-        return Standing(False, size=size, licence=licence)
+        mine = await self._residents()
+        if not mine:
+            return Standing(loaded=False, size=size, licence=licence)
+        memory, newest = sum(resident.bytes for resident in mine), mine[-1]
+        return Standing(True, memory, newest.speed, newest.unit, size, licence)
 
     async def unload(self) -> None:
         """Leave the memory to others."""
-        await self._inference.unload(self._source)
+        for source in {resident.source for resident in await self._residents()}:
+            await self._inference.unload(source)
         self._loaded_in = 0
+
+    async def _residents(self) -> Sequence[Resident]:
+        """This model in memory, once for each skill and pipeline that it is loaded for."""
+        loaded = (await self._inference.look()).models
+        return [resident for resident in loaded if replace(resident.source, pipeline="") == self._source]
 
     def another(self, section: ModelSection) -> LocalBackend:
         """A backend for another model in the same process."""
