@@ -18,6 +18,7 @@ from bot.config import Config, backend_kinds, platforms
 from bot.core import CommandModule, Core, load_commands
 from bot.errors import ConfigError, ShouldersError
 from bot.herald import Herald
+from bot.hub import folders
 from bot.hub.client import Hub
 from bot.inbox import Inbox
 from bot.policy import Policy
@@ -146,7 +147,7 @@ async def assemble(
     declared = [module.COMMAND for module in commands.values()]
     administration = Administration(store.books, config.settings, config.bot.administrators)
     await administration.load()
-    hub = Hub(config.hub, config.data / "models" / "hub", config.environment)
+    hub = Hub(config.hub, folders.within(config.data / "models"), config.environment)
     catalogue = Catalogue(config, backends, store.catalogue, hub)
     await catalogue.load()
     budget = Budget(administration, store.usage, catalogue.sections, config.bot.currency, clock)

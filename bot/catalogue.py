@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from time import monotonic
 
 from bot.books import Added, Additions
 from bot.config import Config, backend_kinds
@@ -14,10 +15,10 @@ from bot.errors import ShouldersError, UserError
 from bot.hub.client import Hub
 from bot.hub.messages import Progress
 from bot.hub.rules import COMMIT, MODEL_ID, Chosen, HubSection
-from bot.hub.tasks import TASKS, Kind
+from bot.hub.tasks import KINDS, TASKS, Kind
 from bot.ports import Backend, Loads, Standing
 from bot.section import ModelSection
-from bot.types import Place
+from bot.types import Done, Place, Status, Text, Thought
 
 log = logging.getLogger(__name__)
 
@@ -35,12 +36,7 @@ class Entry:
     @property
     def kind(self) -> Kind:
         """What sort of thing it is for."""
-        return TASKS[self.added.task].kind if self.added else "chat"
-
-    @property
-    def licence(self) -> str:
-        """What it may be used under, "" where that is not known."""
-        return self.added.licence if self.added else ""
+        return TASKS[self.added.task].kind if self.added else KINDS[self.section.model_dump().get("skill", "write")]
 
     @property
     def pinned(self) -> tuple[str, str] | None:
@@ -50,16 +46,25 @@ class Entry:
         return (model, revision) if MODEL_ID.fullmatch(model) and COMMIT.fullmatch(revision) else None
 
 
-@dataclass
 class Speeds:
-    """How many tokens a second each model last wrote."""
+    """How many tokens a second each model last wrote, from its first word on."""
 
-    last: dict[str, float] = field(default_factory=dict)
+    def __init__(self, clock: Callable[[], float] = monotonic) -> None:
+        self.last: dict[str, float] = {}
+        self._clock = clock
 
-    def take(self, model: str, tokens: int, seconds: float) -> None:
-        """An answer came to its end."""
-        if tokens and seconds > 0:
-            self.last[model] = tokens / seconds
+    def watch(self, model: str) -> Callable[[Text | Thought | Status | Done], None]:
+        """Something to be told of every piece of one answer."""
+        began: float | None = None
+
+        def take(piece: Text | Thought | Status | Done) -> None:
+            nonlocal began
+            if isinstance(piece, Text | Thought):
+                began = self._clock() if began is None else began
+            elif isinstance(piece, Done) and began is not None and (seconds := self._clock() - began) > 0:
+                self.last[model] = piece.usage.completion_tokens / seconds
+
+        return take
 
 
 class Catalogue:
@@ -161,7 +166,7 @@ class Catalogue:
     def _put(self, added: Added) -> None:
         kind = backend_kinds()["local"]
         table = {"backend": kind.name, "model": added.model, "revision": added.revision}
-        section = kind.settings.model_validate(table)
+        section = kind.settings.model_validate({**table, "skill": TASKS[added.task].skill})
         self.sections[added.name] = section
         self.entries[added.name] = Entry(added.name, section, added)
         self.backends[added.name] = self._make(added.name, section)
@@ -171,7 +176,7 @@ class Catalogue:
         for backend in self.backends.values():
             if isinstance(backend, Loads):
                 return backend.another(section)
-        config, kind = self._config, backend_kinds()[section.backend]
+        kind, config = backend_kinds()[section.backend], self._config
         made = kind.create({name: section}, config.environment, config.data, config.backends[kind.name])[name]
         self._made.append(made)
         return made

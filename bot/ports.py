@@ -258,12 +258,17 @@ class Paints(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """A model on this machine: whether it is in memory and with how many bytes; what it last did in a second."""
+    """A model on this machine: whether it is in memory and with how many bytes; what it last did in a second.
+
+    `size` is that of its weights' files; it and the licence are there as far as they are known.
+    """
 
     loaded: bool
     bytes: int = 0
     speed: float = 0.0
     unit: str = ""
+    size: int = 0
+    licence: str = ""
 
 
 @runtime_checkable

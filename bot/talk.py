@@ -96,12 +96,14 @@ async def _stream(
 ) -> Reply:
     """Ask one model, within what may be used. Raises BackendError, or Denied where that is too little."""
     backend, done = services.backends[model], Done()
+    timed = services.catalogue.speeds.watch(model)
     spending = services.budget.reserve(accepted, model, tokens, sampling, backend.context - tokens)
     try:
         with spending:
             async with aclosing(backend.stream(prompt, spending.sampling(sampling))) as pieces:
                 async for piece in pieces:
                     spending.take(piece)
+                    timed(piece)
                     if isinstance(piece, Done):
                         done = piece
                     else:

@@ -18,6 +18,7 @@ SDK_HOMES = {
     "openai": "bot/backends/openai/",
     "transformers": "bot/inference/",
     "torch": "bot/inference/",
+    "huggingface_hub": "bot/hub/",
     "aiosqlite": "storage/",
     "matplotlib": "bot/charts/",
     "prompt_toolkit": "adapters/console",

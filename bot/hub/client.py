@@ -12,7 +12,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from bot.errors import HubError, UserError
-from bot.hub import shelf
+from bot.hub import folders
 from bot.hub.messages import (
     Ask,
     Event,
@@ -68,7 +68,7 @@ class Hub:
         check_id(model, rules)
         found = await self._ask(Look(model, revision))
         assert isinstance(found, Found)
-        return choose(found, task, rules, await asyncio.to_thread(shelf.memory))
+        return choose(found, task, rules, await asyncio.to_thread(folders.memory))
 
     async def pull(self, chosen: Chosen) -> AsyncGenerator[Progress]:
         """Download what is not there yet. Closed early, it keeps what came so far. Raises HubError or UserError."""
@@ -77,46 +77,46 @@ class Hub:
             raise UserError(f"{chosen.model} is being downloaded already.")
         self._pulling[target] = chosen.size
         try:
-            if await asyncio.to_thread(shelf.ready, target):
+            if await asyncio.to_thread(folders.ready, target):
                 return
             await asyncio.to_thread(self._make_sure_of_room, chosen, target)
-            draft, lock = shelf.unfinished(target).absolute(), shelf.lock(target).absolute()
+            draft, lock = folders.unfinished(target).absolute(), folders.lock(target).absolute()
             ask = Pull(chosen.model, chosen.revision, chosen.files, str(draft), str(lock))
             async with aclosing(self._talk(ask)) as events:
                 async for event in events:
                     if isinstance(event, Progress):
                         yield event
-            await asyncio.to_thread(shelf.finish, target)
+            await asyncio.to_thread(folders.finish, target)
         finally:
             del self._pulling[target]
 
     def folder(self, model: str, revision: str) -> Path:
         """Where a model's files lie, or will."""
-        return shelf.folder(self._shelf, model, revision)
+        return folders.of(self._shelf, model, revision)
 
     async def ready(self, model: str, revision: str) -> bool:
         """Whether a model's files are all there."""
-        return await asyncio.to_thread(shelf.ready, self.folder(model, revision))
+        return await asyncio.to_thread(folders.ready, self.folder(model, revision))
 
     async def forget(self, model: str, revision: str) -> None:
         """Remove a model's files. Raises UserError while they are being downloaded."""
         target = self.folder(model, revision)
         if target in self._pulling:
             raise UserError(f"{model} is being downloaded. Stop that first.")
-        await asyncio.to_thread(shelf.forget, target)
+        await asyncio.to_thread(folders.forget, target)
 
     def _make_sure_of_room(self, chosen: Chosen, target: Path) -> None:
         """Raise UserError or HubError where the operator's budget or the disk has too little room."""
         self._shelf.mkdir(parents=True, exist_ok=True)
-        under_way = sum(shelf.taken(shelf.unfinished(path)) for path in self._pulling)
-        others = shelf.taken(self._shelf) - under_way + sum(self._pulling.values()) - chosen.size
+        under_way = sum(folders.taken(folders.unfinished(path)) for path in self._pulling)
+        others = folders.taken(self._shelf) - under_way + sum(self._pulling.values()) - chosen.size
         budget = in_bytes(self.rules.disk)
         if others + chosen.size > budget:
             raise UserError(
                 f"{chosen.model} has {shown(chosen.size)}; of the {shown(budget)} that models may take on the disk "
                 f"({shown(others)} are taken), that is too much. `/models remove` makes room."
             )
-        missing = chosen.size - shelf.taken(shelf.unfinished(target))
+        missing = chosen.size - folders.taken(folders.unfinished(target))
         free = shutil.disk_usage(self._shelf).free - _SPARE
         if missing > free:
             raise HubError(

@@ -6,14 +6,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from bot.inference.kinds import Skill
+
 Kind = Literal["chat", "text", "embeddings", "speech", "picture"]
 
 
 @dataclass(frozen=True, slots=True)
 class HubTask:
-    """A task of the Hub: its kind for people, and the endings of the classes' names that do it; none is any."""
+    """A task of the Hub: its kind for people, its skill, and how the classes' names end that do it; none is any."""
 
     kind: Kind
+    skill: Skill
     classes: tuple[str, ...] = ()
 
 
@@ -21,25 +24,28 @@ _WRITES = ("ForCausalLM", "LMHeadModel")
 _REWRITES = ("ForConditionalGeneration", "MTModel")
 
 TASKS: Mapping[str, HubTask] = {
-    "chat": HubTask("chat", _WRITES),
-    "text-generation": HubTask("text", _WRITES),
-    "summarization": HubTask("text", _REWRITES),
-    "translation": HubTask("text", _REWRITES),
-    "text2text-generation": HubTask("text", _REWRITES),
-    "text-classification": HubTask("text", ("ForSequenceClassification",)),
-    "zero-shot-classification": HubTask("text", ("ForSequenceClassification",)),
-    "token-classification": HubTask("text", ("ForTokenClassification",)),
-    "question-answering": HubTask("text", ("ForQuestionAnswering",)),
-    "fill-mask": HubTask("text", ("ForMaskedLM",)),
-    "feature-extraction": HubTask("embeddings"),
-    "sentence-similarity": HubTask("embeddings"),
-    "automatic-speech-recognition": HubTask("speech", ("ForConditionalGeneration", "ForCTC", "ForSpeechSeq2Seq")),
-    "text-to-speech": HubTask("speech"),
-    "text-to-audio": HubTask("speech"),
-    "image-classification": HubTask("picture", ("ForImageClassification",)),
-    "object-detection": HubTask("picture", ("ForObjectDetection",)),
-    "image-to-text": HubTask("picture"),
-    "image-text-to-text": HubTask("picture"),
-    "visual-question-answering": HubTask("picture"),
+    "chat": HubTask("chat", "write", _WRITES),
+    "text-generation": HubTask("text", "write", _WRITES),
+    "summarization": HubTask("text", "rewrite", _REWRITES),
+    "translation": HubTask("text", "rewrite", _REWRITES),
+    "text2text-generation": HubTask("text", "rewrite", _REWRITES),
+    "text-classification": HubTask("text", "classify", ("ForSequenceClassification",)),
+    "zero-shot-classification": HubTask("text", "classify", ("ForSequenceClassification",)),
+    "token-classification": HubTask("text", "tag", ("ForTokenClassification",)),
+    "question-answering": HubTask("text", "extract", ("ForQuestionAnswering",)),
+    "fill-mask": HubTask("text", "fill", ("ForMaskedLM",)),
+    "feature-extraction": HubTask("embeddings", "embed"),
+    "sentence-similarity": HubTask("embeddings", "embed"),
+    "automatic-speech-recognition": HubTask("speech", "transcribe", ("WhisperForConditionalGeneration",)),
+    "text-to-speech": HubTask("speech", "speak", ("VitsModel",)),
+    "text-to-audio": HubTask("speech", "speak", ("VitsModel",)),
+    "image-classification": HubTask("picture", "classify-picture", ("ForImageClassification",)),
+    "object-detection": HubTask("picture", "detect", ("ForObjectDetection",)),
+    "image-to-text": HubTask("picture", "describe"),
+    "image-text-to-text": HubTask("picture", "describe"),
+    "visual-question-answering": HubTask("picture", "describe"),
 }
 """What can be done here. "chat" is ours: the Hub calls it text-generation, and marks what converses."""
+
+KINDS: Mapping[Skill, Kind] = {task.skill: task.kind for task in TASKS.values()} | {"write": "chat"}
+"""What a model of config.toml is for, whose task is not known."""

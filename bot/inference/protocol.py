@@ -25,13 +25,11 @@ FailureKind = Literal["context-too-long", "out-of-memory", "too-big", "no-such-m
 class Source:
     """Which model, and how it is to run.
 
-    `model` is "bundled:NAME", an absolute folder or a Hub id, which needs `revision`, a commit. `context` is in tokens,
-    0 for what the model says of itself. `at_once` answers are written at a time. `threads` 0 is half of the
-    cores. `pipeline` is for the skill "run" alone.
+    `model` is "bundled:NAME" or an absolute folder. `context` is in tokens, 0 for what the model says of itself.
+    `at_once` answers are written at a time. `threads` 0 is half of the cores. `pipeline` is for the skill "run" alone.
     """
 
     model: str
-    revision: str = ""
     context: int = 0
     at_once: int = 8
     threads: int = 0

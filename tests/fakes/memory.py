@@ -37,9 +37,11 @@ class MemoryDraft:
     answers: list[Answer] = field(default_factory=list)
     finished: asyncio.Event = field(default_factory=asyncio.Event)
     wrote: asyncio.Event = field(default_factory=asyncio.Event)
+    told: asyncio.Event = field(default_factory=asyncio.Event)
 
     def write(self, chunk: Chunk) -> None:
         self.chunks.append(chunk)
+        self.told.set()
         if isinstance(chunk, Text):
             self.wrote.set()
 

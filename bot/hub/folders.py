@@ -10,7 +10,12 @@ from pathlib import Path
 from bot.inference.bundled import complete
 
 
-def folder(shelf: Path, model: str, revision: str) -> Path:
+def within(models: Path) -> Path:
+    """The shelf, in the folder of all that is kept of models."""
+    return models / "hub"
+
+
+def of(shelf: Path, model: str, revision: str) -> Path:
     """Where a model lies, or will lie."""
     return shelf / f"{model.replace('/', '--')}@{revision[:12]}"
 
