@@ -61,7 +61,7 @@ async def ask(
     yield Status("Thinking…")
     around = await surroundings(services, accepted) if question else ()
     before = list(await services.store.turns(accepted.conversation, parent)) if parent is not None else []
-    if question is None and before and f"({PICTURES}:" in before[-1].text:
+    if question is None and before and PICTURES in before[-1].text:
         yield Note(BLIND_NOTE)
     thinking = Thinking(shown=settings.thinking)
     for model, fallback in _candidates(services, first):

@@ -585,3 +585,9 @@ async def test_a_question_that_no_answer_came_to_is_not_asked_again_beside_the_n
     world.main.script = MemoryBackend().script
     await world.say("my second try")
     assert said_to(world.main) == [("user", "my second try")]
+
+
+async def test_pictures_are_not_kept_and_a_retry_says_so(world: World) -> None:
+    await world.say("Look\n(Attached pictures: cat.png)")
+    again = await world.command("retry")
+    assert "The pictures are not looked at again" in again.answers[-1].notes[0]
