@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 
-from bot.conversation import question_turn
+from bot.conversation import question_turn, reworded
 from bot.errors import Forbidden, Gone, StoreError
 from bot.ports import Accepted, Draft, EndState, Outcome, Store
 from bot.talk import retry_choice
@@ -184,7 +184,8 @@ class Answering:
 
     async def _keep(self, outcome: Outcome) -> Answer:
         if self._reworded and outcome.question:
-            outcome = replace(outcome, question=question_turn(self.accepted.request))
+            question = reworded(outcome.question.text, self.accepted.request.text)
+            outcome = replace(outcome, question=replace(outcome.question, text=question))
         try:
             await self._store.answered(self.accepted, outcome)
         except StoreError as error:

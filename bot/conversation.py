@@ -6,6 +6,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
+from itertools import takewhile
 
 from bot.errors import ContextTooLong, PlatformError
 from bot.ports import Accepted, Backend
@@ -15,8 +16,7 @@ from bot.types import Attachment, Media, Message, Place, Prompt, Request, Sampli
 log = logging.getLogger(__name__)
 
 PICTURES, UNREADABLE = "(Attached pictures:", "(Attached, but not readable for you:"
-ATTACHED = "(Attached"
-"""How the lines of a question begin that name what came along: what was seen, what was not, and either."""
+"""How the last lines of a question begin that name what came along: what was seen, and what was not."""
 
 ANSWER_SHARE = 4
 """A quarter of the window is kept for the answer unless the model's max_tokens says otherwise; half of it at most."""
@@ -99,6 +99,12 @@ def question_turn(request: Request, seen: Sequence[Attachment] = ()) -> Turn:
     remarks = (_remark(PICTURES, seen), _remark(UNREADABLE, unread))
     text = "\n".join(filter(None, (request.text, *remarks)))
     return Turn(0, None, "user", request.person.id, request.person.name, text)
+
+
+def reworded(said: str, text: str) -> str:
+    """What a question says whose words are others now; the lines at its end about what came along stay."""
+    remarks = takewhile(lambda line: line.startswith((PICTURES, UNREADABLE)), reversed(said.split("\n")))
+    return "\n".join(filter(None, (text, *reversed(list(remarks)))))
 
 
 def _remark(about: str, attachments: Sequence[Attachment]) -> str:

@@ -128,10 +128,10 @@ class Privacy:
         keep = self._administration.settings(place).keep
         return keep == "everything" or (keep == "threads" and bool(place.thread))
 
-    async def edited(self, place: Place, message: str, text: str, tail: str) -> None:
-        """A message says something else now; what begins with `tail` in its turn stays there."""
+    async def edited(self, place: Place, message: str, text: str, turned: Callable[[str], str]) -> None:
+        """A message says something else now; `turned` makes what its turn says of what that said."""
         self._waiting().reword(lambda accepted: _asked_by(accepted.request, place, (message,)), text)
-        await self.traces.edited(place, message, text, tail)
+        await self.traces.edited(place, message, text, turned)
 
     async def deleted(self, place: Place, messages: Sequence[str]) -> None:
         """Messages are gone from the platform."""

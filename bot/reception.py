@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Collection, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from time import time
 
-from bot.conversation import ATTACHED
+from bot.conversation import reworded
 from bot.core import Core
 from bot.inbox import Inbox
 from bot.services import Services
@@ -88,7 +89,7 @@ class Reception:
 
     async def edited(self, place: Place, message: str, text: str) -> None:
         """Somebody changed what a message says: a question's turn says so, too, and what is not answered yet."""
-        await self._services.privacy.edited(place, message, text, ATTACHED)
+        await self._services.privacy.edited(place, message, text, partial(reworded, text=text))
 
     async def deleted(self, place: Place, messages: Sequence[str]) -> None:
         """Messages are gone from the platform, and from what is kept: a question with its answers, or an answer."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -105,8 +105,8 @@ class Traces(Protocol):
     async def overheard(self, place: Place, before: int, limit: int) -> Sequence[Message]:
         """What people said to each other in a place before an act's order, oldest first."""
 
-    async def edited(self, place: Place, message: str, text: str, tail: str) -> None:
-        """A message says something else now; what begins with `tail` in its turn stays there."""
+    async def edited(self, place: Place, message: str, text: str, turned: Callable[[str], str]) -> None:
+        """A message says something else now; `turned` makes what its turn says of what that said."""
 
     async def deleted(self, place: Place, messages: Sequence[str]) -> None:
         """Delete the questions that messages were, with the answers to them, and the answers that they were part of."""

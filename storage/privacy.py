@@ -110,11 +110,11 @@ class SQLiteTraces:
         rows = await self._reading.execute_fetchall(_LATELY, values)
         return [Message(*row) for row in rows][::-1]
 
-    async def edited(self, place: Place, message: str, text: str, tail: str) -> None:
-        """A message says something else now; what begins with `tail` in its turn stays there."""
-        values = {**erase.channel_of(place), "message": message, "text": text, "tail": tail}
+    async def edited(self, place: Place, message: str, text: str, turned: Callable[[str], str]) -> None:
+        """A message says something else now; `turned` makes what its turn says of what that said."""
+        values = {**erase.channel_of(place), "message": message, "text": text}
         if await self._reading.run(partial(_knows, values=values)):
-            await self._writer.write(partial(_edit, values=values))
+            await self._writer.write(partial(_edit, place=place, values=values, turned=turned))
 
     async def deleted(self, place: Place, messages: Sequence[str]) -> None:
         """Delete the questions that messages were, with the answers to them, and the answers that they were part of."""
@@ -244,16 +244,19 @@ def _knows(connection: sqlite3.Connection, *, values: dict[str, str]) -> bool:
     return bool(known)
 
 
-def _edit(connection: sqlite3.Connection, *, values: dict[str, str]) -> None:
+def _edit(
+    connection: sqlite3.Connection, *, place: Place, values: dict[str, str], turned: Callable[[str], str]
+) -> None:
     """In turns, in what is not answered yet, and in what was overheard."""
-    asked = f"SELECT id FROM requests WHERE {_MESSAGE} AND place IN ({erase.HERE})"  # noqa: S608 -- own names
-    tail = "iif(instr(text, :tail), char(10) || substr(text, instr(text, :tail)), '')"
-    for change in (
-        f"turns SET text = :text || {tail} WHERE request IN ({asked}) AND role = 'user'",
-        f"requests SET body = json_set(body, '$.arguments.text', :text) WHERE id IN ({asked}) AND body IS NOT NULL",
-        f"overheard SET text = :text WHERE place IN ({erase.HERE}) AND {_MESSAGE}",
-    ):
-        connection.execute(f"UPDATE {change}", values)
+    asked = erase.asked_by(place, values["message"])
+    for turn in erase.questions(asked).run(connection):
+        (said,) = connection.execute("SELECT text FROM turns WHERE id = ?", (turn,)).fetchone()
+        connection.execute("UPDATE turns SET text = ? WHERE id = ?", (turned(said), turn))
+    for request in erase.waiting(asked).run(connection):
+        body = "UPDATE requests SET body = json_set(body, '$.arguments.text', ?) WHERE id = ?"
+        connection.execute(body, (values["text"], request))
+    heard = f"UPDATE overheard SET text = :text WHERE place IN ({erase.HERE}) AND {_MESSAGE}"  # noqa: S608 -- own names
+    connection.execute(heard, values)
     erase.leaves_remains(connection)
 
 

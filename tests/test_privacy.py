@@ -46,6 +46,9 @@ async def test_an_edited_question_is_remembered_as_it_is_now(world: World, files
         "(Attached, but not readable for you: plan.pdf)",
     ]
     await world.intake.edited(OTHER, "m102", "of another channel")
+    await world.say("(Attached is a secret)", OTHER, message="own")
+    await world.intake.edited(OTHER, "own", "nothing")
+    assert (await texts(world, 2))[0] == "nothing"
     await world.intake.edited(CHANNEL, "unknown", "nobody's")
     assert (await texts(world, 1))[2] == "hers"
     await world.intake.deleted(THREAD, ["m101"])
@@ -56,7 +59,9 @@ async def test_an_edited_question_is_remembered_as_it_is_now(world: World, files
 async def test_what_waits_is_asked_as_it_is_now_and_what_runs_is_kept_so(world: World, files: Files) -> None:
     gate = asyncio.Event()
     play(world.main, gate, Text("done"), Done())
-    first, second = await world.offer("first-wrong", THREAD), await world.offer("second-wrong", THREAD)
+    plan = (Attachment("plan.pdf"),)
+    first = await world.offer("first-wrong", THREAD, attachments=plan)
+    second = await world.offer("second-wrong", THREAD)
     while not world.main.prompts:
         await asyncio.sleep(0)
     await world.intake.edited(THREAD, "m101", "first-right")
@@ -66,8 +71,12 @@ async def test_what_waits_is_asked_as_it_is_now_and_what_runs_is_kept_so(world: 
     assert second
     await second.finished.wait()
     await settled(world)
-    assert [prompt[-1].text for prompt in world.main.prompts] == ["Ann: first-wrong", "Ann: second-right"]
-    assert await texts(world, 1) == ["first-right", "done", "second-right", "done"]
+    assert [prompt[-1].text.splitlines()[0] for prompt in world.main.prompts] == [
+        "Ann: first-wrong",
+        "Ann: second-right",
+    ]
+    remark = "(Attached, but not readable for you: plan.pdf)"
+    assert await texts(world, 1) == [f"first-right\n{remark}", "done", "second-right", "done"]
     await world.app.services.privacy.tidy()
     assert await files.holding("first-wrong", "second-wrong") == []
 
