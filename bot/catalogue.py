@@ -36,7 +36,9 @@ class Entry:
     @property
     def kind(self) -> Kind:
         """What sort of thing it is for."""
-        return TASKS[self.added.task].kind if self.added else KINDS[self.section.model_dump().get("skill", "write")]
+        if self.added:
+            return TASKS[self.added.task].kind
+        return KINDS[self.section.model_dump().get("skill", next(iter(self.section.can), "chat"))]
 
     @property
     def pinned(self) -> tuple[str, str] | None:

@@ -28,7 +28,7 @@ async def look_at(services: Services, model: str, request: Request) -> Look:
     """Fetch the pictures of a request for a model that sees."""
     if not request.attachments:
         return Look()
-    if not services.config.models[model].sees:
+    if not services.catalogue.sections[model].sees:
         return Look(notes=(f"{model} cannot read attachments: {_names(request.attachments)}.",))
     seen, pictures, notes = list[Attachment](), list[Media](), list[str]()
     for attachment in request.attachments:

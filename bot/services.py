@@ -65,8 +65,10 @@ class Services:
             raise UserError(f"There is no model “{name}” here. There are: {', '.join(self.models(request))}.")
         if refused := self.policy.model_refusal(request, name):
             raise refused
-        if "chat" not in self.config.models[name].can:
-            raise UserError(f"“{name}” is no model to talk with: it can {', '.join(self.config.models[name].can)}.")
+        if "chat" not in self.catalogue.sections[name].can:
+            raise UserError(
+                f"“{name}” is no model to talk with: it can {', '.join(self.catalogue.sections[name].can)}."
+            )
         return name
 
     def default_model(self, request: Request) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from bot.backends.openai.presets import PRESETS
+from bot.hub.tasks import TASKS
 from bot.settings import KEYS, Settings, about, shown, summary, takes
 from tests.permissions import MAY, ROWS, WHO
 
@@ -69,9 +70,16 @@ def servers() -> str:
     return markdown(("preset", "server", "base_url", "key", "fields", "says its thinking", "can", "tested with"), rows)
 
 
+def hub_tasks() -> str:
+    """What models on the Hub are for, and what that is here."""
+    rows = [(f"`{name}`", task.kind, task.skill) for name, task in TASKS.items()]
+    return markdown(("task", "kind", "skill"), rows)
+
+
 TABLES: Mapping[str, tuple[str, Callable[[], str]]] = {
     "settings": ("administration.md", settings),
     "permissions": ("administration.md", permissions),
+    "hub-tasks": ("models.md", hub_tasks),
     "servers": ("models.md", servers),
 }
 """Each table's mark, the document that it stands in, and how it is made."""

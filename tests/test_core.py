@@ -195,8 +195,8 @@ async def test_the_model_of_a_conversation_can_be_chosen(world: World) -> None:
 
 
 async def test_a_model_that_is_not_for_talking_says_what_it_is_for(world: World) -> None:
-    vectors = world.config.models["spare"].model_copy(update={"can": ("embed",)})
-    object.__setattr__(world.config, "models", {**world.config.models, "spare": vectors})
+    sections = world.app.services.catalogue.sections
+    sections["spare"] = sections["spare"].model_copy(update={"can": ("embed",)})
     answer = await world.say("", command="ask", arguments={"text": "hi", "model": "spare"})
     assert "“spare” is no model to talk with: it can embed." in answer.answers[-1].notes
     assert not world.spare.prompts

@@ -18,9 +18,8 @@ PICTURE = Media("image/png", PNG)
 @pytest.fixture
 def sighted(world: World) -> World:
     """A world whose first model sees; its platform has a picture."""
-    models = dict(world.config.models)
-    models["main"] = models["main"].model_copy(update={"sees": True})
-    object.__setattr__(world.config, "models", models)
+    sections = world.app.services.catalogue.sections
+    sections["main"] = sections["main"].model_copy(update={"sees": True})
     world.adapter.files = {"cat.png": PNG, "notes.png": b"not a picture", "plan.pdf": b"%PDF"}
     return world
 

@@ -66,7 +66,7 @@ def _destinations(services: Services, request: Request) -> str:
     """Where text goes, each with the models that take it there; fallbacks of what is allowed count, too."""
     models = list(services.models(request))
     for name in models:
-        fallback = services.config.models[name].fallback
+        fallback = services.catalogue.sections[name].fallback
         if fallback and fallback not in models:
             models.append(fallback)
     places: dict[str, list[str]] = {}

@@ -25,7 +25,7 @@ OPEN_LICENCES = ("apache-2.0", "mit", "bsd*", "isc", "unlicense", "cc0-1.0", "cc
 
 
 class HubSection(Section):
-    """The table [hub]: what administrators may fetch from the Hub. docs/decisions/0006 says why nothing by default.
+    """The table [hub]: what administrators may fetch from the Hub. docs/decisions/0009 says why nothing by default.
 
     `allow` and `licences` are patterns, with * and ?. `largest` bounds one model, `disk` all of them together.
     `endpoint` is another Hub's address; empty means HF_ENDPOINT, or else huggingface.co.

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from bot.inference.kinds import Skill
+from bot.types import Ability
 
 Kind = Literal["chat", "text", "embeddings", "speech", "picture"]
 
@@ -47,5 +48,11 @@ TASKS: Mapping[str, HubTask] = {
 }
 """What can be done here. "chat" is ours: the Hub calls it text-generation, and marks what converses."""
 
-KINDS: Mapping[Skill, Kind] = {task.skill: task.kind for task in TASKS.values()} | {"write": "chat"}
+KINDS: Mapping[Skill | Ability, Kind] = {
+    **{task.skill: task.kind for task in TASKS.values()},
+    "write": "chat",
+    "chat": "chat",
+    "paint": "picture",
+    "run": "text",
+}
 """What a model of config.toml is for, whose task is not known."""
