@@ -1,0 +1,43 @@
+"""translate: a text in another language, line by line."""
+
+from __future__ import annotations
+
+from bot.cutting import lines
+from bot.inference.kinds import Rewrite
+from bot.steps import one_by_one, told_throughout
+from bot.task import Given, Steps, Task
+from bot.types import Option
+
+
+def _steps(given: Given) -> Steps[None]:
+    target = given.option("to", given.language)
+
+    def make(text: str) -> Rewrite:
+        prefix = given.prefix.replace("{to}", target or "English")
+        return Rewrite(text, prefix, given.option("from"), "" if prefix else target)
+
+    yield from one_by_one(lines(given.text, given.room), make)
+
+
+def _told(given: Given) -> Steps[None]:
+    origin = f" from {given.option('from')}" if given.option("from") else ""
+    target = given.option("to", given.language) or "English"
+    instruction = (
+        f"Translate the text{origin} into {target}. Keep its form, names and tone; write the translation alone."
+    )
+    yield from told_throughout(instruction, given)
+
+
+TASK = Task(
+    "translate",
+    "A text in another language",
+    "rewrite",
+    _steps,
+    _told,
+    model="facebook/m2m100_418M",
+    own=(
+        Option("to", "Into which language; else the one that is set for you, or English", named=True),
+        Option("from", "From which language", named=True),
+    ),
+    shortcut="Translate",
+)
