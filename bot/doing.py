@@ -14,7 +14,7 @@ from bot.cutting import weight
 from bot.errors import ContextTooLong
 from bot.inference import kinds
 from bot.inference.kinds import Chat, Count, Counted, Job, Written
-from bot.pictures import kind_of
+from bot.magic import picture_kind
 from bot.ports import Accepted
 from bot.services import Services
 from bot.task import Apart, Do, Given, Heard, Steps, Task, Upload
@@ -85,7 +85,7 @@ async def _told(
         yield Counted(await backend.count(_prompt(job.messages)), backend.context)
         return
     assert isinstance(job, Chat), f"{type(job).__name__} is for models that are made for it"
-    images = (Media(kind_of(file.data) or file.media_type, file.data),) if file else ()
+    images = (Media(picture_kind(file.data) or file.media_type, file.data),) if file else ()
     prompt, asked = _prompt(job.messages, images), Sampling(settings.temperature, settings.answer_tokens)
     tokens = await backend.count(prompt)
     if tokens >= backend.context:

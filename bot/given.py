@@ -6,7 +6,7 @@ import mimetypes
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from bot.errors import UserError
+from bot.errors import PlatformError, UserError
 from bot.services import Services
 from bot.task import Given, Source, Takes, Task, Upload
 from bot.times import ago
@@ -15,8 +15,8 @@ from bot.types import Attachment, Message, Request
 MOST_MESSAGES = 200
 """What is read of a place at most."""
 
-MOST_BYTES = 25_000_000
-MOST_BYTES_OF_TEXT = 2_000_000
+MOST_BYTES = 25 << 20
+MOST_BYTES_OF_TEXT = 2 << 20
 
 KINDS = {"picture": "image/", "sound": "audio/"}
 """How the media types of files begin; a video has sound, too."""
@@ -98,8 +98,9 @@ async def _said(services: Services, request: Request) -> Sequence[Message]:
     adapter = services.adapters[request.place.platform]
     begins = request.place.thread == request.message  # the answer's thread grows out of what asks for it
     place = replace(request.place, thread="") if begins else request.place
-    found = await adapter.history(place, limit + 1, ago(since) if since else 0)
-    said = [message for message in found if message.id != request.message][-limit:]
+    found = await adapter.history(place, limit + 2, ago(since) if since else 0)
+    said = [message for message in found if message.id != request.message]  # nor the place where the answer will be
+    said = [message for message in said if message.text.strip() or message.attachments or not message.mine][-limit:]
     if not said:
         raise UserError("Nothing was said here in that time.")
     if not any(message.text.strip() or message.attachments for message in said):
@@ -127,7 +128,10 @@ async def _file(services: Services, request: Request, takes: Takes) -> Upload:
 
 async def _fetch(services: Services, request: Request, file: Attachment) -> bytes:
     limit = MOST_BYTES_OF_TEXT if _is_text(file) else MOST_BYTES
-    return await services.adapters[request.place.platform].fetch(request, file, limit)
+    try:
+        return await services.adapters[request.place.platform].fetch(request, file, limit)
+    except PlatformError as error:
+        raise UserError(f"“{file.name}” cannot be read. {error.message}") from error
 
 
 def media_type_of(file: Attachment) -> str:

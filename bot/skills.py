@@ -8,9 +8,9 @@ from contextlib import aclosing
 
 from bot.inference import kinds
 from bot.inference.kinds import Job, Skill
+from bot.magic import sound_kind
 from bot.ports import Backend, Embeds, Skilled, Transcribes, Voices
 from bot.section import ModelSection
-from bot.sounds import kind_of
 from bot.types import Ability, Media, Status, Text
 
 SKILLS: Mapping[Ability, Skill] = {"embed": "embed", "transcribe": "transcribe", "speak": "speak"}
@@ -36,7 +36,7 @@ async def run(backend: Backend, job: Job[kinds.Answer]) -> AsyncGenerator[Text |
             rows = await backend.embed(texts)
             yield kinds.Vectors(len(rows[0]), array("f", [number for row in rows for number in row]).tobytes())
         case kinds.Transcribe(data, language) if isinstance(backend, Transcribes):
-            heard = await backend.transcribe(Media(kind_of(data), data), language)
+            heard = await backend.transcribe(Media(sound_kind(data), data), language)
             if not job.timestamps:
                 yield Text(heard.text)
             segments = tuple(kinds.Segment(said.start, said.end, said.text) for said in heard.segments)

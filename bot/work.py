@@ -46,9 +46,10 @@ class TaskCommand:
             for offered in offer(services, accepted, self.task):
                 yield offered
             return
+        given = await gather(services, request, self.task)  # before anything is shown, which would be read, too
+        given = _prepared(services, request, self.task, means, given)
         yield Choices((stop_choice(accepted.id),))
-        yield Status("Reading…")
-        given = _prepared(services, request, self.task, means, await gather(services, request, self.task))
+        yield Status("Working on it…")
         usage, answered = Usage(), False
         async with aclosing(do(services, accepted, self.task, means, given)) as reply:
             async for chunk in reply:

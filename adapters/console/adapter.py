@@ -232,13 +232,13 @@ class Console:
 
 
 def _read(path: Path, limit: int) -> bytes:
-    """A file's bytes. Raises UserError."""
+    """A file's bytes. Raises PlatformError."""
     try:
         if path.stat().st_size > limit:
-            raise UserError(f"{path} is too large: I read files up to {limit // 1_000_000} MB.")
+            raise Forbidden(f"It is too big: {limit >> 20} MiB are the most.")
         return path.read_bytes()
     except OSError as error:
-        raise UserError(f"{path} cannot be read: {error.strerror}.") from error
+        raise Gone(f"{error.strerror}.") from error
 
 
 class IntakeCompleter(Completer):

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from bot.cutting import cut
 from bot.errors import UserError
 from bot.inference.kinds import Speak
-from bot.sounds import ending
+from bot.magic import sound_ending
 from bot.steps import apart, ask
 from bot.task import Given, Steps, Task
 from bot.types import File, Option, Status
@@ -35,7 +35,7 @@ def _steps(given: Given) -> Steps[None]:
         yield Status(f"Speaking: {number} of {len(pieces)}…")
         sounds.append((yield from ask(Speak(piece.text, int(voice)))))
     content = yield from apart(lambda: joined([sound.data for sound in sounds]))
-    yield File(f"speech.{ending(content)}", content, given.text[:500])
+    yield File(f"speech.{sound_ending(content)}", content, given.text[:500])
 
 
 def joined(sounds: Sequence[bytes]) -> bytes:

@@ -280,6 +280,10 @@ class TeamStage(Stage):
         """Press a button that opens a form, change these fields and send it."""
 
     @abstractmethod
+    async def point(self, said: Said, label: str, who: str = "ann") -> Said:
+        """Choose a shortcut in the menu of a message."""
+
+    @abstractmethod
     async def fill_picked(
         self, said: Said, label: str, value: str, values: Mapping[str, str], who: str = "ann"
     ) -> Said:

@@ -123,6 +123,11 @@ class SlackStage(TeamStage):
         act = self.slack.press(said.channel, found.ts, label, self.users[who])
         return await self._fill(Said(act.trigger, who, said.channel, found.thread), values)
 
+    async def point(self, said: Said, label: str, who: str = "ann") -> Said:
+        name = next(command.name for command in self.app.services.commands if command.shortcut == label)
+        act = self.slack.shortcut(said.channel, said.message, name, self.users[who])
+        return Said(act.trigger, who, said.channel, said.thread or said.message)
+
     async def fill_picked(
         self, said: Said, label: str, value: str, values: Mapping[str, str], who: str = "ann"
     ) -> Said:

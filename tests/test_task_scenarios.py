@@ -1,0 +1,138 @@
+"""Tasks on the platforms, through the real client libraries: what people ask for, point at and get back."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncGenerator
+from pathlib import Path
+
+import pytest
+
+from bot.inference import kinds
+from tests.examples import EXAMPLES, Example
+from tests.fakes.pretrained import MemoryPretrained
+from tests.stages.base import Said, TeamStage
+from tests.stages.discord import DiscordStage
+from tests.stages.slack import SlackStage
+
+STAGES = {kind.platform: kind for kind in (DiscordStage, SlackStage)}
+
+
+@pytest.fixture(params=sorted(STAGES))
+async def stage(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncGenerator[TeamStage, None]:
+    """A platform whose model "spare" does every job."""
+    played: TeamStage = STAGES[request.param](tmp_path)
+    async with played.playing():
+        backends = played.app.services.backends
+        assert isinstance(backends, dict)
+        backends["spare"] = MemoryPretrained()
+        yield played
+
+
+def made(stage: TeamStage) -> MemoryPretrained:
+    found = stage.app.services.backends["spare"]
+    assert isinstance(found, MemoryPretrained)
+    return found
+
+
+async def ask(stage: TeamStage, name: str, example: Example) -> Said:
+    """By the platform's command, or with a file by a mention."""
+    if example.attachment is None:
+        return await stage.command(name, example.arguments)
+    options = {
+        option.name: option
+        for command in stage.app.services.commands
+        if command.name == name
+        for option in command.options
+    }
+    words = [
+        f"--{key}" if options[key].kind == "flag" else f"--{key} {value}"
+        for key, value in example.arguments.items()
+        if key != "question"
+    ]
+    words.append(example.arguments.get("question", ""))
+    return await stage.mention(" ".join([f"/{name}", *words]).strip(), files=[example.attachment.name])
+
+
+@pytest.mark.parametrize("name", sorted(EXAMPLES))
+async def test_every_task_answers_through_its_command(stage: TeamStage, name: str) -> None:
+    example = EXAMPLES[name]
+    shown = await stage.answer(await ask(stage, name, example))
+    assert "By spare" in shown.text
+    for words in example.shows:
+        assert words.replace("hello from the sea", "abc") in shown.text
+    assert [file for file, _ in shown.files] == ([example.file] if example.file else [])
+
+
+async def test_a_file_is_given_to_a_slash_command(tmp_path: Path) -> None:
+    stage = DiscordStage(tmp_path)
+    async with stage.playing():
+        stage.app.services.backends["spare"] = MemoryPretrained()  # type: ignore[index]  # a dict
+        said = await stage.command("describe", {"file": "cat.png"})
+        assert "a cat on a mat" in (await stage.answer(said)).text
+
+
+async def test_a_shortcut_of_a_message_reads_it(stage: TeamStage) -> None:
+    await stage.connected()
+    there = await stage.thread("Good morning", "I hate this awful weather")
+    shown = await stage.answer(await stage.point(there, "Sentiment"))
+    assert "NEGATIVE  ████████████" in shown.text
+    job = made(stage).jobs[-1]
+    assert isinstance(job, kinds.Classify)
+    assert job.texts == ("I hate this awful weather",)
+
+
+async def test_a_shortcut_reads_the_files_of_a_message(stage: TeamStage) -> None:
+    await stage.connected()
+    there = await stage.mention("Look at this", files=["cat.png"])
+    await stage.answer(there)
+    shown = await stage.answer(await stage.point(there, "Describe"))
+    assert "a cat on a mat" in shown.text
+
+
+async def test_what_was_said_in_a_thread_is_read_and_linked(stage: TeamStage) -> None:
+    there = await stage.thread("We meet on Tuesday", "Fine with me")
+    said = await stage.mention("/answer --last 10 When is Tuesday?", said=there)
+    shown = await stage.answer(said)
+    assert "We meet on" in shown.text
+    assert re.search(r"\[?Ben\]? ?\(.*(discord\.com/channels|team\.slack\.invalid/archives)/", shown.text)
+    job = made(stage).jobs[-1]
+    assert isinstance(job, kinds.Extract)
+    assert job.text == "Ben: We meet on Tuesday\nBen: Fine with me"
+
+
+async def test_what_was_said_in_a_channel_is_read(stage: TeamStage) -> None:
+    for line in ("Rain again", "And cold", "Sun tomorrow"):
+        await stage.answer(await stage.mention(line))
+    said = await stage.command("similar", {"one": "Sun", "last": "6"})
+    await stage.answer(said)
+    job = made(stage).jobs[-1]
+    assert isinstance(job, kinds.Embed)
+    assert any("Sun tomorrow" in text for text in job.texts[1:])
+    assert not any("/similar" in text for text in job.texts)
+
+
+async def test_the_message_replied_to_is_read(stage: TeamStage) -> None:
+    """On Slack that is the one that the thread began with."""
+    first = await stage.mention("I love it")
+    await stage.answer(first)
+    if isinstance(stage, DiscordStage):
+        message = stage.discord.post(
+            stage.channel, stage.users["ann"], stage.discord.mention("/sentiment"), reply_to=first.message
+        )
+        said = Said(message, "ann", stage.channel, message=message)
+    else:
+        said = await stage.mention("/sentiment", said=first)
+    assert "POSITIVE" in (await stage.answer(said)).text
+    job = made(stage).jobs[-1]
+    assert isinstance(job, kinds.Classify)
+    assert job.texts == ("I love it",)
+
+
+async def test_the_chat_model_does_it_after_a_press(stage: TeamStage) -> None:
+    made(stage).skills = ()
+    said = await stage.command("summarise", {"with": "local", "text": "It rained."})
+    assert "There is no model for /summarise here." in (await stage.answer(said)).text
+    shown = await stage.answer(await stage.press(said, "Let main do it"))
+    assert "You said: It rained." in shown.text
+    assert "By main, told in words" in shown.text
