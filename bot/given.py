@@ -37,11 +37,10 @@ class Words:
 async def gather(services: Services, request: Request, task: Task) -> Given:
     """Everything that the task works on. Raises UserError where it is missing, PlatformError where it is not given."""
     given = Given(dict(request.arguments), language=services.settings(request).language)
-    words = () if task.takes in KINDS else await _texts(services, request, task)
-    if words or task.takes == "text":
-        text, sources = together(words)
-        return replace(given, text=text, sources=sources)
-    return replace(given, file=await _file(services, request, task.takes))
+    if task.takes in KINDS:
+        return replace(given, file=await _file(services, request, task.takes))
+    text, sources = together(await _texts(services, request, task))
+    return replace(given, text=text, sources=sources)
 
 
 def together(words: Sequence[Words]) -> tuple[str, tuple[Source, ...]]:
@@ -81,7 +80,7 @@ async def _read(
     services: Services, request: Request, said: Words, files: Sequence[Attachment], task: Task
 ) -> Sequence[Words]:
     """What a message says, and its text files. Raises UserError for files that are none, where a task reads text."""
-    if task.takes == "text" and (others := [file for file in files if not _is_text(file)]) and not said.text:
+    if (others := [file for file in files if not _is_text(file)]) and not said.text:
         raise _unreadable(others[0])
     texts = [file for file in files if _is_text(file)]
     read = [Words(file.name, _decoded(file, await _fetch(services, request, file)), said.link) for file in texts]
@@ -118,12 +117,11 @@ async def _file(services: Services, request: Request, takes: Takes) -> Upload:
         candidates = list(pointed.attachments) if pointed else []
     for file in candidates:
         media_type = media_type_of(file)
-        if takes == "anything" or media_type.startswith(KINDS[takes]) or (takes, media_type[:6]) == ("sound", "video/"):
+        if media_type.startswith(KINDS[takes]) or (takes, media_type[:6]) == ("sound", "video/"):
             return Upload(file.name, media_type, await _fetch(services, request, file))
     if candidates:
         raise UserError(f"“{candidates[0].name}” is no {takes}: attach one, or reply to a message that has one.")
-    noun = "file" if takes == "anything" else takes
-    raise UserError(f"Which {noun}? Attach one to the command, or reply with it to a message that has one.")
+    raise UserError(f"Which {takes}? Attach one to the command, or reply with it to a message that has one.")
 
 
 async def _fetch(services: Services, request: Request, file: Attachment) -> bytes:

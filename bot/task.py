@@ -20,7 +20,7 @@ from bot.types import Chunk, Option
 
 T = TypeVar("T")
 
-Takes = Literal["text", "picture", "sound", "anything"]
+Takes = Literal["text", "picture", "sound"]
 
 ROOM = 480
 """Tokens that most models of the BERT and T5 families read at once, less what the job itself adds."""
@@ -51,14 +51,16 @@ class Upload:
 class Given:
     """What one request gives a task to work on.
 
-    `room` is about how many tokens the model reads at once, `prefix` what it wants before a text, `language` what
-    answers are to be in where the request does not say. `prices` says what a number of tokens costs, by model.
+    `skill` is what the model is asked for, `room` about how many tokens it reads at once, `prefix` what it wants before
+    a text, `language` what answers are to be in where the request does not say. `prices` says what a number of tokens
+    costs, by model.
     """
 
     options: Mapping[str, str] = field(default_factory=dict)
     text: str = ""
     sources: tuple[Source, ...] = ()
     file: Upload | None = None
+    skill: Skill | None = None
     room: int = ROOM
     prefix: str = ""
     language: str = ""
@@ -116,15 +118,15 @@ Steps: TypeAlias = Generator[Step, Heard, T]
 class Task:
     """One task.
 
-    `steps` is how it is done with a model of this `skill`, `told` how with a model that converses, by instruction; None
-    where such a model cannot. `model` is a model of the Hub that serves, for who has none. `own` are further options
-    of the task, which come before its `text`; that may be missing where the task does not need it. `shortcut` is the
-    task's label where people point at a message.
+    `steps` is how it is done with a model of this `skill`, or where that is None with any. `told` is how with a model
+    that converses, by instruction; None where such a model cannot. `model` is a model of the Hub that serves, for who
+    has none. `own` are further options of the task, which come before its `text`; that may be missing where the task
+    does not need it. `shortcut` is the task's label where people point at a message.
     """
 
     name: str
     summary: str
-    skill: Skill
+    skill: Skill | None
     steps: Callable[[Given], Steps[None]]
     told: Callable[[Given], Steps[None]] | None = None
     model: str = ""

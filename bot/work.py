@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 
@@ -10,11 +10,12 @@ from bot import amounts
 from bot.doing import SMALLEST_ROOM, Means, do
 from bot.errors import UserError
 from bot.given import gather
+from bot.inference.kinds import Skill
 from bot.ports import Accepted
 from bot.services import Services
 from bot.skills import skills
 from bot.talk import EMPTY_NOTE, stop_choice
-from bot.task import Given, Task
+from bot.task import Given, Takes, Task
 from bot.types import Choice, Choices, Command, Done, File, Note, Option, Reply, Request, Status, Text, Usage
 
 LENGTH_NOTE = "The model stopped at its longest answer, so the end is missing."
@@ -29,29 +30,41 @@ SHARED = (
 )
 
 
+TAKES: Mapping[Skill, Takes] = {
+    "transcribe": "sound",
+    "classify-picture": "picture",
+    "detect": "picture",
+    "describe": "picture",
+}
+"""What is read for a skill where it is no text."""
+
+
 class TaskCommand:
     """A task as the command that people ask for."""
 
     def __init__(self, task: Task) -> None:
         self.task = task
-        text = (task.text, FILE) if task.takes in ("text", "anything") else (FILE,)
-        self.COMMAND = Command(task.name, task.summary, (*task.own, *text, *SHARED), shortcut=task.shortcut)
+        text = (task.text, FILE) if task.takes == "text" else (FILE,)
+        own = {option.name for option in task.own}
+        shared = [option for option in SHARED if option.name not in own]
+        self.COMMAND = Command(task.name, task.summary, (*task.own, *text, *shared), shortcut=task.shortcut)
 
     async def run(self, services: Services, accepted: Accepted) -> Reply:
         """Do it, or offer what would serve."""
         request = again(services, accepted.request)
         services.recent.keep(accepted.id, request)
-        means = choose(services, request, self.task)
+        task = settled(services, request, self.task)
+        means = choose(services, request, task)
         if means is None:
-            for offered in offer(services, accepted, self.task):
+            for offered in offer(services, accepted, task):
                 yield offered
             return
-        given = await gather(services, request, self.task)  # before anything is shown, which would be read, too
-        given = _prepared(services, request, self.task, means, given)
+        given = await gather(services, request, task)  # before anything is shown, which would be read, too
+        given = _prepared(services, request, task, means, given)
         yield Choices((stop_choice(accepted.id),))
         yield Status("Working on it…")
         usage, answered = Usage(), False
-        async with aclosing(do(services, accepted, self.task, means, given)) as reply:
+        async with aclosing(do(services, accepted, task, means, given)) as reply:
             async for chunk in reply:
                 answered = answered or isinstance(chunk, Text | File)
                 if isinstance(chunk, Done):
@@ -66,6 +79,8 @@ class TaskCommand:
 
     async def suggest(self, services: Services, request: Request, option: str) -> Sequence[str]:
         """The models that can do it, those that are made for it first."""
+        if self.task.skill is None:
+            return [name for name in services.models(request) if _skills(services, name)]
         made = made_for(services, request, self.task)
         told = [name for name in services.models(request) if _can_be_told(services, name, self.task)]
         return list(dict.fromkeys([*made, *told]))
@@ -79,6 +94,18 @@ def again(services: Services, request: Request) -> Request:
     before = services.recent.require(number, request)
     changed = {name: value for name, value in request.arguments.items() if name != "request"}
     return replace(before, arguments={**before.arguments, **changed})
+
+
+def settled(services: Services, request: Request, task: Task) -> Task:
+    """A task of any skill as one of the skill that is asked for, or else of the chosen model's. Raises UserError."""
+    if task.skill is not None:
+        return task
+    model = services.allowed(request, request.arguments.get("model", ""))
+    able = _skills(services, model)
+    skill = next((one for one in able if request.arguments.get("kind", one) == one), None)
+    if skill is None:
+        raise UserError(f"{model} can {', '.join(able)}." if able else f"{model} only converses: use /ask.")
+    return replace(task, skill=skill, takes=TAKES.get(skill, "text"))
 
 
 def made_for(services: Services, request: Request, task: Task) -> Sequence[str]:
@@ -144,6 +171,7 @@ def _prepared(services: Services, request: Request, task: Task, means: Means, gi
 
     return replace(
         given,
+        skill=task.skill,
         room=max(SMALLEST_ROOM, context // 2) if means.told else given.room,
         prefix=services.config.task(task.name).prefix,
         prices=prices,
@@ -151,7 +179,11 @@ def _prepared(services: Services, request: Request, task: Task, means: Means, gi
 
 
 def _has(services: Services, model: str, task: Task) -> bool:
-    return task.skill in skills(services.backends[model], services.config.models[model])
+    return task.skill in _skills(services, model)
+
+
+def _skills(services: Services, model: str) -> Collection[Skill]:
+    return skills(services.backends[model], services.config.models[model])
 
 
 def _can_be_told(services: Services, model: str, task: Task) -> bool:

@@ -53,5 +53,6 @@ EXAMPLES: Mapping[str, Example] = {
     "describe": Example({}, ("a cat on a mat",), CAT),
     "classify-image": Example({}, ("cat  █████████████░░░  80.0 %",), CAT),
     "detect": Example({"surety": "40"}, ("thing  times  surety", "cat"), CAT, "boxes.png"),
+    "run": Example({"model": "made", "kind": "tag", "text": "Ann met Ben"}, ("name  kind", "Ann   person")),
     "ask-image": Example({"question": "what colour?"}, ("a cat, what colour?",), CAT),
 }

@@ -38,7 +38,8 @@ def made(stage: TeamStage) -> MemoryPretrained:
 async def ask(stage: TeamStage, name: str, example: Example) -> Said:
     """By the platform's command, or with a file by a mention."""
     if example.attachment is None:
-        return await stage.command(name, example.arguments)
+        named = {"model": "spare"} if "model" in example.arguments else {}
+        return await stage.command(name, {**example.arguments, **named})
     options = {
         option.name: option
         for command in stage.app.services.commands

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import io
+import json
 import wave
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from hypothesis import given, strategies
@@ -19,6 +21,7 @@ from bot.errors import ConfigError
 from bot.inference import kinds
 from bot.task import load_tasks
 from bot.types import Attachment, Choice, Done, Media, Message, Person, Place, Segment, Status, Text, Transcript
+from bot.work import TAKES
 from storage.sqlite import SQLiteStore
 from tests.examples import CAT, EXAMPLES, NOTES, UPLOADS, VOICE
 from tests.fakes.memory import MemoryBackend, MemoryDraft
@@ -331,6 +334,24 @@ async def test_one_is_compared_with_many(world: TaskWorld) -> None:
     draft = await world.do("similar", one="aab", text='aab" "zzz" "aaz')
     rows = [line.split()[0] for line in draft.text.splitlines()[1:-1]]
     assert rows == ["aab", "aaz", "zzz"]
+
+
+@pytest.mark.parametrize("kind", get_args(kinds.Skill))
+async def test_every_kind_of_inference_can_be_run(world: TaskWorld, kind: kinds.Skill) -> None:
+    files = [CAT if TAKES.get(kind) == "picture" else VOICE] if kind in TAKES else []
+    more = {"text": "a ___ Tuesday"} if not files else {}
+    draft = await world.do("run", CHANNEL, ANN, *files, model="made", kind=kind, question="Is it Tuesday?", **more)
+    assert "By made" in notes(draft)
+    assert [job.skill for job in world.made.jobs] == [kind]
+
+
+async def test_a_model_runs_only_what_it_can(world: TaskWorld) -> None:
+    world.made.skills = ["embed"]
+    assert notes(await world.do("run", model="made", kind="tag", text="x")) == "made can embed."
+    (file,) = (await world.do("run", model="made", text="a\nb")).answers[-1].files
+    assert [row["text"] for row in json.loads(file.content)] == ["a", "b"]
+    assert notes(await world.do("run", model="main", text="x")) == "main only converses: use /ask."
+    assert await world.app.intake.suggest("run", "model", "", CHANNEL, ANN, {}) == ["made"]
 
 
 async def test_an_answer_that_is_not_there(world: TaskWorld) -> None:
