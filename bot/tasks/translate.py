@@ -34,7 +34,7 @@ TASK = Task(
     "rewrite",
     _steps,
     _told,
-    model="facebook/m2m100_418M",
+    model="facebook/mbart-large-50-many-to-many-mmt",
     own=(
         Option("to", "Into which language; else the one that is set for you, or English", named=True),
         Option("from", "From which language", named=True),
