@@ -38,7 +38,7 @@ class Example:
 
 EXAMPLES: Mapping[str, Example] = {
     "summarise": Example({"text": NOTES}, ("Ann",)),
-    "translate": Example({"text": "Hello world.\n\nBye.", "to": "German"}, ("Hello→German", "Bye.→German")),
+    "translate": Example({"text": "Hello world.\n\nBye.", "to": "German"}, ("Hello→de", "Bye.→de")),
     "sentiment": Example({"text": "I love this great thing"}, ("POSITIVE  ████████████░░░░  75.0 %", "NEGATIVE")),
     "classify": Example({"text": "a question", "labels": "praise, question"}, ("question  █", "90.0 %", "praise")),
     "answer": Example({"question": "When is Tuesday?", "text": NOTES}, ("**Tuesday** (80%)", "> Ann said: The")),

@@ -330,6 +330,12 @@ async def test_without_labels_the_model_has_its_own(world: TaskWorld) -> None:
     assert isinstance(world.made.jobs[-1], kinds.Classify)
 
 
+async def test_a_model_for_conclusions_tells_no_sentiment(world: TaskWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    concluded = kinds.Labels(((kinds.Label("ENTAILMENT", 0.9), kinds.Label("CONTRADICTION", 0.1)),))
+    monkeypatch.setattr("tests.fakes.pretrained.labels", lambda job: concluded)
+    assert "not how it feels" in notes(await world.do("sentiment", text="I love it"))
+
+
 async def test_one_is_compared_with_many(world: TaskWorld) -> None:
     draft = await world.do("similar", one="aab", text='aab" "zzz" "aaz')
     rows = [line.split()[0] for line in draft.text.splitlines()[1:-1]]
