@@ -38,9 +38,10 @@ MOVED = {
 
 BUILT_IN_MODELS: Mapping[str, Mapping[str, str | int]] = {
     "smollm2": {"backend": "local", "model": "bundled:smollm2", "max_tokens": 512},
+    "minilm": {"backend": "local", "model": "bundled:minilm", "skill": "embed"},
     "gpt": {"backend": "openai", "model": "gpt-5.4-mini", "sees": True},
 }
-"""The catalogue of a configuration that names no model: one that needs nothing, one that needs OPENAI_API_KEY."""
+"""The catalogue of a configuration that names no model: two that need nothing, one that needs OPENAI_API_KEY."""
 
 
 class BotSettings(Section):
@@ -90,7 +91,7 @@ class Config:
         if self.settings.model:
             return self.settings.model
         wanted = "openai" if self.environment.get("OPENAI_API_KEY") else "local"
-        talking = [name for name, model in self.models.items() if "chat" in model.can] or list(self.models)
+        talking = [name for name, model in self.models.items() if model.converses] or list(self.models)
         return next((name for name in talking if self.models[name].backend == wanted), talking[0])
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeAlias
 
-from bot import skills
+from bot import jobs
 from bot.cutting import weight
 from bot.errors import ContextTooLong
 from bot.inference import kinds
@@ -57,7 +57,7 @@ async def _have_it_done(services: Services, accepted: Accepted, task: Task, mode
     backend, tokens = services.backends[model], weight(given.text)
     spending = services.budget.reserve(accepted, model, tokens, Sampling(), 1)
     with spending:
-        async with aclosing(take(task.steps(given), partial(skills.run, backend))) as chunks:
+        async with aclosing(take(task.steps(given), partial(jobs.run, backend))) as chunks:
             async for chunk in chunks:
                 if isinstance(chunk, Done):
                     used = chunk.usage

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol, runtime_checkable
 
-from bot.inference.kinds import A, Job, Skill
+from bot.inference.kinds import A, Job
 from bot.section import ModelSection, Section
 from bot.types import (
     Answer,
@@ -270,15 +270,11 @@ class Paints(Protocol):
 
 
 @runtime_checkable
-class Skilled(Protocol):
-    """A backend that does more than converse."""
-
-    @property
-    def skills(self) -> Collection[Skill]:
-        """What this model can be asked to do, as far as it is known without loading it."""
+class Does(Protocol):
+    """A backend that does jobs of its section's skills."""
 
     def run(self, job: Job[A]) -> AsyncGenerator[Text | Status | A, None]:
-        """Do a job of one of these skills: its text piece by piece where it writes, and at the end its answer.
+        """Do a job: its text piece by piece where it writes, and at the end its answer.
 
         Raises BackendError, ContextTooLong for more than the model reads at once; closing the generator stops it.
         """

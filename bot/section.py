@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from bot.inference.kinds import Skill
 from bot.types import Ability, Sampling
 
 Way = Literal["auto", "local", "chat"]
@@ -15,6 +17,10 @@ class Section(BaseModel):
     """A frozen table of config.toml. An unknown key is an error, and so is a value of the wrong type."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, validate_default=True)
+
+
+SKILLS: Mapping[Ability, Skill] = {"embed": "embed", "transcribe": "transcribe", "speak": "speak"}
+"""What models behind an API can do beside conversing, as tasks ask for it."""
 
 
 class ModelSection(Section):
@@ -37,6 +43,16 @@ class ModelSection(Section):
     output_price: float = Field(default=0.0, ge=0, le=1_000_000)
     sees: bool = False
     can: tuple[Ability, ...] = Field(default=("chat",), strict=False)
+
+    @property
+    def converses(self) -> bool:
+        """Whether people can talk with it."""
+        return "chat" in self.can
+
+    @property
+    def skills(self) -> Collection[Skill]:
+        """What tasks can ask of it."""
+        return [SKILLS[ability] for ability in self.can if ability in SKILLS]
 
     def sampling(self, asked: Sampling) -> Sampling:
         """What was asked for one answer, within what this entry says: its bound is never exceeded."""

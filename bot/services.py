@@ -63,8 +63,9 @@ class Services:
     def model(self, request: Request, *wanted: str) -> str:
         """The first that is named of what is wanted, else what is in force. Raises UserError, or Denied."""
         name = self.allowed(request, next(filter(None, wanted), "") or self.default_model(request))
-        if "chat" not in self.catalogue.sections[name].can:
-            raise UserError(f"“{name}” is no model to talk with: it can {', '.join(self.catalogue.sections[name].can)}.")
+        section = self.catalogue.sections[name]
+        if not section.converses:
+            raise UserError(f"“{name}” is no model to talk with: it can {', '.join(section.skills or section.can)}.")
         return name
 
     def allowed(self, request: Request, name: str) -> str:
@@ -80,6 +81,10 @@ class Services:
         settings = self.settings(request)
         chosen = settings.model or self.config.default_model
         return next(iter(settings.models)) if settings.models and chosen not in settings.models else chosen
+
+    def talking(self, request: Request) -> Sequence[str]:
+        """Those of them that people can talk with."""
+        return [name for name in self.models(request) if self.catalogue.sections[name].converses]
 
     def models(self, request: Request) -> Sequence[str]:
         """The models that this person may use here, in the catalogue's order."""

@@ -13,7 +13,6 @@ from bot.given import gather
 from bot.inference.kinds import Skill
 from bot.ports import Accepted
 from bot.services import Services
-from bot.skills import skills
 from bot.talk import EMPTY_NOTE, stop_choice
 from bot.task import Given, Takes, Task
 from bot.types import Choice, Choices, Command, Done, File, Note, Option, Reply, Request, Status, Text, Usage
@@ -159,7 +158,7 @@ def offer(services: Services, accepted: Accepted, task: Task) -> Sequence[Choice
 def _prepared(services: Services, request: Request, task: Task, means: Means, given: Given) -> Given:
     """What was given, and what is known of the model that works on it."""
     context = services.backends[means.model].context
-    priced = {name: services.config.models[name] for name in services.models(request)}
+    priced = {name: services.catalogue.sections[name] for name in services.models(request)}
 
     def prices(tokens: int) -> Sequence[tuple[str, str]]:
         usage, currency = Usage(tokens), services.config.bot.currency
@@ -183,12 +182,12 @@ def _has(services: Services, model: str, task: Task) -> bool:
 
 
 def _skills(services: Services, model: str) -> Collection[Skill]:
-    return skills(services.backends[model], services.config.models[model])
+    return services.catalogue.sections[model].skills
 
 
 def _can_be_told(services: Services, model: str, task: Task) -> bool:
-    section = services.config.models[model]
-    return task.told is not None and "chat" in section.can and (section.sees or task.takes != "picture")
+    section = services.catalogue.sections[model]
+    return task.told is not None and section.converses and (section.sees or task.takes != "picture")
 
 
 def _by(services: Services, means: Means) -> str:

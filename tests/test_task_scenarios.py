@@ -14,7 +14,7 @@ import pytest
 from bot.inference import kinds
 from tests.examples import EXAMPLES, Example
 from tests.fakes.attached import content_of
-from tests.fakes.pretrained import MemoryPretrained
+from tests.fakes.pretrained import MemoryPretrained, Pretrained
 from tests.stages.base import Said, Stage, TeamStage
 from tests.stages.console import ConsoleStage
 from tests.stages.discord import DiscordStage
@@ -30,9 +30,8 @@ STAGES: Mapping[str, type[Stage]] = {**TEAMS, "console": ConsoleStage}
 async def playing(played: S) -> AsyncGenerator[S, None]:
     """A platform whose model "spare" does every job."""
     async with played.playing():
-        backends = played.app.services.backends
-        assert isinstance(backends, dict)
-        backends["spare"] = MemoryPretrained()
+        catalogue = played.app.services.catalogue
+        catalogue.backends["spare"], catalogue.sections["spare"] = MemoryPretrained(), Pretrained()
         yield played
 
 
@@ -142,7 +141,7 @@ async def test_the_message_replied_to_is_read(stage: TeamStage) -> None:
 
 
 async def test_the_chat_model_does_it_after_a_press(stage: TeamStage) -> None:
-    made(stage).skills = ()
+    stage.app.services.catalogue.sections["spare"] = Pretrained(able=())
     said = await stage.command("summarise", {"with": "local", "text": "It rained."})
     assert "There is no model for /summarise here." in (await stage.answer(said)).text
     shown = await stage.answer(await stage.press(said, "Let main do it"))

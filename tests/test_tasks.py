@@ -25,7 +25,7 @@ from bot.work import TAKES
 from storage.sqlite import SQLiteStore
 from tests.examples import CAT, EXAMPLES, NOTES, UPLOADS, VOICE
 from tests.fakes.memory import MemoryBackend, MemoryDraft
-from tests.fakes.pretrained import MemoryPretrained
+from tests.fakes.pretrained import MemoryPretrained, Pretrained
 from tests.world import ADMIN, ANN, BEN, CHANNEL, CONFIG, DIRECT, THREAD, World, play
 
 MADE = """
@@ -59,7 +59,9 @@ class TaskWorld(World):
     def __init__(self, store: SQLiteStore, folder: Path, tables: str = MADE) -> None:
         path = folder / "tasks.toml"
         path.write_text(CONFIG + tables)
-        super().__init__(store, load(path, {}))
+        config = load(path, {})
+        made = {"made": Pretrained(input_price=config.models["made"].input_price)} if "made" in config.models else {}
+        super().__init__(store, replace(config, models={**config.models, **made}))
         self.adapter.files = dict(UPLOADS)
         self.adapter.said = SAID
         self.made = MemoryPretrained()
@@ -352,7 +354,7 @@ async def test_every_kind_of_inference_can_be_run(world: TaskWorld, kind: kinds.
 
 
 async def test_a_model_runs_only_what_it_can(world: TaskWorld) -> None:
-    world.made.skills = ["embed"]
+    world.app.services.catalogue.sections["made"] = Pretrained(able=("embed",))
     assert notes(await world.do("run", model="made", kind="tag", text="x")) == "made can embed."
     (file,) = (await world.do("run", model="made", text="a\nb")).answers[-1].files
     assert [row["text"] for row in json.loads(file.content)] == ["a", "b"]

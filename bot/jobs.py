@@ -1,32 +1,21 @@
-"""What models can be asked to do, whether they run here or behind an API."""
+"""Having a model do a job that it is made for, whether it runs here or behind an API."""
 
 from __future__ import annotations
 
 from array import array
-from collections.abc import AsyncGenerator, Collection, Mapping
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
 from bot.inference import kinds
-from bot.inference.kinds import Job, Skill
+from bot.inference.kinds import Job
 from bot.magic import sound_kind
-from bot.ports import Backend, Embeds, Skilled, Transcribes, Voices
-from bot.section import ModelSection
-from bot.types import Ability, Media, Status, Text
-
-SKILLS: Mapping[Ability, Skill] = {"embed": "embed", "transcribe": "transcribe", "speak": "speak"}
-"""What models behind an API can do beside conversing, as a skill."""
-
-
-def skills(backend: Backend, section: ModelSection) -> Collection[Skill]:
-    """What a model is made for."""
-    if isinstance(backend, Skilled):
-        return backend.skills
-    return [SKILLS[ability] for ability in section.can if ability in SKILLS]
+from bot.ports import Backend, Does, Embeds, Transcribes, Voices
+from bot.types import Media, Status, Text
 
 
 async def run(backend: Backend, job: Job[kinds.Answer]) -> AsyncGenerator[Text | Status | kinds.Answer, None]:
     """Have a model do a job that it is made for. Raises BackendError."""
-    if isinstance(backend, Skilled):
+    if isinstance(backend, Does):
         async with aclosing(backend.run(job)) as events:
             async for event in events:
                 yield event
