@@ -57,7 +57,7 @@ async def _have_it_done(services: Services, accepted: Accepted, task: Task, mode
     backend, tokens = services.backends[model], weight(given.text)
     spending = services.budget.reserve(accepted, model, tokens, Sampling(), 1)
     with spending:
-        async with aclosing(take(task.steps(given), partial(jobs.run, backend))) as chunks:
+        async with aclosing(take(task.steps(given), partial(jobs.run, backend, given.option("pipeline")))) as chunks:
             async for chunk in chunks:
                 if isinstance(chunk, Done):
                     used = chunk.usage

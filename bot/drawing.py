@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 
 from bot.errors import UserError
-from bot.inference.kinds import Boxes
+from bot.inference.kinds import Box
 
 COLOURS = ("#e6194b", "#3cb44b", "#4363d8", "#f58231", "#911eb4", "#008080", "#9a6324", "#f032e6")
 LONGEST_SIDE = 2_048
 MOST_PIXELS = 50_000_000
 
 
-def boxed(data: bytes, boxes: Boxes) -> bytes:
-    """The picture as PNG with labelled boxes drawn on it. Raises UserError for what is none."""
+def boxed(data: bytes, boxes: Sequence[Box], size: tuple[int, int] | None = None) -> bytes:
+    """The picture as PNG with labelled boxes drawn on it, whose pixels are those of a picture of that size, or its own.
+
+    Raises UserError for what is no picture.
+    """
     from PIL import Image, ImageDraw, ImageFont, ImageOps
 
     try:
@@ -23,12 +27,13 @@ def boxed(data: bytes, boxes: Boxes) -> bytes:
             picture = ImageOps.exif_transpose(opened).convert("RGB")
     except (OSError, ValueError, Image.DecompressionBombError):
         raise UserError("The picture cannot be read.") from None
+    wide_then, high_then = size or picture.size
     picture.thumbnail((LONGEST_SIDE, LONGEST_SIDE))
-    across, down = picture.width / boxes.width, picture.height / boxes.height
+    across, down = picture.width / wide_then, picture.height / high_then
     drawing, wide = ImageDraw.Draw(picture), max(2, picture.width // 300)
     font = ImageFont.load_default(max(12, picture.width // 40))
-    labels = list(dict.fromkeys(box.label for box in boxes.boxes))
-    for box in reversed(boxes.boxes):
+    labels = list(dict.fromkeys(box.label for box in boxes))
+    for box in reversed(boxes):
         colour = COLOURS[labels.index(box.label) % len(COLOURS)]
         corner = (box.left * across, box.top * down)
         drawing.rectangle(

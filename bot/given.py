@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import mimetypes
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from bot.errors import PlatformError, UserError
@@ -18,7 +18,7 @@ MOST_MESSAGES = 200
 MOST_BYTES = 25 << 20
 MOST_BYTES_OF_TEXT = 2 << 20
 
-KINDS = {"picture": "image/", "sound": "audio/"}
+KINDS: Mapping[Takes, tuple[str, ...]] = {"picture": ("image/",), "sound": ("audio/", "video/")}
 """How the media types of files begin; a video has sound, too."""
 
 TEXTS = ("text/", "application/json", "application/xml", "application/x-yaml", "application/toml", "application/csv")
@@ -117,7 +117,7 @@ async def _file(services: Services, request: Request, takes: Takes) -> Upload:
         candidates = list(pointed.attachments) if pointed else []
     for file in candidates:
         media_type = media_type_of(file)
-        if media_type.startswith(KINDS[takes]) or (takes, media_type[:6]) == ("sound", "video/"):
+        if media_type.startswith(KINDS[takes]):
             return Upload(file.name, media_type, await _fetch(services, request, file))
     if candidates:
         raise UserError(f"“{candidates[0].name}” is no {takes}: attach one, or reply to a message that has one.")
@@ -130,6 +130,12 @@ async def _fetch(services: Services, request: Request, file: Attachment) -> byte
         return await services.adapters[request.place.platform].fetch(request, file, limit)
     except PlatformError as error:
         raise UserError(f"“{file.name}” cannot be read. {error.message}") from error
+
+
+def sort_of(file: Attachment) -> Takes:
+    """Which tasks could read a file."""
+    media_type = media_type_of(file)
+    return next((sort for sort, begins in KINDS.items() if media_type.startswith(begins)), "text")
 
 
 def media_type_of(file: Attachment) -> str:

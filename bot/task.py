@@ -121,7 +121,8 @@ class Task:
     `steps` is how it is done with a model of this `skill`, or where that is None with any. `told` is how with a model
     that converses, by instruction; None where such a model cannot. `model` is a model of the Hub that serves, for who
     has none. `own` are further options of the task, which come before its `text`; that may be missing where the task
-    does not need it. `shortcut` is the task's label where people point at a message.
+    does not need it. `shortcut` is the task's label where people point at a message. `tags` are what the Hub calls
+    models that serve, the best first, where a model of the skill may be made for something else.
     """
 
     name: str
@@ -135,6 +136,7 @@ class Task:
     text: Option = TEXT
     needs_text: bool = True
     shortcut: str = ""
+    tags: tuple[str, ...] = ()
 
 
 @cache

@@ -9,7 +9,7 @@ from dataclasses import replace
 from bot import amounts
 from bot.doing import SMALLEST_ROOM, Means, do
 from bot.errors import UserError
-from bot.given import gather
+from bot.given import gather, sort_of
 from bot.inference.kinds import Skill
 from bot.ports import Accepted
 from bot.services import Services
@@ -101,17 +101,32 @@ def settled(services: Services, request: Request, task: Task) -> Task:
         return task
     model = services.allowed(request, request.arguments.get("model", ""))
     able = _skills(services, model)
-    skill = next((one for one in able if request.arguments.get("kind", one) == one), None)
+    wanted = "run" if request.arguments.get("pipeline") else request.arguments.get("kind", "")
+    skill = next((one for one in able if wanted in (one, "")), None)
     if skill is None:
         raise UserError(f"{model} can {', '.join(able)}." if able else f"{model} only converses: use /ask.")
-    return replace(task, skill=skill, takes=TAKES.get(skill, "text"))
+    return replace(task, skill=skill, takes=_sort(request) if skill == "run" else TAKES.get(skill, "text"))
+
+
+def _sort(request: Request) -> Takes:
+    """What a pipeline is to read: the file of the request, or else its text."""
+    sorts = (sort_of(file) for file in request.attachments)
+    return next(sorts, "text")
 
 
 def made_for(services: Services, request: Request, task: Task) -> Sequence[str]:
     """The models of the task's skill that this person may use here; the operator's choice first."""
     able = [name for name in services.models(request) if _has(services, name, task)]
-    first = services.config.task(task.name).model
-    return sorted(able, key=lambda name: name != first)
+    first, wanted = services.config.task(task.name).model, ("", *task.tags)
+    tags = {name: _tag(services, name) if task.tags else "" for name in able}
+    fitting = [name for name in able if tags[name] in wanted]
+    return sorted(fitting, key=lambda name: (name != first, wanted.index(tags[name])))
+
+
+def _tag(services: Services, model: str) -> str:
+    """What the Hub says that a model is for; "" for those of config.toml, whose operator knows."""
+    added = services.catalogue.entry(model).added
+    return added.task if added else ""
 
 
 def choose(services: Services, request: Request, task: Task) -> Means | None:
@@ -149,6 +164,8 @@ def offer(services: Services, accepted: Accepted, task: Task) -> Sequence[Choice
     if task.model:
         who = "You can add one" if request.person.administrator else "An administrator can add one"
         sentences.append(f"{who}: `/models add {task.model}`.")
+        if request.person.administrator:
+            buttons.append(Choice("Add that model", "models add", {"model": task.model}))
     if chat := _teller(services, request, task):
         sentences.append(f"Or {chat} does it, told in words.")
         buttons.append(Choice(f"Let {chat} do it"[:80], task.name, {"request": str(accepted.id), "with": "chat"}))

@@ -9,17 +9,19 @@ import wave
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import get_args
 
 import pytest
 from hypothesis import given, strategies
 from PIL import Image
 
+from bot.books import Added
+from bot.catalogue import Entry
 from bot.config import load
 from bot.cutting import cut, lines, weight
 from bot.errors import ConfigError
 from bot.inference import kinds
 from bot.task import load_tasks
+from bot.tasks.run import KINDS
 from bot.types import Attachment, Choice, Done, Media, Message, Person, Place, Segment, Status, Text, Transcript
 from bot.work import TAKES
 from storage.sqlite import SQLiteStore
@@ -167,7 +169,11 @@ async def test_what_nobody_can_do_is_offered_to_be_pulled(world: TaskWorld) -> N
     assert notes(draft) == (
         "There is no model for /transcribe here. An administrator can add one: `/models add openai/whisper-base`."
     )
-    assert "You can add one" in notes(await world.do("transcribe", DIRECT, ADMIN))
+    draft = await world.do("transcribe", DIRECT, ADMIN)
+    assert "You can add one" in notes(draft)
+    assert [(one.command, one.arguments) for one in choices(draft)] == [
+        ("models add", {"model": "openai/whisper-base"})
+    ]
 
 
 @without
@@ -197,6 +203,19 @@ async def test_the_operator_chooses_who_does_it(store: SQLiteStore, tmp_path: Pa
     assert "By made" in notes(await world.do("summarise", text=NOTES, **{"with": "local"}))
     assert (await world.do("rewrite", how="Shorter", text="Hm.")).text.startswith("rewrite: Shorter:")
     await world.inbox.aclose(0)
+
+
+async def test_a_model_of_the_hub_does_what_the_hub_says_it_is_for(world: TaskWorld) -> None:
+    catalogue = world.app.services.catalogue
+    for name, tag in (("shortens", "summarization"), ("german", "translation")):
+        added = Added(name, f"org/{name}", "0" * 40, tag, "mit", 1, "discord", "guild")
+        section = Pretrained(able=("rewrite",))
+        catalogue.backends[name], catalogue.sections[name] = MemoryPretrained(), section
+        catalogue.entries[name] = Entry(name, section, added)
+    del catalogue.backends["made"]
+    assert "By shortens" in notes(await world.do("summarise", text=NOTES))
+    assert "By german" in notes(await world.do("translate", text=NOTES))
+    assert "By main, told in words" in notes(await world.do("rewrite", how="shorter", text=NOTES))
 
 
 async def test_the_person_chooses_a_model(world: TaskWorld) -> None:
@@ -344,13 +363,23 @@ async def test_one_is_compared_with_many(world: TaskWorld) -> None:
     assert rows == ["aab", "aaz", "zzz"]
 
 
-@pytest.mark.parametrize("kind", get_args(kinds.Skill))
+@pytest.mark.parametrize("kind", KINDS)
 async def test_every_kind_of_inference_can_be_run(world: TaskWorld, kind: kinds.Skill) -> None:
     files = [CAT if TAKES.get(kind) == "picture" else VOICE] if kind in TAKES else []
     more = {"text": "a ___ Tuesday"} if not files else {}
     draft = await world.do("run", CHANNEL, ANN, *files, model="made", kind=kind, question="Is it Tuesday?", **more)
     assert "By made" in notes(draft)
     assert [job.skill for job in world.made.jobs] == [kind]
+
+
+async def test_a_pipeline_is_run_on_what_is_given(world: TaskWorld) -> None:
+    draft = await world.do("run", CHANNEL, ANN, CAT, model="made", pipeline="image-segmentation")
+    assert "cat  █" in draft.text
+    assert [file.name for file in draft.answers[-1].files] == ["boxes.png", "mask.png"]
+    draft = await world.do("run", CHANNEL, ANN, model="made", pipeline="text-generation", text="Ann met")
+    assert draft.text.startswith("Ann met")
+    assert world.made.pipelines == ["image-segmentation", "text-generation"]
+    assert "Name the pipeline" in notes(await world.do("run", model="made", kind="run", text="x"))
 
 
 async def test_a_model_runs_only_what_it_can(world: TaskWorld) -> None:

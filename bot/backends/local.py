@@ -57,7 +57,7 @@ class LocalModel(ModelSection):
     @property
     def skills(self) -> Collection[Skill]:
         """What tasks can ask of it."""
-        return (self.skill,)
+        return (self.skill, "run")
 
     @property
     def bundled(self) -> Bundled | None:

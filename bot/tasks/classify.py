@@ -47,4 +47,5 @@ TASK = Task(
         Option("labels", "The labels to choose from, with commas between them", named=True),
         Option("several", "More than one may fit", "flag"),
     ),
+    tags=("zero-shot-classification", "text-classification"),
 )

@@ -26,7 +26,11 @@ def _steps(given: Given) -> Steps[None]:
     rows = [(label, str(count), f"{surest[label]:.0%}") for label, count in times.most_common()]
     yield Text(table(("thing", "times", "surety"), rows))
     summary = ", ".join(f"{count} × {label}" for label, count in times.most_common())
-    yield File("boxes.png", (yield from apart(lambda: boxed(given.data, found))), f"The picture with boxes: {summary}")
+    yield File(
+        "boxes.png",
+        (yield from apart(lambda: boxed(given.data, found.boxes, (found.width, found.height)))),
+        f"The picture with boxes: {summary}",
+    )
 
 
 TASK = Task(

@@ -36,4 +36,5 @@ TASK = Task(
     own=(Option("how", "What to do with the text", required=True),),
     text=Option("text", "The text; without one that of the message replied to or of a file", named=True),
     needs_text=False,
+    tags=("text2text-generation",),
 )

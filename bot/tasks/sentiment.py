@@ -31,4 +31,5 @@ TASK = Task(
     _told,
     model="distilbert/distilbert-base-uncased-finetuned-sst-2-english",
     shortcut="Sentiment",
+    tags=("text-classification",),
 )

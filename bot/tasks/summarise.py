@@ -32,4 +32,5 @@ TASK = Task(
     model="facebook/bart-large-cnn",
     own=(Option("length", "How long the summary is", choices=tuple(LENGTHS), named=True),),
     shortcut="Summarise",
+    tags=("summarization", "text2text-generation"),
 )

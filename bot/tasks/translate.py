@@ -74,4 +74,5 @@ TASK = Task(
         Option("from", "From which language", named=True),
     ),
     shortcut="Translate",
+    tags=("translation", "text2text-generation"),
 )

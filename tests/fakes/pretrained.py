@@ -42,9 +42,11 @@ class MemoryPretrained(MemoryBackend):
 
     jobs: list[Job[kinds.Answer]] = field(default_factory=list)
     longest: int = 1_000
+    pipelines: list[str] = field(default_factory=list)
 
-    async def run(self, job: Job[A]) -> AsyncGenerator[Text | Status | A, None]:
+    async def run(self, job: Job[A], pipeline: str = "") -> AsyncGenerator[Text | Status | A, None]:
         self.jobs.append(job)
+        self.pipelines += [pipeline] if pipeline else []
         yield Status("Loading the model…")
         for text in getattr(job, "texts", ()) or (getattr(job, "text", ""),):
             if len(text.split()) > self.longest:
@@ -170,6 +172,10 @@ def work(job: Job[kinds.Answer]) -> tuple[str, kinds.Answer]:
             return "", cut(job)
         case kinds.Speak():
             return "", kinds.Sound(spoken(job.text), RATE, len(job.text) / RATE)
+        case kinds.Pipe():
+            label, box = kinds.Label("cat", 0.8), kinds.Box("cat", 0.9, 5, 5, 30, 25)
+            shown = kinds.Shown("mask", "image/png", job.data)
+            return "", kinds.Outcome(job.text, (label,), (box,) if job.data else (), (shown,) if job.data else ())
         case kinds.ClassifyPicture():
             return "", kinds.Labels(((kinds.Label("cat", 0.8), kinds.Label("dog", 0.2)),))
         case kinds.Detect():
