@@ -223,7 +223,7 @@ class Answering:
                     self.draft.write(chunk)
 
     def _note_the_stop(self, heard: Heard) -> None:
-        if heard.asked is None:
+        if heard.asked is None and self.accepted.conversation:
             heard.asked = Asked("", None, self._question())
         heard.notes.append("Stopped." if heard.pieces else "Stopped before it began.")
         heard.choices = (retry_choice(self.accepted),)
@@ -237,4 +237,4 @@ class Answering:
     def _question(self) -> Turn | None:
         """What to remember although no model was asked; a retry and the like ask nothing of their own."""
         turn = question_turn(self.accepted.request)
-        return turn if turn.text else None
+        return turn if turn.text and self.accepted.conversation else None

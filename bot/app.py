@@ -24,6 +24,7 @@ from bot.inbox import Inbox
 from bot.policy import Policy
 from bot.ports import Adapter, Backend
 from bot.privacy import Privacy
+from bot.recent import Recent
 from bot.reception import Reception
 from bot.services import Services
 from storage.sqlite import SQLiteStore, open_store
@@ -163,6 +164,7 @@ async def assemble(
         catalogue,
         adapters,
         declared,
+        Recent(),
         stop=lambda request: inbox.stop(request),
         running=lambda conversation: inbox.running(conversation),
     )

@@ -20,8 +20,9 @@ import bot.backends
 from bot.errors import ConfigError, UserError
 from bot.hub.rules import HubSection
 from bot.ports import BackendKind, Platform
-from bot.section import ModelSection, Section
+from bot.section import ModelSection, Section, TaskSection
 from bot.settings import Settings, check_placeholders
+from bot.task import load_tasks
 
 S = TypeVar("S", bound=Section)
 
@@ -37,9 +38,10 @@ MOVED = {
 
 BUILT_IN_MODELS: Mapping[str, Mapping[str, str | int]] = {
     "smollm2": {"backend": "local", "model": "bundled:smollm2", "max_tokens": 512},
+    "minilm": {"backend": "local", "model": "bundled:minilm", "skill": "embed"},
     "gpt": {"backend": "openai", "model": "gpt-5.4-mini", "sees": True},
 }
-"""The catalogue of a configuration that names no model: one that needs nothing, one that needs OPENAI_API_KEY."""
+"""The catalogue of a configuration that names no model: two that need nothing, one that needs OPENAI_API_KEY."""
 
 
 class BotSettings(Section):
@@ -63,6 +65,7 @@ class Config:
     settings: Settings
     models: Mapping[str, ModelSection]
     hub: HubSection
+    tasks: Mapping[str, TaskSection]
     platforms: Mapping[str, Section]
     backends: Mapping[str, Section]
     environment: Mapping[str, str]
@@ -78,13 +81,17 @@ class Config:
         """The database's file."""
         return Path(self.bot.database).expanduser() if self.bot.database else self.data / "shoulders.db"
 
+    def task(self, name: str) -> TaskSection:
+        """How a task is done."""
+        return self.tasks.get(name) or TaskSection()
+
     @property
     def default_model(self) -> str:
         """The model that answers where nobody chose one: the configured, else by OPENAI_API_KEY, else a local one."""
         if self.settings.model:
             return self.settings.model
         wanted = "openai" if self.environment.get("OPENAI_API_KEY") else "local"
-        talking = [name for name, model in self.models.items() if "chat" in model.can] or list(self.models)
+        talking = [name for name, model in self.models.items() if model.converses] or list(self.models)
         return next((name for name in talking if self.models[name].backend == wanted), talking[0])
 
 
@@ -117,6 +124,7 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Config:
             for name, kind in backend_kinds().items()
         },
         hub=_section(HubSection, tables.pop("hub", {}), f"{file}: [hub]"),
+        tasks=_tasks(tables.pop("tasks", {}), file),
         platforms=_platforms(tables, file),
         environment={**_dotenv(file.parent / ".env"), **environ},
         source=str(file) if file.exists() else "defaults",
@@ -173,11 +181,20 @@ def _models(tables: object, file: Path) -> Mapping[str, ModelSection]:
     return models
 
 
+def _tasks(tables: object, file: Path) -> Mapping[str, TaskSection]:
+    if not isinstance(tables, dict):
+        raise ConfigError(f"{file}: [tasks] must hold one table a task, such as [tasks.summarise].")
+    for name in tables:
+        if name not in load_tasks():
+            raise ConfigError(f"{file}: [tasks] has no task {name}.{_did_you_mean(name, load_tasks())}")
+    return {name: _section(TaskSection, table, f"{file}: [tasks.{name}]") for name, table in tables.items()}
+
+
 def _platforms(tables: dict[str, object], file: Path) -> Mapping[str, Section]:
     known = platforms()
     unknown = next((name for name in tables if name not in known), None)
     if unknown is not None:
-        tables_known = ["bot", "settings", "models", "hub", *backend_kinds(), *known]
+        tables_known = ["bot", "settings", "models", "hub", "tasks", *backend_kinds(), *known]
         raise ConfigError(f"{file} has no table [{unknown}].{_did_you_mean(unknown, tables_known)}")
     return {
         name: _section(platform.settings, tables.get(name, {}), f"{file}: [{name}]") for name, platform in known.items()

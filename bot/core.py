@@ -16,6 +16,7 @@ from bot.errors import BackendError, Denied, ShouldersError, StoreError, UserErr
 from bot.ports import Accepted
 from bot.services import Services
 from bot.talk import retry_choice
+from bot.task import load_tasks
 from bot.types import (
     Act,
     Answer,
@@ -31,6 +32,7 @@ from bot.types import (
     Request,
     by_path,
 )
+from bot.work import TaskCommand
 
 log = logging.getLogger(__name__)
 
@@ -70,9 +72,10 @@ class HasHome(Protocol):
 
 @cache
 def load_commands() -> Mapping[str, CommandModule]:
-    """Every command, by name, found under bot/commands/."""
+    """Every command, by name, found under bot/commands/, and every task."""
     modules = (import_module(f"bot.commands.{found.name}") for found in pkgutil.iter_modules(bot.commands.__path__))
-    return {module.COMMAND.name: cast("CommandModule", module) for module in modules if hasattr(module, "COMMAND")}
+    commands = {module.COMMAND.name: cast("CommandModule", module) for module in modules if hasattr(module, "COMMAND")}
+    return {**commands, **{name: TaskCommand(task) for name, task in load_tasks().items()}}
 
 
 class Core:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol, runtime_checkable
 
+from bot.inference.kinds import A, Job
 from bot.section import ModelSection, Section
 from bot.types import (
     Answer,
@@ -148,6 +149,18 @@ class Adapter(Protocol):
     async def context(self, request: Request, limit: int) -> Sequence[Message]:
         """What was said before the request in its thread, or in the message it replies to: oldest first."""
 
+    async def pointed(self, request: Request) -> Message | None:
+        """The message that a request replies to or points at; in a thread that has no replies the one it began with.
+
+        Raises PlatformError where it cannot be read.
+        """
+
+    async def history(self, place: Place, limit: int, since_ms: int) -> Sequence[Message]:
+        """The last messages said in a place after a moment in milliseconds since 1970, oldest first, at most `limit`.
+
+        Raises PlatformError where they cannot be read.
+        """
+
     async def fetch(self, request: Request, attachment: Attachment, limit: int) -> bytes:
         """The content of a file that came with a request. Raises PlatformError, also where it exceeds `limit` bytes."""
 
@@ -254,6 +267,17 @@ class Paints(Protocol):
 
     async def paint(self, prompt: str, size: str = "") -> Media:
         """A picture; `size` is such as "1024x1024", "" for the model's own. Raises BackendError."""
+
+
+@runtime_checkable
+class Does(Protocol):
+    """A backend that does jobs of its section's skills."""
+
+    def run(self, job: Job[A], pipeline: str = "") -> AsyncGenerator[Text | Status | A, None]:
+        """Do a job: its text piece by piece where it writes, and at the end its answer. `pipeline` is what a Pipe runs.
+
+        Raises BackendError, ContextTooLong for more than the model reads at once; closing the generator stops it.
+        """
 
 
 @dataclass(frozen=True, slots=True)

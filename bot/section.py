@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
+from typing import Literal
+
 from pydantic import BaseModel, ConfigDict, Field
 
+from bot.inference.kinds import Skill
 from bot.types import Ability, Sampling
+
+Way = Literal["auto", "local", "chat"]
 
 
 class Section(BaseModel):
     """A frozen table of config.toml. An unknown key is an error, and so is a value of the wrong type."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, validate_default=True)
+
+
+SKILLS: Mapping[Ability, Skill] = {"embed": "embed", "transcribe": "transcribe", "speak": "speak"}
+"""What models behind an API can do beside conversing, as tasks ask for it."""
 
 
 class ModelSection(Section):
@@ -34,8 +44,29 @@ class ModelSection(Section):
     sees: bool = False
     can: tuple[Ability, ...] = Field(default=("chat",), strict=False)
 
+    @property
+    def converses(self) -> bool:
+        """Whether people can talk with it."""
+        return "chat" in self.can
+
+    @property
+    def skills(self) -> Collection[Skill]:
+        """What tasks can ask of it."""
+        return [SKILLS[ability] for ability in self.can if ability in SKILLS]
+
     def sampling(self, asked: Sampling) -> Sampling:
         """What was asked for one answer, within what this entry says: its bound is never exceeded."""
         bounds = [bound for bound in (self.max_tokens, asked.max_tokens) if bound]
         temperature = self.temperature if asked.temperature is None else asked.temperature
         return Sampling(temperature, min(bounds, default=0))
+
+
+class TaskSection(Section):
+    """One `[tasks.NAME]` table: which model does it, and whether one made for it (local) or one that is told (chat).
+
+    "auto" takes one that is made for it where there is any. `prefix` is what that one wants before a text.
+    """
+
+    model: str = ""
+    way: Way = Field(default="auto", alias="with")
+    prefix: str = ""

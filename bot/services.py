@@ -13,6 +13,7 @@ from bot.errors import UserError
 from bot.policy import Policy
 from bot.ports import Adapter, Backend, Store
 from bot.privacy import Privacy
+from bot.recent import Recent
 from bot.settings import Settings
 from bot.types import Command, Request
 
@@ -34,6 +35,7 @@ class Services:
     catalogue: Catalogue
     adapters: Mapping[str, Adapter]
     commands: Sequence[Command]
+    recent: Recent
     stop: Callable[[int], bool]
     running: Callable[[int], int | None]
 
@@ -60,15 +62,18 @@ class Services:
 
     def model(self, request: Request, *wanted: str) -> str:
         """The first that is named of what is wanted, else what is in force. Raises UserError, or Denied."""
-        name = next(filter(None, wanted), "") or self.default_model(request)
+        name = self.allowed(request, next(filter(None, wanted), "") or self.default_model(request))
+        section = self.catalogue.sections[name]
+        if not section.converses:
+            raise UserError(f"“{name}” is no model to talk with: it can {', '.join(section.skills or section.can)}.")
+        return name
+
+    def allowed(self, request: Request, name: str) -> str:
+        """A model that there is and that this person may use here. Raises UserError, or Denied."""
         if name not in self.backends:
             raise UserError(f"There is no model “{name}” here. There are: {', '.join(self.models(request))}.")
         if refused := self.policy.model_refusal(request, name):
             raise refused
-        if "chat" not in self.catalogue.sections[name].can:
-            raise UserError(
-                f"“{name}” is no model to talk with: it can {', '.join(self.catalogue.sections[name].can)}."
-            )
         return name
 
     def default_model(self, request: Request) -> str:
@@ -76,6 +81,10 @@ class Services:
         settings = self.settings(request)
         chosen = settings.model or self.config.default_model
         return next(iter(settings.models)) if settings.models and chosen not in settings.models else chosen
+
+    def talking(self, request: Request) -> Sequence[str]:
+        """Those of them that people can talk with."""
+        return [name for name in self.models(request) if self.catalogue.sections[name].converses]
 
     def models(self, request: Request) -> Sequence[str]:
         """The models that this person may use here, in the catalogue's order."""

@@ -11,18 +11,32 @@ GAP = "  "
 WIDEST = 40
 """Columns of the screen that one cell may take."""
 
+BAR = 16
+"""Columns of the bar of a score of 1."""
+
 _NUMBER = re.compile(r"[-+]?[\d.,]+( ?(%|[A-Z]{3}))?|–?")
 
 
 def table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Headers and rows as Markdown. Columns of numbers are aligned to the right; what is too wide is cut."""
+    """Headers, if any is not empty, and rows as Markdown. Numbers are aligned to the right; what is too wide is cut."""
     lines = [[_cell(text) for text in line] for line in (headers, *rows)]
     columns = list(zip(*lines, strict=True))
     widths = [max(map(width, column)) for column in columns]
     right = [any(cells) and all(map(_NUMBER.fullmatch, cells)) for _, *cells in columns]
-    ruled = [lines[0], ["─" * wide for wide in widths], *lines[1:]]
+    ruled = [lines[0], ["─" * wide for wide in widths], *lines[1:]] if any(headers) else lines[1:]
     drawn = "\n".join(GAP.join(map(_aligned, line, widths, right)).rstrip() for line in ruled)
     return f"```\n{drawn}\n```"
+
+
+def bars(scores: Sequence[tuple[str, float]], most: int = 10) -> str:
+    """Names with their scores from 0 to 1 as bars, the highest first."""
+    ordered = sorted(scores, key=lambda scored: -scored[1])[:most]
+    return table(("", "", ""), [(name, _bar(score), f"{score * 100:.1f} %") for name, score in ordered])
+
+
+def _bar(score: float) -> str:
+    full = round(min(max(score, 0.0), 1.0) * BAR)
+    return "█" * full + "░" * (BAR - full)
 
 
 def _cell(text: str) -> str:

@@ -103,12 +103,14 @@ class Attachment:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """What was said around a request, read from the platform for context. `mine` marks the bot's own messages."""
+    """What was said around a request, read from the platform. `mine` marks the bot's own; `link` leads people there."""
 
     id: str
     author: str
     text: str
     mine: bool = False
+    attachments: tuple[Attachment, ...] = ()
+    link: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +143,7 @@ class Request:
         return self.arguments.get("text", "")
 
 
-OptionKind = Literal["text", "flag", "who", "channel"]
+OptionKind = Literal["text", "flag", "who", "channel", "file"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +151,8 @@ class Option:
     """One argument of a command. `suggested` options are completed while typing, by `Intake.suggest`.
 
     A "flag" arrives as "yes" or is absent; "who" (a person, a role, everyone, guests) and "channel" arrive as a
-    Subject is written. `named` options are typed by name (`--model gpt`), the others by their place.
+    Subject is written; a "file" comes as the request's attachment, where the platform's commands take files. `named`
+    options are typed by name (`--model gpt`), the others by their place.
     """
 
     name: str
@@ -171,7 +174,8 @@ class Command:
     say, such as to be forgotten. A `dialog` one may have a form, by `Intake.dialog`.
     `converses` commands belong to a conversation and begin one where there is none. `passes` commands do not wait in
     the conversation's lane. `quiet` commands are answered to the person alone, on platforms that can. `hidden` ones are
-    not offered: adapters or buttons ask for them.
+    not offered: adapters or buttons ask for them. One with a `shortcut`, its label, can be asked for by pointing at a
+    message, which `replies_to` names then; its words are the argument "text", its files the attachments.
     """
 
     name: str
@@ -184,6 +188,7 @@ class Command:
     administrative: bool = False
     unrestricted: bool = False
     dialog: bool = False
+    shortcut: str = ""
     subcommands: tuple[Command, ...] = ()
 
 

@@ -9,6 +9,8 @@ from pathlib import Path
 from bot.backends.openai.presets import PRESETS
 from bot.hub.tasks import TASKS
 from bot.settings import KEYS, Settings, about, shown, summary, takes
+from bot.task import load_tasks
+from tests.examples import EXAMPLES
 from tests.permissions import MAY, ROWS, WHO
 
 DOCS = Path(__file__).parent.parent / "docs"
@@ -76,10 +78,34 @@ def hub_tasks() -> str:
     return markdown(("task", "kind", "skill"), rows)
 
 
+def tasks() -> str:
+    """Every task as it is declared, and the platforms where a test asks for it."""
+    rows = [
+        (
+            f"`/{name}`",
+            task.summary,
+            {"text": "text", "picture": "a picture", "sound": "a sound or a video"}[task.takes],
+            task.skill or "any",
+            "✓" if task.told else "–",
+            task.shortcut or "–",
+            f"`{task.model}`" if task.model else "any",
+            *("✓" if name in EXAMPLES else "–" for _ in PLATFORMS),
+        )
+        for name, task in sorted(load_tasks().items())
+    ]
+    headers = ("task", "what", "reads", "skill", "can be told in words", "shortcut", "a model that serves", *PLATFORMS)
+    return markdown(headers, rows)
+
+
+PLATFORMS = ("Discord", "Slack", "terminal")
+"""Where tests/test_task_scenarios.py asks for every task that has an example."""
+
+
 TABLES: Mapping[str, tuple[str, Callable[[], str]]] = {
     "settings": ("administration.md", settings),
     "permissions": ("administration.md", permissions),
     "hub-tasks": ("models.md", hub_tasks),
+    "tasks": ("models.md", tasks),
     "servers": ("models.md", servers),
 }
 """Each table's mark, the document that it stands in, and how it is made."""

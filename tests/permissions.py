@@ -59,6 +59,7 @@ class Row:
 ROWS = (
     Row("talk with the bot", "chat", "member", {"text": "Hello"}, ("mention",)),
     Row("ask a model", "ask", "member", {"text": "Hello"}),
+    Row("have a task done", "sentiment", "member", {"text": "Hello"}),
     Row("have one's question answered again", "retry", "member", {}, ("command", "mention", "button")),
     Row("choose the model of one's conversation", "model", "member", {"name": "main"}),
     Row("begin afresh", "new", "member"),

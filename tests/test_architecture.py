@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-CONTRACT = {"bot.types", "bot.ports", "bot.books", "bot.traces", "bot.errors", "bot.section"}
+CONTRACT = {"bot.types", "bot.ports", "bot.books", "bot.traces", "bot.errors", "bot.section", "bot.inference.kinds"}
 
 SDK_HOMES = {
     "discord": "adapters/discord/",

@@ -65,7 +65,7 @@ async def world(store: SQLiteStore, tmp_path: Path, server: FakeHub) -> AsyncGen
     hub = f'[hub]\nallow = ["maker/*"]\nendpoint = "{server.endpoint}"\n'
     await asyncio.to_thread(path.write_text, CONFIG.replace("[bot]", f'[bot]\ndata = "{tmp_path}"') + hub)
     world = World(store, await asyncio.to_thread(load, path, {}))
-    world.main = Shelved()
+    world.main = world.backends["main"] = Shelved()
     await world.start()
     await world.inbox.recover("discord")
     yield world
@@ -167,7 +167,8 @@ async def test_a_model_is_added_pulled_listed_and_removed(world: World, server: 
 async def test_what_was_added_is_there_after_a_restart_and_shares_the_process(world: World) -> None:
     await do(world, "add", model="maker/Small-Chat", name="tiny", task="text-generation")
     again = World(world.store, world.config)
-    again.main, again.acts = (local := Shelved()), world.acts
+    local = again.main = again.backends["main"] = Shelved()
+    again.acts = world.acts
     await again.start()
     await again.inbox.recover("discord")
     assert (await listed(again))["tiny"].startswith("text this machine 100 KB")

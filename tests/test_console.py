@@ -81,6 +81,7 @@ def test_what_no_line_may_ask_for(line: str, said: str) -> None:
         ("/ask --model=la", ["large"]),
         ("/ask Why", []),
         ("/pick ", ["red", "blue"]),
+        ("/pick --size la", []),
     ],
 )
 async def test_completion(line: str, expected: Sequence[str]) -> None:

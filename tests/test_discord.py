@@ -361,7 +361,7 @@ async def test_the_context_of_a_mention_in_a_thread_is_what_was_said_there(team:
     assert [asked.text for asked in team.intake.requests] == ["one", "two", "three @Ada", "sum up"]
     said = await team.adapter.context(request, 20)
     assert [message.text for message in said] == ["let us plan", "one", "two", "three @Ada"]
-    assert said[0] == Message(opening, "Ada", "let us plan")
+    assert said[0] == Message(opening, "Ada", "let us plan", link=said[0].link)
     assert [message.text for message in await team.adapter.context(request, 2)] == ["two", "three @Ada"]
 
 

@@ -10,6 +10,7 @@ from time import time
 from bot.app import assemble
 from bot.config import Config
 from bot.core import load_commands
+from bot.ports import Backend
 from bot.types import Act, Done, Person, Place, Prompt, Request, Status, Text, Thought
 from storage.sqlite import SQLiteStore
 from tests.fakes.memory import MemoryAdapter, MemoryBackend, MemoryDraft
@@ -42,12 +43,12 @@ class World:
         self.store = store
         self.adapter = MemoryAdapter()
         self.main, self.spare = MemoryBackend(), MemoryBackend()
+        self.backends: dict[str, Backend] = {"main": self.main, "spare": self.spare}
         self.acts = 100
         self.clock: Callable[[], float] = time
 
     async def start(self) -> None:
-        backends = {"main": self.main, "spare": self.spare}
-        app = await assemble(self.config, self.store, backends, {"discord": self.adapter}, COMMANDS, self.clock)
+        app = await assemble(self.config, self.store, self.backends, {"discord": self.adapter}, COMMANDS, self.clock)
         self.app, self.inbox, self.intake = app, app.inbox, app.intake
 
     async def offer(self, text: str, place: Place = DIRECT, person: Person = ANN, **more: object) -> MemoryDraft | None:

@@ -29,7 +29,7 @@ from rich.console import Console as Screen
 from adapters.console.drawing import LiveDraft, PlainDraft
 from adapters.console.lines import LEAVE, complete, read
 from adapters.console.markdown import THEME
-from bot.errors import Gone, PlatformError, ShouldersError, UserError
+from bot.errors import Forbidden, Gone, PlatformError, ShouldersError, UserError
 from bot.ports import Draft, DraftLog, Intake
 from bot.types import Act, Attachment, Message, Person, Place, Request
 
@@ -93,9 +93,17 @@ class Console:
         """Nothing is said here but to the bot."""
         return ()
 
+    async def pointed(self, request: Request) -> Message | None:
+        """Nothing can be pointed at."""
+        return None
+
+    async def history(self, place: Place, limit: int, since_ms: int) -> Sequence[Message]:
+        """Nothing is said here but to the bot."""
+        return ()
+
     async def fetch(self, request: Request, attachment: Attachment, limit: int) -> bytes:
-        """A line carries no attachments."""
-        raise Gone("A terminal has no attachments.")
+        """The file that a path names."""
+        return await asyncio.to_thread(_read, Path(attachment.url), limit)
 
     async def whois(self, request: Request) -> Person:
         """Whoever sits here."""
@@ -170,7 +178,9 @@ class Console:
     def _make(self, command: str, arguments: Mapping[str, str]) -> Request:
         self._order = max(self._order + 1, time.time_ns() // 1000)
         act = Act(f"{self._order}-{os.getpid()}", self._order)
-        return Request(act, self._place, self._person, command, arguments)
+        path = arguments.get("file", "")
+        files = (Attachment(Path(path).name, url=str(Path(path).expanduser())),) if path else ()
+        return Request(act, self._place, self._person, command, arguments, files)
 
     def _say(self, sentence: str) -> None:
         if self._live:
@@ -219,6 +229,16 @@ class Console:
             input=self._keys,
             output=self._output,
         )
+
+
+def _read(path: Path, limit: int) -> bytes:
+    """A file's bytes. Raises PlatformError."""
+    try:
+        if path.stat().st_size > limit:
+            raise Forbidden(f"It is too big: {limit >> 20} MiB are the most.")
+        return path.read_bytes()
+    except OSError as error:
+        raise Gone(f"{error.strerror}.") from error
 
 
 class IntakeCompleter(Completer):

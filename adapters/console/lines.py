@@ -65,7 +65,10 @@ async def complete(line: str, commands: Sequence[Command], suggest: Suggest) -> 
 async def _complete_options(path: str, command: Command, rest: str, suggest: Suggest) -> Sequence[Completion]:
     """Options by name, the values of the one being typed, or those of the option whose place this is."""
     before, _, word = rest.rpartition(" ")
-    given = arguments(path, command, before)
+    try:
+        given = arguments(path, command, before)
+    except UserError:  # what stands there cannot be asked, or not yet: a quotation that goes on
+        return ()
     if word.startswith("--"):
         name, equals, value = word[2:].partition("=")
         by_name = [option for option in command.options if option.named or option.kind == "flag"]

@@ -15,8 +15,8 @@ from adapters.discord.answers import InteractionSurface
 from adapters.discord.client import Client
 from adapters.discord.gateway import Gateway, Spacing
 from adapters.discord.handle import Handle
-from adapters.discord.people import person_now
-from adapters.discord.rest import ALL, FAILURES, WRONG_TOKEN, Json, Rest, error_of
+from adapters.discord.people import attachment_of, called, person_now
+from adapters.discord.rest import ALL, FAILURES, WRONG_TOKEN, Json, Rest, error_of, listed
 from adapters.discord.surface import LONGEST, ChannelSurface, DirectSurface, DiscordDraft, said
 from adapters.discord.text import readable
 from adapters.fetching import fetch
@@ -34,6 +34,9 @@ LONGEST_CHAIN = 5
 
 FILE_HOSTS = ("discordapp.com", "discordapp.net")
 THREAD_STARTER = 21
+SAID_TYPES = (0, 19, 20, THREAD_STARTER)
+"""What people and bots say: messages, replies, answers to slash commands, and what a thread grew out of."""
+
 CREATES_AT_ONCE = 3
 CALLS_AT_ONCE = 5
 
@@ -122,11 +125,32 @@ class DiscordAdapter:
             if place.thread not in ("", request.message):
                 before, most = str(request.act.order), str(min(limit, 100))
                 found = await self._rest.messages(place.thread, before=before, limit=most)
-                return [self._read(message) for message in reversed(found)]
-            return await self._chain(place.channel, request.replies_to, min(limit, LONGEST_CHAIN))
+                return [self._read(message, place) for message in reversed(found)]
+            return await self._chain(place, request.replies_to, min(limit, LONGEST_CHAIN))
         except (Forbidden, Gone) as error:
             log.info("What was said before cannot be read: %s", error)
             return ()
+
+    async def pointed(self, request: Request) -> Message | None:
+        """The message that the request replies to or points at."""
+        if not request.replies_to:
+            return None
+        place = request.place
+        channel = place.thread if place.thread not in ("", request.message) else place.channel
+        return self._read(await self._rest.message(channel, request.replies_to), place)
+
+    async def history(self, place: Place, limit: int, since_ms: int) -> Sequence[Message]:
+        """The last messages that people and bots wrote, by as many calls as it takes."""
+        channel, found, before = place.thread or place.channel, list[Message](), dict[str, str]()
+        oldest = max(0, since_ms - discord.utils.DISCORD_EPOCH) << 22
+        while len(found) < limit:
+            page = await self._rest.messages(channel, limit=str(min(limit, 100)), **before)
+            recent = [one for one in page if int(str(one["id"])) >= oldest]
+            found += [self._read(one, place) for one in recent if one["type"] in SAID_TYPES]
+            if len(recent) < len(page) or len(page) < min(limit, 100):
+                break
+            before = {"before": str(page[-1]["id"])}
+        return found[:limit][::-1]
 
     async def fetch(self, request: Request, attachment: Attachment, limit: int) -> bytes:
         """An attachment, which lies open under an address that nobody can guess."""
@@ -168,32 +192,29 @@ class DiscordAdapter:
     def _answer(self, request: Request, handle: Handle) -> ChannelSurface:
         return InteractionSurface(self._rest, request, handle, self._acknowledged, self._clock)
 
-    async def _chain(self, channel: str, message: str, most: int) -> Sequence[Message]:
+    async def _chain(self, place: Place, message: str, most: int) -> Sequence[Message]:
         chain: list[Message] = []
         while message and len(chain) < most:
-            found = await self._rest.message(channel, message)
-            chain.append(self._read(found))
+            found = await self._rest.message(place.channel, message)
+            chain.append(self._read(found, place))
             reference = found.get("message_reference")
             message = str(reference.get("message_id") or "") if isinstance(reference, dict) else ""
         return chain[::-1]
 
-    def _read(self, message: Json) -> Message:
+    def _read(self, message: Json, place: Place) -> Message:
         starter = message.get("referenced_message")
         if message["type"] == THREAD_STARTER and isinstance(starter, dict):
             message = starter
-        mentions, author = message.get("mentions"), message["author"]
-        names = {str(user["id"]): _display(user) for user in mentions} if isinstance(mentions, list) else {}
-        mine = isinstance(author, dict) and author.get("id") == self._rest.me
+        author = next(iter(listed([message["author"]])), {})
+        names = {str(user["id"]): called(user) for user in listed(message.get("mentions"))}
+        mine = author.get("id") == self._rest.me
         text = readable(str(message["content"]), names, {self._rest.me})
-        return Message(str(message["id"]), _display(author), text, mine)
+        key, channel = str(message["id"]), str(message.get("channel_id") or place.channel)
+        files = tuple(attachment_of(file) for file in listed(message.get("attachments")))
+        link = f"https://discord.com/channels/{place.workspace}/{channel}/{key}"
+        return Message(key, called(author), text, mine, files, link)
 
     async def _acknowledged(self, interaction: str) -> None:
         """Wait until an interaction of this run is acknowledged: before that it takes no answer."""
         if interaction in self._acknowledging:
             await asyncio.shield(self._acknowledging[interaction])
-
-
-def _display(user: object) -> str:
-    if not isinstance(user, dict):
-        return ""
-    return str(user.get("global_name") or user.get("username", ""))

@@ -9,24 +9,25 @@ from discord.http import Route
 from adapters.discord.rest import Json, Rest
 from bot.types import Command, Option
 
-CHAT_INPUT, SUBCOMMAND, TEXT, FLAG, CHANNEL, MENTIONABLE = 1, 1, 3, 5, 7, 9
-KINDS = {"text": TEXT, "flag": FLAG, "who": MENTIONABLE, "channel": CHANNEL}
+CHAT_INPUT, ON_MESSAGE, SUBCOMMAND, TEXT, FLAG, CHANNEL, MENTIONABLE, FILE = 1, 3, 1, 3, 5, 7, 9, 11
+KINDS = {"text": TEXT, "flag": FLAG, "who": MENTIONABLE, "channel": CHANNEL, "file": FILE}
 IN_SERVERS, IN_DIRECT_MESSAGES = 0, 1
+EVERYWHERE: Json = {"contexts": [IN_SERVERS, IN_DIRECT_MESSAGES], "integration_types": [0]}
 MANAGE_SERVER = "32"
 LONGEST_DESCRIPTION = 100
 
 
 def payload(commands: Sequence[Command]) -> list[Json]:
-    """What Discord is told."""
-    return [_command(command) for command in commands if not command.hidden]
+    """What Discord is told: slash commands, and the shortcuts in the menu of every message."""
+    offered = [command for command in commands if not command.hidden]
+    return [
+        *map(_command, offered),
+        *({"name": command.shortcut, "type": ON_MESSAGE} | EVERYWHERE for command in offered if command.shortcut),
+    ]
 
 
 def _command(command: Command) -> Json:
-    made = _described(command) | {
-        "type": CHAT_INPUT,
-        "contexts": [IN_SERVERS, IN_DIRECT_MESSAGES],
-        "integration_types": [0],
-    }
+    made = _described(command) | {"type": CHAT_INPUT} | EVERYWHERE
     below = [subcommand for subcommand in command.subcommands if not subcommand.hidden]
     if below:
         made["options"] = [_described(subcommand) | {"type": SUBCOMMAND} for subcommand in below]
@@ -69,7 +70,10 @@ async def sync(rest: Rest, application: str, commands: Sequence[Command]) -> boo
 
 def _shape(commands: Sequence[Json]) -> dict[str, object]:
     """What tells two sets of commands apart, without the fields that Discord adds."""
-    return {str(command["name"]): {key: _bare(command.get(key) or None) for key in COMPARED} for command in commands}
+    return {
+        f"{command.get('type')} {command['name']}": {key: _bare(command.get(key) or None) for key in COMPARED}
+        for command in commands
+    }
 
 
 COMPARED = ("type", "description", "options", "contexts", "integration_types", "default_member_permissions")

@@ -6,12 +6,13 @@ from collections.abc import Mapping, Sequence
 
 import discord
 
-from adapters.discord.commands import CHANNEL, MENTIONABLE, SUBCOMMAND
+from adapters.discord.commands import CHANNEL, FILE, MENTIONABLE, ON_MESSAGE, SUBCOMMAND
 from adapters.discord.components import filled
 from adapters.discord.handle import Handle, Meaning
-from adapters.discord.people import person_of, place_of
+from adapters.discord.people import attachment_of, called, person_of, place_of
 from adapters.discord.rest import Json, listed
-from bot.types import Act, Command, Request, Subject
+from adapters.discord.text import readable
+from bot.types import Act, Attachment, Command, Request, Subject
 
 Interaction = discord.Interaction[discord.Client]
 Data = Mapping[str, object]
@@ -21,7 +22,11 @@ def request_of(interaction: Interaction, commands: Mapping[str, Command]) -> Req
     """What an interaction asks for; None for what this version of the bot does not know. `commands` are by path."""
     if interaction.channel is None:
         return None
-    meaning = _meaning(interaction)
+    meaning, pointed = _meaning(interaction), _pointed(interaction)
+    if pointed:
+        path = next((path for path, command in commands.items() if command.shortcut == meaning.command), "")
+        names = {str(user["id"]): called(user) for user in listed(pointed.get("mentions"))}
+        meaning = Meaning(path, {"text": readable(str(pointed.get("content", "")), names, ())})
     command = commands.get(meaning.command)
     if command is None:
         return None
@@ -41,9 +46,24 @@ def request_of(interaction: Interaction, commands: Mapping[str, Command]) -> Req
         person=person_of(interaction.user, administrator=interaction.permissions.manage_guild and not place.direct),
         command=meaning.command,
         arguments=meaning.arguments,
+        attachments=_files(interaction.data or {}, pointed),
+        replies_to=str(pointed.get("id", "")),
         private=command.quiet or "private" in meaning.arguments or seen_by_one,
         handle=handle.dump(),
     )
+
+
+def _pointed(interaction: Interaction) -> Json:
+    """The message that a shortcut was chosen for; empty for anything else."""
+    data: Data = interaction.data or {}
+    return _entry(_resolved(data), "messages", str(data.get("target_id"))) if data.get("type") == ON_MESSAGE else {}
+
+
+def _files(data: Data, pointed: Json) -> tuple[Attachment, ...]:
+    """Files that were given to a slash command, or those of the message that was pointed at."""
+    given = [option for option in _chosen(data)[1] if option.get("type") == FILE]
+    files = [_entry(_resolved(data), "attachments", str(option.get("value"))) for option in given]
+    return tuple(attachment_of(file) for file in [*files, *listed(pointed.get("attachments"))])
 
 
 def typing(interaction: Interaction) -> tuple[str, str]:
@@ -65,7 +85,8 @@ def _meaning(interaction: Interaction) -> Meaning:
         return Meaning(meaning.command, {**meaning.arguments, **given}, meaning.reply)
     path, options = _chosen(data)
     guild = str(interaction.guild_id or "")
-    said = {str(option["name"]): _value(option, data, guild) for option in options if not option.get("focused")}
+    options = [option for option in options if not option.get("focused") and option.get("type") != FILE]
+    said = {str(option["name"]): _value(option, data, guild) for option in options}
     return Meaning(path, {name: value for name, value in said.items() if value})
 
 
@@ -91,14 +112,19 @@ def _subject(key: str, data: Data, guild: str) -> Subject:
     """Whom an id means; the role that everybody has bears the guild's own id."""
     if key == guild:
         return Subject("everyone")
-    resolved = data.get("resolved")
-    known: Mapping[str, object] = resolved if isinstance(resolved, dict) else {}
+    known = _resolved(data)
     if found := _entry(known, "roles", key):
         return Subject("role", key, str(found.get("name", "")))
     if found := _entry(known, "channels", key):
         return Subject("channel", key, str(found.get("name", "")))
     user, member = _entry(known, "users", key), _entry(known, "members", key)
     return Subject("person", key, str(member.get("nick") or user.get("global_name") or user.get("username") or ""))
+
+
+def _resolved(data: Data) -> Mapping[str, object]:
+    """What Discord says of the ids in an interaction."""
+    resolved = data.get("resolved")
+    return resolved if isinstance(resolved, dict) else {}
 
 
 def _entry(resolved: Mapping[str, object], kind: str, key: str) -> Json:

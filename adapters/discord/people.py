@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import discord
 
 from adapters.discord.rest import Json, listed
-from bot.types import Person, Place
+from bot.types import Attachment, Person, Place
 
 Author = discord.User | discord.Member
 
@@ -43,6 +43,18 @@ def place_of(channel: discord.abc.Snowflake, guild: discord.Guild | None) -> Pla
     if isinstance(channel, discord.Thread):
         return Place("discord", str(guild.id), str(channel.parent_id), str(channel.id), name=where)
     return Place("discord", str(guild.id), str(channel.id), name=where)
+
+
+def called(user: Json) -> str:
+    """A person's name as Discord's JSON says it."""
+    return str(user.get("global_name") or user.get("username", ""))
+
+
+def attachment_of(file: Json) -> Attachment:
+    """A file as Discord's JSON says it."""
+    size = file.get("size")
+    kind, url = str(file.get("content_type") or ""), str(file.get("url", ""))
+    return Attachment(str(file.get("filename", "")), kind, size if isinstance(size, int) else 0, url)
 
 
 def may_open_threads(place: Place, guild: discord.Guild) -> bool:

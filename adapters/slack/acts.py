@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from adapters.slack import forms
 from adapters.slack.handle import Handle, Json, order_of, read_action
-from adapters.slack.requests import Reader
+from adapters.slack.requests import Reader, attachment_of
 from adapters.slack.rest import listed
 from adapters.slack.text import harmless
 from bot.types import Act, Person, Request
@@ -42,6 +42,20 @@ class Acts:
             handle = replace(handle, thread=handle.pressed if below else "")
         act = Act(str(payload["trigger_id"]), order_of(str(action.get("action_ts") or f"{now:.6f}")))
         return await self._request(act, user, path, arguments, handle)
+
+    async def pointed(self, payload: Json, now: float) -> Request | None:
+        """A shortcut chosen for a message, in whose thread the answer stands; None for what is none of ours."""
+        path, message, user = str(payload.get("callback_id", "")), _object(payload, "message"), user_of(payload)
+        handle, ts = self.origin(payload, now), str(message.get("ts", ""))
+        if path not in self.reader.words.paths or not handle.channel:
+            return None
+        below = self.reader.manner(self.reader.place(handle.channel, ""), user).answers_in != "place"
+        handle = replace(handle, thread=handle.thread or (ts if below else ""))
+        arguments = {"text": await self.reader.words.prose(str(message.get("text", "")))}
+        act = Act(str(payload["trigger_id"]), order_of(str(payload.get("action_ts") or f"{now:.6f}")))
+        request = await self._request(act, user, path, arguments, handle)
+        files = tuple(attachment_of(file) for file in listed(message.get("files")))
+        return replace(request, replies_to=ts, attachments=files)
 
     async def sent(self, payload: Json, now: float) -> Request | None:
         """A form that was sent; None for what is none of ours."""

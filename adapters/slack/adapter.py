@@ -20,8 +20,8 @@ from adapters.slack.handle import Handle, Json, ts_of
 from adapters.slack.hidden import HiddenSurface
 from adapters.slack.home import Home, HomeDraft
 from adapters.slack.messages import MOST_PAGES, Finder, content
-from adapters.slack.requests import Reader
-from adapters.slack.rest import POST, Rest, budget_for, budgets_of
+from adapters.slack.requests import SAID, Reader, attachment_of
+from adapters.slack.rest import PAGE, POST, Rest, budget_for, budgets_of, listed
 from adapters.slack.surface import ThreadSurface
 from adapters.slack.text import called, readable
 from adapters.slack.words import Words
@@ -33,6 +33,7 @@ from bot.types import Attachment, Message, Part, Person, Place, Request
 log = logging.getLogger(__name__)
 
 DAY = 86_400
+SAID_BY_ALL = (*SAID, "bot_message", "me_message")
 FILE_HOSTS = ("slack.com", "slack-gov.com")
 
 
@@ -97,7 +98,33 @@ class SlackAdapter:
                 newest.extend(said for said in page if said.get("ts") != request.message and said.get("text"))
         except (Forbidden, Gone):
             return ()
-        return [await self._read(said) for said in newest]
+        return [await self._read(said, place.channel) for said in newest]
+
+    async def pointed(self, request: Request) -> Message | None:
+        """The message that a shortcut was chosen for, or the one that the request's thread began with."""
+        place = request.place
+        message = request.replies_to or ("" if place.thread == request.message else place.thread)
+        if not message:
+            return None
+        page = await self._rest.read("conversations.replies", {"channel": place.channel, "ts": message, "limit": 1})
+        found = next((said for said in listed(page.get("messages")) if said.get("ts") == message), None)
+        return await self._read(found, place.channel) if found else None
+
+    async def history(self, place: Place, limit: int, since_ms: int) -> Sequence[Message]:
+        """The last messages that people and bots wrote: channels are listed from their end, threads from the root."""
+        oldest, found = since_ms / 1000, dict[str, Json]()
+        where: Json = {"channel": place.channel, "oldest": f"{oldest:.6f}"}
+        if place.thread:
+            method, where = "conversations.replies", {**where, "ts": place.thread}
+        else:
+            method, where = "conversations.history", {**where, "limit": min(limit, PAGE)}
+        async for page in self._rest.pages(method, MOST_PAGES, where):
+            said = [one for one in page if one.get("subtype", "") in SAID_BY_ALL]
+            found |= {str(one["ts"]): one for one in said if float(str(one["ts"])) >= oldest}
+            if len(found) >= limit and not place.thread:
+                break
+        newest = [found[ts] for ts in sorted(found, key=float)[-limit:]]
+        return [await self._read(one, place.channel) for one in newest]
 
     async def fetch(self, request: Request, attachment: Attachment, limit: int) -> bytes:
         """A file, which Slack shows to the bot's token alone."""
@@ -135,9 +162,13 @@ class SlackAdapter:
         if self._home is not None:
             await self._home.show(person, channel)
 
-    async def _read(self, said: Json) -> Message:
-        text, author = str(said["text"]), str(said.get("user", ""))
+    async def _read(self, said: Json, channel: str) -> Message:
+        text, author, ts = str(said.get("text") or ""), str(said.get("user", "")), str(said["ts"])
         names = await self._directory.names([author, *called(text)])
         mine = author == self._rest.me
         name = names.get(author) or str(said.get("username") or author or "a bot")
-        return Message(str(said["ts"]), name, readable(text, names, self._rest.me), mine)
+        files = tuple(attachment_of(file) for file in listed(said.get("files")))
+        link = f"{self._rest.site}archives/{channel}/p{ts.replace('.', '')}"
+        if thread := str(said.get("thread_ts") or "").replace(ts, ""):
+            link += f"?thread_ts={thread}&cid={channel}"
+        return Message(ts, name, readable(text, names, self._rest.me), mine, files, link)

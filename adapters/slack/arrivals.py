@@ -45,6 +45,11 @@ class Arrivals:
         self._clock = clock
         self._turns: dict[str, asyncio.Future[None]] = {}
         self._posts: OrderedDict[str, asyncio.Event] = OrderedDict()
+        self._interactions = {
+            "block_actions": self._acts.press,
+            "message_action": self._acts.pointed,
+            "view_submission": self._acts.sent,
+        }
         self._kinds: Mapping[str, Callable[[Json], Awaitable[None]]] = {
             "message": self._message,
             "app_mention": self._mention,
@@ -61,8 +66,8 @@ class Arrivals:
         event, kind = body.get("event"), body.get("type")
         if body.get("command"):
             return await self._act(body, str(body["channel_id"]), self._acts.slash(body, self._clock()))
-        if kind in ("block_actions", "view_submission"):
-            await self._interact(body, self._acts.press if kind == "block_actions" else self._acts.sent)
+        if act := self._interactions.get(str(kind)):
+            await self._interact(body, act)
         elif isinstance(event, dict) and (take := self._kinds.get(str(event.get("type")))):
             await take(event)
         return ""

@@ -62,6 +62,7 @@ def manifest(commands: Sequence[Command], ask_command: str, command: str) -> dic
                 "messages_tab_read_only_enabled": False,
             },
             "bot_user": {"display_name": "shoulders", "always_online": True},
+            "shortcuts": [_shortcut(declared) for declared in offered if declared.shortcut],
             "slash_commands": slash,
         },
         "oauth_config": {"scopes": {"bot": list(SCOPES)}},
@@ -72,6 +73,15 @@ def manifest(commands: Sequence[Command], ask_command: str, command: str) -> dic
             "socket_mode_enabled": True,
             "token_rotation_enabled": False,
         },
+    }
+
+
+def _shortcut(command: Command) -> dict[str, object]:
+    return {
+        "name": command.shortcut,
+        "type": "message",
+        "callback_id": command.name,
+        "description": command.summary,
     }
 
 

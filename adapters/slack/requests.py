@@ -76,7 +76,7 @@ class Reader:
             person=person,
             command=command,
             arguments=arguments,
-            attachments=tuple(_attachment(file) for file in listed(event.get("files"))),
+            attachments=tuple(attachment_of(file) for file in listed(event.get("files"))),
             message=ts,
             addressed=asked,
             private=quiet and not direct,
@@ -119,7 +119,8 @@ def is_direct(channel: str) -> bool:
     return channel.startswith("D")
 
 
-def _attachment(file: Json) -> Attachment:
+def attachment_of(file: Json) -> Attachment:
+    """A file as Slack's JSON says it."""
     size = file.get("size")
     return Attachment(
         str(file.get("name") or file.get("title") or "a file"),

@@ -120,7 +120,7 @@ class Rest:
     """One workspace. Every call raises PlatformError, or ConfigError when a token is wrong."""
 
     def __init__(self, bot_token: str, app_token: str, api_url: str, pacer: Pacer) -> None:
-        self.me = self.team = self.team_name = self.name = ""
+        self.me = self.team = self.team_name = self.name = self.site = ""
         self.deleted = OrderedDict[tuple[str, str], None]()
         """Messages that the bot removed itself of late."""
         self.app_token = app_token
@@ -147,10 +147,11 @@ class Rest:
         self._session = self._web = None
 
     async def sign_in(self) -> None:
-        """Set `me`, `team`, `team_name` and `name`."""
+        """Set `me`, `team`, `team_name`, `name` and `site`, the workspace's address."""
         found = await self._request("auth.test", {}, reads=True)
         self.me, self.team = str(found["user_id"]), str(found["team_id"])
         self.team_name, self.name = str(found.get("team", "")), str(found.get("user", ""))
+        self.site = str(found.get("url", ""))
 
     async def socket_url(self) -> str:
         """Where the next socket connects."""

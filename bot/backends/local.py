@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from importlib.util import find_spec
@@ -48,6 +48,16 @@ class LocalModel(ModelSection):
     dtype: DataType = "auto"
     quantise: Quantisation = "auto"
     skill: Skill = "write"
+
+    @property
+    def converses(self) -> bool:
+        """Whether people can talk with it."""
+        return self.skill == "write"
+
+    @property
+    def skills(self) -> Collection[Skill]:
+        """What tasks can ask of it."""
+        return (self.skill, "run")
 
     @property
     def bundled(self) -> Bundled | None:

@@ -32,4 +32,4 @@ async def run(services: Services, accepted: Accepted) -> Reply:
 
 async def suggest(services: Services, request: Request, option: str) -> Sequence[str]:
     """The models that this person may use here."""
-    return services.models(request)
+    return services.talking(request)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from time import time
 
 from bot import levels
 from bot.books import Entry
@@ -14,6 +12,7 @@ from bot.ports import Accepted
 from bot.services import Services
 from bot.sheets import sheet
 from bot.tables import table
+from bot.times import ago
 from bot.types import Command, Done, File, Option, Reply, Request, Subject, Text
 
 FILTERS = (
@@ -44,7 +43,6 @@ ACTIONS = ("config", "access", "persona", "limit", "model", "refused", "forget",
 
 SHOWN = 20
 EXPORTED = 100_000
-UNITS = {"m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
 COLUMNS = ("at", "person", "person_id", "place", "channel_id", "thread_id", "action", "target", "before", "after")
 
 
@@ -80,19 +78,9 @@ async def _entries(services: Services, request: Request, limit: int) -> Sequence
         place.workspace,
         person=who.id if who else "",
         action=given.get("action", ""),
-        since=_since(given.get("since", "")),
+        since=ago(given["since"]) if given.get("since") else 0,
         limit=limit,
     )
-
-
-def _since(text: str) -> int:
-    """A moment in milliseconds since 1970, so long ago. Raises UserError."""
-    if not text:
-        return 0
-    found = re.fullmatch(r"(\d{1,6})\s*([mhdw])", text.strip().lower())
-    if found is None:
-        raise UserError(f"“{text[:40]}” is no length of time. Write it as 30m, 2h, 7d or 4w.")
-    return int((time() - int(found[1]) * UNITS[found[2]]) * 1000)
 
 
 def _shown(entries: Sequence[Entry]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bot.ports import Accepted
 from bot.services import Services
+from bot.task import load_tasks
 from bot.types import Command, Done, Reply, Text
 
 COMMAND = Command("help", "What the bot can do", passes=True, quiet=True, unrestricted=True)
@@ -22,8 +23,16 @@ async def run(services: Services, accepted: Accepted) -> Reply:
     yield Text(f"I am **{services.config.bot.name}**, and I answer questions with pretrained models. ")
     yield Text(HOW.get(accepted.request.place.platform, HOW["discord"]))
     yield Text(f"\n\n**{model}** answers by default, and text goes to {services.backends[model].destination}.\n\n")
+    tasks = load_tasks()
     for command in services.commands:
-        if not command.hidden:
+        if not command.hidden and command.name not in tasks:
             parts = ", ".join(part.name for part in command.subcommands or command.options)
             yield Text(f"- `/{command.name}`: {command.summary}{f' ({parts})' if parts else ''}\n")
+    yield Text(
+        "\nTasks, on the text after the command, a file, the message replied to, or the last messages here "
+        "(`last:50`, `since:2h`); `with:chat` has a model that converses do it:\n\n"
+    )
+    for task in tasks.values():
+        own = ", ".join(option.name for option in task.own)
+        yield Text(f"- `/{task.name}`: {task.summary}{f' ({own})' if own else ''}\n")
     yield Done()

@@ -43,4 +43,4 @@ def _where(services: Services, model: str) -> str:
 
 async def suggest(services: Services, request: Request, option: str) -> Sequence[str]:
     """The models that this person may use here."""
-    return services.models(request)
+    return services.talking(request)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from contextlib import aclosing
+from dataclasses import replace
 
 from bot.errors import UserError
 from bot.policy import must_be_allowed_to_steer
 from bot.ports import Accepted
 from bot.services import Services
 from bot.talk import ask
-from bot.types import Command, Note, Reply, Turn
+from bot.task import load_tasks
+from bot.types import Command, Note, Reply, Request, Turn
+from bot.work import TaskCommand
 
 COMMAND = Command("retry", "Answer the last question again")
 
@@ -17,6 +20,11 @@ COMMAND = Command("retry", "Answer the last question again")
 async def run(services: Services, accepted: Accepted) -> Reply:
     """Ask the model again what the button's request, or this conversation's last question, asked."""
     request = accepted.request
+    if task := services.recent.get(request.arguments.get("request", ""), request):
+        async with aclosing(_once_more(services, accepted, task)) as reply:
+            async for chunk in reply:
+                yield chunk
+        return
     question = await _question(services, accepted)
     if question is None:
         raise UserError("There is nothing to answer again here.")
@@ -25,6 +33,17 @@ async def run(services: Services, accepted: Accepted) -> Reply:
         conversation = await services.store.conversation(accepted.conversation)
         yield Note(f"Answered again: {conversation.label}.")
     async with aclosing(ask(services, accepted, question.id, None)) as reply:
+        async for chunk in reply:
+            yield chunk
+
+
+async def _once_more(services: Services, accepted: Accepted, task: Request) -> Reply:
+    """Do a task again. Raises Denied for who may not do it any more."""
+    command = TaskCommand(load_tasks()[task.command])
+    if refused := services.policy.refusal(task, command.COMMAND):
+        raise refused
+    again = replace(task, person=accepted.request.person, act=accepted.request.act)
+    async with aclosing(command.run(services, replace(accepted, request=again))) as reply:
         async for chunk in reply:
             yield chunk
 

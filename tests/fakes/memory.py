@@ -73,16 +73,20 @@ class MemoryAdapter:
     """An adapter whose drafts are kept in `drafts`, in the order in which they were made.
 
     `people` says who has other rights now than when they asked; `posts` is what the bot said of its own accord;
-    `files` are the contents of attachments by name.
+    `files` are the contents of attachments by name. `said` is what history
+    finds, `pointed_at` what requests point at.
     """
 
     name: str = "discord"
     drafts: list[MemoryDraft] = field(default_factory=list)
     failures: list[PlatformError] = field(default_factory=list)
     around: Sequence[Message] = ()
+    said: Sequence[Message] = ()
+    pointed_at: Message | None = None
+    files: dict[str, bytes] = field(default_factory=dict)
     people: dict[str, Person] = field(default_factory=dict)
     posts: list[tuple[Place, str, str]] = field(default_factory=list)
-    files: dict[str, bytes] = field(default_factory=dict)
+    read: list[tuple[Place, int]] = field(default_factory=list)
 
     async def run(self, intake: Intake, connected: Callable[[str], None]) -> None:
         connected("in memory")
@@ -104,6 +108,13 @@ class MemoryAdapter:
         if len(self.files[attachment.name]) > limit:
             raise Forbidden("It is too big.")
         return self.files[attachment.name]
+
+    async def pointed(self, request: Request) -> Message | None:
+        return self.pointed_at
+
+    async def history(self, place: Place, limit: int, since_ms: int) -> Sequence[Message]:
+        self.read.append((place, since_ms))
+        return self.said[-limit:]
 
     async def whois(self, request: Request) -> Person:
         return self.people.get(request.person.id, request.person)

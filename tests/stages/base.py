@@ -14,7 +14,7 @@ from typing import Literal, Protocol
 from bot.app import App, application, make_adapter, serve
 from bot.config import load
 from bot.ports import Accepted, Adapter, EndState
-from bot.types import Command, Request
+from bot.types import Command, Request, by_path
 from storage.sqlite import SQLiteStore
 from tests.fakes.openai import FakeOpenAI
 
@@ -79,6 +79,10 @@ class Shown:
     def text(self) -> str:
         """All parts in one."""
         return "\n".join(self.parts)
+
+
+def _quoted(value: str) -> str:
+    return f'"{value}"' if " " in value else value
 
 
 class Ledger:
@@ -186,6 +190,15 @@ class Stage(ABC):
         """The adapter that plays; contract tests put a broken one here."""
         return adapter
 
+    def written(self, name: str, arguments: Mapping[str, str]) -> str:
+        """A command's arguments as people write them: those with names first."""
+        options = {option.name: option for option in by_path(self.app.services.commands)[name].options}
+        named = [(key, value) for key, value in arguments.items() if options[key].named or options[key].kind == "flag"]
+        written = [f"--{key}" if options[key].kind == "flag" else f"--{key} {_quoted(value)}" for key, value in named]
+        placed = [option.name for option in options.values() if (option.name, arguments.get(option.name)) not in named]
+        values = [arguments[key] for key in placed if key in arguments]
+        return " ".join([*written, *(_quoted(value) for value in values[:-1]), *values[-1:]])
+
     async def answer(self, said: Said) -> Shown:
         """What is shown once the request has ended."""
         request = await self.ledger.end(said.act)
@@ -278,6 +291,10 @@ class TeamStage(Stage):
     @abstractmethod
     async def fill_pressed(self, said: Said, label: str, values: Mapping[str, str], who: str = "ann") -> Said:
         """Press a button that opens a form, change these fields and send it."""
+
+    @abstractmethod
+    async def point(self, said: Said, label: str, who: str = "ann") -> Said:
+        """Choose a shortcut in the menu of a message."""
 
     @abstractmethod
     async def fill_picked(

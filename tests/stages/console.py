@@ -65,9 +65,7 @@ class ConsoleStage(Stage):
     ) -> Said:
         if said:
             await self.ledger.end(said.act)
-        given = dict(arguments or {})
-        words = [f"--{key}={value}" for key, value in given.items() if key != "text"]
-        return await self._type(" ".join([f"/{name}", *words, given.get("text", "")]).strip())
+        return await self._type(f"/{name} {self.written(name, arguments or {})}".strip())
 
     async def press(self, said: Said, label: str, who: str = "ann") -> Said:
         if label == "Stop":

@@ -97,6 +97,9 @@ class DiscordStage(TeamStage):
         message = await self._answer_with(said, lambda one: label in one.buttons)
         return await self._send_form(self.discord.press(message, label, self.users[who]), values)
 
+    async def point(self, said: Said, label: str, who: str = "ann") -> Said:
+        return self._acted(self.discord.shortcut(said.message, label, self.users[who]))
+
     async def fill_picked(
         self, said: Said, label: str, value: str, values: Mapping[str, str], who: str = "ann"
     ) -> Said:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from bot.types import Subject, by_path
+from bot.types import Subject
 from tests.fakes.slack import FakeSlack, Message
 from tests.stages.base import Hook, Said, Shown, TeamStage
 
@@ -77,21 +77,12 @@ class SlackStage(TeamStage):
     async def command(
         self, name: str, arguments: Mapping[str, str] | None = None, who: str = "ann", said: Said | None = None
     ) -> Said:
-        words = self._written(name, arguments or {})
+        words = self.written(name, arguments or {})
         if said is not None and not said.channel.startswith("D"):
             return self._in_thread(said.channel, said.thread, self.slack.mention(f"/{name} {words}"), who)
         slash, text = ("/ask", words) if name == "ask" else ("/shoulders", f"{name} {words}")
         channel = said.channel if said else self.channel
         return Said(self.slack.command(channel, self.users[who], slash, text.strip()).trigger, who, channel)
-
-    def _written(self, name: str, arguments: Mapping[str, str]) -> str:
-        """A command's arguments as people write them: those with names first."""
-        options = {option.name: option for option in by_path(self.app.services.commands)[name].options}
-        named = [(key, value) for key, value in arguments.items() if options[key].named or options[key].kind == "flag"]
-        written = [f"--{key}" if options[key].kind == "flag" else f"--{key} {_quoted(value)}" for key, value in named]
-        placed = [option.name for option in options.values() if (option.name, arguments.get(option.name)) not in named]
-        values = [arguments[key] for key in placed if key in arguments]
-        return " ".join([*written, *(_quoted(value) for value in values[:-1]), *values[-1:]])
 
     async def press(self, said: Said, label: str, who: str = "ann") -> Said:
         """A stream has no buttons before its end: Slack's own Stop button ends it."""
@@ -122,6 +113,11 @@ class SlackStage(TeamStage):
         found = await self.slack.wait(lambda: next((m for m in self._seen(said, who) if label in m.buttons), None))
         act = self.slack.press(said.channel, found.ts, label, self.users[who])
         return await self._fill(Said(act.trigger, who, said.channel, found.thread), values)
+
+    async def point(self, said: Said, label: str, who: str = "ann") -> Said:
+        name = next(command.name for command in self.app.services.commands if command.shortcut == label)
+        act = self.slack.shortcut(said.channel, said.message, name, self.users[who])
+        return Said(act.trigger, who, said.channel, said.thread or said.message)
 
     async def fill_picked(
         self, said: Said, label: str, value: str, values: Mapping[str, str], who: str = "ann"
@@ -221,10 +217,6 @@ class SlackStage(TeamStage):
 
 def _is_file(message: str) -> bool:
     return message.rpartition("/")[2].startswith("F")
-
-
-def _quoted(value: str) -> str:
-    return f'"{value}"' if " " in value else value
 
 
 def _offers(message: Message, label: str) -> bool:

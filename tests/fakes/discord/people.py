@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from uuid import uuid4
 
-from tests.fakes.attached import content_of
+from tests.fakes.attached import content_of, kind_of
 from tests.fakes.discord.gateway import DIRECT_MESSAGES, GUILD_MESSAGES, GUILDS, Gateway
 from tests.fakes.discord.rest import Rest
 from tests.fakes.discord.world import (
@@ -31,6 +31,8 @@ from tests.fakes.discord.world import (
 
 ENTITIES = (6, 7, 8, 9)
 """Types of options that hold ids."""
+
+FILE, ON_MESSAGE = 11, 3
 
 
 class People:
@@ -147,7 +149,7 @@ class People:
 
     def _attachment(self, name: str) -> Json:
         url = f"{self.files_url}/{name}"
-        media = "image/png" if name.endswith(".png") else "text/plain"
+        media = kind_of(name)
         size = len(content_of(name.removeprefix("huge-")))
         key = self.clock.snowflake()
         return {"id": key, "filename": name, "size": size, "url": url, "proxy_url": url, "content_type": media}
@@ -186,9 +188,26 @@ class People:
         filled: list[Json] = [
             {"name": name, "type": known[name]["type"], "value": value} for name, value in given.items()
         ]
+        files = list[Json]()
+        for option in filled:
+            if option["type"] == FILE:
+                files.append(self._attachment(str(option["value"])))
+                option["value"] = files[-1]["id"]
         ids = [str(option["value"]) for option in filled if option["type"] in ENTITIES]
-        resolved = {"resolved": self._resolved(self.world.channels[channel].guild, ids)} if ids else {}
-        return self._interact(2, channel, user, self._used(command, filled) | resolved)
+        resolved = self._resolved(self.world.channels[channel].guild, ids) | (
+            {"attachments": {file["id"]: file for file in files}} if files else {}
+        )
+        return self._interact(
+            2, channel, user, self._used(command, filled) | ({"resolved": resolved} if resolved else {})
+        )
+
+    def shortcut(self, message: str, label: str, user: str) -> Interaction:
+        """Choose a shortcut in a message's menu."""
+        found = self.world.messages[message]
+        declared = next(c for c in self.rest.commands if (c["name"], c["type"]) == (label, ON_MESSAGE))
+        resolved: Json = {"messages": {message: self.world.message_json(found)}}
+        data: Json = {"id": declared["id"], "name": label, "type": ON_MESSAGE, "target_id": message}
+        return self._interact(2, found.channel, user, data | {"resolved": resolved})
 
     def type(
         self, channel: str, user: str, command: str, option: str, typed: str, given: Mapping[str, str] | None = None

@@ -35,6 +35,7 @@ COMMAND_FIELDS = {
 }
 OPTION_FIELDS = {"name", "type", "description", "required", "choices", "autocomplete"}
 SUBCOMMAND_FIELDS = {"name", "type", "description", "options"}
+ON_MESSAGE, MOST_ON_MESSAGES = 3, 15
 SUBCOMMAND, OPTION_TYPES = 1, {3, 4, 5, 6, 7, 8, 9, 10, 11}
 BUTTON_FIELDS = {"type", "style", "label", "emoji", "custom_id", "disabled"}
 SELECT_FIELDS = {"type", "custom_id", "placeholder", "options", "min_values", "max_values", "disabled"}
@@ -208,6 +209,8 @@ def command_faults(commands: list[Json]) -> Iterator[str]:
     names = [str(command.get("name")) for command in commands]
     if len(names) > 100 or len(set(names)) < len(names):
         yield "more than 100 commands, or two of one name"
+    if sum(command.get("type") == ON_MESSAGE for command in commands) > MOST_ON_MESSAGES:
+        yield f"more than {MOST_ON_MESSAGES} message commands"
     for command in commands:
         yield from _command_faults(command)
 
@@ -220,6 +223,10 @@ def _command_faults(command: Json) -> Iterator[str]:
         yield f"/{name}: default_member_permissions that are no number"
     if _characters(command) > 8000:
         yield f"/{name}: more than 8000 characters"
+    if command.get("type") == ON_MESSAGE:
+        if not 1 <= len(name) <= 32 or command.get("description") or options:
+            yield f"the message command {name!r}: a name above 32 characters, a description or options"
+        return
     yield from _named_faults(name, command)
     below = [option for option in options if option.get("type") == SUBCOMMAND]
     if not below:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 from adapters.slack.manifest import EVENTS
-from tests.fakes.attached import content_of
+from tests.fakes.attached import content_of, kind_of
 from tests.fakes.slack.rules import KINDS
 from tests.fakes.slack.socket import Envelope, SocketMode
 from tests.fakes.slack.views import Acting
@@ -222,6 +222,5 @@ class People(Acting):
 
 
 def _file(key: str, name: str, base_url: str) -> Json:
-    media = "image/png" if name.endswith(".png") else "application/pdf" if name.endswith(".pdf") else "text/plain"
     size, url = len(content_of(name.removeprefix("huge-"))), f"{base_url}/files/{key}/{name}"
-    return {"id": key, "name": name, "mimetype": media, "size": size, "url_private": url}
+    return {"id": key, "name": name, "mimetype": kind_of(name), "size": size, "url_private": url}

@@ -45,6 +45,25 @@ class Acting:
         button = self._found(channel, ts).buttons[label]
         return self._in_message(channel, ts, user, {"value": button.get("value")}, button)
 
+    def shortcut(self, channel: str, ts: str, name: str, user: str) -> Act:
+        """Choose a shortcut in a message's menu."""
+        message = self._found(channel, ts)
+        act = self._act(user, channel, message.thread, ts)
+        payload: Json = {
+            "type": "message_action",
+            "callback_id": name,
+            "trigger_id": act.trigger,
+            "action_ts": self.world.clock.ts(),
+            "message_ts": ts,
+            "response_url": f"{self.base_url}/response/{act.trigger}",
+            "team": {"id": self.team, "domain": "team"},
+            "user": self._user(user),
+            "channel": {"id": channel, "name": self.world.channels[channel].name},
+            "message": message.json(),
+        }
+        self.socket.deliver("interactive", payload, act)
+        return act
+
     def pick(self, channel: str, ts: str, label: str, value: str, user: str) -> Act:
         """Pick from a menu under a message, hidden or not."""
         menu = self._found(channel, ts).menus[label]

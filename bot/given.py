@@ -1,0 +1,172 @@
+"""What a request gives a task to work on: its words, a message that it points at, a file, or the last messages here."""
+
+from __future__ import annotations
+
+import mimetypes
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from bot.errors import PlatformError, UserError
+from bot.services import Services
+from bot.task import Given, Source, Takes, Task, Upload
+from bot.times import ago
+from bot.types import Attachment, Message, Request
+
+MOST_MESSAGES = 200
+"""What is read of a place at most."""
+
+MOST_BYTES = 25 << 20
+MOST_BYTES_OF_TEXT = 2 << 20
+
+KINDS: Mapping[Takes, tuple[str, ...]] = {"picture": ("image/",), "sound": ("audio/", "video/")}
+"""How the media types of files begin; a video has sound, too."""
+
+TEXTS = ("text/", "application/json", "application/xml", "application/x-yaml", "application/toml", "application/csv")
+UNREADABLE = (".pdf", ".doc", ".docx", ".odt", ".rtf", ".xls", ".xlsx", ".ppt", ".pptx")
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What somebody said or a file holds."""
+
+    name: str
+    text: str
+    link: str = ""
+
+
+async def gather(services: Services, request: Request, task: Task) -> Given:
+    """Everything that the task works on. Raises UserError where it is missing, PlatformError where it is not given."""
+    given = Given(dict(request.arguments), language=services.settings(request).language)
+    if task.takes in KINDS:
+        return replace(given, file=await _file(services, request, task.takes))
+    text, sources = together(await _texts(services, request, task))
+    return replace(given, text=text, sources=sources)
+
+
+def together(words: Sequence[Words]) -> tuple[str, tuple[Source, ...]]:
+    """All of it as one text, and whose is what; of several, each part begins with its name."""
+    text, sources = "", []
+    for one in words:
+        text += "\n" if text else ""
+        text += f"{one.name}: " if len(words) > 1 and one.name else ""
+        sources.append(Source(len(text), len(text) + len(one.text), one.name, one.link))
+        text += one.text
+    return text, tuple(sources)
+
+
+async def _texts(services: Services, request: Request, task: Task) -> Sequence[Words]:
+    """The words that were given; the first way that gives some counts."""
+    given = request.arguments
+    if given.get("last") or given.get("since"):
+        messages = await _said(services, request)
+        return [Words(message.author, message.text, message.link) for message in messages if message.text.strip()]
+    said = given.get(task.text.name, "").strip()
+    if words := await _read(services, request, Words("", said), request.attachments, task):
+        return words
+    pointed = await services.adapters[request.place.platform].pointed(request)
+    if pointed:
+        said_there = Words(pointed.author, pointed.text.strip(), pointed.link)
+        if words := await _read(services, request, said_there, pointed.attachments, task):
+            return words
+    if not task.needs_text:
+        return ()
+    raise UserError(
+        f"What should /{task.name} read? Write it after the command, reply to a message with it, attach a text file, "
+        "or say how many of the last messages (`last:50`) or since when (`since:2h`)."
+    )
+
+
+async def _read(
+    services: Services, request: Request, said: Words, files: Sequence[Attachment], task: Task
+) -> Sequence[Words]:
+    """What a message says, and its text files. Raises UserError for files that are none, where a task reads text."""
+    if (others := [file for file in files if not _is_text(file)]) and not said.text:
+        raise _unreadable(others[0])
+    texts = [file for file in files if _is_text(file)]
+    read = [Words(file.name, _decoded(file, await _fetch(services, request, file)), said.link) for file in texts]
+    return [said, *read] if said.text else read
+
+
+async def _said(services: Services, request: Request) -> Sequence[Message]:
+    """The last messages here, without the one that asks for them."""
+    given = request.arguments
+    last, since = given.get("last", ""), given.get("since", "")
+    if last and not (last.isdecimal() and 0 < int(last) <= MOST_MESSAGES):
+        raise UserError(f"Write how many messages as a number up to {MOST_MESSAGES}, such as `last:50`.")
+    limit = int(last) if last else MOST_MESSAGES
+    adapter = services.adapters[request.place.platform]
+    begins = request.place.thread == request.message  # the answer's thread grows out of what asks for it
+    place = replace(request.place, thread="") if begins else request.place
+    found = await adapter.history(place, limit + 2, ago(since) if since else 0)
+    said = [message for message in found if message.id != request.message]  # nor the place where the answer will be
+    said = [message for message in said if message.text.strip() or message.attachments or not message.mine][-limit:]
+    if not said:
+        raise UserError("Nothing was said here in that time.")
+    if not any(message.text.strip() or message.attachments for message in said):
+        raise UserError("I cannot see what people wrote here: the platform keeps it from me.")
+    return said
+
+
+async def _file(services: Services, request: Request, takes: Takes) -> Upload:
+    """The picture or sound that was given: attached, in the message pointed at, or the newest of the last messages."""
+    candidates = list(request.attachments)
+    if not candidates and (request.arguments.get("last") or request.arguments.get("since")):
+        candidates = [file for said in reversed(await _said(services, request)) for file in said.attachments]
+    if not candidates:
+        pointed = await services.adapters[request.place.platform].pointed(request)
+        candidates = list(pointed.attachments) if pointed else []
+    for file in candidates:
+        media_type = media_type_of(file)
+        if media_type.startswith(KINDS[takes]):
+            return Upload(file.name, media_type, await _fetch(services, request, file))
+    if candidates:
+        raise UserError(f"“{candidates[0].name}” is no {takes}: attach one, or reply to a message that has one.")
+    raise UserError(f"Which {takes}? Attach one to the command, or reply with it to a message that has one.")
+
+
+async def _fetch(services: Services, request: Request, file: Attachment) -> bytes:
+    limit = MOST_BYTES_OF_TEXT if _is_text(file) else MOST_BYTES
+    try:
+        return await services.adapters[request.place.platform].fetch(request, file, limit)
+    except PlatformError as error:
+        raise UserError(f"“{file.name}” cannot be read. {error.message}") from error
+
+
+def sort_of(file: Attachment) -> Takes:
+    """Which tasks could read a file."""
+    media_type = media_type_of(file)
+    return next((sort for sort, begins in KINDS.items() if media_type.startswith(begins)), "text")
+
+
+def media_type_of(file: Attachment) -> str:
+    """What kind of file it is, by what the platform says or else by its name."""
+    return file.media_type.partition(";")[0] or mimetypes.guess_type(file.name)[0] or ""
+
+
+def _is_text(file: Attachment) -> bool:
+    kind = media_type_of(file)
+    return kind.startswith(TEXTS) or (kind in ("", "application/octet-stream") and not _looks_unreadable(file))
+
+
+def _looks_unreadable(file: Attachment) -> bool:
+    return file.name.lower().endswith(UNREADABLE)
+
+
+def _unreadable(file: Attachment) -> UserError:
+    if _looks_unreadable(file):
+        return UserError(
+            f"“{file.name}” cannot be read yet: PDFs and documents of Word and the like are still to come."
+        )
+    return UserError(f"“{file.name}” is no text.")
+
+
+def _decoded(file: Attachment, data: bytes) -> str:
+    """A text file's text. Raises UserError for what is none."""
+    for encoding in ("utf-16",) if data[:2] in (b"\xff\xfe", b"\xfe\xff") else ("utf-8-sig", "cp1252"):
+        try:
+            text = data.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+        if "\0" not in text:
+            return text.replace("\r\n", "\n").strip()
+    raise UserError(f"“{file.name}” is no text.")

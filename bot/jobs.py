@@ -1,0 +1,39 @@
+"""Having a model do a job that it is made for, whether it runs here or behind an API."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+
+from bot.inference import kinds
+from bot.inference.kinds import Job
+from bot.magic import sound_kind
+from bot.ports import Backend, Does, Embeds, Transcribes, Voices
+from bot.types import Media, Status, Text
+
+
+async def run(
+    backend: Backend, pipeline: str, job: Job[kinds.Answer]
+) -> AsyncGenerator[Text | Status | kinds.Answer, None]:
+    """Have a model do a job that it is made for. Raises BackendError."""
+    if isinstance(backend, Does):
+        async with aclosing(backend.run(job, pipeline)) as events:
+            async for event in events:
+                yield event
+        return
+    match job:
+        case kinds.Embed(texts) if isinstance(backend, Embeds):
+            rows = await backend.embed(texts)
+            yield kinds.Vectors(len(rows[0]), array("f", [number for row in rows for number in row]).tobytes())
+        case kinds.Transcribe(data, language) if isinstance(backend, Transcribes):
+            heard = await backend.transcribe(Media(sound_kind(data), data), language)
+            if not job.timestamps:
+                yield Text(heard.text)
+            segments = tuple(kinds.Segment(said.start, said.end, said.text) for said in heard.segments)
+            yield kinds.Transcript(heard.text, segments, segments[-1].end if segments else 0.0, heard.language)
+        case kinds.Speak(text) if isinstance(backend, Voices):
+            sound = await backend.speak(text)
+            yield kinds.Sound(sound.content, 0, 0.0)
+        case _:
+            raise NotImplementedError(f"{type(job).__name__} is not for this model")

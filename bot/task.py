@@ -1,0 +1,146 @@
+"""What a task is: one thing that pretrained models do, declared once in a file under bot/tasks/.
+
+How it is done is written as steps, a generator: it yields what is to be done or shown, and hears what came of it. Steps
+never wait and know no model, no platform and no SDK; bot/steps.py has what many of them share, bot/work.py takes them.
+"""
+
+from __future__ import annotations
+
+import pkgutil
+from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from importlib import import_module
+from typing import Literal, TypeAlias, TypeVar
+
+import bot.tasks
+from bot.inference import kinds
+from bot.inference.kinds import Job, Skill
+from bot.types import Chunk, Option
+
+T = TypeVar("T")
+
+Takes = Literal["text", "picture", "sound"]
+
+ROOM = 480
+"""Tokens that most models of the BERT and T5 families read at once, less what the job itself adds."""
+
+TEXT = Option("text", "The text; without one that of the message replied to, of a file or of the last messages")
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Whose words the given text holds from `start` to `end`: a message or a file."""
+
+    start: int
+    end: int
+    name: str
+    link: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A file that was given."""
+
+    name: str
+    media_type: str
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What one request gives a task to work on.
+
+    `skill` is what the model is asked for, `room` about how many tokens it reads at once, `prefix` what it wants before
+    a text, `language` what answers are to be in where the request does not say. `prices` says what a number of tokens
+    costs, by model.
+    """
+
+    options: Mapping[str, str] = field(default_factory=dict)
+    text: str = ""
+    sources: tuple[Source, ...] = ()
+    file: Upload | None = None
+    skill: Skill | None = None
+    room: int = ROOM
+    prefix: str = ""
+    language: str = ""
+    prices: Callable[[int], Sequence[tuple[str, str]]] = lambda _tokens: ()
+
+    def option(self, name: str, default: str = "") -> str:
+        """An option's value."""
+        return self.options.get(name, "").strip() or default
+
+    @property
+    def data(self) -> bytes:
+        """What the file holds."""
+        return self.file.data if self.file else b""
+
+    @property
+    def texts(self) -> Sequence[str]:
+        """The text as several: each message, or else each line."""
+        if len(self.sources) > 1:
+            return [self.text[source.start : source.end] for source in self.sources]
+        return [line.strip() for line in self.text.splitlines() if line.strip()]
+
+    def source(self, at: int) -> Source | None:
+        """Whose words stand at a character of the text."""
+        return next((source for source in self.sources if source.start <= at < source.end), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Do:
+    """Have the model do a job; what it writes is shown while it writes, where that is said `aloud`."""
+
+    job: Job[kinds.Answer]
+    aloud: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Apart:
+    """Something that takes a moment to compute; it is called in a thread."""
+
+    call: Callable[[], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What came of a step: what the model wrote, and its answer."""
+
+    text: str = ""
+    answer: kinds.Answer | None = None
+
+
+Step: TypeAlias = Do | Apart | Chunk
+Steps: TypeAlias = Generator[Step, Heard, T]
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One task.
+
+    `steps` is how it is done with a model of this `skill`, or where that is None with any. `told` is how with a model
+    that converses, by instruction; None where such a model cannot. `model` is a model of the Hub that serves, for who
+    has none. `own` are further options of the task, which come before its `text`; that may be missing where the task
+    does not need it. `shortcut` is the task's label where people point at a message. `tags` are what the Hub calls
+    models that serve, the best first, where a model of the skill may be made for something else.
+    """
+
+    name: str
+    summary: str
+    skill: Skill | None
+    steps: Callable[[Given], Steps[None]]
+    told: Callable[[Given], Steps[None]] | None = None
+    model: str = ""
+    takes: Takes = "text"
+    own: tuple[Option, ...] = ()
+    text: Option = TEXT
+    needs_text: bool = True
+    shortcut: str = ""
+    tags: tuple[str, ...] = ()
+
+
+@cache
+def load_tasks() -> Mapping[str, Task]:
+    """Every task, by name, found under bot/tasks/."""
+    modules = (import_module(f"bot.tasks.{found.name}") for found in pkgutil.iter_modules(bot.tasks.__path__))
+    return {module.TASK.name: module.TASK for module in modules if hasattr(module, "TASK")}

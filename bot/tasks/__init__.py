@@ -1,0 +1,1 @@
+"""One file a task, each offering TASK, a bot.task.Task."""

@@ -1,0 +1,51 @@
+"""classify: which of the given labels fit a text; without labels, the model's own."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from bot.errors import UserError
+from bot.inference.kinds import Choose, Classify
+from bot.steps import averaged, told_briefly
+from bot.tables import bars
+from bot.task import Given, Steps, Task
+from bot.types import Option, Text
+
+MOST_LABELS = 20
+
+
+def _labels(given: Given) -> tuple[str, ...]:
+    found = tuple(dict.fromkeys(label.strip() for label in given.option("labels").split(",") if label.strip()))
+    if len(found) == 1 or len(found) > MOST_LABELS:
+        raise UserError(
+            f"Give from 2 to {MOST_LABELS} labels with commas between them, such as `labels:praise,question`."
+        )
+    return found
+
+
+def _steps(given: Given) -> Steps[None]:
+    labels = _labels(given)
+    make = partial(Choose, labels=labels, several="several" in given.options) if labels else Classify
+    yield Text(bars((yield from averaged(given, make))))
+
+
+def _told(given: Given) -> Steps[None]:
+    labels = _labels(given)
+    which = f"of these labels: {', '.join(labels)}" if labels else "subject, in one or two words of your own"
+    many = "Name all that fit" if "several" in given.options else "Name the one that fits best"
+    yield from told_briefly(f"What is the text's label? {many} {which}. Then say why in one line.", given)
+
+
+TASK = Task(
+    "classify",
+    "Which label fits a text: one of yours, or the model's own",
+    "classify",
+    _steps,
+    _told,
+    model="facebook/bart-large-mnli",
+    own=(
+        Option("labels", "The labels to choose from, with commas between them", named=True),
+        Option("several", "More than one may fit", "flag"),
+    ),
+    tags=("zero-shot-classification", "text-classification"),
+)

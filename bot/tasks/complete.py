@@ -1,0 +1,40 @@
+"""complete: how a text might go on, as models wrote before they conversed."""
+
+from __future__ import annotations
+
+from bot.errors import UserError
+from bot.inference.kinds import Complete
+from bot.steps import instruct, say
+from bot.task import Given, Steps, Task
+from bot.types import Option, Text
+
+MOST_TOKENS = 512
+
+
+def _length(given: Given) -> int:
+    written = given.option("length", "64")
+    if not (written.isdecimal() and 0 < int(written) <= MOST_TOKENS):
+        raise UserError(f"Write the length as a number of tokens up to {MOST_TOKENS}.")
+    return int(written)
+
+
+def _steps(given: Given) -> Steps[None]:
+    yield Text(given.text)
+    yield from say(Complete(given.text, _length(given)))
+
+
+def _told(given: Given) -> Steps[None]:
+    words = _length(given) * 3 // 4
+    yield Text(f"{given.text} ")
+    yield from say(instruct(f"Go on with the text for about {words} words. Write the continuation alone.", given.text))
+
+
+TASK = Task(
+    "complete",
+    "How a text might go on",
+    "write",
+    _steps,
+    _told,
+    model="openai-community/gpt2",
+    own=(Option("length", "How many tokens to add", named=True),),
+)

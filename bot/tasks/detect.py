@@ -1,0 +1,45 @@
+"""detect: the things in a picture, with boxes drawn around them."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from bot.drawing import boxed
+from bot.errors import UserError
+from bot.inference.kinds import Detect
+from bot.steps import apart, ask
+from bot.tables import table
+from bot.task import Given, Steps, Task
+from bot.types import File, Option, Text
+
+
+def _steps(given: Given) -> Steps[None]:
+    surety = given.option("surety", "50").removesuffix("%").strip()
+    if not (surety.isdecimal() and int(surety) <= 100):
+        raise UserError("Write the surety as a percentage, such as 50.")
+    found = yield from ask(Detect(given.data, int(surety) / 100))
+    if not found.boxes:
+        yield Text("The model is sure of nothing in this picture.")
+        return
+    times = Counter(box.label for box in found.boxes)
+    surest = {label: max(box.score for box in found.boxes if box.label == label) for label in times}
+    rows = [(label, str(count), f"{surest[label]:.0%}") for label, count in times.most_common()]
+    yield Text(table(("thing", "times", "surety"), rows))
+    summary = ", ".join(f"{count} × {label}" for label, count in times.most_common())
+    yield File(
+        "boxes.png",
+        (yield from apart(lambda: boxed(given.data, found.boxes, (found.width, found.height)))),
+        f"The picture with boxes: {summary}",
+    )
+
+
+TASK = Task(
+    "detect",
+    "Find the things in a picture: it comes back with boxes around them",
+    "detect",
+    _steps,
+    model="facebook/detr-resnet-50",
+    takes="picture",
+    own=(Option("surety", "How sure the model must be, in per cent", named=True),),
+    shortcut="Find things",
+)

@@ -1,0 +1,45 @@
+"""fill: the word that belongs in a blank."""
+
+from __future__ import annotations
+
+import re
+
+from bot.errors import UserError
+from bot.inference.kinds import Fill
+from bot.steps import ask, instruct, say
+from bot.tables import bars
+from bot.task import Given, Steps, Task
+from bot.types import Option, Text
+
+BLANK = "___"
+_BLANKS = re.compile(r"_{2,}|\[MASK\]|<mask>", re.IGNORECASE)
+
+
+def _blanked(given: Given) -> str:
+    text, blanks = _BLANKS.subn(BLANK, given.text)
+    if blanks != 1:
+        raise UserError(f"Write one blank as {BLANK}, such as: The capital of France is {BLANK}.")
+    return text
+
+
+def _steps(given: Given) -> Steps[None]:
+    found = yield from ask(Fill(_blanked(given), BLANK))
+    yield Text(f"{found.fillings[0].text}\n")
+    yield Text(bars([(filling.word, filling.score) for filling in found.fillings]))
+
+
+def _told(given: Given) -> Steps[None]:
+    yield from say(
+        instruct(f"Name the five likeliest words for the blank {BLANK}, the likeliest first.", _blanked(given))
+    )
+
+
+TASK = Task(
+    "fill",
+    "The word for a blank: Paris is the ___ of France",
+    "fill",
+    _steps,
+    _told,
+    model="google-bert/bert-base-uncased",
+    text=Option("text", "A sentence with one blank, written as ___", required=True),
+)

@@ -1,0 +1,40 @@
+"""rewrite: a text as it is instructed, such as shorter or more politely."""
+
+from __future__ import annotations
+
+from bot.cutting import cut
+from bot.inference.kinds import Rewrite
+from bot.steps import instruct, one_by_one, say, told_throughout
+from bot.task import Given, Steps, Task
+from bot.types import Option
+
+
+def _steps(given: Given) -> Steps[None]:
+    instruction = given.option("how")
+    if not given.text:
+        yield from say(Rewrite(instruction, given.prefix))
+        return
+    yield from one_by_one(cut(given.text, given.room), lambda text: Rewrite(f"{instruction}: {text}", given.prefix))
+
+
+def _told(given: Given) -> Steps[None]:
+    if not given.text:
+        yield from say(
+            instruct("Do with this text what it says at its beginning; write the result alone.", given.option("how"))
+        )
+        return
+    yield from told_throughout(f"Rewrite the text: {given.option('how')}. Write the result alone.", given)
+
+
+TASK = Task(
+    "rewrite",
+    "Rewrite a text as you say: shorter, more politely, as a list, …",
+    "rewrite",
+    _steps,
+    _told,
+    model="google/flan-t5-base",
+    own=(Option("how", "What to do with the text", required=True),),
+    text=Option("text", "The text; without one that of the message replied to or of a file", named=True),
+    needs_text=False,
+    tags=("text2text-generation",),
+)

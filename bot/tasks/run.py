@@ -1,0 +1,99 @@
+"""run: whatever a model of the catalogue was made for, without a task's wording around it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import get_args
+
+from bot.drawing import boxed
+from bot.errors import UserError
+from bot.inference.kinds import Embed, Pipe, Rewrite, Skill
+from bot.steps import apart, ask, say
+from bot.tables import bars
+from bot.task import Given, Steps, Task
+from bot.tasks import (
+    answer,
+    ask_image,
+    classify,
+    classify_image,
+    complete,
+    describe,
+    detect,
+    entities,
+    fill,
+    speak,
+    transcribe,
+)
+from bot.types import File, Option, Text
+
+
+def _rewrite(given: Given) -> Steps[None]:
+    yield from say(Rewrite(given.text, given.prefix, given.option("from"), given.option("to")))
+
+
+def _embed(given: Given) -> Steps[None]:
+    vectors = yield from ask(Embed(tuple(given.texts)))
+    yield Text(f"{len(given.texts)} × {vectors.dimensions} numbers, one vector for each line.")
+    rows = [{"text": text, "vector": row} for text, row in zip(given.texts, vectors.rows, strict=True)]
+    yield File("vectors.json", json.dumps(rows, ensure_ascii=False).encode(), "The vectors")
+
+
+def _pipe(given: Given) -> Steps[None]:
+    labels = tuple(label.strip() for label in given.option("labels").split(",") if label.strip())
+    if not given.option("pipeline"):
+        raise UserError("Name the pipeline, such as `pipeline:image-segmentation`.")
+    found = yield from ask(Pipe(given.text, given.data, labels))
+    yield Text(found.text)
+    if found.labels:
+        yield Text(f"\n{bars([(label.name, label.score) for label in found.labels])}")
+    if found.boxes and given.file:
+        yield File("boxes.png", (yield from apart(lambda: boxed(given.data, found.boxes))), "The picture with boxes")
+    for shown in found.shown:
+        yield File(f"{shown.name}.{shown.media_type.rpartition('/')[2]}", shown.data, shown.name)
+
+
+def _describe(given: Given) -> Steps[None]:
+    yield from (ask_image if given.option("question") else describe).TASK.steps(given)
+
+
+STEPS: Mapping[Skill, Callable[[Given], Steps[None]]] = {
+    "write": complete.TASK.steps,
+    "rewrite": _rewrite,
+    "classify": classify.TASK.steps,
+    "extract": answer.TASK.steps,
+    "tag": entities.TASK.steps,
+    "fill": fill.TASK.steps,
+    "embed": _embed,
+    "transcribe": transcribe.TASK.steps,
+    "speak": speak.TASK.steps,
+    "classify-picture": classify_image.TASK.steps,
+    "detect": detect.TASK.steps,
+    "describe": _describe,
+    "run": _pipe,
+}
+
+
+KINDS = tuple(skill for skill in get_args(Skill) if skill != "run")
+
+
+def _steps(given: Given) -> Steps[None]:
+    assert given.skill
+    yield from STEPS[given.skill](given)
+
+
+TASK = Task(
+    "run",
+    "Run any model on a text or a file, as it was made",
+    None,
+    _steps,
+    own=(
+        Option("model", "Which model", required=True, suggested=True),
+        Option("kind", "What it is to do, where it can do several things", choices=KINDS, named=True),
+        Option("pipeline", "Or one of transformers' own, such as image-segmentation", named=True),
+        Option("question", "For models that answer questions", named=True),
+        Option("labels", "For models that choose: the labels, with commas between them", named=True),
+        Option("from", "For models of several languages", named=True),
+        Option("to", "For models of several languages", named=True),
+    ),
+)

@@ -1,0 +1,36 @@
+"""summarise: what a text or a discussion comes down to."""
+
+from __future__ import annotations
+
+from bot.inference.kinds import Rewrite
+from bot.steps import condensed, told_briefly
+from bot.task import Given, Steps, Task
+from bot.types import Option
+
+LENGTHS = {"short": "in one or two sentences", "medium": "in one paragraph", "long": "in several paragraphs"}
+TOKENS = {"short": 60, "medium": 150, "long": 300}
+
+
+def _steps(given: Given) -> Steps[None]:
+    most = TOKENS[given.option("length", "medium")]
+    yield from condensed(given.text, given.room, lambda text: Rewrite(text, given.prefix, max_tokens=most, beams=2))
+
+
+def _told(given: Given) -> Steps[None]:
+    how = LENGTHS[given.option("length", "medium")]
+    language = given.language or "its own language"
+    who = " Say who said what where that matters." if len(given.sources) > 1 else ""
+    yield from told_briefly(f"Summarise the text {how}, in {language}.{who} Add nothing that it does not say.", given)
+
+
+TASK = Task(
+    "summarise",
+    "What a text or a discussion comes down to",
+    "rewrite",
+    _steps,
+    _told,
+    model="facebook/bart-large-cnn",
+    own=(Option("length", "How long the summary is", choices=tuple(LENGTHS), named=True),),
+    shortcut="Summarise",
+    tags=("summarization", "text2text-generation"),
+)

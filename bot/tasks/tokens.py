@@ -1,0 +1,52 @@
+"""tokens: how a model cuts a text into tokens, how many these are and what they would cost."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bot.inference.kinds import Count, Token, Tokens
+from bot.steps import ask
+from bot.tables import table
+from bot.task import Given, Steps, Task
+from bot.types import Text
+
+SHOWN = 200
+"""Tokens that are shown piece by piece."""
+
+
+def _steps(given: Given) -> Steps[None]:
+    cut = yield from ask(Tokens(given.text))
+    yield Text(f"{_counted(len(cut.tokens), cut.context)}\n\n{_pieces(given.text, cut.tokens)}")
+    yield Text(_prices(given, len(cut.tokens)))
+
+
+def _told(given: Given) -> Steps[None]:
+    counted = yield from ask(Count((("user", given.text),)))
+    yield Text(f"About {_counted(counted.tokens, counted.context)}{_prices(given, counted.tokens)}")
+
+
+def _counted(tokens: int, context: int) -> str:
+    share = f", {tokens / context:.1%} of the {context:,} that the model reads at once" if context else ""
+    return f"{tokens:,} {'token' if tokens == 1 else 'tokens'}{share}."
+
+
+def _pieces(text: str, tokens: Sequence[Token]) -> str:
+    """The tokens with bars between them; those that stand for no characters in angle brackets."""
+    pieces = [text[token.start : token.end] if token.end > token.start else f"‹{token.text}›" for token in tokens]
+    shown = "|".join(pieces[:SHOWN]).replace("`", "'")
+    return f"```\n{shown}{'|…' if len(pieces) > SHOWN else ''}\n```"
+
+
+def _prices(given: Given, tokens: int) -> str:
+    rows = given.prices(tokens)
+    return f"\nAs a question they would cost:\n{table(('model', 'price'), rows)}" if rows else ""
+
+
+TASK = Task(
+    "tokens",
+    "How a model cuts a text into tokens, how many, and what they cost",
+    "write",
+    _steps,
+    _told,
+    model="openai-community/gpt2",
+)

@@ -1,0 +1,38 @@
+"""transcribe: what is said in a voice message, a recording or a video."""
+
+from __future__ import annotations
+
+from bot.inference.kinds import Transcribe
+from bot.steps import ask, say
+from bot.task import Given, Steps, Task
+from bot.types import Option, Text
+
+
+def _steps(given: Given) -> Steps[None]:
+    language, english = given.option("language"), "english" in given.options
+    if "timestamps" not in given.options:
+        yield from say(Transcribe(given.data, language, english))
+        return
+    found = yield from ask(Transcribe(given.data, language, english, timestamps=True))
+    yield Text("\n".join(f"`{_clock(segment.start)}` {segment.text.strip()}" for segment in found.segments))
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(int(seconds), 60)
+    return f"{minutes // 60}:{minutes % 60:02}:{rest:02}" if minutes >= 60 else f"{minutes}:{rest:02}"
+
+
+TASK = Task(
+    "transcribe",
+    "What is said in a voice message or a recording",
+    "transcribe",
+    _steps,
+    model="openai/whisper-base",
+    takes="sound",
+    own=(
+        Option("language", "The language that is spoken", named=True),
+        Option("timestamps", "Say when each sentence begins", "flag"),
+        Option("english", "Translate it into English", "flag"),
+    ),
+    shortcut="Transcribe",
+)
