@@ -67,9 +67,9 @@ class TaskWorld(World):
         self.adapter.files = dict(UPLOADS)
         self.adapter.said = SAID
         self.made = MemoryPretrained()
-        self.backends["spare"] = self.spare = Endpoint()
+        self.spare = Endpoint()
         if "made" in self.config.models:
-            self.backends["made"] = self.made
+            self.more["made"] = self.made
 
     async def do(
         self,
