@@ -67,9 +67,9 @@ class TaskWorld(World):
         self.adapter.files = dict(UPLOADS)
         self.adapter.said = SAID
         self.made = MemoryPretrained()
-        self.spare = Endpoint()
+        self.backends["spare"] = self.spare = Endpoint()
         if "made" in self.config.models:
-            self.more["made"] = self.made
+            self.backends["made"] = self.made
 
     async def do(
         self,

@@ -43,13 +43,12 @@ class World:
         self.store = store
         self.adapter = MemoryAdapter()
         self.main, self.spare = MemoryBackend(), MemoryBackend()
-        self.more: dict[str, Backend] = {}
+        self.backends: dict[str, Backend] = {"main": self.main, "spare": self.spare}
         self.acts = 100
         self.clock: Callable[[], float] = time
 
     async def start(self) -> None:
-        backends = {"main": self.main, "spare": self.spare, **self.more}
-        app = await assemble(self.config, self.store, backends, {"discord": self.adapter}, COMMANDS, self.clock)
+        app = await assemble(self.config, self.store, self.backends, {"discord": self.adapter}, COMMANDS, self.clock)
         self.app, self.inbox, self.intake = app, app.inbox, app.intake
 
     async def offer(self, text: str, place: Place = DIRECT, person: Person = ANN, **more: object) -> MemoryDraft | None:
