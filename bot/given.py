@@ -97,7 +97,7 @@ async def _said(services: Services, request: Request) -> Sequence[Message]:
     adapter = services.adapters[request.place.platform]
     begins = request.place.thread == request.message  # the answer's thread grows out of what asks for it
     place = replace(request.place, thread="") if begins else request.place
-    found = await adapter.history(place, limit + 2, ago(since) if since else 0)
+    found = await adapter.history(replace(request, place=place), limit + 2, ago(since) if since else 0)
     said = [message for message in found if message.id != request.message]  # nor the place where the answer will be
     said = [message for message in said if message.text.strip() or message.attachments or not message.mine][-limit:]
     if not said:

@@ -101,7 +101,7 @@ def offered(services: Services, request: Request, key: str) -> list[str]:
     """What a setting's value may be completed to."""
     match about(key).known:
         case "models":
-            return list(services.talking(request))
+            return list(services.talking(request) if key == "model" else services.models(request))
         case "personas":
             return list(services.administration.personas(request.place))
         case "commands":

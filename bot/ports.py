@@ -155,10 +155,10 @@ class Adapter(Protocol):
         Raises PlatformError where it cannot be read.
         """
 
-    async def history(self, place: Place, limit: int, since_ms: int) -> Sequence[Message]:
-        """The last messages said in a place after a moment in milliseconds since 1970, oldest first, at most `limit`.
+    async def history(self, request: Request, limit: int, since_ms: int) -> Sequence[Message]:
+        """The last messages said in a request's place after a moment in milliseconds since 1970: at most `limit`.
 
-        Raises PlatformError where they cannot be read.
+        The oldest comes first. Raises PlatformError where the bot, or the asking person, may not read them.
         """
 
     async def fetch(self, request: Request, attachment: Attachment, limit: int) -> bytes:

@@ -121,6 +121,7 @@ async def stage(
     for mark in request.node.iter_markers("needs"):
         if reason := kind.cannot.get(mark.args[0]):
             pytest.skip(reason)
+    monkeypatch.chdir(tmp_path)  # the terminal saves files where it was started
     monkeypatch.setattr("bot.backends.openai.connection.PAUSES", (0.0, 0.0))
     played = kind(tmp_path)
     if "fault" in request.fixturenames:

@@ -88,7 +88,7 @@ async def test_every_task_through_the_models_process(store: SQLiteStore, tmp_pat
     await asyncio.to_thread(path.write_text, CONFIG + tables)
     world = World(store, await asyncio.to_thread(load, path, {}))
     made = await asyncio.to_thread(make_backends, world.config)
-    world.backends = {**made, **world.backends}
+    world.backends |= {name: made[name] for name in CHECKPOINTS}
     world.adapter.files = {"tone.wav": tone(2), "picture.png": (tmp_path / "picture.png").read_bytes()}
     await world.start()
     await world.inbox.recover("discord")

@@ -14,6 +14,7 @@ import pytest
 from bot.inference import kinds
 from tests.examples import EXAMPLES, Example
 from tests.fakes.attached import content_of
+from tests.fakes.discord.world import READ_HISTORY
 from tests.fakes.pretrained import MemoryPretrained, Pretrained
 from tests.stages.base import Said, Stage, TeamStage
 from tests.stages.console import ConsoleStage
@@ -121,6 +122,26 @@ async def test_what_was_said_in_a_channel_is_read(stage: TeamStage) -> None:
     assert isinstance(job, kinds.Embed)
     assert any("Sun tomorrow" in text for text in job.texts[1:])
     assert not any("/similar" in text for text in job.texts)
+
+
+@pytest.mark.parametrize("by", ["command", "mention"])
+async def test_who_may_not_read_back_hears_nothing_of_it(by: str, tmp_path: Path) -> None:
+    stage = DiscordStage(tmp_path)
+    open_platform = stage.open_platform
+
+    async def opened() -> None:
+        await open_platform()
+        stage.discord.world.channels[stage.channel].forbidden[stage.users["ann"]] = READ_HISTORY
+
+    stage.open_platform = opened  # type: ignore[method-assign]  # the channel is as it is before the bot connects
+    async with playing(stage):
+        await stage.answer(await stage.mention("A secret", "ben"))
+        if by == "command":
+            said = await stage.command("summarise", {"last": "5"})
+        else:
+            said = await stage.mention("/summarise last:5")
+        assert "You may not read what was said here before" in (await stage.answer(said)).text
+        assert "A secret" in (await stage.answer(await stage.command("similar", {"one": "x", "last": "5"}, "ben"))).text
 
 
 async def test_the_message_replied_to_is_read(stage: TeamStage) -> None:

@@ -97,7 +97,7 @@ class Console:
         """Nothing can be pointed at."""
         return None
 
-    async def history(self, place: Place, limit: int, since_ms: int) -> Sequence[Message]:
+    async def history(self, request: Request, limit: int, since_ms: int) -> Sequence[Message]:
         """Nothing is said here but to the bot."""
         return ()
 

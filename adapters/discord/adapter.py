@@ -139,8 +139,11 @@ class DiscordAdapter:
         channel = place.thread if place.thread not in ("", request.message) else place.channel
         return self._read(await self._rest.message(channel, request.replies_to), place)
 
-    async def history(self, place: Place, limit: int, since_ms: int) -> Sequence[Message]:
-        """The last messages that people and bots wrote, by as many calls as it takes."""
+    async def history(self, request: Request, limit: int, since_ms: int) -> Sequence[Message]:
+        """The last messages that people and bots wrote, for who may read them, by as many calls as it takes."""
+        place = request.place
+        if not Handle.load(request.handle).reads:
+            raise Forbidden("You may not read what was said here before, so I do not read it for you.")
         channel, found, before = place.thread or place.channel, list[Message](), dict[str, str]()
         oldest = max(0, since_ms - discord.utils.DISCORD_EPOCH) << 22
         while len(found) < limit:

@@ -21,8 +21,9 @@ REPLY, OPTION = "^", "*"
 class Handle:
     """Where an answer goes: into `channel`, as a reply to `reply`; for an interaction, with its token.
 
-    `original` says that the interaction was deferred with a message to fill in; `hidden` that only the person sees it.
-    With a `title`, the channel is a thread of that name, which grows out of the message `reply` in `parent`.
+    `original` says that the interaction was deferred with a message to fill in; `hidden` that only the person sees it;
+    `reads` that the person may read what was said there before. With a `title`, the channel is a thread of that name,
+    which grows out of the message `reply` in `parent`.
     """
 
     channel: str
@@ -34,6 +35,7 @@ class Handle:
     hidden: bool = False
     parent: str = ""
     title: str = ""
+    reads: bool = True
 
     def dump(self) -> str:
         """As JSON."""

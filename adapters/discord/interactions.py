@@ -39,6 +39,7 @@ def request_of(interaction: Interaction, commands: Mapping[str, Command]) -> Req
         application=str(interaction.application_id),
         token=interaction.token,
         original=interaction.type is not discord.InteractionType.component,
+        reads=place.direct or interaction.permissions.read_message_history,
     )
     return Request(
         act=Act(str(interaction.id), interaction.id),

@@ -66,6 +66,14 @@ def may_open_threads(place: Place, guild: discord.Guild) -> bool:
     return rights.create_public_threads and rights.send_messages_in_threads
 
 
+def may_read_back(message: discord.Message) -> bool:
+    """Whether who wrote a message may read what was said there before."""
+    author, channel = message.author, message.channel
+    if not isinstance(author, discord.Member) or isinstance(channel, discord.PartialMessageable):
+        return True  # in direct messages, and where nothing is known of the channel
+    return channel.permissions_for(author).read_message_history
+
+
 def first_writable(guild: discord.Guild) -> discord.TextChannel | None:
     """Where the bot may say hello."""
     system = guild.system_channel

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import discord
 
 from adapters.discord.handle import Handle
-from adapters.discord.people import first_writable, may_open_threads, names_in, person_of, place_of
+from adapters.discord.people import first_writable, may_open_threads, may_read_back, names_in, person_of, place_of
 from adapters.discord.text import readable, with_subjects
 from adapters.typed import arguments, find
 from bot.types import Act, Attachment, Command, Manner, Person, Place, Request
@@ -80,7 +80,7 @@ class Reader:
             message=str(message.id),
             replies_to=str(reference.message_id or "") if reference else "",
             addressed=addressed,
-            handle=Handle(str(message.channel.id), reply=str(message.id)).dump(),
+            handle=Handle(str(message.channel.id), reply=str(message.id), reads=may_read_back(message)).dump(),
         )
         if addressed and manner.answers_in == "thread" and message.guild and may_open_threads(place, message.guild):
             request = _in_thread(request)

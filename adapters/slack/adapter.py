@@ -110,9 +110,9 @@ class SlackAdapter:
         found = next((said for said in listed(page.get("messages")) if said.get("ts") == message), None)
         return await self._read(found, place.channel) if found else None
 
-    async def history(self, place: Place, limit: int, since_ms: int) -> Sequence[Message]:
+    async def history(self, request: Request, limit: int, since_ms: int) -> Sequence[Message]:
         """The last messages that people and bots wrote: channels are listed from their end, threads from the root."""
-        oldest, found = since_ms / 1000, dict[str, Json]()
+        place, oldest, found = request.place, since_ms / 1000, dict[str, Json]()
         where: Json = {"channel": place.channel, "oldest": f"{oldest:.6f}"}
         if place.thread:
             method, where = "conversations.replies", {**where, "ts": place.thread}

@@ -112,8 +112,8 @@ class MemoryAdapter:
     async def pointed(self, request: Request) -> Message | None:
         return self.pointed_at
 
-    async def history(self, place: Place, limit: int, since_ms: int) -> Sequence[Message]:
-        self.read.append((place, since_ms))
+    async def history(self, request: Request, limit: int, since_ms: int) -> Sequence[Message]:
+        self.read.append((request.place, since_ms))
         return self.said[-limit:]
 
     async def whois(self, request: Request) -> Person:

@@ -291,7 +291,8 @@ class People:
         }
         if where.guild:
             guild = self.world.guilds[where.guild]
-            rights = {"user": self.world.users[user].json(), "permissions": str(guild.permissions(user))}
+            allowed = guild.permissions(user) & ~where.forbidden.get(user, 0)
+            rights = {"user": self.world.users[user].json(), "permissions": str(allowed)}
             event |= {"guild_id": guild.id, "member": guild.member(user) | rights}
         else:
             event["user"] = self.world.users[user].json()

@@ -127,7 +127,7 @@ class Guild:
 
 @dataclass(slots=True)
 class Channel:
-    """`denied` are permissions that nobody has there."""
+    """`denied` are permissions that nobody has there, `forbidden` those that single people have not."""
 
     id: str
     name: str
@@ -137,6 +137,7 @@ class Channel:
     owner: str = ""
     people: tuple[str, ...] = ()
     denied: int = 0
+    forbidden: dict[str, int] = field(default_factory=dict)
     archived: bool = False
     last_message: str | None = None
 
@@ -154,7 +155,8 @@ class Channel:
             }
             return base | {"owner_id": self.owner, "message_count": 0, "member_count": 2, "thread_metadata": archive}
         overwrite = {"id": self.guild, "type": 0, "allow": "0", "deny": str(self.denied)}
-        return base | {"permission_overwrites": [overwrite] if self.denied else []}
+        people = [{"id": user, "type": 1, "allow": "0", "deny": str(deny)} for user, deny in self.forbidden.items()]
+        return base | {"permission_overwrites": [*([overwrite] if self.denied else []), *people]}
 
 
 @dataclass(slots=True)
