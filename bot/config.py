@@ -17,12 +17,12 @@ from pydantic import Field, ValidationError
 
 import adapters
 import bot.backends
+from bot import wishes
 from bot.errors import ConfigError, UserError
 from bot.hub.rules import HubSection
 from bot.ports import BackendKind, Platform
-from bot.section import ModelSection, Section, TaskSection
+from bot.section import ModelSection, Section
 from bot.settings import Settings, check_placeholders
-from bot.task import load_tasks
 
 S = TypeVar("S", bound=Section)
 
@@ -65,7 +65,6 @@ class Config:
     settings: Settings
     models: Mapping[str, ModelSection]
     hub: HubSection
-    tasks: Mapping[str, TaskSection]
     platforms: Mapping[str, Section]
     backends: Mapping[str, Section]
     environment: Mapping[str, str]
@@ -80,10 +79,6 @@ class Config:
     def database(self) -> Path:
         """The database's file."""
         return Path(self.bot.database).expanduser() if self.bot.database else self.data / "shoulders.db"
-
-    def task(self, name: str) -> TaskSection:
-        """How a task is done."""
-        return self.tasks.get(name) or TaskSection()
 
     @property
     def default_model(self) -> str:
@@ -124,7 +119,6 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Config:
             for name, kind in backend_kinds().items()
         },
         hub=_section(HubSection, tables.pop("hub", {}), f"{file}: [hub]"),
-        tasks=_tasks(tables.pop("tasks", {}), file),
         platforms=_platforms(tables, file),
         environment={**_dotenv(file.parent / ".env"), **environ},
         source=str(file) if file.exists() else "defaults",
@@ -181,20 +175,11 @@ def _models(tables: object, file: Path) -> Mapping[str, ModelSection]:
     return models
 
 
-def _tasks(tables: object, file: Path) -> Mapping[str, TaskSection]:
-    if not isinstance(tables, dict):
-        raise ConfigError(f"{file}: [tasks] must hold one table a task, such as [tasks.summarise].")
-    for name in tables:
-        if name not in load_tasks():
-            raise ConfigError(f"{file}: [tasks] has no task {name}.{_did_you_mean(name, load_tasks())}")
-    return {name: _section(TaskSection, table, f"{file}: [tasks.{name}]") for name, table in tables.items()}
-
-
 def _platforms(tables: dict[str, object], file: Path) -> Mapping[str, Section]:
     known = platforms()
     unknown = next((name for name in tables if name not in known), None)
     if unknown is not None:
-        tables_known = ["bot", "settings", "models", "hub", "tasks", *backend_kinds(), *known]
+        tables_known = ["bot", "settings", "models", "hub", *backend_kinds(), *known]
         raise ConfigError(f"{file} has no table [{unknown}].{_did_you_mean(unknown, tables_known)}")
     return {
         name: _section(platform.settings, tables.get(name, {}), f"{file}: [{name}]") for name, platform in known.items()
@@ -211,6 +196,7 @@ def _check_names(config: Config, file: Path) -> None:
             raise ConfigError(f"{file}: {where} names {name!r}.{_did_you_mean(name, config.models)}")
     try:
         check_placeholders(config.settings.system_prompt)
+        wishes.check(config.settings.tasks, config.models)
     except UserError as error:
         raise ConfigError(f"{file}: [settings] {error.message}") from None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bot import wishes
 from bot.administration import scope_of
 from bot.books import Change, Scope
 from bot.errors import UserError
@@ -79,6 +80,8 @@ def scope_in(level: Level, request: Request) -> Scope:
 def known(services: Services, request: Request, key: str, value: Value) -> Value:
     """A value whose names exist. Raises UserError that lists them."""
     kind = about(key).known
+    if kind == "tasks" and isinstance(value, tuple):
+        wishes.check(value, services.models(request))
     names = offered(services, request, key)
     given = value if isinstance(value, tuple) else (value,) if value else ()
     missing = next((name for name in given if kind in ("models", "personas", "commands") and name not in names), None)
@@ -102,6 +105,8 @@ def offered(services: Services, request: Request, key: str) -> list[str]:
     match about(key).known:
         case "models":
             return list(services.talking(request) if key == "model" else services.models(request))
+        case "tasks":
+            return wishes.offered(services.models(request))
         case "personas":
             return list(services.administration.personas(request.place))
         case "commands":

@@ -67,12 +67,17 @@ class Reception:
     async def suggest(
         self, command: str, option: str, typed: str, place: Place, person: Person, given: Mapping[str, str]
     ) -> Sequence[str]:
-        """Completions for a suggested option: those that begin as it was typed, then those that hold it."""
+        """Completions for a suggested option: those that begin as it was typed, then those that hold it.
+
+        Where nothing holds all of it and it is a list with commas, its last entry is completed.
+        """
         person = self._services.administration.recognise(place, person)
         offered = await self._core.suggest(command, option, place, person, given)
-        wanted = typed.lower()
-        fitting = [value for value in offered if wanted in value.lower()]
-        return sorted(fitting, key=lambda value: not value.lower().startswith(wanted))[:MOST_SUGGESTIONS]
+        before, comma, last = typed.rpartition(",")
+        found = _completions(offered, typed)
+        if comma and not found:
+            found = [f"{before}, {value}" for value in _completions(offered, last.strip())]
+        return found[:MOST_SUGGESTIONS]
 
     async def seen(self, platform: str) -> Sequence[tuple[Place, int]]:
         """Where the bot took part lately, each with the order of the newest act."""
@@ -101,6 +106,12 @@ class Reception:
 
     def _recognised(self, request: Request) -> Request:
         return replace(request, person=self._services.administration.recognise(request.place, request.person))
+
+
+def _completions(offered: Sequence[str], typed: str) -> list[str]:
+    wanted = typed.lower()
+    fitting = [value for value in offered if wanted in value.lower()]
+    return sorted(fitting, key=lambda value: not value.lower().startswith(wanted))
 
 
 def _already(*, value: bool) -> Awaitable[bool]:

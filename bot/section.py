@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from bot.inference.kinds import Skill
 from bot.types import Ability, Sampling
-
-Way = Literal["auto", "local", "chat"]
 
 
 class Section(BaseModel):
@@ -59,14 +56,3 @@ class ModelSection(Section):
         bounds = [bound for bound in (self.max_tokens, asked.max_tokens) if bound]
         temperature = self.temperature if asked.temperature is None else asked.temperature
         return Sampling(temperature, min(bounds, default=0))
-
-
-class TaskSection(Section):
-    """One `[tasks.NAME]` table: which model does it, and whether one made for it (local) or one that is told (chat).
-
-    "auto" takes one that is made for it where there is any. `prefix` is what that one wants before a text.
-    """
-
-    model: str = ""
-    way: Way = Field(default="auto", alias="with")
-    prefix: str = ""

@@ -35,7 +35,7 @@ Several people may take part; each message begins with its writer's name. Answer
 
 @dataclass(frozen=True, slots=True)
 class At:
-    """The levels at which a setting may be set, and what completes its value: "models", "personas", "commands"."""
+    """The levels at which a setting may be set, and what completes its value, such as "models" or "commands"."""
 
     levels: tuple[Level, ...]
     known: str = ""
@@ -59,6 +59,11 @@ class Settings(Section):
         tuple[str, ...],
         At(CHANNELS, "models"),
         Field(strict=False, description="The models that may be used, separated by commas; empty allows all."),
+    ] = ()
+    tasks: Annotated[
+        tuple[str, ...],
+        At(ANYWHERE, "tasks"),
+        Field(strict=False, description="Who does tasks: auto, local or chat; for one task TASK=local or TASK=MODEL."),
     ] = ()
     persona: Annotated[
         str, At(ANYWHERE, "personas"), Field(description="The persona that answers, by name; empty for none.")

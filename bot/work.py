@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 
-from bot import amounts
+from bot import amounts, wishes
 from bot.doing import SMALLEST_ROOM, Means, do
 from bot.errors import UserError
 from bot.given import gather, sort_of
@@ -115,9 +115,9 @@ def _sort(request: Request) -> Takes:
 
 
 def made_for(services: Services, request: Request, task: Task) -> Sequence[str]:
-    """The models of the task's skill that this person may use here; the operator's choice first."""
+    """The models of the task's skill that this person may use here; the one that is set for it first."""
     able = [name for name in services.models(request) if _has(services, name, task)]
-    first, wanted = services.config.task(task.name).model, ("", *task.tags)
+    first, wanted = wishes.wish(services.settings(request).tasks, task.name), ("", *task.tags)
     tags = {name: _tag(services, name) if task.tags else "" for name in able}
     fitting = [name for name in able if tags[name] in wanted]
     return sorted(fitting, key=lambda name: (name != first, wanted.index(tags[name])))
@@ -131,9 +131,10 @@ def _tag(services: Services, model: str) -> str:
 
 def choose(services: Services, request: Request, task: Task) -> Means | None:
     """What does the task here; None where nothing serves. Raises UserError or Denied for a model that cannot."""
-    configured = services.config.task(task.name)
-    wanted = request.arguments.get("model", "") or configured.model
-    way = request.arguments.get("with", "") or configured.way
+    wish = wishes.wish(services.settings(request).tasks, task.name)
+    wished_way, wished_model = (wish, "") if wish in wishes.WAYS else ("auto", wish)
+    wanted = request.arguments.get("model", "") or wished_model
+    way = request.arguments.get("with", "") or wished_way
     if wanted:
         model = services.allowed(request, wanted)
         if _has(services, model, task) and way != "chat":
@@ -189,7 +190,6 @@ def _prepared(services: Services, request: Request, task: Task, means: Means, gi
         given,
         skill=task.skill,
         room=max(SMALLEST_ROOM, context // 2) if means.told else given.room,
-        prefix=services.config.task(task.name).prefix,
         prices=prices,
     )
 

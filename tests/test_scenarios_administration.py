@@ -56,13 +56,31 @@ async def test_a_menu_opens_a_form_and_the_form_changes_the_setting(stage: TeamS
     said = await stage.command("config show", {}, "root")
     shown = await stage.answer(said)
     assert shown.only_for == "root"
-    assert shown.menus == ["Change a setting…"]
+    assert shown.menus == ["Change how you are answered…", "Change how the bot behaves…"]
     changed = await stage.fill_picked(
-        said, "Change a setting…", "language", {"value": "Welsh", "scope": "channel"}, "root"
+        said, "Change how you are answered…", "language", {"value": "Welsh", "scope": "channel"}, "root"
     )
     assert "is `Welsh` for" in (await stage.answer(changed)).text
     await stage.answer(await stage.mention("Hello"))
     assert system(stage).endswith("Answer in Welsh.")
+
+
+@needs("people")
+async def test_who_is_no_administrator_picks_what_is_theirs(stage: TeamStage) -> None:
+    said = await stage.command("config show", {})
+    shown = await stage.answer(said)
+    assert shown.menus == ["Change how you are answered…"]
+    changed = await stage.fill_picked(said, "Change how you are answered…", "language", {"value": "Welsh"})
+    assert "is `Welsh` for you" in (await stage.answer(changed)).text
+
+
+@needs("people")
+async def test_a_form_leaves_a_list_as_it_is(stage: TeamStage) -> None:
+    await config(stage, "models", "main, spare", "workspace")
+    said = await stage.command("config show", {}, "root")
+    await stage.answer(said)
+    changed = await stage.fill_picked(said, "Change how the bot behaves…", "models", {}, "root")
+    assert "is `main, spare` for" in (await stage.answer(changed)).text
 
 
 @needs("people")

@@ -67,7 +67,10 @@ async def ask(stage: Stage, name: str, example: Example, folder: Path) -> Said:
 
 @pytest.mark.parametrize("platform", sorted(STAGES))
 @pytest.mark.parametrize("name", sorted(EXAMPLES))
-async def test_every_task_answers_through_its_command(platform: str, name: str, tmp_path: Path) -> None:
+async def test_every_task_answers_through_its_command(
+    platform: str, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)  # the terminal saves files where it was started
     example = EXAMPLES[name]
     async with playing(STAGES[platform](tmp_path)) as stage:
         shown = await stage.answer(await ask(stage, name, example, tmp_path))

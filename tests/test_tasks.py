@@ -194,15 +194,47 @@ async def test_after_a_restart_a_button_says_that_it_forgot(world: TaskWorld) ->
     assert "ask again" in notes(draft)
 
 
-async def test_the_operator_chooses_who_does_it(store: SQLiteStore, tmp_path: Path) -> None:
-    tables = MADE + '[tasks.summarise]\nwith = "chat"\n[tasks.rewrite]\nprefix = "rewrite: "\n'
-    world = await asyncio.to_thread(TaskWorld, store, tmp_path, tables)
-    await world.start()
-    await world.inbox.recover("discord")
-    assert "By main" in notes(await world.do("summarise", text=NOTES))
-    assert "By made" in notes(await world.do("summarise", text=NOTES, **{"with": "local"}))
-    assert (await world.do("rewrite", how="Shorter", text="Hm.")).text.startswith("rewrite: Shorter:")
-    await world.inbox.aclose(0)
+async def test_a_setting_says_who_does_a_task(world: TaskWorld) -> None:
+    async def done(task: str, person: Person = ANN, /, **more: str) -> str:
+        return notes(await world.do(task, CHANNEL, person, text=NOTES, **more))
+
+    set_here = {"key": "tasks", "value": "summarise=chat", "scope": "channel"}
+    await world.command("config set", CHANNEL, ADMIN, **set_here)
+    assert "By main, told in words" in await done("summarise")
+    assert "By made" in await done("summarise", **{"with": "local"})
+    assert "By made" in await done("sentiment")
+    await world.command("config set", CHANNEL, ANN, key="tasks", value="chat, summarise=made", scope="me")
+    assert "By made" in await done("summarise")
+    assert "By main, told in words" in await done("sentiment")
+    assert "By main, told in words" in await done("summarise", BEN)
+
+
+@without
+async def test_a_setting_keeps_a_text_from_the_model_that_converses(world: TaskWorld) -> None:
+    await world.command("config set", CHANNEL, ADMIN, key="tasks", value="local", scope="channel")
+    assert "There is no model for /summarise here" in notes(await world.do("summarise", CHANNEL, text=NOTES))
+
+
+@pytest.mark.parametrize(
+    ("value", "complaint"),
+    [
+        ("sumarise=chat", "There is no task “sumarise”. There are: answer,"),
+        ("summarise=nothing", "summarise=local, summarise=chat or summarise=MODEL. Models: main, spare, made."),
+        ("main", "“main” does not say who does tasks."),
+    ],
+)
+async def test_a_setting_that_says_nothing_of_tasks(world: TaskWorld, value: str, complaint: str) -> None:
+    assert complaint in notes(await world.command("config set", CHANNEL, ADMIN, key="tasks", value=value))
+
+
+async def test_who_does_tasks_is_completed_entry_by_entry(world: TaskWorld) -> None:
+    async def completed(typed: str) -> list[str]:
+        given = {"key": "tasks"}
+        return list(await world.intake.suggest("config set", "value", typed, CHANNEL, ADMIN, given))
+
+    assert (await completed(""))[:3] == ["auto", "local", "chat"]
+    assert await completed("summarise=m") == ["summarise=main", "summarise=made"]
+    assert await completed("local, fill=c") == ["local, fill=chat"]
 
 
 async def test_a_model_of_the_hub_does_what_the_hub_says_it_is_for(world: TaskWorld) -> None:
@@ -228,8 +260,8 @@ async def test_the_person_chooses_a_model(world: TaskWorld) -> None:
 
 def test_a_task_that_there_is_not_is_a_mistake(tmp_path: Path) -> None:
     path = tmp_path / "config.toml"
-    path.write_text('[tasks.summarize]\nwith = "chat"\n')
-    with pytest.raises(ConfigError, match="Did you mean summarise"):
+    path.write_text('[settings]\ntasks = ["summarize=chat"]\n')
+    with pytest.raises(ConfigError, match=r"\[settings\] There is no task “summarize”. There are: answer,"):
         load(path, {})
 
 

@@ -20,7 +20,7 @@ LONGEST_TEXT = 4_000
 
 def rows(choices: Sequence[Offered], reply: str) -> list[Json]:
     """A row for each menu, and the buttons after them. `reply` is the message that answers reply to."""
-    menus = [[_menu(choice, reply)] for choice in choices if isinstance(choice, Menu)]
+    menus = [[_menu(number, menu, reply)] for number, menu in enumerate(c for c in choices if isinstance(c, Menu))]
     buttons = [_button(choice, reply) for choice in choices if isinstance(choice, Choice)]
     starts = range(0, len(buttons), BUTTONS_IN_A_ROW)
     filled = [*menus, *(buttons[start : start + BUTTONS_IN_A_ROW] for start in starts)]
@@ -32,8 +32,8 @@ def _button(choice: Choice, reply: str) -> Json:
     return {"type": BUTTON, "style": GREY, "label": choice.label, "custom_id": custom_id}
 
 
-def _menu(menu: Menu, reply: str) -> Json:
-    custom_id = Meaning(menu.command, menu.arguments, reply, menu.option).custom_id()
+def _menu(number: int, menu: Menu, reply: str) -> Json:
+    custom_id = Meaning(menu.command, menu.arguments, reply, menu.option, f"{number or ''}").custom_id()
     return {"type": SELECT, "custom_id": custom_id, "placeholder": menu.label, "options": _options(menu.items)}
 
 

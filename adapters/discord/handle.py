@@ -14,7 +14,7 @@ TOKEN_SECONDS = 14 * 60
 
 EPOCH_MS = 1_420_070_400_000
 LONGEST_CUSTOM_ID = 100
-REPLY, OPTION = "^", "*"
+REPLY, OPTION, NUMBER = "^", "*", "~"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,18 +70,21 @@ def settled(request: Request) -> Request:
 class Meaning:
     """What pressing, picking or sending asks for. `reply` is the message that its answer replies to.
 
-    `option` is the argument that takes what was picked.
+    `option` is the argument that takes what was picked. `number` tells components of one message apart that ask for the
+    same; it is "" for the first.
     """
 
     command: str
     arguments: Mapping[str, str]
     reply: str = ""
     option: str = ""
+    number: str = ""
 
     def custom_id(self) -> str:
         """The whole meaning, so that it works after a restart."""
-        marks = {mark: text for mark, text in ((REPLY, self.reply), (OPTION, self.option)) if text}
-        made = f"{self.command}?{urlencode({**self.arguments, **marks}, safe=REPLY + OPTION + ':|@/')}"
+        said = {REPLY: self.reply, OPTION: self.option, NUMBER: self.number}
+        marks = {mark: text for mark, text in said.items() if text}
+        made = f"{self.command}?{urlencode({**self.arguments, **marks}, safe=REPLY + OPTION + NUMBER + ':|@/')}"
         assert len(made) <= LONGEST_CUSTOM_ID, f"too much in a component: {made}"
         return made
 
@@ -90,4 +93,5 @@ class Meaning:
         """From a custom id."""
         command, _, query = text.partition("?")
         arguments = dict(parse_qsl(query, keep_blank_values=True))
-        return cls(command, arguments, arguments.pop(REPLY, ""), arguments.pop(OPTION, ""))
+        reply, option, number = (arguments.pop(mark, "") for mark in (REPLY, OPTION, NUMBER))
+        return cls(command, arguments, reply, option, number)

@@ -69,6 +69,9 @@ COMMAND = Command(
     ),
 )
 
+MOST_ITEMS = 25
+"""Of what a form lets choose; of more it takes the words."""
+
 LONGEST_SHOWN = 40
 """Characters of a value in the table."""
 
@@ -82,7 +85,7 @@ async def run(services: Services, accepted: Accepted) -> Reply:
             yield Text(one(services, request, given["key"]))
         case "config show":
             yield Text(overview(services, request))
-            yield Choices((menu(),))
+            yield Choices(menus(request))
         case "config set" if "value" not in given:
             key = given["key"]
             raise UserError(f"Write the new value after it: `/config set {key} VALUE`. It takes {takes(key)}.")
@@ -132,26 +135,33 @@ async def dialog(services: Services, request: Request) -> Form | None:
 
 async def home(services: Services, request: Request) -> Answer:
     """What is in force, and a way to change it."""
-    return Answer(overview(services, request), choices=(menu(),))
+    return Answer(overview(services, request), choices=menus(request))
 
 
 def value_field(services: Services, request: Request, key: str) -> Field:
     """How one setting's value is asked for."""
-    now, hint = _now(services, request, key), summary(key)[:100]
+    value, hint = getattr(services.settings(request), key), summary(key)[:100]
+    now = _now(services, request, key)
     words = choices(key)
-    offered = words or tuple(levels.offered(services, request, key))[:25]
+    offered = words or levels.offered(services, request, key)
     items = tuple(Item(word, word[:75]) for word in offered)
     if words:
         return Field("value", key, "choice", now, items, hint)
-    if items and isinstance(KEYS[key].default, tuple):
-        return Field("value", key, "several", now, items, hint, required=False)
+    if isinstance(value, tuple) and set(value) <= set(offered) and 0 < len(offered) <= MOST_ITEMS:
+        return Field("value", key, "several", ",".join(value), items, hint, required=False)
     return Field("value", key, "text" if len(now) > 80 else "line", now, hint=hint, required=False)
 
 
-def menu() -> Menu:
-    """Pick a setting to change it."""
-    items = tuple(Item(key, key, summary(key)[:75]) for key in KEYS)
-    return Menu("Change a setting…", "config set", "key", items)
+def menus(request: Request) -> tuple[Menu, ...]:
+    """Pick a setting to change it, from those that everybody has for themselves or, for administrators, the others."""
+    personal = [key for key in KEYS if "me" in about(key).levels]
+    others = [key for key in KEYS if key not in personal] if request.person.administrator else []
+    offered = {"Change how you are answered…": personal, "Change how the bot behaves…": others}
+    return tuple(
+        Menu(label, "config set", "key", tuple(Item(key, key, summary(key)[:75]) for key in keys))
+        for label, keys in offered.items()
+        if keys
+    )
 
 
 def overview(services: Services, request: Request) -> str:
