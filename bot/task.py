@@ -51,9 +51,8 @@ class Upload:
 class Given:
     """What one request gives a task to work on.
 
-    `skill` is what the model is asked for, `room` about how many tokens it reads at once, `prefix` what it wants before
-    a text, `language` what answers are to be in where the request does not say. `prices` says what a number of tokens
-    costs, by model.
+    `skill` is what the model is asked for, `room` about how many tokens it reads at once, `language` what answers are
+    to be in where the request does not say. `prices` says what a number of tokens costs, by model.
     """
 
     options: Mapping[str, str] = field(default_factory=dict)
@@ -62,7 +61,6 @@ class Given:
     file: Upload | None = None
     skill: Skill | None = None
     room: int = ROOM
-    prefix: str = ""
     language: str = ""
     prices: Callable[[int], Sequence[tuple[str, str]]] = lambda _tokens: ()
 

@@ -9,6 +9,8 @@ LABELS = ("music", "travel", "food")
 ENTITIES = ("O", "B-PER", "I-PER", "B-LOC", "I-LOC")
 BLANK = "___"
 PICTURE_SIZE = (48, 40)
+PREFIXES = {"summarization": "sum up ", "translation_en_to_de": "in German ", "translation_en_to_fr": "in French "}
+"""What the T5 model wants before a text."""
 
 FAMILIES = {
     "GPT-2": {"gpt2": "write"},
@@ -23,6 +25,7 @@ FAMILIES = {
     "T5": {"t5": "rewrite"},
     "BART": {"bart": "rewrite"},
     "Marian": {"marian": "rewrite"},
+    "M2M100": {"m2m": "rewrite"},
     "Whisper": {"whisper": "transcribe"},
     "VITS": {"vits": "speak"},
     "ViT": {"vit": "classify-picture"},

@@ -159,6 +159,7 @@ ASKED: Sequence[tuple[str, str, Job[Answer], Told]] = [
     ("roberta", "choose", Choose((TEXT,), LABELS), _labels),
     ("roberta", "choose several", Choose((TEXT,), LABELS, several=True), _labels),
     *((family, "rewrite", Rewrite(TEXT, max_tokens=12), _text) for family in ("t5", "bart", "marian")),
+    ("m2m", "translate", Rewrite(TEXT, "translation", "en", "de", max_tokens=12), _text),
     ("vit", "classify-picture", ClassifyPicture(b"the picture"), _labels),
     ("detr", "detect", Detect(b"the picture", surety=0.3), _boxes),
     ("llava", "ask-picture", Describe(b"the picture", QUESTION, max_tokens=12), _text),
@@ -204,6 +205,37 @@ async def test_people_asking_at_once_get_what_each_gets_alone(inference: Inferen
         together = await asyncio.gather(*(inference.text(model, job) for job in jobs))
         assert together == alone
         assert len(set(alone)) > 1
+
+
+async def rewritten(inference: Inference, made: Path, family: str, text: str, **how: str) -> str:
+    model = replace(source(made, family), prefix=how.pop("prefix", ""))
+    return (await inference.text(model, Rewrite(text, **how, max_tokens=12)))[0]  # type: ignore[arg-type]  # a table
+
+
+@pytest.mark.parametrize(
+    ("how", "prefix"),
+    [
+        ({"purpose": "summarization"}, "sum up "),
+        ({"purpose": "translation", "target": "fr"}, "in French "),
+        ({"purpose": "translation", "source": "en", "target": "de-AT"}, "in German "),
+        (
+            {"purpose": "translation", "target": "es", "prefix": "{from} to {to}: ", "source": "en"},
+            "English to Spanish: ",
+        ),
+    ],
+)
+async def test_a_text_is_given_as_the_model_wants_it(
+    how: Mapping[str, str], prefix: str, inference: Inference, made: Path
+) -> None:
+    plain = await rewritten(inference, made, "t5", TEXT)
+    prefixed = await rewritten(inference, made, "t5", f"{prefix}{TEXT}")
+    assert await rewritten(inference, made, "t5", TEXT, **how) == prefixed != plain
+
+
+async def test_a_model_of_one_pair_takes_its_own_languages(inference: Inference, made: Path) -> None:
+    plain = await rewritten(inference, made, "marian", TEXT)
+    for how in ({}, {"target": "de"}, {"source": "en", "target": "deu"}):
+        assert await rewritten(inference, made, "marian", TEXT, purpose="translation", **how) == plain
 
 
 async def test_one_who_leaves_changes_nothing_for_the_others(inference: Inference, made: Path) -> None:
@@ -391,7 +423,10 @@ async def test_a_text_becomes_speech(inference: Inference, made: Path) -> None:
         ("distilbert", Choose(("hi",), LABELS), "only its own labels .*NEGATIVE"),
         ("whisper", Transcribe(tone(1), "xx"), "does not know the language 'xx'.*de, en"),
         ("whisper", Speak("hi"), "VITS"),
-        ("marian", Rewrite("hi", target="de"), "no language 'de'"),
+        ("bart", Rewrite("hi", target="de"), "does not say which languages it knows: leave German out"),
+        ("m2m", Rewrite("hi", target="tlh"), "does not know Klingon. It knows: Afrikaans, "),
+        ("marian", Rewrite("hi", "translation", target="fr"), "translates English into German"),
+        ("t5", Rewrite("hi", "translation"), "English into German, English into French: say `to` which"),
         ("vit", Describe(b""), "not trained to describe"),
     ],
 )

@@ -21,7 +21,7 @@ import transformers as hf
 from PIL import Image
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
 
-from tests.families import BLANK, ENTITIES, LABELS, LONG, OTHER, PICTURE_SIZE, QUESTION, SAID, TEXT
+from tests.families import BLANK, ENTITIES, LABELS, LONG, OTHER, PICTURE_SIZE, PREFIXES, QUESTION, SAID, TEXT
 
 Expected = Mapping[str, object]
 MAKERS: dict[str, Callable[[Path], Expected]] = {}
@@ -258,6 +258,7 @@ def t5(folder: Path) -> Expected:
     config = hf.T5Config(
         vocab_size=len(tokenizer), d_model=32, d_kv=8, d_ff=48, num_layers=2, num_heads=4, decoder_start_token_id=0
     )
+    config.task_specific_params = {purpose: {"prefix": prefix} for purpose, prefix in PREFIXES.items()}
     return seq2seq(folder, hf.T5ForConditionalGeneration(config), tokenizer)
 
 
@@ -282,8 +283,8 @@ def bart(folder: Path) -> Expected:
     return seq2seq(folder, hf.BartForConditionalGeneration(config), tokenizer)
 
 
-@family
-def marian(folder: Path) -> Expected:
+def sentence_pieces(folder: Path, *first: str) -> tuple[str, str]:
+    """A model of sentencepiece, and its vocabulary behind these marks; both as files."""
     made = io.BytesIO()
     sentences = [TEXT, OTHER, QUESTION, SAID, *LONG.split(". ")]
     sentencepiece.SentencePieceTrainer.train(
@@ -291,10 +292,16 @@ def marian(folder: Path) -> Expected:
     )
     (folder / "both.spm").write_bytes(made.getvalue())
     pieces = sentencepiece.SentencePieceProcessor(model_proto=made.getvalue())
-    names = dict.fromkeys(["</s>", "<unk>", *(pieces.id_to_piece(n) for n in range(len(pieces))), "<pad>"])
+    names = dict.fromkeys([*first, *(pieces.id_to_piece(n) for n in range(len(pieces))), "<pad>"])
     (folder / "vocab.json").write_text(json.dumps({name: number for number, name in enumerate(names)}))
+    return str(folder / "both.spm"), str(folder / "vocab.json")
+
+
+@family
+def marian(folder: Path) -> Expected:
+    pieces, vocabulary = sentence_pieces(folder, "</s>", "<unk>")
     tokenizer = hf.MarianTokenizer(
-        source_spm=str(folder / "both.spm"), target_spm=str(folder / "both.spm"), vocab=str(folder / "vocab.json")
+        source_spm=pieces, target_spm=pieces, vocab=vocabulary, source_lang="en", target_lang="de"
     )
     pad = tokenizer.pad_token_id
     config = hf.MarianConfig(
@@ -308,6 +315,18 @@ def marian(folder: Path) -> Expected:
         forced_eos_token_id=None,
     )
     return seq2seq(folder, hf.MarianMTModel(config), tokenizer)
+
+
+@family
+def m2m(folder: Path) -> Expected:
+    pieces, vocabulary = sentence_pieces(folder, "<s>", "<pad>", "</s>", "<unk>")
+    tokenizer = hf.M2M100Tokenizer(vocab_file=vocabulary, spm_file=pieces, src_lang="en")
+    size = max(map(tokenizer.get_lang_id, tokenizer.lang_code_to_token)) + 1
+    config = hf.M2M100Config(**BOTH_SIDES, vocab_size=size, max_position_embeddings=256)
+    network = hf.M2M100ForConditionalGeneration(config)
+    saved(folder, settled(network, seed=4), tokenizer)
+    inputs, german = tokenizer(TEXT, return_tensors="pt"), torch.tensor(tokenizer.get_lang_id("de"))
+    return {"translate": written(network, tokenizer, **inputs, forced_bos_token_id=german)}
 
 
 @family

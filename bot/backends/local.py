@@ -38,7 +38,8 @@ class LocalModel(ModelSection):
     """`model` is "bundled:smollm2", a folder (beginning with /, . or ~) or a Hub id, which needs `revision`, a commit.
 
     `at_once` answers are written at a time, others wait. `threads` 0 is half of the processor's cores. `skill` is what
-    the model is for: only those that write converse.
+    the model is for: only those that write converse. `prefix` is what one that rewrites wants before a text; {from} and
+    {to} in it are languages.
     """
 
     revision: str = ""
@@ -48,6 +49,7 @@ class LocalModel(ModelSection):
     dtype: DataType = "auto"
     quantise: Quantisation = "auto"
     skill: Skill = "write"
+    prefix: str = ""
 
     @property
     def converses(self) -> bool:
@@ -95,6 +97,7 @@ class LocalModel(ModelSection):
             device=self.device,
             dtype=self.dtype,
             quantise=self.quantise,
+            prefix=self.prefix,
         )
 
     @model_validator(mode="after")

@@ -27,6 +27,9 @@ Skill = Literal[
 ]
 """What a model is loaded for. One checkpoint may serve several, each loaded for itself."""
 
+Purpose = Literal["", "summarization", "translation"]
+"""What a text is turned into another for, as makers of models call it; "" where the text itself says it."""
+
 FinishReason = Literal["complete", "length", "stopped"]
 
 
@@ -128,13 +131,13 @@ class Tokens(Job[Cut]):
 class Rewrite(Job[Written]):
     """Turn `text` into another one with an encoder-decoder: a summary, a translation, what `text` instructs.
 
-    `prefix` is put before the text (T5's "summarize: "). `target` is the language's name as the model's tokenizer
-    knows it, for models of many languages. `beams` above 1 searches more widely and streams nothing until the end.
+    `purpose` is for models that were made for several and want to be told which. `source` and `target` are the tags
+    of languages, such as "de". `beams` above 1 searches more widely and streams nothing until the end.
     """
 
     skill: ClassVar[Skill] = "rewrite"
     text: str
-    prefix: str = ""
+    purpose: Purpose = ""
     source: str = ""
     target: str = ""
     max_tokens: int = 0

@@ -26,7 +26,8 @@ class Source:
     """Which model, and how it is to run.
 
     `model` is "bundled:NAME" or an absolute folder. `context` is in tokens, 0 for what the model says of itself.
-    `at_once` answers are written at a time. `threads` 0 is half of the cores. `pipeline` is for the skill "run" alone.
+    `at_once` answers are written at a time. `threads` 0 is half of the cores. `prefix` is what the model wants before a
+    text. `pipeline` is for the skill "run" alone.
     """
 
     model: str
@@ -36,6 +37,7 @@ class Source:
     device: Device = "auto"
     dtype: DataType = "auto"
     quantise: Quantisation = "auto"
+    prefix: str = ""
     pipeline: str = ""
 
 

@@ -12,9 +12,9 @@ from bot.types import Option
 def _steps(given: Given) -> Steps[None]:
     instruction = given.option("how")
     if not given.text:
-        yield from say(Rewrite(instruction, given.prefix))
+        yield from say(Rewrite(instruction))
         return
-    yield from one_by_one(cut(given.text, given.room), lambda text: Rewrite(f"{instruction}: {text}", given.prefix))
+    yield from one_by_one(cut(given.text, given.room), lambda text: Rewrite(f"{instruction}: {text}"))
 
 
 def _told(given: Given) -> Steps[None]:

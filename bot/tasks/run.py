@@ -9,6 +9,7 @@ from typing import get_args
 from bot.drawing import boxed
 from bot.errors import UserError
 from bot.inference.kinds import Embed, Pipe, Rewrite, Skill
+from bot.languages import code
 from bot.steps import apart, ask, say
 from bot.tables import bars
 from bot.task import Given, Steps, Task
@@ -29,7 +30,7 @@ from bot.types import File, Option, Text
 
 
 def _rewrite(given: Given) -> Steps[None]:
-    yield from say(Rewrite(given.text, given.prefix, given.option("from"), given.option("to")))
+    yield from say(Rewrite(given.text, "", code(given.option("from")), code(given.option("to"))))
 
 
 def _embed(given: Given) -> Steps[None]:

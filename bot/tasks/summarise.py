@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from bot.inference.kinds import Rewrite
 from bot.steps import condensed, told_briefly
 from bot.task import Given, Steps, Task
@@ -13,7 +15,8 @@ TOKENS = {"short": 60, "medium": 150, "long": 300}
 
 def _steps(given: Given) -> Steps[None]:
     most = TOKENS[given.option("length", "medium")]
-    yield from condensed(given.text, given.room, lambda text: Rewrite(text, given.prefix, max_tokens=most, beams=2))
+    make = partial(Rewrite, purpose="summarization", max_tokens=most, beams=2)
+    yield from condensed(given.text, given.room, make)
 
 
 def _told(given: Given) -> Steps[None]:

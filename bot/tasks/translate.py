@@ -2,54 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from functools import partial
 
 from bot.cutting import lines
 from bot.inference.kinds import Rewrite
+from bot.languages import code
 from bot.steps import one_by_one, told_throughout
 from bot.task import Given, Steps, Task
 from bot.types import Option
 
-CODES: Mapping[str, str] = {
-    "arabic": "ar",
-    "chinese": "zh",
-    "czech": "cs",
-    "dutch": "nl",
-    "english": "en",
-    "finnish": "fi",
-    "french": "fr",
-    "german": "de",
-    "hindi": "hi",
-    "indonesian": "id",
-    "italian": "it",
-    "japanese": "ja",
-    "korean": "ko",
-    "polish": "pl",
-    "portuguese": "pt",
-    "romanian": "ro",
-    "russian": "ru",
-    "spanish": "es",
-    "swedish": "sv",
-    "thai": "th",
-    "turkish": "tr",
-    "ukrainian": "uk",
-    "vietnamese": "vi",
-}
-"""What people call languages, as models of many know them; any other is passed on as it was written."""
-
-
-def code(language: str) -> str:
-    """A language as models know it."""
-    return CODES.get(language.lower(), language)
-
 
 def _steps(given: Given) -> Steps[None]:
-    target = given.option("to", given.language)
-
-    def make(text: str) -> Rewrite:
-        prefix = given.prefix.replace("{to}", target or "English")
-        return Rewrite(text, prefix, code(given.option("from")), "" if prefix else code(target))
-
+    source, target = code(given.option("from")), code(given.option("to", given.language))
+    make = partial(Rewrite, purpose="translation", source=source, target=target)
     yield from one_by_one(lines(given.text, given.room), make)
 
 

@@ -141,7 +141,7 @@ def described(question: str) -> str:
 
 
 def rewritten(job: kinds.Rewrite) -> str:
-    first = f"{job.prefix}{job.text.split()[0]}"
+    first = job.text.split()[0]
     return f"{first}→{job.target}" if job.target else first
 
 
