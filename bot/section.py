@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -14,10 +14,6 @@ class Section(BaseModel):
     """A frozen table of config.toml. An unknown key is an error, and so is a value of the wrong type."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, validate_default=True)
-
-
-SKILLS: Mapping[Ability, Skill] = {"embed": "embed", "transcribe": "transcribe", "speak": "speak"}
-"""What models behind an API can do beside conversing, as tasks ask for it."""
 
 
 class ModelSection(Section):
@@ -49,7 +45,7 @@ class ModelSection(Section):
     @property
     def skills(self) -> Collection[Skill]:
         """What tasks can ask of it."""
-        return [SKILLS[ability] for ability in self.can if ability in SKILLS]
+        return [ability for ability in self.can if ability != "chat"]
 
     def sampling(self, asked: Sampling) -> Sampling:
         """What was asked for one answer, within what this entry says: its bound is never exceeded."""

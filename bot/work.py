@@ -162,11 +162,15 @@ def offer(services: Services, accepted: Accepted, task: Task) -> Sequence[Choice
     """What would serve: a model to pull, or one that converses."""
     request, buttons = accepted.request, list[Choice]()
     sentences = [f"There is no model for /{task.name} here."]
-    if task.model:
+    if task.model and not services.catalogue.hub.rules.admits(task.model):
+        sentences.append(f"{task.model} would serve, once the operator admits it: [hub] allow in config.toml.")
+    elif task.model:
         who = "You can add one" if request.person.administrator else "An administrator can add one"
         sentences.append(f"{who}: `/models add {task.model}`.")
         if request.person.administrator:
             buttons.append(Choice("Add that model", "models add", {"model": task.model}))
+    else:
+        sentences.append(f'The operator can name one in config.toml: `can = ["{task.skill}"]` in its table.')
     if chat := _teller(services, request, task):
         sentences.append(f"Or {chat} does it, told in words.")
         buttons.append(Choice(f"Let {chat} do it"[:80], task.name, {"request": str(accepted.id), "with": "chat"}))

@@ -50,6 +50,7 @@ EXAMPLES: Mapping[str, Example] = {
     "tokens": Example({"text": "one two"}, ("2 tokens, 2.0% of the 100", "one| two")),
     "transcribe": Example({"timestamps": "yes"}, ("`0:00` hello from the sea", "`1:02` the end"), VOICE),
     "speak": Example({"text": "Hello there."}, (), None, "speech.wav"),
+    "paint": Example({"text": "a cat on a mat"}, (), None, "picture.png"),
     "describe": Example({}, ("a cat on a mat",), CAT),
     "classify-image": Example({}, ("cat  █████████████░░░  80.0 %",), CAT),
     "detect": Example({"surety": "40"}, ("thing  times  surety", "cat"), CAT, "boxes.png"),

@@ -442,7 +442,7 @@ async def test_what_a_model_cannot_do_is_said(
     [
         ("vit", ClassifyPicture(b"no picture"), "no picture that can be read"),
         ("whisper", Transcribe(b"no sound"), "no audio file"),
-        ("vits", Speak("a", voice=3), "1 voices"),
+        ("vits", Speak("a", voice="3"), "one voice; “3” is none"),
         ("bert", Fill("there is none"), "one blank"),
     ],
 )

@@ -52,7 +52,10 @@ class Endpoint(MemoryBackend):
         return Transcript(sound.media_type, (Segment(1.5, 2.0, sound.media_type),), "en")
 
     async def speak(self, text: str, voice: str = "") -> Media:
-        return Media("audio/mpeg", b"ID3" + text.encode())
+        return Media("audio/mpeg", f"ID3{voice}{text}".encode())
+
+    async def paint(self, prompt: str, size: str = "") -> Media:
+        return Media("image/webp", f"{prompt} {size}".encode())
 
 
 class TaskWorld(World):
@@ -153,22 +156,27 @@ async def test_a_model_that_sees_is_asked_about_pictures(world: TaskWorld) -> No
     assert notes(await world.do("describe", CHANNEL, ANN, CAT, model="main")).startswith("The model main is not made")
 
 
-@pytest.mark.parametrize("tables", ['can = ["embed", "transcribe", "speak"]'], ids=["by an API"])
+@pytest.mark.parametrize("tables", ['can = ["embed", "transcribe", "speak", "paint"]'], ids=["by an API"])
 async def test_models_behind_an_api_do_what_they_can(world: TaskWorld) -> None:
     assert "b  ████" in (await world.do("similar", one="b", text="b")).text
     assert (await world.do("transcribe", DIRECT, ANN, VOICE)).text == "audio/mpeg"
     assert "`0:01` audio" in (await world.do("transcribe", DIRECT, ANN, VOICE, timestamps="yes")).text
-    (file,) = (await world.do("speak", text="hello")).answers[-1].files
-    assert (file.name, file.content) == ("speech.mp3", b"ID3hello")
+    (file,) = (await world.do("speak", text="hello", voice="nova")).answers[-1].files
+    assert (file.name, file.content) == ("speech.mp3", b"ID3novahello")
+    (file,) = (await world.do("paint", text="a cat", size="64x64")).answers[-1].files
+    assert (file.name, file.content, file.summary) == ("picture.webp", b"a cat 64x64", "a cat")
+    assert "ask without `english`" in notes(await world.do("transcribe", DIRECT, ANN, VOICE, english="yes"))
     assert "no model for /detect" in notes(await world.do("detect", DIRECT, ANN, CAT))
 
 
-@without
+@pytest.mark.parametrize("tables", ['[hub]\nallow = ["openai/*"]\n'], ids=["nothing made"])
 async def test_what_nobody_can_do_is_offered_to_be_pulled(world: TaskWorld) -> None:
     draft = await world.do("transcribe", DIRECT, ANN, VOICE)
     assert notes(draft) == (
         "There is no model for /transcribe here. An administrator can add one: `/models add openai/whisper-base`."
     )
+    assert "facebook/detr-resnet-50 would serve" in notes(await world.do("detect", DIRECT, ADMIN, CAT))
+    assert '`can = ["paint"]`' in notes(await world.do("paint", text="a cat"))
     draft = await world.do("transcribe", DIRECT, ADMIN)
     assert "You can add one" in notes(draft)
     assert [(one.command, one.arguments) for one in choices(draft)] == [
@@ -336,7 +344,6 @@ async def test_what_is_missing_is_asked_for(world: TaskWorld) -> None:
     assert notes(await world.do("transcribe")).startswith("Which sound?")
     assert "one blank" in notes(await world.do("fill", text="no blank"))
     assert "from 2 to 20 labels" in notes(await world.do("classify", text="x", labels="one"))
-    assert "by its number" in notes(await world.do("speak", text="x", voice="deep"))
     assert "as a percentage" in notes(await world.do("detect", DIRECT, ANN, CAT, surety="very"))
     assert "number of tokens" in notes(await world.do("complete", text="x", length="-1"))
 

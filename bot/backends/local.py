@@ -102,6 +102,8 @@ class LocalModel(ModelSection):
 
     @model_validator(mode="after")
     def _is_complete(self) -> Self:
+        if self.skill == "paint":
+            raise ValueError('no model on this machine paints: use one behind an API, with can = ["paint"]')
         if self.model.startswith(PREFIX) and not self.bundled:
             raise ValueError(f"there is no bundled model of that name; there are: {', '.join(BUNDLED)}")
         if self.needs_hub:

@@ -23,9 +23,10 @@ Skill = Literal[
     "classify-picture",
     "detect",
     "describe",
+    "paint",
     "run",
 ]
-"""What a model is loaded for. One checkpoint may serve several, each loaded for itself."""
+"""What a model is for. One checkpoint may serve several, each loaded for itself. Only models behind APIs paint."""
 
 Purpose = Literal["", "summarization", "translation"]
 """What a text is turned into another for, as makers of models call it; "" where the text itself says it."""
@@ -330,11 +331,11 @@ class Sound(Answer):
 
 @dataclass(frozen=True, slots=True)
 class Speak(Job[Sound]):
-    """Say `text` aloud. `voice` is a number, for models that have several."""
+    """Say `text` aloud. `voice` is a number here, a name behind an API, and "" the model's own."""
 
     skill: ClassVar[Skill] = "speak"
     text: str
-    voice: int = 0
+    voice: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -384,6 +385,23 @@ class Describe(Job[Written]):
     data: bytes
     question: str = ""
     max_tokens: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Painting(Answer):
+    """A picture that was made."""
+
+    media_type: str
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Paint(Job[Painting]):
+    """Make a picture of what `text` describes. `size` is such as "1024x1024", "" the model's own."""
+
+    skill: ClassVar[Skill] = "paint"
+    text: str
+    size: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ from bot.tasks import (
     detect,
     entities,
     fill,
+    paint,
     speak,
     transcribe,
 )
@@ -71,6 +72,7 @@ STEPS: Mapping[Skill, Callable[[Given], Steps[None]]] = {
     "classify-picture": classify_image.TASK.steps,
     "detect": detect.TASK.steps,
     "describe": _describe,
+    "paint": paint.TASK.steps,
     "run": _pipe,
 }
 

@@ -25,15 +25,12 @@ PAUSE = 0.25
 
 
 def _steps(given: Given) -> Steps[None]:
-    voice = given.option("voice", "0")
     if len(given.text) > LONGEST:
         raise UserError(f"That is too long to be read aloud: {len(given.text):,} characters, and I read {LONGEST:,}.")
-    if not voice.isdecimal():
-        raise UserError("Name the voice by its number.")
     sounds, pieces = [], cut(given.text, min(given.room, ROOM))
     for number, piece in enumerate(pieces, 1):
         yield Status(f"Speaking: {number} of {len(pieces)}…")
-        sounds.append((yield from ask(Speak(piece.text, int(voice)))))
+        sounds.append((yield from ask(Speak(piece.text, given.option("voice")))))
     content = yield from apart(lambda: joined([sound.data for sound in sounds]))
     yield File(f"speech.{sound_ending(content)}", content, given.text[:500])
 
@@ -60,6 +57,6 @@ TASK = Task(
     "speak",
     _steps,
     model="facebook/mms-tts-eng",
-    own=(Option("voice", "Which voice, by its number, for models that have several", named=True),),
+    own=(Option("voice", "Which voice, by its name or number, for models that have several", named=True),),
     shortcut="Read aloud",
 )

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from bot.inference.kinds import Transcribe
+from bot.languages import code
 from bot.steps import ask, say
 from bot.task import Given, Steps, Task
 from bot.types import Option, Text
 
 
 def _steps(given: Given) -> Steps[None]:
-    language, english = given.option("language"), "english" in given.options
+    language, english = code(given.option("language")), "english" in given.options
     if "timestamps" not in given.options:
         yield from say(Transcribe(given.data, language, english))
         return

@@ -172,6 +172,8 @@ def work(job: Job[kinds.Answer]) -> tuple[str, kinds.Answer]:
             return "", cut(job)
         case kinds.Speak():
             return "", kinds.Sound(spoken(job.text), RATE, len(job.text) / RATE)
+        case kinds.Paint():
+            return "", kinds.Painting("image/png", job.text.encode())
         case kinds.Pipe():
             label, box = kinds.Label("cat", 0.8), kinds.Box("cat", 0.9, 5, 5, 30, 25)
             shown = kinds.Shown("mask", "image/png", job.data)

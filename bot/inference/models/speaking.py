@@ -38,8 +38,10 @@ class Speaker(Loaded):
         job = work.job
         assert isinstance(job, Speak)
         config = self.network.config
-        if not 0 <= job.voice < max(1, config.num_speakers):
-            raise Failure("failed", f"This model has {max(1, config.num_speakers)} voices, counted from 0.")
+        voices = max(1, config.num_speakers)
+        if job.voice and not (job.voice.isdecimal() and int(job.voice) < voices):
+            numbers = f"{voices} voices, by the numbers from 0 to {voices - 1}" if voices > 1 else "one voice"
+            raise Failure("failed", f"This model has {numbers}; “{job.voice}” is none.")
         rate: int = config.sampling_rate
         pause = np.zeros(int(_PAUSE_SECONDS * rate), dtype=np.float32)
         parts: list[NDArray[np.float32]] = []
@@ -51,7 +53,7 @@ class Speaker(Loaded):
                 work.tell(f"Speaking sentence {number} of {len(sentences)}")
             inputs = self.tokenizer(sentence, return_tensors="pt").to(self.device)
             if inputs["input_ids"].shape[1]:
-                voice = {"speaker_id": job.voice} if config.num_speakers > 1 else {}
+                voice = {"speaker_id": int(job.voice or 0)} if voices > 1 else {}
                 spoken = self.network(**inputs, **voice).waveform[0].float().cpu().numpy()
                 parts += [pause, spoken] if parts else [spoken]
         if not parts:

@@ -1,0 +1,28 @@
+"""paint: a picture of what is described, by models behind an API."""
+
+from __future__ import annotations
+
+from bot.inference.kinds import Paint
+from bot.steps import ask
+from bot.task import Given, Steps, Task
+from bot.types import File, Option, Status
+
+LONGEST_SUMMARY = 500
+"""Characters of the description that goes with the picture, for who cannot see it."""
+
+
+def _steps(given: Given) -> Steps[None]:
+    yield Status("Painting…", long=True)
+    painted = yield from ask(Paint(given.text, given.option("size")))
+    ending = painted.media_type.rpartition("/")[2]
+    yield File(f"picture.{ending}", painted.data, given.text[:LONGEST_SUMMARY])
+
+
+TASK = Task(
+    "paint",
+    "A picture of what you describe",
+    "paint",
+    _steps,
+    own=(Option("size", "Such as 1024x1024, for models that have several", named=True),),
+    text=Option("text", "What the picture shows"),
+)
