@@ -16,6 +16,8 @@ log = logging.getLogger(__name__)
 
 R = TypeVar("R", Rule, Limit, Persona)
 
+NOBODY = Person("", "")
+
 MOST_RESOLVED = 10_000
 """Combinations of place and person whose settings are remembered; then all are worked out anew."""
 
@@ -47,15 +49,25 @@ class Administration:
         key = (place, person.home, person.id) if person else (place, "", "")
         if (known := self._resolved.get(key)) is not None:
             return known
-        values = {key: value for scope in self._scopes(place, person) for key, value in self.set_at(scope).items()}
+        levels = LEVELS[: LEVELS.index("me")]
+        scopes = (scope for level in levels if (scope := scope_of(level, place, person or NOBODY)))
+        found = self.base.model_copy(
+            update={key: value for scope in scopes for key, value in self.set_at(scope).items()}
+        )
+        if person:
+            own = self.at("me", place, person).items()
+            found = found.model_copy(update={key: value for key, value in own if key in found.personal})
         if len(self._resolved) >= MOST_RESOLVED:
             self._resolved.clear()
-        self._resolved[key] = self.base.model_copy(update=values)
-        return self._resolved[key]
+        self._resolved[key] = found
+        return found
 
     def sources(self, place: Place, person: Person) -> Mapping[str, Level]:
         """For each setting that was set somewhere, the level that its value comes from."""
-        return {key: level for level in LEVELS for key in self.at(level, place, person)}
+        personal = self.settings(place).personal
+        return {
+            key: level for level in LEVELS for key in self.at(level, place, person) if level != "me" or key in personal
+        }
 
     def at(self, level: Level, place: Place, person: Person) -> Mapping[str, Value]:
         """What was set at one level alone; nothing for a level that a place does not have."""
@@ -71,11 +83,6 @@ class Administration:
         for scope, values in self._values.items():
             if (scope.platform, scope.workspace, scope.person) == (place.platform, place.workspace, "") and values:
                 yield scope, values
-
-    def _scopes(self, place: Place, person: Person | None) -> Iterator[Scope]:
-        for level in LEVELS:
-            if (level != "me" or person) and (scope := scope_of(level, place, person or Person("", ""))):
-                yield scope
 
     # Rules, limits, personas ------------------------------------------------------------------------------------------
 

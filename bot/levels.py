@@ -5,12 +5,15 @@ from __future__ import annotations
 from bot import wishes
 from bot.administration import scope_of
 from bot.books import Change, Scope
-from bot.errors import UserError
+from bot.errors import Denied, UserError
 from bot.services import Services
-from bot.settings import Level, Value, about, parse, shown
+from bot.settings import PERSONAL, Level, Value, about, parse, shown
 from bot.types import Place, Request, Subject
 
 SCOPES: tuple[Level, ...] = ("workspace", "channel", "thread", "me")
+
+NAMED = {"models": "model", "personas": "persona", "commands": "command", "personal": "setting of that kind"}
+"""Names that must exist, by what completes them, and what they are called."""
 
 NOBODY_SETS_HERE = "In a direct message a setting is for yourself (`me`) or for all (`workspace`)."
 
@@ -28,6 +31,9 @@ async def level_for(services: Services, request: Request, key: str, wanted: str)
         raise UserError("This is no thread. Ask in the thread, or set it for the channel.")
     if level in ("channel", "thread") and request.place.direct:
         raise UserError(NOBODY_SETS_HERE)
+    if level == "me" and key not in services.settings(request).personal:
+        whom = services.administration.whom_to_ask(request.place)
+        raise Denied(f"{key} is the same for everybody here. {whom}")
     return level, request if level == "me" else await services.as_administrator(request)
 
 
@@ -55,7 +61,7 @@ async def put(services: Services, request: Request, key: str, text: str, wanted:
     change, entry = services.administration.setting(key, value, scope, request.place, request.person)
     await services.administration.change([change], [entry])
     was = f" (it was {quoted(entry.before)})" if entry.before else ""
-    return f"**{key}** is {quoted(shown(value))} for {named(level, request.place)} from now on{was}."
+    return f"**{key}** is {said(key, value)} for {named(level, request.place)} from now on{was}."
 
 
 async def take_back(services: Services, request: Request, key: str, wanted: str) -> str:
@@ -66,8 +72,8 @@ async def take_back(services: Services, request: Request, key: str, wanted: str)
         raise UserError(f"{key} is not set for {named(level, place)}. `/config show` says where it comes from.")
     change, entry = administration.setting(key, None, scope_in(level, request), place, person, reset=True)
     await administration.change([Change(change.record, removed=True)], [entry])
-    now = shown(getattr(administration.settings(place, person), key))
-    return f"**{key}** is no longer set for {named(level, place)}: {quoted(now)} is in force."
+    now = said(key, getattr(administration.settings(place, person), key))
+    return f"**{key}** is no longer set for {named(level, place)}: {now} is in force."
 
 
 def scope_in(level: Level, request: Request) -> Scope:
@@ -80,14 +86,18 @@ def scope_in(level: Level, request: Request) -> Scope:
 def known(services: Services, request: Request, key: str, value: Value) -> Value:
     """A value whose names exist. Raises UserError that lists them."""
     kind = about(key).known
+    if kind == "commands" and isinstance(value, tuple):
+        value = tuple(name.removeprefix("/") for name in value)
     if kind == "tasks" and isinstance(value, tuple):
         wishes.check(value, services.models(request))
     names = offered(services, request, key)
     given = value if isinstance(value, tuple) else (value,) if value else ()
-    missing = next((name for name in given if kind in ("models", "personas", "commands") and name not in names), None)
+    missing = next((name for name in given if kind in NAMED and name not in names), None)
+    if kind == "models" and missing in services.backends:
+        services.model(request, str(missing))  # says why it is not to be had
     if missing is not None:
         there = f"There are: {', '.join(names)}." if names else "There are none yet."
-        raise UserError(f"There is no {kind.removesuffix('s')} “{str(missing)[:60]}” here. {there}")
+        raise UserError(f"There is no {NAMED[kind]} “{str(missing)[:60]}” here. {there}")
     return _channel(request.place, str(value)) if kind == "channels" and value else value
 
 
@@ -111,6 +121,8 @@ def offered(services: Services, request: Request, key: str) -> list[str]:
             return list(services.administration.personas(request.place))
         case "commands":
             return [command.name for command in services.commands if not command.unrestricted]
+        case "personal":
+            return list(PERSONAL)
         case "channels":
             return ["here"]
         case _:
@@ -130,7 +142,14 @@ def named(level: Level, place: Place) -> str:
             return "you"
 
 
+def said(key: str, value: Value) -> str:
+    """A setting's value within a sentence."""
+    text = shown(value)
+    channel = Subject.read(text) if about(key).known == "channels" else None
+    return channel.label if channel else quoted(text) if text else "empty"
+
+
 def quoted(text: str) -> str:
-    """A value within a sentence."""
+    """A text within a sentence."""
     short = text if len(text) <= 200 else f"{text[:200]}…"
     return f"`{short}`" if short and "`" not in short and "\n" not in short else f"“{short}”"

@@ -76,7 +76,8 @@ class Reception:
         before, comma, last = typed.rpartition(",")
         found = _completions(offered, typed)
         if comma and not found:
-            found = [f"{before}, {value}" for value in _completions(offered, last.strip())]
+            there = {value.strip() for value in before.split(",")}
+            found = [f"{before}, {value}" for value in _completions(offered, last.strip()) if value not in there]
         return found[:MOST_SUGGESTIONS]
 
     async def seen(self, platform: str) -> Sequence[tuple[Place, int]]:

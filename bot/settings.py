@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
+from string import Formatter
 from types import NoneType, UnionType
 from typing import Annotated, Literal, TypeAlias, get_args, get_origin
 
@@ -28,6 +30,14 @@ LEVELS: tuple[Level, ...] = get_args(Level)
 LONGEST = 8_000
 """Characters of a value."""
 
+PLACEHOLDERS = ("name", "platform", "place", "date")
+"""What a system prompt may have filled in, in braces."""
+
+NONE = "none"
+"""How people write that a name, or a list of names, is empty."""
+
+_GROUPED = re.compile(r"\d{1,3}(,\d{3})+")
+
 SYSTEM_PROMPT = """\
 You are {name}, an assistant in a team's chat on {platform}, in {place}. Today is {date}.
 Several people may take part; each message begins with its writer's name. Answer in Markdown, to the point."""
@@ -45,6 +55,12 @@ ANYWHERE = ("workspace", "channel", "thread", "me")
 HERE = ("workspace", "channel", "thread")
 CHANNELS = ("workspace", "channel")
 TEAM = ("workspace",)
+
+PERSONAL = (
+    *("model", "tasks", "persona", "temperature", "answer_tokens"),
+    *("language", "streaming", "thinking", "private"),
+)
+"""The settings that can be set ANYWHERE, and by people for themselves unless administrators say otherwise."""
 
 
 class Settings(Section):
@@ -134,13 +150,24 @@ class Settings(Section):
         int, At(HERE), Field(ge=1, le=1_000, description="Questions that may wait in one channel or thread at a time.")
     ] = 20
     retention_days: Annotated[
-        int, At(HERE), Field(ge=0, le=36_500, description="Days that conversations are kept; 0 keeps them for ever.")
+        int,
+        At(HERE),
+        Field(
+            ge=0,
+            le=36_500,
+            description="Days that conversations are kept; older ones go within the hour; 0: none goes.",
+        ),
     ] = 90
     keep: Annotated[
         Literal["nothing", "threads", "everything"],
         At(HERE),
         Field(description="What is kept of messages not addressed to the bot, for it to read when it is asked."),
     ] = "nothing"
+    personal: Annotated[
+        tuple[str, ...],
+        At(CHANNELS, "personal"),
+        Field(strict=False, description="Which settings people may set for themselves, separated by commas; or none."),
+    ] = PERSONAL
     on_uninstall: Annotated[
         Literal["forget", "keep"],
         At(TEAM),
@@ -195,15 +222,18 @@ def takes(key: str) -> str:
 
 def parse(key: str, text: str) -> Value:
     """The value that people wrote. Raises UserError that says what the setting takes."""
-    kind = _field(key).annotation
-    raw: str | tuple[str, ...] | None = text.strip()
+    kind, written = _field(key).annotation, text.strip()
+    if about(key).known and written.lower() == NONE:
+        written = ""
     if get_origin(kind) is tuple:
-        raw = tuple(filter(None, (part.strip() for part in text.split(","))))
-    elif isinstance(kind, UnionType) and NoneType in get_args(kind) and text.strip().lower() in ("default", "none", ""):
-        raw = None
-    elif choices(key):
-        raw = text.strip().lower()
-    return check(key, raw, text)
+        return check(key, tuple(filter(None, map(str.strip, written.split(",")))), text)
+    if isinstance(kind, UnionType) and NoneType in get_args(kind) and written.lower() in ("default", NONE, ""):
+        return check(key, None, text)
+    if choices(key):
+        written = written.lower()
+    elif kind is int and _GROUPED.fullmatch(written):
+        written = written.replace(",", "")
+    return check(key, written, text)
 
 
 def check(key: str, raw: Value, written: str) -> Value:
@@ -219,14 +249,17 @@ def check(key: str, raw: Value, written: str) -> Value:
 
 
 def check_placeholders(prompt: str) -> None:
-    """Raises UserError for a placeholder of a system prompt that is not known."""
+    """Raises UserError for a placeholder of a system prompt that is not known, or has more than its name in it."""
     try:
-        prompt.format(name="", platform="", place="", date="")
-    except (KeyError, ValueError, IndexError, AttributeError, TypeError) as error:
-        raise UserError(
-            f"system_prompt has a placeholder that is not known ({error}); it may use "
-            "{name}, {platform}, {place} and {date}, and a plain brace is written twice."
-        ) from None
+        parts = list(Formatter().parse(prompt))
+    except ValueError as error:
+        raise UserError(f"system_prompt has a brace that belongs to nothing ({error}). {_BRACES}") from None
+    for _, name, layout, conversion in parts:
+        if name is not None and (name not in PLACEHOLDERS or layout or conversion):
+            raise UserError(f"system_prompt has a placeholder that is not known: {{{name[:60]}}}. {_BRACES}")
+
+
+_BRACES = "It may use {name}, {platform}, {place} and {date}, and a plain brace is written twice."
 
 
 def shown(value: Value) -> str:

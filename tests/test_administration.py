@@ -72,6 +72,51 @@ async def test_a_setting_takes_effect_at_once(world: World) -> None:
     assert len(world.spare.prompts) == 1
 
 
+async def test_what_people_set_for_themselves_can_be_kept_from_counting(world: World) -> None:
+    await config(world, "answer_tokens", "1000", "me", CHANNEL, ANN)
+    await config(world, "language", "Maori", "me", CHANNEL, ANN)
+    await config(world, "answer_tokens", "77", "channel")
+    await config(world, "personal", "language, model", "channel")
+    assert (await table(world))["answer_tokens"] == ["77", "channel"]
+    assert (await table(world))["language"] == ["Maori", "me"]
+    assert (await table(world, OTHER))["answer_tokens"] == ["1000", "me"]
+    await world.say("Hello", CHANNEL)
+    assert world.main.sampled[-1].max_tokens == 77
+    refused = await config(world, "answer_tokens", "2000", "me", CHANNEL, ANN)
+    assert refused.strip() == "answer_tokens is the same for everybody here. Ask an administrator."
+    assert "does not count here" in said(await world.command("config show", CHANNEL, ANN, key="answer_tokens"))
+    assert "no longer set for you" in said(
+        await world.command("config reset", OTHER, ANN, key="answer_tokens", scope="me")
+    )
+    await config(world, "personal", "none", "channel")
+    assert (await table(world))["language"] == ["–", "config.toml"]
+
+
+async def test_names_are_taken_as_people_write_them(world: World) -> None:
+    assert "`ask, retry`" in await config(world, "commands_off", "/ask, retry", "channel")
+    assert "`1000`" in await config(world, "answer_tokens", "1,000", "channel")
+    await world.command("persona make", CHANNEL, ADMIN, name="pirate", prompt="You are a pirate.")
+    assert "`pirate`" in await config(world, "persona", "pirate", "channel")
+    assert "**persona** is empty for #general" in await config(world, "persona", "none", "channel")
+    assert "**models** is empty" in await config(world, "models", "none", "channel")
+    assert "**audit_channel** is #general for" in await config(world, "audit_channel", "here", "workspace")
+
+
+async def test_a_model_that_is_not_for_somebody_is_not_called_unknown(world: World) -> None:
+    await world.command("access deny", CHANNEL, ADMIN, who="person:1|Ann", what="spare")
+    assert "a rule for @Ann says so" in await config(world, "model", "spare", "me", CHANNEL, ANN)
+
+
+async def test_completions_are_what_can_be_sent(world: World) -> None:
+    async def completed(key: str, typed: str = "") -> Sequence[str]:
+        return await world.intake.suggest("config set", "value", typed, CHANNEL, ADMIN, {"key": key})
+
+    assert await completed("language") == []
+    assert await completed("system_prompt") == []
+    assert await completed("retention_days") == ["90"]
+    assert await completed("models", "main,") == ["main, spare"]
+
+
 async def test_what_was_set_is_there_after_a_restart(world: World, tmp_path: Path) -> None:
     await config(world, "language", "Welsh", "channel")
     await world.command("persona make", CHANNEL, ADMIN, name="pirate", prompt="You are a pirate.")
@@ -104,6 +149,9 @@ async def test_what_was_set_is_there_after_a_restart(world: World, tmp_path: Pat
         ("persona", "pirate", "There is no persona “pirate” here. There are none yet."),
         ("commands_off", "help", "There is no command “help” here."),
         ("system_prompt", "{secret}", "has a placeholder that is not known"),
+        ("system_prompt", "{name:>300000000}", "has a placeholder that is not known"),
+        ("system_prompt", "one {", "has a brace that belongs to nothing"),
+        ("personal", "speak", "There is no setting of that kind “speak” here. There are: model, tasks,"),
         ("queue_person", "0", "a whole number from 1 to 1,000"),
         ("audit_channel", "nowhere", "/audit channel"),
     ],

