@@ -168,7 +168,8 @@ class Catalogue:
     def _put(self, added: Added) -> None:
         kind = backend_kinds()["local"]
         table = {"backend": kind.name, "model": added.model, "revision": added.revision}
-        section = kind.settings.model_validate({**table, "skill": TASKS[added.task].skill})
+        can = ["chat"] if added.task == "chat" else []
+        section = kind.settings.model_validate({**table, "skill": TASKS[added.task].skill, "can": can})
         self.sections[added.name] = section
         self.entries[added.name] = Entry(added.name, section, added)
         self.backends[added.name] = self._make(added.name, section)

@@ -53,8 +53,8 @@ class LocalModel(ModelSection):
 
     @property
     def converses(self) -> bool:
-        """Whether people can talk with it."""
-        return self.skill == "write"
+        """Whether people can talk with it; one that only continues texts has `can = []`."""
+        return self.skill == "write" and "chat" in self.can
 
     @property
     def skills(self) -> Collection[Skill]:
