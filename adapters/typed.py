@@ -10,12 +10,17 @@ from bot.errors import UserError
 from bot.types import Command, Option, by_path
 
 _NAME = re.compile(r"\s*/?([a-z0-9-]{1,32})(?:\s+|$)", re.IGNORECASE)
+QUOTES = (('"', '"'), ("“", "”"), ("'", "'"))
 _DASHES = "(?:--|[—–])"  # keyboards make a dash of two hyphens
-_VALUE = r"\"(?:[^\"]*)\"|“[^”]*”|\S+"
+_QUOTED = r"\"[^\"]*\"|“[^”]*”|'[^']*'(?=\s|$)"
+_VALUE = rf"{_QUOTED}|\S+"
 _LEADING = re.compile(
     rf"{_DASHES}(?P<long>[a-z][\w-]*)(?:=(?P<equals>{_VALUE}))?(?:\s+|$)|(?P<short>[a-z][\w-]*)[:=](?P<value>{_VALUE})(?:\s+|$)"
 )
-_TRAILING = re.compile(rf"(?:^|\s+){_DASHES}(?P<long>[a-z][\w-]*)(?:(?:=|\s+)(?P<value>{_VALUE}))?\s*$")
+_TRAILING = re.compile(
+    rf"(?:^|\s+)(?:{_DASHES}(?P<long>[a-z][\w-]*)(?:(?:=|\s+)(?P<value>{_VALUE}))?"
+    rf"|(?P<short>[a-z][\w-]*)[:=](?P<said>{_QUOTED}|[^\s\"”']+))\s*$"
+)
 _WORD = re.compile(rf"\s*({_VALUE})(?:\s+|$)")
 
 
@@ -48,8 +53,8 @@ def nearest(words: str, commands: Sequence[Command], also: Sequence[str] = ()) -
 def arguments(path: str, command: Command, words: str) -> Mapping[str, str]:
     """A command's arguments from the words after its name. Raises UserError for what looks like an option and is none.
 
-    Options by name come first, or last for a command that does not converse. The other words are the values of the
-    options that are not `named`, one word each, the last of them taking the rest.
+    Options by name, `--last 50` or `last:50`, come first; for a command that does not converse also between the other
+    words or last. Those are the values of the options that are not `named`, one word each, the last taking the rest.
     """
     given, rest = _leading(path, command, words.strip())
     if not command.converses:
@@ -59,6 +64,8 @@ def arguments(path: str, command: Command, words: str) -> Mapping[str, str]:
     for option in places[:-1]:
         if word := _WORD.match(rest):
             given[option.name], rest = _unquoted(word[1]), rest[word.end() :]
+            more, rest = ({}, rest) if command.converses else _leading(path, command, rest)
+            given |= more
     if rest.strip():
         if not places:
             raise UserError(f"/{path} takes no words after it.{hints(command)}")
@@ -90,10 +97,14 @@ def _leading(path: str, command: Command, rest: str) -> tuple[dict[str, str], st
 
 def _trailing(path: str, command: Command, rest: str, given: dict[str, str]) -> str:
     while found := _TRAILING.search(rest):
-        option = _option(path, command, found["long"].lower(), strict=False)
-        if option is None or option.name in given or (option.kind == "flag") != (found["value"] is None):
+        option = _option(path, command, (found["long"] or found["short"]).lower(), strict=False)
+        if option is None or option.name in given:
             break
-        given[option.name] = _unquoted(found["value"] or "yes")
+        flag, value = option.kind == "flag", found["value"] or found["said"]
+        by_name = found["long"] or flag or option.named
+        if not by_name or (value not in (None, "yes") if flag else value is None):
+            break
+        given[option.name] = _unquoted(value or "yes")
         rest = rest[: found.start()]
     return rest
 
@@ -109,4 +120,4 @@ def _option(path: str, command: Command, name: str, *, strict: bool) -> Option |
 
 
 def _unquoted(word: str) -> str:
-    return word[1:-1] if len(word) > 1 and (word[0], word[-1]) in (('"', '"'), ("“", "”")) else word
+    return word[1:-1] if len(word) > 1 and (word[0], word[-1]) in QUOTES else word

@@ -162,5 +162,26 @@ class Core:
         if refused := services.policy.refusal(request, command):
             raise refused
         if absent := next((o for o in command.options if o.required and not request.arguments.get(o.name)), None):
-            raise UserError(f"/{request.command} needs to know {absent.name}: {absent.summary}.")
-        return request
+            needs = f"/{request.command} needs to know {absent.name}: {absent.summary}."
+            raise UserError(f"{needs} Write `{_usage(request.command, command)}`.")
+        return replace(request, arguments=_chosen(command, request.arguments))
+
+
+def _usage(path: str, command: Command) -> str:
+    """How a command is typed, without what is written by name: "/similar ONE [TEXT]"."""
+    places = (option for option in command.options if not option.named and option.kind != "flag")
+    words = (option.name.upper() if option.required else f"[{option.name.upper()}]" for option in places)
+    return " ".join((f"/{path}", *words))
+
+
+def _chosen(command: Command, given: Mapping[str, str]) -> Mapping[str, str]:
+    """The arguments, those of which there are few as they are declared. Raises UserError for what is none of these."""
+    arguments = dict(given)
+    for option in command.options:
+        said = given.get(option.name, "").strip().lower()
+        if option.choices and said:
+            found = next((word for word in option.choices if said in (word, word.removesuffix("s"))), None)
+            if found is None:
+                raise UserError(f"`{option.name}` is one of: {', '.join(option.choices)}; “{said[:40]}” is none.")
+            arguments[option.name] = found
+    return arguments

@@ -84,7 +84,10 @@ async def _read(
         raise _unreadable(others[0])
     texts = [file for file in files if _is_text(file)]
     read = [Words(file.name, _decoded(file, await _fetch(services, request, file)), said.link) for file in texts]
-    return [said, *read] if said.text else read
+    filled = [words for words in (said, *read) if words.text]
+    if read and not filled:
+        raise UserError(f"“{read[0].name}” is empty.")
+    return filled
 
 
 async def _said(services: Services, request: Request) -> Sequence[Message]:

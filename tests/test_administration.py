@@ -168,7 +168,9 @@ async def test_a_wrong_value_changes_nothing_and_says_what_is_right(
 async def test_a_scope_that_a_setting_does_not_have_is_refused(world: World) -> None:
     assert "cannot be set for you; it can for: workspace, channel" in await config(world, "models", "main", "me")
     assert "This is no thread" in await config(world, "language", "Thai", "thread", CHANNEL)
-    assert "A scope is one of" in await config(world, "language", "Thai", "galaxy")
+    assert "`scope` is one of: workspace, channel, thread, me; “galaxy” is none." in await config(
+        world, "language", "Thai", "galaxy"
+    )
     assert "for yourself (`me`) or for all" in await config(world, "language", "Thai", "channel", DIRECT)
 
 

@@ -258,6 +258,14 @@ async def test_a_model_of_the_hub_does_what_the_hub_says_it_is_for(world: TaskWo
     assert "By main, told in words" in notes(await world.do("rewrite", how="shorter", text=NOTES))
 
 
+async def test_what_is_none_of_the_choices_is_said(world: TaskWorld) -> None:
+    said = notes(await world.do("summarise", text=NOTES, length="huge"))
+    assert said == "`length` is one of: short, medium, long; “huge” is none."
+    assert "`with` is one of: local, chat" in notes(await world.do("summarise", text=NOTES, **{"with": "magic"}))
+    assert "By made" in notes(await world.do("summarise", text=NOTES, length="Short"))
+    assert "Write `/similar ONE [TEXT]`." in notes(await world.do("similar"))
+
+
 async def test_the_person_chooses_a_model(world: TaskWorld) -> None:
     assert "By spare" in notes(await world.do("sentiment", text="fine", model="spare"))
     assert notes(await world.do("speak", text="fine", model="spare")) == "The model spare is not made for /speak."
@@ -332,6 +340,9 @@ async def test_text_files_are_read_and_others_are_not(world: TaskWorld) -> None:
     notes_file = Attachment("notes.txt", "text/plain; charset=utf-8", url="https://chat.test/notes")
     draft = await world.do("answer", DIRECT, ANN, notes_file, question="When is Tuesday?")
     assert "> — [notes.txt](https://chat.test/notes)" in draft.text or "Tuesday" in draft.text
+    world.adapter.files["zero.txt"] = b" \n"
+    empty = await world.do("summarise", DIRECT, ANN, Attachment("zero.txt", "text/plain"))
+    assert notes(empty) == "“zero.txt” is empty."
     draft = await world.do("summarise", DIRECT, ANN, Attachment("plan.pdf", "application/pdf"))
     assert notes(draft) == ("“plan.pdf” cannot be read yet: PDFs and documents of Word and the like are still to come.")
     assert notes(await world.do("summarise", DIRECT, ANN, CAT)) == "“cat.png” is no text."
@@ -418,7 +429,8 @@ async def test_a_pipeline_is_run_on_what_is_given(world: TaskWorld) -> None:
     draft = await world.do("run", CHANNEL, ANN, model="made", pipeline="text-generation", text="Ann met")
     assert draft.text.startswith("Ann met")
     assert world.made.pipelines == ["image-segmentation", "text-generation"]
-    assert "Name the pipeline" in notes(await world.do("run", model="made", kind="run", text="x"))
+    world.app.services.catalogue.sections["made"] = Pretrained(able=("run",))
+    assert "Name the pipeline" in notes(await world.do("run", model="made", text="x"))
 
 
 async def test_a_model_runs_only_what_it_can(world: TaskWorld) -> None:

@@ -15,7 +15,8 @@ def _steps(given: Given) -> Steps[None]:
         yield from say(Transcribe(given.data, language, english))
         return
     found = yield from ask(Transcribe(given.data, language, english, timestamps=True))
-    yield Text("\n".join(f"`{_clock(segment.start)}` {segment.text.strip()}" for segment in found.segments))
+    lines = (f"`{_clock(segment.start)}` {segment.text.strip()}" for segment in found.segments)
+    yield Text("\n".join(lines) or found.text)  # some models behind APIs tell no times
 
 
 def _clock(seconds: float) -> str:

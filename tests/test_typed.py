@@ -1,0 +1,54 @@
+"""Commands as people type them: which words are options, and which are what is said."""
+
+from __future__ import annotations
+
+import pytest
+
+from adapters.typed import arguments, find
+from bot.core import load_commands
+from bot.errors import UserError
+
+COMMANDS = [module.COMMAND for module in load_commands().values()]
+
+
+def typed(line: str) -> dict[str, str]:
+    found = find(line, COMMANDS)
+    assert found
+    path, command, words = found
+    return dict(arguments(path, command, words))
+
+
+@pytest.mark.parametrize(
+    ("line", "given"),
+    [
+        ("ask --model gpt What is it?", {"model": "gpt", "text": "What is it?"}),
+        ("ask What does tail do? last:50 --model x", {"text": "What does tail do? last:50 --model x"}),
+        ("summarise last:50", {"last": "50"}),
+        ("summarise —last 50", {"last": "50"}),
+        ("complete Once upon a time length:5", {"text": "Once upon a time", "length": "5"}),
+        ('complete "Once upon a time" length:5 with:chat', {"text": "Once upon a time", "length": "5", "with": "chat"}),
+        ("complete It is --length 5", {"text": "It is", "length": "5"}),
+        ("complete The ratio is 3:2", {"text": "The ratio is 3:2"}),
+        ("complete See https://example.org/a?length=5", {"text": "See https://example.org/a?length=5"}),
+        ('complete He said: "length:5"', {"text": 'He said: "length:5"'}),
+        ("run gpt2 pipeline:fill-mask I ___ it", {"model": "gpt2", "pipeline": "fill-mask", "text": "I ___ it"}),
+        ("run gpt2 I like it pipeline:x", {"model": "gpt2", "pipeline": "x", "text": "I like it"}),
+        ('classify "I like it" labels:praise,blame', {"text": "I like it", "labels": "praise,blame"}),
+        ('answer "who went?" text:"Bob went home"', {"question": "who went?", "text": "Bob went home"}),
+        ('similar "a cat sat" "a dog sat"', {"one": "a cat sat", "text": "a dog sat"}),
+        ("similar 'a cat sat' 'a dog sat'", {"one": "a cat sat", "text": "a dog sat"}),
+        ("similar it's that's", {"one": "it's", "text": "that's"}),
+        ("classify I like it several:yes", {"text": "I like it", "several": "yes"}),
+        ("transcribe timestamps:yes language:de", {"timestamps": "yes", "language": "de"}),
+        ("fill The ___ is here last:50", {"text": "The ___ is here", "last": "50"}),
+        ("config set language French", {"key": "language", "value": "French"}),
+        ("limits set 20 requests day --channel #x", {"amount": "20", "of": "requests", "per": "day", "channel": "#x"}),
+    ],
+)
+def test_options_are_told_from_what_is_said(line: str, given: dict[str, str]) -> None:
+    assert typed(line) == given
+
+
+def test_an_option_that_there_is_not_is_named() -> None:
+    with pytest.raises(UserError, match=r"/summarise has no option --lenght\. It has `--length`"):
+        typed("summarise --lenght short hello")
