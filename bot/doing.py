@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import TypeAlias
 
@@ -15,6 +15,7 @@ from bot.errors import ContextTooLong
 from bot.inference import kinds
 from bot.inference.kinds import Chat, Count, Counted, Job, Written
 from bot.magic import picture_kind
+from bot.means import Means
 from bot.ports import Accepted
 from bot.services import Services
 from bot.task import Apart, Do, Given, Heard, Steps, Task, Upload
@@ -25,14 +26,6 @@ SMALLEST_ROOM = 40
 """Tokens; where a model refuses even that much, cutting a text smaller does not help."""
 
 Event: TypeAlias = Status | Text | Thought | Note | kinds.Answer
-
-
-@dataclass(frozen=True, slots=True)
-class Means:
-    """What does a task: a model, and whether that is made for it or told in words."""
-
-    model: str
-    told: bool
 
 
 async def do(services: Services, accepted: Accepted, task: Task, means: Means, given: Given) -> Reply:
@@ -121,13 +114,15 @@ async def take(steps: Steps[None], run: Callable[[Job[kinds.Answer]], AsyncGener
         while True:
             heard = Heard()
             match step:
-                case Do(job, aloud):
+                case Do(job, aloud, before):
                     pieces: list[str] = []
                     async with aclosing(run(job)) as events:
                         async for event in events:
                             if isinstance(event, kinds.Answer):
                                 heard = Heard("".join(pieces), event)
                             elif isinstance(event, Text):
+                                if before and not pieces:
+                                    yield Text(before)
                                 pieces.append(event.text)
                             if isinstance(event, Status | Note) or (aloud and isinstance(event, Text | Thought)):
                                 yield event

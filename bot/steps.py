@@ -23,9 +23,9 @@ def ask(job: Job[A]) -> Steps[A]:
     return cast("A", heard.answer)
 
 
-def say(job: Job[A]) -> Steps[A]:
-    """Do a job and show what it writes while it writes."""
-    heard = yield Do(job, aloud=True)
+def say(job: Job[A], before: str = "") -> Steps[A]:
+    """Do a job and show what it writes while it writes, if anything, behind the words `before`."""
+    heard = yield Do(job, aloud=True, before=before)
     return cast("A", heard.answer)
 
 

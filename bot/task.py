@@ -87,10 +87,11 @@ class Given:
 
 @dataclass(frozen=True, slots=True)
 class Do:
-    """Have the model do a job; what it writes is shown while it writes, where that is said `aloud`."""
+    """Have the model do a job; what it writes is shown while it writes, where that is said `aloud`, behind `before`."""
 
     job: Job[kinds.Answer]
     aloud: bool = False
+    before: str = ""
 
 
 @dataclass(frozen=True, slots=True)

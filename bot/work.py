@@ -1,21 +1,22 @@
-"""Doing a task: which way, with which model, on what; and what is offered where no model serves."""
+"""Tasks as commands: what is asked, on what it is done, and what is said of who did it."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 
-from bot import amounts, wishes
-from bot.doing import SMALLEST_ROOM, Means, do
+from bot import amounts
+from bot.doing import SMALLEST_ROOM, do
 from bot.errors import UserError
 from bot.given import gather, sort_of
 from bot.inference.kinds import Skill
+from bot.means import Means, advice, choose, made_for, offer, skills, tellers
 from bot.ports import Accepted
 from bot.services import Services
 from bot.talk import EMPTY_NOTE, stop_choice
 from bot.task import Given, Takes, Task
-from bot.types import Choice, Choices, Command, Done, File, Note, Option, Reply, Request, Status, Text, Usage
+from bot.types import Choices, Command, Done, File, Note, Option, Reply, Request, Status, Text, Usage
 
 LENGTH_NOTE = "The model stopped at its longest answer, so the end is missing."
 
@@ -55,7 +56,7 @@ class TaskCommand:
         task = settled(services, request, self.task)
         means = choose(services, request, task)
         if means is None:
-            for offered in offer(services, accepted, task):
+            for offered in offer(services, accepted, request, task):
                 yield offered
             return
         given = await gather(services, request, task)  # before anything is shown, which would be read, too
@@ -74,15 +75,16 @@ class TaskCommand:
                     yield chunk
         yield Choices(())
         yield Note(_by(services, means) if answered else EMPTY_NOTE)
+        for advised in advice(services, request, task, means):
+            yield advised
         yield Done("complete", usage)
 
     async def suggest(self, services: Services, request: Request, option: str) -> Sequence[str]:
         """The models that can do it, those that are made for it first."""
         if self.task.skill is None:
-            return [name for name in services.models(request) if _skills(services, name)]
-        made = made_for(services, request, self.task)
-        told = [name for name in services.models(request) if _can_be_told(services, name, self.task)]
-        return list(dict.fromkeys([*made, *told]))
+            return [name for name in services.models(request) if skills(services, name)]
+        able = (*made_for(services, request, self.task), *tellers(services, request, self.task))
+        return list(dict.fromkeys(able))
 
 
 def again(services: Services, request: Request) -> Request:
@@ -100,7 +102,7 @@ def settled(services: Services, request: Request, task: Task) -> Task:
     if task.skill is not None:
         return task
     model = services.allowed(request, request.arguments.get("model", ""))
-    able = _skills(services, model)
+    able = skills(services, model)
     wanted = "run" if request.arguments.get("pipeline") else request.arguments.get("kind", "")
     skill = next((one for one in able if wanted in (one, "")), None)
     if skill is None:
@@ -112,69 +114,6 @@ def _sort(request: Request) -> Takes:
     """What a pipeline is to read: the file of the request, or else its text."""
     sorts = (sort_of(file) for file in request.attachments)
     return next(sorts, "text")
-
-
-def made_for(services: Services, request: Request, task: Task) -> Sequence[str]:
-    """The models of the task's skill that this person may use here; the one that is set for it first."""
-    able = [name for name in services.models(request) if _has(services, name, task)]
-    first, wanted = wishes.wish(services.settings(request).tasks, task.name), ("", *task.tags)
-    tags = {name: _tag(services, name) if task.tags else "" for name in able}
-    fitting = [name for name in able if tags[name] in wanted]
-    return sorted(fitting, key=lambda name: (name != first, wanted.index(tags[name])))
-
-
-def _tag(services: Services, model: str) -> str:
-    """What the Hub says that a model is for; "" for those of config.toml, whose operator knows."""
-    added = services.catalogue.entry(model).added
-    return added.task if added else ""
-
-
-def choose(services: Services, request: Request, task: Task) -> Means | None:
-    """What does the task here; None where nothing serves. Raises UserError or Denied for a model that cannot."""
-    wish = wishes.wish(services.settings(request).tasks, task.name)
-    wished_way, wished_model = (wish, "") if wish in wishes.WAYS else ("auto", wish)
-    wanted = request.arguments.get("model", "") or wished_model
-    way = request.arguments.get("with", "") or wished_way
-    if wanted:
-        model = services.allowed(request, wanted)
-        if _has(services, model, task) and way != "chat":
-            return Means(model, told=False)
-        if _can_be_told(services, model, task) and way != "local":
-            return Means(model, told=True)
-        if request.arguments.get("model"):
-            raise UserError(f"The model {model} is not made for /{task.name}.")
-    made = made_for(services, request, task)
-    if made and way != "chat":
-        return Means(made[0], told=False)
-    if way != "local" and (teller := _teller(services, request, task)):
-        return Means(teller, told=True)
-    return None
-
-
-def _teller(services: Services, request: Request, task: Task) -> str:
-    """The model that is told to do a task where nobody chose one: the one that answers here, else any; "" for none."""
-    able = [name for name in services.models(request) if _can_be_told(services, name, task)]
-    default = services.default_model(request)
-    return default if default in able else next(iter(able if task.takes == "picture" else ()), "")
-
-
-def offer(services: Services, accepted: Accepted, task: Task) -> Sequence[Choices | Note | Done]:
-    """What would serve: a model to pull, or one that converses."""
-    request, buttons = accepted.request, list[Choice]()
-    sentences = [f"There is no model for /{task.name} here."]
-    if task.model and not services.catalogue.hub.rules.admits(task.model):
-        sentences.append(f"{task.model} would serve, once the operator admits it: [hub] allow in config.toml.")
-    elif task.model:
-        who = "You can add one" if request.person.administrator else "An administrator can add one"
-        sentences.append(f"{who}: `/models add {task.model}`.")
-        if request.person.administrator:
-            buttons.append(Choice("Add that model", "models add", {"model": task.model}))
-    else:
-        sentences.append(f'The operator can name one in config.toml: `can = ["{task.skill}"]` in its table.')
-    if chat := _teller(services, request, task):
-        sentences.append(f"Or {chat} does it, told in words.")
-        buttons.append(Choice(f"Let {chat} do it"[:80], task.name, {"request": str(accepted.id), "with": "chat"}))
-    return [Choices(tuple(buttons)), Note(" ".join(sentences)), Done("failed")]
 
 
 def _prepared(services: Services, request: Request, task: Task, means: Means, given: Given) -> Given:
@@ -196,19 +135,6 @@ def _prepared(services: Services, request: Request, task: Task, means: Means, gi
         room=max(SMALLEST_ROOM, context // 2) if means.told else given.room,
         prices=prices,
     )
-
-
-def _has(services: Services, model: str, task: Task) -> bool:
-    return task.skill in _skills(services, model)
-
-
-def _skills(services: Services, model: str) -> Collection[Skill]:
-    return services.catalogue.sections[model].skills
-
-
-def _can_be_told(services: Services, model: str, task: Task) -> bool:
-    section = services.catalogue.sections[model]
-    return task.told is not None and section.converses and (section.sees or task.takes != "picture")
 
 
 def _by(services: Services, means: Means) -> str:

@@ -185,6 +185,29 @@ async def test_what_nobody_can_do_is_offered_to_be_pulled(world: TaskWorld) -> N
 
 
 @without
+async def test_administrators_hear_what_would_do_better(world: TaskWorld) -> None:
+    play(world.main, Text("Glad."), Done())
+    makeshift = await world.do("sentiment", CHANNEL, ADMIN, text="fine")
+    assert makeshift.text == "Glad."
+    assert "No model here is made for /sentiment." in notes(makeshift)
+    assert "No model here" not in notes(await world.do("sentiment", CHANNEL, ANN, text="fine"))
+    assert "No model here" not in notes(await world.do("sentiment", CHANNEL, ADMIN, text="fine", **{"with": "chat"}))
+    await world.command("config set", CHANNEL, ADMIN, key="tasks", value="chat")
+    assert "No model here" not in notes(await world.do("sentiment", CHANNEL, ADMIN, text="fine"))
+
+
+@pytest.mark.parametrize("tables", ["sees = true"], ids=["another model sees"])
+async def test_a_picture_goes_nowhere_unasked(world: TaskWorld) -> None:
+    world.spare.destination = "api.far.example"
+    draft = await world.do("describe", CHANNEL, ANN, CAT)
+    assert "Or spare does it, told in words: api.far.example." in notes(draft)
+    assert world.spare.prompts == []
+    (button,) = choices(draft)
+    play(world.spare, Text("A cat."), Done())
+    assert (await world.do(button.command, CHANNEL, ANN, **button.arguments)).text == "A cat."
+
+
+@without
 async def test_a_button_lets_the_chat_model_do_it(world: TaskWorld) -> None:
     draft = await world.do("summarise", CHANNEL, text=NOTES, **{"with": "local"})
     (button,) = choices(draft)

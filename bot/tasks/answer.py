@@ -14,6 +14,10 @@ LIKELY = 0.5
 """Of the surest answer's score: what is less sure is not shown."""
 
 
+UNSURE = 0.2
+"""Scores below this are said to be unsure."""
+
+
 def _steps(given: Given) -> Steps[None]:
     found = yield from ask(Extract(given.option("question"), given.text))
     best = found.spans[0].score if found.spans else 0.0
@@ -21,6 +25,8 @@ def _steps(given: Given) -> Steps[None]:
         yield Text("The text does not answer that.")
         return
     shown = [span for span in found.spans if span.score >= best * LIKELY]
+    if best < UNSURE:
+        yield Text("The model is not sure of this:\n\n")
     yield Text("\n\n".join(f"**{span.text}** ({span.score:.0%})\n{_quoted(given, span)}" for span in shown))
 
 

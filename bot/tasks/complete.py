@@ -6,7 +6,7 @@ from bot.errors import UserError
 from bot.inference.kinds import Complete
 from bot.steps import instruct, say
 from bot.task import Given, Steps, Task
-from bot.types import Option, Text
+from bot.types import Option
 
 MOST_TOKENS = 512
 
@@ -19,14 +19,13 @@ def _length(given: Given) -> int:
 
 
 def _steps(given: Given) -> Steps[None]:
-    yield Text(given.text)
-    yield from say(Complete(given.text, _length(given)))
+    yield from say(Complete(given.text, _length(given)), before=given.text)
 
 
 def _told(given: Given) -> Steps[None]:
     words = _length(given) * 3 // 4
-    yield Text(f"{given.text} ")
-    yield from say(instruct(f"Go on with the text for about {words} words. Write the continuation alone.", given.text))
+    told = instruct(f"Go on with the text for about {words} words. Write the continuation alone.", given.text)
+    yield from say(told, before=f"{given.text} ")
 
 
 TASK = Task(

@@ -121,8 +121,8 @@ class Writer(Loaded):
         ids = self._encode(job.messages) if isinstance(job, Chat) else self._ids(job.text, special=True)
         room = self.context - len(ids)
         if room < 1:
-            words = f"The conversation has {len(ids)} tokens; this model can read {self.context}."
-            raise Failure("context-too-long", words)
+            what = "conversation" if isinstance(job, Chat) else "text"
+            raise Failure("context-too-long", f"The {what} has {len(ids)} tokens; this model can read {self.context}.")
         if not ids:
             raise Failure("failed", "There is no text to go on from.")
         sampler = Sampler(self.network.generation_config, job.temperature)

@@ -1,0 +1,132 @@
+"""Who does a task here: a model that is made for it, or one that is told in words; and what would serve better."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from bot import wishes
+from bot.errors import UserError
+from bot.inference.kinds import Skill
+from bot.ports import Accepted, Keyed
+from bot.services import Services
+from bot.task import Task
+from bot.types import Choice, Choices, Done, Note, Request
+
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What does a task: a model, and whether that is made for it or told in words.
+
+    A `makeshift` one is told because nothing that is made for it is here, and nobody wished it so.
+    """
+
+    model: str
+    told: bool
+    makeshift: bool = False
+
+
+def choose(services: Services, request: Request, task: Task) -> Means | None:
+    """What does the task here; None where nothing serves. Raises UserError or Denied for a model that cannot."""
+    wish = wishes.wish(services.settings(request).tasks, task.name)
+    wished_way, wished_model = (wish, "") if wish in wishes.WAYS else ("auto", wish)
+    wanted = request.arguments.get("model", "") or wished_model
+    way = request.arguments.get("with", "") or wished_way
+    if wanted:
+        model = services.allowed(request, wanted)
+        if task.skill in skills(services, model) and way != "chat":
+            return Means(model, told=False)
+        if _can_be_told(services, model, task) and way != "local":
+            return Means(model, told=True)
+        if request.arguments.get("model"):
+            raise UserError(f"The model {model} is not made for /{task.name}.")
+    made = made_for(services, request, task)
+    if made and way != "chat":
+        return Means(made[0], told=False)
+    if way == "local":
+        return None
+    able = _at_hand(services, request, task)
+    return Means(able[0], told=True, makeshift=way == "auto") if able else None
+
+
+def made_for(services: Services, request: Request, task: Task) -> Sequence[str]:
+    """The models of the task's skill that this person may use here; the one that is set for it first."""
+    able = [name for name in services.models(request) if task.skill in skills(services, name)]
+    first, wanted = wishes.wish(services.settings(request).tasks, task.name), ("", *task.tags)
+    tags = {name: _tag(services, name) if task.tags else "" for name in able}
+    fitting = [name for name in able if tags[name] in wanted]
+    return sorted(fitting, key=lambda name: (name != first, wanted.index(tags[name])))
+
+
+def _tag(services: Services, model: str) -> str:
+    """What the Hub says that a model is for; "" for those of config.toml, whose operator knows."""
+    added = services.catalogue.entry(model).added
+    return added.task if added else ""
+
+
+def tellers(services: Services, request: Request, task: Task) -> Sequence[str]:
+    """The models that can be told to do a task, the one that answers here first."""
+    default = services.default_model(request)
+    able = [name for name in services.models(request) if _can_be_told(services, name, task)]
+    return sorted(able, key=lambda name: name != default)
+
+
+def _at_hand(services: Services, request: Request, task: Task) -> Sequence[str]:
+    """Those of them that nobody need be asked about: what is given goes nowhere where questions do not go.
+
+    For a text that is the one that answers here; for a picture it may be another beside it.
+    """
+    default = services.default_model(request)
+    there = services.backends[default].destination
+    able = tellers(services, request, task)
+    if task.takes == "picture":
+        return [name for name in able if services.backends[name].destination == there]
+    return [name for name in able if name == default]
+
+
+def skills(services: Services, model: str) -> Collection[Skill]:
+    """What a model is made for."""
+    return services.catalogue.sections[model].skills
+
+
+def _can_be_told(services: Services, model: str, task: Task) -> bool:
+    section, backend = services.catalogue.sections[model], services.backends[model]
+    if isinstance(backend, Keyed) and backend.missing_key and model != services.config.default_model:
+        return False
+    return task.told is not None and section.converses and (section.sees or task.takes != "picture")
+
+
+# What is offered ------------------------------------------------------------------------------------------------------
+
+
+def offer(services: Services, accepted: Accepted, request: Request, task: Task) -> Sequence[Choices | Note | Done]:
+    """What would serve: a model to pull, or one that converses."""
+    sentence, buttons = _to_add(services, request, task)
+    sentences = [f"There is no model for /{task.name} here.", sentence]
+    if able := tellers(services, request, task):
+        where = services.backends[able[0]].destination
+        sentences.append(f"Or {able[0]} does it, told in words: {where}.")
+        again = {"request": str(accepted.id), "model": able[0], "with": "chat"}
+        buttons = (*buttons, Choice(f"Let {able[0]} do it"[:80], task.name, again))
+    return [Choices(buttons), Note(" ".join(sentences)), Done("failed")]
+
+
+def advice(services: Services, request: Request, task: Task, means: Means) -> Sequence[Choices | Note]:
+    """For administrators: what would do better than a makeshift."""
+    if not (means.makeshift and task.model and request.person.administrator):
+        return ()
+    sentence, buttons = _to_add(services, request, task)
+    why = f"No model here is made for /{task.name}. {sentence}"
+    return [Choices(buttons), Note(f"{why} `/config set tasks chat` leaves it so, without this advice.")]
+
+
+def _to_add(services: Services, request: Request, task: Task) -> tuple[str, tuple[Choice, ...]]:
+    """How a model for the task gets here, in words and as a button for who may."""
+    if not task.model:
+        return f'The operator can name one in config.toml: `can = ["{task.skill}"]` in its table.', ()
+    if not services.catalogue.hub.rules.admits(task.model):
+        return f"{task.model} would serve, once the operator admits it: [hub] allow in config.toml.", ()
+    if not request.person.administrator:
+        return f"An administrator can add one: `/models add {task.model}`.", ()
+    add = Choice("Add a model for it", "models add", {"model": task.model})
+    return f"You can add one: `/models add {task.model}`.", (add,)
