@@ -21,6 +21,7 @@ from rich.console import Console as Screen
 from adapters.console import PLATFORM
 from adapters.console.adapter import Console
 from adapters.console.drawing import LiveDraft
+from adapters.console.leftovers import Offered
 from adapters.console.lines import complete, read
 from adapters.console.markdown import THEME
 from bot.errors import PlatformError, UserError
@@ -95,7 +96,7 @@ async def test_completion(line: str, expected: Sequence[str]) -> None:
 def drawing(height: int = 12) -> tuple[Terminal, LiveDraft]:
     terminal = Terminal(height)
     screen = Screen(file=terminal, force_terminal=True, width=60, height=height, theme=THEME, highlight=False)
-    return terminal, LiveDraft(screen, lambda: None)
+    return terminal, LiveDraft(screen, lambda: None, Offered())
 
 
 MARKDOWN = """\
@@ -245,7 +246,7 @@ async def test_what_was_typed_can_be_forgotten(tmp_path: Path) -> None:
 async def test_choices_that_cannot_be_typed_are_not_offered() -> None:
     terminal = Terminal(height=50)
     screen = Screen(file=terminal, force_terminal=True, width=100, height=50, theme=THEME)
-    draft = LiveDraft(screen, lambda: None, {"feedback"})
+    draft = LiveDraft(screen, lambda: None, Offered({"feedback"}))
     await draft.finish(Answer("Hi", choices=(Choice("👍", "feedback"), Choice("Retry", "retry"))))
     assert [line for line in terminal.lines if line.startswith("/")] == ["/retry"]
 

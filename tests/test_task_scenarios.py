@@ -164,10 +164,12 @@ async def test_the_message_replied_to_is_read(stage: TeamStage) -> None:
     assert job.texts == ("I love it",)
 
 
-async def test_the_chat_model_does_it_after_a_press(stage: TeamStage) -> None:
-    stage.app.services.catalogue.sections["spare"] = Pretrained(able=())
-    said = await stage.command("summarise", {"with": "local", "text": "It rained."})
-    assert "There is no model for /summarise here." in (await stage.answer(said)).text
-    shown = await stage.answer(await stage.press(said, "Let main do it"))
-    assert "You said: It rained." in shown.text
-    assert "By main, told in words" in shown.text
+@pytest.mark.parametrize("platform", sorted(STAGES))
+async def test_the_chat_model_does_it_after_a_press(platform: str, tmp_path: Path) -> None:
+    async with playing(STAGES[platform](tmp_path)) as stage:
+        stage.app.services.catalogue.sections["spare"] = Pretrained(able=())
+        said = await stage.command("summarise", {"with": "local", "text": "It rained."})
+        assert "There is no model for /summarise here." in (await stage.answer(said)).text
+        shown = await stage.answer(await stage.press(said, "Let main do it"))
+        assert "You said: It rained." in shown.text
+        assert "By main, told in words" in shown.text

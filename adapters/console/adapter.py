@@ -9,7 +9,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import AsyncGenerator, Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -27,6 +27,7 @@ from prompt_toolkit.styles import Style
 from rich.console import Console as Screen
 
 from adapters.console.drawing import LiveDraft, PlainDraft
+from adapters.console.leftovers import Offered
 from adapters.console.lines import LEAVE, complete, read
 from adapters.console.markdown import THEME
 from bot.errors import Forbidden, Gone, PlatformError, ShouldersError, UserError
@@ -64,14 +65,14 @@ class Console:
         self._person = Person(login(), login(), administrator=True)
         self._ended: dict[str, asyncio.Event] = {}
         self._running: DraftLog | None = None
-        self._hidden: Collection[str] = ()
+        self._offered = Offered()
         self._order = 0
         # every start is a conversation of its own: what a script or yesterday's chat chose does not go on silently
         self._place = Place("console", "local", f"terminal-{time.time_ns()}", direct=True, name="the terminal")
 
     async def run(self, intake: Intake, connected: Callable[[str], None]) -> None:
         """Talk until the user leaves or the input ends. Raises UserError when a line of a script was not answered."""
-        self._hidden = {command.name for command in intake.commands if command.hidden}
+        self._offered = Offered({command.name for command in intake.commands if command.hidden})
         connected(f"{self._person.name} at this terminal")
         await (self._talk(intake) if self._live else self._pipe(intake))
         if self.failed:
@@ -87,7 +88,7 @@ class Console:
             return PlainDraft(ended, self._fail)
         if request.command != "stop":
             self._running = log
-        return LiveDraft(self._screen, ended, self._hidden)
+        return LiveDraft(self._screen, ended, self._offered)
 
     async def context(self, request: Request, limit: int) -> Sequence[Message]:
         """Nothing is said here but to the bot."""
@@ -165,7 +166,7 @@ class Console:
     async def _request(self, intake: Intake, line: str) -> None:
         """Ask, and wait until the answer is shown; what cannot be asked is said."""
         try:
-            command, arguments = read(line, intake.commands)
+            command, arguments = self._offered.meant(line) or read(line, intake.commands)
             request = self._make(command, arguments)
             ended = self._ended[request.act.id] = asyncio.Event()
             if await intake.offer(intake.settle(request)):

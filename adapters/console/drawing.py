@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 
 from rich.console import Console, RenderableType
 from rich.live import Live
 from rich.spinner import Spinner
 from rich.text import Text as Line
 
-from adapters.console.leftovers import as_command, save
+from adapters.console.leftovers import Offered, save
 from adapters.console.markdown import Stack, blocks, clean, finished, parse
 from bot.types import Answer, Chunk, Done, Status, Text
 
@@ -28,9 +28,9 @@ class LiveDraft:
     Choices are commands to type, except the `hidden` ones.
     """
 
-    def __init__(self, console: Console, ended: Callable[[], None], hidden: Collection[str] = ()) -> None:
+    def __init__(self, console: Console, ended: Callable[[], None], offered: Offered) -> None:
         self._console = console
-        self._hidden = hidden
+        self._offered = offered
         self._ended = ended
         self._loop = asyncio.get_running_loop()
         self._live = Live(
@@ -71,8 +71,7 @@ class LiveDraft:
         self._print(blocks(parse(self._tail)))
         self._print([part for note in answer.notes for part in blocks(parse(clean(note)), style="dim")])
         self._print([Line(clean(line), style="dim") for line in await save(answer.files)])
-        typed = [as_command(choice) for choice in answer.choices if choice.command not in self._hidden]
-        self._print([Line(clean(line), style="cyan") for line in typed])
+        self._print([Line(clean(line), style="cyan") for line in self._offered.lines(answer.choices)])
         if self._printed:
             self._console.print()
         self._ended()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from itertools import count
 from pathlib import Path
 
@@ -31,6 +31,28 @@ def _save(file: File) -> str:
             return f"{file.name} could not be saved: {error.strerror}."
         return f"Saved as {path}" + (f": {file.summary}" if file.summary else "")
     raise AssertionError("numbers do not end")
+
+
+class Offered:
+    """The buttons under answers as the lines that are typed for them: each means what the newest of its kind does.
+
+    `hidden` names commands that are not typed.
+    """
+
+    def __init__(self, hidden: Collection[str] = ()) -> None:
+        self._hidden = hidden
+        self._buttons: dict[str, Choice] = {}
+
+    def lines(self, choices: Sequence[Choice | Menu]) -> list[str]:
+        """What can be typed now."""
+        typed = {as_command(choice): choice for choice in choices if choice.command not in self._hidden}
+        self._buttons |= {line: choice for line, choice in typed.items() if isinstance(choice, Choice)}
+        return list(typed)
+
+    def meant(self, line: str) -> tuple[str, Mapping[str, str]] | None:
+        """The command and arguments of a button, also those that nobody types; None for another line."""
+        choice = self._buttons.get(line)
+        return (choice.command, choice.arguments) if choice else None
 
 
 def as_command(choice: Choice | Menu) -> str:
