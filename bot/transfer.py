@@ -81,8 +81,12 @@ class Taken:
 # Out ------------------------------------------------------------------------------------------------------------------
 
 
-def export(administration: Administration, place: Place) -> str:
+async def export(administration: Administration, place: Place) -> str:
     """Everything of a workspace but what people set for themselves."""
+    return await asyncio.to_thread(_written, _layout(administration, place))
+
+
+def _layout(administration: Administration, place: Place) -> Layout:
     layout = Layout.model_construct(
         workspace={},
         channels={},
@@ -99,6 +103,10 @@ def export(administration: Administration, place: Place) -> str:
     )
     for scope, values in administration.set_in(place):
         _table(layout, scope).update({key: _plain(value) for key, value in values.items()})
+    return layout
+
+
+def _written(layout: Layout) -> str:
     said = layout.model_dump(exclude_defaults=True)
     text = tomli_w.dumps(said, multiline_strings=True)
     return HEADER + (text if tomllib.loads(text) == said else tomli_w.dumps(said))
@@ -124,11 +132,11 @@ async def take_in(services: Services, request: Request, text: str, *, exact: boo
 
     What it does not name stays or, where it is taken `exact`ly, goes.
     """
-    layout, before = await asyncio.to_thread(_read, text), ""
+    layout, before = await asyncio.to_thread(_read, text), Layout()
 
     def decision() -> Sequence[Decided]:
         nonlocal before
-        before = export(services.administration, request.place)
+        before = _layout(services.administration, request.place)
         return _decided(services, request, layout, exact=exact)
 
     entries = await services.administration.decide(decision)
@@ -137,7 +145,8 @@ async def take_in(services: Services, request: Request, text: str, *, exact: boo
     named, more = entries[:MOST_LISTED], len(entries) - MOST_LISTED
     lines = [f"- {entry.target}: {quoted(entry.before or '–')} → {quoted(entry.after or '–')}" for entry in named]
     lines += [f"- and {more:,} more, which `/audit show` lists"] if more > 0 else []
-    return Taken("\n".join([f"{len(entries):,} change{'s' if entries[1:] else ''}:", *lines, "", UNDO]), before)
+    counted = f"{len(entries):,} change{'s' if entries[1:] else ''}:"
+    return Taken("\n".join([counted, *lines, "", UNDO]), await asyncio.to_thread(_written, before))
 
 
 def _read(text: str) -> Layout:

@@ -104,7 +104,8 @@ async def run(services: Services, accepted: Accepted) -> Reply:
             yield Text(await levels.take_back(services, request, given["key"], given.get("scope", "")))
         case "config export":
             yield Text("All that was set here; `/config import` takes it back in.")
-            yield File("shoulders.toml", transfer.export(services.administration, request.place).encode(), "Settings")
+            exported = await transfer.export(services.administration, request.place)
+            yield File("shoulders.toml", exported.encode(), "Settings")
         case _:
             text, exact = await _file(services, request), bool(given.get("exact"))
             taken = await transfer.take_in(services, request, text, exact=exact)
