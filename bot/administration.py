@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
-from bot.books import Books, Change, Entry, Limit, Persona, Record, Rule, Scope, Setting
+from bot.books import Books, Change, Decided, Entry, Limit, Persona, Record, Rule, Scope, Setting, understood
 from bot.errors import UserError
 from bot.settings import LEVELS, Level, Settings, Value, dump, load, shown
 from bot.types import Person, Place
 
 log = logging.getLogger(__name__)
 
-R = TypeVar("R", Rule, Limit, Persona)
+R = TypeVar("R", bound=Rule | Limit | Persona)
 
 NOBODY = Person("", "")
 
@@ -33,6 +34,8 @@ class Administration:
         self.base = base
         self.told: Callable[[Sequence[Entry]], None] = lambda _entries: None
         self._administrators = frozenset(administrators)
+        self._deciding = asyncio.Lock()
+        self._left_out: dict[tuple[str, str], set[Record]] = {}
         self._records: dict[tuple[str, str], dict[Record, Record]] = {}
         self._values: dict[Scope, dict[str, Value]] = {}
         self._resolved: dict[tuple[Place, str, str], Settings] = {}
@@ -98,6 +101,16 @@ class Administration:
         """A workspace's personas by name."""
         return {persona.name: persona for persona in self._of(Persona, place)}
 
+    def persona(self, place: Place, name: str) -> Persona | None:
+        """A workspace's persona by its name, however that is written."""
+        personas = self.personas(place)
+        return personas.get(name) or next((known for known in personas.values() if known.is_called(name)), None)
+
+    def kept(self, record: R) -> R | None:
+        """What is in force in the place of a record, None for nothing."""
+        found = self._records.get((record.platform, record.workspace), {}).get(record)
+        return found if isinstance(found, type(record)) else None
+
     def _of(self, kind: type[R], place: Place) -> Sequence[R]:
         records = self._records.get((place.platform, place.workspace), {})
         return [record for record in records.values() if isinstance(record, kind)]
@@ -116,12 +129,37 @@ class Administration:
 
     # Changes --------------------------------------------------------------------------------------------------------
 
+    async def decide(self, decision: Callable[[], Sequence[Decided]]) -> Sequence[Entry]:
+        """Make changes one after the other, and how they were written down.
+
+        `decision` sees what those before it made; what it raises changes nothing.
+        """
+        async with self._deciding:
+            decided = decision()
+            changes, entries = [change for change, _ in decided], [entry for _, entry in decided]
+            return await self._keep(changes, entries) if decided else ()
+
     async def change(self, changes: Sequence[Change], entries: Sequence[Entry]) -> None:
+        """Make changes that do not depend on what there was before."""
+        async with self._deciding:
+            await self._keep(changes, entries)
+
+    def after(self, changes: Sequence[Change]) -> Administration:
+        """What would be in force after changes, to see whether others fit them."""
+        then = Administration(self.books, self.base, tuple(self._administrators))
+        then._records = {where: dict(records) for where, records in self._records.items()}
+        then._values = {scope: dict(values) for scope, values in self._values.items()}
+        for change in changes:
+            then._put(change)
+        return then
+
+    async def _keep(self, changes: Sequence[Change], entries: Sequence[Entry]) -> Sequence[Entry]:
         """Make the changes and write them down; they are in force once both are on disk."""
         written = await self.books.keep(changes, entries)
         for change in changes:
             self._put(change)
         self.told(written)
+        return written
 
     def removal(self, platform: str, workspace: str) -> Sequence[Change]:
         """The end of everything that was decided in a workspace."""
@@ -131,21 +169,24 @@ class Administration:
             if (scope.platform, scope.workspace) == (platform, workspace)
             for key in values
         ]
-        records = self._records.get((platform, workspace), {})
-        return [Change(record, removed=True) for record in (*settings, *records)]
+        where = (platform, workspace)
+        records = (*settings, *self._records.get(where, {}), *self._left_out.get(where, ()))
+        return [Change(record, removed=True) for record in records]
 
     async def note(self, place: Place, person: Person, action: str, target: str = "", after: str = "") -> None:
         """Write down what is no change of these: a refusal, a deletion."""
-        await self.change((), [Entry(place, person, action, target, after=after)])
+        await self._keep((), [Entry(place, person, action, target, after=after)])
 
     def setting(
         self, key: str, value: Value, scope: Scope, place: Place, person: Person, *, reset: bool = False
-    ) -> tuple[Change, Entry]:
+    ) -> Decided:
         """The change of one setting, or its end, and how that is written down."""
         known = self.set_at(scope)
         before = shown(known[key]) if key in known else ""
         action, after = ("config reset", "") if reset else ("config set", shown(value))
-        entry = Entry(place, person, action, f"{key} ({level_of(scope)})", before, after)
+        level = level_of(scope)
+        where = "" if scope == scope_of(level, place, person) else f" {scope.thread or scope.channel}"
+        entry = Entry(place, person, action, f"{key} ({level}{where})", before, after)
         return Change(Setting(scope, key, dump(value)), removed=reset), entry
 
     def _put(self, change: Change) -> None:
@@ -154,10 +195,15 @@ class Administration:
         if isinstance(record, Setting):
             self._put_setting(record, removed=change.removed)
             return
-        records = self._records.setdefault((record.platform, record.workspace), {})
+        where = (record.platform, record.workspace)
+        records = self._records.setdefault(where, {})
         records.pop(record, None)
-        if not change.removed:
+        if change.removed:
+            return
+        if understood(record):
             records[record] = record
+        else:
+            self._leave_out(where, record, repr(record))
 
     def _put_setting(self, setting: Setting, *, removed: bool) -> None:
         values = self._values.setdefault(setting.scope, {})
@@ -166,8 +212,13 @@ class Administration:
             return
         try:
             values[setting.key] = load(setting.key, setting.value)
-        except UserError as error:  # kept by another version of the bot
-            log.warning("A kept setting is left out: %s", error.message)
+        except UserError as error:
+            self._leave_out((setting.scope.platform, setting.scope.workspace), setting, error.message)
+
+    def _leave_out(self, where: tuple[str, str], record: Record, why: str) -> None:
+        """What this version does not know, but another one kept: it goes with its workspace."""
+        self._left_out.setdefault(where, set()).add(record)
+        log.warning("What was kept is left out: %s", why)
 
 
 def scope_of(level: Level, place: Place, person: Person) -> Scope | None:

@@ -13,7 +13,7 @@ from bot.types import Usage
 MILLION = 1_000_000
 LARGEST = 10**15
 
-_WRITTEN = re.compile(r"(\d+(?:\.\d*)?|\.\d+)\s*([km]?)", re.IGNORECASE)
+_WRITTEN = re.compile(r"((?:\d{1,3}(?:[,_]\d{3})+|\d+)(?:\.\d*)?|\.\d+)\s*([km]?)", re.IGNORECASE)
 _TIMES = {"": 1, "k": 1_000, "m": MILLION}
 
 
@@ -58,10 +58,13 @@ def counted(amount: int, unit: Unit, currency: str) -> str:
 
 def read(text: str, unit: Unit) -> int:
     """The amount that people wrote: 20, 1,200, 100k, 2.50. Raises UserError."""
-    found = _WRITTEN.fullmatch(text.strip().replace(",", "").replace("_", ""))
+    found = _WRITTEN.fullmatch(text.strip())
+    if found is None and "," in text:
+        raise UserError(f"“{text[:40]}” is no amount. Write 2.50 with a point; commas part thousands, as in 1,000.")
     if found is None:
         raise UserError(f"“{text[:40]}” is no amount. Write a number such as 20, 100k or, of money, 2.50.")
-    amount = Decimal(found[1]) * _TIMES[found[2].lower()] * (MILLION if unit == "money" else 1)
+    number = Decimal(found[1].replace(",", "").replace("_", ""))
+    amount = number * _TIMES[found[2].lower()] * (MILLION if unit == "money" else 1)
     if amount != int(amount) or amount > LARGEST:
         raise UserError(f"“{text[:40]}” is too large, or finer than can be counted.")
     return int(amount)

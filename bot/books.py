@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Protocol, TypeAlias
+from typing import Literal, Protocol, TypeAlias, get_args
 
-from bot.types import Person, Place, Subject, Usage
+from bot.types import Person, Place, Subject, SubjectKind, Usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,12 @@ class Setting:
     value: str = field(compare=False)
 
 
+RULED: tuple[SubjectKind, ...] = ("person", "role", "channel", "guests", "everyone")
+"""Whom a rule can be about, the nearest first."""
+
+_TARGET = re.compile(r"bot|(?:command|model):.+", re.DOTALL)
+
+
 @dataclass(frozen=True, slots=True)
 class Rule:
     """Whether a subject may use a target: "bot", "command:NAME" or "model:NAME"."""
@@ -45,12 +53,21 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Persona:
-    """A named system prompt of a workspace."""
+    """A named system prompt of a workspace. People write the name as they like: it is compared without case."""
 
     platform: str
     workspace: str
     name: str
-    prompt: str = field(compare=False)
+    prompt: str = field(compare=False, repr=False)
+
+    def is_called(self, name: str) -> bool:
+        """Whether this is one of its names."""
+        return folded(self.name) == folded(name)
+
+
+def folded(name: str) -> str:
+    """A name as it is compared."""
+    return unicodedata.normalize("NFC", name.strip()).casefold()
 
 
 Unit = Literal["requests", "tokens", "money"]
@@ -76,6 +93,19 @@ class Limit:
 
 
 Record: TypeAlias = Setting | Rule | Persona | Limit
+
+
+def understood(record: Record) -> bool:
+    """Whether this version knows what a kept record means; a setting's value is another question."""
+    match record:
+        case Rule():
+            return record.subject.kind in RULED and bool(_TARGET.fullmatch(record.target))
+        case Limit():
+            return record.subject.kind in get_args(SubjectKind)
+        case Persona():
+            return bool(record.name)
+        case Setting():
+            return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +139,10 @@ class Entry:
     def to_be_told(self) -> bool:
         """Whether it is announced: not what changed nothing, nor what goes by itself all the time."""
         return self.action not in ("refused", "retention")
+
+
+Decided: TypeAlias = tuple[Change, Entry]
+"""A change, and how it is written down."""
 
 
 class Books(Protocol):

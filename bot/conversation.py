@@ -88,7 +88,7 @@ def system_prompt(services: Services, request: Request) -> str:
     today = datetime.now().astimezone().strftime("%A, %d %B %Y")
     name = services.config.bot.name
     prompt = settings.system_prompt.format(name=name, platform=place.platform.capitalize(), place=where, date=today)
-    persona = services.administration.personas(place).get(settings.persona)
+    persona = services.administration.persona(place, settings.persona)
     language = f"Answer in {settings.language}." if settings.language else ""
     return "\n\n".join(filter(None, (prompt, persona.prompt if persona else "", language)))
 

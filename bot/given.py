@@ -83,11 +83,18 @@ async def _read(
     if (others := [file for file in files if not _is_text(file)]) and not said.text:
         raise _unreadable(others[0])
     texts = [file for file in files if _is_text(file)]
-    read = [Words(file.name, _decoded(file, await _fetch(services, request, file)), said.link) for file in texts]
+    read = [Words(file.name, await read_text(services, request, file), said.link) for file in texts]
     filled = [words for words in (said, *read) if words.text]
     if read and not filled:
         raise UserError(f"“{read[0].name}” is empty.")
     return filled
+
+
+async def read_text(services: Services, request: Request, file: Attachment) -> str:
+    """What a text file says. Raises UserError for one that is none, or that cannot be read."""
+    if not _is_text(file):
+        raise _unreadable(file)
+    return _decoded(file, await _fetch(services, request, file))
 
 
 async def _said(services: Services, request: Request) -> Sequence[Message]:

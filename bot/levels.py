@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from bot import wishes
 from bot.administration import scope_of
-from bot.books import Change, Scope
+from bot.books import Decided, Scope
 from bot.errors import Denied, UserError
 from bot.services import Services
-from bot.settings import PERSONAL, Level, Value, about, parse, shown
+from bot.settings import LEVELS, PERSONAL, Level, Value, about, parse, shown
 from bot.types import Place, Request, Subject
-
-SCOPES: tuple[Level, ...] = ("workspace", "channel", "thread", "me")
 
 NAMED = {"models": "model", "personas": "persona", "commands": "command", "personal": "setting of that kind"}
 """Names that must exist, by what completes them, and what they are called."""
@@ -38,10 +38,10 @@ async def level_for(services: Services, request: Request, key: str, wanted: str)
 
 
 def _level(wanted: str) -> Level:
-    for level in SCOPES:
+    for level in LEVELS:
         if wanted.lower() == level:
             return level
-    raise UserError(f"A scope is one of: {', '.join(SCOPES)}; “{wanted[:40]}” is none.")
+    raise UserError(f"A scope is one of: {', '.join(LEVELS)}; “{wanted[:40]}” is none.")
 
 
 def usual(request: Request, possible: tuple[Level, ...]) -> Level:
@@ -57,9 +57,10 @@ async def put(services: Services, request: Request, key: str, text: str, wanted:
     """Set one setting and say so. Raises UserError or Denied."""
     value = known(services, request, key, parse(key, text))
     level, request = await level_for(services, request, key, wanted)
-    scope = scope_in(level, request)
-    change, entry = services.administration.setting(key, value, scope, request.place, request.person)
-    await services.administration.change([change], [entry])
+    administration, scope = services.administration, scope_in(level, request)
+    (entry,) = await administration.decide(
+        lambda: [administration.setting(key, value, scope, request.place, request.person)]
+    )
     was = f" (it was {quoted(entry.before)})" if entry.before else ""
     return f"**{key}** is {said(key, value)} for {named(level, request.place)} from now on{was}."
 
@@ -68,10 +69,13 @@ async def take_back(services: Services, request: Request, key: str, wanted: str)
     """End one setting, so that the next level counts again, and say so. Raises UserError or Denied."""
     level, request = await level_for(services, request, key, wanted)
     administration, place, person = services.administration, request.place, request.person
-    if key not in administration.at(level, place, person):
-        raise UserError(f"{key} is not set for {named(level, place)}. `/config show` says where it comes from.")
-    change, entry = administration.setting(key, None, scope_in(level, request), place, person, reset=True)
-    await administration.change([Change(change.record, removed=True)], [entry])
+
+    def decision() -> Sequence[Decided]:
+        if key not in administration.at(level, place, person):
+            raise UserError(f"{key} is not set for {named(level, place)}. `/config show` says where it comes from.")
+        return [administration.setting(key, None, scope_in(level, request), place, person, reset=True)]
+
+    await administration.decide(decision)
     now = said(key, getattr(administration.settings(place, person), key))
     return f"**{key}** is no longer set for {named(level, place)}: {now} is in force."
 
@@ -90,6 +94,8 @@ def known(services: Services, request: Request, key: str, value: Value) -> Value
         value = tuple(name.removeprefix("/") for name in value)
     if kind == "tasks" and isinstance(value, tuple):
         wishes.check(value, services.models(request))
+    if kind == "personas" and (persona := services.administration.persona(request.place, str(value))):
+        value = persona.name
     names = offered(services, request, key)
     given = value if isinstance(value, tuple) else (value,) if value else ()
     missing = next((name for name in given if kind in NAMED and name not in names), None)

@@ -6,13 +6,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from bot.administration import Administration
-from bot.books import Rule
+from bot.books import RULED, Rule
 from bot.budget import Budget
 from bot.errors import Denied
 from bot.types import Command, Person, Place, Request
-
-NEAREST_FIRST = ("person", "role", "channel", "guests", "everyone")
-"""Of the rules that fit, those about the nearest subject count; among equals a prohibition does."""
 
 ALSO_NEEDS = {"retry": "chat"}
 """Commands that do what another one does."""
@@ -86,7 +83,7 @@ class Policy:
         return not person.guest, "guests may only do what an administrator allowed"
 
     def _rules(self, place: Place, person: Person, target: str) -> Sequence[Rule]:
-        """The rules about a target that fit a person in a place."""
+        """The rules about a target that fit a person in a place; of a kind that is not known, none does."""
         fitting = {
             "person": (person.id,),
             "role": person.roles,
@@ -95,7 +92,9 @@ class Policy:
             "everyone": () if person.guest else ("",),
         }
         rules = self._administration.rules(place)
-        return [rule for rule in rules if rule.target == target and rule.subject.id in fitting[rule.subject.kind]]
+        return [
+            rule for rule in rules if rule.target == target and rule.subject.id in fitting.get(rule.subject.kind, ())
+        ]
 
 
 def _all_administrative(command: Command) -> bool:
@@ -103,8 +102,8 @@ def _all_administrative(command: Command) -> bool:
 
 
 def nearest_first(rule: Rule) -> tuple[int, bool]:
-    """The order in which rules count."""
-    return NEAREST_FIRST.index(rule.subject.kind), rule.allowed
+    """The order in which rules count: the nearest subject first, and among equals a prohibition."""
+    return RULED.index(rule.subject.kind), rule.allowed
 
 
 def nearest(rules: Sequence[Rule]) -> Rule | None:

@@ -227,7 +227,7 @@ def parse(key: str, text: str) -> Value:
         written = ""
     if get_origin(kind) is tuple:
         return check(key, tuple(filter(None, map(str.strip, written.split(",")))), text)
-    if isinstance(kind, UnionType) and NoneType in get_args(kind) and written.lower() in ("default", NONE, ""):
+    if optional(key) and written.lower() in ("default", NONE, ""):
         return check(key, None, text)
     if choices(key):
         written = written.lower()
@@ -236,10 +236,16 @@ def parse(key: str, text: str) -> Value:
     return check(key, written, text)
 
 
+def optional(key: str) -> bool:
+    """Whether a setting's value can be left to the model."""
+    kind = _field(key).annotation
+    return isinstance(kind, UnionType) and NoneType in get_args(kind)
+
+
 def check(key: str, raw: Value, written: str) -> Value:
     """A value made sure of. Raises UserError that says what the setting takes."""
     try:
-        value: Value = _adapter(key).validate_python(raw)
+        value: Value = _adapter(key).validate_python(raw, strict=isinstance(raw, bool) or None)  # true is no 1
     except ValidationError:
         shown = written if len(written) <= 60 else f"{written[:60]}…"
         raise UserError(f"{key} takes {takes(key)}; “{shown}” is not that.") from None

@@ -34,6 +34,12 @@ def bars(scores: Sequence[tuple[str, float]], most: int = 10) -> str:
     return table(("", "", ""), [(name, _bar(score), f"{score * 100:.1f} %") for name, score in ordered])
 
 
+def brief(text: str, most: int = WIDEST) -> str:
+    """A text on one line of so many characters at most; "–" for none."""
+    line = " ".join(text.split()) or "–"
+    return line if len(line) <= most else f"{line[: most - 1]}…"
+
+
 def _bar(score: float) -> str:
     full = round(min(max(score, 0.0), 1.0) * BAR)
     return "█" * full + "░" * (BAR - full)

@@ -2,34 +2,50 @@
 
 from __future__ import annotations
 
+import asyncio
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import TypeAlias
 
 import tomli_w
 from pydantic import Field, ValidationError
 
+from bot import decisions
 from bot.administration import Administration, level_of
-from bot.books import Change, Entry, Limit, Persona, Rule, Scope, Unit, Window
+from bot.books import Decided, Limit, Persona, Rule, Scope, Unit, Window, folded
+from bot.decisions import Decision
 from bot.errors import UserError
 from bot.levels import known, quoted
 from bot.section import Section
 from bot.services import Services
-from bot.settings import Value, about, check, shown
+from bot.settings import Value, about, check, optional, shown
+from bot.tables import brief
 from bot.types import Place, Request, Subject
 
 HEADER = "# What was set in this workspace from chat; /config import takes it in again.\n\n"
+UNDO = "before.toml says how all of it was: importing that with `exact` undoes this."
+
+MOST_LISTED = 50
+"""Changes that the answer to an import names one by one."""
+
+MOST_PERSONAS, MOST_ENTRIES = 1_000, 5_000
+"""More of them in one text would keep everybody else waiting."""
+
+LONGEST_SUBJECT = 300
+"""Characters of whom a rule or a limit is about."""
 
 Plain: TypeAlias = str | int | float | bool | list[str]
 Table: TypeAlias = dict[str, Plain]
-Changes: TypeAlias = list[tuple[Change, Entry]]
 
 
 class RuleTable(Section):
     """One `[[rules]]` table: `who` as a Subject is written, `what` is "bot", "command:NAME" or "model:NAME"."""
 
     who: str
-    what: str = Field(pattern=r"bot|(command|model):.+")
+    what: str
     allowed: bool
 
 
@@ -37,7 +53,7 @@ class LimitTable(Section):
     """One `[[limits]]` table; money is in millionths."""
 
     who: str
-    amount: int = Field(ge=0)
+    amount: int
     unit: Unit
     window: Window
     model: str = ""
@@ -49,101 +65,51 @@ class Layout(Section):
     workspace: Table = Field(default_factory=dict)
     channels: dict[str, Table] = Field(default_factory=dict)
     threads: dict[str, Table] = Field(default_factory=dict)
-    personas: dict[str, str] = Field(default_factory=dict)
-    rules: list[RuleTable] = Field(default_factory=list)
-    limits: list[LimitTable] = Field(default_factory=list)
+    personas: dict[str, str] = Field(default_factory=dict, max_length=MOST_PERSONAS)
+    rules: list[RuleTable] = Field(default_factory=list, max_length=MOST_ENTRIES)
+    limits: list[LimitTable] = Field(default_factory=list, max_length=MOST_ENTRIES)
 
 
-def export(administration: Administration, place: Place) -> str:
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What an import did, in words, and how everything was before it as a text, "" where nothing changed."""
+
+    said: str
+    before: str = ""
+
+
+# Out ------------------------------------------------------------------------------------------------------------------
+
+
+async def export(administration: Administration, place: Place) -> str:
     """Everything of a workspace but what people set for themselves."""
-    layout = Layout(
+    return await asyncio.to_thread(_written, _layout(administration, place))
+
+
+def _layout(administration: Administration, place: Place) -> Layout:
+    layout = Layout.model_construct(
+        workspace={},
+        channels={},
+        threads={},
         personas={name: persona.prompt for name, persona in administration.personas(place).items()},
         rules=[
-            RuleTable(who=str(rule.subject), what=rule.target, allowed=rule.allowed)
+            RuleTable.model_construct(who=str(rule.subject), what=rule.target, allowed=rule.allowed)
             for rule in administration.rules(place)
         ],
         limits=[
-            LimitTable(who=str(x.subject), amount=x.amount, unit=x.unit, window=x.window, model=x.model)
+            LimitTable.model_construct(who=str(x.subject), amount=x.amount, unit=x.unit, window=x.window, model=x.model)
             for x in administration.limits(place)
         ],
     )
     for scope, values in administration.set_in(place):
         _table(layout, scope).update({key: _plain(value) for key, value in values.items()})
-    return HEADER + tomli_w.dumps(layout.model_dump(exclude_defaults=True), multiline_strings=True)
+    return layout
 
 
-async def take_in(services: Services, request: Request, text: str) -> str:
-    """Change all that the text says otherwise, at once or not at all; what it does not name stays. Raises UserError."""
-    layout = _read(text)
-    changes = [*_settings(services, request, layout), *_others(services, request, layout)]
-    if not changes:
-        return "Nothing to change: all of this is in force already."
-    await services.administration.change([change for change, _ in changes], [entry for _, entry in changes])
-    lines = [f"- {entry.target}: {quoted(entry.before or '–')} → {quoted(entry.after or '–')}" for _, entry in changes]
-    return "\n".join([f"{len(changes)} changes:", *lines])
-
-
-def _read(text: str) -> Layout:
-    if not text.strip():
-        raise UserError("There is nothing to take in: give the text of a file that /config export made.")
-    try:
-        return Layout.model_validate(tomllib.loads(text))
-    except tomllib.TOMLDecodeError as error:
-        raise UserError(f"This is not valid TOML: {error}.") from None
-    except ValidationError as error:
-        mistake = error.errors()[0]
-        where = ".".join(str(part) for part in mistake["loc"])
-        raise UserError(f"Nothing was changed: {where} is not as it must be ({mistake['msg']}).") from None
-
-
-def _settings(services: Services, request: Request, layout: Layout) -> Changes:
-    administration, place = services.administration, request.place
-    changes: Changes = []
-    for scope, table in _scopes(layout, place):
-        now = administration.set_at(scope)
-        for key, plain in table.items():
-            if level_of(scope) not in about(key).levels:
-                raise UserError(f"Nothing was changed: {key} cannot be set for a {level_of(scope)}.")
-            raw: Value = tuple(plain) if isinstance(plain, list) else None if plain == "default" else plain
-            value = known(services, request, key, check(key, raw, str(plain)))
-            if key not in now or now[key] != value:
-                changes.append(administration.setting(key, value, scope, place, request.person))
-    return changes
-
-
-def _others(services: Services, request: Request, layout: Layout) -> Changes:
-    administration, place, person = services.administration, request.place, request.person
-    where = place.platform, place.workspace
-    personas = administration.personas(place)
-    rules = {rule: rule.allowed for rule in administration.rules(place)}
-    limits = {limit: limit.amount for limit in administration.limits(place)}
-    changes: Changes = []
-    for name, prompt in layout.personas.items():
-        if name not in personas or personas[name].prompt != prompt:
-            before = personas[name].prompt if name in personas else ""
-            entry = Entry(place, person, "persona set", name, before, prompt)
-            changes.append((Change(Persona(*where, name, prompt)), entry))
-    for made in layout.rules:
-        rule = Rule(*where, _subject(made.who), made.what, made.allowed)
-        if rules.get(rule) != rule.allowed:
-            entry = Entry(place, person, "access", f"{rule.target} for {rule.subject.label}", "", _verdict(rule))
-            changes.append((Change(rule), entry))
-    for table in layout.limits:
-        limit = Limit(*where, _subject(table.who), table.model, table.unit, table.window, table.amount)
-        if limits.get(limit) != limit.amount:
-            target = f"{limit.unit} a {limit.window} for {limit.subject.label}"
-            changes.append((Change(limit), Entry(place, person, "limit set", target, "", str(limit.amount))))
-    return changes
-
-
-def _scopes(layout: Layout, place: Place) -> Iterator[tuple[Scope, Table]]:
-    workspace = Scope(place.platform, place.workspace)
-    yield workspace, layout.workspace
-    for channel, table in layout.channels.items():
-        yield Scope(place.platform, place.workspace, channel), table
-    for name, table in layout.threads.items():
-        channel, _, thread = name.partition("/")
-        yield Scope(place.platform, place.workspace, channel, thread), table
+def _written(layout: Layout) -> str:
+    said = layout.model_dump(exclude_defaults=True)
+    text = tomli_w.dumps(said, multiline_strings=True)
+    return HEADER + (text if tomllib.loads(text) == said else tomli_w.dumps(said))
 
 
 def _table(layout: Layout, scope: Scope) -> Table:
@@ -158,12 +124,188 @@ def _plain(value: Value) -> Plain:
     return shown(None) if value is None else value
 
 
+# In -------------------------------------------------------------------------------------------------------------------
+
+
+async def take_in(services: Services, request: Request, text: str, *, exact: bool) -> Taken:
+    """Change all that the text says otherwise, at once or not at all. Raises UserError.
+
+    What it does not name stays or, where it is taken `exact`ly, goes.
+    """
+    layout, before = await asyncio.to_thread(_read, text), Layout()
+
+    def decision() -> Sequence[Decided]:
+        nonlocal before
+        before = _layout(services.administration, request.place)
+        return _decided(services, request, layout, exact=exact)
+
+    entries = await services.administration.decide(decision)
+    if not entries:
+        return Taken("Nothing to change: all of this is in force already.")
+    named, more = entries[:MOST_LISTED], len(entries) - MOST_LISTED
+    lines = [f"- {entry.target}: {quoted(entry.before or '–')} → {quoted(entry.after or '–')}" for entry in named]
+    lines += [f"- and {more:,} more, which `/audit show` lists"] if more > 0 else []
+    counted = f"{len(entries):,} change{'s' if entries[1:] else ''}:"
+    return Taken("\n".join([counted, *lines, "", UNDO]), await asyncio.to_thread(_written, before))
+
+
+def _read(text: str) -> Layout:
+    if not text.strip():
+        raise UserError("There is nothing to take in: attach a file that /config export made, or give its text.")
+    try:
+        return Layout.model_validate(tomllib.loads(text))
+    except ValidationError as error:
+        mistake = error.errors()[0]
+        where = _where(mistake["loc"])
+        raise UserError(f"Nothing was changed: {where} is not as it must be ({mistake['msg']}).") from None
+    except RecursionError:
+        raise UserError("Nothing was changed: this is nested too deeply for a file that /config export made.") from None
+    except ValueError as error:
+        raise UserError(f"Nothing was changed: this is not valid TOML ({error}).") from None
+
+
+def _where(path: Sequence[int | str]) -> str:
+    """The entry that a mistake is in; which types would have been right is not part of its name."""
+    parts = path[: 2 if path[0] in ("workspace", "personas") else 3]
+    return brief(", ".join(f"entry {part + 1}" if isinstance(part, int) else part for part in parts), 150)
+
+
+@contextmanager
+def _entry(name: str) -> Iterator[None]:
+    """What is refused within says which entry it is about."""
+    try:
+        yield
+    except UserError as error:
+        raise UserError(f"Nothing was changed, because of {brief(name, 150)}: {error.message}") from None
+
+
+def _decided(services: Services, request: Request, layout: Layout, *, exact: bool) -> Sequence[Decided]:
+    """All changes. Settings are judged by what will be there then, such as a persona that comes with them."""
+    administration, place, person = services.administration, request.place, request.person
+    wanted = _decisions(services, place, layout)
+    changes = [decisions.changed(services, request, decision) for decision in wanted]
+    changes = [(change, entry) for change, entry in changes if entry.before != entry.after]
+    if exact:
+        named = set(wanted)
+        kept: list[Decision] = [*administration.personas(place).values()]
+        kept += [*administration.rules(place), *administration.limits(place)]
+        changes += [decisions.changed(services, request, one, removed=True) for one in kept if one not in named]
+    then = replace(services, administration=administration.after([change for change, _ in changes]))
+    values = _values(then, request, layout)
+    for (scope, key), value in values.items():
+        if not _is_set(administration, scope, key, value):
+            changes.append(administration.setting(key, value, scope, place, person))
+    if exact:
+        changes += [
+            administration.setting(key, None, scope, place, person, reset=True)
+            for scope, found in administration.set_in(place)
+            for key in found
+            if (scope, key) not in values
+        ]
+    return changes
+
+
+# Rules, limits, personas ----------------------------------------------------------------------------------------------
+
+
+def _decisions(services: Services, place: Place, layout: Layout) -> Sequence[Decision]:
+    """What the text decides, each made sure of as if by its command."""
+    makers: dict[str, Callable[[], Decision]] = {
+        **{f"[personas] {name}": partial(_persona, services, place, name, x) for name, x in layout.personas.items()},
+        **{f"[[rules]], entry {n}": partial(_rule, services, place, x) for n, x in enumerate(layout.rules, 1)},
+        **{f"[[limits]], entry {n}": partial(_limit, services, place, x) for n, x in enumerate(layout.limits, 1)},
+    }
+    made, names = list[Decision](), set[Decision]()
+    for entry, make in makers.items():
+        with _entry(entry):
+            decision = make()
+            name = _name(services, decision)
+            if name in names:
+                raise UserError("There is another one about the same before it.")
+            names.add(name)
+            made.append(decision)
+    return made
+
+
+def _name(services: Services, decision: Decision) -> Decision:
+    """What tells decisions apart: new personas differ by more than case."""
+    if isinstance(decision, Persona) and services.administration.kept(decision) is None:
+        return replace(decision, name=folded(decision.name))
+    return decision
+
+
+def _persona(services: Services, place: Place, name: str, prompt: str) -> Persona:
+    as_it_is = Persona(place.platform, place.workspace, name, prompt)
+    return as_it_is if _is_in_force(services, as_it_is) else decisions.persona(services, place, name, prompt)
+
+
+def _rule(services: Services, place: Place, table: RuleTable) -> Rule:
+    subject = _subject(table.who)
+    as_it_is = Rule(place.platform, place.workspace, subject, table.what, table.allowed)
+    if _is_in_force(services, as_it_is):
+        return as_it_is
+    return decisions.rule(services, place, subject, table.what, allowed=table.allowed)
+
+
+def _limit(services: Services, place: Place, table: LimitTable) -> Limit:
+    subject, about_it = _subject(table.who), (table.model, table.unit, table.window, table.amount)
+    as_it_is = Limit(place.platform, place.workspace, subject, *about_it)
+    return as_it_is if _is_in_force(services, as_it_is) else decisions.limit(services, place, subject, *about_it)
+
+
+def _is_in_force(services: Services, decision: Decision) -> bool:
+    """What was kept may name a model that is no more; then it stays as it is."""
+    kept = services.administration.kept(decision)
+    return kept is not None and decisions.value(services, kept) == decisions.value(services, decision)
+
+
 def _subject(text: str) -> Subject:
     subject = Subject.read(text)
-    if subject is None:
-        raise UserError(f"Nothing was changed: “{text[:60]}” names nobody. It is everyone, guests, or KIND:ID.")
+    if subject is None or not text.isprintable() or len(text) > LONGEST_SUBJECT:
+        raise UserError(f"“{brief(text, 60)}” names nobody. It is everyone, guests, or KIND:ID.")
     return subject
 
 
-def _verdict(rule: Rule) -> str:
-    return "allowed" if rule.allowed else "denied"
+# Settings -------------------------------------------------------------------------------------------------------------
+
+
+def _values(services: Services, request: Request, layout: Layout) -> Mapping[tuple[Scope, str], Value]:
+    """What the text sets, each made sure of as if by /config set."""
+    found: dict[tuple[Scope, str], Value] = {}
+    for name, scope, table in _scopes(layout, request.place):
+        for key, plain in table.items():
+            with _entry(f"{name} {key}"):
+                if level_of(scope) not in about(key).levels:
+                    raise UserError(f"{key} cannot be set for a {level_of(scope)}.")
+                value = check(key, _raw(key, plain), str(plain))
+                in_force = _is_set(services.administration, scope, key, value)
+                found[scope, key] = value if in_force else known(services, request, key, value)
+    return found
+
+
+def _scopes(layout: Layout, place: Place) -> Iterator[tuple[str, Scope, Table]]:
+    """Each table of settings by its name, and for whom it is. Raises UserError."""
+    workspace = Scope(place.platform, place.workspace)
+    yield "[workspace]", workspace, layout.workspace
+    for channel, table in layout.channels.items():
+        with _entry(f"[channels.{channel}]"):
+            if not channel:
+                raise UserError("A channel is named by its id.")
+        yield f"[channels.{channel}]", replace(workspace, channel=channel), table
+    for name, table in layout.threads.items():
+        channel, _, thread = name.partition("/")
+        with _entry(f"[threads.{name}]"):
+            if not (channel and thread):
+                raise UserError("A thread is named by the ids of its channel and its own, with a slash between them.")
+        yield f"[threads.{name}]", replace(workspace, channel=channel, thread=thread), table
+
+
+def _raw(key: str, plain: Plain) -> Value:
+    if isinstance(plain, list):
+        return tuple(plain)
+    return None if plain == shown(None) and optional(key) else plain
+
+
+def _is_set(administration: Administration, scope: Scope, key: str, value: Value) -> bool:
+    now = administration.set_at(scope)
+    return key in now and now[key] == value

@@ -253,9 +253,13 @@ class Choice:
     arguments: Mapping[str, str] = field(default_factory=dict)
 
 
+LONGEST_LABEL = 75
+"""Characters of an item's label, and of its summary."""
+
+
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One entry of a menu or of a form's choice. `label` is at most 75 characters, `summary` at most 75."""
+    """One entry of a menu or of a form's choice."""
 
     value: str
     label: str

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.books import Change, Entry
+from bot.books import Change, Entry, Persona
 from bot.errors import Denied, Gone, PlatformError, StoreError, UserError
 from bot.herald import Herald
 from bot.settings import KEYS, choices, parse, shown, summary, takes
@@ -378,6 +378,47 @@ async def test_a_persona_answers(world: World) -> None:
     assert "There is no persona" in said(await world.command("persona use", CHANNEL, ANN, name="pirate"))
 
 
+@pytest.mark.parametrize(
+    "name", ["", "two words", "a`b", "@everyone", "a/b", "x" * 33, "none", "NONE", "-p", "🦜", "a\u202eb"]
+)
+async def test_a_persona_has_a_name_that_can_be_written_everywhere(world: World, name: str) -> None:
+    answer = said(await world.command("persona make", CHANNEL, ADMIN, name=name, prompt="You are."))
+    assert ("A persona's name has letters, digits" if name else "needs to know name") in answer
+    with pytest.raises(UserError):
+        await world.intake.dialog(world.request("persona make", CHANNEL, ADMIN, {"name": name}))
+    assert world.app.services.administration.personas(CHANNEL) == {}
+
+
+async def test_a_personas_name_is_one_however_it_is_written(world: World) -> None:
+    await world.command("persona make", CHANNEL, ADMIN, name="Pirate", prompt="You are a pirate.")
+    answer = said(await world.command("persona make", CHANNEL, ADMIN, name="pirate", prompt="You are a parrot."))
+    assert "There is a persona “Pirate” already." in answer
+    with pytest.raises(UserError, match="There is a persona “Pirate” already"):
+        await world.intake.dialog(world.request("persona make", CHANNEL, ADMIN, {"name": "PIRATE"}))
+    assert "`Pirate`" in said(await world.command("persona use", CHANNEL, ANN, name="PIRATE"))
+    assert "(answers here)" in said(await world.command("persona list", CHANNEL, ANN))
+    assert "**Pirate** tells" in said(await world.command("persona show", CHANNEL, ANN, name="pirate"))
+    assert "**Pirate** is ready" in said(
+        await world.command("persona edit", CHANNEL, ADMIN, name="pirate", prompt="You are a captain.")
+    )
+    assert "**Pirate** is gone" in said(await world.command("persona delete", CHANNEL, ADMIN, name="pirate"))
+
+
+@pytest.mark.parametrize("name", ["@everyone", "c++", "a`b\n", "none", "n" * 200])
+async def test_personas_of_before_stay_usable(world: World, name: str) -> None:
+    kept = [Persona("discord", "guild", one, f"You are {one}.") for one in (name, name.upper())]
+    await world.app.services.administration.change([Change(persona) for persona in kept], [])
+    listed = (await world.command("persona list", CHANNEL, ANN)).answers[-1]
+    assert all(len(item.value) <= 75 for menu in listed.choices if isinstance(menu, Menu) for item in menu.items)
+    if name != "none":
+        await world.command("persona use", CHANNEL, ANN, name=name)
+        await world.say("Hello", CHANNEL, ANN)
+        assert world.main.prompts[-1][0].text.endswith(f"You are {name}.")
+    for persona in dict.fromkeys(kept):
+        assert "is gone" in said(await world.command("persona delete", CHANNEL, ADMIN, name=persona.name))
+    assert world.app.services.administration.personas(CHANNEL) == {}
+
+
 # Queues -------------------------------------------------------------------------------------------------------------
 
 
@@ -504,6 +545,28 @@ async def test_a_rule_can_be_taken_back_and_is_written_down(world: World) -> Non
     ]
 
 
+async def test_what_is_typed_first_may_be_what_a_rule_is_about(world: World) -> None:
+    """Whom it is about is said by the channel then."""
+    for what, about in (("/ask", "/ask"), ("bot", "the bot"), ("spare", "the model spare")):
+        answer = said(await world.command("access deny", CHANNEL, ADMIN, who=what, channel="channel:other|other"))
+        assert f"#other may not use {about} from now on" in answer
+    assert len(world.app.services.administration.rules(CHANNEL)) == 3
+    assert "is gone" in said(
+        await world.command("access remove", CHANNEL, ADMIN, who="/ask", channel="channel:other|x")
+    )
+    for who in ("@staff", "/nothing"):
+        refused = said(await world.command("access deny", CHANNEL, ADMIN, who=who, channel="channel:other|other"))
+        assert "A rule is about one subject" in refused
+    assert "Say who it is about" in said(await world.command("access deny", CHANNEL, ADMIN, who="/ask"))
+    assert len(world.app.services.administration.rules(CHANNEL)) == 2
+
+
+async def test_a_rule_about_a_person_and_a_channel_is_refused(world: World) -> None:
+    given = {"who": "person:2|Ben", "what": "/ask", "channel": "channel:general|general"}
+    assert "A rule is about one subject" in said(await world.command("access deny", CHANNEL, ADMIN, **given))
+    assert world.app.services.administration.rules(CHANNEL) == []
+
+
 async def test_help_is_for_everybody(world: World) -> None:
     await world.command("access deny", CHANNEL, ADMIN, who="everyone", what="bot")
     assert "I am **Shoulders**" in said(await world.command("help", CHANNEL, GUEST))
@@ -530,6 +593,28 @@ async def test_the_audit_can_be_filtered_and_exported(world: World) -> None:
     assert len(lines) == 5
     assert any(line.endswith("'=1+1") for line in lines)
     assert "That is for administrators" in said(await world.command("audit show", CHANNEL, ANN))
+
+
+async def test_changes_that_are_made_at_once_see_each_other(world: World) -> None:
+    sam = Person("5", "Sam", administrator=True)
+    await asyncio.gather(
+        config(world, "language", "Lao", "workspace"), config(world, "language", "Thai", "workspace", CHANNEL, sam)
+    )
+    last, first = await world.app.services.administration.books.audit("discord", "guild")
+    assert (first.before, last.before) == ("", first.after)
+    makes = [("p", ADMIN), ("P", sam)]
+    await asyncio.gather(
+        *(world.command("persona make", CHANNEL, who, name=name, prompt="You are.") for name, who in makes),
+        *(world.command("config reset", CHANNEL, who, key="language", scope="workspace") for _, who in makes),
+    )
+    actions = [entry.action for entry in await world.app.services.administration.books.audit("discord", "guild")]
+    assert sorted(actions) == ["config reset", "config set", "config set", "persona set"]
+
+
+async def test_every_kind_of_action_is_offered(world: World) -> None:
+    await world.command("export channel", CHANNEL, ADMIN)
+    assert "export" in said(await world.command("audit show", CHANNEL, ADMIN, action="export"))
+    assert list(await world.intake.suggest("audit show", "action", "exp", CHANNEL, ADMIN, {})) == ["export"]
 
 
 async def test_changes_are_announced_once_where_that_is_wished(world: World) -> None:

@@ -101,6 +101,32 @@ async def test_no_text_is_lost_in_a_form_that_cannot_hold_it(team: Town) -> None
     assert "System prompt has more text than a form takes" in told.content
 
 
+async def test_what_a_form_cannot_carry_unseen_is_a_field_of_it(team: Town) -> None:
+    name = "日本語の海賊さんの名前です"
+    arguments = {"name": name, "scope": "me"}
+    team.intake.form = Form("Persona", "config set", (Field("value", "Prompt", "text"),), arguments)
+    form = await opened(team, team.discord.slash(team.channel, team.ada, "config set", {"key": "x"}))
+    _, request = await sent(team, form, value="You are.")
+    assert request.arguments == {"name": name, "scope": "me", "value": "You are."}
+
+
+async def test_nobody_writes_more_into_a_field_than_it_takes(team: Town) -> None:
+    team.intake.form = FORM
+    form = await opened(team, team.discord.slash(team.channel, team.ada, "config set", {"key": "x"}))
+    with pytest.raises(AssertionError, match="value takes no more"):
+        team.discord.submit(form, {"value": "x" * 4_001})
+    await sent(team, form, value="x" * 4_000)
+
+
+async def test_a_form_that_discord_has_no_room_for_is_explained(team: Town) -> None:
+    fields = tuple(Field(f"value{number}", "Prompt") for number in range(5))
+    team.intake.form = Form("Persona", "config set", fields, {"name": "n" * 100})
+    interaction = team.discord.slash(team.channel, team.ada, "config set", {"key": "x"})
+    await team.discord.wait(lambda: interaction.callback)
+    (told,) = team.discord.only_seen_by(team.ada)
+    assert told.content == "That is more than a form holds: write all of it as a command, /config set."
+
+
 async def test_a_button_opens_a_form_too(team: Town) -> None:
     _, request = await team.asked("/config set")
     await team.answer(request, "Settings", EDIT)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Mapping
 
 import pytest
+import tomli_w
 
 from bot.types import Subject
 from tests.stages.base import Said, Stage, TeamStage
+from tests.stages.discord import DiscordStage
 
 
 def needs(ability: str) -> pytest.MarkDecorator:
@@ -49,6 +52,59 @@ async def test_settings_go_out_as_a_file(stage: Stage, monkeypatch: pytest.Monke
         assert name == "shoulders.toml"
         assert shown.only_for == "root"
     assert tomllib.loads(content.decode())["workspace"] == {"language": "Welsh"}
+
+
+async def exported(stage: Stage) -> bytes:
+    """What `/config export` gives."""
+    for old in stage.folder.glob("shoulders*.toml"):
+        old.unlink()
+    shown = await stage.answer(await stage.command("config export", {}, "root"))
+    if stage.platform == "console":
+        return (stage.folder / "shoulders.toml").read_bytes()
+    return shown.files[0][1]
+
+
+async def test_a_file_comes_back_in_whatever_its_length(stage: Stage) -> None:
+    prompt = 'Say “arr”.\n"""'.ljust(8_000, "é")
+    file = tomli_w.dumps({"personas": {"pirate": prompt}}).encode()
+    taken = await stage.answer(await stage.hand_in("config import", ("settings.toml", file), {}, "root"))
+    assert "1 change:" in taken.text
+    before = await exported(stage)
+    assert tomllib.loads(before.decode()) == tomllib.loads(file.decode())
+    await config(stage, "language", "Welsh", "workspace")
+    await stage.answer(await stage.command("persona delete", {"name": "pirate"}, "root"))
+    undone = await stage.hand_in("config import", ("before.toml", before), {"exact": "yes"}, "root")
+    assert "2 changes:" in (await stage.answer(undone)).text
+    assert await exported(stage) == before
+
+
+@needs("people")
+@pytest.mark.parametrize("name", ["日本語の海賊さんの名前です", "समुद्री-डाकू", "p" * 32])
+async def test_a_persona_of_any_script_is_made_in_a_form(stage: TeamStage, name: str) -> None:
+    made = await stage.fill(None, "persona make", {"name": name}, {"prompt": "You are a pirate."}, "root")
+    assert f"**{name}** is ready" in (await stage.answer(made)).text
+    edited = await stage.fill(None, "persona edit", {"name": name}, {"prompt": "You are a parrot."}, "root")
+    assert f"**{name}** is ready" in (await stage.answer(edited)).text
+    await stage.answer(await stage.command("persona use", {"name": name}))
+    await stage.answer(await stage.mention("Hello"))
+    assert system(stage).endswith("You are a parrot.")
+
+
+@needs("people")
+async def test_a_name_that_there_cannot_be_is_refused_before_a_form_opens(stage: TeamStage) -> None:
+    for name in ("x" * 33, "x" * 2_000, "@everyone", "None"):
+        said = await refused(stage, "persona make", {"name": name})
+        assert "A persona's name has letters, digits, “-” and “_”, at most 32 of them" in said
+
+
+async def refused(stage: TeamStage, name: str, arguments: Mapping[str, str]) -> str:
+    """What is said at once of a command that never reached the core."""
+    if isinstance(stage, DiscordStage):
+        interaction = stage.discord.slash(stage.channel, stage.users["root"], name, arguments)
+        await stage.discord.wait(lambda: interaction.callback)
+        assert not interaction.modal
+        return stage.discord.only_seen_by(stage.users["root"])[-1].content
+    return (await stage.answer(await stage.command(name, arguments, "root"))).text
 
 
 @needs("people")

@@ -153,6 +153,10 @@ async def test_a_mention_opens_no_form(team: Town) -> None:
     [
         (FORM, "took too long for Slack to open a form: ask again"),
         (Form("Prompt", "config set", (Field("value", "Prompt", "text", "a" * 3_001),)), "Write it as a command"),
+        (
+            Form("Prompt", "config set", (Field("value", "Prompt"),), {"key": "k" * 3_000}),
+            "write all of it as a command",
+        ),
     ],
 )
 async def test_a_form_that_cannot_be_opened_is_explained(team: Town, form: Form, told: str) -> None:

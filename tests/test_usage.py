@@ -305,6 +305,17 @@ def test_what_is_no_amount_is_refused(text: str) -> None:
         amounts.read(text, "requests")
 
 
+@pytest.mark.parametrize("text", ["2,50", "1.000,50", "1,2,3", "1000,000", ",5", "1,000,00k"])
+def test_a_comma_that_parts_no_thousands_is_explained(text: str) -> None:
+    with pytest.raises(UserError, match=r"Write 2\.50 with a point; commas part thousands, as in 1,000\."):
+        amounts.read(text, "money")
+
+
+@pytest.mark.parametrize(("text", "amount"), [("1,000", 1_000), ("12,345,678", 12_345_678), ("1,000.5k", 1_000_500)])
+def test_a_comma_parts_thousands(text: str, amount: int) -> None:
+    assert amounts.read(text, "tokens") == amount
+
+
 @given(st.sampled_from(WINDOWS), st.floats(0, 4_000_000_000))
 def test_windows_follow_each_other_without_a_gap(window: Window, now: float) -> None:
     first, last = began(window, now), ends(window, now)

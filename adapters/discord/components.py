@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from adapters.discord.handle import Meaning
 from adapters.discord.rest import Json, listed
@@ -13,6 +14,7 @@ from bot.types import Choice, Field, Form, Item, Menu
 ROW, BUTTON, SELECT, TEXT, LABEL = 1, 2, 3, 4, 18
 GREY, ONE_LINE, LINES = 2, 1, 2
 BUTTONS_IN_A_ROW = 5
+MOST_FIELDS = 5
 LONGEST_TITLE = LONGEST_LABEL = 45
 LONGEST_HINT = 100
 LONGEST_TEXT = 4_000
@@ -50,11 +52,23 @@ def _options(items: Sequence[Item], chosen: Sequence[str] = ()) -> list[Json]:
 
 
 def modal(form: Form, reply: str) -> Json:
-    """A form as Discord shows it. Raises UserError for one that it cannot show without losing text."""
+    """A form as Discord shows it. Raises UserError for one that it cannot show without losing text.
+
+    Arguments that it cannot carry unseen are fields at its top, the longest first.
+    """
+    meaning, fields = Meaning(form.command, form.arguments, reply), list(form.fields)
+    for name in sorted(form.arguments, key=lambda name: -len(form.arguments[name])):
+        if meaning.fits:
+            break
+        fields.insert(0, Field(name, name.capitalize(), value=form.arguments[name]))
+        rest = {key: value for key, value in meaning.arguments.items() if key != name}
+        meaning = replace(meaning, arguments=rest)
+    if not meaning.fits or len(fields) > MOST_FIELDS:
+        raise UserError(f"That is more than a form holds: write all of it as a command, /{form.command}.")
     return {
-        "custom_id": Meaning(form.command, form.arguments, reply).custom_id(),
+        "custom_id": meaning.custom_id(),
         "title": form.title[:LONGEST_TITLE],
-        "components": [_labelled(field) for field in form.fields],
+        "components": [_labelled(field) for field in fields],
     }
 
 

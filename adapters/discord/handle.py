@@ -80,13 +80,20 @@ class Meaning:
     option: str = ""
     number: str = ""
 
+    @property
+    def fits(self) -> bool:
+        """Whether a component can carry it."""
+        return len(self._written()) <= LONGEST_CUSTOM_ID
+
     def custom_id(self) -> str:
         """The whole meaning, so that it works after a restart."""
+        assert self.fits, f"too much in a component: {self._written()}"
+        return self._written()
+
+    def _written(self) -> str:
         said = {REPLY: self.reply, OPTION: self.option, NUMBER: self.number}
         marks = {mark: text for mark, text in said.items() if text}
-        made = f"{self.command}?{urlencode({**self.arguments, **marks}, safe=REPLY + OPTION + NUMBER + ':|@/')}"
-        assert len(made) <= LONGEST_CUSTOM_ID, f"too much in a component: {made}"
-        return made
+        return f"{self.command}?{urlencode({**self.arguments, **marks}, safe=REPLY + OPTION + NUMBER + ':|@/')}"
 
     @classmethod
     def read(cls, text: str) -> Meaning:

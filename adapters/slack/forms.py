@@ -25,7 +25,8 @@ def view(form: Form, handle: Handle) -> Json:
     origin = asdict(replace(handle, opening=""))
     meaning = {"command": form.command, "arguments": dict(form.arguments), "handle": origin}
     state = json.dumps(meaning, ensure_ascii=False)
-    assert len(state) <= LONGEST_STATE, "too much in a form"
+    if len(state) > LONGEST_STATE:
+        raise UserError(f"That is more than a form of Slack's holds: write all of it as a command, /{form.command}.")
     return {
         "type": "modal",
         "callback_id": CALLBACK,

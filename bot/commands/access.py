@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bot.books import Change, Entry, Rule
+from bot.books import Decided, Rule
+from bot.decisions import changed, rule, target_of, thing, value
 from bot.errors import UserError
 from bot.policy import nearest_first
 from bot.ports import Accepted
@@ -55,45 +56,39 @@ async def suggest(services: Services, request: Request, option: str) -> Sequence
 
 
 async def _rule(services: Services, request: Request, *, allowed: bool) -> str:
-    rule = _asked(services, request, allowed=allowed)
-    before = next((known for known in services.administration.rules(request.place) if known == rule), None)
-    after = _verdict(rule)
-    entry = Entry(request.place, request.person, "access", _named(rule), _verdict(before) if before else "", after)
-    await services.administration.change([Change(rule)], [entry])
+    made = _asked(services, request, allowed=allowed)
+    await services.administration.decide(lambda: [changed(services, request, made)])
     verb = "may use" if allowed else "may not use"
-    return f"{rule.subject.label} {verb} {_what(rule.target)} from now on. `/access show` lists all rules."
+    return f"{made.subject.label} {verb} {thing(made.target)} from now on. `/access show` lists all rules."
 
 
 async def _remove(services: Services, request: Request) -> str:
     asked = _asked(services, request, allowed=False)
-    rule = next((known for known in services.administration.rules(request.place) if known == asked), None)
-    if rule is None:
-        raise UserError(f"There is no rule for {asked.subject.label} about {_what(asked.target)}.")
-    entry = Entry(request.place, request.person, "access", _named(rule), _verdict(rule))
-    await services.administration.change([Change(rule, removed=True)], [entry])
-    return f"The rule for {rule.subject.label} about {_what(rule.target)} is gone."
+    about = f"for {asked.subject.label} about {thing(asked.target)}"
+
+    def decision() -> Sequence[Decided]:
+        if services.administration.kept(asked) is None:
+            raise UserError(f"There is no rule {about}. `/access show` lists all rules.")
+        return [changed(services, request, asked, removed=True)]
+
+    await services.administration.decide(decision)
+    return f"The rule {about} is gone."
 
 
 def _asked(services: Services, request: Request, *, allowed: bool) -> Rule:
-    """The rule that was asked for. Raises UserError."""
+    """The rule that was asked for. Raises UserError.
+
+    What is typed first is whom it is about; with a channel named beside it, it is what it is about.
+    """
     given = request.arguments
-    subject = Subject.read(given.get("channel") or given.get("who", ""))
-    if subject is None or subject.kind == "workspace":
-        raise UserError("Say who it is about: a person, a role, `everyone`, `guests`, or a channel with `--channel`.")
-    place = request.place
-    return Rule(place.platform, place.workspace, subject, _target(services, given.get("what", "bot")), allowed)
-
-
-def _target(services: Services, what: str) -> str:
-    name = what.strip().removeprefix("model:").removeprefix("command:")
-    commands = {command.name for command in services.commands if not command.unrestricted}
-    if name.lower() in ("bot", ""):
-        return "bot"
-    if name.removeprefix("/") in commands and not (name in services.backends and what.startswith("model:")):
-        return f"command:{name.removeprefix('/')}"
-    if name in services.backends:
-        return f"model:{name}"
-    raise UserError(f"There is no command or model “{name[:60]}”. Write bot, /COMMAND or a model's name.")
+    channel, who, what = given.get("channel", ""), given.get("who", ""), given.get("what", "")
+    if who and not what and Subject.read(who) is None and target_of(services, who):
+        who, what = "", who
+    if channel and who:
+        raise UserError(
+            "A rule is about one subject: leave `--channel` out for a person or a role, or name the channel alone."
+        )
+    return rule(services, request.place, Subject.read(channel or who), what or "bot", allowed=allowed)
 
 
 def _shown(services: Services, request: Request) -> str:
@@ -103,22 +98,9 @@ def _shown(services: Services, request: Request) -> str:
     lines = [f"You may use here: {may}. Models: {models}."]
     rules = sorted(services.administration.rules(request.place), key=nearest_first)
     if person.administrator and rules:
-        rows = [(rule.subject.kind, rule.subject.label, _what(rule.target), _verdict(rule)) for rule in rules]
+        rows = [(one.subject.kind, one.subject.label, thing(one.target), value(services, one)) for one in rules]
         lines.append(table(("kind", "who", "what", "verdict"), rows))
         lines.append("The rule about the nearest counts: person, role, channel, then everyone.")
     elif person.administrator:
         lines.append("There are no rules: every member may use everything, guests nothing.")
     return "\n".join(lines)
-
-
-def _named(rule: Rule) -> str:
-    return f"{_what(rule.target)} for {rule.subject.label}"
-
-
-def _what(target: str) -> str:
-    kind, _, name = target.partition(":")
-    return {"bot": "the bot", "command": f"/{name}", "model": f"the model {name}"}[kind]
-
-
-def _verdict(rule: Rule) -> str:
-    return "allowed" if rule.allowed else "denied"

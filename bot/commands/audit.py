@@ -11,7 +11,7 @@ from bot.errors import UserError
 from bot.ports import Accepted
 from bot.services import Services
 from bot.sheets import sheet
-from bot.tables import table
+from bot.tables import brief, table
 from bot.times import ago
 from bot.types import Command, Done, File, Option, Reply, Request, Subject, Text
 
@@ -38,7 +38,7 @@ COMMAND = Command(
     ),
 )
 
-ACTIONS = ("config", "access", "persona", "limit", "model", "refused", "forget", "retention", "uninstalled")
+ACTIONS = ("config", "access", "persona", "limit", "model", "refused", "export", "forget", "retention", "uninstalled")
 """How the actions begin that are written down."""
 
 SHOWN = 20
@@ -90,13 +90,8 @@ def _shown(entries: Sequence[Entry]) -> str:
 
 
 def _change(entry: Entry) -> str:
-    both = f"{_short(entry.before)} → {_short(entry.after)}" if entry.before else _short(entry.after)
+    both = f"{brief(entry.before)} → {brief(entry.after)}" if entry.before else brief(entry.after)
     return "" if both == "–" else both
-
-
-def _short(text: str) -> str:
-    line = " ".join(text.split()) or "–"
-    return line if len(line) <= 40 else f"{line[:39]}…"
 
 
 def _csv(entries: Sequence[Entry]) -> bytes:

@@ -7,11 +7,13 @@ from collections.abc import Sequence
 from bot import levels, transfer
 from bot.administration import scope_of
 from bot.errors import UserError
+from bot.given import read_text
 from bot.ports import Accepted
 from bot.services import Services
 from bot.settings import KEYS, LEVELS, NONE, about, choices, shown, summary, takes
-from bot.tables import table
+from bot.tables import brief, table
 from bot.types import (
+    LONGEST_LABEL,
     Answer,
     Choices,
     Command,
@@ -60,7 +62,11 @@ COMMAND = Command(
         Command(
             "import",
             "Take over an exported TOML file",
-            (Option("toml", "What the file says"),),
+            (
+                Option("toml", "What the file says"),
+                Option("file", "The file itself", "file", named=True),
+                Option("exact", "Also take back what the file does not name", "flag"),
+            ),
             passes=True,
             quiet=True,
             administrative=True,
@@ -77,9 +83,6 @@ NOTHING = {"model": "Whichever is there", "persona": "None"}
 
 MOST_ITEMS = 25
 """Of what a form lets choose; of more it takes the words."""
-
-LONGEST_SHOWN = 40
-"""Characters of a value in the table."""
 
 
 async def run(services: Services, accepted: Accepted) -> Reply:
@@ -101,11 +104,14 @@ async def run(services: Services, accepted: Accepted) -> Reply:
             yield Text(await levels.take_back(services, request, given["key"], given.get("scope", "")))
         case "config export":
             yield Text("All that was set here; `/config import` takes it back in.")
-            yield File("shoulders.toml", transfer.export(services.administration, request.place).encode(), "Settings")
+            exported = await transfer.export(services.administration, request.place)
+            yield File("shoulders.toml", exported.encode(), "Settings")
         case _:
-            before = transfer.export(services.administration, request.place)
-            yield Text(await transfer.take_in(services, request, given.get("toml", "")))
-            yield File("before.toml", before.encode(), "The settings as they were before")
+            text, exact = await _file(services, request), bool(given.get("exact"))
+            taken = await transfer.take_in(services, request, text, exact=exact)
+            yield Text(taken.said)
+            if taken.before:
+                yield File("before.toml", taken.before.encode(), "The settings as they were before")
     yield Done()
 
 
@@ -125,8 +131,11 @@ async def dialog(services: Services, request: Request) -> Form | None:
     """A form with one setting's value, or for the text of an exported file."""
     given = request.arguments
     if request.command == "config import":
-        field = Field("toml", "TOML", "text", hint="The text of a file that /config export made")
-        return None if given.get("toml") else Form("Settings", "config import", (field,))
+        exact = {"exact": given["exact"]} if given.get("exact") else {}
+        field = Field(
+            "toml", "TOML", "text", hint="The text of a file that /config export made; a long one is attached"
+        )
+        return None if given.get("toml") or request.attachments else Form("Settings", "config import", (field,), exact)
     key = given["key"]
     if "value" in given:
         return None
@@ -142,6 +151,14 @@ async def dialog(services: Services, request: Request) -> Form | None:
     return Form(key[:24], "config set", (value_field(services, request, key), scope), {"key": key})
 
 
+async def _file(services: Services, request: Request) -> str:
+    """What an exported file says, attached or written. Raises UserError."""
+    written, files = request.arguments.get("toml", ""), request.attachments
+    if len(files) > 1 or (files and written):
+        raise UserError("One thing at a time: attach one file, or write what it says.")
+    return await read_text(services, request, files[0]) if files else written
+
+
 async def home(services: Services, request: Request) -> Answer:
     """What is in force, and a way to change it."""
     return Answer(overview(services, request), choices=menus(services, request))
@@ -152,8 +169,8 @@ def value_field(services: Services, request: Request, key: str) -> Field:
     value, hint = getattr(services.settings(request), key), summary(key)[:100]
     now = _now(services, request, key)
     words, empty = choices(key), NOTHING.get(key)
-    offered = words or levels.offered(services, request, key)
-    items = tuple(Item(word, word[:75]) for word in offered)
+    offered = words or [word for word in levels.offered(services, request, key) if len(word) <= LONGEST_LABEL]
+    items = tuple(Item(word, word) for word in offered)
     if words:
         return Field("value", key, "choice", now, items, hint)
     if empty and len(offered) < MOST_ITEMS:
@@ -178,7 +195,7 @@ def menus(services: Services, request: Request) -> tuple[Menu, ...]:
 def overview(services: Services, request: Request) -> str:
     """Every setting with its value and where that comes from."""
     sources = services.administration.sources(request.place, request.person)
-    rows = [(key, _short(_now(services, request, key)), sources.get(key, "config.toml")) for key in KEYS]
+    rows = [(key, brief(_now(services, request, key)), sources.get(key, "config.toml")) for key in KEYS]
     return f"In force here, for you:\n{table(('setting', 'value', 'from'), rows)}\n`/config show KEY` says more of one."
 
 
@@ -200,8 +217,3 @@ def one(services: Services, request: Request, key: str) -> str:
 def _now(services: Services, request: Request, key: str) -> str:
     value = shown(getattr(services.settings(request), key))
     return value or (services.default_model(request) if key == "model" else "")
-
-
-def _short(value: str) -> str:
-    line = " ".join(value.split()) or "–"
-    return line if len(line) <= LONGEST_SHOWN else f"{line[: LONGEST_SHOWN - 1]}…"

@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from typing import get_args
 
 from bot import amounts
-from bot.books import Change, Entry, Limit, Unit, Window
+from bot.books import Decided, Limit, Unit, Window
+from bot.decisions import about_limit, changed, limit
 from bot.errors import UserError
-from bot.limits import FARTHEST_FIRST, about, named, standings_table
+from bot.limits import FARTHEST_FIRST, named, standings_table
 from bot.ports import Accepted
 from bot.services import Services
 from bot.tables import table
-from bot.types import Command, Done, Option, Place, Reply, Request, Subject, Text
+from bot.types import Command, Done, Option, Reply, Request, Subject, Text
 from bot.windows import WINDOWS
 
 UNITS: tuple[Unit, ...] = get_args(Unit)
@@ -70,7 +71,7 @@ def _shown(services: Services, request: Request) -> str:
         lines = ["What holds for you here:", standings_table(standings, budget.currency, budget.clock())]
     limits = sorted(services.administration.limits(request.place), key=_nearest_last)
     if request.person.administrator and limits:
-        rows = [(limit.subject.kind, limit.subject.label, named(limit, budget.currency)) for limit in limits]
+        rows = [(one.subject.kind, one.subject.label, named(one, budget.currency)) for one in limits]
         lines.append(table(("kind", "who", "limit"), rows))
         lines.append(
             "A person's limit replaces a role's, and that everyone's; of several roles the most generous counts. "
@@ -86,37 +87,31 @@ def _nearest_last(limit: Limit) -> tuple[int, str, str, str, int]:
 
 async def _set(services: Services, request: Request) -> str:
     asked = _asked(services, request, request.arguments.get("amount", ""))
-    before, after = _known(services, request.place, asked), _amount(services, asked)
-    entry = Entry(request.place, request.person, "limit set", _target(asked), before, after)
-    await services.administration.change([Change(asked)], [entry])
-    was = f" (before: {before})" if before else ""
+    (entry,) = await services.administration.decide(lambda: [changed(services, request, asked)])
+    was = f" (before: {entry.before})" if entry.before else ""
     said = f"{_who(asked)}: {named(asked, services.budget.currency)} from now on{was}. `/limits show` lists all limits."
     return f"{said}{_without_price(services, asked)}"
 
 
 async def _remove(services: Services, request: Request) -> str:
     asked = _asked(services, request, "0")
-    before = _known(services, request.place, asked)
-    if not before:
-        raise UserError(f"There is no limit of {_target(asked)}. `/limits show` lists all limits.")
-    entry = Entry(request.place, request.person, "limit remove", _target(asked), before)
-    await services.administration.change([Change(asked, removed=True)], [entry])
-    return f"The limit of {_target(asked)} is gone; it was {before}."
+
+    def decision() -> Sequence[Decided]:
+        if services.administration.kept(asked) is None:
+            raise UserError(f"There is no limit of {about_limit(asked)}. `/limits show` lists all limits.")
+        return [changed(services, request, asked, removed=True)]
+
+    (entry,) = await services.administration.decide(decision)
+    return f"The limit of {entry.target} is gone; it was {entry.before}."
 
 
 def _asked(services: Services, request: Request, amount: str) -> Limit:
     """The limit that was asked for; without anybody named, everyone's. Raises UserError."""
-    given, place = request.arguments, request.place
-    subject = Subject.read(given.get("channel") or given.get("who") or "everyone")
-    if subject is None or (given.get("channel") and given.get("who")):
-        raise UserError(
-            "Say whom it is for: a person, a role, `guests`, `everyone` or the `workspace`; or name a `--channel`."
-        )
-    model = given.get("model", "").strip()
-    if model and model not in services.backends:
-        raise UserError(f"There is no model “{model[:60]}”. There are: {', '.join(services.backends)}.")
+    given = request.arguments
+    channel, who, model = given.get("channel", ""), given.get("who", ""), given.get("model", "").strip()
+    subject = None if channel and who else Subject.read(channel or who or "everyone")
     unit, window = _unit(given.get("of", "")), _window(given.get("per", ""))
-    return Limit(place.platform, place.workspace, subject, model, unit, window, amounts.read(amount, unit))
+    return limit(services, request.place, subject, model, unit, window, amounts.read(amount, unit))
 
 
 def _unit(text: str) -> Unit:
@@ -131,20 +126,6 @@ def _window(text: str) -> Window:
         if text.strip().lower() == window:
             return window
     raise UserError(f"It is counted by the {', '.join(WINDOWS[:-1])} or {WINDOWS[-1]}; “{text[:40]}” is none.")
-
-
-def _known(services: Services, place: Place, asked: Limit) -> str:
-    """What such a limit is so far, "" for none."""
-    known = (limit for limit in services.administration.limits(place) if limit == asked)
-    return next((_amount(services, limit) for limit in known), "")
-
-
-def _amount(services: Services, limit: Limit) -> str:
-    return amounts.shown(limit.amount, limit.unit, services.budget.currency)
-
-
-def _target(limit: Limit) -> str:
-    return f"{limit.unit} {about(limit.window, limit.model)} for {limit.subject.label}"
 
 
 def _who(limit: Limit) -> str:

@@ -5,21 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bot import levels
-from bot.books import Change, Entry, Persona
+from bot.books import Decided, Persona
+from bot.decisions import changed, new_name, persona
 from bot.errors import UserError
 from bot.ports import Accepted
 from bot.services import Services
-from bot.settings import LEVELS, LONGEST
-from bot.types import Choices, Command, Done, Field, Form, Item, Menu, Option, Reply, Request, Text
+from bot.settings import LEVELS, NONE
+from bot.tables import brief
+from bot.types import LONGEST_LABEL, Choices, Command, Done, Field, Form, Item, Menu, Option, Reply, Request, Text
 
 NAME = Option("name", "The persona's name", required=True, suggested=True)
 PROMPT = Option("prompt", "What the model is told: who it is and how it speaks")
 SCOPE = Option("scope", "For whom: the workspace, this channel or thread, or only you", choices=LEVELS, named=True)
-
-LONGEST_NAME = 32
-
-NOBODY = "none"
-"""The name that ends a persona's being used."""
 
 
 def _sub(
@@ -51,34 +48,36 @@ async def run(services: Services, accepted: Accepted) -> Reply:
             yield Text(_listed(services, request))
             if items := _items(services, request):
                 yield Choices((Menu("Choose a persona…", "persona use", "name", items),))
-        case "use" if name.lower() == NOBODY:
+        case "use" if name.lower() == NONE:
             yield Text(await levels.put(services, request, "persona", "", request.arguments.get("scope", "")))
         case "use":
             yield Text(await levels.put(services, request, "persona", name, request.arguments.get("scope", "")))
         case "show":
-            yield Text(f"**{name}** tells the model:\n>>> {_known(services, request, name).prompt}")
-        case "make":
-            yield Text(await _make(services, request, name, prompt))
-        case "edit":
             known = _known(services, request, name)
-            yield Text(await _keep(services, request, known, prompt))
+            yield Text(f"**{known.name}** tells the model:\n>>> {known.prompt}")
+        case "make" | "edit":
+            yield Text(await _write(services, request, name, prompt))
         case _:
-            yield Text(await _delete(services, request, _known(services, request, name)))
+            yield Text(await _delete(services, request, name))
     yield Done()
 
 
 async def suggest(services: Services, request: Request, option: str) -> Sequence[str]:
     """The personas there are."""
     names = list(services.administration.personas(request.place))
-    return [*names, NOBODY] if request.command == "persona use" else names
+    return [*names, NONE] if request.command == "persona use" else names
 
 
 async def dialog(services: Services, request: Request) -> Form | None:
-    """A form for the prompt, where it was not given."""
+    """A form for the prompt, where it was not given; nobody writes one for a name that there cannot be."""
     if request.arguments.get("prompt"):
         return None
-    name = request.arguments.get("name", "")
-    before = "" if request.command == "persona make" else _known(services, request, name).prompt
+    name, before = request.arguments.get("name", ""), ""
+    if _makes(request):
+        name = _new(services, request, name)
+    else:
+        known = _known(services, request, name)
+        name, before = known.name, known.prompt
     field = Field("prompt", "What the model is told", "text", before, hint="You are a pirate. You answer in rhymes.")
     return Form(f"Persona {name}"[:24], request.command, (field,), {"name": name})
 
@@ -87,51 +86,57 @@ def _listed(services: Services, request: Request) -> str:
     personas = services.administration.personas(request.place)
     if not personas:
         return "There are no personas yet. Administrators make one with `/persona make NAME`."
-    now = services.settings(request).persona
-    lines = [f"- **{name}**{' (answers here)' if name == now else ''}: {_begin(personas[name])}" for name in personas]
+    now = services.administration.persona(request.place, services.settings(request).persona)
+    lines = [
+        f"- **{one.name}**{' (answers here)' if one == now else ''}: {brief(one.prompt, LONGEST_LABEL)}"
+        for one in personas.values()
+    ]
     return "\n".join(lines)
 
 
 def _items(services: Services, request: Request) -> tuple[Item, ...]:
-    personas = services.administration.personas(request.place)
-    items = [Item(name, name, _begin(persona)) for name, persona in personas.items()]
-    return (*items[:24], Item(NOBODY, NOBODY, "Answer without a persona")) if items else ()
-
-
-def _begin(persona: Persona) -> str:
-    line = " ".join(persona.prompt.split())
-    return line if len(line) <= 75 else f"{line[:74]}…"
+    personas = services.administration.personas(request.place).values()
+    short = [one for one in personas if len(one.name) <= LONGEST_LABEL]
+    items = [Item(one.name, one.name, brief(one.prompt, LONGEST_LABEL)) for one in short]
+    return (*items[:24], Item(NONE, NONE, "Answer without a persona")) if items else ()
 
 
 def _known(services: Services, request: Request, name: str) -> Persona:
-    personas = services.administration.personas(request.place)
-    if name not in personas:
-        there = f"There are: {', '.join(personas)}." if personas else "There are none yet."
-        raise UserError(f"There is no persona “{name[:60]}” here. {there}")
-    return personas[name]
+    """The persona of a name. Raises UserError that lists them."""
+    if found := services.administration.persona(request.place, name):
+        return found
+    names = services.administration.personas(request.place)
+    there = f"There are: {', '.join(names)}." if names else "There are none yet."
+    raise UserError(f"There is no persona “{name[:60]}” here. {there}")
 
 
-async def _make(services: Services, request: Request, name: str, prompt: str) -> str:
-    if name in services.administration.personas(request.place):
-        raise UserError(f"There is a persona “{name}” already. Change it with `/persona edit {name}`.")
-    if not name or len(name) > LONGEST_NAME or name.lower() == NOBODY or any(mark in name for mark in " \n`*/"):
-        raise UserError(f"A persona's name is one word of at most {LONGEST_NAME} characters, and not “{NOBODY}”.")
-    place = request.place
-    return await _keep(services, request, Persona(place.platform, place.workspace, name, ""), prompt)
+def _new(services: Services, request: Request, name: str) -> str:
+    """The name of a persona that there is not yet. Raises UserError."""
+    if known := services.administration.persona(request.place, name):
+        raise UserError(f"There is a persona “{known.name}” already. Change it with `/persona edit {known.name}`.")
+    return new_name(name)
 
 
-async def _keep(services: Services, request: Request, before: Persona, prompt: str) -> str:
+async def _write(services: Services, request: Request, name: str, prompt: str) -> str:
+    """Make or change one."""
     if not prompt:
-        raise UserError(f"Write the prompt after the name: `/{request.command} {before.name} You are …`.")
-    if len(prompt) > LONGEST:
-        raise UserError(f"A persona's prompt has at most {LONGEST:,} characters; this one has {len(prompt):,}.")
-    persona = Persona(before.platform, before.workspace, before.name, prompt)
-    entry = Entry(request.place, request.person, "persona set", before.name, before.prompt, prompt)
-    await services.administration.change([Change(persona)], [entry])
-    return f"**{before.name}** is ready: `/persona use {before.name}` lets it answer."
+        raise UserError(f"Write the prompt after the name: `/{request.command} {name} You are …`.")
+
+    def decision() -> Sequence[Decided]:
+        wanted = _new(services, request, name) if _makes(request) else _known(services, request, name).name
+        return [changed(services, request, persona(services, request.place, wanted, prompt))]
+
+    (entry,) = await services.administration.decide(decision)
+    return f"**{entry.target}** is ready: `/persona use {entry.target}` lets it answer."
 
 
-async def _delete(services: Services, request: Request, persona: Persona) -> str:
-    entry = Entry(request.place, request.person, "persona delete", persona.name, persona.prompt)
-    await services.administration.change([Change(persona, removed=True)], [entry])
-    return f"**{persona.name}** is gone. Where it was chosen, no persona answers now."
+def _makes(request: Request) -> bool:
+    return request.command == "persona make"
+
+
+async def _delete(services: Services, request: Request, name: str) -> str:
+    def decision() -> Sequence[Decided]:
+        return [changed(services, request, _known(services, request, name), removed=True)]
+
+    (entry,) = await services.administration.decide(decision)
+    return f"**{entry.target}** is gone. Where it was chosen, no persona answers now."

@@ -252,6 +252,12 @@ class Stage(ABC):
         """Use a command, in the thread of `said` where there is one."""
 
     @abstractmethod
+    async def hand_in(
+        self, name: str, file: tuple[str, bytes], arguments: Mapping[str, str] | None = None, who: str = "ann"
+    ) -> Said:
+        """Use a command with a file, as people give one on this platform."""
+
+    @abstractmethod
     async def press(self, said: Said, label: str, who: str = "ann") -> Said:
         """Press a button under the answer to `said`."""
 

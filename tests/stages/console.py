@@ -67,6 +67,14 @@ class ConsoleStage(Stage):
             await self.ledger.end(said.act)
         return await self._type(f"/{name} {self.written(name, arguments or {})}".strip())
 
+    async def hand_in(
+        self, name: str, file: tuple[str, bytes], arguments: Mapping[str, str] | None = None, who: str = "ann"
+    ) -> Said:
+        """By its path."""
+        path = self.folder / file[0]
+        await asyncio.to_thread(path.write_bytes, file[1])
+        return await self.command(name, {**(arguments or {}), "file": str(path)}, who)
+
     async def press(self, said: Said, label: str, who: str = "ann") -> Said:
         if label == "Stop":
             act = await self.ledger.accepted(lambda: os.kill(os.getpid(), signal.SIGINT))

@@ -74,6 +74,12 @@ class DiscordStage(TeamStage):
         channel = said.channel if said else self.channel
         return self._acted(self._slash(channel, name, arguments or {}, who))
 
+    async def hand_in(
+        self, name: str, file: tuple[str, bytes], arguments: Mapping[str, str] | None = None, who: str = "ann"
+    ) -> Said:
+        self.discord.held[file[0]] = file[1]
+        return await self.command(name, {**(arguments or {}), "file": file[0]}, who)
+
     async def press(self, said: Said, label: str, who: str = "ann") -> Said:
         message = await self._answer_with(said, lambda one: label in one.buttons)
         return self._acted(self.discord.press(message, label, self.users[who]))

@@ -84,6 +84,13 @@ class SlackStage(TeamStage):
         channel = said.channel if said else self.channel
         return Said(self.slack.command(channel, self.users[who], slash, text.strip()).trigger, who, channel)
 
+    async def hand_in(
+        self, name: str, file: tuple[str, bytes], arguments: Mapping[str, str] | None = None, who: str = "ann"
+    ) -> Said:
+        """Slash commands take no files: a mention does."""
+        self.slack.held[file[0]] = file[1]
+        return await self.mention(f"/{name} {self.written(name, arguments or {})}".strip(), who, files=[file[0]])
+
     async def press(self, said: Said, label: str, who: str = "ann") -> Said:
         """A stream has no buttons before its end: Slack's own Stop button ends it."""
         found = await self.slack.wait(lambda: next((m for m in self._seen(said, who) if _offers(m, label)), None))

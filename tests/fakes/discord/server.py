@@ -114,7 +114,7 @@ class FakeDiscord(Waiting, People):
         name = request.match_info["name"]
         if name.startswith("lost"):
             return web.Response(status=404, text="This content is no longer available.")
-        return web.Response(body=content_of(name), content_type="application/octet-stream")
+        return web.Response(body=self.held.get(name) or content_of(name), content_type="application/octet-stream")
 
     def refuse_message_content(self) -> None:
         """The intent is not granted: identifying with it ends in 4014, and content stays blank."""

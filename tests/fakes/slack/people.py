@@ -27,6 +27,7 @@ class People(Acting):
         self.bot = world.bot.id
         self.team = world.team
         self.subscribed = set(EVENTS)
+        self.held: dict[str, bytes] = {}  # of files by name, where their names do not say it
 
     def changed(self) -> None:
         """Something happened."""
@@ -73,7 +74,7 @@ class People(Acting):
         ts = self.clock.ts()
         message = Message(ts, channel, user, escape(text), thread_ts)
         message.bot = self.world.users[user].bot
-        message.files = [_file(self.clock.id("F"), name, self.base_url) for name in files]
+        message.files = [self._file_json(name) for name in files]
         message.subtype = "file_share" if files else ""
         self.world.channels[channel].members.add(user)
         self.world.add_message(message)
@@ -81,6 +82,11 @@ class People(Acting):
             self.tell(message)
         self.changed()
         return ts
+
+    def _file_json(self, name: str) -> Json:
+        key, held = self.clock.id("F"), self.held.get(name) or content_of(name.removeprefix("huge-"))
+        url = f"{self.base_url}/files/{key}/{name}"
+        return {"id": key, "name": name, "mimetype": kind_of(name), "size": len(held), "url_private": url}
 
     def tell(self, message: Message) -> list[Envelope | None]:
         """Deliver a message's events."""
@@ -219,8 +225,3 @@ class People(Acting):
     def only_seen_by(self, user: str) -> list[Message]:
         """Ephemeral messages to one person."""
         return [message for message in self.world.hidden if message.only_for == user and not message.deleted]
-
-
-def _file(key: str, name: str, base_url: str) -> Json:
-    size, url = len(content_of(name.removeprefix("huge-"))), f"{base_url}/files/{key}/{name}"
-    return {"id": key, "name": name, "mimetype": kind_of(name), "size": size, "url_private": url}

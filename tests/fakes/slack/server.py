@@ -266,7 +266,7 @@ class FakeSlack(Waiting, People):
             return web.Response(status=302, headers={"Location": f"{self.base_url}/signin"})
         if name.startswith("lost"):
             return web.Response(text="<html>Sign in to Slack</html>", content_type="text/html")
-        return web.Response(body=content_of(name), content_type="application/octet-stream")
+        return web.Response(body=self.held.get(name) or content_of(name), content_type="application/octet-stream")
 
 
 class _Dropped(Exception):
