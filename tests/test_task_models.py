@@ -40,7 +40,7 @@ CHECKPOINTS = {
 ASKED: Mapping[str, tuple[Mapping[str, str], str]] = {
     "complete": ({"text": "Ann met Bob", "length": "8"}, ""),
     "summarise": ({"text": "Ann met Bob in Paris on Monday, and both of them sang."}, ""),
-    "translate": ({"text": "Ann met Bob.\n\nThey sang."}, ""),
+    "translate": ({"text": "Ann met Bob.\n\nThey sang.", "to": "German"}, ""),
     "sentiment": ({"text": "Ann met Bob in Paris."}, ""),
     "classify": ({"text": "Ann met Bob in Paris."}, ""),
     "rewrite": ({"how": "Shorter", "text": "Ann met Bob in Paris."}, ""),
