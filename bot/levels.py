@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import cast
 
 from bot import wishes
 from bot.administration import scope_of
 from bot.books import Decided, Scope
 from bot.errors import Denied, UserError
 from bot.services import Services
-from bot.settings import LEVELS, PERSONAL, Level, Value, about, parse, shown
+from bot.settings import PERSONAL, Level, Value, about, parse, shown
 from bot.types import Place, Request, Subject
 
 NAMED = {"models": "model", "personas": "persona", "commands": "command", "personal": "setting of that kind"}
@@ -24,7 +25,7 @@ async def level_for(services: Services, request: Request, key: str, wanted: str)
     Without a wish: here, for administrators; for others themselves. Raises UserError or Denied.
     """
     possible = about(key).levels
-    level = _level(wanted) if wanted else usual(request, possible)
+    level = cast("Level", wanted) if wanted else usual(request, possible)  # of the choices: the core made sure
     if level not in possible:
         raise UserError(f"{key} cannot be set for {named(level, request.place)}; it can for: {', '.join(possible)}.")
     if scope_of(level, request.place, request.person) is None:
@@ -35,13 +36,6 @@ async def level_for(services: Services, request: Request, key: str, wanted: str)
         whom = services.administration.whom_to_ask(request.place)
         raise Denied(f"{key} is the same for everybody here. {whom}")
     return level, request if level == "me" else await services.as_administrator(request)
-
-
-def _level(wanted: str) -> Level:
-    for level in LEVELS:
-        if wanted.lower() == level:
-            return level
-    raise UserError(f"A scope is one of: {', '.join(LEVELS)}; “{wanted[:40]}” is none.")
 
 
 def usual(request: Request, possible: tuple[Level, ...]) -> Level:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import get_args
+from typing import cast, get_args
 
 from bot import amounts
 from bot.books import Decided, Limit, Unit, Window
@@ -110,22 +110,8 @@ def _asked(services: Services, request: Request, amount: str) -> Limit:
     given = request.arguments
     channel, who, model = given.get("channel", ""), given.get("who", ""), given.get("model", "").strip()
     subject = None if channel and who else Subject.read(channel or who or "everyone")
-    unit, window = _unit(given.get("of", "")), _window(given.get("per", ""))
+    unit, window = cast("Unit", given["of"]), cast("Window", given["per"])  # of the choices: the core made sure
     return limit(services, request.place, subject, model, unit, window, amounts.read(amount, unit))
-
-
-def _unit(text: str) -> Unit:
-    for unit in UNITS:
-        if text.strip().lower() in (unit, unit.removesuffix("s")):
-            return unit
-    raise UserError(f"What is counted is one of: {', '.join(UNITS)}; “{text[:40]}” is none.")
-
-
-def _window(text: str) -> Window:
-    for window in WINDOWS:
-        if text.strip().lower() == window:
-            return window
-    raise UserError(f"It is counted by the {', '.join(WINDOWS[:-1])} or {WINDOWS[-1]}; “{text[:40]}” is none.")
 
 
 def _who(limit: Limit) -> str:
