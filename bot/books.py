@@ -123,7 +123,8 @@ class Change:
 class Entry:
     """One row of the audit: who did what where, to what, and what it was before and after. Holds no conversation.
 
-    `at` is in milliseconds since 1970. `id` and `at` are given by the store.
+    `at` is in milliseconds since 1970. `id` and `at` are given by the store. What somebody did to their `own` settings
+    or data alone is nobody else's business.
     """
 
     place: Place
@@ -134,11 +135,12 @@ class Entry:
     after: str = ""
     at: int = 0
     id: int = 0
+    own: bool = False
 
     @property
     def to_be_told(self) -> bool:
         """Whether it is announced: not what changed nothing, nor what goes by itself all the time."""
-        return self.action not in ("refused", "retention")
+        return not self.own and self.action not in ("refused", "retention")
 
 
 Decided: TypeAlias = tuple[Change, Entry]

@@ -131,6 +131,10 @@ class Inbox:
         """Whether nothing is being answered."""
         return not self._active
 
+    def answers(self, wanted: Callable[[Accepted], bool]) -> bool:
+        """Whether one of these is not answered yet."""
+        return any(wanted(answering.accepted) for answering in self._active.values())
+
     def forget(self, unwanted: Callable[[Accepted], bool]) -> None:
         """Drop requests that are not answered yet; who waits for them is told."""
         self._held = [held for held in self._held if not unwanted(held)]

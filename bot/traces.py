@@ -132,6 +132,12 @@ class Traces(Protocol):
     async def depart(self, platform: str, workspace: str) -> None:
         """Keep that the bot was removed from a workspace."""
 
+    async def remove(self, platform: str, workspace: str) -> None:
+        """Delete all that there is of a workspace, its audit too; only by what it is to be removed is still known.
+
+        Everything said there was forgotten, and nothing is being answered there.
+        """
+
     async def settled(self, platform: str, workspace: str) -> None:
         """A departure was seen to."""
 

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import NamedTuple, TypeAlias
 
 from bot.traces import ALL, Amounts, Extent
 from bot.types import Place
 
 Values: TypeAlias = Mapping[str, str | int]
+Erasing: TypeAlias = Callable[[sqlite3.Connection, Sequence[int]], None]
+"""Erases rows, in one transaction."""
+
+
+WHOLE = ("requests", "usage", "audit", "places")
+DECIDED = {"settings": "key <> 'on_uninstall'", "rules": "1", "personas": "1", "limits": "1"}
+"""Tables of what belongs to a workspace by itself: numbered rows, and others."""
 
 HERE = "SELECT id FROM places WHERE platform = :platform AND workspace = :workspace AND channel = :channel"
 
@@ -224,9 +232,24 @@ def remove_conversations(connection: sqlite3.Connection, rows: Sequence[int], bu
     connection.executemany("UPDATE conversations SET person = '' WHERE id = ?", [(row,) for row in rows])
 
 
-def remove_requests(connection: sqlite3.Connection, rows: Iterable[int]) -> None:
-    """Delete all that is left of requests."""
-    connection.executemany("DELETE FROM requests WHERE id = ?", [(row,) for row in rows])
+def remove_rows(connection: sqlite3.Connection, rows: Iterable[int], table: str) -> None:
+    """Delete all that is left of requests, or whole rows of another table."""
+    connection.executemany(f"DELETE FROM {table} WHERE id = ?", [(row,) for row in rows])  # noqa: S608 -- own names
+
+
+def everything(platform: str, workspace: str) -> Iterable[tuple[Query, Erasing]]:
+    """What is numbered of a workspace, and how it goes: places last, as the others stand in them."""
+    for table in WHOLE:
+        sql = f"SELECT id FROM {table} WHERE platform = :platform AND workspace = :workspace"  # noqa: S608 -- own names
+        yield Query(sql, {"platform": platform, "workspace": workspace}), partial(remove_rows, table=table)
+
+
+def remove_decisions(connection: sqlite3.Connection, *, platform: str, workspace: str) -> None:
+    """Delete what was decided in a workspace, but for what says whether it is to go: that goes when all has."""
+    for table, also in DECIDED.items():
+        sql = f"DELETE FROM {table} WHERE platform = ? AND workspace = ? AND {also}"  # noqa: S608 -- own names
+        connection.execute(sql, (platform, workspace))
+    leaves_remains(connection)
 
 
 def _remove_empty(connection: sqlite3.Connection, rows: Iterable[int], but: int = 0) -> None:

@@ -632,6 +632,29 @@ async def test_changes_are_announced_once_where_that_is_wished(world: World) -> 
     assert len(world.adapter.posts) == len(texts)
 
 
+async def test_what_one_does_to_what_is_ones_own_is_not_announced(world: World) -> None:
+    await world.command("audit channel", CHANNEL, ADMIN, channel="channel:log|log")
+    herald = Herald(world.app.services.administration, {"discord": world.adapter})
+    await herald._tell_all()
+    told = len(world.adapter.posts)
+    await config(world, "language", "Welsh", "me", CHANNEL, ANN)
+    await world.command("config reset", CHANNEL, ANN, key="language", scope="me")
+    await world.say("Hello", DIRECT, ANN)
+    await world.say("Hello", CHANNEL, ANN)
+    for what in ("conversation", "me"):
+        await world.command(f"forget {what}", CHANNEL, ANN, sure="yes")
+    await herald._tell_all()
+    assert len(world.adapter.posts) == told
+    shown = said(await world.command("audit show", CHANNEL, ADMIN))
+    assert all(action in shown for action in ("config set", "config reset", "forget conversation", "forget me"))
+    assert "Welsh" not in shown
+    await world.say("Of Ben", THREAD, BEN)
+    await world.say("Of Ann", THREAD, ANN)
+    await world.command("forget conversation", THREAD, BEN, sure="yes")
+    await herald._tell_all()
+    assert len(world.adapter.posts) == told + 1, "others took part in it"
+
+
 async def test_an_announcement_that_fails_is_made_later_or_never(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     await world.command("audit channel", CHANNEL, ADMIN, channel="channel:log|log")
     herald = Herald(world.app.services.administration, {"discord": world.adapter})

@@ -13,9 +13,10 @@ from time import time
 import pytest
 
 from bot import archive, privacy
+from bot.books import Change, Scope, Setting
 from bot.errors import StoreError
 from bot.traces import Extent
-from bot.types import Attachment, Done, Message, Person, Place, Text
+from bot.types import Answer, Attachment, Done, Message, Person, Place, Text
 from storage import erase
 from storage.sqlite import SQLiteStore
 from tests.fakes.memory import MemoryBackend, MemoryDraft
@@ -246,17 +247,61 @@ async def test_a_big_past_goes_in_small_steps(world: World, monkeypatch: pytest.
 # Uninstalling ---------------------------------------------------------------------------------------------------------
 
 
-async def test_who_removes_the_bot_removes_what_it_kept(world: World, files: Files) -> None:
-    await world.command("config set", CHANNEL, ADMIN, key="system_prompt", value="Prompt-of-theirs", scope="workspace")
-    await world.say("their-secret", THREAD)
+async def test_who_removes_the_bot_removes_all_that_it_kept(world: World, files: Files) -> None:
+    ann, root = replace(ANN, name="Annette"), replace(ADMIN, name="Bo55")
+    theirs = replace(CHANNEL, name="#their-channel")
+    for command, arguments in {
+        "config set": {"key": "system_prompt", "value": "Their-prompt", "scope": "workspace"},
+        "persona make": {"name": "pirate", "prompt": "Their-persona"},
+        "access deny": {"who": "role:7|their-role", "what": "/ask"},
+        "limits set": {"who": "person:77|Their-friend", "amount": "7", "of": "requests", "per": "day"},
+        "forget person": {"who": "person:78|Their-foe", "sure": "yes"},
+        "config reset": {"key": "retention_days", "scope": "workspace"},
+    }.items():
+        await world.command(command, theirs, root, **arguments)
+    await keep(world, "everything", theirs)
+    await overhear(world, "their-talk", theirs, ann)
+    await world.say("their-secret", replace(theirs, thread="thread"), ann)
     await world.say("elsewhere", ELSEWHERE)
+    words = ("their-", "Their-", "Annette", "Bo55", "pirate", "elsewhere")
+    assert await files.holding(*words) == list(words)
     await world.intake.uninstalled("discord", "guild")
     assert await world.app.services.privacy.tidy()
-    assert await files.holding("their-secret", "elsewhere") == ["elsewhere"]
-    assert "Prompt-of-theirs" not in world.app.services.administration.settings(CHANNEL).system_prompt
-    (entry,) = await world.store.books.audit("discord", "guild", action="uninstalled")
-    assert entry.after == "1 question and 1 answer"
-    assert "another guild" in await world.intake.workspaces("discord")
+    assert await files.holding(*words) == ["elsewhere"]
+    assert "Their-prompt" not in world.app.services.administration.settings(CHANNEL).system_prompt
+    assert await world.intake.workspaces("discord") == {"another guild"}
+    (entry,) = await world.store.books.audit("discord", "guild")
+    assert (entry.person.name, entry.action, entry.target, entry.after) == ("Shoulders", "uninstalled", "", "")
+    assert entry.at > (time() - 60) * 1_000
+
+
+async def test_what_is_being_shown_where_the_bot_is_removed_ends_first(
+    world: World, files: Files, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate, finish = asyncio.Event(), MemoryDraft.finish
+
+    async def slowly(draft: MemoryDraft, answer: Answer) -> None:
+        await gate.wait()
+        await finish(draft, answer)
+
+    monkeypatch.setattr(MemoryDraft, "finish", slowly)
+    await world.offer("their-secret", CHANNEL)
+    await world.intake.uninstalled("discord", "guild")
+    assert not await world.app.services.privacy.tidy()
+    assert await world.store.traces.departed() == [("discord", "guild")]
+    gate.set()
+    await settled(world)
+    assert await world.app.services.privacy.tidy()
+    assert await files.holding("their-secret", "Ann", "#general") == []
+    assert await world.store.traces.departed() == []
+
+
+async def test_what_another_version_set_goes_with_its_workspace(world: World, tmp_path: Path) -> None:
+    unknown = Setting(Scope("discord", "guild"), "unheard_of", '"their-secret"')
+    await world.store.books.keep([Change(unknown)], ())
+    await world.intake.uninstalled("discord", "guild")
+    await world.app.services.privacy.tidy()
+    assert await rows_of(tmp_path, "SELECT * FROM settings") == []
 
 
 async def test_what_is_to_be_kept_is_kept(world: World) -> None:
