@@ -9,9 +9,9 @@ from dataclasses import replace
 from typing import TypeVar
 
 from bot.books import Books, Change, Decided, Entry, Limit, Persona, Record, Rule, Scope, Setting, understood
-from bot.errors import UserError
+from bot.errors import StoreError, UserError
 from bot.settings import LEVELS, Level, Settings, Value, dump, load, shown
-from bot.types import Person, Place
+from bot.types import Person, Place, Request
 
 log = logging.getLogger(__name__)
 
@@ -176,6 +176,13 @@ class Administration:
     async def note(self, place: Place, person: Person, action: str, target: str = "", after: str = "") -> None:
         """Write down what is no change of these: a refusal, a deletion."""
         await self._keep((), [Entry(place, person, action, target, after=after)])
+
+    async def refused(self, request: Request, why: str) -> None:
+        """Write down a refusal; where the store fails, it is a refusal all the same."""
+        try:
+            await self.note(request.place, request.person, "refused", f"/{request.command}", why)
+        except StoreError as error:
+            log.error("A refusal is not in the audit: %s", error)
 
     def setting(
         self, key: str, value: Value, scope: Scope, place: Place, person: Person, *, reset: bool = False
