@@ -194,7 +194,8 @@ class Inbox:
         full = "" if passes or left else self._full(accepted)
         answering = self._active[accepted.id] = self._answering(accepted, left)
         if full:
-            self._spawn(self._refuse(answering, full))
+            answering.refuse(full)
+            self._spawn(self._run_refused(answering, full))
             return
         if passes or not accepted.conversation:
             self._spawn(self._run(answering))
@@ -234,8 +235,7 @@ class Inbox:
         same = (asked.place.platform, asked.person.id) == (request.place.platform, request.person.id)
         return same and not self._by_name[asked.command].passes
 
-    async def _refuse(self, answering: Answering, why: str) -> None:
-        answering.refuse(why)
+    async def _run_refused(self, answering: Answering, why: str) -> None:
         await self._administration.refused(answering.accepted.request, why)
         await self._run(answering)
 
