@@ -179,7 +179,8 @@ class Books(Protocol):
 class Call:
     """One call of a model and what it used. `at` is when it began, in milliseconds since 1970; `cost` in millionths.
 
-    One request may have made several: a retry, a fallback. `succeeded` is False when the model failed.
+    One request may have made several: a fallback, or a task's pieces. `succeeded` is False when the model failed;
+    `further` is a call of an act that counted already.
     """
 
     request: int
@@ -190,11 +191,12 @@ class Call:
     usage: Usage
     cost: int = 0
     succeeded: bool = False
+    further: bool = False
 
     @property
     def counts(self) -> bool:
         """Whether it counts as a request: a model that failed before its first word cost nobody anything."""
-        return self.succeeded or self.usage != Usage()
+        return not self.further and (self.succeeded or self.usage != Usage())
 
 
 Grouping = Literal["day", "model", "person", "channel", "place", "workspace", "platform"]
