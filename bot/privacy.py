@@ -146,6 +146,12 @@ class Privacy:
         self._waiting().forget(lambda accepted: _asked_by(accepted.request, place, messages))
         await self.traces.deleted(place, messages)
 
+    async def vanished(self, place: Place) -> None:
+        """A channel with its threads, or a thread, is gone from the platform: so are all messages there."""
+        extent = Extent(place.platform, place.workspace, place.channel, place.thread)
+        self._waiting().forget(extent.holds)
+        await self.traces.vanished(extent)
+
     async def uninstalled(self, platform: str, workspace: str) -> None:
         """The bot was removed from a workspace: that is on disk now, and is seen to soon."""
         await self.traces.depart(platform, workspace)

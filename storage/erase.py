@@ -21,6 +21,7 @@ DECIDED = {"settings": "key <> 'on_uninstall'", "rules": "1", "personas": "1", "
 """Tables of what belongs to a workspace by itself: numbered rows, and others."""
 
 HERE = "SELECT id FROM places WHERE platform = :platform AND workspace = :workspace AND channel = :channel"
+_THREAD = " AND thread = :thread"
 
 
 class Query(NamedTuple):
@@ -55,7 +56,7 @@ def within(extent: Extent, before: int) -> Requests:
     plus = "+" if extent.channel or extent.person or extent.conversation else ""
     parts = [f"{plus}r.platform = :platform", "r.id < :before"]
     parts += [f"{plus}r.workspace = :workspace"] if extent.workspace else []
-    parts += [f"r.place IN ({HERE})"] if extent.channel else []
+    parts += [f"r.place IN ({HERE}{_THREAD if extent.thread else ''})"] if extent.channel else []
     parts += ["r.person = :person"] if extent.person else []
     parts += ["r.conversation = :conversation"] if extent.conversation else []
     return Requests(" AND ".join(parts), {**_values(extent), "before": before}, extent.person)
@@ -89,6 +90,7 @@ def _values(extent: Extent) -> dict[str, str | int]:
         "platform": extent.platform,
         "workspace": extent.workspace,
         "channel": extent.channel,
+        "thread": extent.thread,
         "person": extent.person,
         "conversation": extent.conversation,
     }
@@ -168,6 +170,7 @@ def _places(extent: Extent) -> str:
     parts = [f"{plus}p.platform = :platform"]
     parts += [f"{plus}p.workspace = :workspace"] if extent.workspace else []
     parts += ["p.channel = :channel"] if extent.channel else []
+    parts += ["p.thread = :thread"] if extent.thread else []
     return " AND ".join(parts)
 
 

@@ -73,13 +73,20 @@ class SQLiteTraces:
 
     async def forget(self, extent: Extent, before: int) -> None:
         """Delete it, what is not answered yet first: nothing is kept of that from then on."""
+        await self._unsay(extent, before)
+        await self._erase(erase.votes(extent, before), partial(erase.remove_votes, person=extent.person))
+        await self._erase(erase.begun(extent), partial(erase.remove_conversations, but=before))
+        await self._erase(erase.requests(erase.within(extent, before), "r.person <> ''"), erase.remove_names)
+
+    async def vanished(self, extent: Extent) -> None:
+        """Delete what was said somewhere; who said how much stays."""
+        await self._unsay(extent, ALL)
+
+    async def _unsay(self, extent: Extent, before: int) -> None:
         chosen = erase.within(extent, before)
         await self._erase(erase.waiting(chosen), partial(erase.drop, now=_now()))
         await self._erase(erase.turns(chosen), erase.remove_turns)
         await self._erase(erase.overheard(extent), erase.remove_overheard)
-        await self._erase(erase.votes(extent, before), partial(erase.remove_votes, person=extent.person))
-        await self._erase(erase.begun(extent), partial(erase.remove_conversations, but=before))
-        await self._erase(erase.requests(chosen, "r.person <> ''"), erase.remove_names)
 
     async def copy(self, extent: Extent, reader: str) -> tuple[Sequence[Kept], Sequence[Kept], Sequence[Vote]]:
         """Turns, overheard messages and votes, oldest first; of direct and private ones only the reader's own."""

@@ -57,6 +57,35 @@ async def test_an_edited_question_is_remembered_as_it_is_now(world: World, files
     assert await files.holding("the secret", "better words", "hers") == ["hers"]
 
 
+async def test_what_was_said_in_a_channel_or_a_thread_goes_with_it(world: World, files: Files) -> None:
+    await keep(world, "everything", THREAD)
+    await world.command("config set", CHANNEL, ADMIN, key="keep", value="everything", scope="workspace")
+    await world.command("limits set", CHANNEL, ADMIN, amount="9", of="requests", per="month")
+    for number, place in enumerate((THREAD, replace(THREAD, thread="another"), CHANNEL, OTHER)):
+        await world.say(f"asked-{number}", place)
+        await overhear(world, f"heard-{number}", place)
+    words = [f"{kind}-{number}" for kind in ("asked", "heard") for number in range(4)]
+    await world.intake.vanished(replace(THREAD, name=""))
+    assert await world.app.services.privacy.tidy()
+    assert await files.holding(*words) == [word for word in words if not word.endswith("0")]
+    await world.intake.vanished(replace(CHANNEL, name=""))
+    assert await world.app.services.privacy.tidy()
+    assert await files.holding(*words) == ["asked-3", "heard-3"]
+    (used,) = await world.store.usage.totals(("person",), 0)
+    assert (used.key, used.requests) == ((ANN.id,), 4), "what was used is counted all the same"
+
+
+async def test_what_waits_where_a_channel_vanishes_is_dropped(world: World, files: Files) -> None:
+    gate = asyncio.Event()
+    world.hold(gate)
+    drafts = [await world.offer(f"asked-{number}", THREAD) for number in range(2)]
+    await world.intake.vanished(CHANNEL)
+    await settled(world)
+    assert await world.app.services.privacy.tidy()
+    assert [draft.answers[-1].notes for draft in drafts if draft] == [("What was asked here is forgotten.",)] * 2
+    assert await files.holding("asked-") == []
+
+
 async def test_what_waits_is_asked_as_it_is_now_and_what_runs_is_kept_so(world: World, files: Files) -> None:
     gate = asyncio.Event()
     play(world.main, gate, Text("done"), Done())
@@ -219,6 +248,7 @@ async def test_nothing_of_one_person_or_place_is_found_by_reading_a_whole_table(
         Extent("discord", person="1"),
         Extent("discord", "guild", person="1"),
         Extent("discord", "guild", "general"),
+        Extent("discord", "guild", "general", "thread"),
         Extent("discord", "guild", conversation=1),
     )
     queries = [erase.turns(chosen) for chosen in (erase.asked_by(CHANNEL, "m"), erase.answered_by(CHANNEL, "m"))]
