@@ -371,6 +371,21 @@ async def test_a_task_of_many_calls_is_one_request(budgeted: World, tmp_path: Pa
     await budgeted.store.aclose()
 
 
+async def test_who_is_forgotten_begins_afresh_and_the_channel_and_the_workspace_do_not(
+    budgeted: World, tmp_path: Path
+) -> None:
+    await limit(budgeted, 1, place=CHANNEL)
+    await budgeted.say("hi", CHANNEL)
+    await budgeted.command("forget me", CHANNEL, sure="yes")
+    assert "used up" in notes(await budgeted.say("hi", CHANNEL)), "not at once"
+    async with restarted(budgeted, tmp_path):
+        assert used(budgeted, "requests", place=CHANNEL) == 0
+        for subject in (Subject("channel", CHANNEL.channel), Subject("workspace")):
+            await limit(budgeted, 5, subject=subject, place=CHANNEL)
+        shared = budgeted.app.services.budget.standings(CHANNEL, ANN)[1:]
+        assert [standing.used for standing in shared] == [1, 1]
+
+
 async def test_nothing_of_a_task_counts_before_the_models_first_word(budgeted: World) -> None:
     await limit(budgeted, 2, place=CHANNEL)
     play(budgeted.main, Unavailable("It is down."))
