@@ -9,9 +9,9 @@ from dataclasses import replace
 from typing import TypeVar
 
 from bot.books import Books, Change, Decided, Entry, Limit, Persona, Record, Rule, Scope, Setting, understood
-from bot.errors import UserError
+from bot.errors import StoreError, UserError
 from bot.settings import LEVELS, Level, Settings, Value, dump, load, shown
-from bot.types import Person, Place
+from bot.types import Person, Place, Request
 
 log = logging.getLogger(__name__)
 
@@ -177,16 +177,26 @@ class Administration:
         """Write down what is no change of these: a refusal, a deletion."""
         await self._keep((), [Entry(place, person, action, target, after=after)])
 
+    async def refused(self, request: Request, why: str) -> None:
+        """Write down a refusal; where the store fails, it is a refusal all the same."""
+        try:
+            await self.note(request.place, request.person, "refused", f"/{request.command}", why)
+        except StoreError as error:
+            log.error("A refusal is not in the audit: %s", error)
+
     def setting(
         self, key: str, value: Value, scope: Scope, place: Place, person: Person, *, reset: bool = False
     ) -> Decided:
-        """The change of one setting, or its end, and how that is written down."""
-        known = self.set_at(scope)
-        before = shown(known[key]) if key in known else ""
-        action, after = ("config reset", "") if reset else ("config set", shown(value))
-        level = level_of(scope)
+        """The change of one setting, or its end, and how that is written down.
+
+        What is somebody's own is written down without its values: the audit outlives what people have forgotten.
+        """
+        known, own = self.set_at(scope), bool(scope.person)
+        before = shown(known[key]) if key in known and not own else ""
+        after = "" if reset or own else shown(value)
+        action, level = "config reset" if reset else "config set", level_of(scope)
         where = "" if scope == scope_of(level, place, person) else f" {scope.thread or scope.channel}"
-        entry = Entry(place, person, action, f"{key} ({level}{where})", before, after)
+        entry = Entry(place, person, action, f"{key} ({level}{where})", before, after, own=own)
         return Change(Setting(scope, key, dump(value)), removed=reset), entry
 
     def _put(self, change: Change) -> None:

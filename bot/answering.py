@@ -133,6 +133,11 @@ class Answering:
         self._reworded = False
         self._showing = False
 
+    @property
+    def answered(self) -> bool:
+        """Whether the answer is known, shown or not yet."""
+        return self._answer is not None
+
     def refuse(self, sentence: str) -> None:
         """Answer with a sentence that only the person sees, without asking any model."""
         self._answer = Answer("", (sentence,), private=not self.accepted.request.private)

@@ -123,7 +123,8 @@ class Change:
 class Entry:
     """One row of the audit: who did what where, to what, and what it was before and after. Holds no conversation.
 
-    `at` is in milliseconds since 1970. `id` and `at` are given by the store.
+    `at` is in milliseconds since 1970. `id` and `at` are given by the store. What somebody did to their `own` settings
+    or data alone is nobody else's business.
     """
 
     place: Place
@@ -134,11 +135,12 @@ class Entry:
     after: str = ""
     at: int = 0
     id: int = 0
+    own: bool = False
 
     @property
     def to_be_told(self) -> bool:
         """Whether it is announced: not what changed nothing, nor what goes by itself all the time."""
-        return self.action not in ("refused", "retention")
+        return not self.own and self.action not in ("refused", "retention")
 
 
 Decided: TypeAlias = tuple[Change, Entry]
@@ -177,7 +179,8 @@ class Books(Protocol):
 class Call:
     """One call of a model and what it used. `at` is when it began, in milliseconds since 1970; `cost` in millionths.
 
-    One request may have made several: a retry, a fallback. `succeeded` is False when the model failed.
+    One request may have made several: a fallback, or a task's pieces. `succeeded` is False when the model failed;
+    `further` is a call of an act that counted already.
     """
 
     request: int
@@ -188,11 +191,12 @@ class Call:
     usage: Usage
     cost: int = 0
     succeeded: bool = False
+    further: bool = False
 
     @property
     def counts(self) -> bool:
         """Whether it counts as a request: a model that failed before its first word cost nobody anything."""
-        return self.succeeded or self.usage != Usage()
+        return not self.further and (self.succeeded or self.usage != Usage())
 
 
 Grouping = Literal["day", "model", "person", "channel", "place", "workspace", "platform"]

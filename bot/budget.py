@@ -31,7 +31,7 @@ UNBOUNDED = 8_192
 SENSIBLE = 256
 """Tokens of the shortest answer worth asking for, where it might have been longer."""
 
-WARNED = 80
+WARNED = (80, 100)
 """Per cent of a limit; the answer that gets there says so."""
 
 
@@ -84,27 +84,30 @@ class Budget:
                 return Denied(self._too_little(standing, place, 1))
         return None
 
-    def reserve(self, accepted: Accepted, model: str, prompt_tokens: int, asked: Sampling, room: int) -> Spending:
+    def reserve(
+        self, accepted: Accepted, model: str, prompt_tokens: int, asked: Sampling, room: int, *, further: bool = False
+    ) -> Spending:
         """Hold what one call may use at most; `room` is what the model's window leaves for the answer. Raises Denied.
 
-        Where the longest answer does not fit into what is left, a shorter one is asked for.
+        Where the longest answer does not fit into what is left, a shorter one is asked for. A `further` call of an act
+        that counted already is no request of its own.
         """
         now, place, person = self.clock(), accepted.request.place, accepted.request.person
         section, standings = self._models[model], self.standings(place, person, model)
         longest = max(1, min(room, section.sampling(asked).max_tokens or UNBOUNDED))
-        fits = [_longest(standing, section, prompt_tokens) for standing in standings]
+        fits = [_longest(standing, section, prompt_tokens, further=further) for standing in standings]
         granted = min([longest, *fits])
         tightest = standings[fits.index(granted)] if granted < longest else None
         if tightest and granted < (least := min(longest, SENSIBLE)):
             needed = tally(1, at_least := Usage(prompt_tokens, least), amounts.cost(section, at_least))
             raise Denied(self._too_little(tightest, place, needed[tightest.limit.unit]))
         most = Usage(prompt_tokens, granted)
-        held = tally(1, most, amounts.cost(section, most))
+        held = tally(int(not further), most, amounts.cost(section, most))
         meters = [self._meters.at(pool, now) for pool in pools(place, person.id, model)]
         for meter in meters:
             meter.held.update(held)
         return Spending(
-            Call(accepted.id, int(now * 1000), place, person, model, Usage(prompt_tokens)),
+            Call(accepted.id, int(now * 1000), place, person, model, Usage(prompt_tokens), further=further),
             granted if any(bound < amounts.LARGEST for bound in fits) else 0,
             f"{self._whose(tightest.limit)} left no room for a longer answer." if tightest else "",
             partial(self._settle, held=held, meters=meters, standings=standings),
@@ -113,7 +116,7 @@ class Budget:
     def _settle(
         self, call: Call, *, held: Amounts, meters: Sequence[Meter], standings: Sequence[Standing]
     ) -> Sequence[str]:
-        """Count what a call used instead of what was held for it; sentences about limits that it nearly used up."""
+        """Count what a call used instead of what was held for it; sentences about limits that it used up, or nearly."""
         before = [standing.used for standing in standings]
         call = replace(call, cost=amounts.cost(self._models[call.model], call.usage))
         used = tally(int(call.counts), call.usage, call.cost)
@@ -128,10 +131,10 @@ class Budget:
         ]
 
     def _crosses(self, standing: Standing, before: int) -> bool:
-        """Whether a limit was not yet nearly used up, and now is, in a window that is not over."""
-        warned = standing.limit.amount * WARNED
+        """Whether a limit now is used up, or nearly, and was not yet, in a window that is not over."""
+        marks = (standing.limit.amount * share for share in WARNED)
         current = standing.meter.began >= began(standing.limit.window, self.clock())
-        return current and before * 100 < warned <= standing.used * 100
+        return current and any(before * 100 < mark <= standing.used * 100 for mark in marks)
 
     # What is said -----------------------------------------------------------------------------------------------------
 
@@ -175,11 +178,11 @@ class Budget:
             self._unkept += calls
 
 
-def _longest(standing: Standing, section: ModelSection, prompt_tokens: int) -> int:
+def _longest(standing: Standing, section: ModelSection, prompt_tokens: int, *, further: bool) -> int:
     """The longest answer that what is left of a limit allows; below 0 where it does not allow the question."""
     match standing.limit.unit:
         case "requests":
-            return amounts.LARGEST if standing.left > 0 else -1
+            return amounts.LARGEST if further or standing.left > 0 else -1
         case "tokens":
             return standing.left - prompt_tokens
         case "money":

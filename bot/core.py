@@ -12,7 +12,7 @@ from importlib import import_module
 from typing import Protocol, cast, runtime_checkable
 
 import bot.commands
-from bot.errors import BackendError, Denied, ShouldersError, StoreError, UserError
+from bot.errors import BackendError, Denied, ShouldersError, UserError
 from bot.ports import Accepted
 from bot.services import Services
 from bot.talk import retry_choice
@@ -96,7 +96,7 @@ class Core:
                     yield chunk
             return
         except Denied as error:
-            await self._write_down(request, error)
+            await self._services.administration.refused(request, error.message)
             if not request.private:
                 yield Private()
             yield Choices(())
@@ -121,7 +121,7 @@ class Core:
             request = await self._admit(await self._services.as_they_are(request))
             return await module.dialog(self._services, request) if isinstance(module, HasDialog) else None
         except Denied as error:
-            await self._write_down(request, error)
+            await self._services.administration.refused(request, error.message)
             raise
 
     async def suggest(
@@ -139,14 +139,6 @@ class Core:
         pages = [await host.home(self._services, request) for host in hosts]
         text = "\n\n".join(page.text for page in pages)
         return Answer(text, choices=tuple(choice for page in pages for choice in page.choices))
-
-    async def _write_down(self, request: Request, refusal: Denied) -> None:
-        try:
-            await self._services.administration.note(
-                request.place, request.person, "refused", f"/{request.command}", refusal.message
-            )
-        except StoreError as error:
-            log.error("A refusal is not in the audit: %s", error)
 
     def _module(self, request: Request) -> CommandModule:
         return self._commands[request.command.partition(" ")[0]]

@@ -18,6 +18,7 @@ from bot.magic import picture_kind
 from bot.means import Means
 from bot.ports import Accepted
 from bot.services import Services
+from bot.spending import Spending
 from bot.task import Apart, Do, Given, Heard, Steps, Task, Upload
 from bot.thinking import Thinking
 from bot.types import Done, Media, Note, Prompt, Reply, Sampling, Status, Text, Thought, Usage, Utterance
@@ -28,13 +29,29 @@ SMALLEST_ROOM = 40
 Event: TypeAlias = Status | Text | Thought | Note | kinds.Answer
 
 
+class Purse:
+    """What one act spends on a model: one request, however many calls it takes."""
+
+    def __init__(self, services: Services, accepted: Accepted, model: str) -> None:
+        self.accepted = accepted
+        self.model = model
+        self._reserve = partial(services.budget.reserve, accepted, model)
+        self._calls: list[Spending] = []
+
+    def reserve(self, tokens: int, asked: Sampling, room: int) -> Spending:
+        """Hold what the next call may use. Raises Denied."""
+        self._calls.append(self._reserve(tokens, asked, room, further=any(call.counted for call in self._calls)))
+        return self._calls[-1]
+
+
 async def do(services: Services, accepted: Accepted, task: Task, means: Means, given: Given) -> Reply:
     """Take the steps; where the model reads less at once than was thought, once more with smaller pieces."""
+    purse = Purse(services, accepted, means.model)
     while True:
         said = False
         way = _tell if means.told else _have_it_done
         try:
-            async with aclosing(way(services, accepted, task, means.model, given)) as chunks:
+            async with aclosing(way(services, purse, task, given)) as chunks:
                 async for chunk in chunks:
                     said = said or isinstance(chunk, Text)
                     yield chunk
@@ -45,10 +62,10 @@ async def do(services: Services, accepted: Accepted, task: Task, means: Means, g
             given = replace(given, room=given.room // 2)
 
 
-async def _have_it_done(services: Services, accepted: Accepted, task: Task, model: str, given: Given) -> Reply:
+async def _have_it_done(services: Services, purse: Purse, task: Task, given: Given) -> Reply:
     """By a model that is made for it; all of its jobs are one call of it."""
-    backend, tokens = services.backends[model], weight(given.text)
-    spending = services.budget.reserve(accepted, model, tokens, Sampling(), 1)
+    backend, tokens = services.backends[purse.model], weight(given.text)
+    spending = purse.reserve(tokens, Sampling(), 1)
     with spending:
         async with aclosing(take(task.steps(given), partial(jobs.run, backend, given.option("pipeline")))) as chunks:
             async for chunk in chunks:
@@ -60,20 +77,20 @@ async def _have_it_done(services: Services, accepted: Accepted, task: Task, mode
                 yield chunk
 
 
-async def _tell(services: Services, accepted: Accepted, task: Task, model: str, given: Given) -> Reply:
+async def _tell(services: Services, purse: Purse, task: Task, given: Given) -> Reply:
     """By a model that converses; each of its answers is a call of it."""
     assert task.told
-    asking = partial(_told, services, accepted, model, given.file)
+    asking = partial(_told, services, purse, given.file)
     async with aclosing(take(task.told(given), asking)) as chunks:
         async for chunk in chunks:
             yield chunk
 
 
 async def _told(
-    services: Services, accepted: Accepted, model: str, file: Upload | None, job: Job[kinds.Answer]
+    services: Services, purse: Purse, file: Upload | None, job: Job[kinds.Answer]
 ) -> AsyncGenerator[Event, None]:
     """One answer of a model that converses, within what may be used. Raises BackendError or Denied."""
-    backend, settings = services.backends[model], services.settings(accepted.request)
+    backend, settings = services.backends[purse.model], services.settings(purse.accepted.request)
     if isinstance(job, Count):
         yield Counted(await backend.count(_prompt(job.messages)), backend.context)
         return
@@ -82,8 +99,8 @@ async def _told(
     prompt, asked = _prompt(job.messages, images), Sampling(settings.temperature, settings.answer_tokens)
     tokens = await backend.count(prompt)
     if tokens >= backend.context:
-        raise ContextTooLong(f"That is too long for {model}, which reads {backend.context:,} tokens at once.")
-    spending, end = services.budget.reserve(accepted, model, tokens, asked, backend.context - tokens), Done()
+        raise ContextTooLong(f"That is too long for {purse.model}, which reads {backend.context:,} tokens at once.")
+    spending, end = purse.reserve(tokens, asked, backend.context - tokens), Done()
     thinking = Thinking(shown=settings.thinking)
     with spending:
         async with aclosing(backend.stream(prompt, spending.sampling(asked))) as pieces:

@@ -20,7 +20,7 @@ AGAIN_SECONDS = 60.0
 
 
 class Herald:
-    """Tells every entry of the audit once, also after a restart; refusals are written down only."""
+    """Tells every entry of the audit that is to be told once, also after a restart."""
 
     def __init__(self, administration: Administration, adapters: Mapping[str, Adapter]) -> None:
         self._administration = administration

@@ -131,6 +131,10 @@ class Inbox:
         """Whether nothing is being answered."""
         return not self._active
 
+    def answers(self, wanted: Callable[[Accepted], bool]) -> bool:
+        """Whether one of these is not answered yet."""
+        return any(wanted(answering.accepted) for answering in self._active.values())
+
     def forget(self, unwanted: Callable[[Accepted], bool]) -> None:
         """Drop requests that are not answered yet; who waits for them is told."""
         self._held = [held for held in self._held if not unwanted(held)]
@@ -186,13 +190,14 @@ class Inbox:
         """Put the request into its conversation's lane, or start it at once where it does not wait."""
         if accepted.id in self._active or self._closed:
             return
-        answering = self._answering(accepted, left)
-        self._active[accepted.id] = answering
-        if self._by_name[accepted.request.command].passes or not accepted.conversation:
-            self._spawn(self._run(answering))
-            return
-        if left is None and (full := self._full(accepted.request)):
+        passes = self._by_name[accepted.request.command].passes
+        full = "" if passes or left else self._full(accepted)
+        answering = self._active[accepted.id] = self._answering(accepted, left)
+        if full:
             answering.refuse(full)
+            self._spawn(self._run_refused(answering, full))
+            return
+        if passes or not accepted.conversation:
             self._spawn(self._run(answering))
             return
         lane = self._lanes.get(accepted.conversation)
@@ -211,17 +216,28 @@ class Inbox:
         streams = self._administration.settings(accepted.request.place, accepted.request.person).streaming
         return Answering(accepted, draft, self._store, self._handle, attempts, answer, streams=streams)
 
-    def _full(self, request: Request) -> str:
-        """Why a request cannot wait here too; "" where there is room."""
-        settings = self._administration.settings(request.place, request.person)
+    def _full(self, accepted: Accepted) -> str:
+        """Why a question is one too many; "" where there is room."""
+        request, limits = accepted.request, self._administration.settings(accepted.request.place)
+        own = sum(1 for other in self._active.values() if not other.answered and self._asks_too(other, request))
+        if own >= limits.queue_person:
+            what = "A question of yours is" if own == 1 else f"{own} questions of yours are"
+            return f"{what} not answered yet: ask again when there is an answer."
         waiting = [waits.accepted.request for lane in self._lanes.values() for _, _, waits in lane.waiting]
-        own = sum(1 for other in waiting if other.person.id == request.person.id)
-        if own >= settings.queue_person:
-            return f"{own} questions of yours are waiting already: ask again when one of them is answered."
         here = sum(1 for other in waiting if other.place == request.place)
-        if here >= settings.queue_place:
+        if accepted.conversation and here >= limits.queue_place:
             return f"{here} questions are waiting here already: ask again when some of them are answered."
         return ""
+
+    def _asks_too(self, other: Answering, request: Request) -> bool:
+        """Whether it is a question of the same person, in whichever lane."""
+        asked = other.accepted.request
+        same = (asked.place.platform, asked.person.id) == (request.place.platform, request.person.id)
+        return same and not self._by_name[asked.command].passes
+
+    async def _run_refused(self, answering: Answering, why: str) -> None:
+        await self._administration.refused(answering.accepted.request, why)
+        await self._run(answering)
 
     async def _run_lane(self, conversation: int, lane: _Lane) -> None:
         try:

@@ -51,11 +51,15 @@ async def put(services: Services, request: Request, key: str, text: str, wanted:
     """Set one setting and say so. Raises UserError or Denied."""
     value = known(services, request, key, parse(key, text))
     level, request = await level_for(services, request, key, wanted)
-    administration, scope = services.administration, scope_in(level, request)
-    (entry,) = await administration.decide(
-        lambda: [administration.setting(key, value, scope, request.place, request.person)]
-    )
-    was = f" (it was {quoted(entry.before)})" if entry.before else ""
+    administration, scope, before = services.administration, scope_in(level, request), ""
+
+    def decision() -> Sequence[Decided]:
+        nonlocal before
+        before = shown(administration.set_at(scope).get(key, ""))
+        return [administration.setting(key, value, scope, request.place, request.person)]
+
+    await administration.decide(decision)
+    was = f" (it was {quoted(before)})" if before else ""
     return f"**{key}** is {said(key, value)} for {named(level, request.place)} from now on{was}."
 
 

@@ -122,6 +122,9 @@ class Intake(Protocol):
     async def deleted(self, place: Place, messages: Sequence[str]) -> None:
         """Messages are gone from the platform, people's or the bot's own."""
 
+    async def vanished(self, place: Place) -> None:
+        """A channel with its threads, or one thread, is gone from the platform."""
+
     async def uninstalled(self, platform: str, workspace: str) -> None:
         """The bot was removed from a workspace."""
 

@@ -51,6 +51,9 @@ class Waiting(Protocol):
     def quiet(self) -> bool:
         """Whether there is none."""
 
+    def answers(self, wanted: Callable[[Accepted], bool]) -> bool:
+        """Whether there is one of these."""
+
     def forget(self, unwanted: Callable[[Accepted], bool]) -> None:
         """Drop some; who waits for them is told."""
 
@@ -60,12 +63,16 @@ class Waiting(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What somebody wants to be forgotten: in words, as an extent, and whose private settings go too."""
+    """What somebody wants to be forgotten: in words, as an extent, and whose private settings go too.
+
+    `own` says that it is theirs alone.
+    """
 
     words: str
     extent: Extent
     settings: Scope | None = None
     target: str = ""
+    own: bool = False
 
 
 class Privacy:
@@ -107,7 +114,8 @@ class Privacy:
         scope = wish.settings
         known = self._administration.set_at(scope) if scope else {}
         changes = [Change(Setting(scope, key, ""), removed=True) for key in known] if scope else []
-        entry = Entry(request.place, request.person, request.command, wish.target, after=listed(amounts, settings))
+        gone = listed(amounts, settings)
+        entry = Entry(request.place, request.person, request.command, wish.target, after=gone, own=wish.own)
         await self._administration.change(changes, [entry])
         clean = await self._scrub_now()
         adapter = self._adapters.get(extent.platform)
@@ -138,22 +146,34 @@ class Privacy:
         self._waiting().forget(lambda accepted: _asked_by(accepted.request, place, messages))
         await self.traces.deleted(place, messages)
 
+    async def vanished(self, place: Place) -> None:
+        """A channel with its threads, or a thread, is gone from the platform: so are all messages there."""
+        extent = Extent(place.platform, place.workspace, place.channel, place.thread)
+        self._waiting().forget(extent.holds)
+        await self.traces.vanished(extent)
+
     async def uninstalled(self, platform: str, workspace: str) -> None:
         """The bot was removed from a workspace: that is on disk now, and is seen to soon."""
         await self.traces.depart(platform, workspace)
         self._urgent = True
         self._wanted.set()
 
-    async def _leave(self, platform: str, workspace: str) -> None:
-        """Do what the setting says; what an earlier run did not finish is done again."""
+    async def _leave(self, platform: str, workspace: str) -> bool:
+        """Do what the setting says, which therefore goes last; what an earlier run did not finish is done again.
+
+        False while something is being answered there: what is kept of that is not deleted under its hands.
+        """
         place, extent = Place(platform, workspace, ""), Extent(platform, workspace)
         if self._administration.settings(place).on_uninstall == "forget":
-            amounts = await self.traces.count(extent, ALL)
             self._waiting().forget(extent.holds)
             await self.traces.forget(extent, ALL)
-            entry = Entry(place, NOBODY, "uninstalled", after=listed(amounts, 0))
+            if self._waiting().answers(extent.holds):
+                return False
+            await self.traces.remove(platform, workspace)
+            entry = Entry(place, NOBODY, "uninstalled")
             await self._administration.change(self._administration.removal(platform, workspace), [entry])
         await self.traces.settled(platform, workspace)
+        return True
 
     # By itself --------------------------------------------------------------------------------------------------------
 
@@ -174,8 +194,7 @@ class Privacy:
 
     async def tidy(self) -> bool:
         """Forget what is too old, everywhere; False while something that was wanted is left in the database's files."""
-        for platform, workspace in await self.traces.departed():
-            await self._leave(platform, workspace)
+        left = [await self._leave(*departed) for departed in await self.traces.departed()]
         gone: Counter[tuple[str, str]] = Counter()
         for place in await self.traces.places():
             gone[place.platform, place.workspace] += await self.traces.expire(place, self.bounds(place))
@@ -184,7 +203,7 @@ class Privacy:
                 entry = Entry(Place(platform, workspace, ""), NOBODY, "retention", after=_number(number, "message"))
                 await self._administration.change((), [entry])
         await self.traces.expire_audit(self._ago(AUDIT_DAYS))
-        return await self._scrub()
+        return await self._scrub() and all(left)
 
     def bounds(self, place: Place) -> Bounds:
         """What is too old in a place now."""

@@ -101,6 +101,10 @@ class Reception:
         """Messages are gone from the platform, and from what is kept: a question with its answers, or an answer."""
         await self._services.privacy.deleted(place, messages)
 
+    async def vanished(self, place: Place) -> None:
+        """A channel or a thread is gone from the platform, and what was said there from what is kept."""
+        await self._services.privacy.vanished(place)
+
     async def uninstalled(self, platform: str, workspace: str) -> None:
         """The bot was removed from a workspace, whose data goes if the setting says so."""
         await self._services.privacy.uninstalled(platform, workspace)

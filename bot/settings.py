@@ -144,7 +144,9 @@ class Settings(Section):
         Field(strict=False, description="Commands that are not answered, separated by commas."),
     ] = ()
     queue_person: Annotated[
-        int, At(CHANNELS), Field(ge=1, le=1_000, description="Questions of one person that may wait at a time.")
+        int,
+        At(CHANNELS),
+        Field(ge=1, le=1_000, description="Questions of one person that may be unanswered at a time."),
     ] = 5
     queue_place: Annotated[
         int, At(HERE), Field(ge=1, le=1_000, description="Questions that may wait in one channel or thread at a time.")

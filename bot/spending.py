@@ -14,13 +14,14 @@ from bot.types import Done, Sampling, Status, Text, Thought, Usage
 class Spending:
     """A call whose budget is held; leaving it settles what it used, however it ended.
 
-    `shortened` says which limit made the answer shorter than it might have been, "" for none; `crossed` says, once the
-    call is settled, which limits it nearly used up.
+    `shortened` says which limit made the answer shorter than it might have been, "" for none. Once the call is settled,
+    `crossed` says which limits it used up, or nearly, and `counted` whether it was a request.
     """
 
     def __init__(self, call: Call, longest: int, shortened: str, settle: Callable[[Call], Sequence[str]]) -> None:
         self.shortened = shortened
         self.crossed: Sequence[str] = ()
+        self.counted = False
         self._call = call
         self._longest = longest
         self._settle = settle
@@ -63,4 +64,6 @@ class Spending:
     def _end(self, usage: Usage, *, succeeded: bool) -> None:
         if not self._settled:
             self._settled = True
-            self.crossed = self._settle(replace(self._call, usage=usage, succeeded=succeeded))
+            call = replace(self._call, usage=usage, succeeded=succeeded)
+            self.counted = call.counts
+            self.crossed = self._settle(call)

@@ -88,6 +88,7 @@ async def ask(
         except Denied as error:
             if model == first:
                 raise
+            await services.administration.refused(accepted.request, error.message)
             raise Refused(error.message) from None  # the first model's failure was told to everybody already
 
 

@@ -17,20 +17,22 @@ ALL = 2**62
 class Extent:
     """What is counted, copied or forgotten: all that fits every part that is given; "" and 0 fit everything.
 
-    A channel is named with its workspace and holds its threads. A person's questions come with the answers to them.
+    A channel is named with its workspace and holds its threads; a thread is named with its channel. A person's
+    questions come with the answers to them.
     """
 
     platform: str
     workspace: str = ""
     channel: str = ""
+    thread: str = ""
     person: str = ""
     conversation: int = 0
 
     def holds(self, accepted: Accepted) -> bool:
         """Whether a request belongs to it."""
         place, person = accepted.request.place, accepted.request.person
-        actual = (place.platform, place.workspace, place.channel, person.id, accepted.conversation)
-        wanted = (self.platform, self.workspace, self.channel, self.person, self.conversation)
+        actual = (place.platform, place.workspace, place.channel, place.thread, person.id, accepted.conversation)
+        wanted = (self.platform, self.workspace, self.channel, self.thread, self.person, self.conversation)
         return all(not want or want == have for want, have in zip(wanted, actual, strict=True))
 
 
@@ -111,6 +113,9 @@ class Traces(Protocol):
     async def deleted(self, place: Place, messages: Sequence[str]) -> None:
         """Delete the questions that messages were, with the answers to them, and the answers that they were part of."""
 
+    async def vanished(self, extent: Extent) -> None:
+        """Delete what was said somewhere; who said how much stays."""
+
     async def vote(self, request: int, person: str, *, good: bool) -> bool:
         """Keep what a person thinks of the answer to a request, instead of what they thought; False without one."""
 
@@ -131,6 +136,12 @@ class Traces(Protocol):
 
     async def depart(self, platform: str, workspace: str) -> None:
         """Keep that the bot was removed from a workspace."""
+
+    async def remove(self, platform: str, workspace: str) -> None:
+        """Delete all that there is of a workspace, its audit too; only by what it is to be removed is still known.
+
+        Everything said there was forgotten, and nothing is being answered there.
+        """
 
     async def settled(self, platform: str, workspace: str) -> None:
         """A departure was seen to."""

@@ -11,6 +11,7 @@ from typing import TypeAlias
 
 from bot.books import Change, Entry, Limit, Persona, Record, Rule, Scope, Setting
 from bot.types import Person, Place, Subject
+from storage import erase
 from storage.writer import Connection, Writer
 
 Row: TypeAlias = Mapping[str, str | int]
@@ -126,6 +127,8 @@ def _keep(connection: sqlite3.Connection, *, changes: Sequence[Change], entries:
             row = {**key, **value}
             names, marks = ", ".join(row), ", ".join("?" * len(row))
             connection.execute(f"INSERT INTO {table} ({names}) VALUES ({marks})", tuple(row.values()))  # noqa: S608
+    if any(change.removed for change in changes):
+        erase.leaves_remains(connection)
     return [_write_down(connection, entry) for entry in entries]
 
 

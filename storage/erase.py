@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import NamedTuple, TypeAlias
 
 from bot.traces import ALL, Amounts, Extent
 from bot.types import Place
 
 Values: TypeAlias = Mapping[str, str | int]
+Erasing: TypeAlias = Callable[[sqlite3.Connection, Sequence[int]], None]
+"""Erases rows, in one transaction."""
+
+
+WHOLE = ("requests", "usage", "audit", "places")
+DECIDED = {"settings": "key <> 'on_uninstall'", "rules": "1", "personas": "1", "limits": "1"}
+"""Tables of what belongs to a workspace by itself: numbered rows, and others."""
 
 HERE = "SELECT id FROM places WHERE platform = :platform AND workspace = :workspace AND channel = :channel"
+_THREAD = " AND thread = :thread"
 
 
 class Query(NamedTuple):
@@ -47,7 +56,7 @@ def within(extent: Extent, before: int) -> Requests:
     plus = "+" if extent.channel or extent.person or extent.conversation else ""
     parts = [f"{plus}r.platform = :platform", "r.id < :before"]
     parts += [f"{plus}r.workspace = :workspace"] if extent.workspace else []
-    parts += [f"r.place IN ({HERE})"] if extent.channel else []
+    parts += [f"r.place IN ({HERE}{_THREAD if extent.thread else ''})"] if extent.channel else []
     parts += ["r.person = :person"] if extent.person else []
     parts += ["r.conversation = :conversation"] if extent.conversation else []
     return Requests(" AND ".join(parts), {**_values(extent), "before": before}, extent.person)
@@ -81,6 +90,7 @@ def _values(extent: Extent) -> dict[str, str | int]:
         "platform": extent.platform,
         "workspace": extent.workspace,
         "channel": extent.channel,
+        "thread": extent.thread,
         "person": extent.person,
         "conversation": extent.conversation,
     }
@@ -160,6 +170,7 @@ def _places(extent: Extent) -> str:
     parts = [f"{plus}p.platform = :platform"]
     parts += [f"{plus}p.workspace = :workspace"] if extent.workspace else []
     parts += ["p.channel = :channel"] if extent.channel else []
+    parts += ["p.thread = :thread"] if extent.thread else []
     return " AND ".join(parts)
 
 
@@ -224,9 +235,24 @@ def remove_conversations(connection: sqlite3.Connection, rows: Sequence[int], bu
     connection.executemany("UPDATE conversations SET person = '' WHERE id = ?", [(row,) for row in rows])
 
 
-def remove_requests(connection: sqlite3.Connection, rows: Iterable[int]) -> None:
-    """Delete all that is left of requests."""
-    connection.executemany("DELETE FROM requests WHERE id = ?", [(row,) for row in rows])
+def remove_rows(connection: sqlite3.Connection, rows: Iterable[int], table: str) -> None:
+    """Delete all that is left of requests, or whole rows of another table."""
+    connection.executemany(f"DELETE FROM {table} WHERE id = ?", [(row,) for row in rows])  # noqa: S608 -- own names
+
+
+def everything(platform: str, workspace: str) -> Iterable[tuple[Query, Erasing]]:
+    """What is numbered of a workspace, and how it goes: places last, as the others stand in them."""
+    for table in WHOLE:
+        sql = f"SELECT id FROM {table} WHERE platform = :platform AND workspace = :workspace"  # noqa: S608 -- own names
+        yield Query(sql, {"platform": platform, "workspace": workspace}), partial(remove_rows, table=table)
+
+
+def remove_decisions(connection: sqlite3.Connection, *, platform: str, workspace: str) -> None:
+    """Delete what was decided in a workspace, but for what says whether it is to go: that goes when all has."""
+    for table, also in DECIDED.items():
+        sql = f"DELETE FROM {table} WHERE platform = ? AND workspace = ? AND {also}"  # noqa: S608 -- own names
+        connection.execute(sql, (platform, workspace))
+    leaves_remains(connection)
 
 
 def _remove_empty(connection: sqlite3.Connection, rows: Iterable[int], but: int = 0) -> None:

@@ -11,17 +11,13 @@ import sqlite3
 import time
 from collections.abc import Callable, Collection, Sequence
 from functools import partial
-from typing import TypeAlias
 
 from bot.errors import StoreError
 from bot.traces import ALL, Amounts, Bounds, Extent, Kept, Vote
 from bot.types import Message, Place, Request, Role
 from storage import accept, erase
-from storage.erase import Query
+from storage.erase import Erasing, Query
 from storage.writer import Connection, Writer
-
-Erasing: TypeAlias = Callable[[sqlite3.Connection, Sequence[int]], None]
-"""Erases rows, in one transaction."""
 
 BATCH = 200
 """Rows that are erased in one change, so that no other change waits long."""
@@ -77,13 +73,20 @@ class SQLiteTraces:
 
     async def forget(self, extent: Extent, before: int) -> None:
         """Delete it, what is not answered yet first: nothing is kept of that from then on."""
+        await self._unsay(extent, before)
+        await self._erase(erase.votes(extent, before), partial(erase.remove_votes, person=extent.person))
+        await self._erase(erase.begun(extent), partial(erase.remove_conversations, but=before))
+        await self._erase(erase.requests(erase.within(extent, before), "r.person <> ''"), erase.remove_names)
+
+    async def vanished(self, extent: Extent) -> None:
+        """Delete what was said somewhere; who said how much stays."""
+        await self._unsay(extent, ALL)
+
+    async def _unsay(self, extent: Extent, before: int) -> None:
         chosen = erase.within(extent, before)
         await self._erase(erase.waiting(chosen), partial(erase.drop, now=_now()))
         await self._erase(erase.turns(chosen), erase.remove_turns)
         await self._erase(erase.overheard(extent), erase.remove_overheard)
-        await self._erase(erase.votes(extent, before), partial(erase.remove_votes, person=extent.person))
-        await self._erase(erase.begun(extent), partial(erase.remove_conversations, but=before))
-        await self._erase(erase.requests(chosen, "r.person <> ''"), erase.remove_names)
 
     async def copy(self, extent: Extent, reader: str) -> tuple[Sequence[Kept], Sequence[Kept], Sequence[Vote]]:
         """Turns, overheard messages and votes, oldest first; of direct and private ones only the reader's own."""
@@ -156,13 +159,14 @@ class SQLiteTraces:
         gone += await self._erase(heard, erase.remove_overheard)
         await self._erase(voted, partial(erase.remove_votes, person=""))
         await self._erase(erase.requests(done, "r.person <> ''"), erase.remove_names)
-        await self._erase(erase.requests(done, textless), erase.remove_requests)
+        await self._erase(erase.requests(done, textless), partial(erase.remove_rows, table="requests"))
         await self._erase(silent, erase.remove_conversations)
         return gone
 
     async def expire_audit(self, until: int) -> None:
         """Forget the audit before a moment."""
-        await self._erase(Query("SELECT id FROM audit WHERE at < :until", {"until": until}), _remove_entries)
+        old = Query("SELECT id FROM audit WHERE at < :until", {"until": until})
+        await self._erase(old, partial(erase.remove_rows, table="audit"))
 
     async def workspaces(self, platform: str) -> Collection[str]:
         """The workspaces of which something is kept."""
@@ -178,6 +182,12 @@ class SQLiteTraces:
         """Keep that the bot was removed from a workspace."""
         sql = "INSERT OR IGNORE INTO chores (name, platform, workspace) VALUES ('departure', ?, ?)"
         await self._writer.write(lambda connection: connection.execute(sql, (platform, workspace)).rowcount)
+
+    async def remove(self, platform: str, workspace: str) -> None:
+        """Delete all that there is of a workspace, its audit too; only by what it is to be removed is still known."""
+        for query, work in erase.everything(platform, workspace):
+            await self._erase(query, work)
+        await self._writer.write(partial(erase.remove_decisions, platform=platform, workspace=workspace))
 
     async def settled(self, platform: str, workspace: str) -> None:
         """A departure was seen to."""
@@ -268,10 +278,6 @@ def _delete(connection: sqlite3.Connection, *, place: Place, message: str, now: 
     erase.remove_turns(connection, erase.turns(asked).run(connection))
     erase.remove_turns(connection, erase.replies(answered).run(connection))
     erase.remove_overheard(connection, Query(heard, asked.values).run(connection))
-
-
-def _remove_entries(connection: sqlite3.Connection, rows: Sequence[int]) -> None:
-    connection.executemany("DELETE FROM audit WHERE id = ?", [(row,) for row in rows])
 
 
 def _rewrite(connection: sqlite3.Connection) -> None:

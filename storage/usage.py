@@ -14,8 +14,8 @@ from storage.writer import Connection, Writer
 _INSERT = """
 INSERT INTO usage (
     request, at, platform, workspace, channel, thread, direct, place_name, person, person_name, home,
-    model, prompt_tokens, completion_tokens, cost, succeeded
-) VALUES ((SELECT id FROM requests WHERE id = ?), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    model, prompt_tokens, completion_tokens, cost, succeeded, further
+) VALUES ((SELECT id FROM requests WHERE id = ?), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 
 _FORGOTTEN = "SELECT 1 FROM requests WHERE id = ? AND person = ''"
@@ -35,7 +35,7 @@ _NEWEST = "substr(max(iif({name} = '', '', printf('%016d', at) || {name})), 17)"
 
 _SUMS = f"""
 {_NEWEST.format(name="person_name")}, {_NEWEST.format(name="place_name")},
-sum(succeeded OR prompt_tokens + completion_tokens > 0), sum(NOT succeeded),
+sum(NOT further AND (succeeded OR prompt_tokens + completion_tokens > 0)), sum(NOT succeeded),
 sum(prompt_tokens), sum(completion_tokens), sum(cost)
 """
 
@@ -98,5 +98,5 @@ def _keep(connection: sqlite3.Connection, *, calls: Sequence[Call]) -> None:
         where = (place.platform, place.workspace, place.channel, place.thread, place.direct, place.name)
         forgotten = connection.execute(_FORGOTTEN, (call.request,)).fetchone()
         who = ("", "", "") if forgotten else (person.id, person.name, person.home)
-        used = (call.usage.prompt_tokens, call.usage.completion_tokens, call.cost, call.succeeded)
+        used = (call.usage.prompt_tokens, call.usage.completion_tokens, call.cost, call.succeeded, call.further)
         connection.execute(_INSERT, (call.request, call.at, *where, *who, call.model, *used))

@@ -17,6 +17,7 @@ from bot.settings import KEYS, choices, parse, shown, summary, takes
 from bot.types import Form, Menu, Person, Place, Request, Subject
 from storage.sqlite import open_store
 from tests.fakes.memory import MemoryDraft
+from tests.kept import settled
 from tests.world import ADMIN, ANN, BEN, CHANNEL, DIRECT, THREAD, World
 
 OTHER = Place("discord", "guild", "other", name="#other")
@@ -423,7 +424,7 @@ async def test_personas_of_before_stay_usable(world: World, name: str) -> None:
 
 
 async def test_who_asks_too_much_at_once_hears_so_and_loses_nothing(world: World) -> None:
-    await config(world, "queue_person", "2", "workspace")
+    await config(world, "queue_person", "3", "workspace")
     gate = asyncio.Event()
     world.hold(gate)
     drafts = [await world.offer(str(number), CHANNEL) for number in range(4)]
@@ -432,13 +433,40 @@ async def test_who_asks_too_much_at_once_hears_so_and_loses_nothing(world: World
     full = drafts[3]
     assert full is not None
     await full.finished.wait()
-    assert said(full).strip() == "2 questions of yours are waiting already: ask again when one of them is answered."
+    sentence = "3 questions of yours are not answered yet: ask again when there is an answer."
+    assert said(full).strip() == sentence
     assert full.answers[-1].private
+    (row,) = await world.store.books.audit("discord", "guild", action="refused")
+    assert (row.person.name, row.target, row.after) == ("Ann", "/chat", sentence)
     gate.set()
     for draft in (*drafts[:3], other):
         assert draft is not None
         await draft.finished.wait()
         assert draft.text
+
+
+@pytest.mark.parametrize("command", ["chat", "ask", "summarise"])
+async def test_questions_in_lanes_of_their_own_count_too(world: World, command: str) -> None:
+    await config(world, "queue_person", "2", "workspace")
+    gate = asyncio.Event()
+    world.hold(gate)
+    places = [replace(CHANNEL, thread=f"thread-{number}") for number in range(10)]
+    drafts = [await world.offer("Tell me", place, command=command) for place in places]
+    for full in drafts[2:]:
+        assert full is not None
+        await full.finished.wait()
+    assert len(world.main.prompts) <= 2
+    assert len(await world.store.books.audit("discord", "guild", action="refused")) == 8
+    passing = await world.command("help", CHANNEL)
+    assert "not answered yet" not in said(passing)
+    gate.set()
+    for draft in drafts[:2]:
+        assert draft is not None
+        await draft.finished.wait()
+        assert "at last" in draft.text
+    await settled(world)
+    assert "at last" in (await world.say("Once more", CHANNEL)).text
+    assert len(world.main.prompts) == 3
 
 
 async def test_a_place_holds_so_many_questions(world: World) -> None:
@@ -451,6 +479,7 @@ async def test_a_place_holds_so_many_questions(world: World) -> None:
         assert full is not None
         await full.finished.wait()
         assert "3 questions are waiting here already" in said(full)
+    assert len(await world.store.books.audit("discord", "guild", action="refused")) == 2
     gate.set()
 
 
@@ -630,6 +659,29 @@ async def test_changes_are_announced_once_where_that_is_wished(world: World) -> 
     assert not any("Lao" in text or "refused" in text for text in texts)
     assert await herald._tell_all()
     assert len(world.adapter.posts) == len(texts)
+
+
+async def test_what_one_does_to_what_is_ones_own_is_not_announced(world: World) -> None:
+    await world.command("audit channel", CHANNEL, ADMIN, channel="channel:log|log")
+    herald = Herald(world.app.services.administration, {"discord": world.adapter})
+    await herald._tell_all()
+    told = len(world.adapter.posts)
+    await config(world, "language", "Welsh", "me", CHANNEL, ANN)
+    await world.command("config reset", CHANNEL, ANN, key="language", scope="me")
+    await world.say("Hello", DIRECT, ANN)
+    await world.say("Hello", CHANNEL, ANN)
+    for what in ("conversation", "me"):
+        await world.command(f"forget {what}", CHANNEL, ANN, sure="yes")
+    await herald._tell_all()
+    assert len(world.adapter.posts) == told
+    shown = said(await world.command("audit show", CHANNEL, ADMIN))
+    assert all(action in shown for action in ("config set", "config reset", "forget conversation", "forget me"))
+    assert "Welsh" not in shown
+    await world.say("Of Ben", THREAD, BEN)
+    await world.say("Of Ann", THREAD, ANN)
+    await world.command("forget conversation", THREAD, BEN, sure="yes")
+    await herald._tell_all()
+    assert len(world.adapter.posts) == told + 1, "others took part in it"
 
 
 async def test_an_announcement_that_fails_is_made_later_or_never(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

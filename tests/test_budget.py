@@ -280,6 +280,8 @@ async def test_a_fallback_that_is_used_up_does_not_answer(budgeted: World) -> No
     assert "Your limit of 0 requests a day with the model spare is used up" in notes(draft)
     assert not draft.answers[-1].private
     assert len(budgeted.spare.prompts) == 1
+    (entry,) = await budgeted.store.books.audit("discord", "guild", action="refused")
+    assert "with the model spare is used up" in entry.after
 
 
 async def test_what_the_disk_did_not_take_is_kept_with_the_next_answer(
@@ -339,9 +341,59 @@ async def test_the_answer_that_reaches_four_fifths_says_so_once(budgeted: World,
     await limit(budgeted, 5)
     told = [notes(await budgeted.say("hi")) for _ in range(5)]
     warning = "Your limit of 5 requests a day is used to 80 %. It begins afresh in 12 h, at 00:00 UTC."
-    assert told == ["", "", "", warning, ""]
+    assert told == ["", "", "", warning, warning.replace("used to 80 %", "used up now")]
     clock.now += 86_400
     assert [notes(await budgeted.say("hi")) for _ in range(4)][-1].startswith("Your limit of 5 requests a day is used")
+
+
+async def test_a_task_of_many_calls_is_one_request(budgeted: World, tmp_path: Path) -> None:
+    await limit(budgeted, 1, place=CHANNEL)
+    await limit(budgeted, 1, model="main", place=CHANNEL)
+    await limit(budgeted, 100_000, "tokens", place=CHANNEL)
+    budgeted.main.context = 400
+    play(budgeted.main, Text("In short."), using(200, 10))
+    draft = await budgeted.command("summarise", CHANNEL, text="This is a sentence about things. " * 200)
+    calls = len(budgeted.main.prompts)
+    assert calls > 5
+    assert "In short." in draft.text
+    whole, model = [note for note in draft.answers[-1].notes if "used up now" in note]
+    assert whole.startswith("Your limit of 1 request a day is used up now.")
+    assert "with the model main" in model
+    assert used(budgeted, "tokens", place=CHANNEL) == calls * 210
+    await budgeted.store.aclose()
+    budgeted.store = await open_store(tmp_path / "shoulders.db")
+    await again(budgeted)
+    assert used(budgeted, "requests", place=CHANNEL) == used(budgeted, "requests", place=CHANNEL, model="main") == 1
+    assert used(budgeted, "tokens", place=CHANNEL) == calls * 210
+    (total,) = await budgeted.store.usage.totals(("model",), 0)
+    assert total.requests == 1
+    assert "used up" in notes(await budgeted.command("summarise", CHANNEL, text="A short one."))
+    await budgeted.store.aclose()
+
+
+async def test_who_is_forgotten_begins_afresh_and_the_channel_and_the_workspace_do_not(
+    budgeted: World, tmp_path: Path
+) -> None:
+    await limit(budgeted, 1, place=CHANNEL)
+    await budgeted.say("hi", CHANNEL)
+    await budgeted.command("forget me", CHANNEL, sure="yes")
+    assert "used up" in notes(await budgeted.say("hi", CHANNEL)), "not at once"
+    async with restarted(budgeted, tmp_path):
+        assert used(budgeted, "requests", place=CHANNEL) == 0
+        for subject in (Subject("channel", CHANNEL.channel), Subject("workspace")):
+            await limit(budgeted, 5, subject=subject, place=CHANNEL)
+        shared = budgeted.app.services.budget.standings(CHANNEL, ANN)[1:]
+        assert [standing.used for standing in shared] == [1, 1]
+
+
+async def test_nothing_of_a_task_counts_before_the_models_first_word(budgeted: World) -> None:
+    await limit(budgeted, 2, place=CHANNEL)
+    play(budgeted.main, Unavailable("It is down."))
+    await budgeted.command("summarise", CHANNEL, text="A short one.")
+    assert used(budgeted, "requests", place=CHANNEL) == 0
+    play(budgeted.main, Text("In short."), Done())
+    await budgeted.command("summarise", CHANNEL, text="A short one.")
+    assert used(budgeted, "requests", place=CHANNEL) == 1
 
 
 async def test_the_warning_stands_also_under_an_answer_that_broke_off(budgeted: World) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from bot.errors import BrokenOff, Gone, PlatformError, RateLimited, StoreError, Unavailable
 from bot.ports import Accepted, Outcome, Unfinished
-from bot.types import Act, Answer, Attachment, Command, Done, Message, Prompt, Request, Status, Text
+from bot.types import Act, Answer, Attachment, Command, Done, Message, Person, Prompt, Request, Status, Text
 from storage.sqlite import SQLiteStore, open_store
 from tests.fakes.memory import MemoryBackend, MemoryDraft
 from tests.world import ADMIN, ANN, BEN, CHANNEL, DIRECT, THREAD, World, play
@@ -359,7 +359,8 @@ async def test_many_failures_are_tried_again_together(world: World, monkeypatch:
 
     monkeypatch.setattr(world.store, "unfinished", counted)
     world.adapter.failures += [PlatformError("503")] * 20
-    await asyncio.gather(*(world.offer("hi", replace(DIRECT, channel=str(number))) for number in range(20)))
+    people = [Person(str(number), f"Person {number}") for number in range(20)]
+    await asyncio.gather(*(world.offer("hi", replace(DIRECT, channel=person.id), person) for person in people))
     while len([draft for draft in world.adapter.drafts if draft.answers]) < 20:
         await asyncio.sleep(0.001)
     assert reads <= 5
@@ -408,7 +409,7 @@ async def test_stopping_begins_nothing_that_waits(world: World, monkeypatch: pyt
     play(world.main, gate, Text("done"), Done())
     for channel in "abc":
         for text in ("one", "two"):
-            await world.offer(text, replace(DIRECT, channel=channel))
+            await world.offer(text, replace(DIRECT, channel=channel), Person(channel, channel))
     while len(world.main.prompts) < 3:
         await asyncio.sleep(0)
     monkeypatch.setattr(MemoryDraft, "abandon", slow)

@@ -141,6 +141,21 @@ async def test_in_a_thread_that_discord_no_longer_lists_deletions_are_followed(t
     assert await changed(team) == (Place("discord", team.guild, team.channel, thread), message, None)
 
 
+async def test_channels_and_threads_that_are_deleted_are_told(team: Town) -> None:
+    listed, archived = (team.discord.add_thread(team.channel, name, team.ada) for name in ("plans", "old plans"))
+    team.discord.archive(archived)
+    other = team.discord.add_channel(team.guild, "other")
+    await team.restart()
+    for gone in (listed, archived, other):
+        team.discord.delete_channel(gone)
+    assert [await asyncio.wait_for(team.intake.gone.get(), 5) for _ in range(3)] == [
+        Place("discord", team.guild, team.channel, listed),
+        Place("discord", team.guild, team.channel, archived),
+        Place("discord", team.guild, other),
+    ]
+    await team.asked()
+
+
 async def test_what_the_bot_takes_away_itself_is_no_deletion(team: Town) -> None:
     _, request = await team.asked()
     draft = team.draft(request)

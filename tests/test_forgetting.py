@@ -11,10 +11,12 @@ from pathlib import Path
 import pytest
 
 from bot import privacy
+from bot.books import Entry
 from bot.core import load_commands
 from bot.ports import Accepted, Outcome
 from bot.traces import ALL, Extent
 from bot.types import Act, Answer, Choice, Done, Request, Text, Turn
+from storage.migrate import migrations
 from storage.sqlite import SQLiteStore, open_store
 from tests.kept import ELSEWHERE, OTHER, Files, forget, rows_of, said, said_to, settled, texts
 from tests.world import ADMIN, ANN, BEN, CHANNEL, DIRECT, THREAD, World, play
@@ -30,6 +32,9 @@ async def test_forgetting_oneself_shows_first_what_would_go_and_then_it_is_gone(
     await world.say("my secret-two", DIRECT)
     await world.say("my secret-three", ELSEWHERE)
     await world.command("config set", CHANNEL, ANN, key="language", value="Secretish", scope="me")
+    await world.command("config set", CHANNEL, ANN, key="language", value="Setish", scope="me")
+    await world.command("config reset", ELSEWHERE, ANN, key="language", scope="me")
+    await world.command("config set", CHANNEL, ANN, key="language", value="Secretish", scope="me")
     await world.say("hers stays-one", CHANNEL, BEN)
     shown = await world.command("forget me", CHANNEL)
     assert "3 questions, 3 answers and 1 setting" in said(shown)
@@ -41,7 +46,8 @@ async def test_forgetting_oneself_shows_first_what_would_go_and_then_it_is_gone(
     assert button.label == "Forget it all"
     done = await world.command(button.command, CHANNEL, ANN, **button.arguments)
     assert "Forgotten" in said(done)
-    assert await files.holding("secret-one", "secret-two", "secret-three", "stays-one") == ["stays-one"]
+    words = ("secret-one", "secret-two", "secret-three", "Setish", "Secretish", "stays-one")
+    assert await files.holding(*words) == ["stays-one"]
     assert "nothing to forget" in said(await world.command("forget me", CHANNEL))
     assert world.app.services.administration.settings(CHANNEL, ANN).language == ""
 
@@ -51,6 +57,38 @@ async def test_the_audit_says_who_forgot_and_holds_nothing_that_was_said(world: 
     await forget(world, "me", CHANNEL)
     (entry,) = await world.store.books.audit("discord", "guild", action="forget")
     assert (entry.person.id, entry.action, entry.after) == (ANN.id, "forget me", "1 question and 1 answer")
+
+
+async def test_a_setting_that_is_all_that_is_kept_of_somebody_leaves_nothing(world: World, files: Files) -> None:
+    await world.command("config set", CHANNEL, ANN, key="language", value="Secretish", scope="me")
+    await forget(world, "me", CHANNEL)
+    assert await files.holding("Secretish") == []
+    entries = await world.store.books.audit("discord", "guild")
+    assert [(entry.action, entry.target) for entry in entries] == [
+        ("forget me", ""),
+        ("config set", "language (me)"),
+    ]
+
+
+async def test_what_was_set_before_the_audit_held_no_values_of_ones_own_goes_too(
+    tmp_path: Path, files: Files, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    newest = await asyncio.to_thread(migrations)
+    monkeypatch.setattr("storage.sqlite.migrations", lambda: newest[:5])
+    old = await open_store(tmp_path / "shoulders.db")
+    entries = [
+        Entry(CHANNEL, ANN, "config set", "language (me)", "Setish", "Secretish"),
+        Entry(CHANNEL, ADMIN, "config set", "language (workspace)", "", "Thai"),
+    ]
+    await old.books.keep((), entries)
+    await old.aclose()
+    monkeypatch.setattr("storage.sqlite.migrations", lambda: newest)
+    new = await open_store(tmp_path / "shoulders.db")
+    assert [entry.after for entry in await new.books.audit("discord", "guild")] == ["Thai", ""]
+    await new.traces.rewrite()
+    assert await new.traces.cut()
+    assert await files.holding("Setish", "Secretish", "Thai") == ["Thai"]
+    await new.aclose()
 
 
 async def test_what_tells_duplicates_stays_and_holds_no_text(world: World, tmp_path: Path) -> None:

@@ -13,9 +13,10 @@ from time import time
 import pytest
 
 from bot import archive, privacy
+from bot.books import Change, Scope, Setting
 from bot.errors import StoreError
 from bot.traces import Extent
-from bot.types import Attachment, Done, Message, Person, Place, Text
+from bot.types import Answer, Attachment, Done, Message, Person, Place, Text
 from storage import erase
 from storage.sqlite import SQLiteStore
 from tests.fakes.memory import MemoryBackend, MemoryDraft
@@ -54,6 +55,35 @@ async def test_an_edited_question_is_remembered_as_it_is_now(world: World, files
     await world.intake.deleted(THREAD, ["m101"])
     assert await world.app.services.privacy.tidy()
     assert await files.holding("the secret", "better words", "hers") == ["hers"]
+
+
+async def test_what_was_said_in_a_channel_or_a_thread_goes_with_it(world: World, files: Files) -> None:
+    await keep(world, "everything", THREAD)
+    await world.command("config set", CHANNEL, ADMIN, key="keep", value="everything", scope="workspace")
+    await world.command("limits set", CHANNEL, ADMIN, amount="9", of="requests", per="month")
+    for number, place in enumerate((THREAD, replace(THREAD, thread="another"), CHANNEL, OTHER)):
+        await world.say(f"asked-{number}", place)
+        await overhear(world, f"heard-{number}", place)
+    words = [f"{kind}-{number}" for kind in ("asked", "heard") for number in range(4)]
+    await world.intake.vanished(replace(THREAD, name=""))
+    assert await world.app.services.privacy.tidy()
+    assert await files.holding(*words) == [word for word in words if not word.endswith("0")]
+    await world.intake.vanished(replace(CHANNEL, name=""))
+    assert await world.app.services.privacy.tidy()
+    assert await files.holding(*words) == ["asked-3", "heard-3"]
+    (used,) = await world.store.usage.totals(("person",), 0)
+    assert (used.key, used.requests) == ((ANN.id,), 4), "what was used is counted all the same"
+
+
+async def test_what_waits_where_a_channel_vanishes_is_dropped(world: World, files: Files) -> None:
+    gate = asyncio.Event()
+    world.hold(gate)
+    drafts = [await world.offer(f"asked-{number}", THREAD) for number in range(2)]
+    await world.intake.vanished(CHANNEL)
+    await settled(world)
+    assert await world.app.services.privacy.tidy()
+    assert [draft.answers[-1].notes for draft in drafts if draft] == [("What was asked here is forgotten.",)] * 2
+    assert await files.holding("asked-") == []
 
 
 async def test_what_waits_is_asked_as_it_is_now_and_what_runs_is_kept_so(world: World, files: Files) -> None:
@@ -218,6 +248,7 @@ async def test_nothing_of_one_person_or_place_is_found_by_reading_a_whole_table(
         Extent("discord", person="1"),
         Extent("discord", "guild", person="1"),
         Extent("discord", "guild", "general"),
+        Extent("discord", "guild", "general", "thread"),
         Extent("discord", "guild", conversation=1),
     )
     queries = [erase.turns(chosen) for chosen in (erase.asked_by(CHANNEL, "m"), erase.answered_by(CHANNEL, "m"))]
@@ -246,17 +277,61 @@ async def test_a_big_past_goes_in_small_steps(world: World, monkeypatch: pytest.
 # Uninstalling ---------------------------------------------------------------------------------------------------------
 
 
-async def test_who_removes_the_bot_removes_what_it_kept(world: World, files: Files) -> None:
-    await world.command("config set", CHANNEL, ADMIN, key="system_prompt", value="Prompt-of-theirs", scope="workspace")
-    await world.say("their-secret", THREAD)
+async def test_who_removes_the_bot_removes_all_that_it_kept(world: World, files: Files) -> None:
+    ann, root = replace(ANN, name="Annette"), replace(ADMIN, name="Bo55")
+    theirs = replace(CHANNEL, name="#their-channel")
+    for command, arguments in {
+        "config set": {"key": "system_prompt", "value": "Their-prompt", "scope": "workspace"},
+        "persona make": {"name": "pirate", "prompt": "Their-persona"},
+        "access deny": {"who": "role:7|their-role", "what": "/ask"},
+        "limits set": {"who": "person:77|Their-friend", "amount": "7", "of": "requests", "per": "day"},
+        "forget person": {"who": "person:78|Their-foe", "sure": "yes"},
+        "config reset": {"key": "retention_days", "scope": "workspace"},
+    }.items():
+        await world.command(command, theirs, root, **arguments)
+    await keep(world, "everything", theirs)
+    await overhear(world, "their-talk", theirs, ann)
+    await world.say("their-secret", replace(theirs, thread="thread"), ann)
     await world.say("elsewhere", ELSEWHERE)
+    words = ("their-", "Their-", "Annette", "Bo55", "pirate", "elsewhere")
+    assert await files.holding(*words) == list(words)
     await world.intake.uninstalled("discord", "guild")
     assert await world.app.services.privacy.tidy()
-    assert await files.holding("their-secret", "elsewhere") == ["elsewhere"]
-    assert "Prompt-of-theirs" not in world.app.services.administration.settings(CHANNEL).system_prompt
-    (entry,) = await world.store.books.audit("discord", "guild", action="uninstalled")
-    assert entry.after == "1 question and 1 answer"
-    assert "another guild" in await world.intake.workspaces("discord")
+    assert await files.holding(*words) == ["elsewhere"]
+    assert "Their-prompt" not in world.app.services.administration.settings(CHANNEL).system_prompt
+    assert await world.intake.workspaces("discord") == {"another guild"}
+    (entry,) = await world.store.books.audit("discord", "guild")
+    assert (entry.person.name, entry.action, entry.target, entry.after) == ("Shoulders", "uninstalled", "", "")
+    assert entry.at > (time() - 60) * 1_000
+
+
+async def test_what_is_being_shown_where_the_bot_is_removed_ends_first(
+    world: World, files: Files, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate, finish = asyncio.Event(), MemoryDraft.finish
+
+    async def slowly(draft: MemoryDraft, answer: Answer) -> None:
+        await gate.wait()
+        await finish(draft, answer)
+
+    monkeypatch.setattr(MemoryDraft, "finish", slowly)
+    await world.offer("their-secret", CHANNEL)
+    await world.intake.uninstalled("discord", "guild")
+    assert not await world.app.services.privacy.tidy()
+    assert await world.store.traces.departed() == [("discord", "guild")]
+    gate.set()
+    await settled(world)
+    assert await world.app.services.privacy.tidy()
+    assert await files.holding("their-secret", "Ann", "#general") == []
+    assert await world.store.traces.departed() == []
+
+
+async def test_what_another_version_set_goes_with_its_workspace(world: World, tmp_path: Path) -> None:
+    unknown = Setting(Scope("discord", "guild"), "unheard_of", '"their-secret"')
+    await world.store.books.keep([Change(unknown)], ())
+    await world.intake.uninstalled("discord", "guild")
+    await world.app.services.privacy.tidy()
+    assert await rows_of(tmp_path, "SELECT * FROM settings") == []
 
 
 async def test_what_is_to_be_kept_is_kept(world: World) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import tomllib
 from collections.abc import Mapping
 
@@ -9,6 +10,7 @@ import pytest
 import tomli_w
 
 from bot.types import Subject
+from tests.fakes.openai import Answer
 from tests.stages.base import Said, Stage, TeamStage
 from tests.stages.discord import DiscordStage
 
@@ -220,3 +222,21 @@ async def test_a_limit_refuses_privately_and_says_when_it_ends(stage: TeamStage)
     assert "100 %" in usage.text
     picture = await stage.answer(await stage.command("usage chart", {}, "root"))
     assert picture.files[0][1].startswith(b"\x89PNG")
+
+
+@needs("people")
+async def test_who_asks_much_at_once_is_told_so_alone_wherever_it_was_asked(stage: TeamStage) -> None:
+    await config(stage, "queue_person", "2", "workspace")
+    gate, before = asyncio.Event(), len(stage.model.requests)
+    stage.model.answer = lambda _body: Answer((gate, "It is so."))
+    questions = [await stage.mention(f"Question {number}") for number in range(5)]
+    for refused in questions[2:]:
+        shown = await stage.answer(refused)
+        assert "2 questions of yours are not answered yet" in shown.text
+        assert shown.only_for == "ann"
+    assert len(stage.model.requests) - before <= 2
+    gate.set()
+    for asked in questions[:2]:
+        assert "It is so." in (await stage.answer(asked)).text
+    audit = await stage.answer(await stage.command("audit show", {"action": "refused"}, "root"))
+    assert audit.text.count("/chat") == 3

@@ -37,7 +37,8 @@ class Followed:
     def __init__(self, stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
         self._done = asyncio.Semaphore(0)
         privacy = stage.app.services.privacy
-        for owner, name in ((privacy, "edited"), (privacy, "deleted"), (privacy, "tidy"), (privacy.traces, "overhear")):
+        kinds = ("edited", "deleted", "vanished", "tidy")
+        for owner, name in (*((privacy, kind) for kind in kinds), (privacy.traces, "overhear")):
             monkeypatch.setattr(owner, name, self._noticing(getattr(owner, name)))
 
     def _noticing(self, act: Act) -> Act:
@@ -135,6 +136,19 @@ async def test_an_answer_is_rated_by_a_button_and_thanks_are_private(stage: Team
     thanks = await stage.answer(await stage.press(said, "👎", "ben"))
     assert "Thank you: 👎" in thanks.text
     assert thanks.only_for == "ben"
+
+
+@needs("people")
+async def test_what_was_said_in_a_channel_goes_with_it(stage: TeamStage, monkeypatch: pytest.MonkeyPatch) -> None:
+    followed = Followed(stage, monkeypatch)
+    said = await stage.mention("Our secret is a canary")
+    await stage.answer(said)
+    await stage.answer(await stage.follow(said, "A canary, you said?"))
+    await stage.answer(await stage.direct("My secret is a robin"))
+    await stage.delete_channel()
+    await followed.wait()
+    assert await stage.app.services.privacy.tidy()
+    assert await kept(stage, "canary", "robin") == ["robin"]
 
 
 @needs("people")

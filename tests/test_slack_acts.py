@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import replace
+from typing import Literal
 
 import pytest
 
@@ -356,6 +357,18 @@ async def test_previews_of_links_and_what_the_bot_does_itself_are_no_news(team: 
     await team.ignored()
     await team.slack.settled()
     assert team.intake.changed.empty()
+
+
+@pytest.mark.parametrize("kind", ["channel", "group"])
+async def test_a_channel_that_is_deleted_is_told(team: Town, kind: Literal["channel", "group"]) -> None:
+    channel = team.slack.add_channel("plans", team.ada, kind=kind)
+    team.slack.delete_channel(team.slack.add_channel("not ours", team.ada, kind="group", joined=False))
+    team.say(team.slack.mention("hello"), to=channel)
+    request = await team.intake.next()
+    team.slack.delete_channel(channel)
+    gone = await asyncio.wait_for(team.intake.gone.get(), 5)
+    assert gone == Place("slack", team.slack.team, channel)
+    assert (request.place.workspace, request.place.channel) == (gone.workspace, gone.channel)
 
 
 async def test_removing_the_bot_is_told(team: Town) -> None:

@@ -153,6 +153,15 @@ class Client(discord.AutoShardedClient):
         """Many messages are gone at once."""
         await self._deleted(payload.channel_id, payload.guild_id, sorted(payload.message_ids))
 
+    async def on_guild_channel_delete(self, channel: discord.abc.GuildChannel) -> None:
+        """A channel is gone, and its threads with it."""
+        await self._keep(self._intake.vanished(place_of(channel, channel.guild)))
+
+    async def on_raw_thread_delete(self, payload: discord.RawThreadDeleteEvent) -> None:
+        """A thread is gone, whether Discord still listed it or not."""
+        place = Place("discord", str(payload.guild_id), str(payload.parent_id), str(payload.thread_id))
+        await self._keep(self._intake.vanished(place))
+
     async def on_guild_join(self, guild: discord.Guild) -> None:
         """The bot was added to a guild."""
         request = self._reader.joined(guild) if self.taking else None

@@ -19,7 +19,7 @@ from adapters.slack.requests import Reader, thread_of
 from adapters.slack.rest import Rest, listed
 from bot.errors import PlatformError, UserError
 from bot.ports import Intake
-from bot.types import Request
+from bot.types import Place, Request
 
 log = logging.getLogger(__name__)
 
@@ -58,6 +58,7 @@ class Arrivals:
             "app_home_opened": self._opened,
             "app_uninstalled": self._uninstalled,
             "tokens_revoked": self._revoked,
+            **dict.fromkeys(("channel_deleted", "group_deleted"), self._vanished),
             **dict.fromkeys(("subteam_created", "subteam_updated", "subteam_members_changed"), self._regrouped),
         }
 
@@ -211,6 +212,13 @@ class Arrivals:
     async def _joined(self, event: Json) -> None:
         if event.get("user") == self._rest.me:
             await self._in_order(str(event["channel"]), self._reader.joined(event), self._intake.offer)
+
+    async def _vanished(self, event: Json) -> None:
+        async def gone() -> Place:
+            return Place("slack", self._rest.team, channel)
+
+        channel = str(event["channel"])
+        await self._in_order(channel, gone(), self._intake.vanished)
 
     async def _regrouped(self, event: Json) -> None:
         self._reader.directory.groups.changed()

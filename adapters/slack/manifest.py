@@ -13,6 +13,8 @@ EVENTS = (
     "app_home_opened",
     "app_mention",
     "app_uninstalled",
+    "channel_deleted",
+    "group_deleted",
     "member_joined_channel",
     "message.channels",
     "message.groups",

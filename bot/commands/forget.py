@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from bot.books import Scope
 from bot.errors import Denied, UserError
 from bot.ports import Accepted
@@ -72,7 +74,8 @@ async def _wish(services: Services, accepted: Accepted) -> Wish:
         case "me":
             where = "in this workspace" if person.home else f"everywhere on {place.platform.capitalize()}"
             extent = Extent(place.platform, person.home, person=person.id)
-            return Wish(f"what I keep about you {where}", extent, Scope(place.platform, person.home, person=person.id))
+            own = Scope(place.platform, person.home, person=person.id)
+            return Wish(f"what I keep about you {where}", extent, own, own=True)
         case "conversation":
             return await _conversation(services, accepted)
         case "person":
@@ -96,18 +99,16 @@ async def _conversation(services: Services, accepted: Accepted) -> Wish:
         raise UserError("There is no conversation of yours here.")
     conversation = await services.store.conversation(accepted.conversation)
     label = "this conversation" if accepted.request.arguments.get("sure") else f"the conversation {conversation.label}"
-    wish = Wish(label, Extent(place.platform, place.workspace, conversation=conversation.id))
-    if person.administrator or person.id == conversation.person:
-        return wish
-    everyones, _ = await services.privacy.count(wish, accepted.id)
-    extent = Extent(place.platform, place.workspace, person=person.id, conversation=conversation.id)
-    mine, _ = await services.privacy.count(Wish("", extent), accepted.id)
-    if mine.questions < everyones.questions:
+    extent = Extent(place.platform, place.workspace, conversation=conversation.id)
+    everyones, _ = await services.privacy.count(Wish("", extent), accepted.id)
+    mine, _ = await services.privacy.count(Wish("", replace(extent, person=person.id)), accepted.id)
+    alone = mine.questions == everyones.questions
+    if not (alone or person.administrator or person.id == conversation.person):
         raise Denied(
             "Others took part in this conversation: who began it, or an administrator, can have it forgotten. "
             "`/forget me` deletes what is yours."
         )
-    return wish
+    return Wish(label, extent, own=alone and mine.questions > 0)
 
 
 def _subject(request: Request, option: str, kind: str) -> Subject:

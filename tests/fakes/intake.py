@@ -87,7 +87,8 @@ class RecordingIntake:
     """Takes every request once, in the order offered. `completions` are what options may be completed with.
 
     `private` makes every request private, `manners` is how to behave everywhere, `form` what every dialog shows or why
-    it may not, `page` the bot's own page. `changed` are edits, and deletions with None; `left` workspaces.
+    it may not, `page` the bot's own page. `changed` are edits, and deletions with None; `left` workspaces, `gone`
+    channels and threads.
     """
 
     def __init__(self, commands: Sequence[Command] = COMMANDS) -> None:
@@ -103,6 +104,7 @@ class RecordingIntake:
         self.changed: asyncio.Queue[tuple[Place, str, str | None]] = asyncio.Queue()
         self.overheard: asyncio.Queue[Request] = asyncio.Queue()
         self.left: asyncio.Queue[str] = asyncio.Queue()
+        self.gone: asyncio.Queue[Place] = asyncio.Queue()
         self.asked_with: list[Mapping[str, str]] = []
         self.gate: asyncio.Event | None = None
         self._known: set[tuple[str, str, str]] = set()
@@ -150,6 +152,9 @@ class RecordingIntake:
     async def deleted(self, place: Place, messages: Sequence[str]) -> None:
         for message in messages:
             self.changed.put_nowait((place, message, None))
+
+    async def vanished(self, place: Place) -> None:
+        self.gone.put_nowait(place)
 
     async def uninstalled(self, platform: str, workspace: str) -> None:
         self.left.put_nowait(workspace)

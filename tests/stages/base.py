@@ -329,6 +329,10 @@ class TeamStage(Stage):
         """Delete a message."""
 
     @abstractmethod
+    async def delete_channel(self) -> None:
+        """Delete the channel that everybody is in."""
+
+    @abstractmethod
     async def uninstall(self) -> None:
         """Remove the bot."""
 

@@ -129,6 +129,9 @@ class DiscordStage(TeamStage):
     async def delete(self, said: Said) -> None:
         self.discord.delete(said.message)
 
+    async def delete_channel(self) -> None:
+        self.discord.delete_channel(self.channel)
+
     async def uninstall(self) -> None:
         self.discord.leave(self.guild)
 

@@ -151,6 +151,10 @@ class SlackStage(TeamStage):
         self.slack.delete(said.channel, said.message)
         await self.slack.settled()
 
+    async def delete_channel(self) -> None:
+        self.slack.delete_channel(self.channel)
+        await self.slack.settled()
+
     async def uninstall(self) -> None:
         self.slack.uninstall()
         await self.slack.settled()

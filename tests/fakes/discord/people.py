@@ -117,6 +117,18 @@ class People:
         """A thread in which nobody wrote for long: Discord no longer lists it when the bot connects."""
         self.world.channels[thread].archived = True
 
+    def delete_channel(self, channel: str) -> None:
+        """Delete a channel, with the threads in it, or a thread."""
+        found = self.world.channels.pop(channel)
+        inside = [other.id for other in self.world.channels.values() if other.parent == channel]
+        for thread in inside:
+            del self.world.channels[thread]
+        if found.type == THREAD:
+            which = {"id": channel, "guild_id": found.guild, "parent_id": found.parent, "type": THREAD}
+            self.gateway.dispatch("THREAD_DELETE", dict(which), guild=found.guild)
+        else:
+            self.gateway.dispatch("CHANNEL_DELETE", found.json(self.world.users), guild=found.guild)
+
     def _add_channel(self, channel: Channel, event: str) -> str:
         self.world.channels[channel.id] = channel
         self.gateway.dispatch(event, channel.json(self.world.users), guild=channel.guild)

@@ -175,6 +175,13 @@ class People(Acting):
         self.world.groups[group].users.remove(user)
         self.event({"type": "subteam_members_changed", "subteam_id": group, "event_ts": self.clock.ts()})
 
+    def delete_channel(self, channel: str) -> None:
+        """Delete a channel; of a private one Slack tells only its members."""
+        found = self.world.channels.pop(channel)
+        kind = "group_deleted" if found.kind == "group" else "channel_deleted"
+        if found.kind != "group" or self.bot in found.members:
+            self.event({"type": kind, "channel": channel, "actor_id": "U0ADMIN", "event_ts": self.clock.ts()})
+
     def uninstall(self) -> None:
         """Remove the bot from the workspace."""
         self.event({"type": "tokens_revoked", "tokens": {"oauth": [], "bot": [self.bot]}})
