@@ -9,6 +9,7 @@ from bot.administration import Administration
 from bot.books import RULED, Rule
 from bot.budget import Budget
 from bot.errors import Denied
+from bot.settings import NEVER_OFF
 from bot.types import Command, Person, Place, Request
 
 ALSO_NEEDS = {"retry": "chat"}
@@ -34,12 +35,14 @@ class Policy:
         place, person = request.place, request.person
         if command.unrestricted:
             return None
+        ask, name = self._administration.whom_to_ask(place), request.command.partition(" ")[0]
+        needs = tuple(filter(None, (name, ALSO_NEEDS.get(name))))
+        switched_off = self._administration.settings(place, person).commands_off
+        if off := next((needed for needed in needs if needed in switched_off and needed != NEVER_OFF), ""):
+            return Denied(f"/{off} is switched off here. {ask}")
         if command.administrative:
             return None if person.administrator else self.for_administrators(request)
-        ask, name = self._administration.whom_to_ask(place), request.command.partition(" ")[0]
-        for needed in filter(None, (name, ALSO_NEEDS.get(name))):
-            if needed in self._administration.settings(place, person).commands_off:
-                return Denied(f"/{needed} is switched off here. {ask}")
+        for needed in needs:
             allowed, why = self._may(place, person, f"command:{needed}")
             if not (allowed or person.administrator):
                 what = "talk with me" if needed == "chat" else f"use /{needed}"
