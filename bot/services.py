@@ -77,10 +77,17 @@ class Services:
         return name
 
     def default_model(self, request: Request) -> str:
-        """The model that answers where nobody chose one: by the settings, else the first that is allowed."""
+        """The model that answers where nobody chose one: by the settings, else the first that may be used to talk.
+
+        Where there is none it is the one of the settings, which is refused. Administrators may use what is not in the
+        list of models, but only by its name.
+        """
         settings = self.settings(request)
         chosen = settings.model or self.config.default_model
-        return next(iter(settings.models)) if settings.models and chosen not in settings.models else chosen
+        listed = [name for name in self.models(request) if not settings.models or name in settings.models]
+        if chosen in listed:
+            return chosen
+        return next((name for name in self.talking(request) if name in listed), chosen)
 
     def talking(self, request: Request) -> Sequence[str]:
         """Those of them that people can talk with."""
