@@ -152,15 +152,9 @@ class Core:
         return self._commands[request.command.partition(" ")[0]]
 
     async def _admit(self, request: Request) -> Request:
-        """The whole request of somebody who may make it; administrators are who the platform says now.
-
-        Raises Denied or UserError.
-        """
-        services, command = self._services, self._declared[request.command]
-        if command.administrative:
-            request = await services.as_administrator(request)
-        if refused := services.policy.refusal(request, command):
-            raise refused
+        """The whole request of somebody who may make it. Raises Denied or UserError."""
+        command = self._declared[request.command]
+        request = await self._services.admitted(request, command)
         if absent := next((o for o in command.options if o.required and not request.arguments.get(o.name)), None):
             needs = f"/{request.command} needs to know {absent.name}: {absent.summary}."
             raise UserError(f"{needs} Write `{_usage(request.command, command)}`.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from bot.administration import Administration
@@ -48,6 +48,15 @@ class Policy:
                 what = "talk with me" if needed == "chat" else f"use /{needed}"
                 return Denied(f"You may not {what} here: {why}. {ask}")
         return None
+
+    def favours(self, request: Request, command: Command, models: Iterable[str]) -> bool:
+        """Whether only being an administrator lets somebody make a request, or use one of the models for it."""
+        place, member = request.place, replace(request.person, administrator=False)
+        as_member = replace(request, person=self._administration.recognise(place, member))
+        if command.unrestricted or not request.person.administrator or self.forbidden(request, command):
+            return False
+        refused = self.forbidden(as_member, command)
+        return bool(refused or any(self.model_refusal(as_member, model) for model in models))
 
     def commands(self, request: Request, commands: Sequence[Command]) -> Sequence[str]:
         """The names of the commands that this person may use here."""

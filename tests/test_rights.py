@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+from dataclasses import replace
+
 import pytest
 
 from bot.errors import BackendError
+from bot.types import Person, Request
 from tests.test_administration import config, said
-from tests.world import ADMIN, CHANNEL, World, play
+from tests.world import ADMIN, ANN, BEN, CHANNEL, THREAD, World, play
 
 
 async def deny(world: World, what: str, who: str = "everyone") -> None:
@@ -70,3 +74,98 @@ async def test_what_is_off_is_off_for_administrators_too(world: World, command: 
     name = command.split()[0]
     await config(world, "commands_off", name, "channel")
     assert f"/{name} is switched off here." in said(await world.command(command, CHANNEL, ADMIN, model="maker/small"))
+
+
+# Who is no administrator any more -------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def asked(world: World, monkeypatch: pytest.MonkeyPatch) -> list[Request]:
+    """What the platform was asked about; of Root it says that they are an administrator no more, if it is told to."""
+    whois, asked = world.adapter.whois, list[Request]()
+
+    async def noticing(request: Request) -> Person:
+        asked.append(request)
+        return await whois(request)
+
+    monkeypatch.setattr(world.adapter, "whois", noticing)
+    return asked
+
+
+def demote(world: World) -> None:
+    """The platform knows it, requests do not yet."""
+    world.adapter.people[ADMIN.id] = replace(ADMIN, administrator=False)
+
+
+async def test_rules_do_not_bind_who_is_an_administrator_now(world: World, asked: list[Request]) -> None:
+    await deny(world, "bot")
+    assert "Hello" in said(await world.say("Hello", CHANNEL, ADMIN))
+    demote(world)
+    assert "You may not talk with me here" in said(await world.say("Hello", CHANNEL, ADMIN))
+    assert "You may not use /new here" in said(await world.command("new", CHANNEL, ADMIN))
+
+
+async def test_models_are_for_who_is_an_administrator_now(world: World) -> None:
+    await deny(world, "main")
+    await world.say("Hello", CHANNEL, ADMIN)
+    assert len(world.main.prompts) == 1
+    demote(world)
+    await world.say("Hello", CHANNEL, ADMIN)
+    answer = await world.say("Hello", CHANNEL, ADMIN, command="ask", arguments={"text": "Hello", "model": "main"})
+    assert "You may not use the model main" in said(answer)
+    assert len(world.main.prompts) == 1
+
+
+async def test_rules_and_limits_are_shown_to_who_is_an_administrator_now(world: World) -> None:
+    await deny(world, "/ask", "person:2|Ben")
+    await world.command("limits set", CHANNEL, ADMIN, who="person:2|Ben", amount="5", of="requests", per="day")
+    for command in ("access show", "limits show"):
+        assert "@Ben" in said(await world.command(command, CHANNEL, ADMIN))
+    demote(world)
+    for command in ("access show", "limits show"):
+        assert "@Ben" not in said(await world.command(command, CHANNEL, ADMIN))
+
+
+async def test_what_others_asked_is_steered_and_forgotten_by_who_is_an_administrator_now(world: World) -> None:
+    talk = await world.say("Hello", THREAD, ANN)
+    task = await world.command("sentiment", THREAD, ANN, text="Fine!")
+    gate = asyncio.Event()
+    world.hold(gate)
+    running = await world.offer("Hello", CHANNEL, ANN)
+    assert running is not None
+    await running.told.wait()
+    demote(world)
+    only = "Only the person who asked, or an administrator, can do that."
+    for place, command, draft in (
+        (CHANNEL, "stop", running),
+        (THREAD, "retry", talk),
+        (THREAD, "retry", task),
+        (THREAD, "sentiment", task),
+    ):
+        assert only in said(await world.command(command, place, ADMIN, request=str(draft.log.request_id)))
+    assert "Others took part" in said(await world.command("forget conversation", THREAD, ADMIN, sure="yes"))
+    del world.adapter.people[ADMIN.id]
+    await world.command("stop", CHANNEL, ADMIN, request=str(running.log.request_id))
+    await running.finished.wait()
+    assert "Forgotten" in said(await world.command("forget conversation", THREAD, ADMIN, sure="yes"))
+
+
+async def test_a_task_is_done_again_with_the_rights_of_who_wants_it(world: World) -> None:
+    task = await world.command("sentiment", CHANNEL, ADMIN, text="Fine!")
+    await deny(world, "/sentiment")
+    demote(world)
+    answer = await world.command("retry", CHANNEL, ADMIN, request=str(task.log.request_id))
+    assert "You may not use /sentiment here" in said(answer)
+
+
+async def test_the_platform_is_not_asked_where_it_makes_no_difference(world: World, asked: list[Request]) -> None:
+    await deny(world, "/ask", "person:2|Ben")
+    asked.clear()
+    first = await world.say("Hello", CHANNEL, ADMIN)
+    await world.command("retry", CHANNEL, ADMIN, request=str(first.log.request_id))
+    await world.command("forget conversation", CHANNEL, ADMIN)
+    for command in ("help", "config show", "models list"):
+        await world.command(command, CHANNEL, ADMIN)
+    await world.command("access show", CHANNEL, ANN)
+    await world.say("Hello", CHANNEL, BEN)
+    assert asked == []

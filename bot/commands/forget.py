@@ -97,12 +97,13 @@ async def _conversation(services: Services, accepted: Accepted) -> Wish:
     conversation = await services.store.conversation(accepted.conversation)
     label = "this conversation" if accepted.request.arguments.get("sure") else f"the conversation {conversation.label}"
     wish = Wish(label, Extent(place.platform, place.workspace, conversation=conversation.id))
-    if person.administrator or person.id == conversation.person:
+    if person.id == conversation.person:
         return wish
     everyones, _ = await services.privacy.count(wish, accepted.id)
     extent = Extent(place.platform, place.workspace, person=person.id, conversation=conversation.id)
     mine, _ = await services.privacy.count(Wish("", extent), accepted.id)
-    if mine.questions < everyones.questions:
+    others = mine.questions < everyones.questions
+    if others and not (await services.certain(accepted.request)).person.administrator:
         raise Denied(
             "Others took part in this conversation: who began it, or an administrator, can have it forgotten. "
             "`/forget me` deletes what is yours."
