@@ -156,10 +156,12 @@ class SlackStage(TeamStage):
         await self.slack.settled()
 
     async def promote(self, who: str) -> None:
-        self.slack.world.users[self.users[who]].admin = True
+        self.slack.change(self.users[who], admin=True)
+        await self.slack.settled()
 
     async def demote(self, who: str) -> None:
-        self.slack.world.users[self.users[who]].admin = False
+        self.slack.change(self.users[who], admin=False)
+        await self.slack.settled()
 
     async def give_role(self, who: str, role: str) -> str:
         group = self.slack.group(role, self.users[who])
