@@ -169,3 +169,31 @@ async def test_the_platform_is_not_asked_where_it_makes_no_difference(world: Wor
     await world.command("access show", CHANNEL, ANN)
     await world.say("Hello", CHANNEL, BEN)
     assert asked == []
+
+
+# Pages and completions ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("who", [ANN, replace(ANN, guest=True)])
+async def test_who_may_not_use_the_bot_is_shown_and_offered_nothing(world: World, who: Person) -> None:
+    await deny(world, "bot")
+    page = await world.intake.home(CHANNEL, who)
+    assert "You may not use /config here" in page.text
+    assert "system_prompt" not in page.text
+    assert page.choices == ()
+    for command, option, given in (
+        ("config show", "key", {}),
+        ("config set", "value", {"key": "speak"}),
+        ("ask", "model", {}),
+        ("sentiment", "model", {}),
+        ("audit show", "action", {}),
+    ):
+        assert list(await world.intake.suggest(command, option, "", CHANNEL, who, given)) == []
+        assert await world.intake.suggest(command, option, "", CHANNEL, ADMIN, given) or command == "sentiment"
+
+
+async def test_the_page_is_for_who_is_an_administrator_now(world: World) -> None:
+    await deny(world, "bot")
+    assert "system_prompt" in (await world.intake.home(CHANNEL, ADMIN)).text
+    demote(world)
+    assert "system_prompt" not in (await world.intake.home(CHANNEL, ADMIN)).text
