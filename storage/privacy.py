@@ -14,7 +14,7 @@ from functools import partial
 from typing import TypeAlias
 
 from bot.errors import StoreError
-from bot.traces import ALL, Amounts, Bounds, Extent, Kept, Vote
+from bot.traces import ALL, Amounts, Bounds, Copied, Extent, Kept, Vote
 from bot.types import Message, Place, Request, Role
 from storage import accept, erase
 from storage.erase import Query
@@ -85,8 +85,8 @@ class SQLiteTraces:
         await self._erase(erase.begun(extent), partial(erase.remove_conversations, but=before))
         await self._erase(erase.requests(chosen, "r.person <> ''"), erase.remove_names)
 
-    async def copy(self, extent: Extent, reader: str) -> tuple[Sequence[Kept], Sequence[Kept], Sequence[Vote]]:
-        """Turns, overheard messages and votes, oldest first; of direct and private ones only the reader's own."""
+    async def copy(self, extent: Extent, reader: str) -> Copied:
+        """All of it, oldest first; of direct and private messages only the reader's own."""
         chosen = (
             (_TURNS, erase.turns(erase.within(extent, ALL))),
             (_OVERHEARD, erase.overheard(extent)),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Sequence
 from dataclasses import dataclass, field
 
 from bot.errors import Forbidden, Gone, PlatformError
@@ -73,7 +73,7 @@ class MemoryAdapter:
     """An adapter whose drafts are kept in `drafts`, in the order in which they were made.
 
     `people` says who has other rights now than when they asked; `posts` is what the bot said of its own accord;
-    `files` are the contents of attachments by name. `said` is what history
+    `closed` are channels that nobody may read; `files` are the contents of attachments by name. `said` is what history
     finds, `pointed_at` what requests point at.
     """
 
@@ -118,6 +118,9 @@ class MemoryAdapter:
 
     async def whois(self, request: Request) -> Person:
         return self.people.get(request.person.id, request.person)
+
+    async def readable(self, request: Request, places: Collection[Place]) -> Collection[Place]:
+        return places
 
     async def post(self, place: Place, text: str, key: str) -> None:
         if key not in [known for _, _, known in self.posts]:

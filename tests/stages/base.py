@@ -353,6 +353,10 @@ class TeamStage(Stage):
         """Write in the thread of `said` without mentioning the bot, but perhaps another person."""
 
     @abstractmethod
+    async def hideouts(self, *who: str) -> Sequence[Said]:
+        """Somewhere that only these people and the bot can read, once of every kind; to be used as `said`."""
+
+    @abstractmethod
     async def join(self) -> Said:
         """The bot is added somewhere."""
 

@@ -60,6 +60,11 @@ class SlackStage(TeamStage):
     async def speak(self, said: Said, text: str, who: str = "ben", to: str = "") -> Said:
         return self._in_thread(said.channel, said.thread, f"<@{self.users[to]}> {text}" if to else text, who)
 
+    async def hideouts(self, *who: str) -> Sequence[Said]:
+        people = [self.users[name] for name in who]
+        channels = [self.slack.add_channel(kind, *people, kind=kind) for kind in ("group", "mpim")]
+        return [Said("", who[0], channel) for channel in channels]
+
     async def join(self) -> Said:
         channel = self.slack.add_channel("lobby", self.users["ben"], joined=False)
         return Said(await self.ledger.accepted(lambda: self.slack.join(channel)), "", channel)
