@@ -73,7 +73,7 @@ class MemoryAdapter:
     """An adapter whose drafts are kept in `drafts`, in the order in which they were made.
 
     `people` says who has other rights now than when they asked; `posts` is what the bot said of its own accord;
-    `closed` are channels that nobody may read; `files` are the contents of attachments by name. `said` is what history
+    `files` are the contents of attachments by name. `said` is what history
     finds, `pointed_at` what requests point at.
     """
 

@@ -337,8 +337,16 @@ class TeamStage(Stage):
         """Make a person an administrator."""
 
     @abstractmethod
-    async def demote(self, who: str) -> None:
-        """Make an administrator a person like others."""
+    async def demote(self, who: str, *, heard: bool = True) -> None:
+        """Make an administrator a person like others; unless it is `heard`, the platform does not tell of it yet."""
+
+    async def page(self, who: str) -> str:
+        """Look at the bot's own page, where the platform has one; what it says."""
+        raise NotImplementedError
+
+    async def complete(self, command: str, option: str, who: str) -> Sequence[str]:
+        """Begin to fill in an option, where the platform completes it; what is offered."""
+        raise NotImplementedError
 
     @abstractmethod
     async def give_role(self, who: str, role: str) -> str:

@@ -147,7 +147,10 @@ class DiscordStage(TeamStage):
     async def promote(self, who: str) -> None:
         self._roles(who).append(self.manages)
 
-    async def demote(self, who: str) -> None:
+    async def complete(self, command: str, option: str, who: str) -> Sequence[str]:
+        return await self.discord.complete(self.channel, self.users[who], command, option, "")
+
+    async def demote(self, who: str, *, heard: bool = True) -> None:
         self._roles(who).remove(self.manages)
 
     async def give_role(self, who: str, role: str) -> str:

@@ -164,9 +164,18 @@ class SlackStage(TeamStage):
         self.slack.change(self.users[who], admin=True)
         await self.slack.settled()
 
-    async def demote(self, who: str) -> None:
+    async def demote(self, who: str, *, heard: bool = True) -> None:
+        if not heard:
+            self.slack.world.users[self.users[who]].admin = False
+            return
         self.slack.change(self.users[who], admin=False)
         await self.slack.settled()
+
+    async def page(self, who: str) -> str:
+        user = self.users[who]
+        self.slack.world.homes.pop(user, None)
+        self.slack.open_home(user, self.slack.add_direct(user))
+        return await self.slack.wait(lambda: self.slack.home(user))
 
     async def give_role(self, who: str, role: str) -> str:
         group = self.slack.group(role, self.users[who])
