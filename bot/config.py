@@ -22,7 +22,7 @@ from bot.errors import ConfigError, UserError
 from bot.hub.rules import HubSection
 from bot.ports import BackendKind, Platform
 from bot.section import ModelSection, Section
-from bot.settings import Settings, check_placeholders
+from bot.settings import Settings, check_commands_off, check_placeholders
 
 S = TypeVar("S", bound=Section)
 
@@ -187,7 +187,7 @@ def _platforms(tables: dict[str, object], file: Path) -> Mapping[str, Section]:
 
 
 def _check_names(config: Config, file: Path) -> None:
-    """Names of models that are used must be in the catalogue, and placeholders must be known."""
+    """Names of models that are used must be in the catalogue, and so on."""
     used = [("[settings] model", config.settings.model)]
     used += [("[settings] models", name) for name in config.settings.models]
     used += [(f"[models.{name}] fallback", model.fallback) for name, model in config.models.items()]
@@ -196,6 +196,7 @@ def _check_names(config: Config, file: Path) -> None:
             raise ConfigError(f"{file}: {where} names {name!r}.{_did_you_mean(name, config.models)}")
     try:
         check_placeholders(config.settings.system_prompt)
+        check_commands_off(config.settings.commands_off)
         wishes.check(config.settings.tasks, config.models)
     except UserError as error:
         raise ConfigError(f"{file}: [settings] {error.message}") from None

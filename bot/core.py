@@ -64,10 +64,12 @@ class Suggests(Protocol):
 
 @runtime_checkable
 class HasHome(Protocol):
-    """What a file of a command that shows something on the bot's own page offers too."""
+    """What a file of a command that shows something on the bot's own page offers too: for who may use the command."""
+
+    COMMAND: Command
 
     async def home(self, services: Services, request: Request) -> Answer:
-        """Its part of the page."""
+        """Its part of the page; the request is the command, or the first of its subcommands."""
 
 
 @cache
@@ -127,32 +129,34 @@ class Core:
     async def suggest(
         self, command: str, option: str, place: Place, person: Person, given: Mapping[str, str]
     ) -> Sequence[str]:
-        """Everything that an option may be completed to."""
+        """Everything that an option may be completed to; nothing for who may not use the command."""
         request = Request(Act("", 0), place, person, command, given)
         module = self._module(request)
-        return await module.suggest(self._services, request, option) if isinstance(module, Suggests) else ()
+        if not isinstance(module, Suggests) or self._services.policy.forbidden(request, self._declared[command]):
+            return ()
+        return await module.suggest(self._services, request, option)
 
     async def home(self, place: Place, person: Person) -> Answer:
-        """The bot's own page: what the commands have to show there."""
-        request = Request(Act("", 0), place, person, "help")
+        """The bot's own page: what the commands have to show there, or why this person may not see it."""
         hosts = [module for module in self._commands.values() if isinstance(module, HasHome)]
-        pages = [await host.home(self._services, request) for host in hosts]
+        pages = [await self._page(host, place, person) for host in hosts]
         text = "\n\n".join(page.text for page in pages)
         return Answer(text, choices=tuple(choice for page in pages for choice in page.choices))
+
+    async def _page(self, host: HasHome, place: Place, person: Person) -> Answer:
+        request = Request(Act("", 0), place, person, next(iter(by_path([host.COMMAND]))))
+        try:
+            return await host.home(self._services, await self._admit(request))
+        except Denied as error:
+            return Answer(error.message)
 
     def _module(self, request: Request) -> CommandModule:
         return self._commands[request.command.partition(" ")[0]]
 
     async def _admit(self, request: Request) -> Request:
-        """The whole request of somebody who may make it; administrators are who the platform says now.
-
-        Raises Denied or UserError.
-        """
-        services, command = self._services, self._declared[request.command]
-        if command.administrative:
-            request = await services.as_administrator(request)
-        if refused := services.policy.refusal(request, command):
-            raise refused
+        """The whole request of somebody who may make it. Raises Denied or UserError."""
+        command = self._declared[request.command]
+        request = await self._services.admitted(request, command)
         if absent := next((o for o in command.options if o.required and not request.arguments.get(o.name)), None):
             needs = f"/{request.command} needs to know {absent.name}: {absent.summary}."
             raise UserError(f"{needs} Write `{_usage(request.command, command)}`.")

@@ -10,7 +10,7 @@ from bot.administration import scope_of
 from bot.books import Decided, Scope
 from bot.errors import Denied, UserError
 from bot.services import Services
-from bot.settings import PERSONAL, Level, Value, about, parse, shown
+from bot.settings import NEVER_OFF, PERSONAL, Level, Value, about, check_commands_off, parse, shown
 from bot.types import Place, Request, Subject
 
 NAMED = {"models": "model", "personas": "persona", "commands": "command", "personal": "setting of that kind"}
@@ -90,6 +90,7 @@ def known(services: Services, request: Request, key: str, value: Value) -> Value
     kind = about(key).known
     if kind == "commands" and isinstance(value, tuple):
         value = tuple(name.removeprefix("/") for name in value)
+        check_commands_off(value)
     if kind == "tasks" and isinstance(value, tuple):
         wishes.check(value, services.models(request))
     if kind == "personas" and (persona := services.administration.persona(request.place, str(value))):
@@ -124,7 +125,7 @@ def offered(services: Services, request: Request, key: str) -> list[str]:
         case "personas":
             return list(services.administration.personas(request.place))
         case "commands":
-            return [command.name for command in services.commands if not command.unrestricted]
+            return [one.name for one in services.commands if not one.unrestricted and one.name != NEVER_OFF]
         case "personal":
             return list(PERSONAL)
         case "channels":

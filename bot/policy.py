@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from bot.administration import Administration
 from bot.books import RULED, Rule
 from bot.budget import Budget
 from bot.errors import Denied
+from bot.settings import NEVER_OFF
 from bot.types import Command, Person, Place, Request
 
 ALSO_NEEDS = {"retry": "chat"}
@@ -34,17 +35,28 @@ class Policy:
         place, person = request.place, request.person
         if command.unrestricted:
             return None
+        ask, name = self._administration.whom_to_ask(place), request.command.partition(" ")[0]
+        needs = tuple(filter(None, (name, ALSO_NEEDS.get(name))))
+        switched_off = self._administration.settings(place, person).commands_off
+        if off := next((needed for needed in needs if needed in switched_off and needed != NEVER_OFF), ""):
+            return Denied(f"/{off} is switched off here. {ask}")
         if command.administrative:
             return None if person.administrator else self.for_administrators(request)
-        ask, name = self._administration.whom_to_ask(place), request.command.partition(" ")[0]
-        for needed in filter(None, (name, ALSO_NEEDS.get(name))):
-            if needed in self._administration.settings(place, person).commands_off:
-                return Denied(f"/{needed} is switched off here. {ask}")
+        for needed in needs:
             allowed, why = self._may(place, person, f"command:{needed}")
             if not (allowed or person.administrator):
                 what = "talk with me" if needed == "chat" else f"use /{needed}"
                 return Denied(f"You may not {what} here: {why}. {ask}")
         return None
+
+    def favours(self, request: Request, command: Command, models: Iterable[str]) -> bool:
+        """Whether only being an administrator lets somebody make a request, or use one of the models for it."""
+        place, member = request.place, replace(request.person, administrator=False)
+        as_member = replace(request, person=self._administration.recognise(place, member))
+        if command.unrestricted or not request.person.administrator or self.forbidden(request, command):
+            return False
+        refused = self.forbidden(as_member, command)
+        return bool(refused or any(self.model_refusal(as_member, model) for model in models))
 
     def commands(self, request: Request, commands: Sequence[Command]) -> Sequence[str]:
         """The names of the commands that this person may use here."""

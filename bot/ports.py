@@ -173,6 +173,12 @@ class Adapter(Protocol):
         Raises PlatformError when it does not say.
         """
 
+    async def readable(self, request: Request, places: Collection[Place]) -> Collection[Place]:
+        """Those of the places in the request's workspace that the asking person may read, by the platform's word now.
+
+        None of them is a direct message. Raises PlatformError.
+        """
+
     async def post(self, place: Place, text: str, key: str) -> None:
         """Say something of the bot's own accord, in Markdown; `key` (at most 20 characters) is the same when repeated.
 

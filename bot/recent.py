@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import OrderedDict
 
 from bot.errors import UserError
-from bot.policy import must_be_allowed_to_steer
 from bot.types import Request
 
 MOST = 500
@@ -24,16 +23,13 @@ class Recent:
         while len(self._requests) > MOST:
             self._requests.popitem(last=False)
 
-    def get(self, number: str, request: Request) -> Request | None:
-        """What a button's request was about; None when it is not remembered. Raises Denied for who did not ask it."""
-        known = self._requests.get(int(number)) if number.isdecimal() else None
-        if known is not None:
-            must_be_allowed_to_steer(request.person, request.place, known.person.id, known.place)
-        return known
+    def get(self, number: str) -> Request | None:
+        """What a button's request was about; None when it is not remembered. Not everybody may ask for it again."""
+        return self._requests.get(int(number)) if number.isdecimal() else None
 
-    def require(self, number: str, request: Request) -> Request:
+    def require(self, number: str) -> Request:
         """The same, where there is nothing to be done without it. Raises UserError."""
-        known = self.get(number, request)
+        known = self.get(number)
         if known is None:
             raise UserError("I no longer know what that was about: ask again, please.")
         return known

@@ -10,12 +10,12 @@ from bot.budget import Budget
 from bot.catalogue import Catalogue
 from bot.config import Config
 from bot.errors import UserError
-from bot.policy import Policy
+from bot.policy import Policy, must_be_allowed_to_steer
 from bot.ports import Adapter, Backend, Store
 from bot.privacy import Privacy
 from bot.recent import Recent
 from bot.settings import Settings
-from bot.types import Command, Request
+from bot.types import Command, Place, Request
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +48,33 @@ class Services:
         """What is in force for who asks, where they ask."""
         return self.administration.settings(request.place, request.person)
 
+    async def admitted(self, request: Request, command: Command) -> Request:
+        """The request of somebody who may make it, an administrator only by the platform's word of now. Raises Denied.
+
+        The platform is not asked where a member may do the same.
+        """
+        if command.administrative or self.policy.favours(request, command, self.backends):
+            request = await self.as_they_are(request)
+        if refused := self.policy.refusal(request, command):
+            raise refused
+        return request
+
+    async def must_steer(self, request: Request, asked_by: str, asked_in: Place) -> None:
+        """Stop and Retry belong to who asked and, where it was asked, to who is an administrator now. Raises Denied."""
+        if request.person.id != asked_by:
+            request = await self.certain(request)
+        must_be_allowed_to_steer(request.person, request.place, asked_by, asked_in)
+
     async def as_administrator(self, request: Request) -> Request:
         """The request with the person's rights as the platform says now. Raises Denied for who is no administrator."""
         request = await self.as_they_are(request)
         if not request.person.administrator:
             raise self.policy.for_administrators(request)
         return request
+
+    async def certain(self, request: Request) -> Request:
+        """The request of an administrator only if the platform says so now; of others it is not asked."""
+        return await self.as_they_are(request) if request.person.administrator else request
 
     async def as_they_are(self, request: Request) -> Request:
         """The request with the person's rights as the platform says now."""
@@ -77,10 +98,17 @@ class Services:
         return name
 
     def default_model(self, request: Request) -> str:
-        """The model that answers where nobody chose one: by the settings, else the first that is allowed."""
+        """The model that answers where nobody chose one: by the settings, else the first that may be used to talk.
+
+        Where there is none it is the one of the settings, which is refused. Administrators may use what is not in the
+        list of models, but only by its name.
+        """
         settings = self.settings(request)
         chosen = settings.model or self.config.default_model
-        return next(iter(settings.models)) if settings.models and chosen not in settings.models else chosen
+        listed = [name for name in self.models(request) if not settings.models or name in settings.models]
+        if chosen in listed:
+            return chosen
+        return next((name for name in self.talking(request) if name in listed), chosen)
 
     def talking(self, request: Request) -> Sequence[str]:
         """Those of them that people can talk with."""

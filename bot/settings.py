@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from string import Formatter
@@ -32,6 +32,9 @@ LONGEST = 8_000
 
 PLACEHOLDERS = ("name", "platform", "place", "date")
 """What a system prompt may have filled in, in braces."""
+
+NEVER_OFF = "config"
+"""The command that switches others on again."""
 
 NONE = "none"
 """How people write that a name, or a list of names, is empty."""
@@ -265,6 +268,12 @@ def check_placeholders(prompt: str) -> None:
     for _, name, layout, conversion in parts:
         if name is not None and (name not in PLACEHOLDERS or layout or conversion):
             raise UserError(f"system_prompt has a placeholder that is not known: {{{name[:60]}}}. {_BRACES}")
+
+
+def check_commands_off(names: Sequence[str]) -> None:
+    """Raises UserError where nobody could switch a command on again."""
+    if NEVER_OFF in names:
+        raise UserError(f"commands_off cannot hold {NEVER_OFF}: it is what switches the others on again.")
 
 
 _BRACES = "It may use {name}, {platform}, {place} and {date}, and a plain brace is written twice."

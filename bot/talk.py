@@ -12,7 +12,7 @@ from bot.ports import Accepted
 from bot.services import Services
 from bot.spending import Spending
 from bot.thinking import Thinking
-from bot.types import Asked, Choice, Choices, Chunk, Done, Note, Prompt, Reply, Sampling, Status, Text, Turn
+from bot.types import Asked, Choice, Choices, Chunk, Done, Note, Prompt, Reply, Request, Sampling, Status, Text, Turn
 
 LENGTH_NOTE = "The answer reached its length limit. Write “go on” for the rest."
 EMPTY_NOTE = "⚠️ The model returned an empty answer."
@@ -64,7 +64,7 @@ async def ask(
     if question is None and before and PICTURES in before[-1].text:
         yield Note(BLIND_NOTE)
     thinking = Thinking(shown=settings.thinking)
-    for model, fallback in _candidates(services, first):
+    for model, fallback in _candidates(services, accepted.request, first):
         look = await look_at(services, model, accepted.request)
         question = question and question_turn(accepted.request, look.seen)
         yield Asked(model, parent, question)
@@ -117,12 +117,16 @@ async def _stream(
         yield chunk
 
 
-def _candidates(services: Services, model: str) -> Iterator[tuple[str, str]]:
-    """The model and its fallbacks in order, each with the one that comes after it, "" at the end."""
+def _candidates(services: Services, request: Request, model: str) -> Iterator[tuple[str, str]]:
+    """The model and its fallbacks in order, each with the one that comes after it, "" at the end.
+
+    What this person may not use here is passed over: its own fallback comes instead.
+    """
     chain = [model]
     while (fallback := services.catalogue.sections[chain[-1]].fallback) and fallback not in chain:
         chain.append(fallback)
-    return zip(chain, [*chain[1:], ""], strict=True)
+    usable = [model, *(name for name in chain[1:] if services.policy.model_refusal(request, name) is None)]
+    return zip(usable, [*usable[1:], ""], strict=True)
 
 
 def _ending(services: Services, accepted: Accepted, done: Done, spending: Spending) -> Iterator[Chunk]:

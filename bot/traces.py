@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from bot.ports import Accepted
 from bot.types import Message, Place, Request, Role
@@ -73,6 +73,10 @@ class Vote:
     good: bool
 
 
+Copied: TypeAlias = tuple[Sequence[Kept], Sequence[Kept], Sequence[Vote]]
+"""Turns, overheard messages and votes."""
+
+
 @dataclass(frozen=True, slots=True)
 class Bounds:
     """Until when things are forgotten by themselves, each in milliseconds since 1970.
@@ -98,8 +102,8 @@ class Traces(Protocol):
     async def forget(self, extent: Extent, before: int) -> None:
         """Delete it. What is being answered is kept no more; turns of others stay, and so do textless keys."""
 
-    async def copy(self, extent: Extent, reader: str) -> tuple[Sequence[Kept], Sequence[Kept], Sequence[Vote]]:
-        """Turns, overheard messages and votes, oldest first; of direct and private ones only the reader's own."""
+    async def copy(self, extent: Extent, reader: str) -> Copied:
+        """All of it, oldest first; of direct and private messages only the reader's own."""
 
     async def overhear(self, request: Request) -> None:
         """Keep what people said to each other."""

@@ -51,7 +51,7 @@ class TaskCommand:
 
     async def run(self, services: Services, accepted: Accepted) -> Reply:
         """Do it, or offer what would serve."""
-        request = again(services, accepted.request)
+        request = await again(services, accepted.request)
         services.recent.keep(accepted.id, request)
         task = settled(services, request, self.task)
         means = choose(services, request, task)
@@ -87,14 +87,15 @@ class TaskCommand:
         return list(dict.fromkeys(able))
 
 
-def again(services: Services, request: Request) -> Request:
-    """The request itself or, from a button, the one that the button stands under, done the other way."""
+async def again(services: Services, request: Request) -> Request:
+    """The request itself or, from a button, the one that the button stands under, done the other way. Raises Denied."""
     number = request.arguments.get("request", "")
     if not number:
         return request
-    before = services.recent.require(number, request)
+    before = services.recent.require(number)
+    await services.must_steer(request, before.person.id, before.place)
     changed = {name: value for name, value in request.arguments.items() if name != "request"}
-    return replace(before, arguments={**before.arguments, **changed})
+    return replace(before, person=request.person, arguments={**before.arguments, **changed})
 
 
 def settled(services: Services, request: Request, task: Task) -> Task:

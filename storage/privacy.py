@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection, Sequence
 from functools import partial
 
 from bot.errors import StoreError
-from bot.traces import ALL, Amounts, Bounds, Extent, Kept, Vote
+from bot.traces import ALL, Amounts, Bounds, Copied, Extent, Kept, Vote
 from bot.types import Message, Place, Request, Role
 from storage import accept, erase
 from storage.erase import Erasing, Query
@@ -88,8 +88,8 @@ class SQLiteTraces:
         await self._erase(erase.turns(chosen), erase.remove_turns)
         await self._erase(erase.overheard(extent), erase.remove_overheard)
 
-    async def copy(self, extent: Extent, reader: str) -> tuple[Sequence[Kept], Sequence[Kept], Sequence[Vote]]:
-        """Turns, overheard messages and votes, oldest first; of direct and private ones only the reader's own."""
+    async def copy(self, extent: Extent, reader: str) -> Copied:
+        """All of it, oldest first; of direct and private messages only the reader's own."""
         chosen = (
             (_TURNS, erase.turns(erase.within(extent, ALL))),
             (_OVERHEARD, erase.overheard(extent)),

@@ -46,12 +46,13 @@ def permissions() -> str:
             row.what,
             f"`/{row.command}`",
             ", ".join(row.surfaces),
+            "both" if not row.lacking else f"{' and '.join(map(str.capitalize, row.platforms))}: {row.lacking}",
             *("✓" if who in MAY[row.needs] else "–" for who in people),
         )
         for row in ROWS
     ]
     legend = "\n".join(f"- *{who}*: {meaning}" for who, meaning in WHO.items())
-    return f"{legend}\n\n{markdown(('what', 'command', 'by', *people), rows)}"
+    return f"{legend}\n\n{markdown(('what', 'command', 'by', 'on', *people), rows)}"
 
 
 def servers() -> str:

@@ -506,7 +506,6 @@ RULES: list[tuple[list[tuple[str, str, str]], Person, str, bool]] = [
     ([("allow", "guests", "/ask")], GUEST, "ask", True),
     ([("allow", "guests", "/ask")], GUEST, "chat", False),
     ([("allow", "person:9|Gil", "bot")], GUEST, "ask", True),
-    ([("deny", "everyone", "main")], ANN, "chat", False),
     ([("deny", "everyone", "spare")], ANN, "chat", True),
     ([("deny", "everyone", "main"), ("allow", "role:mods|mods", "main")], MOD, "chat", True),
 ]

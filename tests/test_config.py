@@ -54,6 +54,7 @@ def in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         ("[settings]\ncontinue_minutes = 99999999999999999999", "[settings] continue_minutes"),
         ("[bot]\ndefault_model = 'gpt'", "default_model has moved: write it as model in the table [settings]"),
         ("[settings]\nspeak = 'always'", "[settings] speak"),
+        ("[settings]\ncommands_off = ['config']", "[settings] commands_off cannot hold config"),
         ("[local]\nmemory = 1", "[local] has no key memory. Did you mean memory_gb?"),
         ("[hub]\nallow = ['gpt2']", '[hub] allow: "gpt2" is no pattern of organisation/name'),
         ("[hub]\nlargest = 'huge'", "[hub] largest: must be a size such as 500MB or 2GB"),

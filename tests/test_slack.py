@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import replace
@@ -215,12 +216,43 @@ async def test_rights_are_asked_anew_where_they_matter(team: Town, monkeypatch: 
     root = team.slack.add_user("Root", admin=True)
     team.say(team.slack.mention("hello"), who=root)
     assert (await team.intake.next()).person.administrator
-    team.slack.world.users[root].admin = False
+    team.slack.subscribed.discard("user_change")
+    team.slack.change(root, admin=False)
     _, request = await team.used("/shoulders", "stop", who=root)
     assert request.person.administrator  # a minute has not passed
     monkeypatch.setattr("adapters.slack.directory.RIGHTS_SECONDS", 0.0)
     _, request = await team.used("/shoulders", "stop", who=root)
     assert not request.person.administrator
+
+
+async def test_rights_that_change_hold_at_once(team: Town) -> None:
+    root = team.slack.add_user("Root", admin=True)
+    team.say(team.slack.mention("hello"), who=root)
+    assert (await team.intake.next()).person.administrator
+    team.slack.change(root, admin=False, guest=True)
+    await team.slack.settled()
+    team.say(team.slack.mention("hello"), who=root)
+    person = (await team.intake.next()).person
+    assert (person.administrator, person.guest) == (False, True)
+
+
+async def test_what_was_asked_before_a_change_is_not_remembered(team: Town) -> None:
+    root, answered, gate = team.slack.add_user("Root", admin=True), asyncio.Event(), asyncio.Event()
+
+    async def hold(stage: str, method: str) -> None:
+        if (stage, method) == ("applied", "users.info"):
+            answered.set()
+            await gate.wait()
+
+    team.slack.on_request = hold
+    team.say(team.slack.mention("hello"), who=root)
+    await answered.wait()
+    team.slack.change(root, admin=False)
+    await team.slack.wait(lambda: team.slack.socket.envelopes[-1].acknowledged)
+    gate.set()
+    await team.intake.next()
+    team.say(team.slack.mention("hello"), who=root)
+    assert not (await team.intake.next()).person.administrator
 
 
 async def test_who_cannot_be_looked_up_has_no_rights_and_is_heard(team: Town) -> None:

@@ -143,11 +143,10 @@ async def test_whois_asks_slack_each_time(team: Town) -> None:
     group = team.slack.group("writers", team.ada)
     _, request = await team.asked()
     assert not request.person.administrator
-    team.slack.world.users[team.ada].admin = True
+    team.slack.change(team.ada, admin=True)
     person = await team.adapter.whois(request)
     assert (person.administrator, person.roles, person.home) == (True, (group,), team.slack.team)
-    team.slack.world.users[team.ada].admin = False
-    team.slack.world.users[team.ada].guest = True
+    team.slack.change(team.ada, admin=False, guest=True)
     person = await team.adapter.whois(request)
     assert (person.administrator, person.guest) == (False, True)
     del team.slack.world.users[team.ada]

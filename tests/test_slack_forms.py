@@ -69,7 +69,7 @@ async def test_a_form_is_opened_and_what_it_says_is_asked_by_whom_sends_it(team:
     await opened(team)
     assert team.intake.requests == []
     await team.restart()
-    team.slack.world.users[team.ada].admin = True
+    team.slack.change(team.ada, admin=True)
     act = team.slack.send(team.ada, {"value": "German", "models": "huge", "scope": "workspace"})
     request = await team.intake.next()
     assert (request.command, request.act.id, request.place.channel) == ("config set", act.trigger, team.channel)
@@ -217,7 +217,7 @@ async def test_a_stream_ends_with_its_menus(team: Town) -> None:
 
 
 async def test_the_page_is_shown_when_it_is_looked_at(team: Town) -> None:
-    team.slack.world.users[team.ada].admin = True
+    team.slack.change(team.ada, admin=True)
     direct = team.slack.add_direct(team.ada)
     team.intake.page = Answer(
         "# Settings\n\n- **model** is <large>\n\n```text\na | b\n```", ("A note.",), (MENU, CHANGE)

@@ -9,7 +9,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -109,6 +109,10 @@ class Console:
     async def whois(self, request: Request) -> Person:
         """Whoever sits here."""
         return self._person
+
+    async def readable(self, request: Request, places: Collection[Place]) -> Collection[Place]:
+        """All that was said here was said by who sits here."""
+        return places
 
     async def post(self, place: Place, text: str, key: str) -> None:
         """Print a line of the bot's own."""

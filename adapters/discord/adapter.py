@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 
 import discord
@@ -16,6 +16,7 @@ from adapters.discord.client import Client
 from adapters.discord.gateway import Gateway, Spacing
 from adapters.discord.handle import Handle
 from adapters.discord.people import attachment_of, called, person_now
+from adapters.discord.reading import readable as readable_places
 from adapters.discord.rest import ALL, FAILURES, WRONG_TOKEN, Json, Rest, error_of, listed
 from adapters.discord.surface import LONGEST, ChannelSurface, DirectSurface, DiscordDraft, said
 from adapters.discord.text import readable
@@ -168,6 +169,10 @@ class DiscordAdapter:
             self._rest.guild(place.workspace), self._rest.member(place.workspace, person.id)
         )
         return person_now(person, guild, member)
+
+    async def readable(self, request: Request, places: Collection[Place]) -> Collection[Place]:
+        """What was said where the asking person may read now."""
+        return await readable_places(self._rest, request.place.workspace, request.person.id, places)
 
     async def post(self, place: Place, text: str, key: str) -> None:
         """Say something of the bot's own accord; Discord takes the same key only once within minutes."""

@@ -25,12 +25,24 @@ def person_of(author: Author, *, administrator: bool | None = None) -> Person:
 
 def person_now(person: Person, guild: Json, member: Json) -> Person:
     """A person with the rights that a guild and their membership of it give them."""
+    manages = rights_in(guild, member, person.id) & (ADMINISTRATOR | MANAGE_GUILD)
+    return Person(person.id, person.name, roles_of(member), bool(manages), person.bot)
+
+
+def rights_in(guild: Json, member: Json, person: str) -> int:
+    """What a member may do in a guild, where a channel makes no exception; its owner has every right."""
+    if guild["owner_id"] == person:
+        return ADMINISTRATOR
+    held, rights = {*roles_of(member), str(guild["id"])}, 0
+    for role in listed(guild.get("roles")):
+        rights |= int(str(role["permissions"])) if role["id"] in held else 0
+    return rights
+
+
+def roles_of(member: Json) -> tuple[str, ...]:
+    """The ids of a member's roles, as Discord's own JSON says it."""
     given = member.get("roles")
-    roles = tuple(map(str, given)) if isinstance(given, list) else ()
-    held = {*roles, str(guild["id"])}
-    rights = [int(str(role["permissions"])) for role in listed(guild.get("roles")) if role["id"] in held]
-    manages = any(permissions & (ADMINISTRATOR | MANAGE_GUILD) for permissions in rights)
-    return Person(person.id, person.name, roles, manages or guild["owner_id"] == person.id, person.bot)
+    return tuple(map(str, given)) if isinstance(given, list) else ()
 
 
 def place_of(channel: discord.abc.Snowflake, guild: discord.Guild | None) -> Place:

@@ -198,6 +198,21 @@ class Rest:
         await self.turn()
         return _object(await self.call(Route("GET", "/channels/{channel_id}", channel_id=channel)))
 
+    async def channels(self, guild: str) -> Sequence[Json]:
+        """A guild's channels, those too that the bot does not see, without threads."""
+        await self.turn(urgent=True)
+        return listed(await self.call(Route("GET", "/guilds/{guild_id}/channels", guild_id=guild)))
+
+    async def is_in_thread(self, thread: str, person: str) -> bool:
+        """Whether a person is in a thread."""
+        await self.turn()
+        path = "/channels/{channel_id}/thread-members/{member_id}"
+        try:
+            await self.call(Route("GET", path, channel_id=thread, member_id=person))
+        except (Forbidden, Gone):
+            return False
+        return True
+
     async def guild(self, guild: str) -> Json:
         """One guild, with its owner and roles."""
         await self.turn(urgent=True)

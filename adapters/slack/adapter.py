@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from time import time
 
 from adapters.fetching import fetch
 from adapters.pacer import Pacer
 from adapters.private import HiddenLog, PrivateDraft
-from adapters.slack import SlackSettings
+from adapters.slack import SlackSettings, membership
 from adapters.slack.arrivals import Arrivals
 from adapters.slack.connection import Connection
 from adapters.slack.directory import Directory
@@ -134,6 +134,12 @@ class SlackAdapter:
     async def whois(self, request: Request) -> Person:
         """The asking person, as Slack says now."""
         return await self._directory.whois(request.person.id)
+
+    async def readable(self, request: Request, places: Collection[Place]) -> Collection[Place]:
+        """What was said in channels that the asking person may read: who is in a channel reads all its threads."""
+        person = await self._directory.whois(request.person.id)
+        channels = await membership.readable(self._rest, person, {place.channel for place in places})
+        return [place for place in places if place.channel in channels]
 
     async def post(self, place: Place, text: str, key: str) -> None:
         """Say something of the bot's own accord. What may have been said already is looked for."""

@@ -58,6 +58,7 @@ class Arrivals:
             "app_home_opened": self._opened,
             "app_uninstalled": self._uninstalled,
             "tokens_revoked": self._revoked,
+            "user_change": self._person_changed,
             **dict.fromkeys(("channel_deleted", "group_deleted"), self._vanished),
             **dict.fromkeys(("subteam_created", "subteam_updated", "subteam_members_changed"), self._regrouped),
         }
@@ -222,6 +223,10 @@ class Arrivals:
 
     async def _regrouped(self, event: Json) -> None:
         self._reader.directory.groups.changed()
+
+    async def _person_changed(self, event: Json) -> None:
+        user = event.get("user")
+        self._reader.directory.changed(str(user.get("id")) if isinstance(user, dict) else "")
 
     async def _opened(self, event: Json) -> None:
         if event.get("tab") == "home":

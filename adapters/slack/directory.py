@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 NAME_SECONDS = 3_600.0
 RIGHTS_SECONDS = 60.0
-"""How old it may be what Slack said of somebody's rights, where they matter."""
+"""How old it may be what Slack said of somebody's rights, for a Slack that does not tell of changes."""
 
 PATIENCE = 1.5
 """Seconds for one look-up; an act must be acknowledged within 3."""
@@ -61,6 +61,7 @@ class Directory:
         self._rest = rest
         self._asked: dict[str, _Asked] = {}
         self._known: dict[str, Json] = {}
+        self._changes = 0
 
     async def person(self, key: str, *, rights: bool = False, named: bool = False) -> Person:
         """Somebody; with `rights`, waited for as long as there is time, while for one `named` only the name matters.
@@ -77,6 +78,12 @@ class Directory:
         """Somebody, as Slack says now. Raises PlatformError when it does not."""
         user, roles = await asyncio.gather(self._ask(_PERSON, key, paced=False), self.groups.of(key))
         return self._person(key, user, roles, fresh=True)
+
+    def changed(self, key: str) -> None:
+        """What is known of somebody is no longer so, nor is what is just being asked of anybody."""
+        self._changes += 1
+        self._asked.pop(key, None)
+        self._known.pop(key, None)
 
     def close(self) -> None:
         """Forget everything."""
@@ -154,9 +161,12 @@ class Directory:
             return self._known.get(key, {}), False
 
     async def _ask(self, kind: _Kind, key: str, *, paced: bool) -> Json:
-        found = (await self._rest.read(kind.method, {kind.name: key}, paced=paced)).get(kind.name)
-        self._known[key] = found if isinstance(found, dict) else {}
-        return self._known[key]
+        before = self._changes
+        answer = (await self._rest.read(kind.method, {kind.name: key}, paced=paced)).get(kind.name)
+        found = answer if isinstance(answer, dict) else {}
+        if before == self._changes:
+            self._known[key] = found
+        return found
 
 
 def _teams(user: Json) -> list[str]:

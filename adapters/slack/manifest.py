@@ -24,6 +24,7 @@ EVENTS = (
     "subteam_members_changed",
     "subteam_updated",
     "tokens_revoked",
+    "user_change",  # rights that were given or taken hold at once
 )
 
 SCOPES = (

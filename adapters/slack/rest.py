@@ -187,13 +187,13 @@ class Rest:
         return await self._request(method, arguments, reads=True)
 
     async def pages(
-        self, method: str, most: int, arguments: Mapping[str, object]
+        self, method: str, most: int, arguments: Mapping[str, object], holding: str = "messages"
     ) -> AsyncGenerator[Sequence[Json], None]:
-        """Up to `most` pages of messages, as history or replies give them."""
+        """Up to `most` pages of messages, as history or replies give them, or of what else a method lists."""
         cursor: dict[str, str] = {}
         for _ in range(most):
             page = await self.read(method, {"limit": PAGE, **arguments, **cursor})
-            yield listed(page.get("messages"))
+            yield listed(page.get(holding))
             follows = page.get("response_metadata")
             following = str(follows.get("next_cursor") or "") if isinstance(follows, dict) else ""
             if not following:

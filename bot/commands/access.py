@@ -39,7 +39,7 @@ async def run(services: Services, accepted: Accepted) -> Reply:
     request = accepted.request
     match request.command.partition(" ")[2]:
         case "show":
-            yield Text(_shown(services, request))
+            yield Text(_shown(services, await services.certain(request)))
         case "allow":
             yield Text(await _rule(services, request, allowed=True))
         case "deny":

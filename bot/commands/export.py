@@ -1,4 +1,4 @@
-"""/export: one's own data as a file; for administrators, a channel's or all that was said in public."""
+"""/export: one's own data as a file; for administrators, a channel's or all that was said where they may read."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from bot import archive
 from bot.errors import UserError
 from bot.ports import Accepted
 from bot.services import Services
-from bot.traces import Extent
+from bot.traces import Copied, Extent
 from bot.types import Command, Done, Option, Reply, Request, Subject, Text
 
 COMMAND = Command(
@@ -25,7 +25,13 @@ COMMAND = Command(
             quiet=True,
             administrative=True,
         ),
-        Command("everything", "All that was said in channels here", passes=True, quiet=True, administrative=True),
+        Command(
+            "everything",
+            "All that was said in channels that you may read",
+            passes=True,
+            quiet=True,
+            administrative=True,
+        ),
     ),
 )
 
@@ -37,7 +43,10 @@ async def run(services: Services, accepted: Accepted) -> Reply:
     """Make the file and say what is in it."""
     request = accepted.request
     extent = _extent(request)
-    turns, overheard, votes = await services.privacy.traces.copy(extent, request.person.id)
+    copied, left_out = await services.privacy.traces.copy(extent, request.person.id), 0
+    if not extent.person:
+        copied, left_out = await _readable(services, request, copied)
+    turns, overheard, votes = copied
     of = f"{request.person.name} ({request.person.id})" if extent.person else extent.channel or extent.workspace
     made = archive.Archive(services.config.bot.name, of, turns, overheard, votes)
     if extent.person:
@@ -50,9 +59,32 @@ async def run(services: Services, accepted: Accepted) -> Reply:
         "it as JSON, which people and programs can read."
     )
     if not extent.person:
-        yield Text(" Direct messages and private answers of others are not in it.")
+        yield Text(f" Direct messages and private answers of others are not in it{_left_out(left_out)}.")
     yield file
     yield Done()
+
+
+async def _readable(services: Services, request: Request, copied: Copied) -> tuple[Copied, int]:
+    """What of it was said where the person may read, and in how many channels the rest was. Raises PlatformError.
+
+    Of direct messages only one's own were copied.
+    """
+    everywhere = {one.place for kind in copied for one in kind if not one.place.direct}
+    readable = frozenset(await services.adapters[request.place.platform].readable(request, everywhere))
+    closed = everywhere - readable
+    turns, overheard, votes = copied
+    kept = (
+        [turn for turn in turns if turn.place not in closed],
+        [message for message in overheard if message.place not in closed],
+        [vote for vote in votes if vote.place not in closed],
+    )
+    return kept, len({place.channel for place in closed})
+
+
+def _left_out(channels: int) -> str:
+    if not channels:
+        return ""
+    return f", nor is what was said in {channels:,} channel{'' if channels == 1 else 's'} that you may not read"
 
 
 def _extent(request: Request) -> Extent:

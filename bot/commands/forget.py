@@ -103,7 +103,8 @@ async def _conversation(services: Services, accepted: Accepted) -> Wish:
     everyones, _ = await services.privacy.count(Wish("", extent), accepted.id)
     mine, _ = await services.privacy.count(Wish("", replace(extent, person=person.id)), accepted.id)
     alone = mine.questions == everyones.questions
-    if not (alone or person.administrator or person.id == conversation.person):
+    theirs = alone or person.id == conversation.person
+    if not (theirs or (await services.certain(accepted.request)).person.administrator):
         raise Denied(
             "Others took part in this conversation: who began it, or an administrator, can have it forgotten. "
             "`/forget me` deletes what is yours."

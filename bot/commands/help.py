@@ -22,7 +22,9 @@ async def run(services: Services, accepted: Accepted) -> Reply:
     model = services.default_model(accepted.request)
     yield Text(f"I am **{services.config.bot.name}**, and I answer questions with pretrained models. ")
     yield Text(HOW.get(accepted.request.place.platform, HOW["discord"]))
-    yield Text(f"\n\n**{model}** answers by default, and text goes to {services.backends[model].destination}.\n\n")
+    answers = f"**{model}** answers by default, and text goes to {services.backends[model].destination}."
+    refused = services.policy.model_refusal(accepted.request, model)
+    yield Text(f"\n\n{refused.message if refused else answers}\n\n")
     tasks = load_tasks()
     for command in services.commands:
         if not command.hidden and command.name not in tasks:

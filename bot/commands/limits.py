@@ -50,7 +50,7 @@ async def run(services: Services, accepted: Accepted) -> Reply:
     request = accepted.request
     match request.command.partition(" ")[2]:
         case "show":
-            yield Text(_shown(services, request))
+            yield Text(_shown(services, await services.certain(request)))
         case "set":
             yield Text(await _set(services, request))
         case _:

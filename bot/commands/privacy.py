@@ -63,14 +63,9 @@ def _kept(services: Services, request: Request) -> Sequence[str]:
 
 
 def _destinations(services: Services, request: Request) -> str:
-    """Where text goes, each with the models that take it there; fallbacks of what is allowed count, too."""
-    models = list(services.models(request))
-    for name in models:
-        fallback = services.catalogue.sections[name].fallback
-        if fallback and fallback not in models:
-            models.append(fallback)
+    """Where text goes, each with the models that take it there."""
     places: dict[str, list[str]] = {}
-    for name in models:
+    for name in services.models(request):
         places.setdefault(services.backends[name].destination, []).append(name)
     return "; ".join(f"{destination} ({', '.join(names)})" for destination, names in places.items())
 

@@ -6,7 +6,6 @@ from contextlib import aclosing
 from dataclasses import replace
 
 from bot.errors import UserError
-from bot.policy import must_be_allowed_to_steer
 from bot.ports import Accepted
 from bot.services import Services
 from bot.talk import ask
@@ -20,7 +19,8 @@ COMMAND = Command("retry", "Answer the last question again")
 async def run(services: Services, accepted: Accepted) -> Reply:
     """Ask the model again what the button's request, or this conversation's last question, asked."""
     request = accepted.request
-    if task := services.recent.get(request.arguments.get("request", ""), request):
+    if task := services.recent.get(request.arguments.get("request", "")):
+        await services.must_steer(request, task.person.id, task.place)
         async with aclosing(_once_more(services, accepted, task)) as reply:
             async for chunk in reply:
                 yield chunk
@@ -28,7 +28,7 @@ async def run(services: Services, accepted: Accepted) -> Reply:
     question = await _question(services, accepted)
     if question is None:
         raise UserError("There is nothing to answer again here.")
-    must_be_allowed_to_steer(request.person, request.place, question.person, request.place)
+    await services.must_steer(request, question.person, request.place)
     if "request" not in request.arguments and not (request.place.thread or request.place.direct):
         conversation = await services.store.conversation(accepted.conversation)
         yield Note(f"Answered again: {conversation.label}.")
@@ -40,9 +40,8 @@ async def run(services: Services, accepted: Accepted) -> Reply:
 async def _once_more(services: Services, accepted: Accepted, task: Request) -> Reply:
     """Do a task again. Raises Denied for who may not do it any more."""
     command = TaskCommand(load_tasks()[task.command])
-    if refused := services.policy.refusal(task, command.COMMAND):
-        raise refused
     again = replace(task, person=accepted.request.person, act=accepted.request.act)
+    again = await services.admitted(again, command.COMMAND)
     async with aclosing(command.run(services, replace(accepted, request=again))) as reply:
         async for chunk in reply:
             yield chunk

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from bot.errors import UserError
-from bot.policy import must_be_allowed_to_steer
 from bot.ports import Accepted
 from bot.services import Services
 from bot.types import Command, Done, Reply, Text
@@ -22,7 +21,7 @@ async def run(services: Services, accepted: Accepted) -> Reply:
     if running is None or asked is None:
         raise UserError(NOTHING)
     place, person = asked
-    must_be_allowed_to_steer(request.person, request.place, person, place)
+    await services.must_steer(request, person, place)
     if not services.stop(running):
         raise UserError(NOTHING)
     if not button:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Sequence
 from dataclasses import dataclass, field
 
 from bot.errors import Forbidden, Gone, PlatformError
@@ -118,6 +118,9 @@ class MemoryAdapter:
 
     async def whois(self, request: Request) -> Person:
         return self.people.get(request.person.id, request.person)
+
+    async def readable(self, request: Request, places: Collection[Place]) -> Collection[Place]:
+        return places
 
     async def post(self, place: Place, text: str, key: str) -> None:
         if key not in [known for _, _, known in self.posts]:

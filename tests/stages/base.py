@@ -341,8 +341,16 @@ class TeamStage(Stage):
         """Make a person an administrator."""
 
     @abstractmethod
-    async def demote(self, who: str) -> None:
-        """Make an administrator a person like others."""
+    async def demote(self, who: str, *, heard: bool = True) -> None:
+        """Make an administrator a person like others; unless it is `heard`, the platform does not tell of it yet."""
+
+    async def page(self, who: str) -> str:
+        """Look at the bot's own page, where the platform has one; what it says."""
+        raise NotImplementedError
+
+    async def complete(self, command: str, option: str, who: str) -> Sequence[str]:
+        """Begin to fill in an option, where the platform completes it; what is offered."""
+        raise NotImplementedError
 
     @abstractmethod
     async def give_role(self, who: str, role: str) -> str:
@@ -355,6 +363,10 @@ class TeamStage(Stage):
     @abstractmethod
     async def speak(self, said: Said, text: str, who: str = "ben", to: str = "") -> Said:
         """Write in the thread of `said` without mentioning the bot, but perhaps another person."""
+
+    @abstractmethod
+    async def hideouts(self, *who: str) -> Sequence[Said]:
+        """Somewhere that only these people and the bot can read, once of every kind; to be used as `said`."""
 
     @abstractmethod
     async def join(self) -> Said:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from bot.types import Subject
 from tests.fakes.discord import FakeDiscord, Interaction, Message
 from tests.fakes.discord.people import ENTITIES
+from tests.fakes.discord.world import READ_HISTORY, VIEW
 from tests.stages.base import Hook, Said, Shown, TeamStage
 
 FLAG = 5
@@ -54,6 +55,17 @@ class DiscordStage(TeamStage):
 
     async def speak(self, said: Said, text: str, who: str = "ben", to: str = "") -> Said:
         return self._post(said.channel, f"<@{self.users[to]}> {text}" if to else text, who)
+
+    async def hideouts(self, *who: str) -> Sequence[Said]:
+        """A channel that others do not see, one that they see without its history, a thread that they are not in."""
+        others = [user for name, user in self.users.items() if name not in who]
+        channels = []
+        for name, right in (("hidden", VIEW), ("new", READ_HISTORY)):
+            channels.append(self.discord.add_channel(self.guild, name))
+            self.discord.world.channels[channels[-1]].forbidden = dict.fromkeys(others, right)
+        people = [self.users[name] for name in who]
+        thread = self.discord.add_thread(self.channel, "A secret", people[0], people=people)
+        return [Said("", who[0], channel) for channel in (*channels, thread)]
 
     async def join(self) -> Said:
         guild = self.discord.add_guild("Another team")
@@ -138,7 +150,10 @@ class DiscordStage(TeamStage):
     async def promote(self, who: str) -> None:
         self._roles(who).append(self.manages)
 
-    async def demote(self, who: str) -> None:
+    async def complete(self, command: str, option: str, who: str) -> Sequence[str]:
+        return await self.discord.complete(self.channel, self.users[who], command, option, "")
+
+    async def demote(self, who: str, *, heard: bool = True) -> None:
         self._roles(who).remove(self.manages)
 
     async def give_role(self, who: str, role: str) -> str:

@@ -60,6 +60,11 @@ class SlackStage(TeamStage):
     async def speak(self, said: Said, text: str, who: str = "ben", to: str = "") -> Said:
         return self._in_thread(said.channel, said.thread, f"<@{self.users[to]}> {text}" if to else text, who)
 
+    async def hideouts(self, *who: str) -> Sequence[Said]:
+        people = [self.users[name] for name in who]
+        channels = [self.slack.add_channel(kind, *people, kind=kind) for kind in ("group", "mpim")]
+        return [Said("", who[0], channel) for channel in channels]
+
     async def join(self) -> Said:
         channel = self.slack.add_channel("lobby", self.users["ben"], joined=False)
         return Said(await self.ledger.accepted(lambda: self.slack.join(channel)), "", channel)
@@ -160,10 +165,21 @@ class SlackStage(TeamStage):
         await self.slack.settled()
 
     async def promote(self, who: str) -> None:
-        self.slack.world.users[self.users[who]].admin = True
+        self.slack.change(self.users[who], admin=True)
+        await self.slack.settled()
 
-    async def demote(self, who: str) -> None:
-        self.slack.world.users[self.users[who]].admin = False
+    async def demote(self, who: str, *, heard: bool = True) -> None:
+        if not heard:
+            self.slack.world.users[self.users[who]].admin = False
+            return
+        self.slack.change(self.users[who], admin=False)
+        await self.slack.settled()
+
+    async def page(self, who: str) -> str:
+        user = self.users[who]
+        self.slack.world.homes.pop(user, None)
+        self.slack.open_home(user, self.slack.add_direct(user))
+        return await self.slack.wait(lambda: self.slack.home(user))
 
     async def give_role(self, who: str, role: str) -> str:
         group = self.slack.group(role, self.users[who])

@@ -13,6 +13,7 @@ from tests.fakes.discord.world import (
     DIRECT,
     EVERYONE,
     MANAGE_GUILD,
+    PRIVATE_THREAD,
     READ_HISTORY,
     REPLY,
     SEND,
@@ -102,10 +103,10 @@ class People:
         self.world.channels[channel.id] = channel
         return channel.id
 
-    def add_thread(self, channel: str, name: str, owner: str, message: str = "") -> str:
-        """A thread, grown out of `message` if that is given (then it has its id)."""
-        parent = self.world.channels[channel]
-        made = Channel(message or self.clock.snowflake(), name, THREAD, parent.guild, channel, owner)
+    def add_thread(self, channel: str, name: str, owner: str, message: str = "", people: Sequence[str] = ()) -> str:
+        """A thread, grown out of `message` if that is given (then it has its id); with `people`, it is theirs alone."""
+        parent, kind = self.world.channels[channel], PRIVATE_THREAD if people else THREAD
+        made = Channel(message or self.clock.snowflake(), name, kind, parent.guild, channel, owner, tuple(people))
         self._add_channel(made, "THREAD_CREATE")
         if message:
             starter = Message(self.clock.snowflake(), made.id, owner, "", THREAD_STARTER, message)

@@ -53,6 +53,8 @@ class Rest(Interactions):
                 ("PUT", r"/applications/(\d+)/commands", self._put_commands),
                 ("GET", r"/guilds/(\d+)", self._guild),
                 ("GET", r"/guilds/(\d+)/members/(\d+)", self._member),
+                ("GET", r"/guilds/(\d+)/channels", self._channels),
+                ("GET", c + r"/thread-members/(\d+)", self._thread_member),
                 ("GET", c, lambda call: self._channel(call).json(world.users)),
                 ("POST", c + r"/typing", self._typing),
                 ("GET", c + r"/messages", self._history),
@@ -108,6 +110,17 @@ class Rest(Interactions):
         if guild is None or call.args[1] not in guild.members:
             raise refuse(404, 10007, "Unknown Member")
         return guild.member(call.args[1]) | {"user": self._world.users[call.args[1]].json()}
+
+    def _channels(self, call: Call) -> object:
+        """Those that the bot does not see, too, but no threads."""
+        found = self._world.channels.values()
+        here = [channel for channel in found if channel.guild == call.args[0] and channel.type == TEXT]
+        return [channel.json(self._world.users) for channel in here]
+
+    def _thread_member(self, call: Call) -> Json:
+        if call.args[1] not in self._channel(call).people:
+            raise refuse(404, 10007, "Unknown Member")
+        return {"id": call.args[0], "user_id": call.args[1], "flags": 0}
 
     def _open_direct(self, call: Call) -> Json:
         person = str(call.body.get("recipient_id"))

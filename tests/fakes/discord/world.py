@@ -16,7 +16,8 @@ EPOCH_MS: Final = 1_420_070_400_000
 EPHEMERAL: Final = 1 << 6
 LOADING: Final = 1 << 7
 SUPPRESS_EMBEDS: Final = 1 << 2
-TEXT, DIRECT, THREAD = 0, 1, 11
+TEXT, DIRECT, THREAD, PRIVATE_THREAD = 0, 1, 11, 12
+THREADS = (THREAD, PRIVATE_THREAD)
 BUTTON, SELECT, TEXT_INPUT, LABEL = 2, 3, 4, 18
 DEFAULT, REPLY, THREAD_STARTER = 0, 19, 21
 VIEW, SEND, ATTACH, READ_HISTORY = 1 << 10, 1 << 11, 1 << 15, 1 << 16
@@ -127,7 +128,10 @@ class Guild:
 
 @dataclass(slots=True)
 class Channel:
-    """`denied` are permissions that nobody has there, `forbidden` those that single people have not."""
+    """`denied` are permissions that nobody has there, `forbidden` those that single people have not.
+
+    `people` are those of direct messages, and of a private thread.
+    """
 
     id: str
     name: str
@@ -146,7 +150,7 @@ class Channel:
         if self.type == DIRECT:
             return base | {"recipients": [users[person].json() for person in self.people]}
         base |= {"guild_id": self.guild, "name": self.name, "parent_id": self.parent or None, "position": 0}
-        if self.type == THREAD:
+        if self.type in THREADS:
             archive = {
                 "archived": self.archived,
                 "auto_archive_duration": 1440,
@@ -274,7 +278,7 @@ class World:
             "roles": [role.json() for role in guild.roles.values()],
             "channels": [channel.json(self.users) for channel in channels if channel.type == TEXT],
             "threads": [
-                channel.json(self.users) for channel in channels if channel.type == THREAD and not channel.archived
+                channel.json(self.users) for channel in channels if channel.type in THREADS and not channel.archived
             ],
             "members": [guild.member(self.bot.id) | {"user": self.bot.json()}],
         }

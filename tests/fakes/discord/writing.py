@@ -20,7 +20,7 @@ from tests.fakes.discord.world import (
     EPHEMERAL,
     SEND,
     SUPPRESS_EMBEDS,
-    THREAD,
+    THREADS,
     Channel,
     Json,
     Message,
@@ -60,7 +60,7 @@ class Writing:
 
     def _writable(self, call: Call) -> Channel:
         channel = self._channel(call)
-        above = self._world.channels[channel.parent].denied if channel.type == THREAD else 0
+        above = self._world.channels[channel.parent].denied if channel.type in THREADS else 0
         if (channel.denied | above) & SEND:
             raise refuse(403, 50013, "Missing Permissions")
         return channel
@@ -125,7 +125,7 @@ class Writing:
         if "attachments" not in call.body and not call.files:
             return
         where = self._world.channels[message.channel]
-        above = self._world.channels[where.parent].denied if where.type == THREAD else 0
+        above = self._world.channels[where.parent].denied if where.type in THREADS else 0
         if (where.denied | above) & ATTACH and not message.interaction:
             raise refuse(403, 50013, "Missing Permissions")
         if any(len(content) > LARGEST_FILE for _, content in call.files.values()):

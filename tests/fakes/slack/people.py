@@ -41,6 +41,13 @@ class People(Acting):
         self.world.users[user.id] = user
         return user.id
 
+    def change(self, user: str, **rights: bool) -> None:
+        """Somebody becomes, or is no more, an `admin`, `owner` or `guest`."""
+        changed = self.world.users[user]
+        for right, given in rights.items():
+            setattr(changed, right, given)
+        self.event({"type": "user_change", "user": changed.json(), "event_ts": self.clock.ts()})
+
     def add_channel(
         self, name: str, *users: str, kind: Literal["channel", "group", "mpim"] = "channel", joined: bool = True
     ) -> str:

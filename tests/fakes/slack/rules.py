@@ -34,11 +34,14 @@ def _method(per_minute: int, required: str, optional: str = "", *, reads: bool =
 KINDS = {"channel": "channels", "group": "groups", "im": "im", "mpim": "mpim"}
 """What the kinds of channels are called in scopes and in the names of events."""
 
+KINDS_LISTED = {"public_channel": "channel", "private_channel": "group", "mpim": "mpim", "im": "im"}
+"""The kinds by what they are called where channels are listed."""
 
 _CONTENT = "text blocks markdown_text parse link_names"
 METHODS: Mapping[str, Method] = {
     "auth.test": _method(FREE, "", reads=True),
     "apps.connections.open": _method(FREE, "", reads=True),
+    "users.conversations": _method(TIER_3, "", "user types cursor limit exclude_archived", reads=True),
     "users.info": _method(TIER_4, "user", "include_locale", reads=True),
     "usergroups.list": _method(TIER_2, "", "include_users include_count include_disabled", reads=True),
     "conversations.info": _method(TIER_3, "channel", "include_locale include_num_members", reads=True),
@@ -78,6 +81,7 @@ GRANTS = {
     "conversations.replies": "{kind}:history",
     "files.": "files:write",
     "usergroups.": "usergroups:read",
+    "users.conversations": "{kind}:read",
     "users.": "users:read",
 }
 """The scope that a method needs, by how its name begins; it may depend on the kind of the channel."""

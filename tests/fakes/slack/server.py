@@ -28,7 +28,7 @@ from aiohttp import web
 from adapters.slack.manifest import SCOPES
 from tests.fakes.attached import content_of
 from tests.fakes.slack.people import People
-from tests.fakes.slack.rules import METHODS, Rates, Refused, scope_of
+from tests.fakes.slack.rules import KINDS_LISTED, METHODS, Rates, Refused, scope_of
 from tests.fakes.slack.socket import SocketMode
 from tests.fakes.slack.web import WebApi
 from tests.fakes.slack.world import Json, Message, World
@@ -238,8 +238,9 @@ class FakeSlack(Waiting, People):
 
     def _must_be_granted(self, method: str, body: Json) -> None:
         channel = self.world.channels.get(str(body.get("channel")))
-        scope = scope_of(method, channel.kind if channel else "channel")
-        if scope and scope not in self.scopes:
+        types = filter(None, str(body.get("types") or "").split(","))
+        kinds = [KINDS_LISTED[kind] for kind in types] or [channel.kind if channel else "channel"]
+        if {scope_of(method, kind) for kind in kinds} - {"", *self.scopes}:
             raise Refused("missing_scope")
 
     async def _upload(self, request: web.Request) -> web.Response:

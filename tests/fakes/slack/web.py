@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from tests.fakes.slack.rules import Refused, body_faults, sins, words
+from tests.fakes.slack.rules import KINDS_LISTED, Refused, body_faults, sins, words
 from tests.fakes.slack.surfaces import Surfaces
 from tests.fakes.slack.world import (
     RESPONSE_URL_SECONDS,
@@ -44,8 +44,9 @@ class WebApi:
             "auth.test": self._auth_test,
             "apps.connections.open": lambda body: {"url": self.socket_url},
             "users.info": self._user,
+            "users.conversations": self._conversations,
             "usergroups.list": self._groups,
-            "conversations.info": lambda body: {"channel": self._channel(body).json()},
+            "conversations.info": lambda body: {"channel": self._known(body).json()},
             "conversations.open": self._open,
             "conversations.history": self._history,
             "conversations.replies": self._replies,
@@ -104,6 +105,17 @@ class WebApi:
         if user is None:
             raise Refused("user_not_found")
         return {"user": user.json()}
+
+    def _conversations(self, body: Json) -> Json:
+        """What somebody is in; of closed channels only those that the bot is in, too."""
+        kinds = {KINDS_LISTED[kind] for kind in str(body.get("types") or "public_channel").split(",")}
+        bot = self.world.bot.id
+        user, listed = str(body.get("user") or bot), [c for c in self.world.channels.values() if c.kind in kinds]
+        found = [c for c in listed if user in c.members and (c.kind == "channel" or bot in c.members)]
+        start, limit = int(str(body.get("cursor") or 0)), int(str(body.get("limit") or 100))
+        following = str(start + limit) if start + limit < len(found) else ""
+        page = [channel.json() for channel in found[start : start + limit]]
+        return {"channels": page, "response_metadata": {"next_cursor": following}}
 
     def _groups(self, body: Json) -> Json:
         found = [group.json() for group in self.world.groups.values()]
@@ -299,6 +311,13 @@ class WebApi:
     def _channel(self, body: Json) -> Channel:
         channel = self.world.channels.get(str(body.get("channel")))
         if channel is None:
+            raise Refused("channel_not_found")
+        return channel
+
+    def _known(self, body: Json) -> Channel:
+        """A channel that the bot may know of."""
+        channel = self._channel(body)
+        if channel.kind != "channel" and self.world.bot.id not in channel.members:
             raise Refused("channel_not_found")
         return channel
 
