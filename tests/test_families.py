@@ -343,7 +343,13 @@ async def test_a_long_text_is_tagged_to_its_end(inference: Inference, made: Path
 async def test_tokens_tell_where_they_stand(inference: Inference, made: Path) -> None:
     cut = await inference.answer(source(made, "llama"), Tokens("A cat"))
     assert [token.text for token in cut.tokens] == ["A", " ", "c", "a", "t"]
-    assert (cut.tokens[-1].start, cut.tokens[-1].end, cut.context) == (4, 5, 512)
+    assert (cut.tokens[-1].start, cut.tokens[-1].end, cut.total, cut.context) == (4, 5, 5, 512)
+
+
+async def test_of_a_long_text_only_the_first_tokens_are_told(inference: Inference, made: Path) -> None:
+    cut = await inference.answer(source(made, "llama"), Tokens("A cat sat. " * 100_000, most=3))
+    assert [token.text for token in cut.tokens] == ["A", " ", "c"]
+    assert cut.total == 1_100_000
 
 
 async def test_speech_becomes_text_however_long_it_is(inference: Inference, made: Path) -> None:

@@ -155,6 +155,31 @@ async def test_a_process_that_crashes_again_and_again_is_left_alone_for_a_while(
     assert 0 < caught.value.retry_after <= 1
 
 
+@pytest.mark.parametrize("said", ["gibberish", "endless"])
+async def test_a_process_that_cannot_be_understood_is_ended_and_started_again(
+    said: str, backend: LocalBackend, process: ModelProcess
+) -> None:
+    other = backend.stream(_prompt("forever"), Sampling())
+    assert [chunk.text async for chunk in _until_text(other)] == ["and so "]
+    before = process.pid
+    with pytest.raises(Unavailable, match=r"broke down\. It starts again with the next question"):
+        await _ask(backend, said)
+    with pytest.raises(BrokenOff):
+        await anext(other)
+    assert (await _ask(backend, "hello"))[0] == "hello"
+    assert process.pid != before
+    await backend.aclose()
+
+
+async def test_an_answer_that_is_too_large_for_a_line_is_one_failed_answer(
+    backend: LocalBackend, process: ModelProcess
+) -> None:
+    with pytest.raises(Unavailable, match="too large to be handed on"):
+        await _ask(backend, "too-much")
+    assert (await _ask(backend, "hello"))[0] == "hello"
+    assert process.starts == 1
+
+
 async def test_out_of_memory_is_one_failed_answer(backend: LocalBackend, process: ModelProcess) -> None:
     with pytest.raises(Unavailable, match="not enough memory"):
         await _ask(backend, "memory")

@@ -529,6 +529,13 @@ async def test_prices_are_those_of_the_catalogue(store: SQLiteStore, tmp_path: P
     await world.inbox.aclose(0)
 
 
+async def test_of_many_tokens_the_first_are_shown_and_all_are_counted(world: TaskWorld) -> None:
+    draft = await world.do("tokens", text=" ".join(["one"] * 250))
+    assert draft.text.startswith("250 tokens")
+    assert draft.text.count("|") == 200
+    assert "| one|…" in draft.text
+
+
 # Cutting -------------------------------------------------------------------------------------------------------------
 
 

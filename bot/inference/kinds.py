@@ -113,19 +113,21 @@ class Token:
 
 @dataclass(frozen=True, slots=True)
 class Cut(Answer):
-    """A text in tokens; `context` is the model's window."""
+    """A text in tokens: how many there are, and the first of them. `context` is the model's window."""
 
+    total: int
     tokens: tuple[Token, ...]
     context: int
 
 
 @dataclass(frozen=True, slots=True)
 class Tokens(Job[Cut]):
-    """How the model's tokenizer cuts `text`."""
+    """How the model's tokenizer cuts `text`; the first `most` tokens one by one."""
 
     skill: ClassVar[Skill] = "write"
     quick: ClassVar[bool] = True
     text: str
+    most: int = 200
 
 
 @dataclass(frozen=True, slots=True)

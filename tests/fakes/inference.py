@@ -13,14 +13,25 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import ModuleType
+from typing import BinaryIO
 
-from bot.inference.__main__ import main
+from bot.inference import __main__ as real
 from bot.inference.failures import Failure
-from bot.inference.kinds import Answer, Chat, Count, Counted, Job, Skill, Written
+from bot.inference.kinds import Answer, Chat, Count, Counted, Job, Skill, Transcript, Written
 from bot.inference.lanes import Work
-from bot.inference.protocol import Ready, Source
+from bot.inference.protocol import LONGEST_LINE, Ready, Source
 
 Tell = Callable[[str], None]
+
+_take_over_streams = real._take_over_streams
+EVENTS: list[BinaryIO] = []
+"""What the bot listens to."""
+
+
+def take_over_streams() -> tuple[BinaryIO, BinaryIO]:
+    asks, events = _take_over_streams()
+    EVENTS.append(events)
+    return asks, events
 
 
 class Model:
@@ -65,6 +76,17 @@ class Model:
             case "memory-later":
                 work.write("half of ")
                 raise MemoryError
+            case "gibberish":
+                EVENTS[0].write(b"this is no event\n")
+                EVENTS[0].flush()
+                work.stop.wait()
+            case "endless":
+                EVENTS[0].write(b"9" * (LONGEST_LINE + 2))
+                EVENTS[0].flush()
+                work.stop.wait()
+            case "too-much":
+                work.end(Transcript("x" * LONGEST_LINE, (), 1.0))
+                return
             case "noise":
                 print('{"type":"Finished"}')
                 os.write(1, b"noise")
@@ -93,4 +115,5 @@ if __name__ == "__main__":
     engine = ModuleType("bot.inference.engine")
     engine.need, engine.load = need, load  # type: ignore[attr-defined]  # stand in for the real module
     sys.modules[engine.__name__] = engine
-    main()
+    real._take_over_streams = take_over_streams
+    real.main()

@@ -111,7 +111,7 @@ def cut(job: kinds.Tokens) -> kinds.Cut:
         end = at + len(word) + bool(number)
         tokens.append(kinds.Token(number, job.text[at:end], at, end))
         at = end
-    return kinds.Cut(tuple(tokens), 100)
+    return kinds.Cut(len(tokens), tuple(tokens[: job.most]), 100)
 
 
 def spoken(text: str) -> bytes:

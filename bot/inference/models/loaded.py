@@ -113,16 +113,16 @@ def _bytes(network: torch.nn.Module) -> int:
     return sum(tensors.values())
 
 
-def cut(tokenizer: PreTrainedTokenizerBase, text: str, context: int) -> Cut:
+def cut(tokenizer: PreTrainedTokenizerBase, text: str, most: int, context: int) -> Cut:
     """A text in the tokenizer's pieces, with their places where the tokenizer knows them."""
     encoded = tokenizer(text, return_offsets_mapping=tokenizer.is_fast)
-    places = encoded.get("offset_mapping") or [(0, 0)] * len(encoded["input_ids"])
-    pieces = tokenizer.convert_ids_to_tokens(encoded["input_ids"])
+    ids = encoded["input_ids"]
+    shown, places = ids[:most], encoded.get("offset_mapping") or [(0, 0)] * len(ids)
     tokens = [
         Token(number, text[start:end] or piece, start, end)
-        for number, piece, (start, end) in zip(encoded["input_ids"], pieces, places, strict=True)
+        for number, piece, (start, end) in zip(shown, tokenizer.convert_ids_to_tokens(shown), places, strict=False)
     ]
-    return Cut(tuple(tokens), context)
+    return Cut(len(ids), tuple(tokens), context)
 
 
 class Stop:

@@ -84,7 +84,7 @@ class Writer(Loaded):
     def quick(self, job: Job[Answer]) -> Answer:
         """Count or cut."""
         if isinstance(job, Tokens):
-            return cut(self.tokenizer, job.text, self.context)
+            return cut(self.tokenizer, job.text, job.most, self.context)
         assert isinstance(job, Count)
         return Counted(len(self._encode(job.messages)), self.context)
 
