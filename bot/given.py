@@ -18,7 +18,11 @@ MOST_MESSAGES = 200
 MOST_BYTES = 25 << 20
 MOST_BYTES_OF_TEXT = 2 << 20
 
-KINDS: Mapping[Takes, tuple[str, ...]] = {"picture": ("image/",), "sound": ("audio/", "video/")}
+KINDS: Mapping[Takes, tuple[str, ...]] = {
+    "picture": ("image/",),
+    "sound": ("audio/", "video/"),
+    "video": ("video/",),
+}
 """How the media types of files begin; a video has sound, too."""
 
 TEXTS = ("text/", "application/json", "application/xml", "application/x-yaml", "application/toml", "application/csv")

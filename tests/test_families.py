@@ -11,12 +11,13 @@ import struct
 import subprocess
 import sys
 import wave
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from pathlib import Path
 
 import av
+import numpy as np
 import pytest
 import pytest_asyncio
 
@@ -51,6 +52,7 @@ from bot.inference.kinds import (
     Vectors,
     Written,
 )
+from bot.inference.pipelines import PIPELINES
 from bot.inference.process import ModelProcess
 from bot.inference.protocol import Ready, Source
 from bot.types import Status, Text
@@ -67,7 +69,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The checkpoints, a picture, and what transformers makes of the inputs."""
     folder = tmp_path_factory.mktemp("families")
     done = subprocess.run(
-        [sys.executable, "-m", "tests.tiny_families", str(folder)], capture_output=True, text=True, check=False
+        [sys.executable, "-m", "tests.tiny_pipelines", str(folder)], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
     return folder
@@ -366,28 +368,122 @@ async def test_speech_becomes_text_however_long_it_is(inference: Inference, made
     assert heard.segments == ()
 
 
-async def test_any_pipeline_runs_on_a_model_that_goes_with_it(inference: Inference, made: Path, picture: bytes) -> None:
-    async def run(family: str, pipeline: str, job: Pipe) -> Outcome:
+PIPED: Mapping[str, tuple[str, Pipe, str]] = {
+    "text-classification": ("distilbert", Pipe("", TEXT), "labels"),
+    "token-classification": ("bert_entities", Pipe("", TEXT), "labels"),
+    "fill-mask": ("bert", Pipe("", f"a {BLANK} sat."), "labels"),
+    "text-generation": ("llama", Pipe("", TEXT), "text"),
+    "zero-shot-classification": ("roberta", Pipe("", TEXT, labels=LABELS), "labels"),
+    "text-to-audio": ("vits", Pipe("", "a cat sat"), "shown"),
+    "audio-classification": ("wav2vec2", Pipe("", data=b"the sound"), "labels"),
+    "automatic-speech-recognition": ("whisper", Pipe("", data=tone(2)), "text"),
+    "zero-shot-audio-classification": ("clap", Pipe("", data=b"the sound", labels=LABELS), "labels"),
+    "image-classification": ("vit", Pipe("", data=b"the picture"), "labels"),
+    "image-segmentation": ("segformer", Pipe("", data=b"the picture"), "shown"),
+    "object-detection": ("detr", Pipe("", data=b"the picture"), "boxes"),
+    "depth-estimation": ("glpn", Pipe("", data=b"the picture"), "shown"),
+    "image-text-to-text": ("llava", Pipe("", QUESTION, b"the picture"), "text"),
+    "document-question-answering": ("donut", Pipe("", QUESTION, b"the picture"), "text"),
+    "zero-shot-image-classification": ("clip", Pipe("", data=b"the picture", labels=LABELS), "labels"),
+    "zero-shot-object-detection": ("owlvit", Pipe("", data=b"the picture", labels=LABELS), "boxes"),
+    "video-classification": ("videomae", Pipe("", data=b"the video"), "labels"),
+}
+"""Which checkpoint each pipeline runs on, with what, and where in the outcome its result is."""
+
+
+@pytest.fixture(scope="session")
+def video() -> bytes:
+    """A second of a square that grows."""
+    file = io.BytesIO()
+    with av.open(file, "w", format="mp4") as out:
+        stream = out.add_stream("mpeg4", rate=12)
+        assert isinstance(stream, av.VideoStream)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        for number in range(12):
+            shot = np.zeros((48, 64, 3), dtype=np.uint8)
+            shot[: 4 * number, : 4 * number] = (255, 200, 0)
+            out.mux(stream.encode(av.VideoFrame.from_ndarray(shot, format="rgb24")))
+        out.mux(stream.encode(None))
+    return file.getvalue()
+
+
+Piping = Callable[[str, str, Pipe], Awaitable[Outcome]]
+
+
+@pytest.fixture
+def run(inference: Inference, made: Path, picture: bytes, video: bytes) -> Piping:
+    async def run(pipeline: str, family: str, job: Pipe) -> Outcome:
+        data = {b"the picture": picture, b"the video": video, b"the sound": (made / "tone.wav").read_bytes()}.get(
+            job.data, job.data
+        )
+        job = replace(job, pipeline=pipeline, data=data)
         return await inference.answer(replace(source(made, family), pipeline=pipeline), job)
 
-    shown = await run("vit", "image-classification", Pipe(data=picture))
+    return run
+
+
+@pytest.mark.parametrize("pipeline", PIPELINES)
+async def test_every_pipeline_runs(pipeline: str, run: Piping, made: Path) -> None:
+    family, job, where = PIPED[pipeline]
+    found = getattr(await run(pipeline, family, job), where)
+    assert found
+    expected = json.loads((made / "expected.json").read_text())[family].get("run")
+    if expected is not None and where in ("labels", "boxes"):
+        assert [[one.name if where == "labels" else one.label, one.score] for one in found] == _near(expected)
+    elif expected is not None:
+        assert (found if where == "text" else [one.name for one in found]) == expected
+
+
+async def test_a_pipeline_that_a_skill_is_like_finds_the_same(
+    run: Piping, inference: Inference, made: Path, picture: bytes
+) -> None:
+    shown = await run("image-classification", "vit", Pipe("", data=picture))
     own = await inference.answer(source(made, "vit"), ClassifyPicture(picture))
-    assert _near([[label.name, label.score] for label in shown.labels]) == [
-        [label.name, pytest.approx(label.score, abs=1e-3)] for label in own.rows[0]
-    ]
-    assert (await run("detr", "object-detection", Pipe(data=picture))).boxes
-    assert (await run("llama", "text-generation", Pipe(TEXT))).text.startswith(TEXT)
-    assert (await run("vits", "text-to-audio", Pipe("a cat sat"))).shown[0].data.startswith(b"RIFF")
-    assert (await run("bert", "fill-mask", Pipe("a [MASK] sat."))).labels
-    chosen = await run("roberta", "zero-shot-classification", Pipe(TEXT, labels=LABELS))
-    assert {label.name for label in chosen.labels} == set(LABELS)
-    for family, pipeline, complaint in (
-        ("vit", "summarization", "no pipeline 'summarization'. There are: text-classification"),
+    assert [label.name for label in shown.labels] == [label.name for label in own.rows[0]]
+    blank = await run("fill-mask", "bert", Pipe("", "a ___ sat."))
+    assert blank == await run("fill-mask", "bert", Pipe("", "a [MASK] sat."))
+    assert (await run("text-generation", "llama", Pipe("", TEXT))).text.startswith(TEXT)
+
+
+@pytest.mark.parametrize(
+    ("family", "pipeline", "complaint"),
+    [
+        ("vit", "mask-making", "no pipeline 'mask-making'"),
         ("vit", "text-generation", "kind vit does not go with text-generation"),
         ("bert", "text-classification", "not trained to run"),
+        ("distilbert", "zero-shot-classification", "only its own labels .*NEGATIVE"),
+        ("llama", "fill-mask", "kind llama does not go with fill-mask"),
+    ],
+)
+async def test_a_pipeline_that_does_not_go_with_a_model_says_so(
+    family: str, pipeline: str, complaint: str, run: Piping
+) -> None:
+    with pytest.raises(Refused, match=complaint):
+        await run(pipeline, family, Pipe("", TEXT, labels=LABELS))
+
+
+async def test_what_does_not_go_with_a_model_takes_nobodys_room(made: Path, tmp_path: Path, picture: bytes) -> None:
+    size = (made / "vit" / "model.safetensors").stat().st_size
+    process = ModelProcess(tmp_path, {**os.environ, "HF_HUB_OFFLINE": "1"}, memory=size)
+    crowded = Inference(process)
+    try:
+        await crowded.answer(source(made, "vit"), ClassifyPicture(picture))
+        wrong = replace(source(made, "distilbert"), pipeline="depth-estimation")
+        with pytest.raises(Refused, match="does not go with"):
+            await crowded.answer(wrong, Pipe("depth-estimation", data=picture))
+        assert [Path(one.source.model).name for one in (await crowded.look()).models] == ["vit"]
+    finally:
+        await process.aclose()
+
+
+async def test_a_pipeline_says_what_it_cannot_read(run: Piping) -> None:
+    for family, pipeline, job, complaint in (
+        ("bert", "fill-mask", Pipe("", "no blank"), "Write a blank as ___"),
+        ("videomae", "video-classification", Pipe("", data=b"no video"), "no video that can be read"),
+        ("videomae", "video-classification", Pipe("", data=tone(1)), "no pictures in this file"),
     ):
-        with pytest.raises(Refused, match=complaint):
-            await run(family, pipeline, Pipe(TEXT))
+        with pytest.raises(Unavailable, match=complaint):
+            await run(pipeline, family, job)
 
 
 def recorded(form: str, codec: str) -> bytes:

@@ -21,7 +21,7 @@ from bot.cutting import cut, lines, weight
 from bot.errors import ConfigError
 from bot.inference import kinds
 from bot.task import load_tasks
-from bot.tasks.run import KINDS
+from bot.tasks.run import KINDS, NOTHING
 from bot.types import Attachment, Choice, Done, Media, Message, Person, Place, Segment, Status, Text, Transcript
 from bot.work import TAKES
 from storage.sqlite import SQLiteStore
@@ -451,9 +451,66 @@ async def test_a_pipeline_is_run_on_what_is_given(world: TaskWorld) -> None:
     assert [file.name for file in draft.answers[-1].files] == ["boxes.png", "mask.png"]
     draft = await world.do("run", CHANNEL, ANN, model="made", pipeline="text-generation", text="Ann met")
     assert draft.text.startswith("Ann met")
-    assert world.made.pipelines == ["image-segmentation", "text-generation"]
+    assert [job.pipeline for job in world.made.jobs if isinstance(job, kinds.Pipe)] == [
+        "image-segmentation",
+        "text-generation",
+    ]
     world.app.services.catalogue.sections["made"] = Pretrained(able=("run",))
     assert "Name the pipeline" in notes(await world.do("run", model="made", text="x"))
+
+
+async def test_a_pipeline_that_there_is_not_never_reaches_a_model(world: TaskWorld) -> None:
+    for pipeline, says in (
+        ("made-up-17", "There is no pipeline “made-up-17”. There are: text-classification, "),
+        ("table-question-answering", "it needs pandas"),
+        ("summarization", "`/summarise`"),
+    ):
+        assert says in notes(await world.do("run", model="made", pipeline=pipeline, text="x"))
+    assert world.made.jobs == []
+
+
+async def test_a_model_is_run_by_its_usual_pipeline(world: TaskWorld) -> None:
+    world.app.services.catalogue.sections["made"] = Pretrained(able=("run",), pipeline="depth-estimation")
+    await world.do("run", CHANNEL, ANN, CAT, model="made")
+    assert world.made.jobs == [kinds.Pipe("depth-estimation", data=world.adapter.files[CAT.name])]
+    assert await world.app.intake.suggest("run", "pipeline", "depth", CHANNEL, ANN, {}) == ["depth-estimation"]
+
+
+async def test_pipelines_are_known_by_their_other_names(world: TaskWorld) -> None:
+    for alias in ("sentiment-analysis", "NER"):
+        await world.do("run", model="made", pipeline=alias, text="x")
+    assert [getattr(job, "pipeline", "") for job in world.made.jobs] == ["text-classification", "token-classification"]
+
+
+async def test_a_pipeline_is_given_what_it_takes(world: TaskWorld) -> None:
+    async def asked(pipeline: str, *files: Attachment, **more: str) -> str:
+        return notes(await world.do("run", CHANNEL, ANN, *files, model="made", pipeline=pipeline, **more))
+
+    assert "Which picture?" in await asked("depth-estimation", text="a cat")
+    assert "Which sound?" in await asked("audio-classification")
+    assert "is no video" in await asked("video-classification", CAT)
+    assert "Give the labels" in await asked("zero-shot-image-classification", CAT)
+    assert "Ask something" in await asked("document-question-answering", CAT)
+    assert world.made.jobs == []
+    await asked("document-question-answering", CAT, question="What is the total?")
+    await asked("image-text-to-text", CAT, text="What is it?")
+    await asked("zero-shot-image-classification", CAT, labels="cat, dog")
+    data = world.adapter.files[CAT.name]
+    assert world.made.jobs == [
+        kinds.Pipe("document-question-answering", "What is the total?", data),
+        kinds.Pipe("image-text-to-text", "What is it?", data),
+        kinds.Pipe("zero-shot-image-classification", "", data, ("cat", "dog")),
+    ]
+
+
+async def test_things_that_a_pipeline_found_are_also_told_in_words(
+    world: TaskWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    draft = await world.do("run", CHANNEL, ANN, CAT, model="made", pipeline="object-detection")
+    assert "cat        1     90%" in draft.text
+    monkeypatch.setattr("tests.fakes.pretrained.piped", lambda job: NOTHING)
+    draft = await world.do("run", CHANNEL, ANN, CAT, model="made", pipeline="object-detection")
+    assert draft.text == "The pipeline found nothing."
 
 
 async def test_a_model_runs_only_what_it_can(world: TaskWorld) -> None:

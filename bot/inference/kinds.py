@@ -427,9 +427,13 @@ class Outcome(Answer):
 
 @dataclass(frozen=True, slots=True)
 class Pipe(Job[Outcome]):
-    """Run the pipeline that the source names on `text`, or on the sound or picture in `data`."""
+    """Run one of transformers' pipelines on `text`, or on the sound, picture or video in `data`.
+
+    Beside such a file `text` is what is asked about it. `labels` are what it chooses from, where it does.
+    """
 
     skill: ClassVar[Skill] = "run"
+    pipeline: str
     text: str = ""
     data: bytes = b""
     labels: tuple[str, ...] = ()

@@ -10,6 +10,7 @@ import json
 import os
 import signal
 import sys
+import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import ModuleType
@@ -64,6 +65,8 @@ class Model:
                 if work.stop.wait(0.01):
                     work.end(Written("stopped", 3, 2))
                 return
+            case "threads":
+                work.write(str(threading.active_count()))
             case "environment":
                 work.write(json.dumps(dict(os.environ)))
             case "crash":
@@ -100,7 +103,7 @@ def _size(folder: Path) -> int:
     return int((folder / "bytes").read_text()) if (folder / "bytes").exists() else 1
 
 
-def need(source: Source, cache: Path, tell: Tell) -> tuple[str, int]:
+def need(source: Source, skill: Skill, cache: Path, tell: Tell) -> tuple[str, int]:
     if not Path(source.model).is_dir():
         raise Failure("no-such-model", "There is no such model.")
     return "cpu", _size(Path(source.model))

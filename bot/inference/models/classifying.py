@@ -26,7 +26,7 @@ class Classifier(Reader):
     def rows(self, job: Job[Answer]) -> list[Row]:
         """One a text; to choose, one for each text with each label."""
         if isinstance(job, Choose):
-            self._entailment()
+            entailment(self.labels)
             pairs = [(text, job.hypothesis.replace("{}", label)) for text in job.texts for label in job.labels]
             return [row for text, hypothesis in pairs for row in self.encoded(text, hypothesis)]
         assert isinstance(job, Classify)
@@ -45,19 +45,21 @@ class Classifier(Reader):
         return logits.sigmoid() if several else logits.softmax(-1)
 
     def _chosen(self, job: Choose, rows: Sequence[Row]) -> tuple[Label, ...]:
-        yes, no = self._entailment()
+        yes, no = entailment(self.labels)
         logits = torch.stack([row.result for row in rows])
         each, among = logits[:, [no, yes]].softmax(-1)[:, 1], logits[:, yes].softmax(-1)
         return ranked(each if job.several or len(rows) == 1 else among, dict(enumerate(job.labels)))
 
-    def _entailment(self) -> tuple[int, int]:
-        names = {name.lower(): number for number, name in self.labels.items()}
-        yes = [number for name, number in names.items() if name.startswith("entail")]
-        no = [number for name, number in names.items() if name.startswith(("contra", "not"))]
-        if not yes or not no:
-            made = ", ".join(self.labels.values())
-            raise Failure("unsupported", f"This model knows only its own labels ({made}); others need one for NLI.")
-        return yes[0], no[0]
+
+def entailment(labels: Mapping[int, str]) -> tuple[int, int]:
+    """Which labels say that one text follows from another, and that it does not. Raises Failure where none does."""
+    names = {name.lower(): number for number, name in labels.items()}
+    yes = [number for name, number in names.items() if name.startswith("entail")]
+    no = [number for name, number in names.items() if name.startswith(("contra", "not"))]
+    if not yes or not no:
+        made = ", ".join(labels.values())
+        raise Failure("unsupported", f"This model knows only its own labels ({made}); others need one for NLI.")
+    return yes[0], no[0]
 
 
 def ranked(scores: torch.Tensor, names: Mapping[int, str]) -> tuple[Label, ...]:
