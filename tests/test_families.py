@@ -7,9 +7,11 @@ import io
 import json
 import math
 import os
+import re
 import struct
 import subprocess
 import sys
+import time
 import wave
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
@@ -271,11 +273,62 @@ async def test_a_prompt_that_is_too_long_fails_alone(inference: Inference, made:
     assert answers[0] == answers[2] == await inference.text(model, CHAT)
 
 
-async def test_a_text_longer_than_the_window_is_cut_for_its_label(inference: Inference, made: Path) -> None:
+END = "Bob cooked and ate in a dog house until the morning. " * 3
+
+
+@pytest.mark.parametrize(
+    ("family", "make"),
+    [
+        ("distilbert", lambda text: Classify((text,))),
+        ("roberta", lambda text: Choose((text,), LABELS)),
+        ("roberta", lambda text: Choose((text,), LABELS, several=True)),
+        ("bert_embeddings", lambda text: Embed((text,))),
+    ],
+)
+async def test_what_stands_at_the_end_of_a_long_text_counts(
+    family: str, make: Callable[[str], Job[Answer]], inference: Inference, made: Path
+) -> None:
+    async def told(text: str) -> object:
+        answer = await inference.answer(source(made, family), make(text))
+        return answer.rows[0] if isinstance(answer, Vectors) else _labels(answer, "")
+
+    begins = LONG[: len(LONG) // 3]  # more than any of them reads at once
+    assert _near(await told(begins + END)) == await told(begins + END)
+    assert _near(await told(begins + END)) != await told(begins + TEXT * 3)
+
+
+async def test_a_long_texts_labels_are_its_windows_average(inference: Inference, made: Path) -> None:
     for family in ("roberta", "distilbert"):
         job: Job[Labels] = Choose((LONG,), LABELS) if family == "roberta" else Classify((LONG,))
         (row,) = (await inference.answer(source(made, family), job)).rows
         assert sum(label.score for label in row) == pytest.approx(1, abs=1e-3)
+    again = " ".join([OTHER] * 200)  # every window of it says the same
+    (once,), (often,) = [
+        (await inference.answer(source(made, "distilbert"), Classify((text,)))).rows for text in (again[:600], again)
+    ]
+    assert [label.name for label in once] == [label.name for label in often]
+    assert often[0].score == pytest.approx(once[0].score, abs=0.05)
+
+
+async def test_a_long_texts_vector_has_the_length_of_a_short_ones(inference: Inference, made: Path) -> None:
+    for row in (await inference.answer(source(made, "bert_embeddings"), Embed((TEXT, LONG, "", LONG + END)))).rows:
+        assert math.hypot(*row) == pytest.approx(1, abs=1e-3)
+
+
+async def test_a_blank_is_filled_wherever_it_stands(inference: Inference, made: Path) -> None:
+    near = f"{TEXT} Bob {BLANK} a dog. {TEXT}"
+    for text in (f"{LONG} {near}", f"{near} {LONG}", f"{LONG} {near} {LONG}"):
+        fillings = (await inference.answer(source(made, "bert"), Fill(text))).fillings
+        assert fillings[0].text == text.replace(BLANK, fillings[0].word)
+
+
+async def test_a_question_that_leaves_no_room_for_the_text_says_so(inference: Inference, made: Path) -> None:
+    for family, job in (
+        ("distilbert_answers", Extract(LONG, SAID)),
+        ("roberta", Choose((TEXT,), (LONG, "music"))),
+    ):
+        with pytest.raises(Unavailable, match="too long: this model reads"):
+            await inference.answer(source(made, family), job)
 
 
 @pytest.mark.parametrize(
@@ -300,12 +353,13 @@ def _plain(answer: Answer) -> object:
     return _labels(answer, "") if isinstance(answer, Labels) else answer
 
 
-async def test_many_texts_are_read_with_news_of_how_far_it_is(inference: Inference, made: Path) -> None:
-    texts = tuple(f"{OTHER} {number}" for number in range(100))
+async def test_a_long_reading_tells_how_far_it_is_once_a_second(inference: Inference, made: Path) -> None:
+    texts = tuple(f"{OTHER} {number}" for number in range(1_000))
+    began = time.monotonic()
     async with aclosing(inference.run(source(made, "distilbert"), Classify(texts))) as chunks:
-        told = [chunk.text async for chunk in chunks if isinstance(chunk, Status)]
-    assert told[-1] == "100 of 100 texts read"
-    assert len(told) > 2
+        told = [chunk.text async for chunk in chunks if isinstance(chunk, Status) and "read" in chunk.text]
+    assert re.fullmatch(r"\d+ of 1000 parts read", told[0])
+    assert len(told) <= 1 + time.monotonic() - began
 
 
 async def test_texts_of_several_people_are_read_in_one_batch(inference: Inference, made: Path) -> None:

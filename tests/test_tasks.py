@@ -398,11 +398,11 @@ async def test_a_long_text_is_summarised_piece_by_piece(world: TaskWorld) -> Non
 async def test_a_model_that_reads_less_gets_smaller_pieces(world: TaskWorld) -> None:
     world.made.longest = 50
     text = " ".join(f"I love number {number}." for number in range(80))
-    draft = await world.do("sentiment", text=text)
-    assert "POSITIVE" in draft.text
-    classified = [job for job in world.made.jobs if isinstance(job, kinds.Classify)]
-    assert max(len(piece.split()) for piece in classified[-1].texts) <= 50
-    assert len(classified) > 1
+    draft = await world.do("translate", text=text, to="German")
+    assert "I→de" in draft.text
+    sizes = [len(job.text.split()) for job in world.made.jobs if isinstance(job, kinds.Rewrite)]
+    refused = max(number for number, size in enumerate(sizes) if size > 50)
+    assert sum(sizes[refused + 1 :]) == 320
 
 
 async def test_a_small_chat_model_summarises_in_pieces(world: TaskWorld) -> None:
