@@ -135,7 +135,9 @@ class Catalogue:
         rules, task = self.hub.rules, entry.added.task if entry.added else ""
         if entry.added is None:  # who writes config.toml has admitted it there
             rules = HubSection(allow=(entry.section.model,), licences=("*",), largest=rules.disk)
-        chosen = await self.hub.look(*entry.pinned, task, rules)
+        fields = entry.section.model_dump()
+        run = [str(fields[name]) for name in ("device", "dtype", "quantise")]
+        chosen = await self.hub.look(*entry.pinned, task, rules, run)
         async with aclosing(self.hub.pull(chosen)) as progress:
             async for step in progress:
                 yield step

@@ -37,6 +37,8 @@ async def process(tmp_path: Path) -> AsyncGenerator[ModelProcess]:
         "OPENAI_API_KEY": "sk-canary",
         "DISCORD_TOKEN": "canary",
         "HF_TOKEN": "hf-canary",
+        "HTTPS_PROXY": "http://me:canary@proxy:1",
+        "https_proxy": "http://me:canary@proxy:1",
         "OMP_NUM_THREADS": "1",
     }
     made = ModelProcess(tmp_path, {**os.environ, **secrets}, module="tests.fakes.inference")

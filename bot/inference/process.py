@@ -54,8 +54,7 @@ _KEPT = frozenset(
             "VIRTUAL_ENV",
             "LD_LIBRARY_PATH",
         ),
-        *("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy"),
-        *("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "XDG_CACHE_HOME", "CUDA_VISIBLE_DEVICES"),
+        *("XDG_CACHE_HOME", "CUDA_VISIBLE_DEVICES"),
     }
 )
 _KEPT_PREFIXES = ("HF_", "OMP_", "OPENBLAS_", "MKL_", "PYTORCH_", "LC_")
