@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 import wave
+import zlib
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import replace
@@ -104,6 +105,16 @@ def tone(seconds: float, rate: int = 16_000) -> bytes:
         samples = (int(20_000 * math.sin(at * at / 90_000)) for at in range(int(seconds * rate)))
         out.writeframes(b"".join(struct.pack("<h", sample) for sample in samples))
     return file.getvalue()
+
+
+def header(width: int, height: int) -> bytes:
+    """How a PNG begins that says it is so large."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    size = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", size) + chunk(b"IEND", b"")
 
 
 def _labels(answer: Answer, _text: str) -> object:
@@ -596,17 +607,63 @@ async def test_what_a_model_cannot_do_is_said(
 @pytest.mark.parametrize(
     ("family", "job", "complaint"),
     [
-        ("vit", ClassifyPicture(b"no picture"), "no picture that can be read"),
+        ("vit", ClassifyPicture(b"no picture"), "no picture that can be read: give a PNG, JPEG,"),
+        ("vit", ClassifyPicture(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 5 5\n"), "no picture that can be read"),
+        ("vit", ClassifyPicture(header(9_000, 9_000)), "too large: 9,000 × 9,000 pixels"),
+        ("vit", ClassifyPicture(header(60_000, 60_000)), "too large: it has more than 50,000,000 pixels"),
+        ("detr", Detect(header(2_000, 1)), "no picture that can be read"),
+        (
+            "blip",
+            Describe(b"the picture", "who sang " * 60),
+            "The question has 122 tokens; this model reads 64 at once",
+        ),
         ("whisper", Transcribe(b"no sound"), "no audio file"),
         ("vits", Speak("a", voice="3"), "one voice; “3” is none"),
         ("bert", Fill("there is none"), "one blank"),
     ],
 )
 async def test_what_cannot_be_read_is_said(
-    family: str, job: Job[Answer], complaint: str, inference: Inference, made: Path
+    family: str, job: Job[Answer], complaint: str, inference: Inference, made: Path, picture: bytes
 ) -> None:
+    if isinstance(job, Describe):
+        job = replace(job, data=picture)
     with pytest.raises(Unavailable, match=complaint):
         await inference.answer(source(made, family), job)
+
+
+async def test_a_description_ends_with_the_models_positions(inference: Inference, made: Path, picture: bytes) -> None:
+    for job in (Describe(picture), Describe(picture, QUESTION), Describe(picture, max_tokens=500)):
+        text, answer = await inference.text(source(made, "blip"), job)
+        assert text
+        assert answer.completion_tokens <= 64
+    _, answer = await inference.text(source(made, "bart"), Rewrite(TEXT, max_tokens=5_000))
+    assert answer.completion_tokens <= 256
+
+
+async def test_what_people_write_is_no_picture_and_no_broken_text(
+    inference: Inference, made: Path, picture: bytes
+) -> None:
+    for question in ("What is <image>?", "half \ud83d of it"):
+        assert (await inference.text(source(made, "llava"), Describe(picture, question, max_tokens=5)))[0]
+    assert (await inference.answer(source(made, "distilbert"), Classify(("half \ud83d",)))).rows
+
+
+async def test_a_pipeline_does_not_cut_what_is_too_long_without_a_word(run: Piping) -> None:
+    for family, pipeline, job in (
+        ("distilbert", "text-classification", Pipe("", LONG)),
+        ("bert_entities", "token-classification", Pipe("", LONG)),
+        ("roberta", "zero-shot-classification", Pipe("", LONG, labels=LABELS)),
+        ("clip", "zero-shot-image-classification", Pipe("", data=b"the picture", labels=(LONG, "cat"))),
+        ("llama", "text-generation", Pipe("", LONG)),
+    ):
+        with pytest.raises(Unavailable, match="That is too long"):
+            await run(pipeline, family, job)
+    assert (await run("text-generation", "gpt2", Pipe("", LONG[:400]))).text
+
+
+async def test_what_libraries_say_becomes_words_for_people(run: Piping) -> None:
+    with pytest.raises(Unavailable, match=r"^There is too little in that for this model\.$"):
+        await run("audio-classification", "wav2vec2", Pipe("", data=tone(0.0001)))
 
 
 async def test_whether_tools_reach_the_prompt_is_known(inference: Inference, made: Path) -> None:

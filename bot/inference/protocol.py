@@ -228,6 +228,9 @@ def decode(line: bytes, raw: bytes = b"") -> Message:
 
 
 def _frozen(value: object) -> object:
+    """Lists as tuples, and texts as real ones: half of a surrogate pair would break tokenizers."""
+    if isinstance(value, str):
+        return value.encode(errors="replace").decode()
     return tuple(map(_frozen, value)) if isinstance(value, list) else value
 
 

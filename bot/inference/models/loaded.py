@@ -98,9 +98,18 @@ class Loaded:
         with torch.inference_mode():
             yield
 
+    def defused(self, text: str) -> str:
+        """What people write must not pass for the marks that separate messages, or stand for a picture."""
+        for mark in self.tokenizer.all_special_tokens:
+            if len(mark) > 1:
+                text = text.replace(mark, f"{mark[0]}\u200b{mark[1:]}")
+        return text
+
     def _context(self, config: PreTrainedConfig) -> int:
         text = config.get_text_config()
+        positions = [part for name, part in self.network.named_modules() if name.endswith("position_embeddings")]
         stated = [
+            *(part.num_embeddings - part.padding_idx - 1 for part in positions if getattr(part, "padding_idx", None)),
             getattr(text, "max_position_embeddings", None),
             getattr(getattr(self, "tokenizer", None), "model_max_length", None),
             self.source.context,

@@ -88,11 +88,6 @@ class Reader(Loaded):
     def prepare(self) -> None:
         """What is worked out once."""
         self._readings: dict[int, _Reading] = {}
-        for name, part in self.network.named_modules():
-            if name.endswith("position_embeddings") and getattr(part, "padding_idx", None) is not None:
-                self.context = min(
-                    self.context, part.num_embeddings - part.padding_idx - 1
-                )  # RoBERTa counts from there
         self.labels: dict[int, str] = dict(self.network.config.id2label or {})
 
     def rows(self, job: Job[Answer]) -> list[Row]:
@@ -187,7 +182,6 @@ class Reader(Loaded):
         """As much of a text as fits, with the mark in it somewhere about the middle."""
         if not self.tokenizer.is_fast:
             return text
-        text = _whole(text)
         given = self.tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
         places, room = given["offset_mapping"], (self.context or _WINDOW) - self.tokenizer.num_special_tokens_to_add()
         if len(places) <= room:
@@ -197,14 +191,13 @@ class Reader(Loaded):
         return text[places[start][0] : places[start + room - 1][1]]
 
     def _size(self, text: str) -> int:
-        return len(self.tokenizer(_whole(text), add_special_tokens=False)["input_ids"]) if text else 0
+        return len(self.tokenizer(text, add_special_tokens=False)["input_ids"]) if text else 0
 
     def _pieces(self, text: str, room: int) -> list[tuple[str, int]]:
         """A text in overlapping pieces of at most so many tokens, with how many these are; cut between words."""
         self._check(room)
         if not self.tokenizer.is_fast:
             return [(piece.text, weight(piece.text)) for piece in cut(text, room, overlap=room // 8)] or [(text, 1)]
-        text = _whole(text)
         given = self.tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
         places, words, overlap = given["offset_mapping"], given.word_ids(0), min(_OVERLAP, room // 4)
         if len(places) <= room:
@@ -230,8 +223,8 @@ class Reader(Loaded):
         if not cut:
             self._check(room)
         given = self.tokenizer(
-            _whole(first),
-            _whole(second) if second is not None else None,
+            first,
+            second,
             truncation=("only_first" if cut or not pair else "only_second"),
             max_length=most,
             stride=0 if cut else min(_OVERLAP, room // 4),
@@ -269,7 +262,3 @@ def _between(words: Sequence[int | None], at: int, least: int) -> int:
     if at >= len(words):
         return len(words)
     return next((place for place in range(at, least, -1) if words[place] != words[place - 1]), at)
-
-
-def _whole(text: str) -> str:
-    return text.encode(errors="replace").decode()

@@ -23,6 +23,17 @@ from bot.inference.protocol import Source
 _RATE = 16_000
 """Samples a second for pipelines that hear, where the model does not say."""
 
+_LONG = ("text-generation", "text-to-audio", "automatic-speech-recognition", "image-text-to-text")
+"""Pipelines that read no window, or whose models say themselves how much fits."""
+
+_LONGEST = 256
+"""Tokens that are written at most."""
+
+_MARKS = 3
+"""Tokens that a model puts around texts, """
+_HYPOTHESIS = 6
+"""and those of the sentence that a label stands in."""
+
 _REQUEST = "Describe this picture."
 
 
@@ -61,22 +72,31 @@ class Runner(Loaded):
         self._pipeline = transformers.pipeline(
             self.source.pipeline, model=self.network, device=self.device, trust_remote_code=False, **parts
         )
+        reads = self._pipeline.tokenizer
+        self.tokenizer = (
+            reads if hasattr(reads, "all_special_tokens") else getattr(self._pipeline.processor, "tokenizer", None)
+        )
 
     def do(self, work: Work) -> Answer:
         """Run it, and sort out what came back."""
         job = work.job
         assert isinstance(job, Pipe)
         self.made = 1
+        if self.source.pipeline not in _LONG:
+            self._make_sure_it_fits(job)
         labels = {"candidate_labels": list(job.labels)} if self._pipe.labels else {}
         match self.source.pipeline:
             case "fill-mask":
                 return _outcome(self._pipeline(self._masked(job.text)))
+            case "text-generation":
+                return _outcome(self._pipeline(job.text, max_new_tokens=self._room(job.text)))
             case "automatic-speech-recognition" if self.network.config.model_type == "whisper":
                 return _outcome(self._pipeline(self._given(job), return_timestamps=True))  # else 30 seconds are all
             case "document-question-answering":
-                return _outcome(self._pipeline(picture.opened(job.data), job.text))
+                return _outcome(self._pipeline(picture.opened(job.data), self.defused(job.text)))
             case "image-text-to-text":
-                return _outcome(self._pipeline(**self._asked(job), return_full_text=False))
+                most = self._room(job.text)
+                return _outcome(self._pipeline(**self._asked(job), return_full_text=False, max_new_tokens=most))
             case "video-classification":
                 shots = video.frames(job.data, self.network.config.num_frames)
                 inputs = self._pipeline.image_processor(shots, return_tensors="pt")
@@ -92,6 +112,25 @@ class Runner(Loaded):
                 return picture.opened(job.data)
         return job.text
 
+    def _make_sure_it_fits(self, job: Pipe) -> None:
+        """A pipeline cuts what is too long without a word, or breaks. Raises Failure."""
+        longest = max(map(self._size, job.labels), default=0)
+        beside = longest + _HYPOTHESIS if job.labels else 0
+        size = max(longest, self._size(job.text) + beside if self._pipe.feed == "text" else 0) + _MARKS
+        if self.context and size > self.context:
+            raise Failure("failed", f"That is too long: {size} tokens, and this model reads {self.context} at once.")
+
+    def _size(self, text: str) -> int:
+        """In tokens; 0 where the model reads none."""
+        return len(self.tokenizer(text, add_special_tokens=False)["input_ids"]) if self.tokenizer and text else 0
+
+    def _room(self, text: str) -> int:
+        """How many tokens can be written after a text. Raises Failure."""
+        room = self.context - self._size(text) - _MARKS if self.context else _LONGEST
+        if room < 1:
+            raise Failure("failed", f"That is too long: this model reads and writes {self.context} tokens at once.")
+        return min(room, _LONGEST)
+
     def _masked(self, text: str) -> str:
         """The text with the model's own mark for each blank. Raises Failure where there is none."""
         mark = self._pipeline.tokenizer.mask_token
@@ -106,8 +145,8 @@ class Runner(Loaded):
         """A picture with words, as a conversation where the model was made for those."""
         image = picture.opened(job.data)
         if not getattr(self._pipeline.processor, "chat_template", None):
-            return {"images": image, "text": job.text}
-        content = [{"type": "image", "image": image}, {"type": "text", "text": job.text or _REQUEST}]
+            return {"images": image, "text": self.defused(job.text)}
+        content = [{"type": "image", "image": image}, {"type": "text", "text": self.defused(job.text) or _REQUEST}]
         return {"text": [{"role": "user", "content": content}]}
 
 
