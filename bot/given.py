@@ -146,12 +146,6 @@ async def _fetch(services: Services, request: Request, file: Attachment) -> byte
         raise UserError(f"“{file.name}” cannot be read. {error.message}") from error
 
 
-def sort_of(file: Attachment) -> Takes:
-    """Which tasks could read a file."""
-    media_type = media_type_of(file)
-    return next((sort for sort, begins in KINDS.items() if media_type.startswith(begins)), "text")
-
-
 def media_type_of(file: Attachment) -> str:
     """What kind of file it is, by what the platform says or else by its name."""
     return file.media_type.partition(";")[0] or mimetypes.guess_type(file.name)[0] or ""
