@@ -148,7 +148,7 @@ async def assemble(
     declared = [module.COMMAND for module in commands.values()]
     administration = Administration(store.books, config.settings, config.bot.administrators)
     await administration.load()
-    hub = Hub(config.hub, folders.within(config.data / "models"), config.environment)
+    hub = Hub(config.hub, folders.within(config.data / "models"), config.environment, config.memory)
     catalogue = Catalogue(config, backends, store.catalogue, hub)
     await catalogue.load()
     budget = Budget(administration, store.usage, catalogue.sections, config.bot.currency, clock)

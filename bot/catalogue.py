@@ -38,7 +38,10 @@ class Entry:
         """What sort of thing it is for."""
         if self.added:
             return TASKS[self.added.task].kind
-        return KINDS[self.section.model_dump().get("skill", next(iter(self.section.can), "chat"))]
+        fields = self.section.model_dump()
+        if fields.get("pipeline") in TASKS:
+            return TASKS[fields["pipeline"]].kind
+        return KINDS[fields.get("skill", next(iter(self.section.can), "chat"))]
 
     @property
     def pinned(self) -> tuple[str, str] | None:
@@ -132,7 +135,9 @@ class Catalogue:
         rules, task = self.hub.rules, entry.added.task if entry.added else ""
         if entry.added is None:  # who writes config.toml has admitted it there
             rules = HubSection(allow=(entry.section.model,), licences=("*",), largest=rules.disk)
-        chosen = await self.hub.look(*entry.pinned, task, rules)
+        fields = entry.section.model_dump()
+        run = [str(fields[name]) for name in ("device", "dtype", "quantise")]
+        chosen = await self.hub.look(*entry.pinned, task, rules, run)
         async with aclosing(self.hub.pull(chosen)) as progress:
             async for step in progress:
                 yield step
@@ -168,8 +173,9 @@ class Catalogue:
     def _put(self, added: Added) -> None:
         kind = backend_kinds()["local"]
         table = {"backend": kind.name, "model": added.model, "revision": added.revision}
-        can = ["chat"] if added.task == "chat" else []
-        section = kind.settings.model_validate({**table, "skill": TASKS[added.task].skill, "can": can})
+        can, skill = ["chat"] if added.task == "chat" else [], TASKS[added.task].skill
+        pipeline = added.task if skill == "run" else ""
+        section = kind.settings.model_validate({**table, "skill": skill, "can": can, "pipeline": pipeline})
         self.sections[added.name] = section
         self.entries[added.name] = Entry(added.name, section, added)
         self.backends[added.name] = self._make(added.name, section)

@@ -20,6 +20,7 @@ import bot.backends
 from bot import wishes
 from bot.errors import ConfigError, UserError
 from bot.hub.rules import HubSection
+from bot.inference.shelf import GB
 from bot.ports import BackendKind, Platform
 from bot.section import ModelSection, Section
 from bot.settings import Settings, check_commands_off, check_placeholders
@@ -79,6 +80,11 @@ class Config:
     def database(self) -> Path:
         """The database's file."""
         return Path(self.bot.database).expanduser() if self.bot.database else self.data / "shoulders.db"
+
+    @property
+    def memory(self) -> int:
+        """The bytes that models on this machine may take in memory; 0 for a share of what there is."""
+        return int(self.backends["local"].model_dump()["memory_gb"] * GB) if "local" in self.backends else 0
 
     @property
     def default_model(self) -> str:

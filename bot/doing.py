@@ -67,7 +67,7 @@ async def _have_it_done(services: Services, purse: Purse, task: Task, given: Giv
     backend, tokens = services.backends[purse.model], weight(given.text)
     spending = purse.reserve(tokens, Sampling(), 1)
     with spending:
-        async with aclosing(take(task.steps(given), partial(jobs.run, backend, given.option("pipeline")))) as chunks:
+        async with aclosing(take(task.steps(given), partial(jobs.run, backend))) as chunks:
             async for chunk in chunks:
                 if isinstance(chunk, Done):
                     used = chunk.usage

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 
 from bot.errors import UserError
 from bot.inference.kinds import Box
+from bot.magic import MOST_PIXELS, OPENED
 
 COLOURS = ("#e6194b", "#3cb44b", "#4363d8", "#f58231", "#911eb4", "#008080", "#9a6324", "#f032e6")
 LONGEST_SIDE = 2_048
-MOST_PIXELS = 50_000_000
 
 
 def boxed(data: bytes, boxes: Sequence[Box], size: tuple[int, int] | None = None) -> bytes:
@@ -21,11 +21,13 @@ def boxed(data: bytes, boxes: Sequence[Box], size: tuple[int, int] | None = None
     from PIL import Image, ImageDraw, ImageFont, ImageOps
 
     try:
-        with Image.open(io.BytesIO(data)) as opened:
+        with Image.open(io.BytesIO(data), formats=OPENED) as opened:
             if opened.width * opened.height > MOST_PIXELS:
                 raise UserError("The picture is too large.")
             picture = ImageOps.exif_transpose(opened).convert("RGB")
-    except (OSError, ValueError, Image.DecompressionBombError):
+    except Image.DecompressionBombError:
+        raise UserError("The picture is too large.") from None
+    except (OSError, ValueError):
         raise UserError("The picture cannot be read.") from None
     wide_then, high_then = size or picture.size
     picture.thumbnail((LONGEST_SIDE, LONGEST_SIDE))

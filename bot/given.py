@@ -18,7 +18,11 @@ MOST_MESSAGES = 200
 MOST_BYTES = 25 << 20
 MOST_BYTES_OF_TEXT = 2 << 20
 
-KINDS: Mapping[Takes, tuple[str, ...]] = {"picture": ("image/",), "sound": ("audio/", "video/")}
+KINDS: Mapping[Takes, tuple[str, ...]] = {
+    "picture": ("image/",),
+    "sound": ("audio/", "video/"),
+    "video": ("video/",),
+}
 """How the media types of files begin; a video has sound, too."""
 
 TEXTS = ("text/", "application/json", "application/xml", "application/x-yaml", "application/toml", "application/csv")
@@ -140,12 +144,6 @@ async def _fetch(services: Services, request: Request, file: Attachment) -> byte
         return await services.adapters[request.place.platform].fetch(request, file, limit)
     except PlatformError as error:
         raise UserError(f"“{file.name}” cannot be read. {error.message}") from error
-
-
-def sort_of(file: Attachment) -> Takes:
-    """Which tasks could read a file."""
-    media_type = media_type_of(file)
-    return next((sort for sort, begins in KINDS.items() if media_type.startswith(begins)), "text")
 
 
 def media_type_of(file: Attachment) -> str:

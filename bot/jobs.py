@@ -14,12 +14,10 @@ from bot.ports import Backend, Does, Embeds, Paints, Transcribes, Voices
 from bot.types import Media, Status, Text
 
 
-async def run(
-    backend: Backend, pipeline: str, job: Job[kinds.Answer]
-) -> AsyncGenerator[Text | Status | kinds.Answer, None]:
+async def run(backend: Backend, job: Job[kinds.Answer]) -> AsyncGenerator[Text | Status | kinds.Answer, None]:
     """Have a model do a job that it is made for. Raises BackendError, or UserError for what an API cannot be asked."""
     if isinstance(backend, Does):
-        async with aclosing(backend.run(job, pipeline)) as events:
+        async with aclosing(backend.run(job)) as events:
             async for event in events:
                 yield event
         return

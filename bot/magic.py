@@ -24,6 +24,12 @@ SOUNDS: Mapping[bytes, str] = {
 }
 """How the kinds of sounds begin; MP4's mark comes after its length."""
 
+OPENED = ("PNG", "JPEG", "GIF", "WEBP", "BMP", "TIFF")
+"""What Pillow is allowed to open, in its words; for others it may start a program."""
+
+MOST_PIXELS = 50_000_000
+"""A picture that has more is refused before it is unpacked: a small file can hold one that fills the memory."""
+
 ENDINGS: Mapping[str, str] = {"audio/mpeg": "mp3", "audio/mp4": "m4a"}
 
 

@@ -282,8 +282,8 @@ class Paints(Protocol):
 class Does(Protocol):
     """A backend that does jobs of its section's skills."""
 
-    def run(self, job: Job[A], pipeline: str = "") -> AsyncGenerator[Text | Status | A, None]:
-        """Do a job: its text piece by piece where it writes, and at the end its answer. `pipeline` is what a Pipe runs.
+    def run(self, job: Job[A]) -> AsyncGenerator[Text | Status | A, None]:
+        """Do a job: its text piece by piece where it writes, and at the end its answer.
 
         Raises BackendError, ContextTooLong for more than the model reads at once; closing the generator stops it.
         """

@@ -66,15 +66,10 @@ def condensed(text: str, room: int, make: Callable[[str], Job[Written]]) -> Step
     yield from say(make(text))
 
 
-def averaged(given: Given, make: Callable[[tuple[str, ...]], Job[Labels]]) -> Steps[Sequence[tuple[str, float]]]:
-    """The labels of a text of any length: each score is the pieces' average, longer ones counting more."""
-    pieces = cut(given.text, given.room, overlap=given.room // 8)
-    labels = yield from ask(make(tuple(piece.text for piece in pieces)))
-    total, sums = sum(len(piece.text) for piece in pieces), dict[str, float]()
-    for piece, row in zip(pieces, labels.rows, strict=True):
-        for label in row:
-            sums[label.name] = sums.get(label.name, 0.0) + label.score * len(piece.text) / total
-    return sorted(sums.items(), key=lambda scored: -scored[1])
+def scored(given: Given, make: Callable[[tuple[str, ...]], Job[Labels]]) -> Steps[Sequence[tuple[str, float]]]:
+    """The labels of a text, which the model's process reads in parts where it is long."""
+    labels = yield from ask(make((given.text,)))
+    return [(label.name, label.score) for label in labels.rows[0]]
 
 
 def told_briefly(instruction: str, given: Given) -> Steps[None]:

@@ -20,7 +20,7 @@ from bot.types import Chunk, Option
 
 T = TypeVar("T")
 
-Takes = Literal["text", "picture", "sound"]
+Takes = Literal["text", "picture", "sound", "video"]
 
 ROOM = 480
 """Tokens that most models of the BERT and T5 families read at once, less what the job itself adds."""
@@ -51,8 +51,9 @@ class Upload:
 class Given:
     """What one request gives a task to work on.
 
-    `skill` is what the model is asked for, `room` about how many tokens it reads at once, `language` what answers are
-    to be in where the request does not say. `prices` says what a number of tokens costs, by model.
+    `skill` is what the model is asked for, and `pipeline` which one, where that is to run. `room` is about how many
+    tokens it reads at once, `language` what answers are to be in where the request does not say. `prices` says what a
+    number of tokens costs, by model.
     """
 
     options: Mapping[str, str] = field(default_factory=dict)
@@ -60,6 +61,7 @@ class Given:
     sources: tuple[Source, ...] = ()
     file: Upload | None = None
     skill: Skill | None = None
+    pipeline: str = ""
     room: int = ROOM
     language: str = ""
     prices: Callable[[int], Sequence[tuple[str, str]]] = lambda _tokens: ()

@@ -9,8 +9,10 @@ from dataclasses import replace
 from bot import amounts
 from bot.doing import SMALLEST_ROOM, do
 from bot.errors import UserError
-from bot.given import gather, sort_of
+from bot.given import gather
+from bot.inference import pipelines
 from bot.inference.kinds import Skill
+from bot.inference.pipelines import PIPELINES
 from bot.means import Means, advice, choose, made_for, offer, skills, tellers
 from bot.ports import Accepted
 from bot.services import Services
@@ -80,7 +82,9 @@ class TaskCommand:
         yield Done("complete", usage)
 
     async def suggest(self, services: Services, request: Request, option: str) -> Sequence[str]:
-        """The models that can do it, those that are made for it first."""
+        """The models that can do it, those that are made for it first; or pipelines."""
+        if option == "pipeline":
+            return tuple(PIPELINES)
         if self.task.skill is None:
             return [name for name in services.models(request) if skills(services, name)]
         able = (*made_for(services, request, self.task), *tellers(services, request, self.task))
@@ -108,13 +112,14 @@ def settled(services: Services, request: Request, task: Task) -> Task:
     skill = next((one for one in able if wanted in (one, "")), None)
     if skill is None:
         raise UserError(f"{model} can {', '.join(able)}." if able else f"{model} only converses: use /ask.")
-    return replace(task, skill=skill, takes=_sort(request) if skill == "run" else TAKES.get(skill, "text"))
+    takes = PIPELINES[_pipeline(services, request, model)].feed if skill == "run" else TAKES.get(skill, "text")
+    return replace(task, skill=skill, takes=takes)
 
 
-def _sort(request: Request) -> Takes:
-    """What a pipeline is to read: the file of the request, or else its text."""
-    sorts = (sort_of(file) for file in request.attachments)
-    return next(sorts, "text")
+def _pipeline(services: Services, request: Request, model: str) -> str:
+    """The pipeline that is asked for, or the model's usual one. Raises UserError where it is none."""
+    usual = str(services.catalogue.sections[model].model_dump().get("pipeline", ""))
+    return pipelines.resolved(request.arguments.get("pipeline", "") or usual)
 
 
 def _prepared(services: Services, request: Request, task: Task, means: Means, given: Given) -> Given:
@@ -133,6 +138,7 @@ def _prepared(services: Services, request: Request, task: Task, means: Means, gi
     return replace(
         given,
         skill=task.skill,
+        pipeline=_pipeline(services, request, means.model) if task.skill == "run" else "",
         room=max(SMALLEST_ROOM, context // 2) if means.told else given.room,
         prices=prices,
     )

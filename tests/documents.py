@@ -8,6 +8,7 @@ from pathlib import Path
 
 from bot.backends.openai.presets import PRESETS
 from bot.hub.tasks import TASKS
+from bot.inference.pipelines import ABSENT, ALIASES, PIPELINES
 from bot.settings import KEYS, Settings, about, shown, summary, takes
 from bot.task import load_tasks
 from tests.examples import EXAMPLES
@@ -75,8 +76,29 @@ def servers() -> str:
 
 def hub_tasks() -> str:
     """What models on the Hub are for, and what that is here."""
-    rows = [(f"`{name}`", task.kind, task.skill) for name, task in TASKS.items()]
+    rows = [
+        (f"`{name}`", task.kind, f"run, by the pipeline `{name}`" if task.skill == "run" else task.skill)
+        for name, task in TASKS.items()
+    ]
     return markdown(("task", "kind", "skill"), rows)
+
+
+def pipelines() -> str:
+    """What `/run` can be told to run."""
+    rows = []
+    for name, pipeline in PIPELINES.items():
+        given = {"text": "text", "sound": "a sound or a video", "picture": "a picture", "video": "a video"}[
+            pipeline.feed
+        ]
+        also = "`labels`" if pipeline.labels else "`question`" if pipeline.question else "–"
+        names = ", ".join(f"`{alias}`" for alias, of in ALIASES.items() if of == name)
+        rows.append((f"`{name}`", given, also, names or "–"))
+    return markdown(("pipeline", "reads", "needs", "also called"), rows)
+
+
+def absent() -> str:
+    """What `/run` cannot have."""
+    return markdown(("pipeline", "why not"), [(f"`{name}`", why) for name, why in ABSENT.items()])
 
 
 def tasks() -> str:
@@ -107,6 +129,8 @@ TABLES: Mapping[str, tuple[str, Callable[[], str]]] = {
     "permissions": ("administration.md", permissions),
     "hub-tasks": ("models.md", hub_tasks),
     "tasks": ("models.md", tasks),
+    "pipelines": ("models.md", pipelines),
+    "absent": ("models.md", absent),
     "servers": ("models.md", servers),
 }
 """Each table's mark, the document that it stands in, and how it is made."""

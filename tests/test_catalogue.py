@@ -164,6 +164,18 @@ async def test_a_model_is_added_pulled_listed_and_removed(world: World, server: 
     ]
 
 
+async def test_what_only_a_pipeline_does_is_added_for_that_pipeline(world: World, server: FakeHub) -> None:
+    config = {"model_type": "glpn", "architectures": ["GLPNForDepthEstimation"]}
+    server.add(replace(SMALL, model="maker/depth", task="depth-estimation", tags=(), config=config))
+    assert "for depth-estimation" in await do(world, "add", model="maker/depth")
+    assert "`/run depth` runs it." in await do(world, "pull", name="depth")
+    section = world.app.services.catalogue.sections["depth"]
+    assert (section.skills, section.model_dump()["pipeline"]) == (("run",), "depth-estimation")
+    assert (await listed(world))["depth"].startswith("picture this machine")
+    offered = await world.intake.suggest("models add", "task", "depth", CHANNEL, ADMIN, {})
+    assert list(offered) == ["depth-estimation"]
+
+
 async def test_what_was_added_is_there_after_a_restart_and_shares_the_process(world: World) -> None:
     await do(world, "add", model="maker/Small-Chat", name="tiny", task="text-generation")
     again = World(world.store, world.config)

@@ -7,16 +7,20 @@ import io
 import json
 import math
 import os
+import re
 import struct
 import subprocess
 import sys
+import time
 import wave
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+import zlib
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from pathlib import Path
 
 import av
+import numpy as np
 import pytest
 import pytest_asyncio
 
@@ -51,6 +55,7 @@ from bot.inference.kinds import (
     Vectors,
     Written,
 )
+from bot.inference.pipelines import PIPELINES
 from bot.inference.process import ModelProcess
 from bot.inference.protocol import Ready, Source
 from bot.types import Status, Text
@@ -67,7 +72,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The checkpoints, a picture, and what transformers makes of the inputs."""
     folder = tmp_path_factory.mktemp("families")
     done = subprocess.run(
-        [sys.executable, "-m", "tests.tiny_families", str(folder)], capture_output=True, text=True, check=False
+        [sys.executable, "-m", "tests.tiny_pipelines", str(folder)], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
     return folder
@@ -100,6 +105,16 @@ def tone(seconds: float, rate: int = 16_000) -> bytes:
         samples = (int(20_000 * math.sin(at * at / 90_000)) for at in range(int(seconds * rate)))
         out.writeframes(b"".join(struct.pack("<h", sample) for sample in samples))
     return file.getvalue()
+
+
+def header(width: int, height: int) -> bytes:
+    """How a PNG begins that says it is so large."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    size = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", size) + chunk(b"IEND", b"")
 
 
 def _labels(answer: Answer, _text: str) -> object:
@@ -269,11 +284,62 @@ async def test_a_prompt_that_is_too_long_fails_alone(inference: Inference, made:
     assert answers[0] == answers[2] == await inference.text(model, CHAT)
 
 
-async def test_a_text_longer_than_the_window_is_cut_for_its_label(inference: Inference, made: Path) -> None:
+END = "Bob cooked and ate in a dog house until the morning. " * 3
+
+
+@pytest.mark.parametrize(
+    ("family", "make"),
+    [
+        ("distilbert", lambda text: Classify((text,))),
+        ("roberta", lambda text: Choose((text,), LABELS)),
+        ("roberta", lambda text: Choose((text,), LABELS, several=True)),
+        ("bert_embeddings", lambda text: Embed((text,))),
+    ],
+)
+async def test_what_stands_at_the_end_of_a_long_text_counts(
+    family: str, make: Callable[[str], Job[Answer]], inference: Inference, made: Path
+) -> None:
+    async def told(text: str) -> object:
+        answer = await inference.answer(source(made, family), make(text))
+        return answer.rows[0] if isinstance(answer, Vectors) else _labels(answer, "")
+
+    begins = LONG[: len(LONG) // 3]  # more than any of them reads at once
+    assert _near(await told(begins + END)) == await told(begins + END)
+    assert _near(await told(begins + END)) != await told(begins + TEXT * 3)
+
+
+async def test_a_long_texts_labels_are_its_windows_average(inference: Inference, made: Path) -> None:
     for family in ("roberta", "distilbert"):
         job: Job[Labels] = Choose((LONG,), LABELS) if family == "roberta" else Classify((LONG,))
         (row,) = (await inference.answer(source(made, family), job)).rows
         assert sum(label.score for label in row) == pytest.approx(1, abs=1e-3)
+    again = " ".join([OTHER] * 200)  # every window of it says the same
+    (once,), (often,) = [
+        (await inference.answer(source(made, "distilbert"), Classify((text,)))).rows for text in (again[:600], again)
+    ]
+    assert [label.name for label in once] == [label.name for label in often]
+    assert often[0].score == pytest.approx(once[0].score, abs=0.05)
+
+
+async def test_a_long_texts_vector_has_the_length_of_a_short_ones(inference: Inference, made: Path) -> None:
+    for row in (await inference.answer(source(made, "bert_embeddings"), Embed((TEXT, LONG, "", LONG + END)))).rows:
+        assert math.hypot(*row) == pytest.approx(1, abs=1e-3)
+
+
+async def test_a_blank_is_filled_wherever_it_stands(inference: Inference, made: Path) -> None:
+    near = f"{TEXT} Bob {BLANK} a dog. {TEXT}"
+    for text in (f"{LONG} {near}", f"{near} {LONG}", f"{LONG} {near} {LONG}"):
+        fillings = (await inference.answer(source(made, "bert"), Fill(text))).fillings
+        assert fillings[0].text == text.replace(BLANK, fillings[0].word)
+
+
+async def test_a_question_that_leaves_no_room_for_the_text_says_so(inference: Inference, made: Path) -> None:
+    for family, job in (
+        ("distilbert_answers", Extract(LONG, SAID)),
+        ("roberta", Choose((TEXT,), (LONG, "music"))),
+    ):
+        with pytest.raises(Unavailable, match="too long: this model reads"):
+            await inference.answer(source(made, family), job)
 
 
 @pytest.mark.parametrize(
@@ -298,12 +364,13 @@ def _plain(answer: Answer) -> object:
     return _labels(answer, "") if isinstance(answer, Labels) else answer
 
 
-async def test_many_texts_are_read_with_news_of_how_far_it_is(inference: Inference, made: Path) -> None:
-    texts = tuple(f"{OTHER} {number}" for number in range(100))
+async def test_a_long_reading_tells_how_far_it_is_once_a_second(inference: Inference, made: Path) -> None:
+    texts = tuple(f"{OTHER} {number}" for number in range(1_000))
+    began = time.monotonic()
     async with aclosing(inference.run(source(made, "distilbert"), Classify(texts))) as chunks:
-        told = [chunk.text async for chunk in chunks if isinstance(chunk, Status)]
-    assert told[-1] == "100 of 100 texts read"
-    assert len(told) > 2
+        told = [chunk.text async for chunk in chunks if isinstance(chunk, Status) and "read" in chunk.text]
+    assert re.fullmatch(r"\d+ of 1000 parts read", told[0])
+    assert len(told) <= 1 + time.monotonic() - began
 
 
 async def test_texts_of_several_people_are_read_in_one_batch(inference: Inference, made: Path) -> None:
@@ -343,7 +410,13 @@ async def test_a_long_text_is_tagged_to_its_end(inference: Inference, made: Path
 async def test_tokens_tell_where_they_stand(inference: Inference, made: Path) -> None:
     cut = await inference.answer(source(made, "llama"), Tokens("A cat"))
     assert [token.text for token in cut.tokens] == ["A", " ", "c", "a", "t"]
-    assert (cut.tokens[-1].start, cut.tokens[-1].end, cut.context) == (4, 5, 512)
+    assert (cut.tokens[-1].start, cut.tokens[-1].end, cut.total, cut.context) == (4, 5, 5, 512)
+
+
+async def test_of_a_long_text_only_the_first_tokens_are_told(inference: Inference, made: Path) -> None:
+    cut = await inference.answer(source(made, "llama"), Tokens("A cat sat. " * 100_000, most=3))
+    assert [token.text for token in cut.tokens] == ["A", " ", "c"]
+    assert cut.total == 1_100_000
 
 
 async def test_speech_becomes_text_however_long_it_is(inference: Inference, made: Path) -> None:
@@ -360,28 +433,122 @@ async def test_speech_becomes_text_however_long_it_is(inference: Inference, made
     assert heard.segments == ()
 
 
-async def test_any_pipeline_runs_on_a_model_that_goes_with_it(inference: Inference, made: Path, picture: bytes) -> None:
-    async def run(family: str, pipeline: str, job: Pipe) -> Outcome:
+PIPED: Mapping[str, tuple[str, Pipe, str]] = {
+    "text-classification": ("distilbert", Pipe("", TEXT), "labels"),
+    "token-classification": ("bert_entities", Pipe("", TEXT), "labels"),
+    "fill-mask": ("bert", Pipe("", f"a {BLANK} sat."), "labels"),
+    "text-generation": ("llama", Pipe("", TEXT), "text"),
+    "zero-shot-classification": ("roberta", Pipe("", TEXT, labels=LABELS), "labels"),
+    "text-to-audio": ("vits", Pipe("", "a cat sat"), "shown"),
+    "audio-classification": ("wav2vec2", Pipe("", data=b"the sound"), "labels"),
+    "automatic-speech-recognition": ("whisper", Pipe("", data=tone(2)), "text"),
+    "zero-shot-audio-classification": ("clap", Pipe("", data=b"the sound", labels=LABELS), "labels"),
+    "image-classification": ("vit", Pipe("", data=b"the picture"), "labels"),
+    "image-segmentation": ("segformer", Pipe("", data=b"the picture"), "shown"),
+    "object-detection": ("detr", Pipe("", data=b"the picture"), "boxes"),
+    "depth-estimation": ("glpn", Pipe("", data=b"the picture"), "shown"),
+    "image-text-to-text": ("llava", Pipe("", QUESTION, b"the picture"), "text"),
+    "document-question-answering": ("donut", Pipe("", QUESTION, b"the picture"), "text"),
+    "zero-shot-image-classification": ("clip", Pipe("", data=b"the picture", labels=LABELS), "labels"),
+    "zero-shot-object-detection": ("owlvit", Pipe("", data=b"the picture", labels=LABELS), "boxes"),
+    "video-classification": ("videomae", Pipe("", data=b"the video"), "labels"),
+}
+"""Which checkpoint each pipeline runs on, with what, and where in the outcome its result is."""
+
+
+@pytest.fixture(scope="session")
+def video() -> bytes:
+    """A second of a square that grows."""
+    file = io.BytesIO()
+    with av.open(file, "w", format="mp4") as out:
+        stream = out.add_stream("mpeg4", rate=12)
+        assert isinstance(stream, av.VideoStream)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        for number in range(12):
+            shot = np.zeros((48, 64, 3), dtype=np.uint8)
+            shot[: 4 * number, : 4 * number] = (255, 200, 0)
+            out.mux(stream.encode(av.VideoFrame.from_ndarray(shot, format="rgb24")))
+        out.mux(stream.encode(None))
+    return file.getvalue()
+
+
+Piping = Callable[[str, str, Pipe], Awaitable[Outcome]]
+
+
+@pytest.fixture
+def run(inference: Inference, made: Path, picture: bytes, video: bytes) -> Piping:
+    async def run(pipeline: str, family: str, job: Pipe) -> Outcome:
+        data = {b"the picture": picture, b"the video": video, b"the sound": (made / "tone.wav").read_bytes()}.get(
+            job.data, job.data
+        )
+        job = replace(job, pipeline=pipeline, data=data)
         return await inference.answer(replace(source(made, family), pipeline=pipeline), job)
 
-    shown = await run("vit", "image-classification", Pipe(data=picture))
+    return run
+
+
+@pytest.mark.parametrize("pipeline", PIPELINES)
+async def test_every_pipeline_runs(pipeline: str, run: Piping, made: Path) -> None:
+    family, job, where = PIPED[pipeline]
+    found = getattr(await run(pipeline, family, job), where)
+    assert found
+    expected = json.loads((made / "expected.json").read_text())[family].get("run")
+    if expected is not None and where in ("labels", "boxes"):
+        assert [[one.name if where == "labels" else one.label, one.score] for one in found] == _near(expected)
+    elif expected is not None:
+        assert (found if where == "text" else [one.name for one in found]) == expected
+
+
+async def test_a_pipeline_that_a_skill_is_like_finds_the_same(
+    run: Piping, inference: Inference, made: Path, picture: bytes
+) -> None:
+    shown = await run("image-classification", "vit", Pipe("", data=picture))
     own = await inference.answer(source(made, "vit"), ClassifyPicture(picture))
-    assert _near([[label.name, label.score] for label in shown.labels]) == [
-        [label.name, pytest.approx(label.score, abs=1e-3)] for label in own.rows[0]
-    ]
-    assert (await run("detr", "object-detection", Pipe(data=picture))).boxes
-    assert (await run("llama", "text-generation", Pipe(TEXT))).text.startswith(TEXT)
-    assert (await run("vits", "text-to-audio", Pipe("a cat sat"))).shown[0].data.startswith(b"RIFF")
-    assert (await run("bert", "fill-mask", Pipe("a [MASK] sat."))).labels
-    chosen = await run("roberta", "zero-shot-classification", Pipe(TEXT, labels=LABELS))
-    assert {label.name for label in chosen.labels} == set(LABELS)
-    for family, pipeline, complaint in (
-        ("vit", "summarization", "no pipeline 'summarization'. There are: text-classification"),
+    assert [label.name for label in shown.labels] == [label.name for label in own.rows[0]]
+    blank = await run("fill-mask", "bert", Pipe("", "a ___ sat."))
+    assert blank == await run("fill-mask", "bert", Pipe("", "a [MASK] sat."))
+    assert (await run("text-generation", "llama", Pipe("", TEXT))).text.startswith(TEXT)
+
+
+@pytest.mark.parametrize(
+    ("family", "pipeline", "complaint"),
+    [
+        ("vit", "mask-making", "no pipeline 'mask-making'"),
         ("vit", "text-generation", "kind vit does not go with text-generation"),
         ("bert", "text-classification", "not trained to run"),
+        ("distilbert", "zero-shot-classification", "only its own labels .*NEGATIVE"),
+        ("llama", "fill-mask", "kind llama does not go with fill-mask"),
+    ],
+)
+async def test_a_pipeline_that_does_not_go_with_a_model_says_so(
+    family: str, pipeline: str, complaint: str, run: Piping
+) -> None:
+    with pytest.raises(Refused, match=complaint):
+        await run(pipeline, family, Pipe("", TEXT, labels=LABELS))
+
+
+async def test_what_does_not_go_with_a_model_takes_nobodys_room(made: Path, tmp_path: Path, picture: bytes) -> None:
+    size = (made / "vit" / "model.safetensors").stat().st_size
+    process = ModelProcess(tmp_path, {**os.environ, "HF_HUB_OFFLINE": "1"}, memory=size)
+    crowded = Inference(process)
+    try:
+        await crowded.answer(source(made, "vit"), ClassifyPicture(picture))
+        wrong = replace(source(made, "distilbert"), pipeline="depth-estimation")
+        with pytest.raises(Refused, match="does not go with"):
+            await crowded.answer(wrong, Pipe("depth-estimation", data=picture))
+        assert [Path(one.source.model).name for one in (await crowded.look()).models] == ["vit"]
+    finally:
+        await process.aclose()
+
+
+async def test_a_pipeline_says_what_it_cannot_read(run: Piping) -> None:
+    for family, pipeline, job, complaint in (
+        ("bert", "fill-mask", Pipe("", "no blank"), "Write a blank as ___"),
+        ("videomae", "video-classification", Pipe("", data=b"no video"), "no video that can be read"),
+        ("videomae", "video-classification", Pipe("", data=tone(1)), "no pictures in this file"),
     ):
-        with pytest.raises(Refused, match=complaint):
-            await run(family, pipeline, Pipe(TEXT))
+        with pytest.raises(Unavailable, match=complaint):
+            await run(pipeline, family, job)
 
 
 def recorded(form: str, codec: str) -> bytes:
@@ -440,17 +607,63 @@ async def test_what_a_model_cannot_do_is_said(
 @pytest.mark.parametrize(
     ("family", "job", "complaint"),
     [
-        ("vit", ClassifyPicture(b"no picture"), "no picture that can be read"),
+        ("vit", ClassifyPicture(b"no picture"), "no picture that can be read: give a PNG, JPEG,"),
+        ("vit", ClassifyPicture(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 5 5\n"), "no picture that can be read"),
+        ("vit", ClassifyPicture(header(9_000, 9_000)), "too large: 9,000 × 9,000 pixels"),
+        ("vit", ClassifyPicture(header(60_000, 60_000)), "too large: it has more than 50,000,000 pixels"),
+        ("detr", Detect(header(2_000, 1)), "no picture that can be read"),
+        (
+            "blip",
+            Describe(b"the picture", "who sang " * 60),
+            "The question has 122 tokens; this model reads 64 at once",
+        ),
         ("whisper", Transcribe(b"no sound"), "no audio file"),
         ("vits", Speak("a", voice="3"), "one voice; “3” is none"),
         ("bert", Fill("there is none"), "one blank"),
     ],
 )
 async def test_what_cannot_be_read_is_said(
-    family: str, job: Job[Answer], complaint: str, inference: Inference, made: Path
+    family: str, job: Job[Answer], complaint: str, inference: Inference, made: Path, picture: bytes
 ) -> None:
+    if isinstance(job, Describe):
+        job = replace(job, data=picture)
     with pytest.raises(Unavailable, match=complaint):
         await inference.answer(source(made, family), job)
+
+
+async def test_a_description_ends_with_the_models_positions(inference: Inference, made: Path, picture: bytes) -> None:
+    for job in (Describe(picture), Describe(picture, QUESTION), Describe(picture, max_tokens=500)):
+        text, answer = await inference.text(source(made, "blip"), job)
+        assert text
+        assert answer.completion_tokens <= 64
+    _, answer = await inference.text(source(made, "bart"), Rewrite(TEXT, max_tokens=5_000))
+    assert answer.completion_tokens <= 256
+
+
+async def test_what_people_write_is_no_picture_and_no_broken_text(
+    inference: Inference, made: Path, picture: bytes
+) -> None:
+    for question in ("What is <image>?", "half \ud83d of it"):
+        assert (await inference.text(source(made, "llava"), Describe(picture, question, max_tokens=5)))[0]
+    assert (await inference.answer(source(made, "distilbert"), Classify(("half \ud83d",)))).rows
+
+
+async def test_a_pipeline_does_not_cut_what_is_too_long_without_a_word(run: Piping) -> None:
+    for family, pipeline, job in (
+        ("distilbert", "text-classification", Pipe("", LONG)),
+        ("bert_entities", "token-classification", Pipe("", LONG)),
+        ("roberta", "zero-shot-classification", Pipe("", LONG, labels=LABELS)),
+        ("clip", "zero-shot-image-classification", Pipe("", data=b"the picture", labels=(LONG, "cat"))),
+        ("llama", "text-generation", Pipe("", LONG)),
+    ):
+        with pytest.raises(Unavailable, match="That is too long"):
+            await run(pipeline, family, job)
+    assert (await run("text-generation", "gpt2", Pipe("", LONG[:400]))).text
+
+
+async def test_what_libraries_say_becomes_words_for_people(run: Piping) -> None:
+    with pytest.raises(Unavailable, match=r"^There is too little in that for this model\.$"):
+        await run("audio-classification", "wav2vec2", Pipe("", data=tone(0.0001)))
 
 
 async def test_whether_tools_reach_the_prompt_is_known(inference: Inference, made: Path) -> None:

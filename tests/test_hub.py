@@ -17,13 +17,17 @@ from bot.errors import HubError, ShouldersError, UserError
 from bot.hub import folders
 from bot.hub.client import Hub
 from bot.hub.messages import Found, RemoteFile
-from bot.hub.rules import HubSection, choose
+from bot.hub.rules import HubSection, Room, choose, make_sure_of_memory
 from bot.hub.sizes import in_bytes, shown
 from tests.fakes.hub import Cut, FakeHub, Hold, Refuse, Repository, Whole, Wrong
 from tests.fakes.openai import unused_url
 
 WEIGHTS = os.urandom(300_000)
 CANARIES = {"OPENAI_API_KEY": "sk-canary", "DISCORD_TOKEN": "discord-canary", "SLACK_BOT_TOKEN": "xoxb-canary"}
+
+
+PROXY = {"https_proxy": "http://me:password@proxy.test:1"}
+"""It is for the process that talks with the Hub, whose address here begins with http."""
 
 
 def repository(model: str = "maker/small", files: Mapping[str, bytes] = MappingProxyType({})) -> Repository:
@@ -46,7 +50,8 @@ def hub(server: FakeHub, tmp_path: Path) -> Hub:
 
 def hub_at(endpoint: str, folder: Path, token: str = "", **rules: object) -> Hub:
     section = HubSection.model_validate({"allow": ["maker/*"], "endpoint": endpoint, **rules})
-    return Hub(section, folder / "hub", {**os.environ, **CANARIES, **({"HF_TOKEN": token} if token else {})})
+    given = {**os.environ, **CANARIES, **PROXY, **({"HF_TOKEN": token} if token else {})}
+    return Hub(section, folder / "hub", given)
 
 
 async def pull(hub: Hub, model: str = "maker/small") -> Path:
@@ -133,6 +138,7 @@ async def test_the_token_of_the_hub_is_the_only_secret_that_the_process_has(serv
     children = await asyncio.to_thread(Path(f"/proc/self/task/{os.getpid()}/children").read_text)
     environment = "".join([Path(f"/proc/{child}/environ").read_text() for child in children.split()])  # noqa: ASYNC240
     assert "hf_canary" in environment
+    assert PROXY["https_proxy"] in environment
     assert not [canary for canary in CANARIES.values() if canary in environment]
     gate.gate.set()
     assert (await pulling).is_dir()
@@ -317,7 +323,8 @@ def with_files(*names: str) -> Found:
         (found(licence="llama3"), "has the licence “llama3”, and the operator's list does not admit that"),
         (found(licence=""), "states no licence"),
         (found(own_code=True, model_type="own-thing"), "needs Python code from its repository, and I never run that"),
-        (found(task="depth-estimation"), "is made for depth-estimation, and I cannot do that. I can: chat"),
+        (found(task="text-ranking"), "is made for text-ranking, and I cannot do that. I can: chat"),
+        (found(task="depth-estimation"), "is a LlamaForCausalLM, which was not made for depth-estimation"),
         (found(task="", architectures=("Own",)), "does not say what it is made for"),
         (found(architectures=("BertForMaskedLM",)), "is a BertForMaskedLM, which was not made for chat"),
         (with_files("config.json", "pytorch_model.bin"), "its weights only as pytorch_model.bin, a form that can hold"),
@@ -329,28 +336,83 @@ def with_files(*names: str) -> Found:
             found(files=(RemoteFile("model.safetensors", 6 * 10**9, "git:1"),)),
             "6.0 GB, and the operator admits at most",
         ),
-        (found(files=(RemoteFile("model.safetensors", 3 * 10**9, "git:1"),)), "needs at least 3.0 GB of memory; this"),
         (found(files=(RemoteFile("model.safetensors", 10, ""),)), "does not say what the bytes"),
         (found(model="elsewhere/small"), "The operator's list does not admit elsewhere/small"),
     ],
 )
 def test_what_is_not_admitted_is_told_in_a_sentence(model: Found, says: str) -> None:
     with pytest.raises(ShouldersError) as caught:
-        choose(model, "", OPEN, 2 * 10**9)
+        choose(model, "", OPEN)
     assert says in caught.value.message
     assert "\n" not in caught.value.message
 
 
+@pytest.mark.parametrize(
+    ("file", "numbers", "room", "says"),
+    [
+        ("model.safetensors", 0, Room(3_000), ""),
+        ("model.safetensors", 0, Room(2_999), "needs at least 3.0 KB of memory; 3.0 KB are set aside"),
+        ("model.safetensors", 1_500, Room(5_999, 4), "at least 6.0 KB of memory in numbers of 32 bits; 6.0 KB are set"),
+        ("model.safetensors", 1_500, Room(6_000, 4), ""),
+        ("model.safetensors", 1_500, Room(1_400, 1), "in numbers of 8 bits"),
+        ("model.safetensors", 0, Room(750, 1), ""),
+        ("model-Q4_1.gguf", 6_000, Room(11_999), "at least 12 KB"),
+        ("model-Q4_1.gguf", 6_000, Room(12_000), ""),
+        ("model-Q4_1.gguf", 6_000, Room(20_000, 4), "at least 24 KB"),
+    ],
+)
+def test_what_weights_become_in_memory_must_fit(file: str, numbers: int, room: Room, says: str) -> None:
+    model = found(files=(RemoteFile(file, 3_000, "git:1"),), numbers=numbers)
+    told = ""
+    try:
+        make_sure_of_memory(model, choose(model, "", OPEN), room)
+    except HubError as error:
+        told = error.message
+    assert says in told
+    assert bool(told) == bool(says)
+
+
+async def test_how_many_numbers_the_weights_are_is_asked_of_the_hub(server: FakeHub, tmp_path: Path) -> None:
+    server.add(replace(repository("maker/packed"), numbers=1_000_000))
+    section = HubSection.model_validate({"allow": ["maker/*"], "endpoint": server.endpoint})
+    hub = Hub(section, tmp_path / "hub", os.environ, 900_000)
+    with pytest.raises(HubError, match=r"needs at least 1\.0 MB of memory in numbers of 8 bits; 900 KB are set aside"):
+        await hub.look("maker/packed", run=("cpu", "auto", "int8"))
+
+
+@pytest.mark.parametrize(
+    ("memory", "quantise", "says"),
+    [
+        (200_000, "none", "needs at least 300 KB of memory in numbers of 32 bits; 200 KB are set aside for models"),
+        (200_000, "int8", ""),
+        (50_000, "auto", "50 KB are set aside for models"),
+    ],
+)
+async def test_what_does_not_fit_into_memory_is_not_downloaded(
+    memory: int, quantise: str, says: str, server: FakeHub, tmp_path: Path
+) -> None:
+    section = HubSection.model_validate({"allow": ["maker/*"], "endpoint": server.endpoint})
+    hub = Hub(section, tmp_path / "hub", os.environ, memory)
+    told = ""
+    try:
+        await hub.look("maker/small", run=("cpu", "auto", quantise))
+    except HubError as error:
+        told = error.message
+    assert says in told
+    assert bool(told) == bool(says)
+    assert server.requests == []
+
+
 def test_only_a_model_with_a_template_chats() -> None:
-    assert choose(SOUND, "", OPEN, 10**9).task == "chat"
-    assert choose(found(chats=False), "", OPEN, 10**9).task == "text-generation"
-    assert choose(SOUND, "text-generation", OPEN, 10**9).task == "text-generation"
+    assert choose(SOUND, "", OPEN).task == "chat"
+    assert choose(found(chats=False), "", OPEN).task == "text-generation"
+    assert choose(SOUND, "text-generation", OPEN).task == "text-generation"
     with pytest.raises(UserError, match="has no chat template"):
-        choose(found(chats=False), "chat", OPEN, 10**9)
+        choose(found(chats=False), "chat", OPEN)
 
 
 def test_what_the_library_knows_needs_no_code_of_the_repository() -> None:
-    assert choose(found(own_code=True, model_type="llama"), "", OPEN, 10**9).task == "chat"
+    assert choose(found(own_code=True, model_type="llama"), "", OPEN).task == "chat"
 
 
 def test_no_file_leaves_the_models_folder() -> None:
@@ -363,12 +425,12 @@ def test_no_file_leaves_the_models_folder() -> None:
         "a/b.json",
         "x\n.json",
     )
-    chosen = choose(with_files("model.safetensors", *names), "", OPEN, 10**9)
+    chosen = choose(with_files("model.safetensors", *names), "", OPEN)
     assert [file.path for file in chosen.files] == ["model.safetensors"]
 
 
 def test_of_several_packed_files_the_one_that_is_best_for_its_size_is_taken() -> None:
-    chosen = choose(with_files("m-Q8_0.gguf", "m-q4_k_m.gguf", "m-F16.gguf"), "", OPEN, 10**9)
+    chosen = choose(with_files("m-Q8_0.gguf", "m-q4_k_m.gguf", "m-F16.gguf"), "", OPEN)
     assert [file.path for file in chosen.files] == ["m-q4_k_m.gguf"]
 
 

@@ -37,6 +37,8 @@ async def process(tmp_path: Path) -> AsyncGenerator[ModelProcess]:
         "OPENAI_API_KEY": "sk-canary",
         "DISCORD_TOKEN": "canary",
         "HF_TOKEN": "hf-canary",
+        "HTTPS_PROXY": "http://me:canary@proxy:1",
+        "https_proxy": "http://me:canary@proxy:1",
         "OMP_NUM_THREADS": "1",
     }
     made = ModelProcess(tmp_path, {**os.environ, **secrets}, module="tests.fakes.inference")
@@ -153,6 +155,31 @@ async def test_a_process_that_crashes_again_and_again_is_left_alone_for_a_while(
         await _ask(backend, "hello")
     assert caught.value.retry_after is not None
     assert 0 < caught.value.retry_after <= 1
+
+
+@pytest.mark.parametrize("said", ["gibberish", "endless"])
+async def test_a_process_that_cannot_be_understood_is_ended_and_started_again(
+    said: str, backend: LocalBackend, process: ModelProcess
+) -> None:
+    other = backend.stream(_prompt("forever"), Sampling())
+    assert [chunk.text async for chunk in _until_text(other)] == ["and so "]
+    before = process.pid
+    with pytest.raises(Unavailable, match=r"broke down\. It starts again with the next question"):
+        await _ask(backend, said)
+    with pytest.raises(BrokenOff):
+        await anext(other)
+    assert (await _ask(backend, "hello"))[0] == "hello"
+    assert process.pid != before
+    await backend.aclose()
+
+
+async def test_an_answer_that_is_too_large_for_a_line_is_one_failed_answer(
+    backend: LocalBackend, process: ModelProcess
+) -> None:
+    with pytest.raises(Unavailable, match="too large to be handed on"):
+        await _ask(backend, "too-much")
+    assert (await _ask(backend, "hello"))[0] == "hello"
+    assert process.starts == 1
 
 
 async def test_out_of_memory_is_one_failed_answer(backend: LocalBackend, process: ModelProcess) -> None:

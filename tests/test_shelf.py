@@ -97,6 +97,18 @@ async def test_a_model_that_can_never_fit_is_refused(inference: Inference, model
     assert await _loaded(inference) == ["small"]
 
 
+async def test_models_that_are_not_there_leave_nothing_behind(inference: Inference, model: Model) -> None:
+    source = model("one", 4)
+    for number in range(30):
+        with pytest.raises(Refused, match="no such model"):
+            await inference.answer(Source(f"/no/such/{number}"), _says("hello"))
+    async with asyncio.timeout(5):
+        while int((await inference.text(source, _says("threads")))[0]) > 5:
+            pass
+    await inference.unload(source)
+    assert (await inference.text(source, _says("hello")))[0] == "hello"
+
+
 async def test_a_model_waits_for_room_until_others_are_done(inference: Inference, model: Model) -> None:
     busy, other = model("busy", 8), model("other", 8)
     async with aclosing(inference.run(busy, _says("forever"))) as running:

@@ -21,7 +21,7 @@ from bot.cutting import cut, lines, weight
 from bot.errors import ConfigError
 from bot.inference import kinds
 from bot.task import load_tasks
-from bot.tasks.run import KINDS
+from bot.tasks.run import KINDS, NOTHING
 from bot.types import Attachment, Choice, Done, Media, Message, Person, Place, Segment, Status, Text, Transcript
 from bot.work import TAKES
 from storage.sqlite import SQLiteStore
@@ -398,11 +398,11 @@ async def test_a_long_text_is_summarised_piece_by_piece(world: TaskWorld) -> Non
 async def test_a_model_that_reads_less_gets_smaller_pieces(world: TaskWorld) -> None:
     world.made.longest = 50
     text = " ".join(f"I love number {number}." for number in range(80))
-    draft = await world.do("sentiment", text=text)
-    assert "POSITIVE" in draft.text
-    classified = [job for job in world.made.jobs if isinstance(job, kinds.Classify)]
-    assert max(len(piece.split()) for piece in classified[-1].texts) <= 50
-    assert len(classified) > 1
+    draft = await world.do("translate", text=text, to="German")
+    assert "I→de" in draft.text
+    sizes = [len(job.text.split()) for job in world.made.jobs if isinstance(job, kinds.Rewrite)]
+    refused = max(number for number, size in enumerate(sizes) if size > 50)
+    assert sum(sizes[refused + 1 :]) == 320
 
 
 async def test_a_small_chat_model_summarises_in_pieces(world: TaskWorld) -> None:
@@ -451,9 +451,66 @@ async def test_a_pipeline_is_run_on_what_is_given(world: TaskWorld) -> None:
     assert [file.name for file in draft.answers[-1].files] == ["boxes.png", "mask.png"]
     draft = await world.do("run", CHANNEL, ANN, model="made", pipeline="text-generation", text="Ann met")
     assert draft.text.startswith("Ann met")
-    assert world.made.pipelines == ["image-segmentation", "text-generation"]
+    assert [job.pipeline for job in world.made.jobs if isinstance(job, kinds.Pipe)] == [
+        "image-segmentation",
+        "text-generation",
+    ]
     world.app.services.catalogue.sections["made"] = Pretrained(able=("run",))
     assert "Name the pipeline" in notes(await world.do("run", model="made", text="x"))
+
+
+async def test_a_pipeline_that_there_is_not_never_reaches_a_model(world: TaskWorld) -> None:
+    for pipeline, says in (
+        ("made-up-17", "There is no pipeline “made-up-17”. There are: text-classification, "),
+        ("table-question-answering", "it needs pandas"),
+        ("summarization", "`/summarise`"),
+    ):
+        assert says in notes(await world.do("run", model="made", pipeline=pipeline, text="x"))
+    assert world.made.jobs == []
+
+
+async def test_a_model_is_run_by_its_usual_pipeline(world: TaskWorld) -> None:
+    world.app.services.catalogue.sections["made"] = Pretrained(able=("run",), pipeline="depth-estimation")
+    await world.do("run", CHANNEL, ANN, CAT, model="made")
+    assert world.made.jobs == [kinds.Pipe("depth-estimation", data=world.adapter.files[CAT.name])]
+    assert await world.app.intake.suggest("run", "pipeline", "depth", CHANNEL, ANN, {}) == ["depth-estimation"]
+
+
+async def test_pipelines_are_known_by_their_other_names(world: TaskWorld) -> None:
+    for alias in ("sentiment-analysis", "NER"):
+        await world.do("run", model="made", pipeline=alias, text="x")
+    assert [getattr(job, "pipeline", "") for job in world.made.jobs] == ["text-classification", "token-classification"]
+
+
+async def test_a_pipeline_is_given_what_it_takes(world: TaskWorld) -> None:
+    async def asked(pipeline: str, *files: Attachment, **more: str) -> str:
+        return notes(await world.do("run", CHANNEL, ANN, *files, model="made", pipeline=pipeline, **more))
+
+    assert "Which picture?" in await asked("depth-estimation", text="a cat")
+    assert "Which sound?" in await asked("audio-classification")
+    assert "is no video" in await asked("video-classification", CAT)
+    assert "Give the labels" in await asked("zero-shot-image-classification", CAT)
+    assert "Ask something" in await asked("document-question-answering", CAT)
+    assert world.made.jobs == []
+    await asked("document-question-answering", CAT, question="What is the total?")
+    await asked("image-text-to-text", CAT, text="What is it?")
+    await asked("zero-shot-image-classification", CAT, labels="cat, dog")
+    data = world.adapter.files[CAT.name]
+    assert world.made.jobs == [
+        kinds.Pipe("document-question-answering", "What is the total?", data),
+        kinds.Pipe("image-text-to-text", "What is it?", data),
+        kinds.Pipe("zero-shot-image-classification", "", data, ("cat", "dog")),
+    ]
+
+
+async def test_things_that_a_pipeline_found_are_also_told_in_words(
+    world: TaskWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    draft = await world.do("run", CHANNEL, ANN, CAT, model="made", pipeline="object-detection")
+    assert "cat        1     90%" in draft.text
+    monkeypatch.setattr("tests.fakes.pretrained.piped", lambda job: NOTHING)
+    draft = await world.do("run", CHANNEL, ANN, CAT, model="made", pipeline="object-detection")
+    assert draft.text == "The pipeline found nothing."
 
 
 async def test_a_model_runs_only_what_it_can(world: TaskWorld) -> None:
@@ -527,6 +584,13 @@ async def test_prices_are_those_of_the_catalogue(store: SQLiteStore, tmp_path: P
     draft = await world.do("tokens", text="one two three four")
     assert "made   0.00001 USD" in draft.text
     await world.inbox.aclose(0)
+
+
+async def test_of_many_tokens_the_first_are_shown_and_all_are_counted(world: TaskWorld) -> None:
+    draft = await world.do("tokens", text=" ".join(["one"] * 250))
+    assert draft.text.startswith("250 tokens")
+    assert draft.text.count("|") == 200
+    assert "| one|…" in draft.text
 
 
 # Cutting -------------------------------------------------------------------------------------------------------------

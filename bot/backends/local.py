@@ -17,7 +17,8 @@ from bot.errors import Refused
 from bot.hub import folders
 from bot.inference.bundled import BUNDLED, PREFIX, Bundled, complete, folder, weights
 from bot.inference.client import Inference
-from bot.inference.kinds import Answer, Chat, Count, Job, Skill, Written
+from bot.inference.kinds import Answer, Chat, Count, Job, Pipe, Skill, Written
+from bot.inference.pipelines import PIPELINES
 from bot.inference.process import ModelProcess
 from bot.inference.protocol import DataType, Device, Quantisation, Ready, Resident, Source
 from bot.inference.shelf import GB
@@ -39,7 +40,7 @@ class LocalModel(ModelSection):
 
     `at_once` answers are written at a time, others wait. `threads` 0 is half of the processor's cores. `skill` is what
     the model is for: only those that write converse. `prefix` is what one that rewrites wants before a text; {from} and
-    {to} in it are languages.
+    {to} in it are languages. `pipeline` is what one with the skill "run" is run by where nobody names another.
     """
 
     revision: str = ""
@@ -50,6 +51,7 @@ class LocalModel(ModelSection):
     quantise: Quantisation = "auto"
     skill: Skill = "write"
     prefix: str = ""
+    pipeline: str = ""
 
     @property
     def converses(self) -> bool:
@@ -59,7 +61,7 @@ class LocalModel(ModelSection):
     @property
     def skills(self) -> Collection[Skill]:
         """What tasks can ask of it."""
-        return (self.skill, "run")
+        return (self.skill,) if self.skill == "run" else (self.skill, "run")
 
     @property
     def bundled(self) -> Bundled | None:
@@ -102,6 +104,10 @@ class LocalModel(ModelSection):
 
     @model_validator(mode="after")
     def _is_complete(self) -> Self:
+        if self.pipeline and self.skill != "run":
+            raise ValueError('pipeline is for models with skill = "run"')
+        if self.pipeline and self.pipeline not in PIPELINES:
+            raise ValueError(f"pipeline must be one of {', '.join(PIPELINES)}")
         if self.skill == "paint":
             raise ValueError('no model on this machine paints: use one behind an API, with can = ["paint"]')
         if self.model.startswith(PREFIX) and not self.bundled:
@@ -163,13 +169,11 @@ class LocalBackend:
                 else:
                     yield chunk
 
-    async def run(self, job: Job[A], pipeline: str = "") -> AsyncGenerator[Status | Text | A]:
-        """Any kind of inference with this model, for tasks: how far it is, text as it comes, then the answer.
-
-        `pipeline` is the one that a Pipe is to run.
-        """
+    async def run(self, job: Job[A]) -> AsyncGenerator[Status | Text | A]:
+        """Any kind of inference with this model, for tasks: how far it is, text as it comes, then the answer."""
         await asyncio.to_thread(self._find)
-        async with aclosing(self._inference.run(replace(self._source, pipeline=pipeline), job)) as chunks:
+        source = replace(self._source, pipeline=job.pipeline) if isinstance(job, Pipe) else self._source
+        async with aclosing(self._inference.run(source, job)) as chunks:
             async for chunk in chunks:
                 yield chunk
 
@@ -183,7 +187,11 @@ class LocalBackend:
         if self._is_loaded:
             return
         await asyncio.to_thread(self._find)
-        async with aclosing(self._inference.warm(self._source, self._section.skill)) as chunks:
+        section = self._section
+        if section.skill == "run" and not section.pipeline:
+            raise Refused("What it is loaded for depends on the pipeline: `/run` it, or say one in its table.")
+        source = replace(self._source, pipeline=section.pipeline)
+        async with aclosing(self._inference.warm(source, section.skill)) as chunks:
             async for chunk in chunks:
                 if isinstance(chunk, Ready):
                     self._context = chunk.context

@@ -19,7 +19,7 @@ from bot.talk import stop_choice
 from bot.types import Choice, Choices, Chunk, Command, Done, Item, Menu, Option, Reply, Request, Status, Text
 
 NAME = Option("name", "The model's name here", required=True, suggested=True)
-HUB_TASKS = tuple(TASKS)
+TASK = Option("task", "What it is for", suggested=True, named=True)
 
 
 def _sub(name: str, summary: str, options: tuple[Option, ...] = (), *, quiet: bool = True) -> Command:
@@ -38,7 +38,7 @@ COMMAND = Command(
             "Search the Hugging Face Hub",
             (
                 Option("words", "What the model's name holds", required=True),
-                Option("task", "What it is for", choices=HUB_TASKS, named=True),
+                TASK,
             ),
         ),
         _sub(
@@ -47,7 +47,7 @@ COMMAND = Command(
             (
                 Option("model", "organisation/name", required=True),
                 Option("name", "How it is to be called here", named=True),
-                Option("task", "What it is for", choices=HUB_TASKS, named=True),
+                TASK,
                 Option("revision", "A branch, a tag or a commit; the newest if left out", named=True),
             ),
         ),
@@ -69,7 +69,9 @@ async def run(services: Services, accepted: Accepted) -> Reply:
 
 
 async def suggest(services: Services, request: Request, option: str) -> Sequence[str]:
-    """The models that this can be done with."""
+    """The models that this can be done with, or what they can be for."""
+    if option == "task":
+        return tuple(TASKS)
     catalogue = services.catalogue
     match request.command.partition(" ")[2]:
         case "pull":
@@ -163,6 +165,8 @@ def _speed(services: Services, name: str, standing: Standing | None) -> str:
 async def _search(services: Services, accepted: Accepted) -> Reply:
     given, hub = accepted.request.arguments, services.catalogue.hub
     task = given.get("task", "")
+    if task and task not in TASKS:
+        raise UserError(f"I cannot do “{task[:40]}”. I can: {', '.join(TASKS)}.")
     yield Status("Searching the Hub…")
     hits = await hub.search(given.get("words", ""), "text-generation" if task == "chat" else task)
     if not hits:
@@ -228,7 +232,9 @@ async def _pull(services: Services, accepted: Accepted) -> Reply:
 
 def _pulled(entry: Entry, size: int) -> Sequence[Chunk]:
     told = f"{shown(size)}, every byte checked" if size else "nothing was missing"
+    skill = entry.section.skills
     how = f" `/model {entry.name}` lets it answer." if entry.kind == "chat" else ""
+    how = f" `/run {entry.name}` runs it." if "run" in skill and len(skill) == 1 else how
     return (Choices(()), Text(f"**{entry.name}** is here: {told}.{how}"))
 
 

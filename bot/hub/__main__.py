@@ -135,6 +135,7 @@ def look(ask: Look) -> Found | Failed:
         str(config.get("model_type") or gguf.get("architecture") or ""),
         tuple(config.get("architectures") or ()),
         tuple(_file(sibling) for sibling in info.siblings or ()),
+        (info.safetensors.total if info.safetensors else 0) or int(gguf.get("total") or 0),
     )
 
 

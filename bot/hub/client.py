@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import shutil
 import sys
 from collections.abc import AsyncGenerator, Mapping, Sequence
@@ -27,27 +28,37 @@ from bot.hub.messages import (
     decode_event,
     encode_ask,
 )
-from bot.hub.rules import Chosen, HubSection, check_id, choose
+from bot.hub.rules import Chosen, HubSection, Room, check_id, choose, make_sure_of_memory, needed
 from bot.hub.sizes import in_bytes, shown
+from bot.inference.memory import limit
 from bot.inference.process import ROOT, environment_for_models
 
 ASK_SECONDS = 45.0
 """How long a search or a look may take; the Hub may say that it wants to be asked later."""
 
+WIDEST = 4
+"""Bytes of a number; what fits so need not be looked at closely."""
+
 _SPARE = 200_000_000
 """Bytes of the disk that are left alone."""
 
 _LINE_BYTES = 1 << 24
+_NETWORK = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE")
+"""Of the bot's environment for the process that talks with the Hub alone: a proxy's address may hold a password."""
+
 _QUIET = {"HF_HUB_DISABLE_TELEMETRY": "1", "HF_HUB_DISABLE_IMPLICIT_TOKEN": "1", "HF_HUB_DISABLE_PROGRESS_BARS": "1"}
 
 
 class Hub:
     """Searches, looks and pulls. Each in a process of its own, which ends with it or when it is no longer wanted."""
 
-    def __init__(self, rules: HubSection, folder: Path, environment: Mapping[str, str]) -> None:
+    def __init__(self, rules: HubSection, folder: Path, environment: Mapping[str, str], memory: int = 0) -> None:
         self.rules = rules
         self._shelf = folder
-        self._environment = {**environment_for_models(environment), **_QUIET}
+        self._memory = memory
+        self._offline = environment_for_models(environment)
+        network = {name: value for name, value in environment.items() if name.upper() in _NETWORK}
+        self._environment = {**self._offline, **network, **_QUIET}
         if token := environment.get("HF_TOKEN"):
             self._environment["HF_TOKEN"] = token
         if rules.endpoint:
@@ -62,13 +73,47 @@ class Hub:
         assert isinstance(answer, Hits)
         return answer.hits
 
-    async def look(self, model: str, revision: str = "", task: str = "", rules: HubSection | None = None) -> Chosen:
-        """What would be taken of a model at a revision, named by its commit. Raises HubError or UserError."""
+    async def look(
+        self,
+        model: str,
+        revision: str = "",
+        task: str = "",
+        rules: HubSection | None = None,
+        run: Sequence[str] = ("auto", "auto", "auto"),
+    ) -> Chosen:
+        """What would be taken of a model at a revision, named by its commit. Raises HubError or UserError.
+
+        `run` is how it is to: device, dtype and quantise of its table.
+        """
         rules = rules or self.rules
         check_id(model, rules)
         found = await self._ask(Look(model, revision))
         assert isinstance(found, Found)
-        return choose(found, task, rules, await asyncio.to_thread(folders.memory))
+        chosen = choose(found, task, rules)
+        if needed(found, chosen, WIDEST) > await asyncio.to_thread(limit, self._memory, "cpu"):
+            make_sure_of_memory(found, chosen, await self._room(run))
+        return chosen
+
+    async def _room(self, run: Sequence[str]) -> Room:
+        """What room a model has, and in which numbers it will run; that hangs on what is fast on this machine."""
+        command = (sys.executable, "-m", "bot.inference.measure", str(self._memory), *run)
+        process = await asyncio.create_subprocess_exec(
+            *command,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            env=self._offline,
+            cwd=ROOT,
+        )
+        try:
+            said, complaint = await process.communicate()
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
+        if process.returncode:
+            last = complaint.decode(errors="replace").strip().rpartition("\n")[2]
+            raise HubError(f"Whether it fits into this machine's memory could not be found out: {last[:200]}")
+        return Room(**json.loads(said))
 
     async def pull(self, chosen: Chosen) -> AsyncGenerator[Progress]:
         """Download what is not there yet. Closed early, it keeps what came so far. Raises HubError or UserError."""

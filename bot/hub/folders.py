@@ -62,13 +62,3 @@ def forget(target: Path) -> None:
 def taken(path: Path) -> int:
     """How many bytes the files below a folder have."""
     return sum(file.stat().st_size for file in path.rglob("*") if file.is_file()) if path.exists() else 0
-
-
-def memory() -> int:
-    """This machine's memory in bytes, or what this container may use of it."""
-    machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    try:
-        allowed = Path("/sys/fs/cgroup/memory.max").read_text().strip()
-    except OSError:
-        return machine
-    return min(machine, int(allowed)) if allowed.isdecimal() else machine

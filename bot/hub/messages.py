@@ -75,6 +75,7 @@ class Found:
     """A model as its repository is at one commit.
 
     `own_code` says that it comes with Python code of its own, `chats` that it has a template for conversations.
+    `numbers` is how many its weights are, 0 where the Hub does not say.
     """
 
     model: str
@@ -86,6 +87,7 @@ class Found:
     model_type: str = ""
     architectures: tuple[str, ...] = ()
     files: tuple[RemoteFile, ...] = field(default=())
+    numbers: int = 0
     say: Literal["found"] = "found"
 
 

@@ -84,6 +84,19 @@ class Chosen:
         """All files together, in bytes."""
         return sum(file.size for file in self.files)
 
+    @property
+    def weights(self) -> tuple[RemoteFile, ...]:
+        """The files with the numbers."""
+        return tuple(file for file in self.files if file.path.endswith((".safetensors", ".gguf")))
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """What a model may take of this machine's memory in bytes, and what a number takes; 0 is as much as in the file."""
+
+    size: int
+    width: int = 0
+
 
 def check_id(model: str, rules: HubSection) -> None:
     """Before the Hub is asked. Raises UserError for what is no id and for what is not on the operator's list."""
@@ -98,7 +111,7 @@ def check_id(model: str, rules: HubSection) -> None:
         )
 
 
-def choose(found: Found, wanted: str, rules: HubSection, memory: int) -> Chosen:
+def choose(found: Found, wanted: str, rules: HubSection) -> Chosen:
     """What is to be taken of a model that was found. Raises UserError or HubError with the first reason against it."""
     check_id(found.model, rules)
     if not rules.admits_licence(found.licence):
@@ -121,10 +134,27 @@ def choose(found: Found, wanted: str, rules: HubSection, memory: int) -> Chosen:
             f"{found.model} has {shown(chosen.size)}, and the operator admits at most {rules.largest} for one model: "
             "[hub] largest in config.toml."
         )
-    needed = sum(file.size for file in weights)
-    if needed > memory:
-        raise HubError(f"{found.model} needs at least {shown(needed)} of memory; this machine has {shown(memory)}.")
     return chosen
+
+
+def needed(found: Found, chosen: Chosen, width: int) -> int:
+    """The bytes of memory that a model takes at least, in numbers of so many bytes."""
+    stored = sum(file.size for file in chosen.weights)
+    numbers = found.numbers or stored // 4  # nobody writes larger ones
+    if any(file.path.endswith(".gguf") for file in chosen.weights):
+        width = width or 2  # so it is unpacked
+    return numbers * width if width else stored
+
+
+def make_sure_of_memory(found: Found, chosen: Chosen, room: Room) -> None:
+    """Raise HubError where a model does not fit, before anything is downloaded."""
+    need = needed(found, chosen, room.width)
+    if need > room.size:
+        how = f" in numbers of {8 * room.width} bits" if room.width else ""
+        raise HubError(
+            f"{found.model} needs at least {shown(need)} of memory{how}; {shown(room.size)} are set aside for models. "
+            "Choose a smaller one, or the operator raises memory_gb: [local] in config.toml."
+        )
 
 
 def _task(found: Found, wanted: str) -> str:

@@ -9,12 +9,15 @@ from typing import Literal
 from bot.inference.kinds import Skill
 from bot.types import Ability
 
-Kind = Literal["chat", "text", "embeddings", "speech", "picture"]
+Kind = Literal["chat", "text", "embeddings", "speech", "sound", "picture", "video"]
 
 
 @dataclass(frozen=True, slots=True)
 class HubTask:
-    """A task of the Hub: its kind for people, its skill, and how the classes' names end that do it; none is any."""
+    """A task of the Hub: its kind for people, its skill, and how the classes' names end that do it; none is any.
+
+    One with the skill "run" is the pipeline of its name.
+    """
 
     kind: Kind
     skill: Skill
@@ -45,6 +48,14 @@ TASKS: Mapping[str, HubTask] = {
     "image-to-text": HubTask("picture", "describe"),
     "image-text-to-text": HubTask("picture", "describe"),
     "visual-question-answering": HubTask("picture", "describe"),
+    "audio-classification": HubTask("sound", "run", ("ForAudioClassification", "ForSequenceClassification")),
+    "zero-shot-audio-classification": HubTask("sound", "run"),
+    "image-segmentation": HubTask("picture", "run", ("Segmentation",)),
+    "depth-estimation": HubTask("picture", "run", ("ForDepthEstimation",)),
+    "document-question-answering": HubTask("picture", "run", ("VisionEncoderDecoderModel",)),
+    "zero-shot-image-classification": HubTask("picture", "run"),
+    "zero-shot-object-detection": HubTask("picture", "run"),
+    "video-classification": HubTask("video", "run", ("ForVideoClassification",)),
 }
 """What can be done here. "chat" is ours: the Hub calls it text-generation, and marks what converses."""
 

@@ -13,7 +13,7 @@ import threading
 from pathlib import Path
 from typing import BinaryIO
 
-from bot.inference.protocol import Cancel, Event, Look, Run, Unload, Warm, encode, read
+from bot.inference.protocol import Cancel, Event, Look, Run, Unload, Warm, encode_event, read
 from bot.inference.server import Server
 
 
@@ -26,7 +26,7 @@ def main() -> None:
 
     def send(event: Event) -> None:
         with writing:
-            events.write(encode(event))
+            events.write(encode_event(event))
             events.flush()
 
     server = Server(Path(sys.argv[1]), int(sys.argv[2]), send)

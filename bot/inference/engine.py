@@ -53,9 +53,10 @@ transformers_logging.set_verbosity_error()
 transformers_logging.disable_progress_bar()
 
 
-def need(source: Source, cache: Path, tell: Tell) -> tuple[str, int]:
-    """Fetch or unpack the model if that was not done; its device, and the bytes it will take there. Raises Failure."""
+def need(source: Source, skill: Skill, cache: Path, tell: Tell) -> tuple[str, int]:
+    """Unpack the model if that was not done; its device, and the bytes it will take there. Raises Failure."""
     folder = _find(source, cache, tell)
+    _auto(source, skill, folder)
     place = devices.device(source)
     return place, _size(source, folder, place)
 
@@ -65,30 +66,33 @@ def load(source: Source, skill: Skill, cache: Path, tell: Tell) -> Loaded:
     folder = _find(source, cache, tell)
     tell("Loading the model")
     kind = SKILLS[skill]
-    config = AutoConfig.from_pretrained(folder, **SAFE)
+    auto, made = _auto(source, skill, folder)
     place = devices.device(source)
     small = devices.int8(source, place)
-    auto = getattr(transformers, kind.auto_class(config, source))
-    try:
-        network, report = auto.from_pretrained(
-            folder,
-            dtype=devices.dtype(source, place),
-            device_map="auto" if place == "cuda" else place,
-            use_safetensors=True,
-            output_loading_info=True,
-            **SAFE,
-        )
-    except ValueError as error:
-        if "configuration class" in str(error):
-            raise _not_made_for(config.architectures, skill) from error
-        raise
+    network, report = getattr(transformers, auto).from_pretrained(
+        folder,
+        dtype=devices.dtype(source, place),
+        device_map="auto" if place == "cuda" else place,
+        use_safetensors=True,
+        output_loading_info=True,
+        **SAFE,
+    )
     if [key for key in report["missing_keys"] if not key.startswith(kind.may_lack or ("\0",))]:
-        raise _not_made_for(config.architectures, skill)  # what is missing would be random numbers
+        raise _not_made_for(made, skill)  # what is missing would be random numbers
     network.eval()
     if small:
         int8.quantise(network)
         memory.release()  # what the larger weights took
     return kind(source, folder, network)
+
+
+def _auto(source: Source, skill: Skill, folder: Path) -> tuple[str, list[str] | None]:
+    """The class that loads a model for a skill, and what its makers call it. Raises Failure where there is none."""
+    config = AutoConfig.from_pretrained(folder, **SAFE)
+    auto = SKILLS[skill].auto_class(config, source)
+    if type(config) not in getattr(transformers, auto)._model_mapping:
+        raise _not_made_for(config.architectures, skill)
+    return auto, config.architectures
 
 
 def _not_made_for(architectures: list[str] | None, skill: Skill) -> Failure:

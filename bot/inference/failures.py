@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+import traceback
+
 from bot.inference.protocol import FailureKind
 
 
@@ -16,6 +19,20 @@ class Failure(Exception):
 
 _OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "not enough memory", "cannot allocate memory")
 
+_LONGER = "That is longer than this model can read, or not what it was made for: give it less."
+_SHORTER = "There is too little in that for this model."
+_WORDS = {
+    "index out of range": _LONGER,
+    "out of bounds for dimension": _LONGER,
+    "must match the size of tensor": _LONGER,
+    "max_position_embeddings": _LONGER,
+    "length must be non-negative": _SHORTER,
+    "Kernel size can't be greater": _SHORTER,
+    "Expected more than 1 value per channel": _SHORTER,
+    "Size must contain": "This picture is too narrow for this model.",
+}
+"""What libraries say where something is too long or too short, in words for people."""
+
 
 def failure_of(error: BaseException) -> Failure:
     """Any exception as a Failure. Torch reports a lack of memory as several types, known by their words."""
@@ -24,7 +41,9 @@ def failure_of(error: BaseException) -> Failure:
     said = str(error)
     if isinstance(error, MemoryError) or any(words in said.lower() for words in _OUT_OF_MEMORY):
         return Failure("out-of-memory", "There is not enough memory for this answer.")
-    first = said.strip().splitlines()[0][:200] if said.strip() else "no reason given"
+    first = said.strip().splitlines()[0][:200].rstrip(".") if said.strip() else "no reason given"
     if isinstance(error, ImportError):
         return Failure("unsupported", f"This model needs a library that is not installed: {first}.")
-    return Failure("failed", f"The model failed: {type(error).__name__}, {first}.")
+    traceback.print_exception(error, file=sys.stderr)  # for the log: people get words
+    words = next((words for sign, words in _WORDS.items() if sign in said), "")
+    return Failure("failed", words or f"The model could not do anything with that: {first}.")

@@ -113,19 +113,21 @@ class Token:
 
 @dataclass(frozen=True, slots=True)
 class Cut(Answer):
-    """A text in tokens; `context` is the model's window."""
+    """A text in tokens: how many there are, and the first of them. `context` is the model's window."""
 
+    total: int
     tokens: tuple[Token, ...]
     context: int
 
 
 @dataclass(frozen=True, slots=True)
 class Tokens(Job[Cut]):
-    """How the model's tokenizer cuts `text`."""
+    """How the model's tokenizer cuts `text`; the first `most` tokens one by one."""
 
     skill: ClassVar[Skill] = "write"
     quick: ClassVar[bool] = True
     text: str
+    most: int = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -425,9 +427,13 @@ class Outcome(Answer):
 
 @dataclass(frozen=True, slots=True)
 class Pipe(Job[Outcome]):
-    """Run the pipeline that the source names on `text`, or on the sound or picture in `data`."""
+    """Run one of transformers' pipelines on `text`, or on the sound, picture or video in `data`.
+
+    Beside such a file `text` is what is asked about it. `labels` are what it chooses from, where it does.
+    """
 
     skill: ClassVar[Skill] = "run"
+    pipeline: str
     text: str = ""
     data: bytes = b""
     labels: tuple[str, ...] = ()

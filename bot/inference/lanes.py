@@ -78,8 +78,11 @@ class Model(Protocol):
 class Loader(Protocol):
     """Finds a model's weights, and loads them."""
 
-    def need(self, source: Source, tell: Tell) -> tuple[str, int]:
-        """The device that the model goes to, and the bytes that it will take there. Raises Failure."""
+    def need(self, source: Source, skill: Skill, tell: Tell) -> tuple[str, int]:
+        """The device that the model goes to, and the bytes that it will take there.
+
+        Raises Failure, also for a model that was not made for the skill: nobody else's room is taken for that.
+        """
 
     def load(self, source: Source, skill: Skill, tell: Tell) -> Model:
         """Load it. Raises Failure."""
@@ -165,12 +168,12 @@ class Lane:
 
     def unload(self) -> None:
         """Forget the weights; who comes next loads them again."""
-        self._model = None
+        with self._changed:
+            self._model = None
+            self._changed.notify()
 
     def _run(self) -> None:
-        while True:
-            with self._changed:
-                self._changed.wait_for(lambda: self._waiting or self._warming)
+        while self._is_wanted():
             try:
                 self._load()
             except BaseException as error:  # noqa: BLE001 - told to everybody who waits; the next one may fare better
@@ -182,6 +185,15 @@ class Lane:
             finally:
                 self._shelf.let_go(self)
 
+    def _is_wanted(self) -> bool:
+        """Wait for somebody; without a model nobody is waited for, and the thread ends until somebody comes."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._waiting or self._warming or not self._model)
+            if self._waiting or self._warming:
+                return True
+            self._thread = None
+            return False
+
     def _load(self) -> None:
         """Hold the model, loaded once there is room for it."""
         if self._shelf.hold(self):
@@ -189,7 +201,7 @@ class Lane:
         reserved = False
         try:
             self._tell("Starting the model's libraries")
-            device, need = self._loader.need(self._source, self._tell)
+            device, need = self._loader.need(self._source, self._skill, self._tell)
             self._shelf.make_room(self, device, need, self._tell)
             reserved = True
             self._model = self._loader.load(self._source, self._skill, self._tell)

@@ -8,8 +8,6 @@ import os
 import sys
 from pathlib import Path
 
-import psutil
-
 SHARE = 0.6
 """Of a device's memory, for models, where nobody said how much."""
 
@@ -25,6 +23,8 @@ def limit(wanted: int, device: str) -> int:
 
 def _machine() -> int:
     """What this machine has, or this container."""
+    import psutil  # arrives with the models
+
     whole = int(psutil.virtual_memory().total)
     try:
         return min(whole, int(Path("/sys/fs/cgroup/memory.max").read_text()))

@@ -8,9 +8,7 @@ import warnings
 from PIL import Image, ImageOps
 
 from bot.inference.failures import Failure
-
-_MOST_PIXELS = 50_000_000
-"""What has more is refused before it is unpacked: a small file can hold a picture that fills the memory."""
+from bot.magic import MOST_PIXELS, OPENED
 
 
 def opened(data: bytes) -> Image.Image:
@@ -18,9 +16,12 @@ def opened(data: bytes) -> Image.Image:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            image = Image.open(io.BytesIO(data))
-            if image.width * image.height > _MOST_PIXELS:
-                raise Failure("failed", f"This picture is too large: {image.width} × {image.height} pixels.")
+            image = Image.open(io.BytesIO(data), formats=OPENED)
+            if image.width * image.height > MOST_PIXELS:
+                raise Failure("failed", f"This picture is too large: {image.width:,} × {image.height:,} pixels.")
             return ImageOps.exif_transpose(image).convert("RGB")
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise Failure("failed", "This is no picture that can be read.") from error
+    except Image.DecompressionBombError as error:
+        raise Failure("failed", f"This picture is too large: it has more than {MOST_PIXELS:,} pixels.") from error
+    except (OSError, SyntaxError, ValueError) as error:
+        words = "This is no picture that can be read: give a PNG, JPEG, GIF, WebP, BMP or TIFF."
+        raise Failure("failed", words) from error

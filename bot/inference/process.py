@@ -12,6 +12,7 @@ from pathlib import Path
 
 from bot.inference.kinds import Counted
 from bot.inference.protocol import (
+    LONGEST_LINE,
     Ask,
     Cancel,
     Ended,
@@ -37,7 +38,6 @@ STALL_SECONDS = 900.0
 
 _STOP_SECONDS = 5.0
 _LONGEST_PAUSE = 30.0
-_LINE_BYTES = 1 << 24
 
 _KEPT = frozenset(
     {
@@ -54,8 +54,7 @@ _KEPT = frozenset(
             "VIRTUAL_ENV",
             "LD_LIBRARY_PATH",
         ),
-        *("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy"),
-        *("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "XDG_CACHE_HOME", "CUDA_VISIBLE_DEVICES"),
+        *("XDG_CACHE_HOME", "CUDA_VISIBLE_DEVICES"),
     }
 )
 _KEPT_PREFIXES = ("HF_", "OMP_", "OPENBLAS_", "MKL_", "PYTORCH_", "LC_")
@@ -159,7 +158,7 @@ class ModelProcess:
                 stderr=asyncio.subprocess.PIPE,
                 env=self._environment,
                 cwd=ROOT,
-                limit=_LINE_BYTES,
+                limit=LONGEST_LINE,
                 start_new_session=True,  # Ctrl-C in the terminal is meant for the bot
             )
             self._process = process
@@ -172,26 +171,38 @@ class ModelProcess:
             process.stdin.write(encode(ask))
 
     async def _watch(self, process: asyncio.subprocess.Process) -> None:
-        """Deal out events until the process ends; then tell everybody who still waits."""
-        assert process.stdout
+        """Deal out events until the process ends or cannot be understood; then tell everybody who still waits."""
         assert process.stderr
         complaints = asyncio.create_task(_tail(process.stderr))
-        with contextlib.suppress(asyncio.IncompleteReadError):  # it ended in the middle of an event
-            async for line in process.stdout:
-                event = decode(line, await process.stdout.readexactly(announced(line)))
-                assert isinstance(event, Progress | Piece | Ended | Failed)
-                self._deal(event)
+        how = ""
+        try:
+            await self._deal_out(process)
+        except Exception as error:  # noqa: BLE001 - whatever it is: what comes after it could not be told apart
+            logger.warning("The models' process said what cannot be understood: %s: %s", type(error).__name__, error)
+            how = "broke down"
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
         status = await process.wait()
-        self._process = None
         said = await complaints
+        self._process = None  # from here to the end nothing is awaited: who asks now asks a new process
         if self._closed:
             died = ProcessDied("The program is stopping.", 0.0)
         else:
-            died = self._crashed(status)
+            died = self._crashed(status, how)
             logger.warning("The models' process ended with status %d; its last words: %s", status, said or "none")
         for queue in self._asked.values():
             queue.put_nowait(died)
         self._asked.clear()
+
+    async def _deal_out(self, process: asyncio.subprocess.Process) -> None:
+        """Every event to who asked. Raises whatever a line leads to that is none."""
+        assert process.stdout
+        with contextlib.suppress(asyncio.IncompleteReadError):  # it ended in the middle of an event
+            async for line in process.stdout:
+                event = decode(line, await process.stdout.readexactly(announced(line)))
+                if not isinstance(event, Progress | Piece | Ended | Failed):
+                    raise TypeError(f"{type(event).__name__} is no event")
+                self._deal(event)
 
     def _deal(self, event: Event) -> None:
         self._last_event = asyncio.get_running_loop().time()
@@ -202,11 +213,11 @@ class ModelProcess:
         if queue:
             queue.put_nowait(event)
 
-    def _crashed(self, status: int) -> ProcessDied:
+    def _crashed(self, status: int, how: str) -> ProcessDied:
         self._crashes += 1
         pause = min(2.0 ** (self._crashes - 2), _LONGEST_PAUSE) if self._crashes > 1 else 0.0
         self._not_before = asyncio.get_running_loop().time() + pause
-        how = "was ended from outside, perhaps because memory ran out" if status < 0 else "broke down"
+        how = how or ("was ended from outside, perhaps because memory ran out" if status < 0 else "broke down")
         return ProcessDied(f"The models' process {how}.", pause)
 
     async def aclose(self) -> None:

@@ -2,7 +2,7 @@
 
 Each message is a line, LENGTH JSON, and after it LENGTH bytes: the raw values (pictures, sound, vectors), one after the
 other. The bot numbers what it asks, and every event about it carries the number back. The process ends when its input
-closes.
+closes. Lines of events have at most LONGEST_LINE bytes.
 """
 
 from __future__ import annotations
@@ -18,6 +18,9 @@ from bot.inference.kinds import Answer, Job, Skill
 Device = Literal["auto", "cpu", "cuda", "mps"]
 DataType = Literal["auto", "float32", "bfloat16", "float16"]
 Quantisation = Literal["auto", "none", "int8"]
+LONGEST_LINE = 1 << 24
+"""Bytes; the bot reads no longer one."""
+
 FailureKind = Literal["context-too-long", "out-of-memory", "too-big", "no-such-model", "unsupported", "failed"]
 
 
@@ -192,6 +195,14 @@ def encode(message: Message) -> bytes:
     return b"".join((b"%d " % sum(map(len, raw)), line, b"\n", *raw))
 
 
+def encode_event(event: Event) -> bytes:
+    """The line and the bytes after it; of an answer whose line would be too long, that the request failed."""
+    message = encode(event)
+    if message.index(b"\n") < LONGEST_LINE:
+        return message
+    return encode(Failed(event.id, "failed", "The answer is too large to be handed on: give the model less at a time."))
+
+
 def announced(line: bytes) -> int:
     """How many bytes follow the line."""
     return int(line.partition(b" ")[0])
@@ -217,6 +228,9 @@ def decode(line: bytes, raw: bytes = b"") -> Message:
 
 
 def _frozen(value: object) -> object:
+    """Lists as tuples, and texts as real ones: half of a surrogate pair would break tokenizers."""
+    if isinstance(value, str):
+        return value.encode(errors="replace").decode()
     return tuple(map(_frozen, value)) if isinstance(value, list) else value
 
 

@@ -19,11 +19,11 @@ class Engine:
     def __init__(self, cache: Path) -> None:
         self._cache = cache
 
-    def need(self, source: Source, tell: Tell) -> tuple[str, int]:
+    def need(self, source: Source, skill: Skill, tell: Tell) -> tuple[str, int]:
         """The device that the model goes to, and the bytes that it will take there. Raises Failure."""
         from bot.inference import engine
 
-        return engine.need(source, self._cache, tell)
+        return engine.need(source, skill, self._cache, tell)
 
     def load(self, source: Source, skill: Skill, tell: Tell) -> Model:
         """Load it. Raises Failure."""

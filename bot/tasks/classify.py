@@ -6,7 +6,7 @@ from functools import partial
 
 from bot.errors import UserError
 from bot.inference.kinds import Choose, Classify
-from bot.steps import averaged, told_briefly
+from bot.steps import scored, told_briefly
 from bot.tables import bars
 from bot.task import Given, Steps, Task
 from bot.types import Option, Text
@@ -26,7 +26,7 @@ def _labels(given: Given) -> tuple[str, ...]:
 def _steps(given: Given) -> Steps[None]:
     labels = _labels(given)
     make = partial(Choose, labels=labels, several="several" in given.options) if labels else Classify
-    yield Text(bars((yield from averaged(given, make))))
+    yield Text(bars((yield from scored(given, make))))
 
 
 def _told(given: Given) -> Steps[None]:

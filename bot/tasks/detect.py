@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 
 from bot.drawing import boxed
 from bot.errors import UserError
-from bot.inference.kinds import Detect
+from bot.inference.kinds import Box, Detect
 from bot.steps import apart, ask
 from bot.tables import table
 from bot.task import Given, Steps, Task
@@ -21,16 +22,22 @@ def _steps(given: Given) -> Steps[None]:
     if not found.boxes:
         yield Text("The model is sure of nothing in this picture.")
         return
+    yield Text(things(found.boxes))
     times = Counter(box.label for box in found.boxes)
-    surest = {label: max(box.score for box in found.boxes if box.label == label) for label in times}
-    rows = [(label, str(count), f"{surest[label]:.0%}") for label, count in times.most_common()]
-    yield Text(table(("thing", "times", "surety"), rows))
     summary = ", ".join(f"{count} × {label}" for label, count in times.most_common())
     yield File(
         "boxes.png",
         (yield from apart(lambda: boxed(given.data, found.boxes, (found.width, found.height)))),
         f"The picture with boxes: {summary}",
     )
+
+
+def things(boxes: Sequence[Box]) -> str:
+    """What was found, how often and how surely, as a table."""
+    times = Counter(box.label for box in boxes)
+    surest = {label: max(box.score for box in boxes if box.label == label) for label in times}
+    rows = [(label, str(count), f"{surest[label]:.0%}") for label, count in times.most_common()]
+    return table(("thing", "times", "surety"), rows)
 
 
 TASK = Task(

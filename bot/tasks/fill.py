@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import re
-
 from bot.errors import UserError
 from bot.inference.kinds import Fill
+from bot.inference.pipelines import BLANKS
 from bot.steps import ask, instruct, say
 from bot.tables import bars
 from bot.task import Given, Steps, Task
 from bot.types import Option, Text
 
 BLANK = "___"
-_BLANKS = re.compile(r"_{2,}|\[MASK\]|<mask>", re.IGNORECASE)
 
 
 def _blanked(given: Given) -> str:
-    text, blanks = _BLANKS.subn(BLANK, given.text)
+    text, blanks = BLANKS.subn(BLANK, given.text)
     if blanks != 1:
         raise UserError(f"Write one blank as {BLANK}, such as: The capital of France is {BLANK}.")
     return text

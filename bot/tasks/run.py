@@ -8,7 +8,8 @@ from typing import get_args
 
 from bot.drawing import boxed
 from bot.errors import UserError
-from bot.inference.kinds import Embed, Pipe, Rewrite, Skill
+from bot.inference.kinds import Embed, Outcome, Pipe, Rewrite, Skill
+from bot.inference.pipelines import PIPELINES
 from bot.languages import code
 from bot.steps import apart, ask, say
 from bot.tables import bars
@@ -41,15 +42,25 @@ def _embed(given: Given) -> Steps[None]:
     yield File("vectors.json", json.dumps(rows, ensure_ascii=False).encode(), "The vectors")
 
 
+NOTHING = Outcome("", (), (), ())
+
+
 def _pipe(given: Given) -> Steps[None]:
+    pipeline, asked = PIPELINES[given.pipeline], given.option("question")
     labels = tuple(label.strip() for label in given.option("labels").split(",") if label.strip())
-    if not given.option("pipeline"):
-        raise UserError("Name the pipeline, such as `pipeline:image-segmentation`.")
-    found = yield from ask(Pipe(given.text, given.data, labels))
+    if pipeline.labels and not labels:
+        raise UserError("Give the labels to choose from, with commas between them, such as `labels:cat,dog`.")
+    if pipeline.question and not asked:
+        raise UserError("Ask something about it, such as `question:What is the total?`.")
+    text = given.text if pipeline.feed == "text" else asked or given.option("text")
+    found = yield from ask(Pipe(given.pipeline, text, given.data, labels))
+    if found == NOTHING:
+        yield Text("The pipeline found nothing.")
     yield Text(found.text)
     if found.labels:
         yield Text(f"\n{bars([(label.name, label.score) for label in found.labels])}")
     if found.boxes and given.file:
+        yield Text(f"\n{detect.things(found.boxes)}")
         yield File("boxes.png", (yield from apart(lambda: boxed(given.data, found.boxes))), "The picture with boxes")
     for shown in found.shown:
         yield File(f"{shown.name}.{shown.media_type.rpartition('/')[2]}", shown.data, shown.name)
@@ -93,7 +104,7 @@ TASK = Task(
     own=(
         Option("model", "Which model", required=True, suggested=True),
         Option("kind", "What it is to do, where it can do several things", choices=KINDS, named=True),
-        Option("pipeline", "Or one of transformers' own, such as image-segmentation", named=True),
+        Option("pipeline", "Or one of transformers' own, such as image-segmentation", named=True, suggested=True),
         Option("question", "For models that answer questions", named=True),
         Option("labels", "For models that choose: the labels, with commas between them", named=True),
         Option("from", "For models of several languages", named=True),

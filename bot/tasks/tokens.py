@@ -15,9 +15,9 @@ SHOWN = 200
 
 
 def _steps(given: Given) -> Steps[None]:
-    cut = yield from ask(Tokens(given.text))
-    yield Text(f"{_counted(len(cut.tokens), cut.context)}\n\n{_pieces(given.text, cut.tokens)}")
-    yield Text(_prices(given, len(cut.tokens)))
+    cut = yield from ask(Tokens(given.text, SHOWN))
+    yield Text(f"{_counted(cut.total, cut.context)}\n\n{_pieces(given.text, cut.tokens, more=cut.total > SHOWN)}")
+    yield Text(_prices(given, cut.total))
 
 
 def _told(given: Given) -> Steps[None]:
@@ -30,11 +30,11 @@ def _counted(tokens: int, context: int) -> str:
     return f"{tokens:,} {'token' if tokens == 1 else 'tokens'}{share}."
 
 
-def _pieces(text: str, tokens: Sequence[Token]) -> str:
+def _pieces(text: str, tokens: Sequence[Token], *, more: bool) -> str:
     """The tokens with bars between them; those that stand for no characters in angle brackets."""
     pieces = [text[token.start : token.end] if token.end > token.start else f"‹{token.text}›" for token in tokens]
-    shown = "|".join(pieces[:SHOWN]).replace("`", "'")
-    return f"```\n{shown}{'|…' if len(pieces) > SHOWN else ''}\n```"
+    shown = "|".join(pieces).replace("`", "'")
+    return f"```\n{shown}{'|…' if more else ''}\n```"
 
 
 def _prices(given: Given, tokens: int) -> str:

@@ -70,7 +70,10 @@ Fault: TypeAlias = Cut | Hold | Refuse | Wrong | Whole
 
 @dataclass
 class Repository:
-    """A model's repository with one commit. `config` is what the Hub reads from config.json for its listing."""
+    """A model's repository with one commit. `config` is what the Hub reads from config.json for its listing.
+
+    `numbers` is how many the weights are, where it has counted them.
+    """
 
     model: str
     files: dict[str, bytes]
@@ -79,6 +82,7 @@ class Repository:
     tags: tuple[str, ...] = ("conversational",)
     downloads: int = 0
     gated: str | bool = False
+    numbers: int = 0
     config: Mapping[str, object] = field(
         default_factory=lambda: {"model_type": "llama", "architectures": ["LlamaForCausalLM"]}
     )
@@ -112,6 +116,8 @@ class Repository:
         if files:
             siblings = [_sibling(path, content) for path, content in sorted(self.files.items())]
             described |= {"sha": self.commit, "siblings": siblings, "config": dict(self.config)}
+            if self.numbers:
+                described["safetensors"] = {"parameters": {"F32": self.numbers}, "total": self.numbers}
         return described
 
 

@@ -10,17 +10,29 @@ import json
 import os
 import signal
 import sys
+import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import ModuleType
+from typing import BinaryIO
 
-from bot.inference.__main__ import main
+from bot.inference import __main__ as real
 from bot.inference.failures import Failure
-from bot.inference.kinds import Answer, Chat, Count, Counted, Job, Skill, Written
+from bot.inference.kinds import Answer, Chat, Count, Counted, Job, Skill, Transcript, Written
 from bot.inference.lanes import Work
-from bot.inference.protocol import Ready, Source
+from bot.inference.protocol import LONGEST_LINE, Ready, Source
 
 Tell = Callable[[str], None]
+
+_take_over_streams = real._take_over_streams
+EVENTS: list[BinaryIO] = []
+"""What the bot listens to."""
+
+
+def take_over_streams() -> tuple[BinaryIO, BinaryIO]:
+    asks, events = _take_over_streams()
+    EVENTS.append(events)
+    return asks, events
 
 
 class Model:
@@ -53,6 +65,8 @@ class Model:
                 if work.stop.wait(0.01):
                     work.end(Written("stopped", 3, 2))
                 return
+            case "threads":
+                work.write(str(threading.active_count()))
             case "environment":
                 work.write(json.dumps(dict(os.environ)))
             case "crash":
@@ -65,6 +79,17 @@ class Model:
             case "memory-later":
                 work.write("half of ")
                 raise MemoryError
+            case "gibberish":
+                EVENTS[0].write(b"this is no event\n")
+                EVENTS[0].flush()
+                work.stop.wait()
+            case "endless":
+                EVENTS[0].write(b"9" * (LONGEST_LINE + 2))
+                EVENTS[0].flush()
+                work.stop.wait()
+            case "too-much":
+                work.end(Transcript("x" * LONGEST_LINE, (), 1.0))
+                return
             case "noise":
                 print('{"type":"Finished"}')
                 os.write(1, b"noise")
@@ -78,7 +103,7 @@ def _size(folder: Path) -> int:
     return int((folder / "bytes").read_text()) if (folder / "bytes").exists() else 1
 
 
-def need(source: Source, cache: Path, tell: Tell) -> tuple[str, int]:
+def need(source: Source, skill: Skill, cache: Path, tell: Tell) -> tuple[str, int]:
     if not Path(source.model).is_dir():
         raise Failure("no-such-model", "There is no such model.")
     return "cpu", _size(Path(source.model))
@@ -93,4 +118,5 @@ if __name__ == "__main__":
     engine = ModuleType("bot.inference.engine")
     engine.need, engine.load = need, load  # type: ignore[attr-defined]  # stand in for the real module
     sys.modules[engine.__name__] = engine
-    main()
+    real._take_over_streams = take_over_streams
+    real.main()

@@ -26,6 +26,7 @@ class Pretrained(ModelSection):
     backend: str = "memory"
     model: str = "made"
     able: tuple[Skill, ...] = get_args(Skill)
+    pipeline: str = ""
 
     @property
     def converses(self) -> bool:
@@ -42,11 +43,9 @@ class MemoryPretrained(MemoryBackend):
 
     jobs: list[Job[kinds.Answer]] = field(default_factory=list)
     longest: int = 1_000
-    pipelines: list[str] = field(default_factory=list)
 
-    async def run(self, job: Job[A], pipeline: str = "") -> AsyncGenerator[Text | Status | A, None]:
+    async def run(self, job: Job[A]) -> AsyncGenerator[Text | Status | A, None]:
         self.jobs.append(job)
-        self.pipelines += [pipeline] if pipeline else []
         yield Status("Loading the model…")
         for text in getattr(job, "texts", ()) or (getattr(job, "text", ""),):
             if len(text.split()) > self.longest:
@@ -111,7 +110,7 @@ def cut(job: kinds.Tokens) -> kinds.Cut:
         end = at + len(word) + bool(number)
         tokens.append(kinds.Token(number, job.text[at:end], at, end))
         at = end
-    return kinds.Cut(tuple(tokens), 100)
+    return kinds.Cut(len(tokens), tuple(tokens[: job.most]), 100)
 
 
 def spoken(text: str) -> bytes:
@@ -145,6 +144,12 @@ def rewritten(job: kinds.Rewrite) -> str:
     return f"{first}→{job.target}" if job.target else first
 
 
+def piped(job: kinds.Pipe) -> kinds.Outcome:
+    label, box = kinds.Label("cat", 0.8), kinds.Box("cat", 0.9, 5, 5, 30, 25)
+    shown = kinds.Shown("mask", "image/png", job.data)
+    return kinds.Outcome(job.text, (label,), (box,) if job.data else (), (shown,) if job.data else ())
+
+
 def work(job: Job[kinds.Answer]) -> tuple[str, kinds.Answer]:
     """What is written, and the answer."""
     match job:
@@ -175,9 +180,7 @@ def work(job: Job[kinds.Answer]) -> tuple[str, kinds.Answer]:
         case kinds.Paint():
             return "", kinds.Painting("image/png", job.text.encode())
         case kinds.Pipe():
-            label, box = kinds.Label("cat", 0.8), kinds.Box("cat", 0.9, 5, 5, 30, 25)
-            shown = kinds.Shown("mask", "image/png", job.data)
-            return "", kinds.Outcome(job.text, (label,), (box,) if job.data else (), (shown,) if job.data else ())
+            return "", piped(job)
         case kinds.ClassifyPicture():
             return "", kinds.Labels(((kinds.Label("cat", 0.8), kinds.Label("dog", 0.2)),))
         case kinds.Detect():

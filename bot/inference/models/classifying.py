@@ -15,7 +15,7 @@ from bot.inference.kinds import (
     Label,
     Labels,
 )
-from bot.inference.models.reading import Reader, Row
+from bot.inference.models.reading import Reader, Row, by_text, pooled
 
 
 class Classifier(Reader):
@@ -24,40 +24,46 @@ class Classifier(Reader):
     auto = "AutoModelForSequenceClassification"
 
     def rows(self, job: Job[Answer]) -> list[Row]:
-        """One a text; to choose, one for each text with each label."""
+        """Windows of each text; to choose, each with each label."""
+        assert isinstance(job, Choose | Classify)
+        beside: tuple[str, ...] = ("",)
         if isinstance(job, Choose):
-            self._entailment()
-            pairs = [(text, job.hypothesis.replace("{}", label)) for text in job.texts for label in job.labels]
-            return [row for text, hypothesis in pairs for row in self.encoded(text, hypothesis)]
-        assert isinstance(job, Classify)
-        return [row for text in job.texts for row in self.encoded(text)]
+            entailment(self.labels)
+            beside = tuple(job.hypothesis.replace("{}", label) for label in job.labels)
+        return [row for number, text in enumerate(job.texts) for row in self.windows(text, number, beside=beside)]
 
     def answer(self, job: Job[Answer], rows: Sequence[Row]) -> Answer:
         """Labels with their scores."""
+        assert isinstance(job, Choose | Classify)
+        texts = by_text(rows)
         if isinstance(job, Choose):
-            count = len(job.labels)
-            chunks = [rows[start : start + count] for start in range(0, len(rows), count)] if count else []
-            return Labels(tuple(self._chosen(job, chunk) for chunk in chunks))
-        return Labels(tuple(ranked(self._scores(row.result), self.labels) for row in rows))
+            return Labels(tuple(self._chosen(job, text) for text in texts))
+        return Labels(tuple(ranked(self._scores(text), self.labels) for text in texts))
 
-    def _scores(self, logits: torch.Tensor) -> torch.Tensor:
-        several = self.network.config.problem_type == "multi_label_classification" or len(logits) == 1
-        return logits.sigmoid() if several else logits.softmax(-1)
+    def _scores(self, rows: Sequence[Row]) -> torch.Tensor:
+        logits = torch.stack([row.result for row in rows])
+        several = self.network.config.problem_type == "multi_label_classification" or logits.shape[1] == 1
+        return pooled(logits.sigmoid() if several else logits.softmax(-1), rows)
 
     def _chosen(self, job: Choose, rows: Sequence[Row]) -> tuple[Label, ...]:
-        yes, no = self._entailment()
+        yes, no = entailment(self.labels)
+        count = len(job.labels)
         logits = torch.stack([row.result for row in rows])
-        each, among = logits[:, [no, yes]].softmax(-1)[:, 1], logits[:, yes].softmax(-1)
-        return ranked(each if job.several or len(rows) == 1 else among, dict(enumerate(job.labels)))
+        logits = logits.reshape(count, -1, logits.shape[1]).transpose(0, 1)  # by window, then by label
+        each, among = logits[..., [no, yes]].softmax(-1)[..., 1], logits[..., yes].softmax(-1)
+        scores = pooled(each if job.several or count == 1 else among, rows[: len(logits)])
+        return ranked(scores, dict(enumerate(job.labels)))
 
-    def _entailment(self) -> tuple[int, int]:
-        names = {name.lower(): number for number, name in self.labels.items()}
-        yes = [number for name, number in names.items() if name.startswith("entail")]
-        no = [number for name, number in names.items() if name.startswith(("contra", "not"))]
-        if not yes or not no:
-            made = ", ".join(self.labels.values())
-            raise Failure("unsupported", f"This model knows only its own labels ({made}); others need one for NLI.")
-        return yes[0], no[0]
+
+def entailment(labels: Mapping[int, str]) -> tuple[int, int]:
+    """Which labels say that one text follows from another, and that it does not. Raises Failure where none does."""
+    names = {name.lower(): number for number, name in labels.items()}
+    yes = [number for name, number in names.items() if name.startswith("entail")]
+    no = [number for name, number in names.items() if name.startswith(("contra", "not"))]
+    if not yes or not no:
+        made = ", ".join(labels.values())
+        raise Failure("unsupported", f"This model knows only its own labels ({made}); others need one for NLI.")
+    return yes[0], no[0]
 
 
 def ranked(scores: torch.Tensor, names: Mapping[int, str]) -> tuple[Label, ...]:

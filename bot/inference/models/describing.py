@@ -14,6 +14,9 @@ from bot.inference.protocol import Source
 _LONGEST = 256
 """Tokens of a description where nobody said how many."""
 
+_START = 2
+"""Tokens that captions begin with, and end with, where nothing was asked."""
+
 _REQUEST = "Describe this picture."
 
 
@@ -45,7 +48,11 @@ class Describer(Loaded):
         if not self.network.can_generate():
             raise Failure("unsupported", "This model chooses among fixed answers; it does not write.")
         inputs = self._inputs(job).to(self.device, self.network.dtype)
-        most = job.max_tokens or _LONGEST
+        read = inputs["input_ids"].shape[1] if "input_ids" in inputs else _START
+        room = self.context - read if self.context else _LONGEST
+        if room < 1:
+            raise Failure("failed", f"The question has {read} tokens; this model reads {self.context} at once.")
+        most = min(job.max_tokens or _LONGEST, room)
         pieces = Pieces(self.tokenizer, work.write)
         self.network.generate(
             **inputs,
@@ -56,14 +63,13 @@ class Describer(Loaded):
         )
         self.made = max(pieces.count, 0)
         reason: FinishReason = "stopped" if work.stop.is_set() else "length" if self.made >= most else "complete"
-        read = inputs["input_ids"].shape[1] if "input_ids" in inputs else 0
         return Written(reason, read, self.made)
 
     def _inputs(self, job: Describe) -> BatchFeature:
-        image = picture.opened(job.data)
+        image, question = picture.opened(job.data), self.defused(job.question)
         if getattr(self._processor, "chat_template", None):
-            request = {"type": "text", "text": job.question or _REQUEST}
+            request = {"type": "text", "text": question or _REQUEST}
             messages = [{"role": "user", "content": [{"type": "image"}, request]}]
             prompt = self._processor.apply_chat_template(messages, add_generation_prompt=True)
             return self._processor(images=image, text=prompt, return_tensors="pt")
-        return self._processor(images=image, **({"text": job.question} if job.question else {}), return_tensors="pt")
+        return self._processor(images=image, **({"text": question} if question else {}), return_tensors="pt")

@@ -16,7 +16,7 @@ from bot.inference.kinds import (
     Job,
     Vectors,
 )
-from bot.inference.models.reading import Reader, Row
+from bot.inference.models.reading import Reader, Row, by_text, pooled
 
 
 class Embedder(Reader):
@@ -41,29 +41,34 @@ class Embedder(Reader):
         self._prompt: str = (prompts.get("prompts") or {}).get(prompts.get("default_prompt_name"), "")
 
     def rows(self, job: Job[Answer]) -> list[Row]:
-        """One a text; what is longer than the window is cut."""
+        """Windows of each text."""
         assert isinstance(job, Embed)
-        return [row for text in job.texts for row in self.encoded((job.prompt or self._prompt) + text)]
+        prompt = job.prompt or self._prompt
+        return [row for number, text in enumerate(job.texts) for row in self.windows(text, number, prompt)]
 
     def compute(self, inputs: Mapping[str, torch.Tensor]) -> torch.Tensor:
-        """Each text's vector."""
+        """Each window's vector."""
         states = self.network(**inputs).last_hidden_state.float()
         mask = inputs["attention_mask"][..., None].float()
         if self._pooling == "cls":
-            pooled = states[:, 0]
+            vectors = states[:, 0]
         elif self._pooling == "max":
-            pooled = states.masked_fill(mask == 0, float("-inf")).amax(1)
+            vectors = states.masked_fill(mask == 0, float("-inf")).amax(1)
         elif self._pooling == "lasttoken":
-            pooled = states[torch.arange(len(states)), inputs["attention_mask"].sum(1) - 1]
+            vectors = states[torch.arange(len(states)), inputs["attention_mask"].sum(1) - 1]
         else:
-            pooled = (states * mask).sum(1) / mask.sum(1)
-        return (torch.nn.functional.normalize(pooled, dim=1) if self._normalise else pooled).cpu()
+            vectors = (states * mask).sum(1) / mask.sum(1)
+        found: torch.Tensor = vectors.cpu()
+        return found
 
     def answer(self, job: Job[Answer], rows: Sequence[Row]) -> Answer:
         """The vectors, raw."""
         if not rows:
             return Vectors(0, b"")
-        together = torch.stack([row.result for row in rows])
+        texts = by_text(rows)
+        together = torch.stack([pooled(torch.stack([row.result for row in text]), text) for text in texts])
+        if self._normalise:
+            together = torch.nn.functional.normalize(together, dim=1)
         return Vectors(together.shape[1], together.contiguous().numpy().tobytes())
 
 

@@ -29,8 +29,10 @@ class Filler(Reader):
             raise Failure("unsupported", "This model has no mark for a blank: it was not trained to fill one.")
         if job.text.count(job.blank) != 1:
             raise Failure("failed", f"There must be one blank in the text, written {job.blank}.")
-        (row,) = self.encoded(job.text.replace(job.blank, mark))
-        if row.inputs["input_ids"].count(self.tokenizer.mask_token_id) != 1:
+        (row,) = self.encoded(self.around(job.text.replace(job.blank, mark), mark))
+        if row.inputs["input_ids"].count(self.tokenizer.mask_token_id) > 1:
+            raise Failure("failed", f"There must be one blank in the text, written {job.blank}.")
+        if self.tokenizer.mask_token_id not in row.inputs["input_ids"]:
             raise Failure(
                 "context-too-long", f"The blank is beyond the {self.context} tokens that this model can read."
             )

@@ -98,9 +98,18 @@ class Loaded:
         with torch.inference_mode():
             yield
 
+    def defused(self, text: str) -> str:
+        """What people write must not pass for the marks that separate messages, or stand for a picture."""
+        for mark in self.tokenizer.all_special_tokens:
+            if len(mark) > 1:
+                text = text.replace(mark, f"{mark[0]}\u200b{mark[1:]}")
+        return text
+
     def _context(self, config: PreTrainedConfig) -> int:
         text = config.get_text_config()
+        positions = [part for name, part in self.network.named_modules() if name.endswith("position_embeddings")]
         stated = [
+            *(part.num_embeddings - part.padding_idx - 1 for part in positions if getattr(part, "padding_idx", None)),
             getattr(text, "max_position_embeddings", None),
             getattr(getattr(self, "tokenizer", None), "model_max_length", None),
             self.source.context,
@@ -113,16 +122,16 @@ def _bytes(network: torch.nn.Module) -> int:
     return sum(tensors.values())
 
 
-def cut(tokenizer: PreTrainedTokenizerBase, text: str, context: int) -> Cut:
+def cut(tokenizer: PreTrainedTokenizerBase, text: str, most: int, context: int) -> Cut:
     """A text in the tokenizer's pieces, with their places where the tokenizer knows them."""
     encoded = tokenizer(text, return_offsets_mapping=tokenizer.is_fast)
-    places = encoded.get("offset_mapping") or [(0, 0)] * len(encoded["input_ids"])
-    pieces = tokenizer.convert_ids_to_tokens(encoded["input_ids"])
+    ids = encoded["input_ids"]
+    shown, places = ids[:most], encoded.get("offset_mapping") or [(0, 0)] * len(ids)
     tokens = [
         Token(number, text[start:end] or piece, start, end)
-        for number, piece, (start, end) in zip(encoded["input_ids"], pieces, places, strict=True)
+        for number, piece, (start, end) in zip(shown, tokenizer.convert_ids_to_tokens(shown), places, strict=False)
     ]
-    return Cut(tuple(tokens), context)
+    return Cut(len(ids), tuple(tokens), context)
 
 
 class Stop:

@@ -1,14 +1,18 @@
-"""Encoders: many short texts of several people are read in one batch."""
+"""Encoders: many short texts of several people are read in one batch, long ones in overlapping windows."""
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from itertools import groupby
+from time import monotonic
 from typing import ClassVar
 
 import torch
 
+from bot.cutting import cut, weight
+from bot.inference.failures import Failure
 from bot.inference.kinds import Answer, Job, Written
 from bot.inference.lanes import Work
 from bot.inference.models.loaded import Loaded
@@ -20,7 +24,11 @@ _TOKENS = 4096
 """And so many tokens, padding included."""
 
 _MANY = 64
-"""From so many texts on it is told how far the reading is."""
+"""From so many rows on it is told how far the reading is, once in so many seconds: """
+_TELL_SECONDS = 1.0
+
+_SMALLEST_ROOM = 8
+"""Tokens; with less room for the text beside what goes with it, nothing can be made of it."""
 
 _OVERLAP = 64
 """Tokens that neighbouring windows of a long text share."""
@@ -31,10 +39,14 @@ _WINDOW = 512
 
 @dataclass(slots=True)
 class Row:
-    """One text, or window of one, for the network, and what the network made of it."""
+    """One text, or window of one, for the network, and what the network made of it.
+
+    `text` says which of a job's texts it is of, `weight` how many tokens of that.
+    """
 
     inputs: dict[str, list[int]]
     text: int = 0
+    weight: int = 1
     places: Sequence[tuple[int, int]] = ()
     words: Sequence[int | None] = ()
     second: Sequence[int | None] = ()
@@ -56,7 +68,14 @@ class Row:
 class _Reading:
     work: Work
     rows: list[Row]
-    unread: deque[Row] = field(default_factory=deque)
+    unread: deque[Row]
+    told: float = float("-inf")
+
+    def tell(self) -> None:
+        """How far it is, now and then."""
+        if len(self.rows) > _MANY and monotonic() - self.told >= _TELL_SECONDS:
+            self.told = monotonic()
+            self.work.tell(f"{len(self.rows) - len(self.unread)} of {len(self.rows)} parts read")
 
 
 class Reader(Loaded):
@@ -69,11 +88,6 @@ class Reader(Loaded):
     def prepare(self) -> None:
         """What is worked out once."""
         self._readings: dict[int, _Reading] = {}
-        for name, part in self.network.named_modules():
-            if name.endswith("position_embeddings") and getattr(part, "padding_idx", None) is not None:
-                self.context = min(
-                    self.context, part.num_embeddings - part.padding_idx - 1
-                )  # RoBERTa counts from there
         self.labels: dict[int, str] = dict(self.network.config.id2label or {})
 
     def rows(self, job: Job[Answer]) -> list[Row]:
@@ -99,8 +113,7 @@ class Reader(Loaded):
         self._read(batch)
         self._forget()
         for reading in self._readings.values():
-            if len(reading.rows) > _MANY:
-                reading.work.tell(f"{len(reading.rows) - len(reading.unread)} of {len(reading.rows)} texts read")
+            reading.tell()
             if not reading.unread:
                 with reading.work.failing_alone():
                     reading.work.end(self.answer(reading.work.job, reading.rows))
@@ -150,16 +163,71 @@ class Reader(Loaded):
         logits: torch.Tensor = self.network(**inputs).logits
         return logits.float().cpu()
 
+    def windows(self, text: str, number: int, before: str = "", beside: Sequence[str] = ("",)) -> list[Row]:
+        """A whole text in as many overlapping windows as it needs, each after `before` and with each text `beside` it.
+
+        Those with one text beside them come together. Raises Failure where these leave no room.
+        """
+        room = (self.context or _WINDOW) - self._size(before) - max(map(self._size, beside), default=0)
+        pieces = self._pieces(text, room - self.tokenizer.num_special_tokens_to_add(pair=any(beside)))
+        rows = []
+        for other in beside:
+            for piece, size in pieces:
+                (row,) = self.encoded(before + piece, other or None)
+                row.text, row.weight = number, size
+                rows.append(row)
+        return rows
+
+    def around(self, text: str, mark: str) -> str:
+        """As much of a text as fits, with the mark in it somewhere about the middle."""
+        if not self.tokenizer.is_fast:
+            return text
+        given = self.tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
+        places, room = given["offset_mapping"], (self.context or _WINDOW) - self.tokenizer.num_special_tokens_to_add()
+        if len(places) <= room:
+            return text
+        at = next(number for number, place in enumerate(places) if place[0] <= text.index(mark) < place[1])
+        start = max(0, min(at - room // 2, len(places) - room))
+        return text[places[start][0] : places[start + room - 1][1]]
+
+    def _size(self, text: str) -> int:
+        return len(self.tokenizer(text, add_special_tokens=False)["input_ids"]) if text else 0
+
+    def _pieces(self, text: str, room: int) -> list[tuple[str, int]]:
+        """A text in overlapping pieces of at most so many tokens, with how many these are; cut between words."""
+        self._check(room)
+        if not self.tokenizer.is_fast:
+            return [(piece.text, weight(piece.text)) for piece in cut(text, room, overlap=room // 8)] or [(text, 1)]
+        given = self.tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
+        places, words, overlap = given["offset_mapping"], given.word_ids(0), min(_OVERLAP, room // 4)
+        if len(places) <= room:
+            return [(text, max(1, len(places)))]
+        pieces, start, end = [], 0, 0
+        while end < len(places):
+            end = _between(words, start + room, start + room // 2)
+            pieces.append((text[places[start][0] : places[end - 1][1]], end - start))
+            start = _between(words, end - overlap, start + 1)
+        return pieces
+
+    def _check(self, room: int) -> None:
+        if room < _SMALLEST_ROOM:
+            most = self.context or _WINDOW
+            words = "What is asked about the text is too long"
+            raise Failure("failed", f"{words}: this model reads {most} tokens at once, the text's among them.")
+
     def encoded(self, first: str, second: str | None = None, *, cut: bool = True) -> list[Row]:
         """A text (with a second one) as a row, cut to the window, or as as many overlapping ones as it needs."""
         pair = second is not None
         most = self.context or _WINDOW
+        room = most - self.tokenizer.num_special_tokens_to_add(pair=pair) - (self._size(first) if pair else 0)
+        if not cut:
+            self._check(room)
         given = self.tokenizer(
-            _whole(first),
-            _whole(second) if second is not None else None,
+            first,
+            second,
             truncation=("only_first" if cut or not pair else "only_second"),
             max_length=most,
-            stride=0 if cut else min(_OVERLAP, most // 4),
+            stride=0 if cut else min(_OVERLAP, room // 4),
             return_overflowing_tokens=not cut,
             return_offsets_mapping=self.tokenizer.is_fast,
         )
@@ -177,5 +245,20 @@ class Reader(Loaded):
         ]
 
 
-def _whole(text: str) -> str:
-    return text.encode(errors="replace").decode()
+def pooled(results: torch.Tensor, rows: Sequence[Row]) -> torch.Tensor:
+    """What a text's windows came to, on average; longer ones count more."""
+    weights = torch.tensor([float(row.weight) for row in rows])
+    mean: torch.Tensor = (results * weights[:, None]).sum(0) / weights.sum()
+    return mean
+
+
+def by_text(rows: Sequence[Row]) -> list[list[Row]]:
+    """The windows of each text."""
+    return [list(windows) for _, windows in groupby(rows, key=lambda row: row.text)]
+
+
+def _between(words: Sequence[int | None], at: int, least: int) -> int:
+    """The last place between two words up to `at`; where there is none from `least` on, `at` itself."""
+    if at >= len(words):
+        return len(words)
+    return next((place for place in range(at, least, -1) if words[place] != words[place - 1]), at)

@@ -42,7 +42,8 @@ class Rewriter(Loaded):
         if work.stop.is_set():
             return Written("stopped")
         inputs = self._inputs(job)
-        most = job.max_tokens or self.context or _LONGEST
+        longest = self.context or _LONGEST
+        most = min(job.max_tokens or longest, longest)
         pieces = Pieces(self.tokenizer, work.write)
         ids = self.network.generate(
             **inputs,
@@ -66,8 +67,7 @@ class Rewriter(Loaded):
     def _inputs(self, job: Rewrite) -> dict[str, torch.Tensor]:
         if job.source and hasattr(self.tokenizer, "src_lang"):
             self.tokenizer.src_lang = self._language(job.source)
-        text = (self._prefix(job) + job.text).encode(errors="replace").decode()
-        inputs = self.tokenizer(text, return_tensors="pt").to(self.device)
+        inputs = self.tokenizer(self._prefix(job) + job.text, return_tensors="pt").to(self.device)
         length, most = inputs["input_ids"].shape[1], self.context or _LONGEST
         if length > most:
             raise Failure("context-too-long", f"The text has {length} tokens; this model can read {most}.")

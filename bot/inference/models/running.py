@@ -1,35 +1,40 @@
-"""Any pipeline of transformers that takes a text, a sound or a picture, and gives something that can be shown."""
+"""Any pipeline of transformers that takes a text, a sound, a picture or a video, and gives what can be shown."""
 
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import numpy as np
 import transformers
 from PIL.Image import Image
-from transformers import PreTrainedConfig
+from transformers import AutoFeatureExtractor, PreTrainedConfig
 from transformers.pipelines import PIPELINE_REGISTRY
 
-from bot.inference import picture, sound
+from bot.inference import picture, sound, video
 from bot.inference.failures import Failure
 from bot.inference.kinds import Answer, Box, Label, Outcome, Pipe, Shown
 from bot.inference.lanes import Work
-from bot.inference.models.loaded import Loaded
+from bot.inference.models.classifying import entailment
+from bot.inference.models.loaded import SAFE, Loaded
+from bot.inference.pipelines import BLANKS, PIPELINES
 from bot.inference.protocol import Source
 
 _RATE = 16_000
-"""Samples a second for pipelines that hear; nearly all models were trained so."""
+"""Samples a second for pipelines that hear, where the model does not say."""
 
-FEEDS: Mapping[str, str] = {
-    **dict.fromkeys(("text-classification", "token-classification", "fill-mask", "text-generation"), "text"),
-    **dict.fromkeys(("zero-shot-classification", "text-to-audio"), "text"),
-    **dict.fromkeys(("audio-classification", "automatic-speech-recognition"), "sound"),
-    "zero-shot-audio-classification": "sound",
-    **dict.fromkeys(("image-classification", "image-segmentation", "object-detection"), "picture"),
-    **dict.fromkeys(("depth-estimation", "zero-shot-image-classification", "zero-shot-object-detection"), "picture"),
-}
-"""What each pipeline is given."""
+_LONG = ("text-generation", "text-to-audio", "automatic-speech-recognition", "image-text-to-text")
+"""Pipelines that read no window, or whose models say themselves how much fits."""
+
+_LONGEST = 256
+"""Tokens that are written at most."""
+
+_MARKS = 3
+"""Tokens that a model puts around texts, """
+_HYPOTHESIS = 6
+"""and those of the sentence that a label stands in."""
+
+_REQUEST = "Describe this picture."
 
 
 class Runner(Loaded):
@@ -38,8 +43,14 @@ class Runner(Loaded):
     @classmethod
     def auto_class(cls, config: PreTrainedConfig, source: Source) -> str:
         """The first of the pipeline's classes that fits the model."""
-        if source.pipeline not in FEEDS:
-            raise Failure("unsupported", f"There is no pipeline {source.pipeline!r}. There are: {', '.join(FEEDS)}.")
+        if source.pipeline not in PIPELINES:
+            raise Failure("unsupported", f"There is no pipeline {source.pipeline!r}.")
+        if source.pipeline == "zero-shot-classification":
+            entailment(config.id2label)
+        if source.pipeline == "document-question-answering":
+            if config.model_type.startswith("layout"):
+                raise Failure("unsupported", "This model reads what Tesseract finds in a picture; that is not here.")
+            return "AutoModelForImageTextToText"  # Donut, which the pipeline takes and its own class does not know
         for auto in PIPELINE_REGISTRY.check_task(source.pipeline)[1]["pt"]:
             if type(config) in auto._model_mapping:
                 name: str = auto.__name__
@@ -48,9 +59,22 @@ class Runner(Loaded):
 
     def open(self) -> None:
         """The pipeline reads what it needs from the model's folder."""
-        parts = dict.fromkeys(("tokenizer", "image_processor", "feature_extractor", "processor"), str(self.folder))
+        self._pipe = PIPELINES[self.source.pipeline]
+        kind = getattr(transformers, PIPELINE_REGISTRY.check_task(self.source.pipeline)[1]["impl"].rpartition(".")[2])
+        names = [
+            name
+            for name in ("tokenizer", "image_processor", "processor")
+            if getattr(kind, f"_load_{name}") is not False
+        ]
+        parts: dict[str, object] = dict.fromkeys(names, str(self.folder))
+        if kind._load_feature_extractor:  # by the folder's name it would be looked for on the Hub, too
+            parts["feature_extractor"] = AutoFeatureExtractor.from_pretrained(self.folder, **SAFE)
         self._pipeline = transformers.pipeline(
             self.source.pipeline, model=self.network, device=self.device, trust_remote_code=False, **parts
+        )
+        reads = self._pipeline.tokenizer
+        self.tokenizer = (
+            reads if hasattr(reads, "all_special_tokens") else getattr(self._pipeline.processor, "tokenizer", None)
         )
 
     def do(self, work: Work) -> Answer:
@@ -58,19 +82,72 @@ class Runner(Loaded):
         job = work.job
         assert isinstance(job, Pipe)
         self.made = 1
-        feed = FEEDS[self.source.pipeline]
-        if self.source.pipeline.startswith("zero-shot") and not job.labels:
-            raise Failure("failed", "This needs labels to choose from.")
-        labels = {"candidate_labels": list(job.labels)} if self.source.pipeline.startswith("zero-shot") else {}
-        given = _GIVEN[feed](job)
-        return _outcome(self._pipeline(given, **labels))
+        if self.source.pipeline not in _LONG:
+            self._make_sure_it_fits(job)
+        labels = {"candidate_labels": list(job.labels)} if self._pipe.labels else {}
+        match self.source.pipeline:
+            case "fill-mask":
+                return _outcome(self._pipeline(self._masked(job.text)))
+            case "text-generation":
+                return _outcome(self._pipeline(job.text, max_new_tokens=self._room(job.text)))
+            case "automatic-speech-recognition" if self.network.config.model_type == "whisper":
+                return _outcome(self._pipeline(self._given(job), return_timestamps=True))  # else 30 seconds are all
+            case "document-question-answering":
+                return _outcome(self._pipeline(picture.opened(job.data), self.defused(job.text)))
+            case "image-text-to-text":
+                most = self._room(job.text)
+                return _outcome(self._pipeline(**self._asked(job), return_full_text=False, max_new_tokens=most))
+            case "video-classification":
+                shots = video.frames(job.data, self.network.config.num_frames)
+                inputs = self._pipeline.image_processor(shots, return_tensors="pt")
+                return _outcome(self._pipeline.postprocess(self._pipeline.forward(inputs)))
+        return _outcome(self._pipeline(self._given(job), **labels))
 
+    def _given(self, job: Pipe) -> object:
+        match self._pipe.feed:
+            case "sound":
+                extractor = self._pipeline.feature_extractor
+                return sound.decoded(job.data, getattr(extractor, "sampling_rate", _RATE))
+            case "picture":
+                return picture.opened(job.data)
+        return job.text
 
-_GIVEN: Mapping[str, Callable[[Pipe], object]] = {
-    "text": lambda job: job.text,
-    "sound": lambda job: sound.decoded(job.data, _RATE),
-    "picture": lambda job: picture.opened(job.data),
-}
+    def _make_sure_it_fits(self, job: Pipe) -> None:
+        """A pipeline cuts what is too long without a word, or breaks. Raises Failure."""
+        longest = max(map(self._size, job.labels), default=0)
+        beside = longest + _HYPOTHESIS if job.labels else 0
+        size = max(longest, self._size(job.text) + beside if self._pipe.feed == "text" else 0) + _MARKS
+        if self.context and size > self.context:
+            raise Failure("failed", f"That is too long: {size} tokens, and this model reads {self.context} at once.")
+
+    def _size(self, text: str) -> int:
+        """In tokens; 0 where the model reads none."""
+        return len(self.tokenizer(text, add_special_tokens=False)["input_ids"]) if self.tokenizer and text else 0
+
+    def _room(self, text: str) -> int:
+        """How many tokens can be written after a text. Raises Failure."""
+        room = self.context - self._size(text) - _MARKS if self.context else _LONGEST
+        if room < 1:
+            raise Failure("failed", f"That is too long: this model reads and writes {self.context} tokens at once.")
+        return min(room, _LONGEST)
+
+    def _masked(self, text: str) -> str:
+        """The text with the model's own mark for each blank. Raises Failure where there is none."""
+        mark = self._pipeline.tokenizer.mask_token
+        if not mark:
+            raise Failure("unsupported", "This model has no mark for a blank: it was not trained to fill one.")
+        masked, blanks = BLANKS.subn(mark, text)
+        if not blanks:
+            raise Failure("failed", "Write a blank as ___, such as: The capital of France is ___.")
+        return masked
+
+    def _asked(self, job: Pipe) -> dict[str, object]:
+        """A picture with words, as a conversation where the model was made for those."""
+        image = picture.opened(job.data)
+        if not getattr(self._pipeline.processor, "chat_template", None):
+            return {"images": image, "text": self.defused(job.text)}
+        content = [{"type": "image", "image": image}, {"type": "text", "text": self.defused(job.text) or _REQUEST}]
+        return {"text": [{"role": "user", "content": content}]}
 
 
 def _outcome(result: Mapping[str, object] | list[object]) -> Outcome:
@@ -79,7 +156,8 @@ def _outcome(result: Mapping[str, object] | list[object]) -> Outcome:
     boxes: list[Box] = []
     shown: list[Shown] = []
     texts: list[str] = []
-    for part in _parts(result):
+    parts = _parts(result)
+    for part in parts:
         match part:
             case {"box": {"xmin": left, "ymin": top, "xmax": right, "ymax": bottom}, "label": name, "score": score}:
                 boxes.append(Box(name, float(score), left, top, right, bottom))
@@ -95,9 +173,11 @@ def _outcome(result: Mapping[str, object] | list[object]) -> Outcome:
                 labels.append(Label(name, float(score)))
             case {"entity": name, "word": word, "score": score} | {"entity_group": name, "word": word, "score": score}:
                 labels.append(Label(f"{word} ({name})", float(score)))
-            case {"generated_text": str(text)} | {"text": str(text)}:
+            case {"answer": None}:
+                texts.append("There is no answer in it.")
+            case {"generated_text": str(text)} | {"text": str(text)} | {"answer": str(text)}:
                 texts.append(text)
-    if not (labels or boxes or shown or texts):
+    if parts and not (labels or boxes or shown or texts):
         raise Failure("unsupported", "What this pipeline gives back cannot be shown.")
     return Outcome("\n".join(texts), tuple(labels), tuple(boxes), tuple(shown))
 

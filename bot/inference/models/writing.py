@@ -71,8 +71,6 @@ class Writer(Loaded):
         stated = config.eos_token_id
         marks = [*(stated if isinstance(stated, list) else [stated]), self.tokenizer.eos_token_id]
         self._ends = sorted({mark for mark in marks if mark is not None})
-        # What people write must not pass for the marks that separate messages.
-        self._marks = [mark for mark in self.tokenizer.all_special_tokens if len(mark) > 1]
         self._knows = inspect.signature(self.network.forward).parameters
         self._memories = Memories(self.source.at_once, max(_REMEMBERED, self.bytes // 4))
         self._texts: dict[int, _Text] = {}
@@ -84,7 +82,7 @@ class Writer(Loaded):
     def quick(self, job: Job[Answer]) -> Answer:
         """Count or cut."""
         if isinstance(job, Tokens):
-            return cut(self.tokenizer, job.text, self.context)
+            return cut(self.tokenizer, job.text, job.most, self.context)
         assert isinstance(job, Count)
         return Counted(len(self._encode(job.messages)), self.context)
 
@@ -210,18 +208,12 @@ class Writer(Loaded):
 
     def _encode(self, messages: Sequence[tuple[str, str]]) -> list[int]:
         """The prompt's token ids, in the model's own format."""
-        defused = [(role, self._defused(text)) for role, text in messages]
+        defused = [(role, self.defused(text)) for role, text in messages]
         return self._ids(templates.render(self.tokenizer, defused), special=False)
 
     def _ids(self, text: str, *, special: bool) -> list[int]:
-        whole = text.encode(errors="replace").decode()  # half of a surrogate pair would break the tokenizer
-        return list(self.tokenizer(whole, add_special_tokens=special)["input_ids"])
+        return list(self.tokenizer(text, add_special_tokens=special)["input_ids"])
 
     def _decode(self, ids: Sequence[int]) -> str:
         text: str = self.tokenizer.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False)
-        return text
-
-    def _defused(self, text: str) -> str:
-        for mark in self._marks:
-            text = text.replace(mark, f"{mark[0]}\u200b{mark[1:]}")
         return text

@@ -1,0 +1,40 @@
+"""Video files to pictures, by FFmpeg's libraries (PyAV)."""
+
+from __future__ import annotations
+
+import io
+
+import av
+from PIL import Image
+
+from bot.inference.failures import Failure
+
+MOST_FRAMES = 100_000
+"""What has more is refused: it would be decoded for too long."""
+
+_LONGEST_SIDE = 1_024
+"""Pixels; models look at far fewer."""
+
+
+def frames(data: bytes, count: int) -> list[Image.Image]:
+    """So many pictures, evenly from a video's beginning to its end. Raises Failure."""
+    try:
+        with av.open(io.BytesIO(data), "r", metadata_errors="ignore") as file:
+            if not file.streams.video:
+                raise Failure("failed", "There are no pictures in this file.")
+            total = sum(packet.size > 0 for packet in file.demux(video=0))
+        if total > MOST_FRAMES:
+            raise Failure("failed", f"This video is too long: {total:,} pictures, and {MOST_FRAMES:,} are read.")
+        wanted = [number * (total - 1) // max(count - 1, 1) for number in range(count)]
+        found: dict[int, Image.Image] = {}
+        with av.open(io.BytesIO(data), "r", metadata_errors="ignore") as file:
+            for number, frame in enumerate(file.decode(video=0)):
+                if number in wanted:
+                    picture = Image.fromarray(frame.to_ndarray(format="rgb24"))
+                    picture.thumbnail((_LONGEST_SIDE, _LONGEST_SIDE))
+                    found[number] = picture
+    except av.FFmpegError as error:
+        raise Failure("failed", "This is no video that can be read.") from error
+    if not found:
+        raise Failure("failed", "There are no pictures in this file.")
+    return [found[min(found, key=lambda have: abs(have - number))] for number in wanted]
