@@ -52,7 +52,9 @@ def choose(services: Services, request: Request, task: Task) -> Means | None:
 def made_for(services: Services, request: Request, task: Task) -> Sequence[str]:
     """The models of the task's skill that this person may use here; the one that is set for it first."""
     able = [name for name in services.models(request) if task.skill in skills(services, name)]
-    first, wanted = wishes.wish(services.settings(request).tasks, task.name), ("", *task.tags)
+    first = wishes.wish(services.settings(request).tasks, task.name)
+    with_option = (tags for option, tags in task.tags_with.items() if request.arguments.get(option))
+    wanted = ("", *next(with_option, task.tags))
     tags = {name: _tag(services, name) if task.tags else "" for name in able}
     fitting = [name for name in able if tags[name] in wanted]
     return sorted(fitting, key=lambda name: (name != first, wanted.index(tags[name])))

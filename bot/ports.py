@@ -293,7 +293,8 @@ class Does(Protocol):
 class Standing:
     """A model on this machine: whether it is in memory and with how many bytes; what it last did in a second.
 
-    `size` is that of its weights' files; it and the licence are there as far as they are known.
+    `size` is that of its weights' files; it, the licence and the `context` are there as far as they are known. A loaded
+    one says `how` it computes, such as "cpu, int8", and one that converses whether its template tells it of tools.
     """
 
     loaded: bool
@@ -302,6 +303,9 @@ class Standing:
     unit: str = ""
     size: int = 0
     licence: str = ""
+    context: int = 0
+    how: str = ""
+    tools: bool | None = None
 
 
 @runtime_checkable

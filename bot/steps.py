@@ -8,7 +8,7 @@ from typing import TypeVar, cast
 
 from bot.cutting import Piece, cut
 from bot.errors import UserError
-from bot.inference.kinds import A, Chat, Job, Labels, Written
+from bot.inference.kinds import A, Chat, Classify, Job, Labels, Written
 from bot.task import Apart, Do, Given, Steps
 from bot.types import Status, Text
 
@@ -70,6 +70,14 @@ def scored(given: Given, make: Callable[[tuple[str, ...]], Job[Labels]]) -> Step
     """The labels of a text, which the model's process reads in parts where it is long."""
     labels = yield from ask(make((given.text,)))
     return [(label.name, label.score) for label in labels.rows[0]]
+
+
+def own_labels(given: Given, otherwise: str) -> Steps[Sequence[tuple[str, float]]]:
+    """A model's own labels. Raises UserError, with what to do `otherwise`, where these are about two texts."""
+    labels = yield from scored(given, Classify)
+    if any(name.lower().startswith("entail") for name, _ in labels):
+        raise UserError(f"That model says whether one text follows from another: {otherwise}.")
+    return labels
 
 
 def told_briefly(instruction: str, given: Given) -> Steps[None]:

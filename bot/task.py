@@ -123,7 +123,8 @@ class Task:
     that converses, by instruction; None where such a model cannot. `model` is a model of the Hub that serves, for who
     has none. `own` are further options of the task, which come before its `text`; that may be missing where the task
     does not need it. `shortcut` is the task's label where people point at a message. `tags` are what the Hub calls
-    models that serve, the best first, where a model of the skill may be made for something else.
+    models that serve, the best first, where a model of the skill may be made for something else; `tags_with` those that
+    serve where an option is given.
     """
 
     name: str
@@ -138,6 +139,7 @@ class Task:
     needs_text: bool = True
     shortcut: str = ""
     tags: tuple[str, ...] = ()
+    tags_with: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @cache

@@ -327,6 +327,9 @@ async def test_a_model_from_the_hub_answers_in_the_models_process(
         state = (await listed(living))["tiny"]
         assert state.startswith("chat this machine")
         assert " loaded " in state
+        told = said(await living.command("models info", CHANNEL, name="tiny"))
+        assert "- computes: cpu, " in told
+        assert "- tools: its template leaves them out" in told
         assert state.endswith("tokens/s")
         assert "out of memory" in await do(living, "unload", name="tiny")
         assert " not loaded " in (await listed(living))["tiny"]

@@ -706,7 +706,7 @@ async def test_weights_in_8_bits_take_less_room_and_say_nearly_the_same(inferenc
     )
     vectors = [(await inference.answer(model, Embed((TEXT,)))).rows[0] for model in (exact, small)]
     assert 0.99 < sum(one * other for one, other in zip(*vectors, strict=True)) < 1.0 - 1e-9
-    sizes = {model.source: model for model in (await inference.look()).models}
+    sizes = {model.source: model.ready for model in (await inference.look()).models}
     assert sizes[small].bytes < 0.8 * sizes[exact].bytes
     assert (sizes[small].dtype, sizes[exact].dtype) == ("int8", "float32")
 

@@ -81,7 +81,7 @@ async def test_what_is_loaded_is_told_with_its_size(inference: Inference, model:
     await inference.answer(model("small", 3), _says("hello"))
     inventory = await inference.look()
     (resident,) = inventory.models
-    assert (resident.bytes, resident.device, resident.unit, resident.busy) == (3, "cpu", "tokens", False)
+    assert (resident.ready.bytes, resident.ready.device, resident.unit, resident.busy) == (3, "cpu", "tokens", False)
     async with asyncio.timeout(5):
         while not resident.speed:
             (resident,) = (await inference.look()).models

@@ -424,10 +424,30 @@ async def test_without_labels_the_model_has_its_own(world: TaskWorld) -> None:
     assert isinstance(world.made.jobs[-1], kinds.Classify)
 
 
+async def test_labels_are_for_models_that_choose_and_the_models_own_for_others(world: TaskWorld) -> None:
+    catalogue = world.app.services.catalogue
+    del catalogue.backends["made"]
+    for name, tag in (("chooses", "zero-shot-classification"), ("feels", "text-classification")):
+        section = Pretrained(able=("classify",))
+        catalogue.backends[name], catalogue.sections[name] = MemoryPretrained(), section
+        added = Added(name, f"org/{name}", "0" * 40, tag, "mit", 1, "discord", "guild")
+        catalogue.entries[name] = Entry(name, section, added)
+    assert "By chooses" in notes(await world.do("classify", text="a question", labels="praise, question"))
+    assert "By feels" in notes(await world.do("classify", text="a question"))
+    assert "By feels" in notes(await world.do("sentiment", text="a question"))
+
+
+async def test_pieces_of_one_character_are_shown_once(world: TaskWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    pieces = (kinds.Token(0, "<s>", 0, 0), *(kinds.Token(number, "猫", 0, 1) for number in (1, 2)))
+    monkeypatch.setattr("tests.fakes.pretrained.cut", lambda job: kinds.Cut(3, pieces, 100))
+    assert "‹<s>›|猫|‹…›" in (await world.do("tokens", text="猫")).text
+
+
 async def test_a_model_for_conclusions_tells_no_sentiment(world: TaskWorld, monkeypatch: pytest.MonkeyPatch) -> None:
     concluded = kinds.Labels(((kinds.Label("ENTAILMENT", 0.9), kinds.Label("CONTRADICTION", 0.1)),))
     monkeypatch.setattr("tests.fakes.pretrained.labels", lambda job: concluded)
-    assert "not how it feels" in notes(await world.do("sentiment", text="I love it"))
+    assert "choose another for feelings" in notes(await world.do("sentiment", text="I love it"))
+    assert "say which labels there are" in notes(await world.do("classify", text="I love it"))
 
 
 async def test_one_is_compared_with_many(world: TaskWorld) -> None:

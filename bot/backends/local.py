@@ -214,9 +214,12 @@ class LocalBackend:
         size, licence = await asyncio.to_thread(self._files)
         mine = await self._residents()
         if not mine:
-            return Standing(loaded=False, size=size, licence=licence)
-        memory, newest = sum(resident.bytes for resident in mine), mine[-1]
-        return Standing(True, memory, newest.speed, newest.unit, size, licence)
+            return Standing(False, size=size, licence=licence, context=self._context)
+        memory, newest = sum(resident.ready.bytes for resident in mine), mine[-1]
+        ready, chats = newest.ready, self._section.converses
+        how = f"{ready.device}, {ready.dtype}"
+        tools = ready.tools if chats else None
+        return Standing(True, memory, newest.speed, newest.unit, size, licence, ready.context, how, tools)
 
     async def unload(self) -> None:
         """Leave the memory to others."""

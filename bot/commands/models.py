@@ -19,6 +19,7 @@ from bot.talk import stop_choice
 from bot.types import Choice, Choices, Chunk, Command, Done, Item, Menu, Option, Reply, Request, Status, Text
 
 NAME = Option("name", "The model's name here", required=True, suggested=True)
+TOOLS = {True: "its template tells it of them", False: "its template leaves them out", None: ""}
 TASK = Option("task", "What it is for", suggested=True, named=True)
 
 
@@ -112,6 +113,7 @@ async def _info(services: Services, accepted: Accepted) -> Reply:
         raise refused
     entry, standing = services.catalogue.entry(name), await services.catalogue.standing(name)
     backend = services.backends[name]
+    context = standing.context if standing else backend.context
     lines = {
         "model": entry.section.model,
         "backend": entry.section.backend,
@@ -120,9 +122,11 @@ async def _info(services: Services, accepted: Accepted) -> Reply:
         "runs on": backend.destination,
         "size": _size(entry, standing),
         "licence": _licence(entry, standing),
-        "reads": f"{backend.context:,} tokens",
+        "reads": f"{context:,} tokens" if context else "",
         "state": await _state(services, entry, standing),
         "memory": shown(standing.bytes) if standing and standing.bytes else "",
+        "computes": standing.how if standing else "",
+        "tools": TOOLS[standing.tools if standing else None],
         "speed": _speed(services, name, standing),
         "from": "chat: `/models remove` takes it away" if entry.added else "config.toml",
         "if it fails": f"{entry.section.fallback} answers" if entry.section.fallback else "",

@@ -161,10 +161,8 @@ class Lane:
         """What there is to say about the model, if it is loaded."""
         if not (model := self._model):
             return None
-        ready, busy = model.ready, any(not work.ended for work in [*self._working, *self._waiting])
-        return Resident(
-            self._source, self._skill, ready.device, ready.dtype, ready.bytes, busy, round(self._speed, 1), model.unit
-        )
+        busy = any(not work.ended for work in [*self._working, *self._waiting])
+        return Resident(self._source, self._skill, model.ready, busy, round(self._speed, 1), model.unit)
 
     def unload(self) -> None:
         """Forget the weights; who comes next loads them again."""

@@ -106,9 +106,7 @@ class Resident:
 
     source: Source
     skill: Skill
-    device: str
-    dtype: str
-    bytes: int
+    ready: Ready
     busy: bool
     speed: float
     unit: str

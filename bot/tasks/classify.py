@@ -5,8 +5,8 @@ from __future__ import annotations
 from functools import partial
 
 from bot.errors import UserError
-from bot.inference.kinds import Choose, Classify
-from bot.steps import scored, told_briefly
+from bot.inference.kinds import Choose
+from bot.steps import own_labels, scored, told_briefly
 from bot.tables import bars
 from bot.task import Given, Steps, Task
 from bot.types import Option, Text
@@ -24,9 +24,11 @@ def _labels(given: Given) -> tuple[str, ...]:
 
 
 def _steps(given: Given) -> Steps[None]:
-    labels = _labels(given)
-    make = partial(Choose, labels=labels, several="several" in given.options) if labels else Classify
-    yield Text(bars((yield from scored(given, make))))
+    if labels := _labels(given):
+        make = partial(Choose, labels=labels, several="several" in given.options)
+        yield Text(bars((yield from scored(given, make))))
+    else:
+        yield Text(bars((yield from own_labels(given, "say which labels there are, such as `labels:praise,question`"))))
 
 
 def _told(given: Given) -> Steps[None]:
@@ -47,5 +49,6 @@ TASK = Task(
         Option("labels", "The labels to choose from, with commas between them", named=True),
         Option("several", "More than one may fit", "flag"),
     ),
-    tags=("zero-shot-classification", "text-classification"),
+    tags=("text-classification", "zero-shot-classification"),
+    tags_with={"labels": ("zero-shot-classification", "text-classification")},
 )

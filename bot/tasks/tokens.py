@@ -31,10 +31,18 @@ def _counted(tokens: int, context: int) -> str:
 
 
 def _pieces(text: str, tokens: Sequence[Token], *, more: bool) -> str:
-    """The tokens with bars between them; those that stand for no characters in angle brackets."""
-    pieces = [text[token.start : token.end] if token.end > token.start else f"‹{token.text}›" for token in tokens]
+    """The tokens with bars between them; those that stand for no characters, or go on with one, in angle brackets."""
+    pieces, shown_to = [], 0
+    for token in tokens:
+        goes_on = token.start < shown_to
+        pieces.append(text[token.start : token.end] if token.end > token.start and not goes_on else _mark(token))
+        shown_to = max(shown_to, token.end)
     shown = "|".join(pieces).replace("`", "'")
     return f"```\n{shown}{'|…' if more else ''}\n```"
+
+
+def _mark(token: Token) -> str:
+    return "‹…›" if token.end > token.start else f"‹{token.text}›"
 
 
 def _prices(given: Given, tokens: int) -> str:
