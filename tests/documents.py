@@ -111,7 +111,7 @@ def tasks() -> str:
             task.skill or "any",
             "✓" if task.told else "–",
             task.shortcut or "–",
-            f"`{task.model}`" if task.model else "any",
+            f"`{task.model}`" if task.model else "one behind an API" if task.skill == "paint" else "any",
             *("✓" if name in EXAMPLES else "–" for _ in PLATFORMS),
         )
         for name, task in sorted(load_tasks().items())
