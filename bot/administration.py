@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 from bot.books import Books, Change, Decided, Entry, Limit, Persona, Record, Rule, Scope, Setting, understood
 from bot.errors import StoreError, UserError
@@ -14,6 +14,8 @@ from bot.settings import LEVELS, Level, Settings, Value, dump, load, shown
 from bot.types import Person, Place, Request
 
 log = logging.getLogger(__name__)
+
+Made: TypeAlias = tuple[Sequence[Change], Sequence[Entry]]
 
 R = TypeVar("R", bound=Rule | Limit | Persona)
 
@@ -134,15 +136,24 @@ class Administration:
 
         `decision` sees what those before it made; what it raises changes nothing.
         """
-        async with self._deciding:
+
+        def make() -> Made:
             decided = decision()
-            changes, entries = [change for change, _ in decided], [entry for _, entry in decided]
-            return await self._keep(changes, entries) if decided else ()
+            return [change for change, _ in decided], [entry for _, entry in decided]
+
+        return await self._alone(make)
 
     async def change(self, changes: Sequence[Change], entries: Sequence[Entry]) -> None:
         """Make changes that do not depend on what there was before."""
-        async with self._deciding:
-            await self._keep(changes, entries)
+        await self._alone(lambda: (changes, entries))
+
+    async def empty(self, scope: Scope, entry: Entry) -> None:
+        """End whatever is set in one scope alone by then."""
+
+        def make() -> Made:
+            return [Change(Setting(scope, key, ""), removed=True) for key in self.set_at(scope)], [entry]
+
+        await self._alone(make)
 
     def after(self, changes: Sequence[Change]) -> Administration:
         """What would be in force after changes, to see whether others fit them."""
@@ -152,6 +163,16 @@ class Administration:
         for change in changes:
             then._put(change)
         return then
+
+    async def _alone(self, make: Callable[[], Made]) -> Sequence[Entry]:
+        """Make changes one after the other; disk and memory agree even if who asks is cut off meanwhile."""
+
+        async def kept() -> Sequence[Entry]:
+            async with self._deciding:
+                changes, entries = make()
+                return await self._keep(changes, entries) if changes or entries else ()
+
+        return await asyncio.shield(asyncio.create_task(kept()))
 
     async def _keep(self, changes: Sequence[Change], entries: Sequence[Entry]) -> Sequence[Entry]:
         """Make the changes and write them down; they are in force once both are on disk."""

@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 from bot import amounts
 from bot.books import RULED, Change, Decided, Entry, Limit, Persona, Rule, Unit, Window
-from bot.errors import UserError
+from bot.errors import Unknown, UserError
 from bot.limits import about
 from bot.services import Services
 from bot.settings import LONGEST, NONE
@@ -27,7 +27,7 @@ def rule(services: Services, place: Place, subject: Subject | None, what: str, *
         raise UserError("Say who it is about: a person, a role, `everyone`, `guests`, or a channel with `--channel`.")
     target = target_of(services, what)
     if target is None:
-        raise UserError(f"There is no command or model “{what[:60]}”. Write bot, /COMMAND or a model's name.")
+        raise Unknown(f"There is no command or model “{what[:60]}”. Write bot, /COMMAND or a model's name.")
     return Rule(place.platform, place.workspace, subject, target, allowed)
 
 
@@ -52,7 +52,7 @@ def limit(
             "Say whom it is for: a person, a role, `guests`, `everyone` or the `workspace`; or name a `--channel`."
         )
     if model and model not in services.backends:
-        raise UserError(f"There is no model “{model[:60]}”. There are: {', '.join(services.backends)}.")
+        raise Unknown(f"There is no model “{model[:60]}”. There are: {', '.join(services.backends)}.")
     if not 0 <= amount <= amounts.LARGEST:
         raise UserError(f"An amount is at least 0 and at most {amounts.LARGEST:,}, of money in millionths.")
     return Limit(place.platform, place.workspace, subject, model, unit, window, amount)

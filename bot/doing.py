@@ -3,17 +3,31 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from contextlib import aclosing
-from dataclasses import replace
+from dataclasses import fields, replace
 from functools import partial
 from typing import TypeAlias
 
 from bot import jobs
+from bot.budget import UNBOUNDED
 from bot.cutting import weight
 from bot.errors import ContextTooLong
+from bot.estimate import estimate
 from bot.inference import kinds
-from bot.inference.kinds import Chat, Count, Counted, Job, Written
+from bot.inference.kinds import (
+    Chat,
+    Complete,
+    Count,
+    Counted,
+    Describe,
+    Job,
+    Pipe,
+    Rewrite,
+    Transcribe,
+    Transcript,
+    Written,
+)
 from bot.magic import picture_kind
 from bot.means import Means
 from bot.ports import Accepted
@@ -25,6 +39,12 @@ from bot.types import Done, Media, Note, Prompt, Reply, Sampling, Status, Text, 
 
 SMALLEST_ROOM = 40
 """Tokens; where a model refuses even that much, cutting a text smaller does not help."""
+
+SHORT = 512
+"""Tokens that are enough for what writes little."""
+
+BYTES_OF_SOUND = 700
+"""For one token of what is said in it: three a second, at the rate of a voice message."""
 
 Event: TypeAlias = Status | Text | Thought | Note | kinds.Answer
 
@@ -47,11 +67,12 @@ class Purse:
 async def do(services: Services, accepted: Accepted, task: Task, means: Means, given: Given) -> Reply:
     """Take the steps; where the model reads less at once than was thought, once more with smaller pieces."""
     purse = Purse(services, accepted, means.model)
+    steps, ask = (task.told, _told) if means.told else (task.steps, _made)
+    assert steps
     while True:
         said = False
-        way = _tell if means.told else _have_it_done
         try:
-            async with aclosing(way(services, purse, task, given)) as chunks:
+            async with aclosing(take(steps(given), partial(ask, services, purse, given.file))) as chunks:
                 async for chunk in chunks:
                     said = said or isinstance(chunk, Text)
                     yield chunk
@@ -62,28 +83,54 @@ async def do(services: Services, accepted: Accepted, task: Task, means: Means, g
             given = replace(given, room=given.room // 2)
 
 
-async def _have_it_done(services: Services, purse: Purse, task: Task, given: Given) -> Reply:
-    """By a model that is made for it; all of its jobs are one call of it."""
-    backend, tokens = services.backends[purse.model], weight(given.text)
-    spending = purse.reserve(tokens, Sampling(), 1)
+async def _made(
+    services: Services, purse: Purse, _file: Upload | None, job: Job[kinds.Answer]
+) -> AsyncGenerator[Event, None]:
+    """One job of a model that is made for it, within what may be used. Raises BackendError, UserError or Denied."""
+    tokens, most = weight(" ".join(_words(job))), _most(job)
+    spending = purse.reserve(tokens, Sampling(max_tokens=most), most)
+    bound = spending.sampling(Sampling()).max_tokens
+    if bound and isinstance(job, Complete | Describe | Rewrite):
+        job = replace(job, max_tokens=bound)
     with spending:
-        async with aclosing(take(task.steps(given), partial(jobs.run, backend))) as chunks:
-            async for chunk in chunks:
-                if isinstance(chunk, Done):
-                    used = chunk.usage
-                    spending.take(replace(chunk, usage=Usage(used.prompt_tokens or tokens, used.completion_tokens)))
-                    for sentence in spending.crossed:
-                        yield Note(sentence)
-                yield chunk
+        async with aclosing(jobs.run(services.backends[purse.model], job)) as events:
+            async for event in events:
+                if isinstance(event, Text):
+                    spending.take(event)
+                elif isinstance(event, kinds.Answer):
+                    spending.take(Done(usage=_used(event, tokens)))
+                yield event
+    for sentence in spending.crossed:
+        yield Note(sentence)
 
 
-async def _tell(services: Services, purse: Purse, task: Task, given: Given) -> Reply:
-    """By a model that converses; each of its answers is a call of it."""
-    assert task.told
-    asking = partial(_told, services, purse, given.file)
-    async with aclosing(take(task.told(given), asking)) as chunks:
-        async for chunk in chunks:
-            yield chunk
+def _words(job: Job[kinds.Answer]) -> Iterator[str]:
+    """What a model is given to read, as far as it is text."""
+    for value in (getattr(job, field.name) for field in fields(job)):  # type: ignore[arg-type]  # each kind is one
+        yield from (one for one in (value if isinstance(value, tuple) else (value,)) if isinstance(one, str))
+
+
+def _most(job: Job[kinds.Answer]) -> int:
+    """Tokens that a model may write for a job; where nobody bounds it, about as many as it should need."""
+    match job:
+        case Rewrite(text=text, purpose="translation", max_tokens=0):
+            return 2 * weight(text) + SMALLEST_ROOM
+        case Complete() | Describe() | Rewrite():
+            return job.max_tokens or SHORT
+        case Transcribe(data=data):
+            return min(SHORT + len(data) // BYTES_OF_SOUND, UNBOUNDED)
+        case Pipe():
+            return SHORT
+    return 1
+
+
+def _used(answer: kinds.Answer, read: int) -> Usage:
+    match answer:
+        case Written(prompt_tokens=prompt, completion_tokens=completion):
+            return Usage(prompt or read, completion)
+        case Transcript(text=text):
+            return Usage(read, estimate(text))
+    return Usage(read)
 
 
 async def _told(

@@ -3,6 +3,7 @@
 ShouldersError                what() says what happened, in words for people
 ├── ConfigError               the configuration or environment cannot be used: exit status 2
 ├── UserError                 the person asked for something that cannot be done
+│   ├── Unknown               … because it names what there is not
 │   └── Denied                … or that they may not do
 ├── BackendError              a model did not answer; `retry_after`, `temporary`
 │   ├── Unavailable           not reachable, overloaded, crashed, timed out
@@ -37,6 +38,10 @@ class ConfigError(ShouldersError):
 
 class UserError(ShouldersError):
     """The person asked for something that cannot be done; the message says what to do instead."""
+
+
+class Unknown(UserError):
+    """There is nothing of that name; the message says what there is."""
 
 
 class Denied(UserError):

@@ -8,7 +8,7 @@ from typing import cast
 from bot import wishes
 from bot.administration import scope_of
 from bot.books import Decided, Scope
-from bot.errors import Denied, UserError
+from bot.errors import Denied, Unknown, UserError
 from bot.services import Services
 from bot.settings import NEVER_OFF, PERSONAL, Level, Value, about, check_commands_off, parse, shown
 from bot.types import Place, Request, Subject
@@ -102,7 +102,7 @@ def known(services: Services, request: Request, key: str, value: Value) -> Value
         services.model(request, str(missing))  # says why it is not to be had
     if missing is not None:
         there = f"There are: {', '.join(names)}." if names else "There are none yet."
-        raise UserError(f"There is no {NAMED[kind]} “{str(missing)[:60]}” here. {there}")
+        raise Unknown(f"There is no {NAMED[kind]} “{str(missing)[:60]}” here. {there}")
     return _channel(request.place, str(value)) if kind == "channels" and value else value
 
 

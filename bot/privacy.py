@@ -12,7 +12,7 @@ from time import time
 from typing import Protocol
 
 from bot.administration import Administration
-from bot.books import Change, Entry, Scope, Setting
+from bot.books import Entry, Scope
 from bot.errors import ShouldersError
 from bot.ports import Accepted, Adapter, Remembers
 from bot.traces import ALL, Amounts, Bounds, Extent, Traces
@@ -111,12 +111,12 @@ class Privacy:
         amounts, settings = await self.count(wish, accepted.id)
         self._waiting().forget(lambda other: other.id < accepted.id and extent.holds(other))
         await self.traces.forget(extent, accepted.id)
-        scope = wish.settings
-        known = self._administration.set_at(scope) if scope else {}
-        changes = [Change(Setting(scope, key, ""), removed=True) for key in known] if scope else []
         gone = listed(amounts, settings)
         entry = Entry(request.place, request.person, request.command, wish.target, after=gone, own=wish.own)
-        await self._administration.change(changes, [entry])
+        if wish.settings:
+            await self._administration.empty(wish.settings, entry)
+        else:
+            await self._administration.change((), [entry])
         clean = await self._scrub_now()
         adapter = self._adapters.get(extent.platform)
         if isinstance(adapter, Remembers) and not (extent.channel or extent.conversation):
@@ -158,6 +158,14 @@ class Privacy:
         self._urgent = True
         self._wanted.set()
 
+    async def _left(self, platform: str, workspace: str) -> bool:
+        """See to one departure; what goes wrong with it does not keep the rest waiting."""
+        try:
+            return await self._leave(platform, workspace)
+        except ShouldersError as error:
+            log.warning("What is kept of %s %s is forgotten later: %s", platform, workspace, error)
+            return False
+
     async def _leave(self, platform: str, workspace: str) -> bool:
         """Do what the setting says, which therefore goes last; what an earlier run did not finish is done again.
 
@@ -167,6 +175,9 @@ class Privacy:
         if self._administration.settings(place).on_uninstall == "forget":
             self._waiting().forget(extent.holds)
             await self.traces.forget(extent, ALL)
+            for pause in PAUSES:  # until what was under way has ended: a minute later it may have been invited back
+                if self._waiting().answers(extent.holds):
+                    await asyncio.sleep(pause)
             if self._waiting().answers(extent.holds):
                 return False
             await self.traces.remove(platform, workspace)
@@ -194,7 +205,7 @@ class Privacy:
 
     async def tidy(self) -> bool:
         """Forget what is too old, everywhere; False while something that was wanted is left in the database's files."""
-        left = [await self._leave(*departed) for departed in await self.traces.departed()]
+        left = [await self._left(*departed) for departed in await self.traces.departed()]
         gone: Counter[tuple[str, str]] = Counter()
         for place in await self.traces.places():
             gone[place.platform, place.workspace] += await self.traces.expire(place, self.bounds(place))

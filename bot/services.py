@@ -9,7 +9,7 @@ from bot.administration import Administration
 from bot.budget import Budget
 from bot.catalogue import Catalogue
 from bot.config import Config
-from bot.errors import UserError
+from bot.errors import PlatformError, UserError
 from bot.policy import Policy, must_be_allowed_to_steer
 from bot.ports import Adapter, Backend, Store
 from bot.privacy import Privacy
@@ -53,8 +53,10 @@ class Services:
 
         The platform is not asked where a member may do the same.
         """
-        if command.administrative or self.policy.favours(request, command, self.backends):
+        if command.administrative:
             request = await self.as_they_are(request)
+        elif self.policy.favours(request, command, self.backends):
+            request = await self._as_they_are_or_a_member(request)
         if refused := self.policy.refusal(request, command):
             raise refused
         return request
@@ -75,6 +77,14 @@ class Services:
     async def certain(self, request: Request) -> Request:
         """The request of an administrator only if the platform says so now; of others it is not asked."""
         return await self.as_they_are(request) if request.person.administrator else request
+
+    async def _as_they_are_or_a_member(self, request: Request) -> Request:
+        """The request with the person's rights as they are now; where the platform does not say, those of a member."""
+        try:
+            return await self.as_they_are(request)
+        except PlatformError:
+            member = replace(request.person, administrator=False)
+            return replace(request, person=self.administration.recognise(request.place, member))
 
     async def as_they_are(self, request: Request) -> Request:
         """The request with the person's rights as the platform says now."""

@@ -17,7 +17,7 @@ from bot import decisions
 from bot.administration import Administration, level_of
 from bot.books import Decided, Limit, Persona, Rule, Scope, Unit, Window, folded
 from bot.decisions import Decision
-from bot.errors import UserError
+from bot.errors import Unknown, UserError
 from bot.levels import known, quoted
 from bot.section import Section
 from bot.services import Services
@@ -130,23 +130,25 @@ def _plain(value: Value) -> Plain:
 async def take_in(services: Services, request: Request, text: str, *, exact: bool) -> Taken:
     """Change all that the text says otherwise, at once or not at all. Raises UserError.
 
-    What it does not name stays or, where it is taken `exact`ly, goes.
+    What it does not name stays or, where it is taken `exact`ly, goes; then what it says of a model, persona or command
+    that is not here any more is left out.
     """
-    layout, before = await asyncio.to_thread(_read, text), Layout()
+    layout, before, left_out = await asyncio.to_thread(_read, text), Layout(), list[str]()
 
     def decision() -> Sequence[Decided]:
         nonlocal before
         before = _layout(services.administration, request.place)
-        return _decided(services, request, layout, exact=exact)
+        return _decided(services, request, layout, left_out if exact else None)
 
     entries = await services.administration.decide(decision)
+    gone = "".join(f"\nLeft out: {entry}" for entry in left_out[:MOST_LISTED])
     if not entries:
-        return Taken("Nothing to change: all of this is in force already.")
+        return Taken(f"Nothing to change: all of this is in force already.{gone}")
     named, more = entries[:MOST_LISTED], len(entries) - MOST_LISTED
     lines = [f"- {entry.target}: {quoted(entry.before or '–')} → {quoted(entry.after or '–')}" for entry in named]
     lines += [f"- and {more:,} more, which `/audit show` lists"] if more > 0 else []
     counted = f"{len(entries):,} change{'s' if entries[1:] else ''}:"
-    return Taken("\n".join([counted, *lines, "", UNDO]), await asyncio.to_thread(_written, before))
+    return Taken("\n".join([counted, *lines, gone, UNDO]), await asyncio.to_thread(_written, before))
 
 
 def _read(text: str) -> Layout:
@@ -171,18 +173,24 @@ def _where(path: Sequence[int | str]) -> str:
 
 
 @contextmanager
-def _entry(name: str) -> Iterator[None]:
-    """What is refused within says which entry it is about."""
+def _entry(name: str, left_out: list[str] | None = None) -> Iterator[None]:
+    """What is refused within says which entry it is about; what names nothing may be left out."""
     try:
         yield
     except UserError as error:
+        if left_out is not None and isinstance(error, Unknown):
+            left_out.append(f"{brief(name, 150)}. {error.message}")
+            return
         raise UserError(f"Nothing was changed, because of {brief(name, 150)}: {error.message}") from None
 
 
-def _decided(services: Services, request: Request, layout: Layout, *, exact: bool) -> Sequence[Decided]:
-    """All changes. Settings are judged by what will be there then, such as a persona that comes with them."""
-    administration, place, person = services.administration, request.place, request.person
-    wanted = _decisions(services, place, layout)
+def _decided(services: Services, request: Request, layout: Layout, left_out: list[str] | None) -> Sequence[Decided]:
+    """All changes. Settings are judged by what will be there then, such as a persona that comes with them.
+
+    With a list of what is `left_out`, what the text does not name goes.
+    """
+    administration, place, person, exact = services.administration, request.place, request.person, left_out is not None
+    wanted = _decisions(services, place, layout, left_out)
     changes = [decisions.changed(services, request, decision) for decision in wanted]
     changes = [(change, entry) for change, entry in changes if entry.before != entry.after]
     if exact:
@@ -191,7 +199,7 @@ def _decided(services: Services, request: Request, layout: Layout, *, exact: boo
         kept += [*administration.rules(place), *administration.limits(place)]
         changes += [decisions.changed(services, request, one, removed=True) for one in kept if one not in named]
     then = replace(services, administration=administration.after([change for change, _ in changes]))
-    values = _values(then, request, layout)
+    values = _values(then, request, layout, left_out)
     for (scope, key), value in values.items():
         if not _is_set(administration, scope, key, value):
             changes.append(administration.setting(key, value, scope, place, person))
@@ -208,7 +216,7 @@ def _decided(services: Services, request: Request, layout: Layout, *, exact: boo
 # Rules, limits, personas ----------------------------------------------------------------------------------------------
 
 
-def _decisions(services: Services, place: Place, layout: Layout) -> Sequence[Decision]:
+def _decisions(services: Services, place: Place, layout: Layout, left_out: list[str] | None) -> Sequence[Decision]:
     """What the text decides, each made sure of as if by its command."""
     makers: dict[str, Callable[[], Decision]] = {
         **{f"[personas] {name}": partial(_persona, services, place, name, x) for name, x in layout.personas.items()},
@@ -217,7 +225,7 @@ def _decisions(services: Services, place: Place, layout: Layout) -> Sequence[Dec
     }
     made, names = list[Decision](), set[Decision]()
     for entry, make in makers.items():
-        with _entry(entry):
+        with _entry(entry, left_out):
             decision = make()
             name = _name(services, decision)
             if name in names:
@@ -269,12 +277,14 @@ def _subject(text: str) -> Subject:
 # Settings -------------------------------------------------------------------------------------------------------------
 
 
-def _values(services: Services, request: Request, layout: Layout) -> Mapping[tuple[Scope, str], Value]:
+def _values(
+    services: Services, request: Request, layout: Layout, left_out: list[str] | None
+) -> Mapping[tuple[Scope, str], Value]:
     """What the text sets, each made sure of as if by /config set."""
     found: dict[tuple[Scope, str], Value] = {}
     for name, scope, table in _scopes(layout, request.place):
         for key, plain in table.items():
-            with _entry(f"{name} {key}"):
+            with _entry(f"{name} {key}", left_out):
                 if level_of(scope) not in about(key).levels:
                     raise UserError(f"{key} cannot be set for a {level_of(scope)}.")
                 value = check(key, _raw(key, plain), str(plain))

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Literal, get_args
 
-from bot.errors import UserError
+from bot.errors import Unknown, UserError
 from bot.task import load_tasks
 
 Way = Literal["auto", "local", "chat"]
@@ -31,7 +31,7 @@ def check(entries: Sequence[str], models: Collection[str]) -> None:
             raise UserError(f"There is no task “{task[:60]}”. There are: {', '.join(load_tasks())}.")
         if how not in WAYS and not (task and how in models):
             one = task or "summarise"
-            raise UserError(
+            raise Unknown(
                 f"“{entry[:60]}” does not say who does tasks. Write local, chat or auto for all of them, or for one "
                 f"{one}=local, {one}=chat or {one}=MODEL. Models: {', '.join(models)}."
             )

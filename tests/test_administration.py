@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.books import Change, Entry, Persona
+from bot.books import Change, Entry, Persona, Rule
 from bot.errors import Denied, Gone, PlatformError, StoreError, UserError
 from bot.herald import Herald
 from bot.settings import KEYS, choices, parse, shown, summary, takes
@@ -23,6 +23,7 @@ from tests.world import ADMIN, ANN, BEN, CHANNEL, DIRECT, THREAD, World
 OTHER = Place("discord", "guild", "other", name="#other")
 ELSEWHERE = Place("discord", "another guild", "general", name="#general")
 GUEST = Person("9", "Gil", guest=True)
+EVERYONE_OUT = Rule("discord", "guild", Subject("everyone"), "bot", allowed=False)
 
 
 async def config(world: World, key: str, value: str, scope: str, place: Place = CHANNEL, person: Person = ADMIN) -> str:
@@ -210,6 +211,45 @@ async def test_whose_rights_the_platform_does_not_say_changes_nothing(
     monkeypatch.setattr(world.adapter, "whois", failing)
     assert "Discord does not answer." in await config(world, "language", "Thai", "workspace")
     assert (await table(world))["language"] == ["–", "config.toml"]
+
+
+async def test_administrators_are_answered_like_members_where_the_platform_says_nothing(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def failing(request: Request) -> Person:
+        raise PlatformError("Discord does not answer.")
+
+    await config(world, "models", "main", "channel")
+    monkeypatch.setattr(world.adapter, "whois", failing)
+    assert (await world.say("Hello", CHANNEL, ADMIN)).text.strip() == "Root: Hello"
+    await world.app.services.administration.change([Change(EVERYONE_OUT)], [])
+    assert "You may not talk with me here" in said(await world.say("Hello", CHANNEL, ADMIN))
+
+
+async def test_a_change_that_was_begun_is_made_even_if_who_asked_is_cut_off(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    administration = world.app.services.administration
+    keep, begun, go_on = administration.books.keep, asyncio.Event(), asyncio.Event()
+
+    async def slowly(changes: Sequence[Change], entries: Sequence[Entry]) -> Sequence[Entry]:
+        if changes and not begun.is_set():
+            begun.set()
+            await go_on.wait()
+        return await keep(changes, entries)
+
+    monkeypatch.setattr(administration.books, "keep", slowly)
+    arguments = {"key": "language", "value": "Klingon", "scope": "me"}
+    asked = await world.offer("", CHANNEL, ANN, command="config set", arguments=arguments, message="")
+    assert asked
+    await begun.wait()
+    forgotten = await world.offer("", CHANNEL, ANN, command="forget me", arguments={"sure": "yes"}, message="")
+    assert forgotten
+    await asked.finished.wait()
+    go_on.set()
+    await forgotten.finished.wait()
+    assert administration.at("me", CHANNEL, ANN) == {}
+    assert await administration.books.load() == []
 
 
 async def test_administrators_that_the_configuration_names(world: World) -> None:

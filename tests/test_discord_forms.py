@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator
 
 import pytest
 
-from bot.errors import UserError
+from bot.errors import PlatformError, UserError
 from bot.types import Answer, Choice, Field, Form, Item, Menu, Request
 from tests.discord_town import Town, town
 from tests.fakes.discord import Interaction
@@ -67,6 +67,13 @@ async def test_a_form_is_shown_instead_of_offering_the_command_and_sending_it_is
     await team.answer(request, "Changed.")
     assert [message.content for message in team.discord.only_seen_by(team.ada)] == ["Changed."]
     assert team.shown() == []
+
+
+async def test_a_form_that_cannot_be_made_is_answered_all_the_same(team: Town) -> None:
+    team.intake.form = PlatformError("Discord answers 503.")
+    team.discord.slash(team.channel, team.ada, "config set", {"key": "prompt"})
+    await team.discord.wait(lambda: team.discord.only_seen_by(team.ada))
+    assert [message.content for message in team.discord.only_seen_by(team.ada)] == ["Discord answers 503."]
 
 
 async def test_who_sends_a_form_is_judged_by_the_rights_of_that_moment(team: Town) -> None:

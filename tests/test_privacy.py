@@ -315,6 +315,7 @@ async def test_what_is_being_shown_where_the_bot_is_removed_ends_first(
         await finish(draft, answer)
 
     monkeypatch.setattr(MemoryDraft, "finish", slowly)
+    monkeypatch.setattr("bot.privacy.PAUSES", (0.0,))
     await world.offer("their-secret", CHANNEL)
     await world.intake.uninstalled("discord", "guild")
     assert not await world.app.services.privacy.tidy()
@@ -323,6 +324,14 @@ async def test_what_is_being_shown_where_the_bot_is_removed_ends_first(
     await settled(world)
     assert await world.app.services.privacy.tidy()
     assert await files.holding("their-secret", "Ann", "#general") == []
+    assert await world.store.traces.departed() == []
+
+
+async def test_an_answer_that_ends_at_once_does_not_put_a_removal_off(world: World) -> None:
+    world.hold(asyncio.Event())
+    await world.offer("their-secret", CHANNEL)
+    await world.intake.uninstalled("discord", "guild")
+    assert await world.app.services.privacy.tidy()
     assert await world.store.traces.departed() == []
 
 

@@ -596,6 +596,27 @@ async def test_a_task_counts_against_a_limit(world: TaskWorld) -> None:
     assert len(world.made.jobs) == 1
 
 
+async def test_tasks_at_once_never_use_more_tokens_than_there_are(
+    world: TaskWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tests.fakes.pretrained.work", lambda job: ("a summary", kinds.Written("complete", 3, 150)))
+    await world.do("config set", CHANNEL, ADMIN, key="queue_person", value="100", scope="channel")
+    await world.do("limits set", CHANNEL, ADMIN, of="tokens", amount="1000", per="day", who="everyone")
+    await asyncio.gather(*(world.do("summarise", CHANNEL, text=NOTES) for _ in range(20)))
+    drafts = world.adapter.drafts[-20:]
+    answered = [draft for draft in drafts if draft.text]
+    assert 0 < len(answered) * 153 <= 1_000
+    assert all("limit" in notes(draft) for draft in drafts if draft not in answered)
+
+
+async def test_what_a_model_may_write_is_what_is_left(world: TaskWorld) -> None:
+    await world.do("limits set", CHANNEL, ADMIN, of="tokens", amount="400", per="day", who="everyone")
+    await world.do("rewrite", CHANNEL, how="Shorter", text="Hm.")
+    (job,) = world.made.jobs
+    assert isinstance(job, kinds.Rewrite)
+    assert 256 <= job.max_tokens < 400
+
+
 async def test_prices_are_those_of_the_catalogue(store: SQLiteStore, tmp_path: Path) -> None:
     priced = MADE.replace('model = "made"', 'model = "made"\ninput_price = 2.5')
     world = await asyncio.to_thread(TaskWorld, store, tmp_path, priced)

@@ -167,6 +167,19 @@ async def test_exactly_means_that_the_rest_goes_and_the_file_from_before_undoes_
     )
 
 
+async def test_what_names_a_persona_that_is_gone_is_left_out_of_an_exact_import(world: World) -> None:
+    await world.command("persona make", CHANNEL, ADMIN, name="parrot", prompt="Squawk.")
+    await world.command("persona use", CHANNEL, ADMIN, name="parrot", scope="channel")
+    await world.command("persona delete", CHANNEL, ADMIN, name="parrot")
+    await world.command("config set", CHANNEL, ADMIN, key="language", value="Welsh", scope="channel")
+    before = await export(world)
+    await take_in(world, '[workspace]\nlanguage = "Lao"\n', exact="yes")
+    told = await take_in(world, before, exact="yes")
+    assert "Left out: [channels.general] persona. There is no persona “parrot” here." in told
+    assert tomllib.loads(await export(world))["channels"]["general"] == {"language": "Welsh"}
+    assert "Nothing was changed, because of [channels.general] persona" in await take_in(world, before)
+
+
 async def test_nothing_is_undone_exactly(world: World) -> None:
     nothing = await export(world)
     await take_in(world, WHOLE)

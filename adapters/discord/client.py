@@ -262,7 +262,7 @@ class Client(discord.AutoShardedClient):
         try:
             form = await self._intake.dialog(request)
             shown = modal(form, Handle.load(request.handle).reply) if form else None
-        except UserError as error:
+        except (UserError, PlatformError) as error:
             body = said(error.message)
             await self._respond(interaction, MESSAGE, body | {"flags": int(str(body["flags"])) | EPHEMERAL})
             return True

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from bot.errors import StoreError, UserError
+from bot.errors import PlatformError, StoreError, UserError
 from bot.ports import Adapter, Draft
 from bot.types import Answer, Command, Form, Manner, Option, Part, Person, Place, Request
 
@@ -99,7 +99,7 @@ class RecordingIntake:
         self.broken = False
         self.private = False
         self.manners = Manner()
-        self.form: Form | UserError | None = None
+        self.form: Form | UserError | PlatformError | None = None
         self.page = Answer("At home")
         self.changed: asyncio.Queue[tuple[Place, str, str | None]] = asyncio.Queue()
         self.overheard: asyncio.Queue[Request] = asyncio.Queue()
@@ -136,7 +136,7 @@ class RecordingIntake:
         return self.manners
 
     async def dialog(self, request: Request) -> Form | None:
-        if isinstance(self.form, UserError):
+        if isinstance(self.form, UserError | PlatformError):
             raise self.form
         return self.form
 
