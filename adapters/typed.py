@@ -14,12 +14,13 @@ QUOTES = (('"', '"'), ("“", "”"), ("'", "'"))
 _DASHES = "(?:--|[—–])"  # keyboards make a dash of two hyphens
 _QUOTED = r"\"[^\"]*\"|“[^”]*”|'[^']*'(?=\s|$)"
 _VALUE = rf"{_QUOTED}|\S+"
+_SHORT = r"(?!channel:\w+\|)(?P<short>[a-z][\w-]*)[:=]"  # but for how a channel is written
 _LEADING = re.compile(
-    rf"{_DASHES}(?P<long>[a-z][\w-]*)(?:=(?P<equals>{_VALUE}))?(?:\s+|$)|(?P<short>[a-z][\w-]*)[:=](?P<value>{_VALUE})(?:\s+|$)"
+    rf"{_DASHES}(?P<long>[a-z][\w-]*)(?:=(?P<equals>{_VALUE}))?(?:\s+|$)|{_SHORT}(?P<value>{_VALUE})(?:\s+|$)"
 )
 _TRAILING = re.compile(
     rf"(?:^|\s+)(?:{_DASHES}(?P<long>[a-z][\w-]*)(?:(?:=|\s+)(?P<value>{_VALUE}))?"
-    rf"|(?P<short>[a-z][\w-]*)[:=](?P<said>{_QUOTED}|[^\s\"”']+))\s*$"
+    rf"|{_SHORT}(?P<said>{_QUOTED}|[^\s\"”']+))\s*$"
 )
 _WORD = re.compile(rf"\s*({_VALUE})(?:\s+|$)")
 
@@ -85,7 +86,7 @@ def _leading(path: str, command: Command, rest: str) -> tuple[dict[str, str], st
         name = (found["long"] or found["short"]).lower()
         option = _option(path, command, name, strict=bool(found["long"]))
         value = found["equals"] or found["value"]
-        if option is None or (found["short"] and not (option.named or option.kind == "flag")):
+        if option is None or (found["short"] and command.converses and not option.named and option.kind != "flag"):
             break
         rest = rest[found.end() :]
         if value is None and option.kind != "flag":

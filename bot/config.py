@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import pkgutil
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from dotenv import dotenv_values
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, field_validator
 
 import adapters
 import bot.backends
@@ -57,6 +58,14 @@ class BotSettings(Section):
     stop_seconds: float = Field(default=10.0, ge=0, description="What running answers get when the program stops.")
     currency: str = Field(default="USD", pattern="^[A-Z]{3}$", description="What the models' prices are in.")
 
+    @field_validator("administrators")
+    @classmethod
+    def _check_administrators(cls, named: tuple[str, ...]) -> tuple[str, ...]:
+        wrong = next((name for name in named if not re.fullmatch(r"[a-z]+:\S+", name)), None)
+        if wrong is not None:
+            raise ValueError(f'"{wrong}" names nobody: write the platform and the person\'s id, such as discord:1234')
+        return named
+
 
 @dataclass(frozen=True, slots=True)
 class Config:
@@ -92,7 +101,7 @@ class Config:
         if self.settings.model:
             return self.settings.model
         wanted = "openai" if self.environment.get("OPENAI_API_KEY") else "local"
-        talking = [name for name, model in self.models.items() if model.converses] or list(self.models)
+        talking = [name for name, model in self.models.items() if model.converses]
         return next((name for name in talking if self.models[name].backend == wanted), talking[0])
 
 
@@ -200,6 +209,11 @@ def _check_names(config: Config, file: Path) -> None:
     for where, name in used:
         if name and name not in config.models:
             raise ConfigError(f"{file}: {where} names {name!r}.{_did_you_mean(name, config.models)}")
+    if not any(model.converses for model in config.models.values()):
+        raise ConfigError(
+            f"{file}: none of the [models] is one to talk with. Once one stands there, the built-in ones, such as "
+            "[models.smollm2], have to as well."
+        )
     try:
         check_placeholders(config.settings.system_prompt)
         check_commands_off(config.settings.commands_off)

@@ -31,6 +31,7 @@ from bot.types import (
     Reply,
     Request,
     by_path,
+    usage,
 )
 from bot.work import TaskCommand
 
@@ -159,15 +160,8 @@ class Core:
         request = await self._services.admitted(request, command)
         if absent := next((o for o in command.options if o.required and not request.arguments.get(o.name)), None):
             needs = f"/{request.command} needs to know {absent.name}: {absent.summary}."
-            raise UserError(f"{needs} Write `{_usage(request.command, command)}`.")
+            raise UserError(f"{needs} Write `{usage(request.command, command)}`.")
         return replace(request, arguments=_chosen(command, request.arguments))
-
-
-def _usage(path: str, command: Command) -> str:
-    """How a command is typed, without what is written by name: "/similar ONE [TEXT]"."""
-    places = (option for option in command.options if not option.named and option.kind != "flag")
-    words = (option.name.upper() if option.required else f"[{option.name.upper()}]" for option in places)
-    return " ".join((f"/{path}", *words))
 
 
 def _chosen(command: Command, given: Mapping[str, str]) -> Mapping[str, str]:

@@ -78,7 +78,7 @@ async def _database(config: Config) -> str:
 
 async def _platform(config: Config, name: str) -> str:
     if not any(config.environment.get(secret) for secret in platforms()[name].secrets):
-        raise ConfigError("Not set up: there is no token for it.")
+        raise ConfigError(f"Not set up: {' and '.join(platforms()[name].secrets)} would be needed.")
     adapter = make_adapter(config, name)
     try:
         return await adapter.check()

@@ -75,8 +75,8 @@ async def _texts(services: Services, request: Request, task: Task) -> Sequence[W
     if not task.needs_text:
         return ()
     raise UserError(
-        f"What should /{task.name} read? Write it after the command, reply to a message with it, attach a text file, "
-        "or say how many of the last messages (`last:50`) or since when (`since:2h`)."
+        f"What should /{task.name} read? Write it after the command, give a text file (in a terminal `--file PATH`), "
+        "reply to a message with it, or say how many of the last messages (`last:50`) or since when (`since:2h`)."
     )
 
 

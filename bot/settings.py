@@ -82,7 +82,10 @@ class Settings(Section):
     tasks: Annotated[
         tuple[str, ...],
         At(ANYWHERE, "tasks"),
-        Field(strict=False, description="Who does tasks: auto, local or chat; for one task TASK=local or TASK=MODEL."),
+        Field(
+            strict=False,
+            description="Who does tasks: local, chat or auto, as without any; for one task TASK=local or TASK=MODEL.",
+        ),
     ] = ()
     persona: Annotated[
         str, At(ANYWHERE, "personas"), Field(description="The persona that answers, by name; empty for none.")

@@ -203,6 +203,13 @@ def by_path(commands: Iterable[Command]) -> dict[str, Command]:
     return paths
 
 
+def usage(path: str, command: Command) -> str:
+    """How a command is typed, without what is written by name: "/similar ONE [TEXT]"."""
+    places = (option for option in command.options if not option.named and option.kind not in ("flag", "file"))
+    words = (option.name.upper() if option.required else f"[{option.name.upper()}]" for option in places)
+    return " ".join((f"/{path}", *words))
+
+
 @dataclass(frozen=True, slots=True)
 class Usage:
     """Tokens of one model call, as the backend counted them."""

@@ -46,7 +46,7 @@ async def table(world: World, place: Place = CHANNEL, person: Person = ANN) -> d
 
 
 async def test_the_nearest_setting_wins_and_says_where_it_comes_from(world: World) -> None:
-    assert (await table(world, THREAD))["language"] == ["–", "config.toml"]
+    assert (await table(world, THREAD))["language"] == ["–", "default"]
     for scope, value in (("workspace", "Welsh"), ("channel", "Czech"), ("thread", "Thai")):
         assert value in await config(world, "language", value, scope, THREAD)
     await config(world, "language", "Maori", "me", THREAD, ANN)
@@ -54,7 +54,7 @@ async def test_the_nearest_setting_wins_and_says_where_it_comes_from(world: Worl
     assert (await table(world, THREAD, BEN))["language"] == ["Thai", "thread"]
     assert (await table(world, CHANNEL, BEN))["language"] == ["Czech", "channel"]
     assert (await table(world, OTHER, BEN))["language"] == ["Welsh", "workspace"]
-    assert (await table(world, ELSEWHERE, BEN))["language"] == ["–", "config.toml"]
+    assert (await table(world, ELSEWHERE, BEN))["language"] == ["–", "default"]
     assert (await table(world, ELSEWHERE, ANN))["language"] == ["Maori", "me"]
     await world.command("config reset", THREAD, ANN, key="language", scope="me")
     assert (await table(world, THREAD, ANN))["language"] == ["Thai", "thread"]
@@ -91,7 +91,7 @@ async def test_what_people_set_for_themselves_can_be_kept_from_counting(world: W
         await world.command("config reset", OTHER, ANN, key="answer_tokens", scope="me")
     )
     await config(world, "personal", "none", "channel")
-    assert (await table(world))["language"] == ["–", "config.toml"]
+    assert (await table(world))["language"] == ["–", "default"]
 
 
 async def test_names_are_taken_as_people_write_them(world: World) -> None:
@@ -189,7 +189,7 @@ async def test_without_a_scope_administrators_set_it_here_and_others_for_themsel
 async def test_only_administrators_set_it_for_others(world: World, scope: str) -> None:
     answer = await world.command("config set", THREAD, ANN, key="language", value="Thai", scope=scope)
     assert "That is for administrators. Ask an administrator." in said(answer)
-    assert (await table(world, THREAD, BEN))["language"] == ["–", "config.toml"]
+    assert (await table(world, THREAD, BEN))["language"] == ["–", "default"]
     (refused,) = await world.app.services.administration.books.audit("discord", "guild", action="refused")
     assert (refused.person.name, refused.target) == ("Ann", "/config set")
 
@@ -210,7 +210,7 @@ async def test_whose_rights_the_platform_does_not_say_changes_nothing(
 
     monkeypatch.setattr(world.adapter, "whois", failing)
     assert "Discord does not answer." in await config(world, "language", "Thai", "workspace")
-    assert (await table(world))["language"] == ["–", "config.toml"]
+    assert (await table(world))["language"] == ["–", "default"]
 
 
 async def test_administrators_are_answered_like_members_where_the_platform_says_nothing(
@@ -347,7 +347,7 @@ async def test_what_was_set_goes_out_as_toml_and_comes_back_in_elsewhere(world: 
 )
 async def test_an_import_with_one_mistake_changes_nothing(world: World, toml: str, says: str) -> None:
     assert says in said(await world.command("config import", CHANNEL, ADMIN, toml=toml))
-    assert (await table(world))["language"] == ["–", "config.toml"]
+    assert (await table(world))["language"] == ["–", "default"]
 
 
 def test_every_setting_explains_itself() -> None:

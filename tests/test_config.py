@@ -52,6 +52,11 @@ def in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         ("[settings]\nsystem_prompt = '{name.first}'", "system_prompt has a placeholder that is not known"),
         ("[settings]\nsystem_prompt = '{name[first]}'", "system_prompt has a placeholder that is not known"),
         ("[settings]\ncontinue_minutes = 99999999999999999999", "[settings] continue_minutes"),
+        ("[bot]\nadministrators = ['ann']", '"ann" names nobody: write the platform and the person\'s id'),
+        (
+            "[models.x]\nbackend = 'local'\nmodel = './x'\nskill = 'embed'",
+            "none of the [models] is one to talk with. Once one stands there, the built-in ones",
+        ),
         ("[bot]\ndefault_model = 'gpt'", "default_model has moved: write it as model in the table [settings]"),
         ("[settings]\nspeak = 'always'", "[settings] speak"),
         ("[settings]\ncommands_off = ['config']", "[settings] commands_off cannot hold config"),

@@ -21,11 +21,11 @@ from rich.console import Console as Screen
 from adapters.console import PLATFORM
 from adapters.console.adapter import Console
 from adapters.console.drawing import LiveDraft
-from adapters.console.leftovers import Offered
+from adapters.console.leftovers import Offered, save
 from adapters.console.lines import complete, read
 from adapters.console.markdown import THEME
 from bot.errors import PlatformError, UserError
-from bot.types import Answer, Choice, Chunk, Command, Done, Option, Request, Status, Text
+from bot.types import Answer, Choice, Chunk, Command, Done, File, Option, Request, Status, Text
 from tests.fakes.intake import COMMANDS, RecordingIntake
 from tests.fakes.openai import Answer as Scripted
 from tests.fakes.openai import FakeOpenAI
@@ -241,6 +241,18 @@ async def test_what_was_typed_can_be_forgotten(tmp_path: Path) -> None:
     await Console("").forget("ann")
     with pytest.raises(PlatformError, match="cannot be emptied: Is a directory"):
         await Console(str(tmp_path)).forget("ann")
+
+
+async def test_files_are_saved_for_their_owner_alone_and_none_over_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    told = await save([File("mine.json", b"1"), File("mine.json", b"2")])
+    assert told == ["Saved as mine.json", "Saved as mine-2.json"]
+    assert [(path.read_bytes(), path.stat().st_mode & 0o777) for path in map(Path, ("mine.json", "mine-2.json"))] == [
+        (b"1", 0o600),
+        (b"2", 0o600),
+    ]
 
 
 async def test_choices_that_cannot_be_typed_are_not_offered() -> None:

@@ -567,6 +567,17 @@ async def test_a_platform_that_hangs_does_not_keep_the_program_from_ending(
     await asyncio.wait(world.inbox._tasks)
 
 
+async def test_help_tells_how_a_command_is_written(world: World) -> None:
+    told = (await world.command("help", command="/summarise")).text
+    assert "`/summarise [TEXT]`: What a text or a discussion comes down to" in told
+    assert "- `length:…`: How long the summary is (short, medium, long)" in told
+    assert "- `--private`: Only you see the answer" in told
+    assert "`/limits set AMOUNT OF PER [WHO]`" in (await world.command("help", command="limits")).text
+    unknown = await world.command("help", command="fly")
+    assert "There is no command /fly. There are: access," in unknown.answers[-1].notes[0]
+    assert "summarise" in await world.intake.suggest("help", "command", "summ", DIRECT, ANN, {})
+
+
 async def test_what_a_newer_version_was_asked_does_not_keep_the_rest_waiting(store: SQLiteStore, world: World) -> None:
     for command in ("teleport", "chat"):
         act = Act(command, len(command))

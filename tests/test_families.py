@@ -515,7 +515,7 @@ async def test_a_pipeline_that_a_skill_is_like_finds_the_same(
     [
         ("vit", "mask-making", "no pipeline 'mask-making'"),
         ("vit", "text-generation", "kind vit does not go with text-generation"),
-        ("bert", "text-classification", "not trained to run"),
+        ("bert", "text-classification", "not trained for text-classification"),
         ("distilbert", "zero-shot-classification", "only its own labels .*NEGATIVE"),
         ("llama", "fill-mask", "kind llama does not go with fill-mask"),
     ],

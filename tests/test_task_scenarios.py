@@ -164,6 +164,12 @@ async def test_the_message_replied_to_is_read(stage: TeamStage) -> None:
     assert job.texts == ("I love it",)
 
 
+async def test_a_terminal_says_that_it_shows_nothing_of_before(tmp_path: Path) -> None:
+    async with playing(ConsoleStage(tmp_path)) as stage:
+        shown = await stage.answer(await stage.command("summarise", {"last": "5"}))
+    assert "A terminal shows me nothing of before" in shown.text
+
+
 @pytest.mark.parametrize("platform", sorted(STAGES))
 async def test_the_chat_model_does_it_after_a_press(platform: str, tmp_path: Path) -> None:
     async with playing(STAGES[platform](tmp_path)) as stage:

@@ -8,6 +8,7 @@ from adapters.typed import arguments, find
 from bot.core import load_commands
 from bot.errors import UserError
 
+LIMIT = {"amount": "5", "of": "requests", "per": "day"}
 COMMANDS = [module.COMMAND for module in load_commands().values()]
 
 
@@ -41,6 +42,13 @@ def typed(line: str) -> dict[str, str]:
         ("classify I like it several:yes", {"text": "I like it", "several": "yes"}),
         ("transcribe timestamps:yes language:de", {"timestamps": "yes", "language": "de"}),
         ("fill The ___ is here last:50", {"text": "The ___ is here", "last": "50"}),
+        ('similar one:"cheap flights" buy a ticket', {"one": "cheap flights", "text": "buy a ticket"}),
+        ("audit show action:refused", {"action": "refused"}),
+        ("audit channel channel:C1|general", {"channel": "channel:C1|general"}),
+        ("limits set 5 requests day --channel channel:C1|general", {**LIMIT, "channel": "channel:C1|general"}),
+        ("limits set 5 requests day channel:channel:C1|general", {**LIMIT, "channel": "channel:C1|general"}),
+        ("run model:minilm hello", {"model": "minilm", "text": "hello"}),
+        ("ask text: what is it?", {"text": "text: what is it?"}),
         ("config set language French", {"key": "language", "value": "French"}),
         ("limits set 20 requests day --channel #x", {"amount": "20", "of": "requests", "per": "day", "channel": "#x"}),
     ],

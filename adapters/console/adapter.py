@@ -99,8 +99,8 @@ class Console:
         return None
 
     async def history(self, request: Request, limit: int, since_ms: int) -> Sequence[Message]:
-        """Nothing is said here but to the bot."""
-        return ()
+        """Nothing is said here but to the bot. Raises PlatformError."""
+        raise Forbidden("A terminal shows me nothing of before: write it, or name a file with `--file notes.txt`.")
 
     async def fetch(self, request: Request, attachment: Attachment, limit: int) -> bytes:
         """The file that a path names."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Collection, Mapping, Sequence
 from itertools import count
 from pathlib import Path
@@ -23,7 +24,7 @@ def _save(file: File) -> str:
     for number in count(1):
         path = name if number == 1 else name.with_stem(f"{name.stem}-{number}")
         try:
-            with path.open("xb") as opened:
+            with open(path, "xb", opener=_for_its_owner) as opened:
                 opened.write(file.content)
         except FileExistsError:
             continue
@@ -55,7 +56,12 @@ class Offered:
         return (choice.command, choice.arguments) if choice else None
 
 
+def _for_its_owner(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
+
+
 def as_command(choice: Choice | Menu) -> str:
     """How a person at a terminal makes a choice."""
-    given = "".join(f" --{name}={value}" for name, value in choice.arguments.items() if name != "request")
+    said = {name: value for name, value in choice.arguments.items() if name != "request"}
+    given = "".join(f" --{name}" if value == "yes" else f" --{name}={value}" for name, value in said.items())
     return f"/{choice.command}{given}" + (f" {choice.option.upper()}" if isinstance(choice, Menu) else "")

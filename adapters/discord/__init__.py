@@ -48,7 +48,8 @@ def invite(section: Section, commands: Sequence[Command], environment: Mapping[s
     except (binascii.Error, ValueError):
         application = ""
     if not application.isdigit():
-        raise ConfigError(f"The invite link is made from {TOKEN}; set it first: developer portal, Bot, Reset Token.")
+        wrong = "is no token of a bot" if first else "is not set"
+        raise ConfigError(f"The invite link is made from {TOKEN}, which {wrong}: developer portal, Bot, Reset Token.")
     query = {"client_id": application, "scope": "bot applications.commands", "permissions": PERMISSIONS}
     return f"https://discord.com/oauth2/authorize?{urlencode(query)}"
 

@@ -84,9 +84,19 @@ async def _entries(services: Services, request: Request, limit: int) -> Sequence
 
 
 def _shown(entries: Sequence[Entry]) -> str:
-    rows = [(_at(entry)[:16], entry.person.name, entry.action, entry.target, _change(entry)) for entry in entries]
+    rows = [
+        (
+            _at(entry)[:16],
+            entry.person.name,
+            brief(entry.place.name or "–", 20),
+            entry.action,
+            entry.target,
+            _change(entry),
+        )
+        for entry in entries
+    ]
     more = f"\nThe newest {SHOWN}; `/audit export` has all." if len(entries) == SHOWN else ""
-    return table(("when (UTC)", "who", "did", "what", "change"), rows) + more
+    return table(("when (UTC)", "who", "where", "did", "what", "change"), rows) + more
 
 
 def _change(entry: Entry) -> str:

@@ -195,7 +195,11 @@ def menus(services: Services, request: Request) -> tuple[Menu, ...]:
 def overview(services: Services, request: Request) -> str:
     """Every setting with its value and where that comes from."""
     sources = services.administration.sources(request.place, request.person)
-    rows = [(key, brief(_now(services, request, key)), sources.get(key, "config.toml")) for key in KEYS]
+    stated = services.administration.base.model_fields_set
+    rows = [
+        (key, brief(_now(services, request, key)), sources.get(key, "config.toml" if key in stated else "default"))
+        for key in KEYS
+    ]
     return f"In force here, for you:\n{table(('setting', 'value', 'from'), rows)}\n`/config show KEY` says more of one."
 
 

@@ -1,13 +1,23 @@
-"""/help: what the bot does and how to ask it."""
+"""/help: what the bot does and how to ask it; of one command, how it is written."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+
+from bot.errors import Unknown
 from bot.ports import Accepted
 from bot.services import Services
 from bot.task import load_tasks
-from bot.types import Command, Done, Reply, Text
+from bot.types import Command, Done, Option, Reply, Request, Text, by_path, usage
 
-COMMAND = Command("help", "What the bot can do", passes=True, quiet=True, unrestricted=True)
+COMMAND = Command(
+    "help",
+    "What the bot can do",
+    (Option("command", "How one command is written", suggested=True),),
+    passes=True,
+    quiet=True,
+    unrestricted=True,
+)
 
 HOW = {
     "console": "Just write. Ctrl-C stops an answer; Ctrl-D or `/quit` leaves.",
@@ -18,7 +28,11 @@ HOW = {
 
 
 async def run(services: Services, accepted: Accepted) -> Reply:
-    """How to talk here, where text goes, and the commands."""
+    """How to talk here, where text goes, and the commands; or one of these."""
+    if asked := accepted.request.arguments.get("command", "").strip().removeprefix("/").lower():
+        yield Text("\n".join(_about(services, asked)))
+        yield Done()
+        return
     model = services.default_model(accepted.request)
     yield Text(f"I am **{services.config.bot.name}**, and I answer questions with pretrained models. ")
     yield Text(HOW.get(accepted.request.place.platform, HOW["discord"]))
@@ -37,4 +51,30 @@ async def run(services: Services, accepted: Accepted) -> Reply:
     for task in tasks.values():
         own = ", ".join(option.name for option in task.own)
         yield Text(f"- `/{task.name}`: {task.summary}{f' ({own})' if own else ''}\n")
+    yield Text("\n`/help COMMAND` says how one is written.")
     yield Done()
+
+
+async def suggest(services: Services, request: Request, option: str) -> Sequence[str]:
+    """The commands."""
+    return [command.name for command in services.commands if not command.hidden]
+
+
+def _about(services: Services, asked: str) -> Iterator[str]:
+    """A command, or each of a group, with its options. Raises Unknown."""
+    offered = [command for command in services.commands if not command.hidden]
+    paths = by_path(offered)
+    chosen = [path for path in paths if path == asked or path.partition(" ")[0] == asked]
+    if not chosen:
+        raise Unknown(f"There is no command /{asked[:40]}. There are: {', '.join(one.name for one in offered)}.")
+    for path in chosen:
+        yield f"`{usage(path, paths[path])}`: {paths[path].summary}"
+        yield from map(_option, paths[path].options)
+
+
+def _option(option: Option) -> str:
+    """One option as it is written, what it is, and what it may be."""
+    written = f"{option.name}:…" if option.named else option.name.upper()
+    written = f"--{option.name}" if option.kind == "flag" else written
+    choices = ", ".join(option.choices)
+    return f"- `{written}`: {option.summary}{f' ({choices})' if choices else ''}"

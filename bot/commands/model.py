@@ -27,13 +27,13 @@ async def run(services: Services, accepted: Accepted) -> Reply:
         assert conversation is not None
         await services.store.set_model(conversation.id, model)
         yield Text(
-            f"**{model}** answers from now on, and text goes to {_where(services, model)}: {conversation.label}."
+            f"In {conversation.label} **{model}** answers from now on, and text goes to {_where(services, model)}."
         )
     else:
         found = await services.store.latest(request.place, request.person.id)
         model = services.model(request, found.model if found else "")
-        label = f": {found.label}" if found else ""
-        yield Text(f"**{model}** answers here, and text goes to {_where(services, model)}{label}. `/models` lists all.")
+        where = f"In {found.label} " if found else "Here "
+        yield Text(f"{where}**{model}** answers, and text goes to {_where(services, model)}. `/models` lists all.")
     yield Done()
 
 

@@ -78,7 +78,7 @@ def load(source: Source, skill: Skill, cache: Path, tell: Tell) -> Loaded:
         **SAFE,
     )
     if [key for key in report["missing_keys"] if not key.startswith(kind.may_lack or ("\0",))]:
-        raise _not_made_for(made, skill)  # what is missing would be random numbers
+        raise _not_made_for(made, source, skill)  # what is missing would be random numbers
     network.eval()
     if small:
         int8.quantise(network)
@@ -91,13 +91,15 @@ def _auto(source: Source, skill: Skill, folder: Path) -> tuple[str, list[str] | 
     config = AutoConfig.from_pretrained(folder, **SAFE)
     auto = SKILLS[skill].auto_class(config, source)
     if type(config) not in getattr(transformers, auto)._model_mapping:
-        raise _not_made_for(config.architectures, skill)
+        raise _not_made_for(config.architectures, source, skill)
     return auto, config.architectures
 
 
-def _not_made_for(architectures: list[str] | None, skill: Skill) -> Failure:
-    made = " or ".join(architectures or ["another kind"])
-    return Failure("unsupported", f"This model ({made}) was not trained to {skill.replace('-', ' a ')}.")
+def _not_made_for(architectures: list[str] | None, source: Source, skill: Skill) -> Failure:
+    made, wanted = " or ".join(architectures or ["another kind"]), f"to {skill.replace('-', ' a ')}"
+    return Failure(
+        "unsupported", f"This model ({made}) was not trained {f'for {source.pipeline}' if skill == 'run' else wanted}."
+    )
 
 
 def _find(source: Source, cache: Path, tell: Tell) -> Path:
