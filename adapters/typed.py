@@ -19,7 +19,7 @@ _LEADING = re.compile(
     rf"{_DASHES}(?P<long>[a-z][\w-]*)(?:=(?P<equals>{_VALUE}))?(?:\s+|$)|{_SHORT}(?P<value>{_VALUE})(?:\s+|$)"
 )
 _TRAILING = re.compile(
-    rf"(?:^|\s+)(?:{_DASHES}(?P<long>[a-z][\w-]*)(?:(?:=|\s+)(?P<value>{_VALUE}))?"
+    rf"(?:^|(?<=\s))(?:{_DASHES}(?P<long>[a-z][\w-]*)(?:(?:=|\s+)(?P<value>{_VALUE}))?"
     rf"|{_SHORT}(?P<said>{_QUOTED}|[^\s\"”']+))\s*$"
 )
 _WORD = re.compile(rf"\s*({_VALUE})(?:\s+|$)")
@@ -106,7 +106,7 @@ def _trailing(path: str, command: Command, rest: str, given: dict[str, str]) -> 
         if not by_name or (value not in (None, "yes") if flag else value is None):
             break
         given[option.name] = _unquoted(value or "yes")
-        rest = rest[: found.start()]
+        rest = rest[: found.start()].rstrip()
     return rest
 
 

@@ -56,6 +56,12 @@ def counted(amount: int, unit: Unit, currency: str) -> str:
     return text if unit == "money" else f"{text} {unit.removesuffix('s') if amount == 1 else unit}"
 
 
+def whole(text: str, least: int, most: int) -> int | None:
+    """A whole number that somebody wrote, None for what is none or lies outside."""
+    number = int(text) if text.isdecimal() and len(text) <= len(str(most)) + 6 else -1
+    return number if least <= number <= most else None
+
+
 def read(text: str, unit: Unit) -> int:
     """The amount that people wrote: 20, 1,200, 100k, 2.50. Raises UserError."""
     found = _WRITTEN.fullmatch(text.strip())

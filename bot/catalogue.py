@@ -123,8 +123,9 @@ class Catalogue:
         if [other.pinned for other in self.entries.values()].count(entry.pinned) == 1:
             await self.hub.forget(*entry.pinned)
         await self._kept.remove(entry.name)
-        backend = self.backends.pop(entry.name)
-        del self.entries[entry.name], self.sections[entry.name]
+        backend = self.backends.pop(entry.name, None)  # two may remove it at once
+        self.entries.pop(entry.name, None)
+        self.sections.pop(entry.name, None)
         if isinstance(backend, Loads):
             await backend.unload()
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-_SENTENCE = re.compile(r"\S(?:.*?(?:[.!?…]+[\"'’”»)\]]*(?=\s)|[。！？]|$))", re.MULTILINE)
+_SENTENCE = re.compile(r"\S(?:.*?(?:(?<![.!?…])[.!?…]++[\"'’”»)\]]*+(?=\s)|[。！？]|$))", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +20,7 @@ class Piece:
 def weight(text: str) -> int:
     """About how many tokens a text takes, rather too many: three letters of ASCII, or two bytes of anything else."""
     size = len(text.encode(errors="replace"))
-    plain = sum(map(str.isascii, text))
+    plain = len(text.encode("ascii", errors="ignore"))
     return plain // 3 + (size - plain) // 2 + 1
 
 
@@ -52,13 +52,13 @@ def _sentences(text: str, room: int) -> Iterator[Piece]:
     found = list(_SENTENCE.finditer(text))
     ends = [*(match.start() for match in found[1:]), len(text)][: len(found)]
     for match, end in zip(found, ends, strict=True):
-        rest = match[0].rstrip()
-        while weight(rest) > room:
-            most = max(1, len(rest) * room // weight(rest) * 3 // 4)
+        whole, begins, enough = match[0].rstrip(), 0, 3 * room + 6  # so many characters of any text weigh more
+        while (size := weight(rest := whole[begins : begins + enough])) > room:
+            most = max(1, len(rest) * room // size * 3 // 4)
             at = rest.rfind(" ", most // 2, most) + 1 or most
             yield Piece(rest[:at].rstrip(), rest[:at][len(rest[:at].rstrip()) :])
-            rest = rest[at:]
-        yield Piece(rest, text[match.start() + len(match[0].rstrip()) : end])
+            begins += at
+        yield Piece(whole[begins:], text[match.start() + len(match[0].rstrip()) : end])
 
 
 def _joined(sentences: Sequence[Piece]) -> Piece:

@@ -6,6 +6,7 @@ import mimetypes
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from bot.amounts import whole
 from bot.errors import PlatformError, UserError
 from bot.services import Services
 from bot.task import Given, Source, Takes, Task, Upload
@@ -105,9 +106,9 @@ async def _said(services: Services, request: Request) -> Sequence[Message]:
     """The last messages here, without the one that asks for them."""
     given = request.arguments
     last, since = given.get("last", ""), given.get("since", "")
-    if last and not (last.isdecimal() and 0 < int(last) <= MOST_MESSAGES):
+    limit = whole(last, 1, MOST_MESSAGES) if last else MOST_MESSAGES
+    if limit is None:
         raise UserError(f"Write how many messages as a number up to {MOST_MESSAGES}, such as `last:50`.")
-    limit = int(last) if last else MOST_MESSAGES
     adapter = services.adapters[request.place.platform]
     begins = request.place.thread == request.message  # the answer's thread grows out of what asks for it
     place = replace(request.place, thread="") if begins else request.place

@@ -18,7 +18,7 @@ def is_tag(text: str) -> bool:
 def code(language: str) -> str:
     """The tag of a language by its name in any language: "de" for "German" and "Deutsch". What is no name stays."""
     if is_tag(language):
-        return language
+        return str(langcodes.standardize_tag(language))
     try:
         return langcodes.find(language).to_tag()
     except LookupError:

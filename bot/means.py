@@ -28,18 +28,16 @@ class Means:
 
 def choose(services: Services, request: Request, task: Task) -> Means | None:
     """What does the task here; None where nothing serves. Raises UserError or Denied for a model that cannot."""
+    asked_way, asked_model = request.arguments.get("with", ""), request.arguments.get("model", "")
+    if asked_model:
+        if means := _by(services, services.allowed(request, asked_model), task, asked_way):
+            return means
+        raise UserError(f"The model {asked_model} is not made for /{task.name}.")
     wish = wishes.wish(services.settings(request).tasks, task.name)
-    wished_way, wished_model = (wish, "") if wish in wishes.WAYS else ("auto", wish)
-    wanted = request.arguments.get("model", "") or wished_model
-    way = request.arguments.get("with", "") or wished_way
-    if wanted:
-        model = services.allowed(request, wanted)
-        if task.skill in skills(services, model) and way != "chat":
-            return Means(model, told=False)
-        if _can_be_told(services, model, task) and way != "local":
-            return Means(model, told=True)
-        if request.arguments.get("model"):
-            raise UserError(f"The model {model} is not made for /{task.name}.")
+    if wish in services.models(request) and (means := _by(services, wish, task, asked_way)):
+        return means
+    possible = wish in wishes.WAYS and (wish != "chat" or task.told)
+    way = asked_way or (wish if possible else "auto")
     made = made_for(services, request, task)
     if made and way != "chat":
         return Means(made[0], told=False)
@@ -47,6 +45,13 @@ def choose(services: Services, request: Request, task: Task) -> Means | None:
         return None
     able = _at_hand(services, request, task)
     return Means(able[0], told=True, makeshift=way == "auto") if able else None
+
+
+def _by(services: Services, model: str, task: Task, way: str) -> Means | None:
+    """A model as what does a task, in the way that was asked for; None where it cannot."""
+    if task.skill in skills(services, model) and way != "chat":
+        return Means(model, told=False)
+    return Means(model, told=True) if _can_be_told(services, model, task) and way != "local" else None
 
 
 def made_for(services: Services, request: Request, task: Task) -> Sequence[str]:

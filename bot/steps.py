@@ -42,8 +42,9 @@ def apart(make: Callable[[], T]) -> Steps[T]:
     return made[0]
 
 
-def one_by_one(pieces: Sequence[Piece], make: Callable[[str], Job[Written]]) -> Steps[None]:
-    """Write something for each piece, in order, with what stood between the pieces."""
+def one_by_one(cutting: Callable[[], Sequence[Piece]], make: Callable[[str], Job[Written]]) -> Steps[None]:
+    """Write something for each piece that a text is cut into, in order, with what stood between the pieces."""
+    pieces = yield from apart(cutting)
     for number, piece in enumerate(pieces, 1):
         yield from _part(number, len(pieces))
         yield from say(make(piece.text))
@@ -55,7 +56,7 @@ def condensed(text: str, room: int, make: Callable[[str], Job[Written]]) -> Step
 
     Raises UserError where that leads nowhere.
     """
-    while len(pieces := cut(text, room, overlap=room // 8)) > 1:
+    while len(pieces := (yield from apart(partial(cut, text, room, overlap=room // 8)))) > 1:
         shorter = []
         for number, piece in enumerate(pieces, 1):
             yield from _part(number, len(pieces))
@@ -87,7 +88,7 @@ def told_briefly(instruction: str, given: Given) -> Steps[None]:
 
 def told_throughout(instruction: str, given: Given) -> Steps[None]:
     """Have a model that converses turn the text into another one, piece by piece."""
-    yield from one_by_one(cut(given.text, given.room), partial(instruct, instruction))
+    yield from one_by_one(partial(cut, given.text, given.room), partial(instruct, instruction))
 
 
 def instruct(instruction: str, text: str) -> Chat:

@@ -253,6 +253,20 @@ async def test_a_model_of_one_pair_takes_its_own_languages(inference: Inference,
         assert await rewritten(inference, made, "marian", TEXT, purpose="translation", **how) == plain
 
 
+async def test_models_that_load_at_once_load_as_each_does_alone(inference: Inference, made: Path) -> None:
+    jobs = {"gpt2": Complete(TEXT, 6, 0.0), "t5": Rewrite(TEXT, max_tokens=6), "bert": Fill(f"{TEXT} {BLANK}.")}
+    for _ in range(3):
+        for family in jobs:
+            await inference.unload(source(made, family))
+        await asyncio.gather(*(inference.text(source(made, family), job) for family, job in jobs.items()))
+
+
+async def test_a_language_is_known_however_it_is_written(inference: Inference, made: Path) -> None:
+    for written in ("de", "DE", "de-AT"):
+        answer = await inference.answer(source(made, "whisper"), Transcribe(tone(1), written))
+        assert answer.language == "de"
+
+
 async def test_one_who_leaves_changes_nothing_for_the_others(inference: Inference, made: Path) -> None:
     model = source(made, "llama")
     staying = Chat((("user", OTHER),), 300, 0.0)
@@ -588,7 +602,7 @@ async def test_a_text_becomes_speech(inference: Inference, made: Path) -> None:
         ("bert", Classify(("hi",)), "not trained to classify"),
         ("gpt2", Rewrite("hi"), "not trained to rewrite"),
         ("distilbert", Choose(("hi",), LABELS), "only its own labels .*NEGATIVE"),
-        ("whisper", Transcribe(tone(1), "xx"), "does not know the language 'xx'.*de, en"),
+        ("whisper", Transcribe(tone(1), "xx"), "does not know the language 'xx'.*German, English"),
         ("whisper", Speak("hi"), "VITS"),
         ("bart", Rewrite("hi", target="de"), "does not say which languages it knows: leave German out"),
         ("m2m", Rewrite("hi", target="tlh"), "does not know Klingon. It knows: Afrikaans, "),

@@ -240,6 +240,20 @@ async def test_a_setting_says_who_does_a_task(world: TaskWorld) -> None:
     assert "By main, told in words" in await done("summarise", BEN)
 
 
+async def test_what_cannot_be_told_is_done_all_the_same(world: TaskWorld) -> None:
+    await world.command("config set", CHANNEL, ADMIN, key="tasks", value="chat", scope="channel")
+    assert "By made" in notes(await world.do("transcribe", CHANNEL, ANN, VOICE))
+    assert "By made" in notes(await world.do("similar", CHANNEL, one="a", text="b", model="made"))
+    assert "By made" in notes(await world.do("run", CHANNEL, text="Ann", model="made", kind="tag"))
+    assert "By main" in notes(await world.do("summarise", CHANNEL, text=NOTES))
+
+
+async def test_a_model_that_is_gone_is_no_hindrance(world: TaskWorld) -> None:
+    await world.command("config set", CHANNEL, ADMIN, key="tasks", value="summarise=made", scope="channel")
+    del world.app.services.catalogue.backends["made"]
+    assert "By main" in notes(await world.do("summarise", CHANNEL, text=NOTES))
+
+
 @without
 async def test_a_setting_keeps_a_text_from_the_model_that_converses(world: TaskWorld) -> None:
     await world.command("config set", CHANNEL, ADMIN, key="tasks", value="local", scope="channel")
@@ -380,6 +394,8 @@ async def test_what_is_missing_is_asked_for(world: TaskWorld) -> None:
     assert "from 2 to 20 labels" in notes(await world.do("classify", text="x", labels="one"))
     assert "as a percentage" in notes(await world.do("detect", DIRECT, ANN, CAT, surety="very"))
     assert "number of tokens" in notes(await world.do("complete", text="x", length="-1"))
+    assert "number of tokens" in notes(await world.do("complete", text="x", length="9" * 5_000))
+    assert "up to 200" in notes(await world.do("summarise", CHANNEL, last="9" * 5_000))
 
 
 # How it is done ------------------------------------------------------------------------------------------------------
@@ -635,6 +651,14 @@ async def test_of_many_tokens_the_first_are_shown_and_all_are_counted(world: Tas
 
 
 # Cutting -------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("text", ["." * 300_000 + "a", "x" * 300_000, "ü" * 300_000, "Well... " * 40_000])
+def test_long_texts_of_any_kind_are_cut_in_no_time(text: str) -> None:
+    """What was quadratic would outlast the patience of the suite."""
+    pieces = cut(text, 400)
+    assert "".join(piece.text + piece.after for piece in pieces) == text.rstrip() + pieces[-1].after
+    assert max(weight(piece.text) for piece in pieces) <= 400
 
 
 @given(strategies.text(max_size=400), strategies.integers(10, 200))

@@ -57,6 +57,11 @@ def test_options_are_told_from_what_is_said(line: str, given: dict[str, str]) ->
     assert typed(line) == given
 
 
+def test_many_spaces_take_no_time() -> None:
+    """What was quadratic would outlast the patience of the suite."""
+    assert typed(f"summarise a{' ' * 300_000}b last:5")["last"] == "5"
+
+
 def test_an_option_that_there_is_not_is_named() -> None:
     with pytest.raises(UserError, match=r"/summarise has no option --lenght\. It has `--length`"):
         typed("summarise --lenght short hello")

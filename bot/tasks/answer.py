@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from bot.inference.kinds import Extract, Span
 from bot.steps import ask, told_briefly
 from bot.task import Given, Steps, Task
@@ -13,6 +15,9 @@ AROUND = 120
 LIKELY = 0.5
 """Of the surest answer's score: what is less sure is not shown."""
 
+
+_BRACKETS = re.compile(r"[\[\]()]")
+"""What would make a link of a name, or another one of its own."""
 
 UNSURE = 0.2
 """Scores below this are said to be unsure."""
@@ -40,7 +45,7 @@ def _quoted(given: Given, span: Span) -> str:
     quote = "\n".join(f"> {line}" for line in f"{before}**{span.text}**{after}".splitlines())
     if source is None or not (source.name or source.link):
         return quote
-    name = source.name or "the message"
+    name = _BRACKETS.sub("", source.name) or "the message"
     return f"{quote}\n> — {f'[{name}]({source.link})' if source.link else name}"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bot.amounts import whole
 from bot.errors import UserError
 from bot.inference.kinds import Complete
 from bot.steps import instruct, say
@@ -12,10 +13,10 @@ MOST_TOKENS = 512
 
 
 def _length(given: Given) -> int:
-    written = given.option("length", "64")
-    if not (written.isdecimal() and 0 < int(written) <= MOST_TOKENS):
+    length = whole(given.option("length", "64"), 1, MOST_TOKENS)
+    if length is None:
         raise UserError(f"Write the length as a number of tokens up to {MOST_TOKENS}.")
-    return int(written)
+    return length
 
 
 def _steps(given: Given) -> Steps[None]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
+from bot.amounts import whole
 from bot.drawing import boxed
 from bot.errors import UserError
 from bot.inference.kinds import Box, Detect
@@ -15,10 +16,10 @@ from bot.types import File, Option, Text
 
 
 def _steps(given: Given) -> Steps[None]:
-    surety = given.option("surety", "50").removesuffix("%").strip()
-    if not (surety.isdecimal() and int(surety) <= 100):
+    surety = whole(given.option("surety", "50").removesuffix("%").strip(), 0, 100)
+    if surety is None:
         raise UserError("Write the surety as a percentage, such as 50.")
-    found = yield from ask(Detect(given.data, int(surety) / 100))
+    found = yield from ask(Detect(given.data, surety / 100))
     if not found.boxes:
         yield Text("The model is sure of nothing in this picture.")
         return

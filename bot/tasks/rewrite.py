@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from bot.cutting import cut
 from bot.inference.kinds import Rewrite
 from bot.steps import instruct, one_by_one, say, told_throughout
@@ -14,7 +16,7 @@ def _steps(given: Given) -> Steps[None]:
     if not given.text:
         yield from say(Rewrite(instruction))
         return
-    yield from one_by_one(cut(given.text, given.room), lambda text: Rewrite(f"{instruction}: {text}"))
+    yield from one_by_one(partial(cut, given.text, given.room), lambda text: Rewrite(f"{instruction}: {text}"))
 
 
 def _told(given: Given) -> Steps[None]:

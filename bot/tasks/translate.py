@@ -15,7 +15,7 @@ from bot.types import Option
 def _steps(given: Given) -> Steps[None]:
     source, target = code(given.option("from")), code(given.option("to", given.language))
     make = partial(Rewrite, purpose="translation", source=source, target=target)
-    yield from one_by_one(lines(given.text, given.room), make)
+    yield from one_by_one(partial(lines, given.text, given.room), make)
 
 
 def _told(given: Given) -> Steps[None]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import struct
 from base64 import b64decode
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -150,7 +151,11 @@ def vectors_of(content: bytes, count: int) -> Sequence[Sequence[float]]:
     rows = sorted(orjson.loads(content)["data"], key=lambda row: row["index"])
     if [row["index"] for row in rows] != list(range(count)):
         raise ValueError("not one vector for each text")
-    return [_vector(row["embedding"]) for row in rows]
+    vectors = [_vector(row["embedding"]) for row in rows]
+    (length,) = {len(vector) for vector in vectors}
+    if not length or not all(math.isfinite(number) for vector in vectors for number in vector):
+        raise ValueError("no vectors")
+    return vectors
 
 
 def _vector(sent: str | Sequence[float]) -> Sequence[float]:

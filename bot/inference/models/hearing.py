@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from transformers import AutoProcessor, PreTrainedConfig
 
+from bot import languages
 from bot.inference import sound
 from bot.inference.failures import Failure
 from bot.inference.kinds import Answer, Segment, Transcribe, Transcript
@@ -82,10 +83,11 @@ class Transcriber(Loaded):
         known: dict[str, int] = getattr(self.network.generation_config, "lang_to_id", None) or {}
         if not known:
             return ""
-        if job.language and f"<|{job.language}|>" not in known:
-            names = ", ".join(sorted(name.strip("<|>") for name in known))
-            raise Failure("unsupported", f"This model does not know the language {job.language!r}. It knows: {names}.")
+        names = sorted(name.strip("<|>") for name in known)
         if job.language:
-            return job.language
+            if found := languages.nearest(job.language, names):
+                return found
+            asked, all_of_them = languages.name(job.language), ", ".join(map(languages.name, names))
+            raise Failure("unsupported", f"This model does not know the language {asked!r}. It knows: {all_of_them}.")
         heard = int(self.network.detect_language(self._features(samples))[0])
         return next(name.strip("<|>") for name, number in known.items() if number == heard)

@@ -186,7 +186,8 @@ class Reader(Loaded):
         places, room = given["offset_mapping"], (self.context or _WINDOW) - self.tokenizer.num_special_tokens_to_add()
         if len(places) <= room:
             return text
-        at = next(number for number, place in enumerate(places) if place[0] <= text.index(mark) < place[1])
+        where = text.index(mark)
+        at = next(number for number, place in enumerate(places) if place[0] <= where < place[1])
         start = max(0, min(at - room // 2, len(places) - room))
         return text[places[start][0] : places[start + room - 1][1]]
 

@@ -39,7 +39,7 @@ class Speaker(Loaded):
         assert isinstance(job, Speak)
         config = self.network.config
         voices = max(1, config.num_speakers)
-        if job.voice and not (job.voice.isdecimal() and int(job.voice) < voices):
+        if job.voice and job.voice not in map(str, range(voices)):
             numbers = f"{voices} voices, by the numbers from 0 to {voices - 1}" if voices > 1 else "one voice"
             raise Failure("failed", f"This model has {numbers}; “{job.voice}” is none.")
         rate: int = config.sampling_rate
