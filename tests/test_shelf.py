@@ -128,6 +128,20 @@ async def test_two_models_that_do_not_fit_together_take_turns(inference: Inferen
     assert [text for text, _ in answers] == [str(number) for number in range(12)]
 
 
+async def test_models_that_wait_for_the_same_room_do_not_pass_it_round_unused(
+    inference: Inference, model: Model
+) -> None:
+    busy, *others = (model(name, 8) for name in ("busy", "one", "other"))
+    async with aclosing(inference.run(busy, _says("forever"))) as running:
+        await _heard(running, until="and so ")
+        waiting = [inference.run(source, _says("hello")) for source in others]
+        for one in waiting:
+            await _heard(one, until="Waiting until other models are free")
+    async with asyncio.timeout(20):
+        heard = await asyncio.gather(*(_heard(one) for one in waiting))
+    assert [said[-1] for said in heard] == ["hello", "hello"]
+
+
 async def test_who_asks_for_a_busy_model_lets_one_who_waits_for_its_room_go_first(
     inference: Inference, model: Model
 ) -> None:

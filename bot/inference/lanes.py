@@ -213,18 +213,23 @@ class Lane:
             self._doing = ""
 
     def _serve(self, model: Model) -> None:
-        """Work until nobody is left, or another model needs the room and what was begun is done."""
+        """Work until nobody is left, or another model needs the room and what was begun is done.
+
+        Who waited for the room uses it first: models that want each other's would pass it round for ever.
+        """
         with self._changed:
             for work in self._warming:
                 work.end(model.ready)
             self._warming.clear()
             if self._waiting:  # more may be on their way, and many at once are cheaper
                 self._changed.wait_for(lambda: len(self._waiting) >= model.capacity, timeout=model.window)
+        more = True
         while True:
-            self._admit(model, more=not self._shelf.wanted(self))
+            self._admit(model, more=more)
             if not self._working:
                 return
             self._step(model)
+            more = not self._shelf.wanted(self)
 
     def _admit(self, model: Model, *, more: bool) -> None:
         quick: list[Work] = []
