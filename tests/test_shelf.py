@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import threading
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from pathlib import Path
@@ -12,10 +13,13 @@ import pytest
 
 from bot.errors import Refused
 from bot.inference.client import Inference
-from bot.inference.kinds import Chat, Written
+from bot.inference.kinds import Chat, Skill, Written
+from bot.inference.lanes import Lane
 from bot.inference.process import ModelProcess
-from bot.inference.protocol import Source
+from bot.inference.protocol import Ended, Event, Progress, Run, Source
+from bot.inference.shelf import Shelf
 from bot.types import Status, Text
+from tests.fakes.inference import Model as Scripted
 
 MEMORY = 10
 """Bytes for all models."""
@@ -128,18 +132,37 @@ async def test_two_models_that_do_not_fit_together_take_turns(inference: Inferen
     assert [text for text, _ in answers] == [str(number) for number in range(12)]
 
 
-async def test_models_that_wait_for_the_same_room_do_not_pass_it_round_unused(
-    inference: Inference, model: Model
-) -> None:
-    busy, *others = (model(name, 8) for name in ("busy", "one", "other"))
-    async with aclosing(inference.run(busy, _says("forever"))) as running:
-        await _heard(running, until="and so ")
-        waiting = [inference.run(source, _says("hello")) for source in others]
-        for one in waiting:
-            await _heard(one, until="Waiting until other models are free")
-    async with asyncio.timeout(20):
-        heard = await asyncio.gather(*(_heard(one) for one in waiting))
-    assert [said[-1] for said in heard] == ["hello", "hello"]
+class Slow:
+    """A loader that is not done before another model wants the room, while there is another."""
+
+    def __init__(self) -> None:
+        self.wanted, self.all_ended = threading.Event(), threading.Event()
+        self.ended = 0
+
+    def send(self, event: Event) -> None:
+        if isinstance(event, Progress) and event.text.startswith("Waiting until other models"):
+            self.wanted.set()
+        if isinstance(event, Ended):
+            self.ended += 1
+            if self.ended == 2:
+                self.all_ended.set()
+
+    def need(self, source: Source, skill: Skill, tell: Callable[[str], None]) -> tuple[str, int]:
+        return "cpu", 8
+
+    def load(self, source: Source, skill: Skill, tell: Callable[[str], None]) -> Scripted:
+        if not self.ended:
+            self.wanted.wait(5)
+            self.wanted.clear()
+        return Scripted(8)
+
+
+def test_models_that_want_each_others_room_do_not_pass_it_round_unused() -> None:
+    slow, shelf = Slow(), Shelf(lambda _device: MEMORY, lambda: None)
+    for number in (1, 2):
+        lane = Lane(Source(f"/{number}"), "write", slow, shelf, slow.send)
+        lane.take(Run(number, Source(f"/{number}"), _says("hello")))
+    assert slow.all_ended.wait(5)
 
 
 async def test_who_asks_for_a_busy_model_lets_one_who_waits_for_its_room_go_first(
