@@ -40,9 +40,8 @@ async def ours(base_url: str, tokens: int) -> float:
             started = time.process_time()
             for number in range(STREAMS):
                 place = Place("discord", "guild", str(number))
-                await app.inbox.offer(
-                    Request(Act(str(number), number), place, Person("1", "Ann"), "chat", {"text": "hi"})
-                )
+                act, person = Act(str(number), number), Person(str(number), f"P{number}")
+                await app.inbox.offer(Request(act, place, person, "chat", {"text": "hi"}))
             await asyncio.gather(*(draft.finished.wait() for draft in adapter.drafts))
             took = time.process_time() - started
             assert all(draft.text.count("word") == tokens for draft in adapter.drafts)
