@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from bot.errors import UserError
-from bot.types import Command, Option, by_path
+from bot.types import Command, Option, Subject, by_path
 
 _NAME = re.compile(r"\s*/?([a-z0-9-]{1,32})(?:\s+|$)", re.IGNORECASE)
 QUOTES = (('"', '"'), ("“", "”"), ("'", "'"))
@@ -72,6 +72,24 @@ def arguments(path: str, command: Command, words: str) -> Mapping[str, str]:
             raise UserError(f"/{path} takes no words after it.{hints(command)}")
         given[places[-1].name] = _unquoted(rest.strip())
     return given
+
+
+def written(path: str, command: Command, given: Mapping[str, str]) -> str:
+    """A command with its arguments as people would have typed it: "/answer When? last:50"."""
+    said = [option for option in command.options if given.get(option.name)]
+    last = next((option for option in reversed(said) if option.kind != "flag" and not option.named), None)
+    return " ".join((f"/{path}", *(_written(option, given[option.name], whole=option is last) for option in said)))
+
+
+def _written(option: Option, value: str, *, whole: bool) -> str:
+    """One option; what is `whole` takes all that is left, and needs no quotes."""
+    if option.kind == "flag":
+        return f"--{option.name}"
+    if option.kind in ("who", "channel") and (subject := Subject.read(value)):
+        value = subject.label
+    if not whole and any(map(str.isspace, value)):
+        value = f'"{value}"'
+    return f"{option.name}:{value}" if option.named else value
 
 
 def hints(command: Command) -> str:

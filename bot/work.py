@@ -27,7 +27,7 @@ SHARED = (
     Option("last", "Read so many of the last messages here", named=True),
     Option("since", "Read what was said here since: 30m, 2h, 7d", named=True),
     Option("model", "Which model does it", suggested=True, named=True),
-    Option("with", "A model made for it (local), or one that converses (chat)", named=True, choices=("local", "chat")),
+    Option("with", "Who does it: a model made for it, or one that converses", named=True, choices=("local", "chat")),
     Option("private", "Only you see the answer", kind="flag"),
 )
 

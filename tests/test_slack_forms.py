@@ -103,7 +103,7 @@ async def test_a_form_after_a_slash_command_shows_what_was_asked_where_the_answe
     team.slack.send(team.ada, {})
     request = await team.intake.next()
     await team.answer(request, "Here.")
-    assert team.shown() == ["**Ada** asked:\n> retry 1", "Here."]
+    assert team.shown() == ["**Ada** asked:\n> /retry", "Here."]
 
 
 async def test_a_form_answered_after_half_an_hour_comes_as_a_direct_message(team: Town) -> None:

@@ -170,6 +170,12 @@ async def test_a_terminal_says_that_it_shows_nothing_of_before(tmp_path: Path) -
     assert "A terminal shows me nothing of before" in shown.text
 
 
+async def test_everybody_on_slack_sees_what_was_asked(tmp_path: Path) -> None:
+    async with playing(SlackStage(tmp_path)) as stage:
+        shown = await stage.answer(await stage.command("answer", dict(EXAMPLES["answer"].arguments)))
+    assert '> /answer When is Tuesday? text:"Ann said: The launch is on Tuesday. Bring good cake."' in shown.text
+
+
 @pytest.mark.parametrize("platform", sorted(STAGES))
 async def test_the_chat_model_does_it_after_a_press(platform: str, tmp_path: Path) -> None:
     async with playing(STAGES[platform](tmp_path)) as stage:

@@ -11,7 +11,8 @@ from adapters.slack.handle import Handle, Json, order_of, read_action
 from adapters.slack.requests import Reader, attachment_of
 from adapters.slack.rest import listed
 from adapters.slack.text import harmless
-from bot.types import Act, Person, Request
+from adapters.typed import written
+from bot.types import Act, Command, Person, Request
 
 LONGEST_QUOTE = 2_000
 
@@ -91,7 +92,7 @@ class Acts:
         private = command.quiet or "private" in arguments or handle.hidden
         if not (handle.thread or handle.pressed or handle.home):
             below = self.reader.manner(place, user).answers_in != "place"
-            handle = replace(handle, opening=_opening(person, path, arguments), below=below)
+            handle = replace(handle, opening=_opening(person, path, command, arguments), below=below)
         return Request(act, place, person, path, arguments, private=private, handle=handle.dump())
 
 
@@ -100,9 +101,9 @@ def user_of(payload: Json) -> str:
     return str(_object(payload, "user")["id"])
 
 
-def _opening(person: Person, path: str, arguments: Mapping[str, str]) -> str:
+def _opening(person: Person, path: str, command: Command, arguments: Mapping[str, str]) -> str:
     """The message whose thread holds the answer to a slash command: everybody sees who asked what."""
-    words = arguments.get("text") or " ".join([path, *arguments.values()])
+    words = arguments.get("text", "") if command.converses else written(path, command, arguments)
     if len(words) > LONGEST_QUOTE:
         words = f"{words[:LONGEST_QUOTE]}…"
     quoted = "\n".join(f"> {line}" for line in words.splitlines())
