@@ -14,20 +14,19 @@ from bot.types import (
     Attachment,
     Chunk,
     Command,
-    Done,
     Form,
     Manner,
     Media,
     Message,
     Part,
     Person,
+    Piece,
     Place,
     Prompt,
     Request,
     Sampling,
     Status,
     Text,
-    Thought,
     Transcript,
     Turn,
 )
@@ -233,7 +232,7 @@ class Backend(Protocol):
     async def count(self, prompt: Prompt) -> int:
         """How many tokens `prompt` takes: exact, or a safe estimate that is never less. Never blocks the loop."""
 
-    def stream(self, prompt: Prompt, sampling: Sampling) -> AsyncGenerator[Text | Thought | Status | Done, None]:
+    def stream(self, prompt: Prompt, sampling: Sampling) -> AsyncGenerator[Piece, None]:
         """Answer, piece by piece, ending in Done. Raises BackendError; closing the generator stops the model."""
 
     async def prepare(self) -> None:

@@ -219,6 +219,13 @@ class Usage:
 
 
 @dataclass(frozen=True, slots=True)
+class Used:
+    """For the core's own books, not drawn: what the call of a model took so far, as its server says."""
+
+    usage: Usage
+
+
+@dataclass(frozen=True, slots=True)
 class Text:
     """A piece of the answer, appended to what came before. Markdown."""
 
@@ -236,12 +243,14 @@ class Thought:
 class Status:
     """What the bot is doing while there is nothing to read yet. `position` is the place in a queue, 1 for next.
 
-    A place in a queue is shown in words, and so is a `long` wait, such as for a download.
+    A place in a queue is shown in words, and so is a `long` wait, such as for a download. An attempt at asking a model
+    that failed and is made again is `lost`: "read" where the model had its prompt by then, else "unread".
     """
 
     text: str
     position: int = 0
     long: bool = False
+    lost: Literal["", "read", "unread"] = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -394,6 +403,9 @@ class Asked:
     parent: int | None
     question: Turn | None
 
+
+Piece: TypeAlias = Text | Thought | Status | Used | Done
+"""What a model's stream consists of."""
 
 Chunk: TypeAlias = Text | Thought | Status | Note | Choices | File | Private | Asked | Done
 Reply: TypeAlias = AsyncGenerator[Chunk, None]
