@@ -21,6 +21,7 @@ from bot.herald import Herald
 from bot.hub import folders
 from bot.hub.client import Hub
 from bot.inbox import Inbox
+from bot.permissions import loose
 from bot.policy import Policy
 from bot.ports import Adapter, Backend
 from bot.privacy import Privacy
@@ -125,6 +126,8 @@ async def application(config: Config, adapters: Mapping[str, Adapter]) -> AsyncG
     async with AsyncExitStack() as resources:
         store = await open_store(config.database)
         resources.push_async_callback(store.aclose)
+        for sentence in await asyncio.to_thread(loose, config):
+            log.warning("%s", sentence)
         backends = make_backends(config)
         for backend in backends.values():
             resources.push_async_callback(_close, backend)

@@ -30,6 +30,9 @@ S = TypeVar("S", bound=Section)
 
 DEFAULT_PATH = Path("config.toml")
 
+DEFAULTS = "defaults"
+"""The source of a configuration without a file."""
+
 MOVED = {
     "default_model": "model",
     "system_prompt": "system_prompt",
@@ -91,6 +94,11 @@ class Config:
         return Path(self.bot.database).expanduser() if self.bot.database else self.data / "shoulders.db"
 
     @property
+    def secrets_file(self) -> Path:
+        """The file beside the configuration from which secrets are read too."""
+        return _beside(Path(self.source) if self.source != DEFAULTS else DEFAULT_PATH)
+
+    @property
     def memory(self) -> int:
         """The bytes that models on this machine may take in memory; 0 for a share of what there is."""
         return int(self.backends["local"].model_dump()["memory_gb"] * GB) if "local" in self.backends else 0
@@ -135,8 +143,8 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Config:
         },
         hub=_section(HubSection, tables.pop("hub", {}), f"{file}: [hub]"),
         platforms=_platforms(tables, file),
-        environment={**_dotenv(file.parent / ".env"), **environ},
-        source=str(file) if file.exists() else "defaults",
+        environment={**_dotenv(_beside(file)), **environ},
+        source=str(file) if file.exists() else DEFAULTS,
     )
     _check_names(config, file)
     return config
@@ -149,6 +157,10 @@ def _read(file: Path) -> dict[str, object]:
         raise ConfigError(f"{file} cannot be read: {error.strerror}.") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{file} is not valid TOML: {error}.") from error
+
+
+def _beside(file: Path) -> Path:
+    return file.parent / ".env"
 
 
 def _dotenv(file: Path) -> Mapping[str, str]:

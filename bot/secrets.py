@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from urllib.parse import urlsplit
 
 SECRET_NAMES = ("TOKEN", "KEY", "SECRET", "PASSWORD")
 SHORTEST_SECRET = 8
@@ -10,12 +11,10 @@ SHORTEST_SECRET = 8
 
 
 def secrets_in(environment: Mapping[str, str]) -> Collection[str]:
-    """The values of the variables that hold secrets, by their names."""
-    return {
-        value
-        for name, value in environment.items()
-        if len(value) >= SHORTEST_SECRET and any(mark in name.upper() for mark in SECRET_NAMES)
-    }
+    """The values of the variables that hold secrets, by their names, and passwords in addresses, such as a proxy's."""
+    named = (value for name, value in environment.items() if any(mark in name.upper() for mark in SECRET_NAMES))
+    inside = (_password(value) for value in environment.values() if "://" in value)
+    return {value for value in (*named, *inside) if len(value) >= SHORTEST_SECRET}
 
 
 def blanked(text: str, secrets: Collection[str], mark: str = "•••") -> str:
@@ -31,6 +30,13 @@ def blanked(text: str, secrets: Collection[str], mark: str = "•••") -> str
         rests = (part[_shared(part, secret[SHORTEST_SECRET:]) :] for part in parts[1:])
         text = mark.join((parts[0], *rests))
     return text
+
+
+def _password(address: str) -> str:
+    try:
+        return urlsplit(address).password or ""
+    except ValueError:
+        return ""
 
 
 def _shared(text: str, secret: str) -> int:
