@@ -6,9 +6,9 @@ import asyncio
 import logging
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass, replace
-from time import time
+from time import monotonic, time
 from typing import Protocol
 
 from bot.administration import Administration
@@ -37,6 +37,14 @@ AGAIN_SECONDS = 60.0
 SMALL = 64 * 2**20
 """Bytes of a database that is rewritten in a fraction of a second."""
 
+BUSY_SECONDS = 300.0
+"""How long rewriting a larger one waits for a moment in which nothing is being answered."""
+
+HELD_SECONDS = 20.0
+"""Then no answer is begun, and what is being answered gets so long to end: what does not waits for the disk."""
+
+CLEARING = "One moment: what was forgotten is being cleared from the disk."
+
 PAUSES = (0.05, 0.2, 0.5, 1.0)
 """Seconds between attempts at clearing them while somebody waits for it."""
 
@@ -50,6 +58,9 @@ class Waiting(Protocol):
     @property
     def quiet(self) -> bool:
         """Whether there is none."""
+
+    def held_back(self, why: str, seconds: float) -> AbstractAsyncContextManager[None]:
+        """Begin no answer meanwhile; what is being answered before gets some seconds to end."""
 
     def answers(self, wanted: Callable[[Accepted], bool]) -> bool:
         """Whether there is one of these."""
@@ -96,7 +107,8 @@ class Privacy:
         self._clock = clock
         self._wanted = asyncio.Event()
         self._urgent = False
-        self._rewritten = 0.0
+        self._rewritten = -DAY
+        self._busy_since: float | None = None
 
     # Wishes -----------------------------------------------------------------------------------------------------------
 
@@ -237,16 +249,33 @@ class Privacy:
         return False
 
     async def _scrub(self) -> bool:
-        """Clear the files. Rewriting much waits until nobody does, and for a day unless somebody wants it."""
+        """Clear the files. Rewriting much waits until nobody does, but not for long, and a day unless it is wanted."""
         size = await self.traces.remains()
-        due = self._urgent or self._clock() - self._rewritten >= DAY
+        due = self._urgent or monotonic() - self._rewritten >= DAY
         if size and (size <= SMALL or (due and self._waiting().quiet)):
-            await self.traces.rewrite()
-            size, self._rewritten = 0, self._clock()
+            await self._rewrite()
+            size = 0
+        elif size and due and self._waited_enough():
+            log.info("The database is rewritten without what was forgotten: answers wait meanwhile")
+            async with self._waiting().held_back(CLEARING, HELD_SECONDS):
+                await self._rewrite()
+            size = 0
         cut = await self.traces.cut()
         if cut and not size:
             self._urgent = False
         return cut and not (size and self._urgent)
+
+    def _waited_enough(self) -> bool:
+        """Whether rewriting has waited long enough for a quiet moment; call it whenever there is none."""
+        if self._busy_since is None:
+            self._busy_since = monotonic()
+        return monotonic() - self._busy_since >= BUSY_SECONDS
+
+    async def _rewrite(self) -> None:
+        """Rewrite the file; where that fails, wait again before answers are held back for it."""
+        self._busy_since = None
+        await self.traces.rewrite()
+        self._rewritten = monotonic()
 
 
 def _asked_by(request: Request, place: Place, messages: Sequence[str]) -> bool:
