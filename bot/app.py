@@ -156,7 +156,9 @@ async def assemble(
     await catalogue.load()
     budget = Budget(administration, store.usage, catalogue.sections, config.bot.currency, clock)
     await budget.load()
-    privacy = Privacy(store.traces, administration, adapters, lambda: inbox)
+    grace = config.bot.uninstall_grace_hours * 3_600
+    privacy = Privacy(store.traces, administration, adapters, lambda: inbox, grace, clock)
+    await privacy.load()
     services = Services(
         config,
         store,

@@ -59,6 +59,9 @@ class BotSettings(Section):
         default=(), strict=False, description="People who are administrators everywhere, such as discord:1234."
     )
     stop_seconds: float = Field(default=10.0, ge=0, description="What running answers get when the program stops.")
+    uninstall_grace_hours: float = Field(
+        default=24.0, ge=0, le=8_760, description="How long data outlive the bot's removal from a workspace."
+    )
     currency: str = Field(default="USD", pattern="^[A-Z]{3}$", description="What the models' prices are in.")
 
     @field_validator("administrators")

@@ -127,6 +127,9 @@ class Intake(Protocol):
     async def uninstalled(self, platform: str, workspace: str) -> None:
         """The bot was removed from a workspace."""
 
+    async def installed(self, platform: str, workspaces: Collection[str]) -> None:
+        """The bot is in these workspaces, by the platform's word now. Raises StoreError."""
+
     async def workspaces(self, platform: str) -> Collection[str]:
         """The workspaces of which something is kept: who was removed from one while away reports it as uninstalled."""
 

@@ -105,6 +105,7 @@ async def test_stopping_again_and_again_uses_up_a_limit(world: World) -> None:
         if not world.inbox.stop(draft.log.request_id):
             break
         await draft.finished.wait()
+    assert draft
     assert "tokens a day" in notes(draft)
     assert number < 10
 
