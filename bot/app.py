@@ -149,7 +149,8 @@ async def assemble(
 ) -> App:
     """Put together what was opened."""
     declared = [module.COMMAND for module in commands.values()]
-    administration = Administration(store.books, config.settings, config.bot.administrators)
+    terminals = (name for name, platform in platforms().items() if not platform.lasting)  # who sits there began it
+    administration = Administration(store.books, config.settings, (*config.bot.administrators, *terminals))
     await administration.load()
     hub = Hub(config.hub, folders.within(config.data / "models"), config.environment, config.memory)
     catalogue = Catalogue(config, backends, store.catalogue, hub)
@@ -163,7 +164,7 @@ async def assemble(
         config,
         store,
         administration,
-        Policy(administration, budget),
+        Policy(administration, budget, lambda: config.hub.centrally(several=privacy.departures.workspaces.several)),
         budget,
         privacy,
         catalogue,

@@ -170,8 +170,9 @@ class Command:
 
     One with `subcommands` is only their group: "config" with "show" and "set" is asked for as "config show" and
     "config set", and where people write the bare name as the first of them. `administrative` ones are for
-    administrators, by the platform's word at that moment; `unrestricted` ones are for everybody, whatever the rules
-    say, such as to be forgotten. A `dialog` one may have a form, by `Intake.dialog`.
+    administrators, by the platform's word at that moment, and those of them that are `central` change what there is for
+    every workspace of the bot; `unrestricted` ones are for everybody, whatever the rules say. A `dialog` one may have a
+    form, by `Intake.dialog`.
     `converses` commands belong to a conversation and begin one where there is none. `passes` commands do not wait in
     the conversation's lane. `quiet` commands are answered to the person alone, on platforms that can. `hidden` ones are
     not offered: adapters or buttons ask for them. One with a `shortcut`, its label, can be asked for by pointing at a
@@ -186,6 +187,7 @@ class Command:
     quiet: bool = False
     hidden: bool = False
     administrative: bool = False
+    central: bool = False
     unrestricted: bool = False
     dialog: bool = False
     shortcut: str = ""
