@@ -15,7 +15,7 @@ import typer
 from bot import __version__
 from bot.config import Config, load
 from bot.errors import ConfigError, ShouldersError, StoreError
-from bot.logs import start_logging
+from bot.logs import plain, start_logging
 
 UNUSABLE = 2
 """Exit status when the configuration, the environment or the database cannot be used."""
@@ -36,13 +36,13 @@ VerboseOption = Annotated[bool, typer.Option("--verbose", "-v", help="Say more i
 
 def fail(error: ShouldersError) -> Never:
     """One line on stderr; exit status 2 when the bot cannot run as it is configured, else 1."""
-    print(f"shoulders: {error.message}", file=sys.stderr)
+    print(f"shoulders: {plain(error.message)}", file=sys.stderr)
     raise SystemExit(UNUSABLE if isinstance(error, (ConfigError, StoreError)) else 1)
 
 
 def say(line: str) -> None:
     """A line of the program's own for the person who started it."""
-    print(line, file=sys.stderr, flush=True)
+    print(plain(line), file=sys.stderr, flush=True)
 
 
 def _config(path: Path | None) -> Config:

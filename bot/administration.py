@@ -121,9 +121,13 @@ class Administration:
 
     def recognise(self, place: Place, person: Person) -> Person:
         """The person, an administrator also when the configuration names them so."""
-        if person.administrator or f"{place.platform}:{person.id}" not in self._administrators:
+        if person.administrator or not self.named(place, person):
             return person
         return replace(person, administrator=True)
+
+    def named(self, place: Place, person: Person) -> bool:
+        """Whether the operator named a person, or everybody on their platform, an administrator."""
+        return bool(self._administrators & {f"{place.platform}:{person.id}", place.platform})
 
     def whom_to_ask(self, place: Place) -> str:
         """How a refusal ends."""

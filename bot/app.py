@@ -21,6 +21,7 @@ from bot.herald import Herald
 from bot.hub import folders
 from bot.hub.client import Hub
 from bot.inbox import Inbox
+from bot.permissions import loose
 from bot.policy import Policy
 from bot.ports import Adapter, Backend
 from bot.privacy import Privacy
@@ -125,6 +126,8 @@ async def application(config: Config, adapters: Mapping[str, Adapter]) -> AsyncG
     async with AsyncExitStack() as resources:
         store = await open_store(config.database)
         resources.push_async_callback(store.aclose)
+        for sentence in await asyncio.to_thread(loose, config):
+            log.warning("%s", sentence)
         backends = make_backends(config)
         for backend in backends.values():
             resources.push_async_callback(_close, backend)
@@ -146,19 +149,22 @@ async def assemble(
 ) -> App:
     """Put together what was opened."""
     declared = [module.COMMAND for module in commands.values()]
-    administration = Administration(store.books, config.settings, config.bot.administrators)
+    terminals = (name for name, platform in platforms().items() if not platform.lasting)  # who sits there began it
+    administration = Administration(store.books, config.settings, (*config.bot.administrators, *terminals))
     await administration.load()
     hub = Hub(config.hub, folders.within(config.data / "models"), config.environment, config.memory)
     catalogue = Catalogue(config, backends, store.catalogue, hub)
     await catalogue.load()
     budget = Budget(administration, store.usage, catalogue.sections, config.bot.currency, clock)
     await budget.load()
-    privacy = Privacy(store.traces, administration, adapters, lambda: inbox)
+    grace = config.bot.uninstall_grace_hours * 3_600
+    privacy = Privacy(store.traces, administration, adapters, lambda: inbox, grace, clock)
+    await privacy.load()
     services = Services(
         config,
         store,
         administration,
-        Policy(administration, budget),
+        Policy(administration, budget, lambda: config.hub.centrally(several=privacy.departures.workspaces.several)),
         budget,
         privacy,
         catalogue,

@@ -199,6 +199,9 @@ class Call:
         return not self.further and (self.succeeded or self.usage != Usage())
 
 
+ENDLESS = 2**62
+"""As a moment in milliseconds: everything is before it."""
+
 Grouping = Literal["day", "model", "person", "channel", "place", "workspace", "platform"]
 """What calls are summed up by. A "place" is a channel, or all direct messages together."""
 
@@ -238,8 +241,9 @@ class Ledger(Protocol):
         platform: str = "",
         workspace: str = "",
         person: str = "",
+        until: int = ENDLESS,
     ) -> Sequence[Total]:
-        """Calls since a moment in milliseconds, summed up and in order of what they are summed up by."""
+        """Calls between two moments in milliseconds, summed up and in order of what they are summed up by."""
 
     async def opinions(self, since: int, platform: str, workspace: str) -> Sequence[Opinion]:
         """What people thought of each model's answers since a moment in milliseconds."""

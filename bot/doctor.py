@@ -11,6 +11,8 @@ from bot import __version__
 from bot.app import make_adapter, make_backends
 from bot.config import Config, platforms
 from bot.errors import ConfigError, DatabaseBusy, ShouldersError
+from bot.logs import plain
+from bot.permissions import loose
 from bot.ports import Backend
 from storage.sqlite import open_store
 
@@ -30,7 +32,7 @@ async def examine(config: Config) -> int:
             mark = "FAIL" if needed else "-"
             line = error.message if isinstance(error, ShouldersError) else f"No answer within {CHECK_SECONDS:.0f} s."
             failed = failed or needed
-        print(f"{mark:4}  {name:<10} {line}", flush=True)
+        print(f"{mark:4}  {name:<10} {plain(line)}", flush=True)
     return int(failed)
 
 
@@ -39,6 +41,7 @@ async def _checks(config: Config) -> AsyncIterator[tuple[str, Awaitable[str], bo
     yield "versions", _fine(_versions()), True
     yield "config", _fine(f"{config.source}; {config.default_model} answers by default"), True
     yield "database", _database(config), True
+    yield "permissions", _permissions(config), False
     backends: Mapping[str, Backend] = {}
     try:
         backends = make_backends(config)
@@ -74,6 +77,12 @@ async def _database(config: Config) -> str:
         return f"{config.database} is in use by a running Shoulders"
     await store.aclose()
     return f"{config.database} opens and is up to date"
+
+
+async def _permissions(config: Config) -> str:
+    if found := await asyncio.to_thread(loose, config):
+        raise ConfigError(" ".join(found))
+    return f"{config.secrets_file}, {config.data} and the database are open to nobody else"
 
 
 async def _platform(config: Config, name: str) -> str:

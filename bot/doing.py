@@ -35,7 +35,7 @@ from bot.services import Services
 from bot.spending import Spending
 from bot.task import Apart, Do, Given, Heard, Steps, Task, Upload
 from bot.thinking import Thinking
-from bot.types import Done, Media, Note, Prompt, Reply, Sampling, Status, Text, Thought, Usage, Utterance
+from bot.types import Done, Media, Note, Prompt, Reply, Sampling, Status, Text, Thought, Usage, Used, Utterance
 
 SMALLEST_ROOM = 40
 """Tokens; where a model refuses even that much, cutting a text smaller does not help."""
@@ -155,6 +155,8 @@ async def _told(
                 spending.take(piece)
                 if isinstance(piece, Done):
                     end = piece
+                if isinstance(piece, Used):
+                    continue
                 for chunk in thinking.drawn(piece):
                     if isinstance(chunk, Text | Thought | Status):
                         yield chunk

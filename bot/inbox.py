@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from heapq import heappop, heappush
 from typing import TypeVar
@@ -59,6 +60,10 @@ class Inbox:
         self._recovering = asyncio.Lock()
         self._ended_meanwhile: set[int] = set()
         self._later: dict[str, asyncio.TimerHandle] = {}
+        self._begin, self._one_ended = asyncio.Event(), asyncio.Event()
+        self._begin.set()
+        self._begun: set[int] = set()
+        self._held_back = ""
 
     def offer(self, request: Request) -> Awaitable[bool]:
         """Take the request's place in line at once; see bot.ports.Intake."""
@@ -130,6 +135,24 @@ class Inbox:
     def quiet(self) -> bool:
         """Whether nothing is being answered."""
         return not self._active
+
+    @asynccontextmanager
+    async def held_back(self, why: str, seconds: float) -> AsyncGenerator[None, None]:
+        """Begin no answer meanwhile, which who waits is told; what is being answered before gets `seconds` to end.
+
+        What waits for nobody, such as to stop an answer, is not held back.
+        """
+        self._held_back = why
+        self._begin.clear()
+        try:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(seconds):
+                    while self._begun:
+                        self._one_ended.clear()
+                        await self._one_ended.wait()
+            yield
+        finally:
+            self._begin.set()
 
     def answers(self, wanted: Callable[[Accepted], bool]) -> bool:
         """Whether one of these is not answered yet."""
@@ -249,9 +272,19 @@ class Inbox:
         finally:
             del self._lanes[conversation]
 
+    async def _may_begin(self, answering: Answering) -> None:
+        """Wait while answers are held back."""
+        if self._by_name[answering.accepted.request.command].passes:
+            return
+        while not self._begin.is_set():
+            answering.draft.write(Status(self._held_back, long=True))
+            await self._begin.wait()
+        self._begun.add(answering.accepted.id)
+
     async def _run(self, answering: Answering) -> None:
         request, platform = answering.accepted.id, answering.accepted.request.place.platform
         try:
+            await self._may_begin(answering)
             await answering.run()
         except (PlatformError, StoreError) as error:
             log.warning("The answer to request %d did not get to its end (%s); it is tried again", request, error)
@@ -260,6 +293,8 @@ class Inbox:
             log.exception("Request %d failed", request)
         finally:
             del self._active[request]
+            self._begun.discard(request)
+            self._one_ended.set()
             if self._recovering.locked():
                 self._ended_meanwhile.add(request)
 

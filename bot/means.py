@@ -133,6 +133,8 @@ def _to_add(services: Services, request: Request, task: Task) -> tuple[str, tupl
         return f'The operator can name one in config.toml: `can = ["{task.skill}"]` in its table.', ()
     if not services.catalogue.hub.rules.admits(task.model):
         return f"{task.model} would serve, once the operator admits it: [hub] allow in config.toml.", ()
+    if services.policy.for_the_operator(request):
+        return f"{task.model} would serve: whoever runs this bot can add it.", ()
     if not request.person.administrator:
         return f"An administrator can add one: `/models add {task.model}`.", ()
     add = Choice("Add a model for it", "models add", {"model": task.model})

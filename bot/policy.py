@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 from bot.administration import Administration
@@ -17,11 +17,15 @@ ALSO_NEEDS = {"retry": "chat"}
 
 
 class Policy:
-    """Decides by what is in force now and by what the platform said of the person."""
+    """Decides by what is in force now and by what the platform said of the person.
 
-    def __init__(self, administration: Administration, budget: Budget) -> None:
+    `centrally` says whether only administrators whom the operator named change what is there for every workspace.
+    """
+
+    def __init__(self, administration: Administration, budget: Budget, centrally: Callable[[], bool]) -> None:
         self._administration = administration
         self._budget = budget
+        self._centrally = centrally
 
     def refusal(self, request: Request, command: Command) -> Denied | None:
         """Why this person may not have this request answered here and now; None if they may."""
@@ -41,7 +45,9 @@ class Policy:
         if off := next((needed for needed in needs if needed in switched_off and needed != NEVER_OFF), ""):
             return Denied(f"/{off} is switched off here. {ask}")
         if command.administrative:
-            return None if person.administrator else self.for_administrators(request)
+            if not person.administrator:
+                return self.for_administrators(request)
+            return self.for_the_operator(request) if command.central else None
         for needed in needs:
             allowed, why = self._may(place, person, f"command:{needed}")
             if not (allowed or person.administrator):
@@ -72,6 +78,20 @@ class Policy:
     def for_administrators(self, request: Request) -> Denied:
         """What is said to who is no administrator."""
         return Denied(f"That is for administrators. {self._administration.whom_to_ask(request.place)}")
+
+    def for_the_operator(self, request: Request) -> Denied | None:
+        """Why this person may not change what is there for every workspace of the bot; None if they may."""
+        if not self._centrally() or self._administration.named(request.place, request.person):
+            return None
+        ask = self._administration.base.contact or "whoever runs this bot"
+        return Denied(
+            "Models are there for all workspaces of this bot: only administrators whom its operator named may do that. "
+            f"Ask {ask}."
+        )
+
+    def manages_models(self, request: Request) -> bool:
+        """Whether this person may add models, and so on."""
+        return request.person.administrator and self.for_the_operator(request) is None
 
     def model_refusal(self, request: Request, model: str) -> Denied | None:
         """Why this person may not use a model here; None if they may."""

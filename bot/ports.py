@@ -14,20 +14,19 @@ from bot.types import (
     Attachment,
     Chunk,
     Command,
-    Done,
     Form,
     Manner,
     Media,
     Message,
     Part,
     Person,
+    Piece,
     Place,
     Prompt,
     Request,
     Sampling,
     Status,
     Text,
-    Thought,
     Transcript,
     Turn,
 )
@@ -127,6 +126,9 @@ class Intake(Protocol):
 
     async def uninstalled(self, platform: str, workspace: str) -> None:
         """The bot was removed from a workspace."""
+
+    async def installed(self, platform: str, workspaces: Collection[str]) -> None:
+        """The bot is in these workspaces, by the platform's word now. Raises StoreError."""
 
     async def workspaces(self, platform: str) -> Collection[str]:
         """The workspaces of which something is kept: who was removed from one while away reports it as uninstalled."""
@@ -233,7 +235,7 @@ class Backend(Protocol):
     async def count(self, prompt: Prompt) -> int:
         """How many tokens `prompt` takes: exact, or a safe estimate that is never less. Never blocks the loop."""
 
-    def stream(self, prompt: Prompt, sampling: Sampling) -> AsyncGenerator[Text | Thought | Status | Done, None]:
+    def stream(self, prompt: Prompt, sampling: Sampling) -> AsyncGenerator[Piece, None]:
         """Answer, piece by piece, ending in Done. Raises BackendError; closing the generator stops the model."""
 
     async def prepare(self) -> None:

@@ -37,6 +37,7 @@ class Reception:
         but has used up a limit does, as they would have been answered.
         """
         request = self._recognised(request)
+        self._services.privacy.departures.heard_from(request.place)
         if not request.addressed:
             silent = self.manner(request.place, request.person.id).speaks == "mentions"
             if silent or self._services.policy.forbidden(request, self._by_path[request.command]):
@@ -90,6 +91,7 @@ class Reception:
 
     async def overhear(self, request: Request) -> None:
         """Something was said that is not for the bot: kept where that is set."""
+        self._services.privacy.departures.heard_from(request.place)
         if self._services.privacy.keeps(request.place) and request.message and request.text:
             await self._services.privacy.traces.overhear(request)
 
@@ -107,7 +109,11 @@ class Reception:
 
     async def uninstalled(self, platform: str, workspace: str) -> None:
         """The bot was removed from a workspace, whose data goes if the setting says so."""
-        await self._services.privacy.uninstalled(platform, workspace)
+        await self._services.privacy.departures.uninstalled(platform, workspace)
+
+    async def installed(self, platform: str, workspaces: Collection[str]) -> None:
+        """The bot is in these workspaces, or back in them."""
+        await self._services.privacy.departures.installed(platform, workspaces)
 
     def _recognised(self, request: Request) -> Request:
         return replace(request, person=self._services.administration.recognise(request.place, request.person))

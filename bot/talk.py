@@ -12,7 +12,22 @@ from bot.ports import Accepted
 from bot.services import Services
 from bot.spending import Spending
 from bot.thinking import Thinking
-from bot.types import Asked, Choice, Choices, Chunk, Done, Note, Prompt, Reply, Request, Sampling, Status, Text, Turn
+from bot.types import (
+    Asked,
+    Choice,
+    Choices,
+    Chunk,
+    Done,
+    Note,
+    Prompt,
+    Reply,
+    Request,
+    Sampling,
+    Status,
+    Text,
+    Turn,
+    Used,
+)
 
 LENGTH_NOTE = "The answer reached its length limit. Write “go on” for the rest."
 EMPTY_NOTE = "⚠️ The model returned an empty answer."
@@ -107,7 +122,7 @@ async def _stream(
                     timed(piece)
                     if isinstance(piece, Done):
                         done = piece
-                    else:
+                    elif not isinstance(piece, Used):
                         yield piece
     except BackendError:
         for sentence in spending.crossed:

@@ -170,8 +170,9 @@ class Command:
 
     One with `subcommands` is only their group: "config" with "show" and "set" is asked for as "config show" and
     "config set", and where people write the bare name as the first of them. `administrative` ones are for
-    administrators, by the platform's word at that moment; `unrestricted` ones are for everybody, whatever the rules
-    say, such as to be forgotten. A `dialog` one may have a form, by `Intake.dialog`.
+    administrators, by the platform's word at that moment, and those of them that are `central` change what there is for
+    every workspace of the bot; `unrestricted` ones are for everybody, whatever the rules say. A `dialog` one may have a
+    form, by `Intake.dialog`.
     `converses` commands belong to a conversation and begin one where there is none. `passes` commands do not wait in
     the conversation's lane. `quiet` commands are answered to the person alone, on platforms that can. `hidden` ones are
     not offered: adapters or buttons ask for them. One with a `shortcut`, its label, can be asked for by pointing at a
@@ -186,6 +187,7 @@ class Command:
     quiet: bool = False
     hidden: bool = False
     administrative: bool = False
+    central: bool = False
     unrestricted: bool = False
     dialog: bool = False
     shortcut: str = ""
@@ -219,6 +221,13 @@ class Usage:
 
 
 @dataclass(frozen=True, slots=True)
+class Used:
+    """For the core's own books, not drawn: what the call of a model took so far, as its server says."""
+
+    usage: Usage
+
+
+@dataclass(frozen=True, slots=True)
 class Text:
     """A piece of the answer, appended to what came before. Markdown."""
 
@@ -236,12 +245,14 @@ class Thought:
 class Status:
     """What the bot is doing while there is nothing to read yet. `position` is the place in a queue, 1 for next.
 
-    A place in a queue is shown in words, and so is a `long` wait, such as for a download.
+    A place in a queue is shown in words, and so is a `long` wait, such as for a download. An attempt at asking a model
+    that failed and is made again is `lost`: "read" where the model had its prompt by then, else "unread".
     """
 
     text: str
     position: int = 0
     long: bool = False
+    lost: Literal["", "read", "unread"] = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -394,6 +405,9 @@ class Asked:
     parent: int | None
     question: Turn | None
 
+
+Piece: TypeAlias = Text | Thought | Status | Used | Done
+"""What a model's stream consists of."""
 
 Chunk: TypeAlias = Text | Thought | Status | Note | Choices | File | Private | Asked | Done
 Reply: TypeAlias = AsyncGenerator[Chunk, None]

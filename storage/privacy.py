@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection, Sequence
 from functools import partial
 
 from bot.errors import StoreError
-from bot.traces import ALL, Amounts, Bounds, Copied, Extent, Kept, Vote
+from bot.traces import ALL, Amounts, Bounds, Copied, Departure, Extent, Kept, Reading, Vote
 from bot.types import Message, Place, Request, Role
 from storage import accept, erase
 from storage.erase import Erasing, Query
@@ -173,15 +173,21 @@ class SQLiteTraces:
         sql = "SELECT workspace FROM places WHERE platform = ? UNION SELECT workspace FROM settings WHERE platform = ?"
         return {row[0] for row in await self._reading.execute_fetchall(sql, (platform, platform)) if row[0]}
 
-    async def departed(self) -> Sequence[tuple[str, str]]:
-        """Platforms and workspaces that the bot was removed from, and that were not seen to yet."""
-        sql = "SELECT platform, workspace FROM chores WHERE name = 'departure'"
-        return [(platform, workspace) for platform, workspace in await self._reading.execute_fetchall(sql)]
+    async def served(self) -> Collection[tuple[str, str]]:
+        """The platforms and workspaces of which something is kept, but for direct messages."""
+        sql = "SELECT DISTINCT platform, workspace FROM places WHERE NOT direct"
+        return {(platform, workspace) for platform, workspace in await self._reading.execute_fetchall(sql)}
 
-    async def depart(self, platform: str, workspace: str) -> None:
-        """Keep that the bot was removed from a workspace."""
-        sql = "INSERT OR IGNORE INTO chores (name, platform, workspace) VALUES ('departure', ?, ?)"
-        await self._writer.write(lambda connection: connection.execute(sql, (platform, workspace)).rowcount)
+    async def departures(self) -> Sequence[Departure]:
+        """The workspaces that the bot was removed from, and that were not seen to yet."""
+        sql = "SELECT platform, workspace, due FROM chores WHERE name = 'departure' ORDER BY due"
+        return [Departure(*row) for row in await self._reading.execute_fetchall(sql)]
+
+    async def depart(self, departure: Departure) -> None:
+        """Keep that the bot was removed from a workspace; what was kept of that before stays as it is."""
+        sql = "INSERT OR IGNORE INTO chores (name, platform, workspace, due) VALUES ('departure', ?, ?, ?)"
+        values = (departure.platform, departure.workspace, departure.due)
+        await self._writer.write(lambda connection: connection.execute(sql, values).rowcount)
 
     async def remove(self, platform: str, workspace: str) -> None:
         """Delete all that there is of a workspace, its audit too; only by what it is to be removed is still known."""
@@ -190,9 +196,22 @@ class SQLiteTraces:
         await self._writer.write(partial(erase.remove_decisions, platform=platform, workspace=workspace))
 
     async def settled(self, platform: str, workspace: str) -> None:
-        """A departure was seen to."""
+        """A departure was seen to, or was none."""
         sql = "DELETE FROM chores WHERE name = 'departure' AND platform = ? AND workspace = ?"
         await self._writer.write(lambda connection: connection.execute(sql, (platform, workspace)).rowcount)
+
+    async def reading(self) -> Reading | None:
+        """The clock's reading that was kept last."""
+        for row in await self._reading.execute_fetchall("SELECT trusted, seen, confirmed FROM clock"):
+            return _clock_reading(*row)
+        return None
+
+    async def keep_reading(self, reading: Reading) -> None:
+        """Keep the clock's reading."""
+        sql = "INSERT OR REPLACE INTO clock (id, trusted, seen, confirmed) VALUES (1, ?, ?, ?)"
+        times = (reading.trusted, reading.seen, reading.confirmed)
+        values = [None if time is None else int(time * 1_000) for time in times]
+        await self._writer.write(lambda connection: connection.execute(sql, values).rowcount)
 
     async def remains(self) -> int:
         """The size in bytes of the database where it holds remains of what was deleted; 0 where it does not."""
@@ -317,6 +336,10 @@ def _kept(
 ) -> Kept:
     place = _place(platform, workspace, channel, thread, direct, place_name)
     return Kept(at, place, conversation, bool(private), role, person, name, text, model)
+
+
+def _clock_reading(trusted: int, seen: int, confirmed: int | None) -> Reading:
+    return Reading(trusted / 1_000, seen / 1_000, None if confirmed is None else confirmed / 1_000)
 
 
 def _vote(

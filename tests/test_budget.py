@@ -19,7 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.administration import Administration
-from bot.books import Call, Change, Entry, Grouping, Limit, Opinion, Record, Total, Unit, Window
+from bot.books import ENDLESS, Call, Change, Entry, Grouping, Limit, Opinion, Record, Total, Unit, Window
 from bot.budget import Budget
 from bot.errors import BrokenOff, Denied, StoreError, Unavailable
 from bot.limits import Standing, holding
@@ -601,9 +601,15 @@ class Notebook:
         self.calls += calls
 
     async def totals(
-        self, by: Sequence[Grouping], since: int, platform: str = "", workspace: str = "", person: str = ""
+        self,
+        by: Sequence[Grouping],
+        since: int,
+        platform: str = "",
+        workspace: str = "",
+        person: str = "",
+        until: int = ENDLESS,
     ) -> Sequence[Total]:
-        return [_alone(call) for call in self.calls if call.at >= since]
+        return [_alone(call) for call in self.calls if since <= call.at < until]
 
     async def opinions(self, since: int, platform: str, workspace: str) -> Sequence[Opinion]:
         return ()

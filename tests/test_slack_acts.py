@@ -379,6 +379,10 @@ async def test_removing_the_bot_is_told(team: Town) -> None:
         assert await asyncio.wait_for(team.intake.left.get(), 5) == team.slack.team
 
 
+async def test_that_the_token_works_is_told(team: Town) -> None:
+    assert team.intake.there == {team.slack.team}
+
+
 # Words of its own -----------------------------------------------------------------------------------------------------
 
 

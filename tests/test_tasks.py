@@ -184,6 +184,14 @@ async def test_what_nobody_can_do_is_offered_to_be_pulled(world: TaskWorld) -> N
     ]
 
 
+@pytest.mark.parametrize("tables", ['[hub]\nallow = ["openai/*"]\nmanaged_by = "operator"\n'], ids=["nothing made"])
+async def test_where_the_operator_adds_models_nobody_is_offered_to(world: TaskWorld) -> None:
+    for person in (ANN, ADMIN):
+        draft = await world.do("transcribe", DIRECT, person, VOICE)
+        assert "openai/whisper-base would serve: whoever runs this bot can add it." in notes(draft)
+        assert choices(draft) == []
+
+
 @without
 async def test_administrators_hear_what_would_do_better(world: TaskWorld) -> None:
     play(world.main, Text("Glad."), Done())

@@ -111,6 +111,7 @@ class Client(discord.AutoShardedClient):
         One that knows none of the guilds is another bot, and was never in them.
         """
         guilds = {str(guild.id) for guild in self.guilds}
+        await self._keep(self._intake.installed("discord", guilds))
         kept = {workspace for workspace in await self._intake.workspaces("discord") if workspace.isdecimal()}
         if kept & guilds:
             for workspace in sorted(kept - guilds):
@@ -164,6 +165,7 @@ class Client(discord.AutoShardedClient):
 
     async def on_guild_join(self, guild: discord.Guild) -> None:
         """The bot was added to a guild."""
+        await self._keep(self._intake.installed("discord", (str(guild.id),)))
         request = self._reader.joined(guild) if self.taking else None
         if request is not None:
             await self._offer(settled(self._intake.settle(request)))

@@ -57,6 +57,7 @@ class SlackAdapter:
     async def run(self, intake: Intake, connected: Callable[[str], None]) -> None:
         """Connect and serve until cancelled."""
         await self._rest.sign_in()
+        await intake.installed("slack", (self._rest.team,))
         words = Words(self._rest.me, intake.commands, self._directory, self._settings.ask_command)
         reader = Reader(self._rest.me, self._rest.team, words, self._directory, intake.manner)
         self._home = Home(self._rest, self._directory, intake)

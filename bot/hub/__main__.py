@@ -50,6 +50,7 @@ from bot.hub.messages import (
     decode_ask,
     encode_event,
 )
+from bot.secrets import blanked, secrets_in
 
 Tell = Callable[[Event], None]
 
@@ -253,9 +254,8 @@ def sentence(error: Exception, ask: Ask) -> str:
         case OSError(errno=errno.ENOSPC):
             return "The disk is full. What is there is kept: make room, and pull again."
         case _:
-            return (
-                f"The Hub could not be used: {type(error).__name__}, {str(error).strip()[:200] or 'no reason given'}."
-            )
+            said = blanked(str(error), secrets_in(os.environ)).strip()[:200]
+            return f"The Hub could not be used: {type(error).__name__}, {said or 'no reason given'}."
 
 
 def gated(model: str) -> str:

@@ -104,6 +104,7 @@ class RecordingIntake:
         self.changed: asyncio.Queue[tuple[Place, str, str | None]] = asyncio.Queue()
         self.overheard: asyncio.Queue[Request] = asyncio.Queue()
         self.left: asyncio.Queue[str] = asyncio.Queue()
+        self.there: set[str] = set()
         self.gone: asyncio.Queue[Place] = asyncio.Queue()
         self.asked_with: list[Mapping[str, str]] = []
         self.gate: asyncio.Event | None = None
@@ -158,6 +159,9 @@ class RecordingIntake:
 
     async def uninstalled(self, platform: str, workspace: str) -> None:
         self.left.put_nowait(workspace)
+
+    async def installed(self, platform: str, workspaces: Collection[str]) -> None:
+        self.there.update(workspaces)
 
     async def workspaces(self, platform: str) -> Collection[str]:
         return {place.workspace for place, _ in self.places}

@@ -25,6 +25,7 @@ CONFIG = """
 [bot]
 data = "{data}"
 stop_seconds = {stop_seconds}
+uninstall_grace_hours = {grace}
 [settings]
 model = "main"
 [models.main]
@@ -146,6 +147,9 @@ class Stage(ABC):
     stop_seconds = 0.2
     """What running answers get when the bot stops."""
 
+    grace = 0.0
+    """Hours that data outlive the bot's removal."""
+
     patience = 30.0
     """Seconds of silence after which the model is given up."""
 
@@ -167,6 +171,7 @@ class Stage(ABC):
                 base_url=self.model.base_url,
                 patience=self.patience,
                 stop_seconds=self.stop_seconds,
+                grace=self.grace,
                 more=self.tables(),
             )
             await asyncio.to_thread((self.folder / "config.toml").write_text, text)

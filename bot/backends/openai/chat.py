@@ -11,7 +11,7 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, aclosing
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from bot.backends.openai import connection, failures, media
 from bot.backends.openai.completions import Events, messages_of
@@ -19,7 +19,7 @@ from bot.backends.openai.connection import Access, Connection, next_attempt
 from bot.backends.openai.failures import FailedError, failed, refused_field, refuses_any
 from bot.backends.openai.settings import OpenAIModel, Server
 from bot.backends.openai.tokens import Counter, window
-from bot.types import Done, Media, Prompt, Sampling, Status, Text, Thought, Transcript
+from bot.types import Done, Media, Piece, Prompt, Sampling, Status, Text, Transcript, Usage, Used
 
 if TYPE_CHECKING:
     import openai
@@ -31,6 +31,9 @@ USAGE_SECONDS = 2.0
 CLOSE_SECONDS = 0.2
 """How long it may take to close by itself after [DONE], so that its connection serves again."""
 CHECK_SECONDS = 10.0
+
+NOTHING_YET = Used(Usage())
+"""The server has taken the request."""
 
 
 class OpenAIBackend:
@@ -100,32 +103,40 @@ class OpenAIBackend:
         """A picture. Raises BackendError."""
         return await media.paint(self._access, prompt, size)
 
-    async def stream(self, prompt: Prompt, sampling: Sampling) -> AsyncGenerator[Text | Thought | Status | Done, None]:
+    async def stream(self, prompt: Prompt, sampling: Sampling) -> AsyncGenerator[Piece, None]:
         """Answer. Before the first text a passing failure is tried again, which a Status says. Raises BackendError."""
-        began = False
+        began, lost = False, False
         for pause in (*connection.PAUSES, None):
+            taken = False
             try:
                 async with aclosing(self._attempt(prompt, self._settings.sampling(sampling))) as chunks:
                     async for chunk in chunks:
-                        began = began or not isinstance(chunk, Thought)
-                        yield chunk
+                        began, taken = began or isinstance(chunk, Text), True
+                        if lost or chunk is not NOTHING_YET:
+                            yield chunk
                 return
             except FailedError as caught:
+                caught.paid = failures.PAID.get(caught.failure, "nothing") if taken else "nothing"
                 wait = None if began else next_attempt(caught, pause)
                 if wait is None:
                     raise self._access.explain(caught, began=began) from None
-                happened = self._access.happened(caught)
-            yield Status(f"{happened} Trying again in {failures.duration(wait)}.")
+                happened, lost = self._access.happened(caught), True
+                how: Literal["read", "unread"] = "unread" if caught.paid == "nothing" else "read"
+            yield Status(f"{happened} Trying again in {failures.duration(wait)}.", lost=how)
             await asyncio.sleep(wait)
 
-    async def _attempt(self, prompt: Prompt, sampling: Sampling) -> AsyncGenerator[Text | Thought | Done, None]:
+    async def _attempt(self, prompt: Prompt, sampling: Sampling) -> AsyncGenerator[Piece, None]:
         """Ask once. Raises FailedError."""
-        events = Events(thinks_first=self._settings.thinks_first)
+        events, told = Events(thinks_first=self._settings.thinks_first), Usage()
         async with AsyncExitStack() as stack:
             reads = await self._open(stack, prompt, sampling)
+            yield NOTHING_YET
             while data := await self._read(reads, events):
                 for said in events.feed(data):
                     yield said
+                if events.usage != told and not events.finish:  # at the end Done says it
+                    told = events.usage
+                    yield Used(told)
                 if events.failure:
                     raise events.failure
         for said in events.end():
@@ -133,6 +144,7 @@ class OpenAIBackend:
         if not events.finish:
             raise FailedError(failures.TRUNCATED)
         if events.finish == "content_filter":
+            yield Used(events.usage)
             raise FailedError(failures.FILTERED)
         yield Done("length" if events.finish == "length" else "complete", events.usage)
 
@@ -193,10 +205,15 @@ class OpenAIBackend:
         """The names that the field for the longest answer may have, as far as the server was not heard to refuse."""
         return [name for name in self._access.server.preset.limits if name not in self._unknown]
 
+    @property
+    def _along(self) -> Mapping[str, bool]:
+        """What makes a server say with every piece what was used, so that also a stopped answer is counted right."""
+        return {"continuous_usage_stats": True} if self._access.server.preset.says_usage_along else {}
+
     def _options(self, sampling: Sampling) -> dict[str, object]:
         """The fields of a request that not every server knows."""
         wanted: Mapping[str, object] = {
-            "stream_options": {"include_usage": True},
+            "stream_options": {"include_usage": True, **self._along},
             self._limit[0]: sampling.max_tokens or None,
             "temperature": sampling.temperature,
         }

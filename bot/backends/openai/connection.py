@@ -100,9 +100,7 @@ class Access:
 
     def explain(self, caught: FailedError, *, began: bool = False) -> BackendError:
         """The error for people, who must not see the key even where a server repeats it."""
-        if self.server.key:
-            caught.detail = caught.detail.replace(self.server.key, "[key]")
-        return caught.explain(self._words, began=began)
+        return caught.explain(self._words, (self.server.key,), began=began)
 
     def happened(self, caught: FailedError) -> str:
         """What went wrong, without advice."""

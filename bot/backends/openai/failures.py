@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -12,11 +12,13 @@ from bot.errors import (
     BackendError,
     BrokenOff,
     ContextTooLong,
+    Paid,
     RateLimited,
     Refused,
     Unauthorised,
     Unavailable,
 )
+from bot.secrets import blanked
 
 if TYPE_CHECKING:
     import openai
@@ -109,6 +111,16 @@ BY_CLASS: Mapping[str, Failure] = {
 }
 """By the class of the SDK's exception; the most specific wins."""
 
+PAID: Mapping[Failure, Paid] = {
+    SLOW: "all",
+    STALLED: "all",
+    **dict.fromkeys((CUT, TRUNCATED, GARBLED, FILTERED), "prompt"),
+}
+"""What is paid for where an answer ended so that its server had begun: all where only our patience ended.
+
+A server that says itself that it failed takes nothing for that.
+"""
+
 TOO_LONG_SAYINGS = ("context length", "context size", "context window", "prompt is too long", "too many tokens")
 """How compatible servers say it without a code."""
 
@@ -123,25 +135,33 @@ def failure_of(names: tuple[object, ...], message: str, fallback: Failure) -> Fa
 
 
 class FailedError(Exception):
-    """A request failed. `detail` is the server's own word for it, fit for people; `retry_after` is in seconds."""
+    """A request failed. `detail` is the server's own word for it, whole; `retry_after` is in seconds.
+
+    `paid` says what of it is paid for all the same.
+    """
 
     def __init__(self, failure: Failure, detail: str = "", retry_after: float | None = None) -> None:
         super().__init__(failure.happened)
         self.failure = failure
-        self.detail = " ".join(detail.split())[:LONGEST_DETAIL]
+        self.detail = detail
         self.retry_after = retry_after
+        self.paid: Paid = "nothing"
 
-    def explain(self, words: Mapping[str, str], *, began: bool) -> BackendError:
-        """The error to raise; BrokenOff when part of the answer is there and its rest may come another time."""
+    def explain(self, words: Mapping[str, str], secrets: Collection[str], *, began: bool) -> BackendError:
+        """The error to raise; BrokenOff when part of the answer is there and its rest may come another time.
+
+        Secrets are blanked before the detail is cut, as nobody recognises the half of one.
+        """
         failure = self.failure
-        happened = failure.happened.format(detail=self.detail, **words)
+        detail = " ".join(blanked(self.detail, secrets, "[key]").split())[:LONGEST_DETAIL]
+        happened = failure.happened.format(detail=detail, **words)
         advice = failure.advice.format(**words)
         if self.retry_after is not None and failure.temporary:
             advice = f"It asks to wait {duration(self.retry_after)}."
         kind = BrokenOff if began and failure.temporary else failure.kind
         prefix = "The answer broke off. " if began else ""
         error = kind(f"{prefix}{happened} {advice}", retry_after=self.retry_after)
-        error.temporary = failure.temporary
+        error.temporary, error.paid = failure.temporary, self.paid
         return error
 
 

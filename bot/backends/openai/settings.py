@@ -44,6 +44,11 @@ class OpenAIModel(ModelSection):
 
     _check_url = field_validator("base_url")(checked_url)
 
+    @property
+    def hides(self) -> bool:
+        """Whether its server may have models that think without saying what."""
+        return preset_for(self.preset, self.base_url).hides
+
     @model_validator(mode="before")
     @classmethod
     def _fill_in(cls, table: dict[str, object]) -> dict[str, object]:
