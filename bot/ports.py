@@ -434,8 +434,11 @@ class Store(Protocol):
     async def turns(self, conversation: int, upto: int | None = None, limit: int = 1_000) -> Sequence[Turn]:
         """The chain of turns that ends with turn `upto` (None: the newest), oldest first, at most `limit`."""
 
-    async def turn_of_message(self, place: Place, message: str) -> int | None:
-        """The turn that a platform message holds, question or answer."""
+    async def turn_of_message(self, place: Place, message: str, person: str = "") -> int | None:
+        """The turn that a platform message holds, question or answer, where it can be replied to from a place.
+
+        Turns that only one person sees are found for this person alone.
+        """
 
     async def question_of(self, request: int) -> Turn | None:
         """The question that a request asked, for asking it again."""
