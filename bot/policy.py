@@ -37,7 +37,10 @@ class Policy:
             return None
         ask, name = self._administration.whom_to_ask(place), request.command.partition(" ")[0]
         needs = tuple(filter(None, (name, ALSO_NEEDS.get(name))))
-        switched_off = self._administration.settings(place, person).commands_off
+        settings = self._administration.settings(place, person)
+        if place.direct and settings.direct_messages == "closed" and not (command.quiet or person.administrator):
+            return Denied(f"I answer no direct messages: ask me in a channel. {ask}")
+        switched_off = settings.commands_off
         if off := next((needed for needed in needs if needed in switched_off and needed != NEVER_OFF), ""):
             return Denied(f"/{off} is switched off here. {ask}")
         if command.administrative:

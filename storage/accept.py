@@ -47,13 +47,13 @@ _OF_ANSWER_SENT = (
 )
 """Of a private answer that came as a direct message, which is another place than where it was asked for."""
 
-_OF_MESSAGE = (
-    "SELECT conversation FROM requests JOIN places ON places.id = requests.place "
-    "JOIN conversations ON conversations.id = requests.conversation "
-    "WHERE requests.id IN (SELECT id FROM requests WHERE message = :message AND message <> '' "
-    "UNION SELECT request FROM drafts WHERE message = :message AND message <> '') "
-    f"AND {REACHED} AND private = 0 ORDER BY requests.id DESC"
-)
+_OF_MESSAGE = f"""
+SELECT conversation FROM requests JOIN places ON places.id = requests.place
+JOIN conversations ON conversations.id = requests.conversation
+WHERE requests.id IN (SELECT id FROM requests WHERE message = :message AND message <> ''
+    UNION SELECT request FROM drafts WHERE message = :message AND message <> '')
+AND {REACHED} AND private = 0 ORDER BY requests.id DESC
+"""  # noqa: S608 -- own names
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,7 +57,7 @@ AND ((requests.message = :message AND turns.role = 'user') OR (turns.role = 'ass
 AND requests.id IN (
     SELECT id FROM requests WHERE message = :message AND message <> ''
     UNION SELECT request FROM drafts WHERE message = :message AND message <> '')
-"""
+"""  # noqa: S608 -- own names
 
 _TURN_OF_MESSAGE = f"{_KNOWN} AND (private = 0 OR conversations.person = :person)"
 
