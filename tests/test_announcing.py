@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from bot import transfer
 from bot.books import UNTOLD
 from bot.herald import Herald
 from bot.ports import Audience
 from bot.transfer import MOST_ENTRIES
 from bot.types import Place
+from tests.stages.base import PATIENCE
 from tests.stages.discord import DiscordStage
 from tests.stages.slack import SlackStage
 from tests.test_administration import config, said
@@ -122,6 +126,25 @@ async def test_an_import_is_bounded(world: World) -> None:
     long = f"[workspace]\nsystem_prompt = '{'x' * (2 << 20)}'"
     assert "more than 2 MiB" in said(await world.command("config import", CHANNEL, ADMIN, toml=long))
     assert await audit(world, "config set", "config import") == []
+
+
+async def test_an_import_keeps_nobody_waiting(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    decided, answered = transfer._decided, threading.Event()
+    loop, begun = asyncio.get_running_loop(), asyncio.Event()
+
+    def slow(*given: object) -> object:
+        loop.call_soon_threadsafe(begun.set)
+        assert answered.wait(PATIENCE), "nobody was answered meanwhile"
+        return decided(*given)  # type: ignore[arg-type]  # what it is given
+
+    monkeypatch.setattr(transfer, "_decided", slow)
+    importing = asyncio.create_task(
+        world.command("config import", CHANNEL, ADMIN, toml="[workspace]\nlanguage = 'Thai'\nspeak = 'mentions'")
+    )
+    await begun.wait()
+    await world.say("Hello", CHANNEL, ANN)
+    answered.set()
+    assert "2 changes" in said(await importing)
 
 
 # What it says ---------------------------------------------------------------------------------------------------------
