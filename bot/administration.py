@@ -135,17 +135,25 @@ class Administration:
 
     # Changes --------------------------------------------------------------------------------------------------------
 
-    async def decide(self, decision: Callable[[], Sequence[Decided]]) -> Sequence[Entry]:
+    async def decide(
+        self,
+        decision: Callable[[], Sequence[Decided]],
+        sum_up: Callable[[Sequence[Entry]], Entry] | None = None,
+    ) -> Sequence[Entry]:
         """Make changes one after the other, and how they were written down.
 
-        `decision` sees what those before it made; what it raises changes nothing.
+        `decision` sees what those before it made; what it raises changes nothing. One that may be of many changes has
+        `sum_up`, which makes the one entry that is announced of several and comes last; it is made in a thread.
         """
 
         def make() -> Made:
             decided = decision()
-            return [change for change, _ in decided], [entry for _, entry in decided]
+            entries = [entry for _, entry in decided]
+            if sum_up and len(entries) > 1:
+                entries = [*(replace(entry, summed=True) for entry in entries), sum_up(entries)]
+            return [change for change, _ in decided], entries
 
-        return await self._alone(make)
+        return await self._alone(make, long=sum_up is not None)
 
     async def change(self, changes: Sequence[Change], entries: Sequence[Entry]) -> None:
         """Make changes that do not depend on what there was before."""
@@ -168,12 +176,12 @@ class Administration:
             then._put(change)
         return then
 
-    async def _alone(self, make: Callable[[], Made]) -> Sequence[Entry]:
+    async def _alone(self, make: Callable[[], Made], *, long: bool = False) -> Sequence[Entry]:
         """Make changes one after the other; disk and memory agree even if who asks is cut off meanwhile."""
 
         async def kept() -> Sequence[Entry]:
             async with self._deciding:
-                changes, entries = make()
+                changes, entries = await asyncio.to_thread(make) if long else make()
                 return await self._keep(changes, entries) if changes or entries else ()
 
         return await asyncio.shield(asyncio.create_task(kept()))

@@ -41,7 +41,10 @@ class Policy:
             return None
         ask, name = self._administration.whom_to_ask(place), request.command.partition(" ")[0]
         needs = tuple(filter(None, (name, ALSO_NEEDS.get(name))))
-        switched_off = self._administration.settings(place, person).commands_off
+        settings = self._administration.settings(place, person)
+        if place.direct and settings.direct_messages == "closed" and not (command.quiet or person.administrator):
+            return Denied(f"I answer no direct messages: ask me in a channel. {ask}")
+        switched_off = settings.commands_off
         if off := next((needed for needed in needs if needed in switched_off and needed != NEVER_OFF), ""):
             return Denied(f"/{off} is switched off here. {ask}")
         if command.administrative:
@@ -144,11 +147,15 @@ def nearest(rules: Sequence[Rule]) -> Rule | None:
 
 
 def must_be_allowed_to_steer(person: Person, place: Place, asked_by: str, asked_in: Place) -> None:
-    """Stop and Retry belong to the asker and to administrators, where it was asked. Raises Denied."""
+    """Stop and Retry belong to the asker and to administrators, where it was asked. Raises Denied.
+
+    A private answer may have come as a direct message to the asker.
+    """
     same_channel = (place.platform, place.workspace, place.channel) == (
         asked_in.platform,
         asked_in.workspace,
         asked_in.channel,
     )
-    if not same_channel or (person.id != asked_by and not person.administrator):
+    asker = person.id == asked_by and place.platform == asked_in.platform
+    if not ((same_channel and (asker or person.administrator)) or (asker and place.direct)):
         raise Denied("Only the person who asked, or an administrator, can do that.")

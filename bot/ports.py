@@ -35,6 +35,10 @@ EndState = Literal["done", "undeliverable", "dropped"]
 """How a request ended: shown; kept but not showable (the channel is gone, the token expired); nothing to show."""
 
 
+Audience = Literal["everybody", "some", "none"]
+"""Who reads a place: every full member of its workspace, some people, or nobody: it is no channel of that workspace."""
+
+
 class DraftLog(Protocol):
     """What must be known about a draft after a crash. Each call returns once it is on disk."""
 
@@ -179,6 +183,12 @@ class Adapter(Protocol):
         """Those of the places in the request's workspace that the asking person may read, by the platform's word now.
 
         None of them is a direct message. Raises PlatformError.
+        """
+
+    async def audience(self, place: Place) -> Audience:
+        """Who reads a channel or thread of the place's workspace, by the platform's word now.
+
+        A direct message is no channel of a workspace. Raises PlatformError where the platform does not say.
         """
 
     async def post(self, place: Place, text: str, key: str) -> None:
@@ -436,8 +446,11 @@ class Store(Protocol):
     async def turns(self, conversation: int, upto: int | None = None, limit: int = 1_000) -> Sequence[Turn]:
         """The chain of turns that ends with turn `upto` (None: the newest), oldest first, at most `limit`."""
 
-    async def turn_of_message(self, place: Place, message: str) -> int | None:
-        """The turn that a platform message holds, question or answer."""
+    async def turn_of_message(self, place: Place, message: str, person: str = "") -> int | None:
+        """The turn that a platform message holds, question or answer, where it can be replied to from a place.
+
+        Turns that only one person sees are found for this person alone.
+        """
 
     async def question_of(self, request: int) -> Turn | None:
         """The question that a request asked, for asking it again."""

@@ -45,11 +45,16 @@ class Reception:
         return self._inbox.offer(request)
 
     def settle(self, request: Request) -> Request:
-        """The request as it is to be treated here: private by a setting, or because it will be refused."""
+        """The request as it is to be treated here: private by a setting, or because it will be refused.
+
+        What a button asks for again is as private as the answer that it stands under.
+        """
         request, command = self._recognised(request), self._by_path[request.command]
         if request.private or request.place.direct:
             return request
-        private = command.quiet or (command.converses and self._services.settings(request).private)
+        asked_by_people = (command.converses or not command.hidden) and "request" not in request.arguments
+        wished = asked_by_people and ("private" in request.arguments or self._services.settings(request).private)
+        private = command.quiet or wished
         return replace(request, private=bool(private or self._services.policy.refusal(request, command)))
 
     def manner(self, place: Place, person: str) -> Manner:

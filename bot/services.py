@@ -126,4 +126,5 @@ class Services:
 
     def models(self, request: Request) -> Sequence[str]:
         """The models that this person may use here, in the catalogue's order."""
-        return [name for name in self.backends if self.policy.model_refusal(request, name) is None]
+        there = list(self.backends)  # in one step: an import asks in a thread while a model may be added
+        return [name for name in there if self.policy.model_refusal(request, name) is None]

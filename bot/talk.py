@@ -157,10 +157,14 @@ def _ending(services: Services, accepted: Accepted, done: Done, spending: Spendi
 
 
 async def _parent(services: Services, accepted: Accepted) -> int | None:
-    """The turn that the question follows: of the message replied to, else the conversation's newest."""
+    """The turn that the question follows: of the message replied to, else the conversation's newest.
+
+    A private question may follow a turn that all see, and stays in its own conversation.
+    """
     request = accepted.request
     if request.replies_to:
-        turn = await services.store.turn_of_message(request.place, request.replies_to)
+        whose = request.person.id if request.private else ""
+        turn = await services.store.turn_of_message(request.place, request.replies_to, whose)
         if turn is not None:
             return turn
     turns = await services.store.turns(accepted.conversation, limit=1)

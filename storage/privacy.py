@@ -42,7 +42,9 @@ FROM overheard o JOIN places p ON p.id = o.place WHERE o.id IN ({{chosen}}) ORDE
 _VOTES = f"""
 SELECT v.at, {_PLACE}, v.person, v.model, v.good
 FROM votes v JOIN requests r ON r.id = v.request JOIN places p ON p.id = r.place
-WHERE v.request IN ({{chosen}}) AND (:person = '' OR v.person = :person) AND (p.direct = 0 OR v.person = :reader)
+LEFT JOIN conversations c ON c.id = r.conversation
+WHERE v.request IN ({{chosen}}) AND (:person = '' OR v.person = :person)
+AND ((p.direct = 0 AND coalesce(c.private, 0) = 0) OR v.person = :reader)
 ORDER BY v.at
 """  # noqa: S608 -- own names
 

@@ -46,17 +46,20 @@ WITH RECURSIVE chain ({_TURN_COLUMNS}, depth) AS (
 SELECT {_TURN_COLUMNS} FROM chain ORDER BY depth DESC
 """  # noqa: S608 -- only this module's own column names
 
-_TURN_OF_MESSAGE = """
+_KNOWN = f"""
 SELECT max(turns.id) FROM places
 JOIN requests ON requests.place = places.id
 JOIN turns ON turns.request = requests.id
-WHERE places.platform = :platform AND places.workspace = :workspace AND places.channel = :channel
+JOIN conversations ON conversations.id = turns.conversation
+WHERE {accept.REACHED}
 AND ((requests.message = :message AND turns.role = 'user') OR (turns.role = 'assistant' AND requests.id IN
     (SELECT request FROM drafts WHERE message = :message AND message <> '')))
 AND requests.id IN (
     SELECT id FROM requests WHERE message = :message AND message <> ''
     UNION SELECT request FROM drafts WHERE message = :message AND message <> '')
-"""
+"""  # noqa: S608 -- own names
+
+_TURN_OF_MESSAGE = f"{_KNOWN} AND (private = 0 OR conversations.person = :person)"
 
 _PARENT = """
 SELECT coalesce(
@@ -181,12 +184,9 @@ class SQLiteStore:
         values = {"conversation": conversation, "upto": upto, "limit": limit}
         return [_turn(*row) for row in await self._reading.execute_fetchall(_CHAIN, values)]
 
-    async def turn_of_message(self, place: Place, message: str) -> int | None:
-        """The turn that a platform message holds, question or answer."""
-        values = {**_key(place), "message": message}
-        for (turn,) in await self._reading.execute_fetchall(_TURN_OF_MESSAGE, values):
-            return int(turn) if turn is not None else None
-        return None
+    async def turn_of_message(self, place: Place, message: str, person: str = "") -> int | None:
+        """The turn that a message within reach of a place holds; of private ones only those of this person."""
+        return await self._turn(_TURN_OF_MESSAGE, {**accept.key(place), "message": message, "person": person})
 
     async def question_of(self, request: int) -> Turn | None:
         """The question that a request asked, for asking it again."""
@@ -233,7 +233,8 @@ class SQLiteStore:
 
     async def known_messages(self, place: Place, messages: Sequence[str]) -> Collection[str]:
         """Which of these platform messages are turns already."""
-        return {message for message in messages if await self.turn_of_message(place, message) is not None}
+        there = accept.key(place)
+        return {message for message in messages if await self._turn(_KNOWN, {**there, "message": message}) is not None}
 
     async def seen(self, platform: str, since_ms: int) -> Sequence[tuple[Place, int]]:
         """Places with acts since then, each with the order of its newest."""
@@ -253,13 +254,14 @@ class SQLiteStore:
     async def _change(self, sql: str, *values: str | int) -> None:
         await self._writer.write(lambda connection: connection.execute(sql, values).rowcount)
 
+    async def _turn(self, query: str, values: dict[str, str]) -> int | None:
+        for (turn,) in await self._reading.execute_fetchall(query, values):
+            return int(turn) if turn is not None else None
+        return None
+
     async def _parts(self, request: int) -> list[Part]:
         query = "SELECT part, text, message FROM drafts WHERE request = ? ORDER BY part"
         return [Part(*row) for row in await self._reading.execute_fetchall(query, (request,))]
-
-
-def _key(place: Place) -> dict[str, str]:
-    return {"platform": place.platform, "workspace": place.workspace, "channel": place.channel}
 
 
 def _keep_outcome(

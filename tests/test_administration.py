@@ -734,7 +734,7 @@ async def test_an_announcement_that_fails_is_made_later_or_never(world: World, m
     monkeypatch.setattr(world.adapter, "post", failing)
     assert not await herald._tell_all()
     assert await herald._tell_all()
-    assert await world.app.services.administration.books.unannounced() == []
+    assert await world.app.services.administration.books.unannounced(10) == []
 
 
 async def test_an_audit_channel_can_be_left(world: World) -> None:

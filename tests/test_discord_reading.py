@@ -75,3 +75,23 @@ def test_exceptions_count_from_everyones_to_ones_own(exceptions: list[tuple[str,
     mine = {"everyone": 0, "role": 1, "other role": 1, "me": 2}
     rights = rights_there(READING, {"permission_overwrites": overwrites}, mine)
     assert (rights & READING == READING) == may
+
+
+async def test_who_reads_a_channel_is_as_discord_says_now(team: Town) -> None:
+    discord, guild = team.discord, team.guild
+    closed, elsewhere = discord.add_channel(guild, "closed"), discord.add_channel(discord.add_guild("Other"), "lobby")
+    discord.world.channels[closed].denied = VIEW
+    ben = discord.add_user("Ben")
+    public, private = (
+        discord.add_thread(team.channel, "Talk", ben),
+        discord.add_thread(team.channel, "X", ben, "", [ben]),
+    )
+    places = [(team.channel, ""), (team.channel, public), (team.channel, private), (closed, ""), (closed, public)]
+    places += [(elsewhere, ""), (public, ""), ("404", ""), (team.channel, "404")]
+    found = [await team.adapter.audience(Place("discord", guild, *place)) for place in places]
+    assert found == ["everybody", "everybody", "some", "some", "none", "none", "none", "none", "none"]
+    direct = Place("discord", "@me", discord.add_direct(team.ada), direct=True)
+    assert await team.adapter.audience(direct) == "none"
+    discord.fail("GET", r"/guilds/\d+/channels", 503)
+    with pytest.raises(PlatformError):
+        await team.adapter.audience(Place("discord", guild, team.channel))

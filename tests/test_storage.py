@@ -176,9 +176,10 @@ async def test_a_thread_on_an_answer_of_a_conversation_left_before_continues_it(
 
 
 async def test_no_query_reads_a_whole_table(desk: Desk, tmp_path: Path) -> None:
-    where = {"platform": "", "workspace": "", "channel": "", "message": ""}
-    queries: list[tuple[str, dict[str, str] | tuple[int]]]
+    where = {"platform": "", "workspace": "", "channel": "", "thread": "", "message": "", "person": ""}
+    queries: list[tuple[str, dict[str, str] | tuple[int | str, ...]]]
     queries = [(accept._OF_MESSAGE, where), (sqlite._TURN_OF_MESSAGE, where), (sqlite._CONVERSATION, (1,))]
+    queries += [(accept._LATEST_OF_PERSON, ("", "", "", "", 0, 1)), (accept._OF_ANSWER_SENT, (1, "", ""))]
     with sqlite3.connect(tmp_path / "shoulders.db") as raw:
         for query, values in queries:
             plan = [step[3] for step in raw.execute(f"EXPLAIN QUERY PLAN {query}", values)]

@@ -10,13 +10,12 @@ from dataclasses import replace
 
 import discord
 
-from adapters.discord import DiscordSettings
+from adapters.discord import DiscordSettings, reading
 from adapters.discord.answers import InteractionSurface
 from adapters.discord.client import Client
 from adapters.discord.gateway import Gateway, Spacing
 from adapters.discord.handle import Handle
 from adapters.discord.people import attachment_of, called, person_now
-from adapters.discord.reading import readable as readable_places
 from adapters.discord.rest import ALL, FAILURES, WRONG_TOKEN, Json, Rest, error_of, listed
 from adapters.discord.surface import LONGEST, ChannelSurface, DirectSurface, DiscordDraft, said
 from adapters.discord.text import readable
@@ -25,7 +24,7 @@ from adapters.pacer import Budget, Pacer
 from adapters.private import HiddenLog, PrivateDraft
 from adapters.split import split
 from bot.errors import ConfigError, Forbidden, Gone, PlatformError
-from bot.ports import Draft, DraftLog, Intake
+from bot.ports import Audience, Draft, DraftLog, Intake
 from bot.types import Attachment, Message, Person, Place, Request
 
 log = logging.getLogger(__name__)
@@ -172,7 +171,11 @@ class DiscordAdapter:
 
     async def readable(self, request: Request, places: Collection[Place]) -> Collection[Place]:
         """What was said where the asking person may read now."""
-        return await readable_places(self._rest, request.place.workspace, request.person.id, places)
+        return await reading.readable(self._rest, request.place.workspace, request.person.id, places)
+
+    async def audience(self, place: Place) -> Audience:
+        """Who reads a channel or thread now."""
+        return await reading.audience(self._rest, place)
 
     async def post(self, place: Place, text: str, key: str) -> None:
         """Say something of the bot's own accord; Discord takes the same key only once within minutes."""

@@ -27,7 +27,7 @@ from adapters.slack.text import called, readable
 from adapters.slack.words import Words
 from adapters.split import split
 from bot.errors import Forbidden, Gone
-from bot.ports import Draft, DraftLog, Intake
+from bot.ports import Audience, Draft, DraftLog, Intake
 from bot.types import Attachment, Message, Part, Person, Place, Request
 
 log = logging.getLogger(__name__)
@@ -141,6 +141,10 @@ class SlackAdapter:
         person = await self._directory.whois(request.person.id)
         channels = await membership.readable(self._rest, person, {place.channel for place in places})
         return [place for place in places if place.channel in channels]
+
+    async def audience(self, place: Place) -> Audience:
+        """Who reads a channel now, and all its threads."""
+        return await membership.audience(self._rest, place.channel) if place.workspace == self._rest.team else "none"
 
     async def post(self, place: Place, text: str, key: str) -> None:
         """Say something of the bot's own accord. What may have been said already is looked for."""

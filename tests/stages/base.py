@@ -18,6 +18,9 @@ from bot.types import Command, Request, by_path
 from storage.sqlite import SQLiteStore
 from tests.fakes.openai import FakeOpenAI
 
+HIDEOUT = "aviary"
+"""What a channel is called that not everybody is in."""
+
 PATIENCE = 10.0
 """Seconds that a test waits for what must come."""
 
@@ -281,6 +284,9 @@ class TeamStage(Stage):
     users: Mapping[str, str]
     """The ids of its people by name."""
 
+    channel: str
+    """The id of the channel that everybody is in."""
+
     rates = True
     """Whether the platform's server limits rates, and the bot keeps to them."""
 
@@ -372,6 +378,18 @@ class TeamStage(Stage):
     @abstractmethod
     async def hideouts(self, *who: str) -> Sequence[Said]:
         """Somewhere that only these people and the bot can read, once of every kind; to be used as `said`."""
+
+    @abstractmethod
+    async def reply(self, message: str, text: str, who: str) -> Said | None:
+        """Mention the bot in the channel, as a reply to a message of it; None where nobody can reply to that."""
+
+    @abstractmethod
+    def below(self, said: Said) -> Said:
+        """The thread that grows out of a message in the channel, where anybody may write; to be used as `said`."""
+
+    @abstractmethod
+    def visible(self, who: str) -> Sequence[str]:
+        """Everything that a person can read on the platform: the text of every message, and what files hold."""
 
     @abstractmethod
     async def join(self) -> Said:

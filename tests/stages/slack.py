@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from bot.types import Subject
 from tests.fakes.slack import FakeSlack, Message
-from tests.stages.base import Hook, Said, Shown, TeamStage
+from tests.stages.base import HIDEOUT, Hook, Said, Shown, TeamStage
 
 
 class SlackStage(TeamStage):
@@ -62,8 +62,23 @@ class SlackStage(TeamStage):
 
     async def hideouts(self, *who: str) -> Sequence[Said]:
         people = [self.users[name] for name in who]
-        channels = [self.slack.add_channel(kind, *people, kind=kind) for kind in ("group", "mpim")]
+        channels = [self.slack.add_channel(HIDEOUT, *people, kind=kind) for kind in ("group", "mpim")]
         return [Said("", who[0], channel) for channel in channels]
+
+    async def reply(self, message: str, text: str, who: str) -> Said | None:
+        """In the message's thread."""
+        known = self.slack.world.messages.get((self.channel, message))
+        return self._in_thread(self.channel, known.thread or message, self.slack.mention(text), who) if known else None
+
+    def below(self, said: Said) -> Said:
+        return Said("", said.who, said.channel, said.thread or said.message)
+
+    def visible(self, who: str) -> Sequence[str]:
+        user = self.users[who]
+        open_to = {one.id for one in self.slack.world.channels.values() if one.kind == "channel" or user in one.members}
+        seen = [one for one in self.slack.world.messages.values() if one.channel in open_to and not one.deleted]
+        files = [content.decode(errors="replace") for one in seen for _, content in self.slack.contents(one)]
+        return [*(one.shown for one in [*seen, *self.slack.only_seen_by(user)]), *files]
 
     async def join(self) -> Said:
         channel = self.slack.add_channel("lobby", self.users["ben"], joined=False)
