@@ -12,6 +12,7 @@ from bot.services import Services
 from bot.task import Given, Source, Takes, Task, Upload
 from bot.times import ago
 from bot.types import Attachment, Message, Request
+from bot.wellformed import well_formed
 
 MOST_MESSAGES = 200
 """What is read of a place at most."""
@@ -68,7 +69,7 @@ async def _texts(services: Services, request: Request, task: Task) -> Sequence[W
     said = given.get(task.text.name, "").strip()
     if words := await _read(services, request, Words("", said), request.attachments, task):
         return words
-    pointed = await services.adapters[request.place.platform].pointed(request)
+    pointed = await _pointed(services, request)
     if pointed:
         said_there = Words(pointed.author, pointed.text.strip(), pointed.link)
         if words := await _read(services, request, said_there, pointed.attachments, task):
@@ -79,6 +80,11 @@ async def _texts(services: Services, request: Request, task: Task) -> Sequence[W
         f"What should /{task.name} read? Write it after the command, give a text file (in a terminal `--file PATH`), "
         "reply to a message with it, or say how many of the last messages (`last:50`) or since when (`since:2h`)."
     )
+
+
+async def _pointed(services: Services, request: Request) -> Message | None:
+    """The message that the request points at."""
+    return well_formed(await services.adapters[request.place.platform].pointed(request))
 
 
 async def _read(
@@ -112,7 +118,9 @@ async def _said(services: Services, request: Request) -> Sequence[Message]:
     adapter = services.adapters[request.place.platform]
     begins = request.place.thread == request.message  # the answer's thread grows out of what asks for it
     place = replace(request.place, thread="") if begins else request.place
-    found = await adapter.history(replace(request, place=place), limit + 2, ago(since) if since else 0)
+    found = well_formed(
+        tuple(await adapter.history(replace(request, place=place), limit + 2, ago(since) if since else 0))
+    )
     said = [message for message in found if message.id != request.message]  # nor the place where the answer will be
     said = [message for message in said if message.text.strip() or message.attachments or not message.mine][-limit:]
     if not said:
@@ -128,7 +136,7 @@ async def _file(services: Services, request: Request, takes: Takes) -> Upload:
     if not candidates and (request.arguments.get("last") or request.arguments.get("since")):
         candidates = [file for said in reversed(await _said(services, request)) for file in said.attachments]
     if not candidates:
-        pointed = await services.adapters[request.place.platform].pointed(request)
+        pointed = await _pointed(services, request)
         candidates = list(pointed.attachments) if pointed else []
     for file in candidates:
         media_type = media_type_of(file)

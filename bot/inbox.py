@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from typing import TypeVar
 
@@ -64,7 +64,6 @@ class Inbox:
         """Take the request's place in line at once; see bot.ports.Intake."""
         if self._closed:
             raise StoreError("The bot is stopping.")
-        request = replace(request, arguments={name: _storable(value) for name, value in request.arguments.items()})
         return asyncio.shield(self._spawn(self._accept(request)))
 
     async def recover(self, platform: str) -> None:
@@ -262,11 +261,6 @@ class Inbox:
             del self._active[request]
             if self._recovering.locked():
                 self._ended_meanwhile.add(request)
-
-
-def _storable(text: str) -> str:
-    """Text that UTF-8 can hold: halves of a surrogate pair are joined, and single ones replaced."""
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _tell_positions(lane: _Lane) -> None:

@@ -16,6 +16,7 @@ from bot.privacy import Privacy
 from bot.recent import Recent
 from bot.settings import Settings
 from bot.types import Command, Place, Request
+from bot.wellformed import well_formed
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +89,7 @@ class Services:
 
     async def as_they_are(self, request: Request) -> Request:
         """The request with the person's rights as the platform says now."""
-        person = await self.adapters[request.place.platform].whois(request)
+        person = well_formed(await self.adapters[request.place.platform].whois(request))
         return replace(request, person=self.administration.recognise(request.place, person))
 
     def model(self, request: Request, *wanted: str) -> str:

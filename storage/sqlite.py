@@ -10,9 +10,11 @@ from collections.abc import Collection, Sequence
 from contextlib import AsyncExitStack
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 from filelock import FileLock, Timeout
 from pydantic import TypeAdapter
+from pydantic_core import PydanticSerializationError
 
 from bot.errors import DatabaseBusy, StoreError
 from bot.ports import Accepted, Conversation, EndState, Outcome, Unfinished
@@ -27,6 +29,8 @@ from storage.writer import Connection, Writer
 
 _REQUEST = TypeAdapter(Request)
 _ANSWER = TypeAdapter(Answer)
+
+T = TypeVar("T")
 
 TITLE_LENGTH = 60
 """Characters of a conversation's first question that stand for it."""
@@ -115,7 +119,7 @@ class SQLiteStore:
         self, request: Request, command: Command, continue_ms: int, *, shared: bool = False
     ) -> Accepted | None:
         """Keep a request and settle its conversation; None for a duplicate or a post that is not for the bot."""
-        body = _REQUEST.dump_json(request).decode()
+        body = _json(_REQUEST, request)
         window = accept.Window(continue_ms, shared)
         work = partial(accept.accept, request=request, command=command, body=body, now=_now(), window=window)
         ids = await self._writer.write(work)
@@ -135,7 +139,7 @@ class SQLiteStore:
 
     async def answered(self, accepted: Accepted, outcome: Outcome) -> None:
         """Keep the outcome; from here on only its delivery is missing."""
-        answer = _ANSWER.dump_json(outcome.answer).decode()
+        answer = _json(_ANSWER, outcome.answer)
         await self._writer.write(partial(_keep_outcome, accepted=accepted, outcome=outcome, answer=answer, now=_now()))
 
     async def end(self, request: int, state: EndState) -> None:
@@ -256,6 +260,13 @@ class SQLiteStore:
     async def _parts(self, request: int) -> list[Part]:
         query = "SELECT part, text, message FROM drafts WHERE request = ? ORDER BY part"
         return [Part(*row) for row in await self._reading.execute_fetchall(query, (request,))]
+
+
+def _json(adapter: TypeAdapter[T], value: T) -> str:
+    try:
+        return adapter.dump_json(value).decode()
+    except PydanticSerializationError as error:
+        raise StoreError(f"The database could not be written: {error}.") from error
 
 
 def _key(place: Place) -> dict[str, str]:
