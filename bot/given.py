@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from bot.amounts import whole
 from bot.errors import PlatformError, UserError
+from bot.room import Share
 from bot.services import Services
 from bot.task import Given, Source, Takes, Task, Upload
 from bot.times import ago
@@ -40,11 +41,14 @@ class Words:
     link: str = ""
 
 
-async def gather(services: Services, request: Request, task: Task) -> Given:
-    """Everything that the task works on. Raises UserError where it is missing, PlatformError where it is not given."""
+async def gather(services: Services, request: Request, task: Task, share: Share) -> Given:
+    """Everything that the task works on. Raises UserError where it is missing, PlatformError where it is not given.
+
+    What a file takes of the memory is in the request's share.
+    """
     given = Given(dict(request.arguments), language=services.settings(request).language)
     if task.takes in KINDS:
-        return replace(given, file=await _file(services, request, task.takes))
+        return replace(given, file=await _file(services, request, task.takes, share))
     text, sources = together(await _texts(services, request, task))
     return replace(given, text=text, sources=sources)
 
@@ -130,7 +134,7 @@ async def _said(services: Services, request: Request) -> Sequence[Message]:
     return said
 
 
-async def _file(services: Services, request: Request, takes: Takes) -> Upload:
+async def _file(services: Services, request: Request, takes: Takes, share: Share) -> Upload:
     """The picture or sound that was given: attached, in the message pointed at, or the newest of the last messages."""
     candidates = list(request.attachments)
     if not candidates and (request.arguments.get("last") or request.arguments.get("since")):
@@ -141,7 +145,10 @@ async def _file(services: Services, request: Request, takes: Takes) -> Upload:
     for file in candidates:
         media_type = media_type_of(file)
         if media_type.startswith(KINDS[takes]):
-            return Upload(file.name, media_type, await _fetch(services, request, file))
+            await share.take(min(file.size or MOST_BYTES, MOST_BYTES))
+            data = await _fetch(services, request, file)
+            share.keep(len(data))
+            return Upload(file.name, media_type, data)
     if candidates:
         raise UserError(f"“{candidates[0].name}” is no {takes}: attach one, or reply to a message that has one.")
     raise UserError(f"Which {takes}? Attach one to the command, or reply with it to a message that has one.")

@@ -7,7 +7,7 @@ never wait and know no model, no platform and no SDK; bot/steps.py has what many
 from __future__ import annotations
 
 import pkgutil
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import import_module
@@ -98,9 +98,9 @@ class Do:
 
 @dataclass(frozen=True, slots=True)
 class Apart:
-    """Something that takes a moment to compute; it is called in a thread."""
+    """Something that is made elsewhere, in a thread or another process; stopped, it is not waited for."""
 
-    call: Callable[[], None]
+    call: Callable[[], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)

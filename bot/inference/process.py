@@ -6,10 +6,10 @@ import asyncio
 import contextlib
 import itertools
 import logging
-import sys
 from collections.abc import AsyncGenerator, Callable, Mapping
 from pathlib import Path
 
+from bot import child
 from bot.inference.kinds import Counted
 from bot.inference.protocol import (
     LONGEST_LINE,
@@ -29,9 +29,6 @@ from bot.inference.protocol import (
 )
 
 logger = logging.getLogger(__name__)
-
-ROOT = Path(__file__).parents[2]
-"""Where the package `bot` was imported from; the process must import the same one."""
 
 STALL_SECONDS = 900.0
 """A process that says nothing for so long while it has something to do is ended. Large weights load slowly."""
@@ -86,7 +83,7 @@ class ModelProcess:
     def __init__(
         self, cache: Path, environment: Mapping[str, str], *, memory: int = 0, module: str = "bot.inference"
     ) -> None:
-        self._command = (sys.executable, "-m", module, str(cache.absolute()), str(memory))
+        self._command = (module, str(cache.absolute()), str(memory))
         self._environment = environment_for_models(environment)
         self._process: asyncio.subprocess.Process | None = None
         self._watcher: asyncio.Task[None] | None = None
@@ -151,16 +148,7 @@ class ModelProcess:
                 raise ProcessDied("The program is stopping.", 0.0)
             if pause > 0:
                 raise ProcessDied("The models' process keeps breaking down.", pause)
-            process = await asyncio.create_subprocess_exec(
-                *self._command,
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.PIPE,
-                env=self._environment,
-                cwd=ROOT,
-                limit=LONGEST_LINE,
-                start_new_session=True,  # Ctrl-C in the terminal is meant for the bot
-            )
+            process = await child.start(*self._command, environment=self._environment, line=LONGEST_LINE)
             self._process = process
             self.starts += 1
             self._watcher = asyncio.create_task(self._watch(process))

@@ -6,12 +6,12 @@ import json
 from collections.abc import Callable, Mapping
 from typing import get_args
 
-from bot.drawing import boxed
 from bot.errors import UserError
+from bot.files import boxed
 from bot.inference.kinds import Embed, Outcome, Pipe, Rewrite, Skill
 from bot.inference.pipelines import PIPELINES
 from bot.languages import code
-from bot.steps import apart, ask, say
+from bot.steps import ask, elsewhere, say
 from bot.tables import bars
 from bot.task import Given, Steps, Task
 from bot.tasks import (
@@ -61,7 +61,9 @@ def _pipe(given: Given) -> Steps[None]:
         yield Text(f"\n{bars([(label.name, label.score) for label in found.labels])}")
     if found.boxes and given.file:
         yield Text(f"\n{detect.things(found.boxes)}")
-        yield File("boxes.png", (yield from apart(lambda: boxed(given.data, found.boxes))), "The picture with boxes")
+        yield File(
+            "boxes.png", (yield from elsewhere(lambda: boxed(given.data, found.boxes))), "The picture with boxes"
+        )
     for shown in found.shown:
         yield File(f"{shown.name}.{shown.media_type.rpartition('/')[2]}", shown.data, shown.name)
 
