@@ -39,9 +39,14 @@ class Archive:
 def file_of(archive: Archive, name: str) -> File:
     """The file. Takes a while for much: not for the event loop."""
     content = json.dumps(_document(archive), ensure_ascii=False, indent=2).encode()
+    return packed(f"{name}.json", content, f"What {archive.bot} keeps of {archive.of}")
+
+
+def packed(name: str, content: bytes, summary: str) -> File:
+    """A file, packed where platforms would not take it as it is."""
     if len(content) <= LARGEST:
-        return File(f"{name}.json", content, f"What {archive.bot} keeps of {archive.of}")
-    return File(f"{name}.json.gz", gzip.compress(content), f"What {archive.bot} keeps of {archive.of}, packed")
+        return File(name, content, summary)
+    return File(f"{name}.gz", gzip.compress(content), f"{summary}, packed")
 
 
 def _document(archive: Archive) -> Json:

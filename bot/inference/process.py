@@ -13,6 +13,7 @@ from bot import child
 from bot.inference.kinds import Counted
 from bot.inference.protocol import (
     LONGEST_LINE,
+    MOST_BYTES,
     Ask,
     Cancel,
     Ended,
@@ -32,6 +33,9 @@ logger = logging.getLogger(__name__)
 
 STALL_SECONDS = 900.0
 """A process that says nothing for so long while it has something to do is ended. Large weights load slowly."""
+
+SHORT_LINE = 1 << 16
+"""Bytes; a longer line is taken apart in a thread."""
 
 _STOP_SECONDS = 5.0
 _LONGEST_PAUSE = 30.0
@@ -187,7 +191,10 @@ class ModelProcess:
         assert process.stdout
         with contextlib.suppress(asyncio.IncompleteReadError):  # it ended in the middle of an event
             async for line in process.stdout:
-                event = decode(line, await process.stdout.readexactly(announced(line)))
+                if (size := announced(line)) > MOST_BYTES:
+                    raise ValueError(f"an event of {size} bytes")
+                raw = await process.stdout.readexactly(size)
+                event = decode(line, raw) if len(line) < SHORT_LINE else await asyncio.to_thread(decode, line, raw)
                 if not isinstance(event, Progress | Piece | Ended | Failed):
                     raise TypeError(f"{type(event).__name__} is no event")
                 self._deal(event)
