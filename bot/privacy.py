@@ -37,6 +37,9 @@ AGAIN_SECONDS = 60.0
 SMALL = 64 * 2**20
 """Bytes of a database that is rewritten in a fraction of a second."""
 
+COPIES_AT_ONCE = 2
+"""Copies of what is kept that are made at a time; others wait."""
+
 PAUSES = (0.05, 0.2, 0.5, 1.0)
 """Seconds between attempts at clearing them while somebody waits for it."""
 
@@ -97,6 +100,7 @@ class Privacy:
         self._wanted = asyncio.Event()
         self._urgent = False
         self._rewritten = 0.0
+        self.copying = asyncio.Semaphore(COPIES_AT_ONCE)
 
     # Wishes -----------------------------------------------------------------------------------------------------------
 
