@@ -40,6 +40,7 @@ class Archive:
         self._name = name
         self._settings = settings or {}
         self._files: list[bytes] = []
+        self._section, self._conversation, self._first = "", 0, True
         self.full = False
         """Whether something was left out, as platforms take no more files."""
         self._begin()

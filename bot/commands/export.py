@@ -66,9 +66,7 @@ async def run(services: Services, accepted: Accepted) -> Reply:
         "it as JSON, which people and programs can read."
     )
     if made.full:
-        yield Text(
-            " More does not fit into the files: the last of it is missing. Ask for less, such as a channel."
-        )
+        yield Text(" More does not fit into the files: the last of it is missing. Ask for less, such as a channel.")
     if not extent.person:
         left_out = len({place.channel for place in closed})
         yield Text(f" Direct messages and private answers of others are not in it{_left_out(left_out)}.")
