@@ -29,6 +29,7 @@ from bot.inference.kinds import Vectors
 from bot.pictures import SIDE, SMALL
 from bot.talk import LENGTH_NOTE
 from bot.tasks import run
+from bot.tasks.similar import MOST_TEXTS
 from bot.traces import Kept
 from bot.types import Attachment, Done, Place, Prompt, Status, Text, Thought
 from bot.work import LONGEST_NOTE
@@ -79,7 +80,7 @@ async def test_vectors_of_too_many_lines_are_refused(stage: TeamStage) -> None:
 
 
 def test_as_many_vectors_as_may_be_make_one_file() -> None:
-    data = np.random.default_rng(1).normal(size=(run.MOST_TEXTS, 1_536)).astype("<f4")
+    data = np.random.default_rng(1).normal(size=(MOST_TEXTS, 1_536)).astype("<f4")
     written = run._written(["a" * 9] * len(data), Vectors(1_536, data.tobytes()))
     file = archive.packed("vectors.json", written, "The vectors")
     assert (file.name, len(file.content) < archive.LARGEST) == ("vectors.json.gz", True)
@@ -234,10 +235,14 @@ def test_the_process_that_reads_files_gets_no_secret(monkeypatch: pytest.MonkeyP
 
 
 def test_the_bot_itself_loads_no_parser_of_files() -> None:
-    code = (
-        "import sys; from bot.config import platforms, backend_kinds; import bot.app; from bot.core import load_commands;"
-        "load_commands(); platforms(); backend_kinds(); print([name for name in ('PIL', 'av') if name in sys.modules])"
-    )
+    code = """
+import sys
+import bot.app
+from bot.config import backend_kinds, platforms
+from bot.core import load_commands
+load_commands(), platforms(), backend_kinds()
+print([name for name in ("PIL", "av") if name in sys.modules])
+"""
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 
@@ -262,7 +267,7 @@ def flac(rate: int, samples: int) -> bytes:
 
 
 def test_a_long_recording_is_never_in_the_memory() -> None:
-    data, rate, minutes = flac(8_000, 20 * 60 * 8_000), 16_000, 20
+    data, rate, minutes = flac(8_000, 10 * 60 * 8_000), 16_000, 10
     tracemalloc.start()
     try:
         read = sound.Sound(data, rate)
@@ -279,7 +284,7 @@ def test_few_samples_a_second_do_not_fill_the_memory() -> None:
     tracemalloc.start()
     try:
         with pytest.raises(Failure, match="too few samples"):
-            sound.Sound(flac(10, 65_535 * 2), 16_000)
+            sound.Sound(flac(1, 14_000), 16_000)
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
