@@ -98,7 +98,11 @@ async def _read(
     if (others := [file for file in files if not _is_text(file)]) and not said.text:
         raise _unreadable(others[0])
     texts = [file for file in files if _is_text(file)]
-    read = [Words(file.name, await read_text(services, request, file), said.link) for file in texts]
+    read: list[Words] = []
+    for file in texts:
+        read.append(Words(file.name, await read_text(services, request, file), said.link))
+        if sum(len(words.text) for words in read) > MOST_BYTES_OF_TEXT:
+            raise UserError(f"These files hold more than {MOST_BYTES_OF_TEXT >> 20} MiB of text: give fewer at a time.")
     filled = [words for words in (said, *read) if words.text]
     if read and not filled:
         raise UserError(f"“{read[0].name}” is empty.")
