@@ -29,6 +29,7 @@ from bot.types import (
     Thought,
     Turn,
 )
+from bot.wellformed import well_formed
 
 log = logging.getLogger(__name__)
 
@@ -221,6 +222,7 @@ class Answering:
     async def _take(self, heard: Heard) -> None:
         async with aclosing(self._reply(self.accepted)) as reply:
             async for chunk in reply:
+                chunk = well_formed(chunk)
                 heard.take(chunk)
                 if isinstance(chunk, Thought):
                     chunk = Text(chunk.text)  # drafts draw it as it is

@@ -12,6 +12,7 @@ from bot.errors import ContextTooLong, PlatformError
 from bot.ports import Accepted, Backend
 from bot.services import Services
 from bot.types import Attachment, Media, Message, Place, Prompt, Request, Sampling, Turn, Utterance
+from bot.wellformed import well_formed
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +45,7 @@ async def _told(services: Services, accepted: Accepted, most: int) -> Sequence[M
     request = accepted.request
     adapter = services.adapters.get(request.place.platform)
     try:
-        return await adapter.context(request, most) if adapter else ()
+        return well_formed(tuple(await adapter.context(request, most))) if adapter else ()
     except PlatformError as error:
         log.warning("Request %d is answered without what was said before: %s", accepted.id, error)
         return ()

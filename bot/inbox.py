@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from typing import TypeVar
 
@@ -69,7 +69,6 @@ class Inbox:
         """Take the request's place in line at once; see bot.ports.Intake."""
         if self._closed:
             raise StoreError("The bot is stopping.")
-        request = replace(request, arguments={name: _storable(value) for name, value in request.arguments.items()})
         return asyncio.shield(self._spawn(self._accept(request)))
 
     async def recover(self, platform: str) -> None:
@@ -214,7 +213,7 @@ class Inbox:
         if accepted.id in self._active or self._closed:
             return
         passes = self._by_name[accepted.request.command].passes
-        full = "" if passes or left else self._full(accepted)
+        full = "" if left else self._full(accepted)
         answering = self._active[accepted.id] = self._answering(accepted, left)
         if full:
             answering.refuse(full)
@@ -242,6 +241,12 @@ class Inbox:
     def _full(self, accepted: Accepted) -> str:
         """Why a question is one too many; "" where there is room."""
         request, limits = accepted.request, self._administration.settings(accepted.request.place)
+        command = self._by_name[request.command]
+        if command.alone and any(self._is_such(other, request) for other in self._active.values()):
+            name = request.command.partition(" ")[0]
+            return f"One `/{name}` of yours is under way: ask again when you have its answer."
+        if command.passes and not command.alone:
+            return ""
         own = sum(1 for other in self._active.values() if not other.answered and self._asks_too(other, request))
         if own >= limits.queue_person:
             what = "A question of yours is" if own == 1 else f"{own} questions of yours are"
@@ -254,9 +259,12 @@ class Inbox:
 
     def _asks_too(self, other: Answering, request: Request) -> bool:
         """Whether it is a question of the same person, in whichever lane."""
-        asked = other.accepted.request
-        same = (asked.place.platform, asked.person.id) == (request.place.platform, request.person.id)
-        return same and not self._by_name[asked.command].passes
+        command = self._by_name[other.accepted.request.command]
+        return _of_same_person(other.accepted.request, request) and (command.alone or not command.passes)
+
+    def _is_such(self, other: Answering, request: Request) -> bool:
+        """Whether it is a request of the same person that is to be alone."""
+        return _of_same_person(other.accepted.request, request) and self._by_name[other.accepted.request.command].alone
 
     async def _run_refused(self, answering: Answering, why: str) -> None:
         await self._administration.refused(answering.accepted.request, why)
@@ -299,9 +307,8 @@ class Inbox:
                 self._ended_meanwhile.add(request)
 
 
-def _storable(text: str) -> str:
-    """Text that UTF-8 can hold: halves of a surrogate pair are joined, and single ones replaced."""
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+def _of_same_person(one: Request, other: Request) -> bool:
+    return (one.place.platform, one.person.id) == (other.place.platform, other.person.id)
 
 
 def _tell_positions(lane: _Lane) -> None:

@@ -7,6 +7,7 @@ from contextlib import aclosing
 
 from bot.conversation import PICTURES, prompt_for, question_turn, surroundings
 from bot.errors import BackendError, Denied, Refused
+from bot.length import bounded
 from bot.pictures import look_at
 from bot.ports import Accepted
 from bot.services import Services
@@ -80,31 +81,32 @@ async def ask(
         yield Note(BLIND_NOTE)
     thinking = Thinking(shown=settings.thinking)
     for model, fallback in _candidates(services, accepted.request, first):
-        look = await look_at(services, model, accepted.request)
-        question = question and question_turn(accepted.request, look.seen)
-        yield Asked(model, parent, question)
-        for sentence in look.notes:
-            yield Note(sentence)
-        thinking.end()
-        said = False
-        try:
-            turns = [*before, question] if question else before
-            prompt, tokens = await prompt_for(services, model, accepted.request, turns, around, look.pictures)
-            async with aclosing(_stream(services, accepted, model, prompt, tokens, sampling)) as pieces:
-                async for piece in pieces:
-                    said = said or (isinstance(piece, Text) and bool(piece.text.strip()))
-                    for chunk in thinking.drawn(piece):
-                        yield chunk
-            return
-        except BackendError as error:
-            if said or not fallback:
-                raise
-            yield Note(f"{model} did not answer: {error.message} {fallback} answers instead.")
-        except Denied as error:
-            if model == first:
-                raise
-            await services.administration.refused(accepted.request, error.message)
-            raise Refused(error.message) from None  # the first model's failure was told to everybody already
+        async with services.room.share(accepted.request) as share:
+            look = await look_at(services, model, accepted.request, share)
+            question = question and question_turn(accepted.request, look.seen)
+            yield Asked(model, parent, question)
+            for sentence in look.notes:
+                yield Note(sentence)
+            thinking.end()
+            said = False
+            try:
+                turns = [*before, question] if question else before
+                prompt, tokens = await prompt_for(services, model, accepted.request, turns, around, look.pictures)
+                async with aclosing(_stream(services, accepted, model, prompt, tokens, sampling)) as pieces:
+                    async for piece in pieces:
+                        said = said or (isinstance(piece, Text) and bool(piece.text.strip()))
+                        for chunk in thinking.drawn(piece):
+                            yield chunk
+                return
+            except BackendError as error:
+                if said or not fallback:
+                    raise
+                yield Note(f"{model} did not answer: {error.message} {fallback} answers instead.")
+            except Denied as error:
+                if model == first:
+                    raise
+                await services.administration.refused(accepted.request, error.message)
+                raise Refused(error.message) from None  # the first model's failure was told to everybody already
 
 
 async def _stream(
@@ -116,7 +118,7 @@ async def _stream(
     spending = services.budget.reserve(accepted, model, tokens, sampling, backend.context - tokens)
     try:
         with spending:
-            async with aclosing(backend.stream(prompt, spending.sampling(sampling))) as pieces:
+            async with aclosing(bounded(backend.stream(prompt, spending.sampling(sampling)))) as pieces:
                 async for piece in pieces:
                     spending.take(piece)
                     timed(piece)

@@ -174,9 +174,10 @@ class Command:
     every workspace of the bot; `unrestricted` ones are for everybody, whatever the rules say. A `dialog` one may have a
     form, by `Intake.dialog`.
     `converses` commands belong to a conversation and begin one where there is none. `passes` commands do not wait in
-    the conversation's lane. `quiet` commands are answered to the person alone, on platforms that can. `hidden` ones are
-    not offered: adapters or buttons ask for them. One with a `shortcut`, its label, can be asked for by pointing at a
-    message, which `replies_to` names then; its words are the argument "text", its files the attachments.
+    the conversation's lane. Of `alone` ones a person has one at a time, until its answer is shown. `quiet` commands are
+    answered to the person alone, on platforms that can. `hidden` ones are not offered: adapters or buttons ask for
+    them. One with a `shortcut`, its label, can be asked for by pointing at a message, which `replies_to` names then;
+    its words are the argument "text", its files the attachments.
     """
 
     name: str
@@ -184,6 +185,7 @@ class Command:
     options: tuple[Option, ...] = ()
     converses: bool = False
     passes: bool = False
+    alone: bool = False
     quiet: bool = False
     hidden: bool = False
     administrative: bool = False

@@ -441,6 +441,22 @@ async def test_a_disk_that_fails_is_told_to_whoever_writes(tmp_path: Path) -> No
     await connection.close()
 
 
+async def test_without_memory_a_group_fails_and_others_follow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    connection, writer = await writer_on(tmp_path / "memory.db")
+    with monkeypatch.context() as patch:
+        patch.setattr("storage.writer._commit_group", _without_memory)
+        with pytest.raises(StoreError, match="MemoryError"):
+            await writer.write(insert(1))
+    await writer.write(insert(2))
+    assert await numbers(connection) == [2]
+    await writer.aclose()
+    await connection.close()
+
+
+def _without_memory(connection: sqlite3.Connection, group: object) -> None:
+    raise MemoryError
+
+
 async def test_what_was_said_is_for_its_owners_eyes(tmp_path: Path) -> None:
     path = tmp_path / "new" / "shoulders.db"
     store = await open_store(path)

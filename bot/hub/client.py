@@ -12,6 +12,7 @@ from contextlib import aclosing
 from importlib.util import find_spec
 from pathlib import Path
 
+from bot.child import ROOT
 from bot.errors import HubError, UserError
 from bot.hub import folders
 from bot.hub.messages import (
@@ -31,7 +32,7 @@ from bot.hub.messages import (
 from bot.hub.rules import Chosen, HubSection, Room, check_id, choose, make_sure_of_memory, needed
 from bot.hub.sizes import in_bytes, shown
 from bot.inference.memory import limit
-from bot.inference.process import ROOT, environment_for_models
+from bot.inference.process import environment_for_models
 
 ASK_SECONDS = 45.0
 """How long a search or a look may take; the Hub may say that it wants to be asked later."""
