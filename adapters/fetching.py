@@ -7,7 +7,9 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
+from bot.connector import Connector, UnreachableError
 from bot.errors import Forbidden, Gone, PlatformError
+from bot.network import DIRECT, Network
 from bot.types import Attachment
 
 SECONDS = 60.0
@@ -28,6 +30,8 @@ async def fetch(
     hosts: Sequence[str],
     api_url: str = "",
     headers: Mapping[str, str] | None = None,
+    *,
+    network: Network = DIRECT,
 ) -> bytes:
     """The attachment's content. `hosts` are domains of the platform's; a configured `api_url` is one, too.
 
@@ -39,10 +43,14 @@ async def fetch(
         raise _too_big(limit)
     try:
         async with (
-            aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=SECONDS)) as session,
+            aiohttp.ClientSession(
+                connector=Connector(network), timeout=aiohttp.ClientTimeout(total=SECONDS)
+            ) as session,
             session.get(attachment.url, headers=headers, allow_redirects=False) as response,
         ):
             return await _content(response, attachment, limit)
+    except UnreachableError as error:
+        raise PlatformError(f"It cannot be fetched. {error}") from error
     except (aiohttp.ClientError, OSError, TimeoutError) as error:
         raise PlatformError(f"It cannot be fetched just now ({type(error).__name__}).") from error
 

@@ -6,14 +6,16 @@ import logging
 import sys
 from collections.abc import Collection, Mapping
 
+from bot.network import passwords
+
 SECRET_NAMES = ("TOKEN", "KEY", "SECRET", "PASSWORD")
 SHORTEST_SECRET = 8
 """Shorter values are not looked for: they would hit innocent words."""
 
 
 def secrets_in(environment: Mapping[str, str]) -> Collection[str]:
-    """The values of the variables that hold secrets, by their names."""
-    return {
+    """The values of the variables that hold secrets, by their names, and the passwords of proxies."""
+    return passwords(environment) | {
         value
         for name, value in environment.items()
         if len(value) >= SHORTEST_SECRET and any(mark in name.upper() for mark in SECRET_NAMES)

@@ -25,6 +25,7 @@ from adapters.console.leftovers import Offered, save
 from adapters.console.lines import complete, read
 from adapters.console.markdown import THEME
 from bot.errors import PlatformError, UserError
+from bot.network import DIRECT
 from bot.types import Answer, Choice, Chunk, Command, Done, File, Option, Request, Status, Text
 from tests.fakes.intake import COMMANDS, RecordingIntake
 from tests.fakes.openai import Answer as Scripted
@@ -227,7 +228,7 @@ async def test_what_cannot_be_kept_is_said() -> None:
 
 async def test_the_history_is_for_its_owner(tmp_path: Path) -> None:
     settings = PLATFORM.settings.model_validate({"history": str(tmp_path / "new" / "history")})
-    console = PLATFORM.create(settings, {})
+    console = PLATFORM.create(settings, {}, DIRECT)
     assert isinstance(console, Console)
     await asyncio.to_thread(console._session, RecordingIntake())
     assert (tmp_path / "new" / "history").stat().st_mode & 0o777 == 0o600

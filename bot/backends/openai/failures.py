@@ -17,6 +17,7 @@ from bot.errors import (
     Unauthorised,
     Unavailable,
 )
+from bot.network import Trouble
 
 if TYPE_CHECKING:
     import openai
@@ -26,7 +27,7 @@ LONGEST_DETAIL = 200
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """What went wrong: `happened` and `advice` are sentences with {host}, {model}, {key_env} and {detail}.
+    """What went wrong: `happened` and `advice` are sentences with {host}, {model}, {key_env}, {address} and {detail}.
 
     `again` says that asking again at once may work; `temporary` that waiting helps.
     """
@@ -57,8 +58,18 @@ WRONG_KEY = Failure(Unauthorised, "{host} does not accept the bot's key.", OPERA
 NO_RIGHT = Failure(Unauthorised, "{host} does not let this bot use {model}.", f"{OPERATOR}the key's rights.")
 NO_KEY = Failure(Unauthorised, "There is no key for {host}.", "Set {key_env} in the environment or in .env.")
 NO_MODEL = Failure(Refused, "{host} has no model {model}.", "Waiting does not help; /models lists the others.")
+NO_API = Failure(
+    Refused,
+    "{host} has nothing at the address that it was asked at.",
+    "Waiting does not help; whoever runs this bot must {address}.",
+)
 CANNOT = Failure(
     Refused, "{host} has no model {model}, or cannot use it for this.", f"{OPERATOR}the model's table in config.toml."
+)
+PLAIN = Failure(
+    Unavailable,
+    "{host} speaks HTTPS at that port, and not HTTP.",
+    f"{OPERATOR}base_url: it has to begin with https://.",
 )
 LINK = Failure(Refused, "{host} sent a link where the picture should be.", f"{OPERATOR}its settings.")
 TOO_LONG = Failure(
@@ -113,13 +124,25 @@ TOO_LONG_SAYINGS = ("context length", "context size", "context window", "prompt 
 """How compatible servers say it without a code."""
 
 
+PLAIN_SAYINGS = ("http request to an https server", "plain http request was sent to https port")
+"""How servers answer plain HTTP where they speak HTTPS, when they do not just hang up."""
+
+
 def failure_of(names: tuple[object, ...], message: str, fallback: Failure) -> Failure:
     """The failure that an error object describes; `names` are its code, type and status, most specific first."""
     for name in names:
         if str(name) in BY_CODE:
             return BY_CODE[str(name)]
     said = message.lower()
+    if any(saying in said for saying in PLAIN_SAYINGS):
+        return PLAIN
     return TOO_LONG if any(saying in said for saying in TOO_LONG_SAYINGS) else fallback
+
+
+def unreachable(trouble: Trouble) -> Failure:
+    """A connection that was not made; the sentences are ready, so that no word in them is a placeholder."""
+    happened, advice = (text.replace("{", "{{").replace("}", "}}") for text in (trouble.happened, trouble.advice))
+    return Failure(Unavailable, happened, advice, again=trouble.temporary, temporary=trouble.temporary)
 
 
 class FailedError(Exception):
@@ -128,7 +151,7 @@ class FailedError(Exception):
     def __init__(self, failure: Failure, detail: str = "", retry_after: float | None = None) -> None:
         super().__init__(failure.happened)
         self.failure = failure
-        self.detail = " ".join(detail.split())[:LONGEST_DETAIL]
+        self.detail = _sentence(" ".join(detail.split())[:LONGEST_DETAIL])
         self.retry_after = retry_after
 
     def explain(self, words: Mapping[str, str], *, began: bool) -> BackendError:
@@ -143,6 +166,11 @@ class FailedError(Exception):
         error = kind(f"{prefix}{happened} {advice}", retry_after=self.retry_after)
         error.temporary = failure.temporary
         return error
+
+
+def _sentence(said: str) -> str:
+    """A server's words with the full stop that many leave out."""
+    return said if not said or said[-1] in ".!?…" else f"{said}."
 
 
 def duration(seconds: float) -> str:
@@ -174,16 +202,29 @@ def failed(error: openai.OpenAIError) -> FailedError:
     """What one of the SDK's exceptions means: by the server's code if there is one, else by its class."""
     import openai
 
+    from bot.connector import trouble_in  # only now: with it comes aiohttp
+
     by_class = next(name for kind in type(error).__mro__ if (name := kind.__name__) in BY_CLASS)
     fallback = BY_CLASS[by_class]
+    if trouble := trouble_in(error):
+        return FailedError(unreachable(trouble))
     if not isinstance(error, openai.APIError):
         return FailedError(fallback)
     said = error.body if isinstance(error.body, dict) else {}
+    if isinstance(error, openai.NotFoundError) and _is_nowhere(error.body):
+        return FailedError(NO_API)
     detail = said.get("message") or said.get("detail")
     status = error.status_code if isinstance(error, openai.APIStatusError) else None
     headers = error.response.headers if isinstance(error, openai.APIStatusError) else {}
     failure = failure_of((error.code, error.type, status), error.message, fallback)
     return FailedError(failure, str(detail or "no reason given."), retry_after(headers))
+
+
+def _is_nowhere(body: object) -> bool:
+    """Whether a 404 comes from a server that knows no such address: who knows the API says which model is missing."""
+    if not isinstance(body, dict):
+        return True
+    return "message" not in body and body.get("detail", "Not Found") == "Not Found"
 
 
 def refused_field(error: openai.OpenAIError, sent: Iterable[str]) -> str:
