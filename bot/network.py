@@ -157,7 +157,7 @@ class Network:
         variable, proxy = self._proxy(url)
         host = _host(url)
         for cause in causes(error):
-            if isinstance(cause, ssl.SSLError):
+            if isinstance(cause, ssl.SSLError) and getattr(cause, "reason", None):  # aiohttp's own kinds have none
                 at_proxy = bool(proxy) and _is_at(error, proxy)
                 return _tls_trouble(cause, _shown(proxy) if at_proxy else host, variable if at_proxy else setting)
             if isinstance(cause, OSError) and (
@@ -201,10 +201,6 @@ class Network:
             happened = f"does not connect to {host} (it answered {status})"
             must = f"see that {variable} names a proxy"
         return Trouble(f"The proxy {shown} {happened}.", f"{WAITING} {must}.")
-
-
-DIRECT = Network({})
-"""No proxy, and the certificates of this machine's store."""
 
 
 @lru_cache(maxsize=8)
@@ -368,3 +364,7 @@ def _address(host: str) -> IPv4Address | IPv6Address | None:
         return ip_address(host)
     except ValueError:
         return None
+
+
+DIRECT = Network({})
+"""No proxy, and the certificates of this machine's store."""

@@ -6,7 +6,8 @@
     assert not openai.violations
 
 Without a script it says "You said: " and the newest message, word by word. What it does beside chat is in media.py.
-With an `api_version` it is Azure: chat is at a deployment's address, and the key in a header of its own.
+With an `api_version` it is Azure: chat is at a deployment's address, and the key in a header of its own. With `tls` it
+speaks HTTPS, at the name `host`.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from __future__ import annotations
 import asyncio
 import re
 import socket
+import ssl
 from collections import deque
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -149,10 +151,14 @@ class FakeOpenAI:
         models: Sequence[str] = ("test", "gpt-4o-mini", "gpt-4o", "gpt-5-mini"),
         rejects: Collection[str] = (),
         api_version: str = "",
+        tls: ssl.SSLContext | None = None,
+        host: str = "127.0.0.1",
     ) -> None:
         self.key = key
         self.api_version = api_version
         self.models = models
+        self.tls = tls
+        self.host = host
         self.rejects = rejects
         self.answer: Callable[[Body], Answer] = echo
         self.on_request: Callable[[Stage], None] = lambda _stage: None
@@ -175,9 +181,9 @@ class FakeOpenAI:
 
     async def __aenter__(self) -> FakeOpenAI:
         await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", 0)
+        site = web.TCPSite(self._runner, "127.0.0.1", 0, ssl_context=self.tls)
         await site.start()
-        self.base_url = f"http://127.0.0.1:{self._runner.addresses[0][1]}/v1"
+        self.base_url = f"{'https' if self.tls else 'http'}://{self.host}:{self._runner.addresses[0][1]}/v1"
         return self
 
     async def __aexit__(
