@@ -101,10 +101,12 @@ class Client(discord.AutoShardedClient):
         try:
             return await self._open_socket(self._gateway.address(url), compress=compress)
         except (UnreachableError, ConfigError) as error:
-            if not self._served and not self._unreachable.done():
+            if self._served:
+                raise
+            if not self._unreachable.done():
                 failed = error if isinstance(error, ConfigError) else PlatformError(str(error))
                 self._unreachable.set_exception(failed)
-            raise
+            raise asyncio.CancelledError from error  # whatever else is raised, discord.py tries again, and for ever
 
     async def setup_hook(self) -> None:
         """Tell Discord the commands."""

@@ -126,6 +126,9 @@ class Rest:
                     await http.close()
                     trouble = await meant_secure(error, Route.BASE, self._network, self._settings)
                     raise (PlatformError(str(trouble)) if trouble else error_of(error)) from error
+                except ConfigError:
+                    await http.close()
+                    raise
                 self.me, self.name = str(user["id"]), user["username"]
                 self._http = http
         return self._http

@@ -52,7 +52,7 @@ from bot.hub.messages import (
     decode_ask,
     encode_event,
 )
-from bot.hub.transport import UnreachableError, client
+from bot.hub.transport import UnreachableError, client, trouble_of
 from bot.network import Trouble, endpoint, network_of
 
 Tell = Callable[[Event], None]
@@ -254,7 +254,7 @@ def sentence(error: Exception, ask: Ask) -> str:
         case ConfigError():
             return error.message
         case httpx2.ConnectError() | httpx2.ConnectTimeout() | httpx2.ProxyError():
-            trouble = NETWORK.trouble(error, str(error.request.url), SETTINGS.get(endpoint(str(error.request.url)), ""))
+            trouble = trouble_of(error, str(error.request.url), NETWORK, SETTINGS)
             return str(trouble) if trouble else f"{HOST} cannot be reached. Try again later."
         case httpx2.RemoteProtocolError() | httpx2.ReadError() if trouble := _meant_secure(error):
             return str(trouble)

@@ -34,7 +34,7 @@ class Transport(httpx2.BaseTransport):
         try:
             response = self._way(proxy).handle_request(request)
         except httpx2.TransportError as error:
-            trouble = self._why(error, url)
+            trouble = trouble_of(error, url, self._network, self._settings)
             if trouble is None or trouble.temporary:
                 raise
             raise UnreachableError(str(trouble)) from None
@@ -55,10 +55,12 @@ class Transport(httpx2.BaseTransport):
             self._ways[proxy] = httpx2.HTTPTransport(verify=tls, trust_env=False, proxy=through)
         return self._ways[proxy]
 
-    def _why(self, error: httpx2.TransportError, url: str) -> Trouble | None:
-        if isinstance(error, httpx2.ProxyError) and str(error)[:3].isdecimal():
-            return self._network.refused_by_proxy(int(str(error)[:3]), url)
-        return self._network.trouble(error, url, self._settings.get(endpoint(url), ""))
+
+def trouble_of(error: httpx2.TransportError, url: str, network: Network, settings: Mapping[str, str]) -> Trouble | None:
+    """Why the connection to a URL was not made, None where nothing more is known."""
+    if isinstance(error, httpx2.ProxyError) and str(error)[:3].isdecimal():
+        return network.refused_by_proxy(int(str(error)[:3]), url)
+    return network.trouble(error, url, settings.get(endpoint(url), ""))
 
 
 def client(network: Network, settings: Mapping[str, str]) -> httpx2.Client:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import trustme
 
-NAMES = ("localhost", "127.0.0.1", "*.example")
+NAMES = ("localhost", "127.0.0.1", "bot.example")
 LONG_AGO = datetime(2001, 1, 1, tzinfo=UTC), datetime(2002, 1, 1, tzinfo=UTC)
 
 
