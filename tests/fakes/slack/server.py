@@ -68,7 +68,10 @@ class Fault:
 
 
 class FakeSlack(Waiting, People):
-    """One workspace with one bot, installed by its manifest. With `tls` it speaks HTTPS. `rates.on = False` is for speed."""
+    """One workspace with one bot in it, installed by its manifest, over HTTPS where there is `tls`.
+
+    `rates.on = False` serves benchmarks.
+    """
 
     def __init__(self, tls: ssl.SSLContext | None = None, host: str = "127.0.0.1") -> None:
         self.tls = tls
