@@ -77,7 +77,7 @@ def _chain(config: Config) -> Sequence[str]:
 
 async def _checks(config: Config) -> AsyncIterator[tuple[str, Awaitable[str], bool]]:
     """Each thing's name, its check, and whether the bot cannot do without it."""
-    yield "versions", _fine(_versions()), True
+    yield "versions", asyncio.to_thread(_versions), True
     yield "config", _fine(f"{config.source}; {config.default_model} answers by default"), True
     yield "database", _database(config), True
     async for check in _models(config):

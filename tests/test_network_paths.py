@@ -29,9 +29,11 @@ from tests.fakes.discord import FakeDiscord
 from tests.fakes.hub import FakeHub, Repository
 from tests.fakes.proxy import FakeProxy
 from tests.fakes.slack import FakeSlack
+from tests.fakes.slack.server import RESPONSE_URL, UPLOAD
 from tests.slack_town import town as slack_town
 from tests.stages import stages
 from tests.stages.base import Stage, TeamStage
+from tests.stages.slack import SlackStage
 
 UNRESOLVABLE = "bot.example"
 """Only a proxy finds it: whoever asks this machine for its address fails the test."""
@@ -67,6 +69,8 @@ async def use_everything(stage: TeamStage) -> None:
     assert hidden.text
     exported = await stage.answer(await stage.command("export me"))
     assert exported.files
+    if isinstance(stage, SlackStage):
+        assert {RESPONSE_URL, UPLOAD} <= {method for method, _ in stage.slack.calls}
 
 
 @pytest.fixture(params=["discord", "slack"])

@@ -180,6 +180,14 @@ async def test_nothing_listens() -> None:
     await backend.aclose()
 
 
+async def test_an_address_without_its_version_is_named(server: FakeOpenAI) -> None:
+    backend = make(server.base_url.removesuffix("/v1"))
+    _, error = await fail(backend)
+    assert (type(error), error.temporary) == (Refused, False)
+    assert f"must correct base_url, perhaps to {server.base_url}." in error.message
+    await backend.aclose()
+
+
 async def test_a_passing_failure_is_tried_again_and_said(server: FakeOpenAI, backend: Backend) -> None:
     server.script(failing(429, "slow down", after=0.01), FAULTS["reset"](), Answer(("Now.",)))
     text, statuses, done = await collect(backend)

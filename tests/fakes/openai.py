@@ -141,7 +141,7 @@ class FakeOpenAI:
 
     `requests` are the bodies seen, refused ones too, and `authorizations` their headers. `on_request` is told when a
     request was taken in, and when its answer was sent to its end. `hung_up` is set when a client left in the middle of
-    an answer.
+    an answer. Where it `lists` no models, it still answers.
     """
 
     def __init__(
@@ -162,6 +162,7 @@ class FakeOpenAI:
         self.rejects = rejects
         self.answer: Callable[[Body], Answer] = echo
         self.on_request: Callable[[Stage], None] = lambda _stage: None
+        self.lists = True
         self.requests: list[Body] = []
         self.violations: list[str] = []
         self.authorizations: list[str] = []
@@ -202,6 +203,8 @@ class FakeOpenAI:
 
     async def _list(self, request: web.Request) -> web.Response:
         self._authorise(request)
+        if not self.lists:
+            return web.json_response({"detail": "You have no permission for this."}, status=403)
         models = [{"id": model, "object": "model", "created": 1, "owned_by": "tests"} for model in self.models]
         return web.json_response({"object": "list", "data": models})
 

@@ -78,7 +78,9 @@ TOO_LONG = Failure(
 FILTERED = Failure(
     Refused, "The content filter of {host} ended this answer.", "Other words may help; waiting does not."
 )
-REFUSED = Failure(Refused, "{host} refused the request: {detail}", "Waiting does not help.")
+REFUSED = Failure(
+    Refused, "{host} refused the request: {detail}", "Waiting does not help; other words or another model (/model) may."
+)
 
 BY_CODE: Mapping[str, Failure] = {
     "insufficient_quota": NO_CREDIT,

@@ -111,6 +111,9 @@ class GatheringTransport(httpx2.AsyncBaseTransport):
             trouble = await meant_secure(error, str(request.url), self._network, self._settings)
             cause = UnreachableError(trouble) if trouble else error
             raise httpx2.ConnectError(type(error).__name__, request=request) from cause
+        if response.status == 407 and (trouble := self._network.refused_by_proxy(407, str(request.url))):
+            response.close()
+            raise httpx2.ConnectError("407", request=request) from UnreachableError(trouble)
         return httpx2.Response(
             response.status, headers=response.raw_headers, stream=GatheredBody(response, self._pulse), request=request
         )
