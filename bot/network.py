@@ -28,6 +28,7 @@ VARIABLES = (*PROXIES, "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR")
 SCHEMES = {"ws": "http", "wss": "https"}
 PORTS = {"http": 80, "https": 443}
 
+OPERATOR = "Whoever runs this bot must"
 WAITING = "Waiting does not help; whoever runs this bot must"
 PERHAPS = "Waiting a little may help; if it does not, whoever runs this bot must"
 
@@ -321,16 +322,18 @@ def _connect_trouble(error: OSError, host: str, setting: str, proxy: str, variab
     address = variable if proxy else setting
     look = f"look at {address} and at this machine's network" if address else "look at this machine's network"
     if isinstance(error, socket.gaierror):
-        name = urlsplit(f"//{proxy or host}").hostname
-        return Trouble(f"There is no address for the name {name}.", f"Whoever runs this bot must {look}.")
+        return Trouble(f"{called} cannot be reached: there is no address for its name.", f"{OPERATOR} {look}.")
     if error.errno == errno.ECONNREFUSED:
         see = f"see that it runs and that {address} is right" if address else look
-        return Trouble(f"{called} refuses connections.", f"Whoever runs this bot must {see}.")
+        return Trouble(f"{called} cannot be reached: it refuses connections.", f"{OPERATOR} {see}.")
     if error.errno in NO_WAY:
-        return Trouble(f"There is no way from this machine to {proxy or host}.", f"{PERHAPS} {look}.", temporary=True)
+        happened = f"{called} cannot be reached: no network leads there."
+        return Trouble(happened, f"{PERHAPS} {look}.", temporary=True)
     if isinstance(error, TimeoutError):
         through = "" if proxy else ", or name a proxy in HTTPS_PROXY if one is needed"
-        return Trouble(f"{called} does not answer.", f"{PERHAPS} {look}{through}.", temporary=True)
+        return Trouble(
+            f"{called} cannot be reached: it does not answer.", f"{PERHAPS} {look}{through}.", temporary=True
+        )
     return None
 
 

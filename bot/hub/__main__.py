@@ -263,7 +263,7 @@ def sentence(error: Exception, ask: Ask) -> str:
         case WrongBytesError():
             return f"{model}'s file {error} is not what the Hub says it is, so nothing of it was kept. Try again."
         case Timeout():
-            return f"{model} is being downloaded by another process."
+            return f"{model} is being downloaded by another process. Ask again when it is done."
         case OSError(errno=errno.ENOSPC):
             return "The disk is full. What is there is kept: make room, and pull again."
         case _:
@@ -299,7 +299,8 @@ def _refused(response: httpx2.Response, model: str) -> str:
         return f"{HOST} is asked too often. Try again {f'in {after:.0f} seconds' if after else 'later'}."
     if response.status_code >= 500:
         return f"{HOST} is out of order ({response.status_code}). Try again later."
-    return f"{HOST} refused ({response.status_code})."
+    account = "the account of HF_TOKEN may do" if TOKEN else "is wanted there; an HF_TOKEN may be"
+    return f"{HOST} refused ({response.status_code}). Whoever runs this bot must find out what {account}."
 
 
 if __name__ == "__main__":

@@ -204,7 +204,7 @@ class Hub:
                 yield event
             status = await process.wait()
             if not said:
-                raise HubError(f"The process that talks with the Hub broke down (status {status}).")
+                raise HubError(f"The process that talks with the Hub broke down (status {status}). Try again.")
         finally:
             with contextlib.suppress(ProcessLookupError):
                 process.kill()

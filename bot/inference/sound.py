@@ -22,7 +22,7 @@ def decoded(data: bytes, rate: int) -> NDArray[np.float32]:
     try:
         with av.open(io.BytesIO(data), "r", metadata_errors="ignore") as file:
             if not file.streams.audio:
-                raise Failure("failed", "There is no sound in this file.")
+                raise Failure("failed", "There is no sound in this file: attach one that has.")
             resampler = av.AudioResampler(format="flt", layout="mono", rate=rate)
             for frame in file.decode(audio=0):
                 for part in resampler.resample(frame):
@@ -32,9 +32,9 @@ def decoded(data: bytes, rate: int) -> NDArray[np.float32]:
                     raise Failure("failed", f"This file is longer than {LONGEST_SECONDS // 3600} hours.")
             parts += [part.to_ndarray()[0] for part in resampler.resample(None)]
     except av.FFmpegError as error:
-        raise Failure("failed", "This is no audio file that can be read.") from error
+        raise Failure("failed", "This is no audio file that can be read: try it as mp3, wav or ogg.") from error
     if not parts:
-        raise Failure("failed", "There is no sound in this file.")
+        raise Failure("failed", "There is no sound in this file: attach one that has.")
     return np.concatenate(parts).astype(np.float32)
 
 
