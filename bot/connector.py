@@ -15,6 +15,7 @@ from bot.errors import ConfigError
 from bot.network import Network, Trouble, causes, endpoint
 
 SECURE = ("https", "wss")
+MOST_CONNECTIONS = 100
 NOWHERE: Mapping[str, str] = MappingProxyType({})
 
 
@@ -37,7 +38,7 @@ class Connector(aiohttp.TCPConnector):
         self,
         network: Network,
         settings: Mapping[str, str] = NOWHERE,
-        limit: int = 0,
+        limit: int = MOST_CONNECTIONS,
         told: Callable[[Trouble], None] = lambda _: None,
     ) -> None:
         super().__init__(ssl=network.tls, limit=limit)

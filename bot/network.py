@@ -94,7 +94,8 @@ class Network:
     def __init__(self, environment: Mapping[str, str]) -> None:
         given = {name: _given(environment, name) for name in VARIABLES}
         self._proxies = {name: given[name] for name in PROXIES}
-        self._direct = [Direct.read(word) for word in given["NO_PROXY"][1].replace(",", " ").split()]
+        self._listed = given["NO_PROXY"][1].replace(",", " ").split()
+        self._direct = [Direct.read(word) for word in self._listed]
         self._file, self._folders = given["SSL_CERT_FILE"][1], given["SSL_CERT_DIR"][1]
 
     def proxy(self, url: str) -> str:
@@ -146,6 +147,7 @@ class Network:
         """The proxies and certificates in force, without anybody's password."""
         used = [f"{variable} {_shown(address)}" for variable, address in self._proxies.values() if address]
         proxies = f"through {', '.join(used)}" if used else "no proxy"
+        proxies += f", but not to {', '.join(self._listed)}" if used and self._listed else ""
         own = [f"SSL_CERT_FILE {self._file}"] if self._file else []
         own += [f"SSL_CERT_DIR {self._folders}"] if self._folders else []
         return f"{proxies}; certificates of this machine's store{''.join(f' and of {one}' for one in own)}"

@@ -188,6 +188,25 @@ async def test_an_address_without_its_version_is_named(server: FakeOpenAI) -> No
     await backend.aclose()
 
 
+@pytest.mark.parametrize(
+    ("answer", "word"),
+    [
+        (Answer(status=404, body=b"404 page not found", media_type="text/plain"), "correct base_url"),
+        (Answer(status=404, body=b'{"detail": "Not Found"}'), "correct base_url"),
+        (Answer(status=404, body=b'{"error": "model \'test\' not found, try pulling it first"}'), "no model test"),
+        (Answer(status=404, body=b'{"message": "No such model", "code": 404}'), "no model test"),
+        (Answer(body=b'{"error": "Unexpected endpoint or method."}'), "correct base_url"),
+        (Answer(status=400, body=b"Client sent an HTTP request to an HTTPS server."), "begin with https://"),
+    ],
+)
+async def test_a_wrong_address_is_told_from_a_missing_model(server: FakeOpenAI, answer: Answer, word: str) -> None:
+    backend = make(server.base_url)
+    server.answer = lambda _body: answer
+    _, error = await fail(backend)
+    assert word in error.message
+    await backend.aclose()
+
+
 async def test_a_passing_failure_is_tried_again_and_said(server: FakeOpenAI, backend: Backend) -> None:
     server.script(failing(429, "slow down", after=0.01), FAULTS["reset"](), Answer(("Now.",)))
     text, statuses, done = await collect(backend)

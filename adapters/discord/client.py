@@ -36,8 +36,8 @@ HEARTBEAT_SECONDS = 60.0
 
 LONGEST_COMPLETION = 100
 
-for name in ("discord.client", "discord.shard"):
-    logging.getLogger(name).addFilter(OneLine())
+logging.getLogger("discord.client").addFilter(OneLine())
+logging.getLogger("discord.shard").addFilter(OneLine())
 
 discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False  # no voice here, and no warnings that it lacks
 

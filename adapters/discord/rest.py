@@ -111,7 +111,7 @@ class Rest:
 
     def connector(self) -> Connector:
         """A way to connect, for one session."""
-        return Connector(self._network, self._settings)
+        return Connector(self._network, self._settings, limit=0)  # as discord.py does: it keeps count itself
 
     async def sign_in(self) -> HTTPClient:
         """The signed-in connection; sets `me` and `name`, the bot's own."""

@@ -99,7 +99,7 @@ class OpenAIBackend:
         except TimeoutError:
             raise self._access.explain(FailedError(failures.SLOW)) from None
         except FailedError as caught:
-            better = versioned(self._access.server) if caught.failure is failures.NO_API else ""
+            better = versioned(self._access.server) if caught.failure in (failures.NO_API, failures.NO_STREAM) else ""
             if better and await self._is_api(better):
                 sentence = f"The API is at {better}: write that in {self._access.server.setting}."
                 raise Refused(f"{self._access.happened(caught)} {sentence}") from None
@@ -195,8 +195,11 @@ class OpenAIBackend:
                     raise failed(error) from None
             except TimeoutError:
                 raise FailedError(failures.SLOW) from None
-        if "text/html" in response.headers.get("content-type", ""):
+        kind = response.headers.get("content-type", "")
+        if "text/html" in kind:
             raise FailedError(failures.WEB_PAGE)
+        if "application/json" in kind:  # as LM Studio answers at an address without /v1
+            raise FailedError(failures.NO_STREAM)
         return response.iter_bytes()
 
     async def _read(self, reads: AsyncIterator[bytes], events: Events) -> bytes:

@@ -66,6 +66,11 @@ NO_API = Failure(
 CANNOT = Failure(
     Refused, "{host} has no model {model}, or cannot use it for this.", f"{OPERATOR}the model's table in config.toml."
 )
+NO_STREAM = Failure(
+    Refused,
+    "{host} did not send its answer as a stream.",
+    "Waiting does not help; whoever runs this bot must {address}.",
+)
 PLAIN = Failure(
     Unavailable,
     "{host} speaks HTTPS at that port, and not HTTP.",
@@ -165,7 +170,7 @@ class FailedError(Exception):
             advice = f"It asks to wait {duration(self.retry_after)}."
         kind = BrokenOff if began and failure.temporary else failure.kind
         prefix = "The answer broke off. " if began else ""
-        error = kind(f"{prefix}{happened} {advice}", retry_after=self.retry_after)
+        error = kind(f"{prefix}{happened} {advice}".rstrip(), retry_after=self.retry_after)
         error.temporary = failure.temporary
         return error
 
@@ -212,20 +217,26 @@ def failed(error: openai.OpenAIError) -> FailedError:
         return FailedError(unreachable(trouble))
     if not isinstance(error, openai.APIError):
         return FailedError(fallback)
-    said = error.body if isinstance(error.body, dict) else {}
     if isinstance(error, openai.NotFoundError) and _is_nowhere(error.body):
         return FailedError(NO_API)
-    detail = said.get("message") or said.get("detail")
+    detail = _said(error.body)
     status = error.status_code if isinstance(error, openai.APIStatusError) else None
     headers = error.response.headers if isinstance(error, openai.APIStatusError) else {}
-    failure = failure_of((error.code, error.type, status), error.message, fallback)
-    return FailedError(failure, str(detail or "no reason given."), retry_after(headers))
+    failure = failure_of((error.code, error.type, status), f"{error.message} {detail}", fallback)
+    return FailedError(failure, detail or "no reason given.", retry_after(headers))
+
+
+def _said(body: object) -> str:
+    """A server's own words, in an error object or plain; a page for browsers holds none that are fit for people."""
+    if isinstance(body, dict):
+        return str(body.get("message") or body.get("detail") or "")
+    return body if isinstance(body, str) and not body.lstrip().startswith("<") else ""
 
 
 def _is_nowhere(body: object) -> bool:
     """Whether a 404 comes from a server that knows no such address: who knows the API says which model is missing."""
     if not isinstance(body, dict):
-        return True
+        return "model" not in _said(body).lower()
     return "message" not in body and body.get("detail", "Not Found") == "Not Found"
 
 
