@@ -52,7 +52,7 @@ class Connector(aiohttp.TCPConnector):
         traces: list[aiohttp.tracing.Trace],
         timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 -- aiohttp calls it so
     ) -> aiohttp.connector.Connection:
-        """A connection for one request. Raises UnreachableError, and ConfigError for variables that are wrong."""
+        """Make a connection for one request. Raises UnreachableError, and ConfigError for variables that are wrong."""
         try:
             return await self._connect(req, traces, timeout)
         except (UnreachableError, ConfigError) as error:
@@ -84,7 +84,7 @@ class Connector(aiohttp.TCPConnector):
 
 
 class OneLine(logging.Filter):
-    """Takes the traceback from a record of a connection that was not made, as its sentence says it all."""
+    """Take the traceback from a record of a connection that was not made, as its sentence says it all."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Rewrite the record."""
@@ -97,19 +97,19 @@ class OneLine(logging.Filter):
 
 
 def written(table: str, **addresses: str) -> Mapping[str, str]:
-    """Where the operator wrote addresses, by their endpoints: the keys of a table, those that are not empty."""
+    """Map addresses that the operator wrote, by their endpoints, to their keys in a table; empty ones are left out."""
     return {endpoint(url): f"{key} in the table [{table}]" for key, url in addresses.items() if url}
 
 
 def why(error: Exception, whom: str) -> str:
-    """What to say of a request that failed without an answer."""
+    """Put a request that failed without an answer into words."""
     if isinstance(error, UnreachableError):
         return str(error)
     return f"{whom} cannot be reached ({type(error).__name__})."
 
 
 def trouble_in(error: BaseException) -> Trouble | None:
-    """Why no connection was made, where that is what led to an error."""
+    """Find the reason why no connection was made, where that led to an error."""
     for cause in causes(error):
         if isinstance(cause, UnreachableError):
             return cause.trouble
@@ -119,7 +119,7 @@ def trouble_in(error: BaseException) -> Trouble | None:
 
 
 async def meant_secure(error: BaseException, url: str, network: Network, settings: Mapping[str, str]) -> Trouble | None:
-    """Whether http:// was written where https:// is spoken: such a server hangs up, or answers what is no HTTP."""
+    """Find out whether http:// was written where HTTPS is spoken: such a server hangs up, or answers in no HTTP."""
     if not isinstance(error, (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError, aiohttp.ClientResponseError)):
         return None
     return await asyncio.to_thread(network.meant_secure, url, settings.get(endpoint(url), ""))

@@ -23,7 +23,7 @@ SHOWN_VERSIONS = ("discord.py", "slack-bolt", "openai", "aiosqlite")
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What came of one check. `needed` says that the bot cannot do without it."""
+    """The outcome of one check. `needed` says that the bot cannot do without it."""
 
     name: str
     line: str
@@ -56,7 +56,7 @@ async def _look(name: str, check: Awaitable[str], *, needed: bool) -> Finding:
 
 
 def _summary(config: Config, found: Sequence[Finding]) -> str:
-    """What works and what does not, in a sentence each."""
+    """Say what works and what does not, in a sentence each."""
     fine = {finding.name for finding in found if finding.fine}
     broken = [finding.name for finding in found if finding.needed and not finding.fine]
     answering = next((name for name in _chain(config) if name in fine), "")
@@ -68,7 +68,7 @@ def _summary(config: Config, found: Sequence[Finding]) -> str:
 
 
 def _chain(config: Config) -> Sequence[str]:
-    """The model that answers by default, and those that answer in its place."""
+    """List the model that answers by default, and those that answer in its place."""
     chain = [config.default_model]
     while (fallback := config.models[chain[-1]].fallback) and fallback not in chain:
         chain.append(fallback)
@@ -90,7 +90,7 @@ async def _checks(config: Config) -> AsyncIterator[tuple[str, Awaitable[str], bo
 
 
 async def _models(config: Config) -> AsyncIterator[tuple[str, Awaitable[str], bool]]:
-    """The models; one that others stand in for is needed only where none of them answers."""
+    """Check the models; one that others stand in for is needed only where none of them answers."""
     try:
         backends = make_backends(config)
     except ConfigError as error:

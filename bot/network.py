@@ -52,7 +52,7 @@ Addresses = IPv4Network | IPv6Network
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """Why a connection failed. `happened` and `advice` are sentences; `temporary` says that waiting may help."""
+    """The reason of a failed connection. `happened` and `advice` are sentences; `temporary` says that waiting may help."""
 
     happened: str
     advice: str
@@ -72,7 +72,7 @@ class Direct:
 
     @classmethod
     def read(cls, entry: str) -> Direct:
-        """From one of the words of the variable."""
+        """Read one of the words of the variable."""
         name, port = entry.lower(), 0
         if _addresses(name) is None and (found := re.fullmatch(r"(.+):(\d+)", name)):
             name, port = found[1], int(found[2])
@@ -80,7 +80,7 @@ class Direct:
         return cls(name.removeprefix("*.").strip("."), _addresses(name), port)
 
     def holds(self, host: str, address: IPv4Address | IPv6Address | None, port: int) -> bool:
-        """Whether a host and port are meant."""
+        """Tell whether a host and port are meant."""
         if self.port not in (0, port):
             return False
         if self.addresses is not None:
@@ -99,11 +99,11 @@ class Network:
         self._file, self._folders = given["SSL_CERT_FILE"][1], given["SSL_CERT_DIR"][1]
 
     def proxy(self, url: str) -> str:
-        """The address of the proxy for a URL, "" for none. Raises ConfigError for one that cannot be used."""
+        """Name the proxy for a URL, "" for none. Raises ConfigError for one that cannot be used."""
         return self._proxy(url)[1]
 
     def _proxy(self, url: str) -> tuple[str, str]:
-        """The variable that names the proxy for a URL, and the proxy's address; both "" for none."""
+        """Find the variable that names the proxy for a URL, and the proxy's address; both "" for none."""
         parts = urlsplit(url)
         scheme = SCHEMES.get(parts.scheme, parts.scheme)
         named = (self._proxies[name] for name in (f"{scheme.upper()}_PROXY", "ALL_PROXY"))
@@ -132,7 +132,7 @@ class Network:
 
     @cached_property
     def _trust(self) -> tuple[ssl.SSLContext, str]:
-        """The certificates, and the sentence about a variable that names none, "" where all is well."""
+        """Load the certificates; beside them, the sentence about a variable that names none, "" for none."""
         import httpx2  # which knows where each system keeps its authorities
 
         context, complaint = httpx2.create_ssl_context(trust_env=False), ""
@@ -144,7 +144,7 @@ class Network:
         return context, complaint
 
     def described(self) -> str:
-        """The proxies and certificates in force, without anybody's password."""
+        """Describe the proxies and certificates in force, without anybody's password."""
         used = [f"{variable} {_shown(address)}" for variable, address in self._proxies.values() if address]
         proxies = f"through {', '.join(used)}" if used else "no proxy"
         proxies += f", but not to {', '.join(self._listed)}" if used and self._listed else ""
@@ -153,7 +153,7 @@ class Network:
         return f"{proxies}; certificates of this machine's store{''.join(f' and of {one}' for one in own)}"
 
     def trouble(self, error: BaseException, url: str, setting: str = "") -> Trouble | None:
-        """Why the connection to a URL was not made, None where nothing more is known.
+        """Explain why the connection to a URL was not made; None where nothing more is known.
 
         `setting` is where the operator wrote the URL, "" where it is the platform's own.
         """
@@ -170,7 +170,7 @@ class Network:
         return None
 
     def meant_secure(self, url: str, setting: str = "") -> Trouble | None:
-        """Whether a server that hung up on plain HTTP speaks HTTPS; it is tried, which takes its time."""
+        """Find out whether a server that hung up on plain HTTP speaks HTTPS, by trying; that takes its time."""
         parts = urlsplit(url)
         if parts.scheme not in ("http", "ws") or self.proxy(url) or not parts.hostname:
             return None
@@ -185,7 +185,7 @@ class Network:
         return Trouble(f"{_host(url)} speaks HTTPS at that port, and not HTTP.", f"{WAITING} {must}.")
 
     def refused_by_proxy(self, status: int, url: str) -> Trouble | None:
-        """Why a proxy did not connect to a URL, by the status that it answered; None where there is no proxy."""
+        """Explain why a proxy did not connect to a URL, by the status of its answer; None without a proxy."""
         variable, proxy = self._proxy(url)
         if not proxy:
             return None
@@ -212,24 +212,24 @@ def _network(given: frozenset[tuple[str, str]]) -> Network:
 
 
 def network_of(environment: Mapping[str, str]) -> Network:
-    """The network of an environment; whoever asks with the same one shares the certificates."""
+    """Make the network of an environment; whoever asks with the same one shares the certificates."""
     return _network(frozenset(part_of(environment).items()))
 
 
 def part_of(environment: Mapping[str, str]) -> dict[str, str]:
-    """The variables that say how to connect."""
+    """Take out the variables that say how to connect."""
     return {name: value for name, value in environment.items() if name.upper() in VARIABLES}
 
 
 def passwords(environment: Mapping[str, str]) -> set[str]:
-    """The passwords as they stand in the addresses of proxies, written and quoted."""
+    """Find the passwords as they stand in the addresses of proxies, written and quoted."""
     addresses = [value for name, value in environment.items() if name.upper() in PROXIES]
     written = [_split(address).password or "" for address in addresses]
     return {f":{form}@" for word in written if word for form in (word, unquote(word), quote(unquote(word), safe=""))}
 
 
 def _given(environment: Mapping[str, str], name: str) -> tuple[str, str]:
-    """A variable as it is spelled, and its value."""
+    """Look up a variable: as it is spelled, and its value."""
     spelled = name.lower() if name.lower() in environment else name
     return spelled, environment.get(spelled, "").strip()
 
@@ -239,7 +239,7 @@ def _split(proxy: str) -> SplitResult:
 
 
 def _proxy_address(variable: str, written: str, host: str) -> str:
-    """The address of a proxy with its name and password quoted. Raises ConfigError."""
+    """Check the address of a proxy and quote its name and password. Raises ConfigError."""
     parts = _split(written)
     if parts.scheme.startswith("socks"):
         raise ConfigError(
@@ -263,7 +263,7 @@ def _proxy_address(variable: str, written: str, host: str) -> str:
 
 
 def _load(context: ssl.SSLContext, variable: str, path: str) -> str:
-    """Trust the certificates at a path; what is wrong with it, "" for nothing."""
+    """Trust the certificates at a path; say what is wrong with it, "" for nothing."""
     try:
         if variable == "SSL_CERT_FILE":
             context.load_verify_locations(cafile=path)
@@ -280,7 +280,7 @@ def _load(context: ssl.SSLContext, variable: str, path: str) -> str:
 
 
 def causes(error: BaseException) -> Iterator[BaseException]:
-    """An error and what led to it."""
+    """Yield an error and what led to it."""
     cause: BaseException | None = error
     while cause is not None:
         yield cause
@@ -288,7 +288,7 @@ def causes(error: BaseException) -> Iterator[BaseException]:
 
 
 def _tls_trouble(error: ssl.SSLError, host: str, setting: str) -> Trouble:
-    """Why no secure connection to a host was made."""
+    """Explain why no secure connection to a host was made."""
     certificate = f"The certificate of {host}"
     address = setting or "its address"
     if not isinstance(error, ssl.SSLCertVerificationError):
@@ -313,13 +313,13 @@ def _tls_trouble(error: ssl.SSLError, host: str, setting: str) -> Trouble:
 
 
 def endpoint(url: str) -> str:
-    """The host and port that a URL connects with."""
+    """Name the host and port that a URL connects with."""
     parts = urlsplit(url)
     return f"{parts.hostname}:{parts.port or PORTS[SCHEMES.get(parts.scheme, parts.scheme)]}"
 
 
 def _connect_trouble(error: OSError, host: str, setting: str, proxy: str, variable: str) -> Trouble | None:
-    """Why no connection was made at all; with a proxy, it is the proxy that was to be connected with."""
+    """Explain why no connection was made at all; where there is a proxy, it was to be made with that."""
     called = f"The proxy {proxy}" if proxy else host
     address = variable if proxy else setting
     look = f"look at {address} and at this machine's network" if address else "look at this machine's network"
@@ -340,7 +340,7 @@ def _connect_trouble(error: OSError, host: str, setting: str, proxy: str, variab
 
 
 def _shown(proxy: str) -> str:
-    """A proxy's host and port, without anybody's name and password."""
+    """Show a proxy's host and port, without anybody's name and password."""
     return proxy.rpartition("@")[2].rpartition("//")[2].rstrip("/")
 
 
@@ -349,7 +349,7 @@ def _host(url: str) -> str:
 
 
 def _is_at(error: BaseException, proxy: str) -> bool:
-    """Whether a secure connection to the proxy itself failed, where the library says with whom it was."""
+    """Tell whether a secure connection to the proxy itself failed, where the library says with whom it was."""
     parts = urlsplit(proxy)
     return parts.scheme == "https" and (getattr(error, "host", ""), getattr(error, "port", 0)) == (
         parts.hostname,

@@ -1,4 +1,4 @@
-"""What the doctor says: what works, what does not, and what to change."""
+"""The doctor's report: what works, what does not, and what to change."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ async def test_a_bad_certificate_file_stops_no_http(
     assert lines["network"].startswith("- ")
 
 
-async def test_a_bad_certificate_file_does_not_end_the_list(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+async def test_a_bad_certificate_file_ends_no_list(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     config = await config_for(tmp_path, model("main", "https://127.0.0.1:1/v1"), SSL_CERT_FILE="/nowhere.pem")
     status, lines, last = await lines_of(config, capsys)
     assert (status, last) == (1, "Nobody is answered. Not working: main.")

@@ -19,11 +19,11 @@ from bot.types import Done, Prompt, Sampling, Text, Utterance
 KEY = "sk-canary-that-nobody-may-see"
 HELLO: Prompt = (Utterance("user", "Hello"),)
 ACTIONS = ("aiting", "whoever runs this bot", "Shorten", "asks to wait", "Set ")
-"""What a sentence says that can be acted on: whether waiting helps, or who has to do what."""
+"""A sentence to act on says one of these: whether waiting helps, or who has to do what."""
 
 
 class LLMock(Protocol):
-    """What is used of the fixture."""
+    """The part of the fixture that is used."""
 
     def base_url(self) -> str: ...
     def fail(self, status: int, *, times: int | None, message: str | None = ..., code: str | None = ...) -> object: ...
@@ -63,7 +63,7 @@ FAULTS: Mapping[str, Fault] = {
     "stall": lambda llm, times: llm.stall(after_chunks=2, seconds=0.8, times=times),
 }
 PASSING = ("status 409", "status 429", "status 500", "status 503", "status 529", "rate limit", "disconnect at once")
-"""What is over when it is asked again at once."""
+"""Faults that are over when it is asked again at once."""
 
 
 @pytest.fixture

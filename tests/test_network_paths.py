@@ -84,7 +84,6 @@ async def test_everything_goes_through_the_proxy(
     trusted: dict[str, str],
     proxy: FakeProxy,
     tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     stage = platform(tmp_path, authority.server(), UNRESOLVABLE)
     stage.environment = {**trusted, "HTTPS_PROXY": proxy.url}
@@ -94,7 +93,7 @@ async def test_everything_goes_through_the_proxy(
     assert {asked.partition(":")[0] for asked in proxy.asked} == {UNRESOLVABLE}
 
 
-async def test_nothing_goes_through_it_where_no_proxy_says_so(
+async def test_nothing_goes_through_it_where_listed(
     platform: type[Stage],
     authority: Authority,
     trusted: dict[str, str],
@@ -138,7 +137,7 @@ async def test_the_hub_is_reached_through_the_proxy(
     assert server.violations == []
 
 
-# What goes wrong, in a sentence that says what to change -------------------------------------------------------------
+# Failures, each in a sentence that says what to change ----------------------------------------------------------------
 
 
 def hub_at(endpoint: str, folder: Path, environment: Mapping[str, str]) -> Hub:

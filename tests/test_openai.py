@@ -199,7 +199,7 @@ async def test_an_address_without_its_version_is_named(server: FakeOpenAI) -> No
         (Answer(status=400, body=b"Client sent an HTTP request to an HTTPS server."), "begin with https://"),
     ],
 )
-async def test_a_wrong_address_is_told_from_a_missing_model(server: FakeOpenAI, answer: Answer, word: str) -> None:
+async def test_a_wrong_address_is_no_missing_model(server: FakeOpenAI, answer: Answer, word: str) -> None:
     backend = make(server.base_url)
     server.answer = lambda _body: answer
     _, error = await fail(backend)

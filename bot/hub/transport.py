@@ -57,14 +57,14 @@ class Transport(httpx2.BaseTransport):
 
 
 def trouble_of(error: httpx2.TransportError, url: str, network: Network, settings: Mapping[str, str]) -> Trouble | None:
-    """Why the connection to a URL was not made, None where nothing more is known."""
+    """Explain why the connection to a URL was not made; None where nothing more is known."""
     if isinstance(error, httpx2.ProxyError) and str(error)[:3].isdecimal():
         return network.refused_by_proxy(int(str(error)[:3]), url)
     return network.trouble(error, url, settings.get(endpoint(url), ""))
 
 
 def client(network: Network, settings: Mapping[str, str]) -> httpx2.Client:
-    """What huggingface_hub asks with."""
+    """Make the client that huggingface_hub asks with."""
     return httpx2.Client(
         transport=Transport(network, settings),
         event_hooks={"request": [hf_request_event_hook]},

@@ -19,12 +19,12 @@ class Authority:
         self._ca = trustme.CA()
 
     def write(self, path: Path) -> Path:
-        """Its own certificate, as operators have it in a file."""
+        """Write its own certificate, as operators have it in a file."""
         self._ca.cert_pem.write_to_path(str(path))
         return path
 
     def server(self, *names: str, expired: bool = False) -> ssl.SSLContext:
-        """What a server needs to be who it says."""
+        """Make the context of a server that is who it says."""
         begin, end = LONG_AGO if expired else (None, None)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self._ca.issue_cert(*(names or NAMES), not_before=begin, not_after=end).configure_cert(context)

@@ -35,7 +35,7 @@ CHECK_SECONDS = 9.0
 CHECK: Prompt = (Utterance("user", "Say hello."),)
 CHECK_SAMPLING = Sampling(max_tokens=16)
 AGAIN = ("Trying again", "Trying for the last time", "")
-"""What is said between two attempts."""
+"""The words between two attempts."""
 
 
 class OpenAIBackend:
@@ -106,7 +106,7 @@ class OpenAIBackend:
             raise self._access.explain(caught) from None
 
     async def _is_api(self, url: str) -> bool:
-        """Whether models are listed there."""
+        """Tell whether models are listed there."""
         try:
             await self._access.ask(lambda client: self._names(client.with_options(base_url=url)), CHECK_SECONDS)
         except BackendError:

@@ -160,13 +160,13 @@ class Access:
 
 
 def versioned(server: Server) -> str:
-    """Where the API may be if it is not where the operator wrote, "" where no other place is likely."""
+    """Guess where the API is if it is not where the operator wrote; "" where no other place is likely."""
     shown = urlsplit(server.base_url)._replace(netloc=server.host).geturl()
     return f"{shown}/v1" if server.setting and not VERSION.search(shown) else ""
 
 
 def address(server: Server) -> str:
-    """What to do about an address where there is no API."""
+    """Say what to do about an address where there is no API."""
     if not server.setting:
         return f"find out what answers in place of {server.host}"
     better = versioned(server)

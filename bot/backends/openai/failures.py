@@ -27,7 +27,7 @@ LONGEST_DETAIL = 200
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """What went wrong: `happened` and `advice` are sentences with {host}, {model}, {key_env}, {address} and {detail}.
+    """One way to fail: `happened` and `advice` are sentences with {host}, {model}, {key_env}, {address} and {detail}.
 
     `again` says that asking again at once may work; `temporary` that waiting helps.
     """
@@ -147,7 +147,7 @@ def failure_of(names: tuple[object, ...], message: str, fallback: Failure) -> Fa
 
 
 def unreachable(trouble: Trouble) -> Failure:
-    """A connection that was not made; the sentences are ready, so that no word in them is a placeholder."""
+    """Make a failure of a connection that was not made; no word in its sentences is a placeholder."""
     happened, advice = (text.replace("{", "{{").replace("}", "}}") for text in (trouble.happened, trouble.advice))
     return Failure(Unavailable, happened, advice, again=trouble.temporary, temporary=trouble.temporary)
 
@@ -176,7 +176,7 @@ class FailedError(Exception):
 
 
 def _sentence(said: str) -> str:
-    """A server's words with the full stop that many leave out."""
+    """Give a server's words the full stop that many leave out."""
     return said if not said or said[-1] in ".!?…" else f"{said}."
 
 
@@ -227,14 +227,14 @@ def failed(error: openai.OpenAIError) -> FailedError:
 
 
 def _said(body: object) -> str:
-    """A server's own words, in an error object or plain; a page for browsers holds none that are fit for people."""
+    """Find a server's own words, in an error object or plain; a page for browsers holds none fit for people."""
     if isinstance(body, dict):
         return str(body.get("message") or body.get("detail") or "")
     return body if isinstance(body, str) and not body.lstrip().startswith("<") else ""
 
 
 def _is_nowhere(body: object) -> bool:
-    """Whether a 404 comes from a server that knows no such address: who knows the API says which model is missing."""
+    """Tell whether a 404 is about the address: a server that knows the API says which model is missing."""
     if not isinstance(body, dict):
         return "model" not in _said(body).lower()
     return "message" not in body and body.get("detail", "Not Found") == "Not Found"

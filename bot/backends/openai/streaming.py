@@ -83,7 +83,7 @@ class GatheredBody(httpx2.AsyncByteStream):
 
 
 class GatheringTransport(httpx2.AsyncBaseTransport):
-    """What an httpx2.AsyncClient sends its requests with, by the network's proxies and certificates."""
+    """The transport of an httpx2.AsyncClient, by the network's proxies and certificates."""
 
     def __init__(self, network: Network, settings: Mapping[str, str]) -> None:
         self._network = network
