@@ -52,7 +52,7 @@ Addresses = IPv4Network | IPv6Network
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """The reason of a failed connection. `happened` and `advice` are sentences; `temporary` says that waiting may help."""
+    """The reason of a failed connection. `happened` and `advice` are sentences; `temporary`: waiting may help."""
 
     happened: str
     advice: str
