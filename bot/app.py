@@ -21,6 +21,7 @@ from bot.herald import Herald
 from bot.hub import folders
 from bot.hub.client import Hub
 from bot.inbox import Inbox
+from bot.network import network_of
 from bot.permissions import loose
 from bot.policy import Policy
 from bot.ports import Adapter, Backend
@@ -92,7 +93,7 @@ def make_adapter(config: Config, name: str) -> Adapter:
     if missing:
         raise ConfigError(f"{name} needs {' and '.join(missing)} in the environment or in .env.")
     secrets = {secret: config.environment[secret] for secret in platform.secrets}
-    return platform.create(config.platforms[name], secrets)
+    return platform.create(config.platforms[name], secrets, network_of(config.environment))
 
 
 def setup_text(config: Config, name: str) -> str:
@@ -235,7 +236,7 @@ async def run_console(config: Config, say: Say) -> None:
     section = config.platforms["console"]
     if not section.model_dump()["history"]:
         section = section.model_copy(update={"history": str(config.data / "terminal-history")})
-    console = platforms()["console"].create(section, {})
+    console = platforms()["console"].create(section, {}, network_of(config.environment))
     async with application(config, {"console": console}) as app:
         await app.inbox.drop_unfinished("console")
         preparing = asyncio.create_task(prepare(app))

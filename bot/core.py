@@ -113,7 +113,7 @@ class Core:
             yield Note(error.message)
         except Exception:  # a fault of ours must not leave anyone waiting
             log.exception("Request %d failed", accepted.id)
-            yield Note("⚠️ Something went wrong inside the bot; its log says what.")
+            yield Note("⚠️ Something went wrong inside the bot; its log says what. Try again, or tell whoever runs it.")
             yield Choices((retry_choice(accepted),))
         yield Done("failed")
 

@@ -10,10 +10,10 @@ from collections.abc import Callable, Mapping, Sequence
 from bot.administration import Administration
 from bot.books import UNTOLD, Entry, counted
 from bot.closed import places_in, veiled
+from bot.departures import NOBODY
 from bot.errors import Forbidden, Gone, PlatformError
 from bot.levels import quoted
 from bot.ports import Adapter, Audience
-from bot.privacy import NOBODY
 from bot.tables import brief
 from bot.types import Place, Subject
 

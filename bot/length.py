@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import replace
 
-from bot.types import Done, Status, Text, Thought
+from bot.types import Done, Piece, Text, Thought
 
 LONGEST = 100_000
 """Characters of an answer: about fifty messages."""
@@ -16,8 +16,8 @@ LONGEST_THOUGHTS = 2_000_000
 
 
 async def bounded(
-    stream: AsyncGenerator[Text | Thought | Status | Done, None],
-) -> AsyncGenerator[Text | Thought | Status | Done, None]:
+    stream: AsyncGenerator[Piece, None],
+) -> AsyncGenerator[Piece, None]:
     """What a model says; beyond the bounds it is stopped, as if it had reached a limit of its own."""
     left = {Text: LONGEST, Thought: LONGEST_THOUGHTS}
     async with aclosing(stream) as pieces:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal, Protocol, runtime_checkable
 
 from bot.inference.kinds import A, Job
+from bot.network import Network
 from bot.section import ModelSection, Section
 from bot.types import (
     Answer,
@@ -216,17 +217,17 @@ class Remembers(Protocol):
 class Platform:
     """What a module under adapters/ offers as PLATFORM.
 
-    `secrets` are names of environment variables, all needed; `create` takes the section and the secrets by name.
-    The module must import quickly: the SDK is imported inside `create`. What a platform that does not last (the
-    terminal) left unanswered when the program ended is dropped at the next start, not answered. `setup` makes what an
-    administrator needs once to install the bot there (Slack's manifest, Discord's invite link) from the section, the
+    `secrets` are names of environment variables, all needed; `create` takes the section, the secrets by name, and how
+    to connect. The module must import quickly: the SDK is imported inside `create`. What a platform that does not last
+    (the terminal) left unanswered when the program ended is dropped at the next start, not answered. `setup` makes what
+    an administrator needs once to install the bot there (Slack's manifest, Discord's invite link) from the section, the
     commands and the environment.
     """
 
     name: str
     settings: type[Section]
     secrets: tuple[str, ...]
-    create: Callable[[Section, Mapping[str, str]], Adapter]
+    create: Callable[[Section, Mapping[str, str], Network], Adapter]
     lasting: bool = True
     setup: Callable[[Section, Sequence[Command], Mapping[str, str]], str] | None = None
 

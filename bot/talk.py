@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import aclosing
+from dataclasses import replace
 
 from bot.conversation import PICTURES, prompt_for, question_turn, surroundings
 from bot.errors import BackendError, Denied, Refused
@@ -31,7 +32,7 @@ from bot.types import (
 )
 
 LENGTH_NOTE = "The answer reached its length limit. Write “go on” for the rest."
-EMPTY_NOTE = "⚠️ The model returned an empty answer."
+EMPTY_NOTE = "⚠️ The model returned an empty answer. Try again, or ask in other words."
 BLIND_NOTE = "The pictures are not looked at again: they are not kept. Ask anew with them."
 UNBEGUN_NOTE = (
     "⚠️ The model reached its length limit before it began to answer, probably by thinking. A larger `answer_tokens` "
@@ -155,7 +156,7 @@ def _ending(services: Services, accepted: Accepted, done: Done, spending: Spendi
     elif done.reason == "length":
         yield Note(spending.shortened or LENGTH_NOTE)
     yield from map(Note, spending.crossed)
-    yield done
+    yield done if spending.said else replace(done, reason="failed")
 
 
 async def _parent(services: Services, accepted: Accepted) -> int | None:

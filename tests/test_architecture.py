@@ -9,7 +9,17 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-CONTRACT = {"bot.types", "bot.ports", "bot.books", "bot.traces", "bot.errors", "bot.section", "bot.inference.kinds"}
+CONTRACT = {
+    "bot.types",
+    "bot.ports",
+    "bot.books",
+    "bot.traces",
+    "bot.errors",
+    "bot.section",
+    "bot.inference.kinds",
+    "bot.network",
+    "bot.connector",
+}
 
 SDK_HOMES = {
     "discord": "adapters/discord/",

@@ -60,6 +60,14 @@ def test_what_cannot_run_is_one_sentence_and_status_2(
     assert "Traceback" not in done.stderr
 
 
+def test_a_bad_certificate_file_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_text('[discord]\napi_url = "https://127.0.0.1:1/api"\n')
+    done = shoulders(tmp_path, "run", DISCORD_TOKEN="MTIz.x.y", SSL_CERT_FILE="/nowhere.pem")
+    assert done.returncode == 2
+    assert "shoulders: SSL_CERT_FILE names /nowhere.pem, which does not exist." in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_a_database_from_the_future_or_in_use_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     database = tmp_path / "data" / "shoulders.db"

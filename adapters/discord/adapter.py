@@ -23,7 +23,9 @@ from adapters.fetching import fetch
 from adapters.pacer import Budget, Pacer
 from adapters.private import HiddenLog, PrivateDraft
 from adapters.split import split
+from bot.connector import written
 from bot.errors import ConfigError, Forbidden, Gone, PlatformError
+from bot.network import DIRECT, Network
 from bot.ports import Audience, Draft, DraftLog, Intake
 from bot.types import Attachment, Message, Person, Place, Request
 
@@ -51,12 +53,20 @@ class DiscordAdapter:
 
     name = "discord"
 
-    def __init__(self, settings: DiscordSettings, token: str, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        settings: DiscordSettings,
+        token: str,
+        clock: Callable[[], float] = time.time,
+        network: Network = DIRECT,
+    ) -> None:
         self._settings = settings
+        self._network = network
         self._token = token
         self._clock = clock
         self._pacer = Pacer(self.budget)
-        self._rest = Rest(token, settings.api_url, self._pacer)
+        settings_of = written("discord", api_url=settings.api_url, gateway_url=settings.gateway_url)
+        self._rest = Rest(token, settings.api_url, self._pacer, network, settings_of)
         self._content = settings.message_content
         self._acknowledging: dict[str, asyncio.Future[None]] = {}
         self._spacing = Spacing()
@@ -89,12 +99,19 @@ class DiscordAdapter:
         gateway = Gateway.read(await self._rest.gateway(), self._settings.gateway_url)
         gateway.must_have_starts()
         client = Client(
-            self._rest, intake, connected, gateway, self._spacing, self._acknowledging, content=self._content
+            self._rest,
+            intake,
+            connected,
+            gateway,
+            self._spacing,
+            self._acknowledging,
+            content=self._content,
+            connector=self._rest.connector(),
         )
         async with client:
             self._client = client
             try:
-                await client.start(self._token)
+                await client.serve(self._token)
             finally:
                 self._client = None
 
@@ -157,7 +174,7 @@ class DiscordAdapter:
 
     async def fetch(self, request: Request, attachment: Attachment, limit: int) -> bytes:
         """An attachment, which lies open under an address that nobody can guess."""
-        return await fetch(attachment, limit, FILE_HOSTS, self._settings.api_url)
+        return await fetch(attachment, limit, FILE_HOSTS, self._settings.api_url, network=self._network)
 
     async def whois(self, request: Request) -> Person:
         """The asking person with the rights that the guild gives them now; in direct messages nobody has any."""

@@ -20,7 +20,8 @@ from adapters.discord.people import place_of
 from adapters.discord.requests import Heard, Reader
 from adapters.discord.rest import Json, Rest
 from adapters.discord.surface import EPHEMERAL, said
-from bot.errors import PlatformError, ShouldersError, StoreError, UserError
+from bot.connector import OneLine, UnreachableError
+from bot.errors import ConfigError, PlatformError, ShouldersError, StoreError, UserError
 from bot.ports import Intake
 from bot.types import Place, Request, by_path
 
@@ -34,6 +35,9 @@ HEARTBEAT_SECONDS = 60.0
 """A connection that says nothing for so long is dead."""
 
 LONGEST_COMPLETION = 100
+
+logging.getLogger("discord.client").addFilter(OneLine())
+logging.getLogger("discord.shard").addFilter(OneLine())
 
 discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False  # no voice here, and no warnings that it lacks
 
@@ -51,8 +55,10 @@ class Client(discord.AutoShardedClient):
         acknowledging: MutableMapping[str, asyncio.Future[None]],
         *,
         content: bool,
+        connector: aiohttp.BaseConnector,
     ) -> None:
         super().__init__(
+            connector=connector,
             intents=discord.Intents(guilds=True, guild_messages=True, dm_messages=True, message_content=content),
             allowed_mentions=discord.AllowedMentions.none(),
             shard_count=gateway.shards,
@@ -63,6 +69,8 @@ class Client(discord.AutoShardedClient):
             heartbeat_timeout=HEARTBEAT_SECONDS,
         )
         self.taking = True
+        self._served = False
+        self._unreachable: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._rest = rest
         self._intake = intake
         self._connected = connected
@@ -76,8 +84,29 @@ class Client(discord.AutoShardedClient):
         self._open_socket = self.http.ws_connect
         self.http.ws_connect = self._connect_elsewhere  # type: ignore[method-assign]  # the one way to every gateway
 
+    async def serve(self, token: str) -> None:
+        """Connect and serve until cancelled.
+
+        Raises PlatformError or ConfigError where the first connection is not made: discord.py would try for ever.
+        """
+        serving = asyncio.create_task(self.start(token))
+        try:
+            await asyncio.wait({serving, self._unreachable}, return_when=asyncio.FIRST_COMPLETED)
+            await (self._unreachable if self._unreachable.done() else serving)
+        finally:
+            serving.cancel()
+            await asyncio.wait({serving})
+
     async def _connect_elsewhere(self, url: str, *, compress: int = 0) -> aiohttp.ClientWebSocketResponse:
-        return await self._open_socket(self._gateway.address(url), compress=compress)
+        try:
+            return await self._open_socket(self._gateway.address(url), compress=compress)
+        except (UnreachableError, ConfigError) as error:
+            if self._served:
+                raise
+            if not self._unreachable.done():
+                failed = error if isinstance(error, ConfigError) else PlatformError(str(error))
+                self._unreachable.set_exception(failed)
+            raise asyncio.CancelledError from error  # whatever else is raised, discord.py tries again, and for ever
 
     async def setup_hook(self) -> None:
         """Tell Discord the commands."""
@@ -96,6 +125,7 @@ class Client(discord.AutoShardedClient):
 
     async def on_shard_ready(self, shard_id: int) -> None:
         """A fresh session: read what was missed, then say so."""
+        self._served = True
         try:
             seen = [entry for entry in self._seen[shard_id] if self._shard_of(entry[0]) == shard_id]
             for heard in await missed(self, self._rest, self._reader, seen):

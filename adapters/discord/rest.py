@@ -19,7 +19,9 @@ import discord
 from discord.http import HTTPClient, Route
 
 from adapters.pacer import Pacer
+from bot.connector import NOWHERE, Connector, meant_secure, why
 from bot.errors import ConfigError, Forbidden, Gone, PlatformError
+from bot.network import DIRECT, Network
 from bot.types import File
 
 Json: TypeAlias = dict[str, object]
@@ -60,7 +62,7 @@ def error_of(error: Exception) -> PlatformError | ConfigError:
         return kind(f"{sentence} ({error.status}, {error.code}: {error.text}).")
     if isinstance(error, discord.RateLimited):
         return PlatformError(f"Discord asks for {error.retry_after:.0f} s of patience.")
-    return PlatformError(f"Discord cannot be reached ({type(error).__name__}).")
+    return PlatformError(why(error, "Discord"))
 
 
 FAILURES = (discord.DiscordException, aiohttp.ClientError, OSError, TimeoutError)
@@ -86,10 +88,19 @@ class Rest:
     Sending and editing are paced by drafts; whatever else counts for Discord's limit of calls in all waits here.
     """
 
-    def __init__(self, token: str, api_url: str, pacer: Pacer) -> None:
+    def __init__(
+        self,
+        token: str,
+        api_url: str,
+        pacer: Pacer,
+        network: Network = DIRECT,
+        settings: Mapping[str, str] = NOWHERE,
+    ) -> None:
         Route.BASE = api_url or DISCORD  # discord.py knows one address for the whole process
         self._token = token
         self._pacer = pacer
+        self._network = network
+        self._settings = settings
         self._http: HTTPClient | None = None
         self._signing_in = asyncio.Lock()
         self._calls: set[asyncio.Task[object]] = set()
@@ -98,16 +109,26 @@ class Rest:
         self.deleted = deque[str](maxlen=DELETIONS_KEPT)
         """Messages that the bot itself deleted lately."""
 
+    def connector(self) -> Connector:
+        """A way to connect, for one session."""
+        return Connector(self._network, self._settings, limit=0)  # as discord.py does: it keeps count itself
+
     async def sign_in(self) -> HTTPClient:
         """The signed-in connection; sets `me` and `name`, the bot's own."""
         async with self._signing_in:
             if self._http is None:
-                http = HTTPClient(asyncio.get_running_loop(), max_ratelimit_timeout=LONGEST_RATE_LIMIT)
+                await self._network.prepare()
+                loop = asyncio.get_running_loop()
+                http = HTTPClient(loop, self.connector(), max_ratelimit_timeout=LONGEST_RATE_LIMIT)
                 try:
                     user = await http.static_login(self._token)
                 except FAILURES as error:
                     await http.close()
-                    raise error_of(error) from error
+                    trouble = await meant_secure(error, Route.BASE, self._network, self._settings)
+                    raise (PlatformError(str(trouble)) if trouble else error_of(error)) from error
+                except ConfigError:
+                    await http.close()
+                    raise
                 self.me, self.name = str(user["id"]), user["username"]
                 self._http = http
         return self._http

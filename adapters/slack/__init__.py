@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pydantic import Field
 
 from adapters.slack.manifest import manifest
+from bot.network import Network
 from bot.ports import Adapter, Platform
 from bot.section import Section
 from bot.types import Command
@@ -29,12 +30,12 @@ class SlackSettings(Section):
     pace: float = Field(default=1.0, gt=0)
 
 
-def create(section: Section, secrets: Mapping[str, str]) -> Adapter:
+def create(section: Section, secrets: Mapping[str, str], network: Network) -> Adapter:
     """The adapter."""
     from adapters.slack.adapter import SlackAdapter  # the library takes its time to import
 
     assert isinstance(section, SlackSettings)
-    return SlackAdapter(section, secrets[BOT_TOKEN], secrets[APP_TOKEN])
+    return SlackAdapter(section, secrets[BOT_TOKEN], secrets[APP_TOKEN], network=network)
 
 
 def setup(section: Section, commands: Sequence[Command], environment: Mapping[str, str]) -> str:

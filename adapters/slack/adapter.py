@@ -27,6 +27,7 @@ from adapters.slack.text import called, readable
 from adapters.slack.words import Words
 from adapters.split import split
 from bot.errors import Forbidden, Gone
+from bot.network import DIRECT, Network
 from bot.ports import Audience, Draft, DraftLog, Intake
 from bot.types import Attachment, Message, Part, Person, Place, Request
 
@@ -43,13 +44,19 @@ class SlackAdapter:
     name = "slack"
 
     def __init__(
-        self, settings: SlackSettings, bot_token: str, app_token: str, clock: Callable[[], float] = time
+        self,
+        settings: SlackSettings,
+        bot_token: str,
+        app_token: str,
+        clock: Callable[[], float] = time,
+        network: Network = DIRECT,
     ) -> None:
         self._settings = settings
+        self._network = network
         self._token = bot_token
         self._clock = clock
         self._pacer = Pacer(partial(budget_for, settings.pace))
-        self._rest = Rest(bot_token, app_token, settings.api_url, self._pacer)
+        self._rest = Rest(bot_token, app_token, settings.api_url, self._pacer, network)
         self._directory = Directory(self._rest)
         self._connection: Connection | None = None
         self._home: Home | None = None
@@ -130,7 +137,7 @@ class SlackAdapter:
     async def fetch(self, request: Request, attachment: Attachment, limit: int) -> bytes:
         """A file, which Slack shows to the bot's token alone."""
         headers = {"Authorization": f"Bearer {self._token}"}
-        return await fetch(attachment, limit, FILE_HOSTS, self._settings.api_url, headers)
+        return await fetch(attachment, limit, FILE_HOSTS, self._settings.api_url, headers, network=self._network)
 
     async def whois(self, request: Request) -> Person:
         """The asking person, as Slack says now."""

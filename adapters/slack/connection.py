@@ -10,6 +10,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 
+import aiohttp
 from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
 from slack_bolt.async_app import AsyncApp
 from slack_bolt.response import BoltResponse
@@ -21,6 +22,7 @@ from adapters.slack.handle import Json
 from adapters.slack.requests import Reader
 from adapters.slack.rest import Rest, library_log
 from bot.errors import PlatformError, ShouldersError, StoreError
+from bot.network import Trouble
 from bot.ports import Intake
 
 log = logging.getLogger(__name__)
@@ -44,6 +46,7 @@ class Connection:
         connected: Callable[[str], None],
     ) -> None:
         self.taking = True
+        self._served = False
         self._rest = rest
         self._reader = reader
         self._arrivals = arrivals
@@ -68,6 +71,8 @@ class Connection:
         client.issue_new_wss_url = self._next_url  # type: ignore[method-assign]  # its own would try a bad token for ever
         client.message_listeners.append(self._frame)
         client.wss_uri = first_url
+        await client.aiohttp_client_session.close()
+        client.aiohttp_client_session = aiohttp.ClientSession(connector=self._rest.connector(self._unreachable))
         connecting = asyncio.create_task(client.connect())  # type: ignore[no-untyped-call]  # the library types it half
         watching = asyncio.create_task(self._watch(client))
         try:
@@ -96,6 +101,11 @@ class Connection:
                 away += PING_SECONDS
             await asyncio.sleep(PING_SECONDS)
 
+    def _unreachable(self, trouble: Trouble) -> None:
+        """No first connection: the library would try for ever without a word. Later ones it may well make again."""
+        if not self._served:
+            self._end(PlatformError(str(trouble)))
+
     def _end(self, error: ShouldersError) -> None:
         if not self._over.done():
             self._over.set_exception(error)
@@ -103,6 +113,7 @@ class Connection:
     async def _frame(self, client: AsyncBaseSocketModeClient, frame: Json, raw: str | None) -> None:
         """Each new socket says hello: read what was missed, then say so."""
         if frame.get("type") == "hello":
+            self._served = True
             if self._catching is not None:
                 self._catching.cancel()
             self._catching = asyncio.create_task(self._catch_up())

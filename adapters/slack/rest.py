@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections import OrderedDict
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 
 import aiohttp
 from slack_sdk.errors import SlackApiError, SlackClientError
@@ -16,11 +16,14 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from adapters.pacer import Budget, Pacer
 from adapters.slack.handle import Json
+from bot.connector import Connector, OneLine, meant_secure, why, written
 from bot.errors import ConfigError, Forbidden, Gone, PlatformError
+from bot.network import DIRECT, Network, Trouble
 
 log = logging.getLogger(__name__)
 
 library_log = logging.getLogger("slack_bolt")
+library_log.addFilter(OneLine())
 library_log.setLevel(logging.ERROR)  # below, it warns of tokens that it need not know, and formats each call for nobody
 
 SLACK = "https://slack.com/api/"
@@ -119,7 +122,7 @@ def budgets_of(method: str, channel: str = "") -> Sequence[str]:
 class Rest:
     """One workspace. Every call raises PlatformError, or ConfigError when a token is wrong."""
 
-    def __init__(self, bot_token: str, app_token: str, api_url: str, pacer: Pacer) -> None:
+    def __init__(self, bot_token: str, app_token: str, api_url: str, pacer: Pacer, network: Network = DIRECT) -> None:
         self.me = self.team = self.team_name = self.name = self.site = ""
         self.deleted = OrderedDict[tuple[str, str], None]()
         """Messages that the bot removed itself of late."""
@@ -127,6 +130,8 @@ class Rest:
         self.pacer = pacer
         self._token = bot_token
         self._url = api_url or SLACK
+        self._network = network
+        self._settings = written("slack", api_url=api_url)
         self._session: aiohttp.ClientSession | None = None
         self._web: AsyncWebClient | None = None
 
@@ -134,11 +139,17 @@ class Rest:
     def web(self) -> AsyncWebClient:
         """The client, with one session for all calls and nothing that repeats them."""
         if self._web is None:
-            self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=CALL_SECONDS))
+            self._session = aiohttp.ClientSession(
+                connector=self.connector(), timeout=aiohttp.ClientTimeout(total=CALL_SECONDS)
+            )
             self._web = AsyncWebClient(
                 self._token, self._url, session=self._session, retry_handlers=[], logger=library_log
             )
         return self._web
+
+    def connector(self, told: Callable[[Trouble], None] = lambda _: None) -> Connector:
+        """A way to connect, for one session. It overrides what slack_sdk reads in the environment."""
+        return Connector(self._network, self._settings, told=told)
 
     async def aclose(self) -> None:
         """Close every connection."""
@@ -148,6 +159,7 @@ class Rest:
 
     async def sign_in(self) -> None:
         """Set `me`, `team`, `team_name`, `name` and `site`, the workspace's address."""
+        await self._network.prepare()
         found = await self._request("auth.test", {}, reads=True)
         self.me, self.team = str(found["user_id"]), str(found["team_id"])
         self.team_name, self.name = str(found.get("team", "")), str(found.get("user", ""))
@@ -207,7 +219,7 @@ class Rest:
             async with self.web.session.post(url, json=body) as response:
                 said = await response.text()
         except FAILURES as error:
-            raise PlatformError(f"Slack cannot be reached ({type(error).__name__}).") from error
+            raise PlatformError(why(error, "Slack")) from error
         if response.status in (404, 410):
             raise Gone("The time to answer privately is over.")
         if response.status != 200 or '"ok":false' in said.replace(" ", ""):
@@ -220,7 +232,7 @@ class Rest:
             async with self.web.session.post(url, data=content, timeout=UPLOAD) as response:
                 await response.read()
         except FAILURES as error:
-            raise PlatformError(f"Slack cannot be reached ({type(error).__name__}).") from error
+            raise PlatformError(why(error, "Slack")) from error
         if response.status != 200:
             raise PlatformError(f"Slack did not take a file ({response.status}).")
 
@@ -239,7 +251,8 @@ class Rest:
             else:
                 answer = await self.web.api_call(method, json=dict(body))
         except FAILURES as error:
-            raise self._error(method, body, error, app=app) from error
+            trouble = await meant_secure(error, self._url, self._network, self._settings)
+            raise (PlatformError(str(trouble)) if trouble else self._error(method, body, error, app=app)) from error
         return answer.data if isinstance(answer.data, dict) else {}
 
     def _error(
@@ -248,7 +261,7 @@ class Rest:
         """Ours for one of slack_sdk's; obeys a Retry-After."""
         response = error.response if isinstance(error, SlackApiError) else None
         if response is None:
-            return PlatformError(f"Slack cannot be reached ({type(error).__name__}).")
+            return PlatformError(why(error, "Slack"))
         data, status = getattr(response, "data", None), getattr(response, "status_code", 0)
         code = str(data.get("error", "")) if isinstance(data, dict) else ""
         if status == 429 or code == "ratelimited":

@@ -39,7 +39,7 @@ class Sound:
         self._parts = self._decoded(data)
         self._read: deque[Samples] = deque([next(self._parts, np.zeros(0, np.float32))])
         if not len(self._read[0]):
-            raise Failure("failed", "There is no sound in this file.")
+            raise Failure("failed", "There is no sound in this file: attach one that has.")
 
     def read(self, count: int) -> Samples:
         """So many samples; fewer only at the end. Raises Failure for what cannot be read or is too long."""
@@ -59,7 +59,7 @@ class Sound:
         try:
             with av.open(io.BytesIO(data), "r", metadata_errors="ignore") as file:
                 if not file.streams.audio:
-                    raise Failure("failed", "There is no sound in this file.")
+                    raise Failure("failed", "There is no sound in this file: attach one that has.")
                 self.stated = file.duration / av.time_base if file.duration else 0.0
                 if self.stated > LONGEST_SECONDS:
                     raise _too_long(LONGEST_SECONDS)
@@ -72,7 +72,7 @@ class Sound:
                 for part in resampler.resample(None):
                     yield part.to_ndarray()[0]
         except av.FFmpegError as error:
-            raise Failure("failed", "This is no audio file that can be read.") from error
+            raise Failure("failed", "This is no audio file that can be read: try it as mp3, wav or ogg.") from error
 
 
 def decoded(data: bytes, rate: int) -> Samples:

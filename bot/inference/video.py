@@ -40,7 +40,7 @@ def frames(data: bytes, count: int, stop: Event) -> list[Image.Image]:
                     picture.thumbnail((_LONGEST_SIDE, _LONGEST_SIDE))
                     found[number] = picture
     except av.FFmpegError as error:
-        raise Failure("failed", "This is no video that can be read.") from error
+        raise Failure("failed", "This is no video that can be read: try it as mp4.") from error
     if not found:
         raise Failure("failed", "There are no pictures in this file.")
     return [found[min(found, key=lambda have: abs(have - number))] for number in wanted]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from abc import ABC, abstractmethod
 from collections import defaultdict
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
@@ -140,7 +141,8 @@ class Ledger:
 class Stage(ABC):
     """A platform with ann, ben and root (an administrator) in one channel, the bot, and a scripted model.
 
-    Where there are guests, gil is one.
+    Where there are guests, gil is one. With `tls`, all servers speak HTTPS, at the name `host`. `environment` is given
+    to the bot beside its secrets.
     """
 
     platform: str
@@ -156,9 +158,12 @@ class Stage(ABC):
     patience = 30.0
     """Seconds of silence after which the model is given up."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, tls: ssl.SSLContext | None = None, host: str = "127.0.0.1") -> None:
         self.folder = folder
-        self.model = FakeOpenAI(key="")
+        self.tls = tls
+        self.host = host
+        self.environment: dict[str, str] = {}
+        self.model = FakeOpenAI(key="", tls=tls, host=host)
         self.resources = AsyncExitStack()
         self.app: App
         self.ledger: Ledger
@@ -184,7 +189,7 @@ class Stage(ABC):
     async def playing(self) -> AsyncGenerator[None, None]:
         """All of it, with the bot connected; at the end nothing may have been violated."""
         async with self.servers():
-            config = await asyncio.to_thread(load, self.folder / "config.toml", self.secrets())
+            config = await asyncio.to_thread(load, self.folder / "config.toml", {**self.secrets(), **self.environment})
             adapter = self.wrap(make_adapter(config, self.platform))
             async with application(config, {self.platform: adapter}) as app:
                 assert isinstance(app.services.store, SQLiteStore)

@@ -22,7 +22,7 @@ class DiscordStage(TeamStage):
     }
 
     async def open_platform(self) -> None:
-        self.discord = await self.resources.enter_async_context(FakeDiscord())
+        self.discord = await self.resources.enter_async_context(FakeDiscord(self.tls, self.host))
         self.discord.rates.on = self.rates
         guild = self.discord.add_guild("Team")
         self.channel = self.discord.add_channel(guild, "general")

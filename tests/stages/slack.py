@@ -15,7 +15,7 @@ class SlackStage(TeamStage):
     platform = "slack"
 
     async def open_platform(self) -> None:
-        self.slack = await self.resources.enter_async_context(FakeSlack())
+        self.slack = await self.resources.enter_async_context(FakeSlack(self.tls, self.host))
         self.slack.rates.on = self.rates
         self.users = {
             name: self.slack.add_user(name.capitalize(), admin=name == "root", guest=name == "gil")

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import ssl
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -69,9 +70,11 @@ class Fault:
 
 
 class FakeDiscord(Waiting, People):
-    """One Discord with one bot on it. `rates.on = False` serves benchmarks."""
+    """One Discord with one bot on it, with `tls` behind HTTPS. `rates.on = False` serves benchmarks."""
 
-    def __init__(self) -> None:
+    def __init__(self, tls: ssl.SSLContext | None = None, host: str = "127.0.0.1") -> None:
+        self.tls = tls
+        self.host = host
         self.token = f"fake.{uuid4().hex}"
         self.violations: list[str] = []
         self.requests: list[tuple[str, str]] = []
@@ -91,12 +94,12 @@ class FakeDiscord(Waiting, People):
         app.router.add_get("/files/{name}", self._file)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0, handler_cancellation=True)
         await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", 0)
+        site = web.TCPSite(self._runner, "127.0.0.1", 0, ssl_context=self.tls)
         await site.start()
-        host, port = self._runner.addresses[0][:2]
-        self.api_url = f"http://{host}:{port}/api/v10"
-        self.files_url = f"http://{host}:{port}/files"
-        self.gateway.url = self.gateway_url = f"ws://{host}:{port}/gateway/"
+        address, secure = f"{self.host}:{self._runner.addresses[0][1]}", "s" if self.tls else ""
+        self.api_url = f"http{secure}://{address}/api/v10"
+        self.files_url = f"http{secure}://{address}/files"
+        self.gateway.url = self.gateway_url = f"ws{secure}://{address}/gateway/"
         return self
 
     async def __aexit__(

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import ssl
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -67,9 +68,14 @@ class Fault:
 
 
 class FakeSlack(Waiting, People):
-    """One workspace with one bot in it, installed by its manifest. `rates.on = False` serves benchmarks."""
+    """One workspace with one bot in it, installed by its manifest, over HTTPS where there is `tls`.
 
-    def __init__(self) -> None:
+    `rates.on = False` serves benchmarks.
+    """
+
+    def __init__(self, tls: ssl.SSLContext | None = None, host: str = "127.0.0.1") -> None:
+        self.tls = tls
+        self.host = host
         self.bot_token = f"xoxb-{uuid4().hex}"
         self.app_token = f"xapp-{uuid4().hex}"
         self.violations: list[str] = []
@@ -93,9 +99,8 @@ class FakeSlack(Waiting, People):
         app.router.add_get("/files/{file}/{name}", self._file)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0, handler_cancellation=True)
         await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", 0).start()
-        host, port = self._runner.addresses[0][:2]
-        self.base_url = f"http://{host}:{port}"
+        await web.TCPSite(self._runner, "127.0.0.1", 0, ssl_context=self.tls).start()
+        self.base_url = f"{'https' if self.tls else 'http'}://{self.host}:{self._runner.addresses[0][1]}"
         self.api_url = f"{self.base_url}/api/"
         self.web.surfaces.base_url = self.base_url
         return self
