@@ -21,6 +21,7 @@ import pytest
 from PIL import Image
 
 from bot import archive, child, length, pictures, room
+from bot.clock import Clock
 from bot.errors import PlatformError, UserError
 from bot.files import boxed, fitted
 from bot.inference import sound
@@ -409,7 +410,7 @@ async def test_what_is_forgotten_takes_its_files_along(outage: World, tmp_path: 
 
 async def test_what_is_too_old_takes_its_files_along(outage: World, tmp_path: Path) -> None:
     await undelivered(outage)
-    outage.app.services.privacy._clock = lambda: 2e12
+    outage.app.services.privacy._clock = Clock(lambda: 2e12)
     await outage.app.services.privacy.tidy()
     assert await asyncio.to_thread(beside, tmp_path) == []
 
