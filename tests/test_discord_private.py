@@ -65,6 +65,13 @@ async def test_a_private_mention_is_answered_in_a_direct_message_that_says_where
     assert (team.shown(), set(team.discord.rest.typing)) == ([], {team.discord.add_direct(team.ada)})
 
 
+async def test_a_mention_may_ask_for_privacy_itself(team: Town) -> None:
+    _, request = await team.asked("/ask --private why?")
+    assert (request.private, request.arguments) == (True, {"private": "yes", "text": "why?"})
+    await team.answer(request, "Because.")
+    assert (whispered(team)[0].endswith("Because."), team.shown()) == (True, [])
+
+
 async def test_after_a_crash_a_direct_message_is_not_sent_twice(team: Town) -> None:
     team.intake.private = True
     _, request = await team.asked("why?")

@@ -13,13 +13,13 @@ import discord
 from adapters.discord import DiscordSettings
 from adapters.discord.answers import InteractionSurface
 from adapters.discord.client import Client
+from adapters.discord.content import files, mentioned, replied_to, words
 from adapters.discord.gateway import Gateway, Spacing
 from adapters.discord.handle import Handle
-from adapters.discord.people import attachment_of, called, person_now
+from adapters.discord.people import called, person_now
 from adapters.discord.reading import readable as readable_places
 from adapters.discord.rest import ALL, FAILURES, WRONG_TOKEN, Json, Rest, error_of, listed
 from adapters.discord.surface import LONGEST, ChannelSurface, DirectSurface, DiscordDraft, said
-from adapters.discord.text import readable
 from adapters.fetching import fetch
 from adapters.pacer import Budget, Pacer
 from adapters.private import HiddenLog, PrivateDraft
@@ -35,8 +35,8 @@ LONGEST_CHAIN = 5
 
 FILE_HOSTS = ("discordapp.com", "discordapp.net")
 THREAD_STARTER = 21
-SAID_TYPES = (0, 19, 20, THREAD_STARTER)
-"""What people and bots say: messages, replies, answers to slash commands, and what a thread grew out of."""
+SAID_TYPES = (0, 19, 20, THREAD_STARTER, 23)
+"""What people and bots say: messages, replies, answers to commands of both kinds, and what a thread grew out of."""
 
 CREATES_AT_ONCE = 3
 CALLS_AT_ONCE = 5
@@ -122,6 +122,8 @@ class DiscordAdapter:
     async def context(self, request: Request, limit: int) -> Sequence[Message]:
         """What was said before in the thread, or the chain of replies that the request ends."""
         place = request.place
+        if not Handle.load(request.handle).reads:
+            return ()
         try:
             if place.thread not in ("", request.message):
                 before, most = str(request.act.order), str(min(limit, 100))
@@ -136,15 +138,15 @@ class DiscordAdapter:
         """The message that the request replies to or points at."""
         if not request.replies_to:
             return None
+        _must_read(request)
         place = request.place
         channel = place.thread if place.thread not in ("", request.message) else place.channel
-        return self._read(await self._rest.message(channel, request.replies_to), place)
+        return self._read(await self._rest.message(channel, request.replies_to), place, marked=False)
 
     async def history(self, request: Request, limit: int, since_ms: int) -> Sequence[Message]:
         """The last messages that people and bots wrote, for who may read them, by as many calls as it takes."""
         place = request.place
-        if not Handle.load(request.handle).reads:
-            raise Forbidden("You may not read what was said here before, so I do not read it for you.")
+        _must_read(request)
         channel, found, before = place.thread or place.channel, list[Message](), dict[str, str]()
         oldest = max(0, since_ms - discord.utils.DISCORD_EPOCH) << 22
         while len(found) < limit:
@@ -205,24 +207,27 @@ class DiscordAdapter:
         while message and len(chain) < most:
             found = await self._rest.message(place.channel, message)
             chain.append(self._read(found, place))
-            reference = found.get("message_reference")
-            message = str(reference.get("message_id") or "") if isinstance(reference, dict) else ""
+            message = replied_to(found)
         return chain[::-1]
 
-    def _read(self, message: Json, place: Place) -> Message:
+    def _read(self, message: Json, place: Place, *, marked: bool = True) -> Message:
         starter = message.get("referenced_message")
         if message["type"] == THREAD_STARTER and isinstance(starter, dict):
             message = starter
         author = next(iter(listed([message["author"]])), {})
-        names = {str(user["id"]): called(user) for user in listed(message.get("mentions"))}
         mine = author.get("id") == self._rest.me
-        text = readable(str(message["content"]), names, {self._rest.me})
+        text = words(message, mentioned(message), {self._rest.me}, marked=marked)
         key, channel = str(message["id"]), str(message.get("channel_id") or place.channel)
-        files = tuple(attachment_of(file) for file in listed(message.get("attachments")))
         link = f"https://discord.com/channels/{place.workspace}/{channel}/{key}"
-        return Message(key, called(author), text, mine, files, link)
+        return Message(key, called(author), text, mine, files(message), link)
 
     async def _acknowledged(self, interaction: str) -> None:
         """Wait until an interaction of this run is acknowledged: before that it takes no answer."""
         if interaction in self._acknowledging:
             await asyncio.shield(self._acknowledging[interaction])
+
+
+def _must_read(request: Request) -> None:
+    """Raise Forbidden where the asking person may not read what was said before."""
+    if not Handle.load(request.handle).reads:
+        raise Forbidden("You may not read what was said here before, so I do not read it for you.")

@@ -150,12 +150,24 @@ class People:
         reply_to: str = "",
         mention: bool = True,
         files: Sequence[str] = (),
+        more: Json | None = None,
     ) -> str:
-        """Write a message; `mention` says whether a reply pings whom it replies to. Returns the message's id."""
+        """Write a message, with `more` than a text; `mention` says whether a reply pings whom it replies to. Its id."""
         pings = [self.world.messages[reply_to].author] if reply_to and mention else []
         message = Message(self.clock.snowflake(), channel, author, text, REPLY if reply_to else DEFAULT, reply_to)
         message.pings = pings
         message.attachments = [self._attachment(name) for name in files]
+        message.more = more or {}
+        return self._posted(message)
+
+    def forward(self, message: str, channel: str, author: str) -> str:
+        """Forward a message into a channel: a message without words, which holds a copy. Its id."""
+        found = self.world.messages[message]
+        made = Message(self.clock.snowflake(), channel, author, "", DEFAULT, message)
+        made.forwarded_from, made.more = found.channel, {"message_snapshots": [self.world.snapshot(found)]}
+        return self._posted(made)
+
+    def _posted(self, message: Message) -> str:
         self.world.add_message(message)
         self.gateway.dispatch_message("MESSAGE_CREATE", message)
         self.changed()

@@ -184,6 +184,8 @@ class Message:
     deleted: bool = False
     edited_at: float = 0.0
     versions: list[str] = field(default_factory=list)
+    more: Json = field(default_factory=dict)  # embeds, a poll and the like, as the API shows them
+    forwarded_from: str = ""  # the channel; then `reference` is what is forwarded
 
     @property
     def buttons(self) -> dict[str, str]:
@@ -306,12 +308,15 @@ class World:
             "mentions": [self.users[name].json() for name in names if name in self.users],
             "mention_roles": mentioned_roles(message.content),
         }
+        shown |= {key: value for key, value in message.more.items() if content or key == "sticker_items"}
         if message.reference:
+            elsewhere = channel.parent if message.type == THREAD_STARTER else message.forwarded_from
             shown["message_reference"] = {
-                "type": 0,
+                "type": int(bool(message.forwarded_from)),
                 "message_id": message.reference,
-                "channel_id": channel.parent if message.type == THREAD_STARTER else message.channel,
+                "channel_id": elsewhere or message.channel,
             }
+        if message.reference and not message.forwarded_from:
             target = self.messages.get(message.reference)
             if nested and target is not None:
                 there = not target.deleted
@@ -325,6 +330,13 @@ class World:
                 "authorizing_integration_owners": {},
             }
         return shown
+
+    def snapshot(self, message: Message) -> Json:
+        """What a forward holds of a message: neither who wrote it nor where."""
+        shown = self.message_json(message, nested=False)
+        held = ("type", "content", "mentions", "mention_roles", "attachments", "embeds", "timestamp")
+        more = ("edited_timestamp", "flags", "components", "sticker_items", "message_snapshots")
+        return {"message": {key: shown[key] for key in (*held, *more) if key in shown}}
 
     def may_read(self, message: Message, *, intent: bool) -> bool:
         """Whether the bot is given a message's content."""
