@@ -68,7 +68,7 @@ class InteractionSurface(ChannelSurface):
     async def find(self, part: Part, after: str) -> str:
         """Filling in the deferred message twice is harmless; hidden follow-ups cannot be read back."""
         if await self._alive():
-            if part.index == FILES or (self._handle.original and part.index == 0):
+            if part.index >= FILES or (self._handle.original and part.index == 0):
                 return ""
             if self._handle.hidden:
                 self._unsure.add(part.index)

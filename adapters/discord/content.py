@@ -29,10 +29,9 @@ TEXT_DISPLAY, GALLERY, FILE = 10, 12, 13
 
 def words(message: Json, names: Mapping[str, str], own: Collection[str] = (), *, marked: bool = True) -> str:
     """Everything that a message says, made readable as `readable` does; forwards are `marked` as such."""
-    said = [_text(message, names, own)]
-    for forwarded in _forwarded(message):
-        if text := _text(forwarded, names, own):
-            said.append(f"{FORWARDED}{text}" if marked else text)
+    mark = FORWARDED if marked else ""
+    copies = filter(None, (_text(forwarded, names, own) for forwarded in _forwarded(message)))
+    said = (_text(message, names, own), *(f"{mark}{text}" for text in copies))
     return "\n".join(filter(None, said))[:MOST_CHARACTERS].strip()
 
 

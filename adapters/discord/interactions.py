@@ -40,6 +40,7 @@ def request_of(interaction: Interaction, commands: Mapping[str, Command]) -> Req
         token=interaction.token,
         original=interaction.type is not discord.InteractionType.component,
         reads=place.direct or interaction.permissions.read_message_history,
+        largest=interaction.filesize_limit,
     )
     return Request(
         act=Act(str(interaction.id), interaction.id),

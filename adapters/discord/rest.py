@@ -37,6 +37,7 @@ ERRORS: Mapping[int, tuple[type[PlatformError], str]] = {
     400: (Forbidden, "Discord refuses this message"),
     403: (Forbidden, "The bot may not do this there"),
     404: (Gone, "The channel or message no longer exists"),
+    413: (Forbidden, "Discord takes no files that large"),
 }
 EXPIRED, CLOSED_TO_US, HAS_THREAD = 50027, 50007, 160004
 """Discord's codes: an interaction's token is older than 15 minutes; a person takes no direct messages from the bot; the

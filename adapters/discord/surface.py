@@ -21,6 +21,12 @@ SUPPRESS_EMBEDS, EPHEMERAL = 1 << 2, 1 << 6
 PING_NOBODY: Json = {"parse": [], "replied_user": False}
 LONGEST = 2_000
 LONGEST_DESCRIPTION = 1_024
+LARGEST_FILE = 10 * MEBIBYTE
+"""Where Discord does not say more: a server with boosts takes larger files, which only interactions tell."""
+
+LARGEST_REQUEST = 25 * MEBIBYTE - (1 << 16)
+"""For the files of one message; the rest is for what describes them."""
+
 TYPING_SECONDS = 9.0
 """Discord shows typing for 10 seconds."""
 
@@ -54,9 +60,10 @@ class ChannelSurface:
 
     limit = LONGEST - REMARKS
     appends = False
-    room = 10 * MEBIBYTE
+    room = LARGEST_REQUEST
 
     def __init__(self, rest: Rest, request: Request, handle: Handle) -> None:
+        self.largest = min(handle.largest or LARGEST_FILE, LARGEST_REQUEST)
         self._rest = rest
         self._handle = handle
         self._person = request.person.id
@@ -75,7 +82,7 @@ class ChannelSurface:
 
     async def find(self, part: Part, after: str) -> str:
         """Look through the channel for a part; files that are sent again replace themselves."""
-        return "" if part.index == FILES else await self._look(await self.channel(), part, after)
+        return "" if part.index >= FILES else await self._look(await self.channel(), part, after)
 
     async def upload(self, index: int, message: str, files: Sequence[File]) -> str:
         """Put the files into the last part."""
@@ -185,6 +192,7 @@ class DirectSurface(ChannelSurface):
 
     def __init__(self, rest: Rest, request: Request, handle: Handle) -> None:
         super().__init__(rest, request, handle)
+        self.largest = LARGEST_FILE  # as nobody boosts direct messages
         self._channel = ""
         self._place = request.place.thread or request.place.channel
 

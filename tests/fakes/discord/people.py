@@ -309,7 +309,7 @@ class People:
             "data": data,
             "channel_id": channel,
             "channel": where.json(self.world.users),
-            "attachment_size_limit": 10 << 20,
+            "attachment_size_limit": self.world.largest_file(channel),
             "entitlements": [],
             "authorizing_integration_owners": {},
             "locale": "en-US",

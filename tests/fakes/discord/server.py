@@ -29,8 +29,8 @@ from tests.fakes.attached import content_of
 from tests.fakes.discord.gateway import CONTENT, Gateway, Session
 from tests.fakes.discord.people import People
 from tests.fakes.discord.rest import Rest
-from tests.fakes.discord.rules import LARGEST_BODY, Rates, Refused, refuse
-from tests.fakes.discord.world import Interaction, Json, Message, World
+from tests.fakes.discord.rules import Rates, Refused, refuse
+from tests.fakes.discord.world import LARGEST_BODY, Interaction, Json, Message, World
 from tests.fakes.discord.writing import Call
 from tests.fakes.waiting import Waiting
 
@@ -85,7 +85,7 @@ class FakeDiscord(Waiting, People):
         self._runner: web.AppRunner | None = None
 
     async def __aenter__(self) -> FakeDiscord:
-        app = web.Application(middlewares=[self._notice_own_faults], client_max_size=LARGEST_BODY)
+        app = web.Application(middlewares=[self._notice_own_faults], client_max_size=2 * LARGEST_BODY)
         app.router.add_get("/gateway/", self.gateway.handle)
         app.router.add_route("*", "/api/v10/{path:.*}", self._handle)
         app.router.add_get("/files/{name}", self._file)
@@ -182,6 +182,9 @@ class FakeDiscord(Waiting, People):
         if fault is not None and fault.status:
             return _failure(fault)
         try:
+            if (request.content_length or 0) > LARGEST_BODY:
+                self.violations.append(f"a request above 25 MiB: {method} {path}")
+                raise refuse(413, 40005, "Request entity too large")
             sent = await _read(request)
             self._authorise(request, path)
             limited, headers = self._rate(method, path)

@@ -24,6 +24,7 @@ VIEW, SEND, ATTACH, READ_HISTORY = 1 << 10, 1 << 11, 1 << 15, 1 << 16
 MANAGE_GUILD, OPEN_THREADS, SEND_IN_THREADS = 1 << 5, 1 << 35, 1 << 38
 EVERYONE: Final = VIEW | SEND | ATTACH | READ_HISTORY | OPEN_THREADS | SEND_IN_THREADS
 TOKEN_SECONDS: Final = 15 * 60
+LARGEST_FILE, LARGEST_BODY = 10 << 20, 25 << 20
 
 _USER = re.compile(r"<@!?(\d+)>")
 _ROLE = re.compile(r"<@&(\d+)>")
@@ -103,6 +104,7 @@ class Guild:
     roles: dict[str, Role] = field(default_factory=dict)
     members: dict[str, list[str]] = field(default_factory=dict)  # user → role ids
     system_channel: str | None = None
+    largest_file: int = LARGEST_FILE  # more with boosts
 
     def permissions(self, user: str) -> int:
         if user == self.owner:
@@ -262,6 +264,11 @@ class World:
         if not message.only_for:
             self.channels[message.channel].last_message = message.id
         return message
+
+    def largest_file(self, channel: str) -> int:
+        """The bytes that one file may have in a channel."""
+        guild = self.guilds.get(self.channels[channel].guild)
+        return guild.largest_file if guild else LARGEST_FILE
 
     def history(self, channel: str) -> Sequence[Message]:
         """What everybody can see in a channel, oldest first."""

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from tests.fakes.discord.gateway import Gateway
 from tests.fakes.discord.rules import (
     EDIT_FIELDS,
-    LARGEST_FILE,
     Refused,
     attachment_faults,
     message_faults,
@@ -128,7 +127,7 @@ class Writing:
         above = self._world.channels[where.parent].denied if where.type in THREADS else 0
         if (where.denied | above) & ATTACH and not message.interaction:
             raise refuse(403, 50013, "Missing Permissions")
-        if any(len(content) > LARGEST_FILE for _, content in call.files.values()):
+        if any(len(content) > self._world.largest_file(message.channel) for _, content in call.files.values()):
             self._violate("a file that is larger than Discord takes")
             raise refuse(413, 40005, "Request entity too large")
         self._must_be_right("message", attachment_faults(call.body, call.files, set(message.files)))
