@@ -7,6 +7,7 @@ import logging
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
+from urllib.parse import urlsplit
 
 import discord
 
@@ -86,11 +87,11 @@ class DiscordAdapter:
             raise PlatformError("The connection to Discord ended.")
 
     async def _serve(self, intake: Intake, connected: Callable[[str], None]) -> None:
-        await self._rest.sign_in()
+        http = await self._rest.sign_in()
         gateway = Gateway.read(await self._rest.gateway(), self._settings.gateway_url)
         gateway.must_have_starts()
         client = Client(
-            self._rest, intake, connected, gateway, self._spacing, self._acknowledging, content=self._content
+            self._rest, http, intake, connected, gateway, self._spacing, self._acknowledging, content=self._content
         )
         async with client:
             self._client = client
@@ -139,9 +140,8 @@ class DiscordAdapter:
         if not request.replies_to:
             return None
         _must_read(request)
-        place = request.place
-        channel = place.thread if place.thread not in ("", request.message) else place.channel
-        return self._read(await self._rest.message(channel, request.replies_to), place, marked=False)
+        found = await self._rest.message(_channel_of(request), request.replies_to)
+        return self._read(found, request.place, marked=False)
 
     async def history(self, request: Request, limit: int, since_ms: int) -> Sequence[Message]:
         """The last messages that people and bots wrote, for who may read them, by as many calls as it takes."""
@@ -159,8 +159,14 @@ class DiscordAdapter:
         return found[:limit][::-1]
 
     async def fetch(self, request: Request, attachment: Attachment, limit: int) -> bytes:
-        """An attachment, which lies open under an address that nobody can guess."""
-        return await fetch(attachment, limit, FILE_HOSTS, self._settings.api_url)
+        """An attachment, which lies open for some time under an address that nobody can guess."""
+        try:
+            return await fetch(attachment, limit, FILE_HOSTS, self._settings.api_url)
+        except Gone:
+            fresh = await self._anew(request, attachment)
+            if fresh is None:
+                raise
+            return await fetch(fresh, limit, FILE_HOSTS, self._settings.api_url)
 
     async def whois(self, request: Request) -> Person:
         """The asking person with the rights that the guild gives them now; in direct messages nobody has any."""
@@ -199,6 +205,18 @@ class DiscordAdapter:
             return Budget(self._settings.requests_per_second, CALLS_AT_ONCE)
         return Budget(edits) if name.startswith("edit:") else Budget(edits / 2, CREATES_AT_ONCE)
 
+    async def _anew(self, request: Request, attachment: Attachment) -> Attachment | None:
+        """The attachment as the request's message, or the one that it points at, has it now; None where it has not."""
+        path = urlsplit(attachment.url).path
+        for message in filter(None, (request.message, request.replies_to)):
+            try:
+                found = files(await self._rest.message(_channel_of(request), message))
+            except (Forbidden, Gone):
+                continue
+            if fresh := next((file for file in found if urlsplit(file.url).path == path), None):
+                return fresh
+        return None
+
     def _answer(self, request: Request, handle: Handle) -> ChannelSurface:
         return InteractionSurface(self._rest, request, handle, self._acknowledged, self._clock)
 
@@ -225,6 +243,12 @@ class DiscordAdapter:
         """Wait until an interaction of this run is acknowledged: before that it takes no answer."""
         if interaction in self._acknowledging:
             await asyncio.shield(self._acknowledging[interaction])
+
+
+def _channel_of(request: Request) -> str:
+    """The channel or thread that was asked in, not the thread that grows out of the question."""
+    place = request.place
+    return place.thread if place.thread not in ("", request.message) else place.channel
 
 
 def _must_read(request: Request) -> None:

@@ -41,7 +41,7 @@ class InteractionSurface(ChannelSurface):
         if await self._alive():
             try:
                 if handle.original and index == 0:
-                    return await self._rest.edit_answer(handle.application, handle.token, "@original", body)
+                    return await self._rest.edit_answer(handle, "@original", body)
                 return await self._rest.follow_up(handle.application, handle.token, self._hidden(body))
             except Gone:
                 log.info("Interaction %s takes no answer any more", handle.interaction)
@@ -111,7 +111,7 @@ class InteractionSurface(ChannelSurface):
             return True
         if await self._alive():
             try:
-                await self._rest.edit_answer(handle.application, handle.token, message, body, files)
+                await self._rest.edit_answer(handle, message, body, files)
                 return True
             except Gone:
                 log.info("Interaction %s takes no edit any more", handle.interaction)

@@ -7,7 +7,6 @@ import logging
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from dataclasses import replace
 
-import aiohttp
 import discord
 
 from adapters.discord.catchup import missed
@@ -18,7 +17,7 @@ from adapters.discord.handle import Handle, settled
 from adapters.discord.interactions import Interaction, request_of, typing
 from adapters.discord.people import place_of
 from adapters.discord.requests import Heard, Reader
-from adapters.discord.rest import Json, Rest
+from adapters.discord.rest import Http, Json, Rest
 from adapters.discord.surface import EPHEMERAL, said
 from bot.errors import PlatformError, ShouldersError, StoreError, UserError
 from bot.ports import Intake
@@ -44,6 +43,7 @@ class Client(discord.AutoShardedClient):
     def __init__(
         self,
         rest: Rest,
+        http: Http,
         intake: Intake,
         connected: Callable[[str], None],
         gateway: Gateway,
@@ -73,16 +73,16 @@ class Client(discord.AutoShardedClient):
         self._reader = Reader(int(rest.me or 0), intake.commands, content, intake.manner)
         self._spacing = spacing
         self._seen: dict[int, Sequence[tuple[Place, int]]] = {}
-        self._open_socket = self.http.ws_connect
-        self.http.ws_connect = self._connect_elsewhere  # type: ignore[method-assign]  # the one way to every gateway
-
-    async def _connect_elsewhere(self, url: str, *, compress: int = 0) -> aiohttp.ClientWebSocketResponse:
-        return await self._open_socket(self._gateway.address(url), compress=compress)
+        http.gateway = gateway.address
+        self.http = self._connection.http = http
 
     async def setup_hook(self) -> None:
-        """Tell Discord the commands."""
-        if await sync(self._rest, str(self.application_id), self._intake.commands):
-            log.info("Discord was told the commands")
+        """Tell Discord the commands; where it refuses, those that it knows stay until the next connection."""
+        try:
+            if await sync(self._rest, str(self.application_id), self._intake.commands):
+                log.info("Discord was told the commands")
+        except PlatformError as error:
+            log.error("Discord was not told the commands, and offers those of before: %s", error.message)
 
     async def before_identify_hook(self, shard_id: int | None, *, initial: bool = False) -> None:
         """Keep the distance that Discord asks for, and stop before its limit.
@@ -194,11 +194,10 @@ class Client(discord.AutoShardedClient):
 
     async def _explain(self, message: discord.Message, error: UserError) -> None:
         """Reply to a command that was written wrongly."""
-        reference: Json = {"message_id": str(message.id), "fail_if_not_exists": False}
-        body = said(error.message) | {"message_reference": reference, "nonce": str(message.id), "enforce_nonce": True}
+        body = said(error.message) | {"nonce": str(message.id), "enforce_nonce": True}
         await self._rest.turn(urgent=True)
         try:
-            await self._rest.send(str(message.channel.id), body)
+            await self._rest.send(str(message.channel.id), body, str(message.id))
         except PlatformError as failure:
             log.warning("“%s” could not be said: %s", error.message, failure)
 

@@ -136,11 +136,9 @@ class ChannelSurface:
 
     async def _post(self, channel: str, index: int, body: Json) -> str:
         """Its nonce makes Discord return the first message when it is sent again within minutes."""
-        body = body | {"nonce": self._nonce(index), "enforce_nonce": True}
-        handle = self._handle
-        if index == 0 and handle.reply and channel == (handle.parent or handle.channel):
-            body["message_reference"] = {"message_id": handle.reply, "fail_if_not_exists": False}
-        return await self._rest.send(channel, body)
+        handle, nonce = self._handle, {"nonce": self._nonce(index), "enforce_nonce": True}
+        replies = index == 0 and channel == (handle.parent or handle.channel)
+        return await self._rest.send(channel, body | nonce, handle.reply if replies else "")
 
     def _nonce(self, index: int) -> str:
         return f"{self._order}-{index}"  # at most 25 characters

@@ -114,9 +114,9 @@ class People:
             self.gateway.dispatch_message("MESSAGE_CREATE", starter)
         return made.id
 
-    def archive(self, thread: str) -> None:
+    def archive(self, thread: str, *, locked: bool = False) -> None:
         """A thread in which nobody wrote for long: Discord no longer lists it when the bot connects."""
-        self.world.channels[thread].archived = True
+        self.world.channels[thread].archived, self.world.channels[thread].locked = True, locked
 
     def delete_channel(self, channel: str) -> None:
         """Delete a channel, with the threads in it, or a thread."""
@@ -221,7 +221,7 @@ class People:
                 option["value"] = files[-1]["id"]
         ids = [str(option["value"]) for option in filled if option["type"] in ENTITIES]
         resolved = self._resolved(self.world.channels[channel].guild, ids) | (
-            {"attachments": {file["id"]: file for file in files}} if files else {}
+            {"attachments": {file["id"]: self.world.signed(file) for file in files}} if files else {}
         )
         return self._interact(
             2, channel, user, self._used(command, filled) | ({"resolved": resolved} if resolved else {})

@@ -145,6 +145,7 @@ class Channel:
     denied: int = 0
     forbidden: dict[str, int] = field(default_factory=dict)
     archived: bool = False
+    locked: bool = False
     last_message: str | None = None
 
     def json(self, users: dict[str, User]) -> Json:
@@ -157,7 +158,7 @@ class Channel:
                 "archived": self.archived,
                 "auto_archive_duration": 1440,
                 "archive_timestamp": stamp(made_at(self.id)),
-                "locked": False,
+                "locked": self.locked,
             }
             return base | {"owner_id": self.owner, "message_count": 0, "member_count": 2, "thread_metadata": archive}
         overwrite = {"id": self.guild, "type": 0, "allow": "0", "deny": str(self.denied)}
@@ -250,6 +251,7 @@ class World:
         self.in_channel: dict[str, list[str]] = {}
         self.interactions: dict[str, Interaction] = {}
         self.by_token: dict[str, Interaction] = {}
+        self.signature = 1  # of the addresses of files; older ones have expired
         self.bot = self.add_user("Shoulders", bot=True)
 
     def add_user(self, name: str, *, bot: bool = False) -> User:
@@ -304,7 +306,7 @@ class World:
             "author": self.users[message.author].json(),
             "content": message.content if content else "",
             "components": message.components if content else [],
-            "attachments": message.attachments if content else [],
+            "attachments": [self.signed(file) for file in message.attachments] if content else [],
             "embeds": [],
             "timestamp": stamp(made_at(message.id)),
             "edited_timestamp": stamp(message.edited_at) if message.edited_at else None,
@@ -337,6 +339,12 @@ class World:
                 "authorizing_integration_owners": {},
             }
         return shown
+
+    def signed(self, file: Json) -> Json:
+        """A file with an address that works for some time from now."""
+        return {
+            key: f"{value}?ex={self.signature}" if key in ("url", "proxy_url") else value for key, value in file.items()
+        }
 
     def snapshot(self, message: Message) -> Json:
         """What a forward holds of a message: neither who wrote it nor where."""

@@ -62,7 +62,14 @@ class Writing:
         above = self._world.channels[channel.parent].denied if channel.type in THREADS else 0
         if (channel.denied | above) & SEND:
             raise refuse(403, 50013, "Missing Permissions")
+        if channel.locked:
+            raise refuse(400, 160005, "Thread is locked")
         return channel
+
+    def _must_be_open(self, channel: str) -> None:
+        """In an archived thread nothing changes."""
+        if self._world.channels[channel].archived:
+            raise refuse(400, 50083, "Thread is archived")
 
     def _readable(self, call: Call) -> Message:
         self._channel(call)
@@ -71,7 +78,7 @@ class Writing:
             raise refuse(404, 10008, "Unknown Message")
         return message
 
-    def _mine(self, call: Call) -> Message:
+    def _mine(self, call: Call, *, edited: bool) -> Message:
         self._writable(call)
         message = self._world.messages.get(call.args[1])
         if message is not None and message.deleted:
@@ -81,6 +88,8 @@ class Writing:
         if message.author != self._world.bot.id:
             self._violate(f"message {message.id} of somebody else is changed")
             raise refuse(403, 50005, "Cannot edit a message authored by another user")
+        if edited:
+            self._must_be_open(message.channel)
         return message
 
     def _new_message(self, body: Json, channel: str, flags: int) -> Message:
