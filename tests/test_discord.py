@@ -350,6 +350,30 @@ async def test_without_the_intent_a_bot_that_is_to_hear_everything_says_why_it_d
         assert "message-content intent is missing" in caplog.text
 
 
+async def test_without_the_intent_what_is_hidden_is_not_worked_on() -> None:
+    async with town() as team:
+        team.discord.refuse_message_content()
+        await team.start()
+        hidden = team.say("The password is hunter2")
+        team.say(team.discord.mention("and this?"), reply_to=hidden)
+        request = await team.intake.next()
+        with pytest.raises(Forbidden, match=r"1 message here is blank to me.*Message Content Intent"):
+            await team.adapter.history(request, 50, 0)
+        with pytest.raises(Forbidden, match=r"Message Content Intent.*in the menu of the message"):
+            await team.adapter.pointed(request)
+        (said,) = await team.adapter.context(request, 9)
+        assert (said.text, "Message Content Intent" in said.withheld) == ("", True)
+        shown = team.say(team.discord.mention("what is a mean?"))
+        team.say(team.discord.mention("and this?"), reply_to=shown)
+        await team.intake.next()
+        await team.intake.next()
+        request = team.intake.requests[-1]
+        assert (await team.adapter.context(request, 9))[-1].text == "what is a mean?"
+        pointed = await team.adapter.pointed(request)
+        assert pointed is not None
+        assert pointed.text == "what is a mean?"
+
+
 async def test_the_context_of_a_mention_in_a_thread_is_what_was_said_there(team: Town) -> None:
     opening = team.say("let us plan")
     thread = team.discord.add_thread(team.channel, "plans", team.ada, opening)

@@ -34,6 +34,13 @@ log = logging.getLogger(__name__)
 LONGEST_CHAIN = 5
 """Messages that a reply's context goes back."""
 
+HIDDEN = (
+    "Discord hides from me what people write without mentioning me. Whoever runs me can turn on the Message Content "
+    "Intent (developer portal, Bot). "
+)
+ONE_HIDDEN = f"{HIDDEN}Until then, choose what I should do in the menu of the message, under Apps, or copy its text."
+SOME_HIDDEN = f"{HIDDEN}Until then, I answer without what was said here before."
+
 FILE_HOSTS = ("discordapp.com", "discordapp.net")
 THREAD_STARTER = 21
 SAID_TYPES = (0, 19, 20, THREAD_STARTER, 23)
@@ -141,7 +148,10 @@ class DiscordAdapter:
             return None
         _must_read(request)
         found = await self._rest.message(_channel_of(request), request.replies_to)
-        return self._read(found, request.place, marked=False)
+        read = self._read(found, request.place, marked=False)
+        if read.withheld:
+            raise Forbidden(ONE_HIDDEN)
+        return read
 
     async def history(self, request: Request, limit: int, since_ms: int) -> Sequence[Message]:
         """The last messages that people and bots wrote, for who may read them, by as many calls as it takes."""
@@ -156,6 +166,9 @@ class DiscordAdapter:
             if len(recent) < len(page) or len(page) < min(limit, 100):
                 break
             before = {"before": str(page[-1]["id"])}
+        if hidden := sum(bool(message.withheld) for message in found[:limit]):
+            blank = "1 message here is" if hidden == 1 else f"{hidden} messages here are"
+            raise Forbidden(f"{blank} blank to me. {ONE_HIDDEN}")
         return found[:limit][::-1]
 
     async def fetch(self, request: Request, attachment: Attachment, limit: int) -> bytes:
@@ -237,7 +250,9 @@ class DiscordAdapter:
         text = words(message, mentioned(message), {self._rest.me}, marked=marked)
         key, channel = str(message["id"]), str(message.get("channel_id") or place.channel)
         link = f"https://discord.com/channels/{place.workspace}/{channel}/{key}"
-        return Message(key, called(author), text, mine, files(message), link)
+        hidden = not (self._content or place.direct or mine or text or files(message))
+        withheld = SOME_HIDDEN if hidden else ""
+        return Message(key, called(author), text, mine, files(message), link, withheld)
 
     async def _acknowledged(self, interaction: str) -> None:
         """Wait until an interaction of this run is acknowledged: before that it takes no answer."""
