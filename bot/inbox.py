@@ -236,7 +236,8 @@ class Inbox:
         return same and not self._by_name[asked.command].passes
 
     async def _run_refused(self, answering: Answering, why: str) -> None:
-        await self._administration.refused(answering.accepted.request, why)
+        if not await self._administration.refused(answering.accepted.request, why):
+            answering.refuse("")
         await self._run(answering)
 
     async def _run_lane(self, conversation: int, lane: _Lane) -> None:

@@ -159,6 +159,17 @@ async def test_a_command_written_wrongly_is_explained_in_a_reply(team: Town) -> 
     assert team.intake.requests == []
 
 
+async def test_a_flood_of_wrong_commands_is_explained_a_few_times(team: Town, caplog: pytest.LogCaptureFixture) -> None:
+    for _ in range(20):
+        team.say(team.discord.mention("/config set --skope me model large"))
+    bob = team.discord.add_member(team.guild, team.discord.add_user("Bob"))
+    theirs = team.discord.post(team.channel, bob, team.discord.mention("/config set --skope me model large"))
+    await team.discord.answer_to(theirs)
+    await team.asked()
+    assert len(team.shown()) == 6
+    assert caplog.text.count("again and again is not explained") == 1
+
+
 async def test_people_roles_and_channels_of_a_typed_command_are_known(team: Town) -> None:
     bob = team.discord.add_member(team.guild, team.discord.add_user("Bob B"))
     role = team.discord.world.guilds[team.guild].members[team.ada][0]

@@ -122,6 +122,14 @@ async def test_a_command_that_turns_out_to_be_refused_leaves_no_public_trace(tea
     assert team.discord.message(interaction.original).deleted
 
 
+async def test_what_discord_does_not_hide_goes_on_directly(team: Town) -> None:
+    team.discord.rest.forgetful = True
+    _, request = await team.used("ask", text="why?")
+    await team.draft(request).finish(Answer("", ("You may not ask here.",), private=True))
+    assert whispered(team)[0].endswith("> You may not ask here.")
+    assert (team.shown(), seen_alone(team)) == ([], [])
+
+
 async def test_a_mention_that_turns_out_to_be_refused_is_answered_directly(team: Town) -> None:
     _, request = await team.asked("why?")
     draft = team.draft(request)

@@ -19,7 +19,7 @@ from adapters.discord.gateway import Gateway, Spacing
 from adapters.discord.handle import Handle
 from adapters.discord.people import called, person_now
 from adapters.discord.reading import readable as readable_places
-from adapters.discord.rest import ALL, FAILURES, WRONG_TOKEN, Json, Rest, error_of, listed
+from adapters.discord.rest import ALL, EXPLAINED, FAILURES, SILENCED, WRONG_TOKEN, Json, Rest, error_of, listed
 from adapters.discord.surface import LONGEST, ChannelSurface, DirectSurface, DiscordDraft, said
 from adapters.fetching import fetch
 from adapters.pacer import Budget, Pacer
@@ -48,6 +48,7 @@ SAID_TYPES = (0, 19, 20, THREAD_STARTER, 23)
 
 CREATES_AT_ONCE = 3
 CALLS_AT_ONCE = 5
+EXPLAINED_A_MINUTE = 5
 
 CLOSED: Mapping[int, str] = {
     4004: WRONG_TOKEN,
@@ -216,6 +217,10 @@ class DiscordAdapter:
         edits = self._settings.edits_per_second
         if name == ALL:
             return Budget(self._settings.requests_per_second, CALLS_AT_ONCE)
+        if name.startswith(f"{EXPLAINED}:"):
+            return Budget(EXPLAINED_A_MINUTE / 60, EXPLAINED_A_MINUTE)
+        if name.startswith(f"{SILENCED}:"):
+            return Budget(1 / 60)
         return Budget(edits) if name.startswith("edit:") else Budget(edits / 2, CREATES_AT_ONCE)
 
     async def _anew(self, request: Request, attachment: Attachment) -> Attachment | None:

@@ -17,8 +17,8 @@ from adapters.discord.handle import Handle, settled
 from adapters.discord.interactions import Interaction, request_of, typing
 from adapters.discord.people import place_of
 from adapters.discord.requests import Heard, Reader
-from adapters.discord.rest import Http, Json, Rest
-from adapters.discord.surface import EPHEMERAL, said
+from adapters.discord.rest import EPHEMERAL, EXPLAINED, SILENCED, Http, Json, Rest
+from adapters.discord.surface import said
 from bot.errors import PlatformError, ShouldersError, StoreError, UserError
 from bot.ports import Intake
 from bot.types import Place, Request, by_path
@@ -193,7 +193,11 @@ class Client(discord.AutoShardedClient):
             log.error("Not kept: %s", error.message)
 
     async def _explain(self, message: discord.Message, error: UserError) -> None:
-        """Reply to a command that was written wrongly."""
+        """Reply to a command that was written wrongly, a few times a minute."""
+        if not self._rest.pacer.spare((f"{EXPLAINED}:{message.author.id}",)):
+            if self._rest.pacer.spare((f"{SILENCED}:{message.author.id}",)):
+                log.warning("What %s writes wrongly again and again is not explained", message.author.id)
+            return
         body = said(error.message) | {"nonce": str(message.id), "enforce_nonce": True}
         await self._rest.turn(urgent=True)
         try:

@@ -27,8 +27,12 @@ from bot.types import File
 Json: TypeAlias = dict[str, object]
 
 DISCORD = "https://discord.com/api/v10"
+EPHEMERAL = 1 << 6
 ALL = "all"
 """The pacer's budget that every call spends, but those with an interaction's token."""
+
+EXPLAINED, SILENCED = "explained", "silenced"
+"""The budgets of what is explained to single people who write a command wrongly, and of saying that it no longer is."""
 
 CALL_SECONDS = 60.0
 DELETIONS_KEPT = 1_000
@@ -133,7 +137,7 @@ class Rest:
     def __init__(self, token: str, api_url: str, pacer: Pacer) -> None:
         Route.BASE = api_url or DISCORD  # discord.py knows one address for the whole process
         self._token = token
-        self._pacer = pacer
+        self.pacer = pacer
         self._http: Http | None = None
         self._signing_in = asyncio.Lock()
         self._calls: set[asyncio.Task[object]] = set()
@@ -198,7 +202,7 @@ class Rest:
 
     async def turn(self, *, urgent: bool = False) -> None:
         """Wait until one more call may be made."""
-        await self._pacer.turn((ALL,), urgent=urgent)
+        await self.pacer.turn((ALL,), urgent=urgent)
 
     async def aclose(self) -> None:
         """Close the connection, and end what nobody waits for any more."""
@@ -329,10 +333,14 @@ class Rest:
         path = "/interactions/{webhook_id}/{webhook_token}/callback"  # these names keep rate limits apart
         await self.call(Route("POST", path, webhook_id=interaction, webhook_token=token), {"type": kind, "data": data})
 
-    async def follow_up(self, application: str, token: str, body: Json) -> str:
-        """Post another answer to an interaction; its id. Discord knows no nonce there, so it is sent only once."""
+    async def follow_up(self, application: str, token: str, body: Json) -> tuple[str, bool]:
+        """Post another answer to an interaction; its id, and whether it is ephemeral.
+
+        Discord knows no nonce there, so it is sent only once.
+        """
         route = Route("POST", "/webhooks/{webhook_id}/{webhook_token}", webhook_id=application, webhook_token=token)
-        return _id(await self.call(route, body, {"wait": "true"}, once=True))
+        made = _object(await self.call(route, body, {"wait": "true"}, once=True))
+        return _id(made), bool(int(str(made.get("flags", 0))) & EPHEMERAL)
 
     async def edit_answer(self, handle: Handle, message: str, body: Json, files: Sequence[File] = ()) -> str:
         """Change an answer to an interaction, "@original" for the first; its id."""

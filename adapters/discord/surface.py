@@ -17,7 +17,7 @@ from bot.types import Answer, File, Part, Request, Status
 
 log = logging.getLogger(__name__)
 
-SUPPRESS_EMBEDS, EPHEMERAL = 1 << 2, 1 << 6
+SUPPRESS_EMBEDS = 1 << 2
 PING_NOBODY: Json = {"parse": [], "replied_user": False}
 LONGEST = 2_000
 LONGEST_DESCRIPTION = 1_024

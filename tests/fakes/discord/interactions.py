@@ -10,7 +10,9 @@ from tests.fakes.discord.writing import Call, Writing
 
 
 class Interactions(Writing):
-    """The calls that a token allows."""
+    """The calls that a token allows. `forgetful`: what follows a first answer that was deleted is seen by everybody."""
+
+    forgetful = False
 
     def _callback(self, call: Call) -> None:
         """Answered with nothing, as nobody asks for the response here."""
@@ -67,6 +69,8 @@ class Interactions(Writing):
             original.flags &= ~LOADING
             return self._change(original, replace(call, body={k: v for k, v in call.body.items() if k != "flags"}))
         flags = self._check(call.body, FOLLOWUP_FIELDS, reply=False)
+        if self.forgetful and original is not None and original.deleted:
+            flags &= ~EPHEMERAL
         message = self._new_message(call.body, interaction.channel, flags)
         self._own(interaction, message, ephemeral=bool(flags & EPHEMERAL))
         return self._show(message)
