@@ -14,10 +14,11 @@ from adapters.discord.commands import sync
 from adapters.discord.components import modal
 from adapters.discord.gateway import Gateway, Spacing
 from adapters.discord.handle import Handle, settled
+from adapters.discord.http import Http
 from adapters.discord.interactions import Interaction, request_of, typing
 from adapters.discord.people import place_of
 from adapters.discord.requests import Heard, Reader
-from adapters.discord.rest import EPHEMERAL, EXPLAINED, SILENCED, Http, Json, Rest
+from adapters.discord.rest import EPHEMERAL, EXPLAINED, SILENCED, Json, Rest
 from adapters.discord.surface import said
 from bot.errors import PlatformError, ShouldersError, StoreError, UserError
 from bot.ports import Intake

@@ -111,7 +111,11 @@ class Reader:
         return path, arguments(path, command, words)
 
     def _mentioned_as(self, message: discord.Message) -> Collection[str]:
-        """The ids in a message that mean the bot: its own and that of the role that Discord made for it."""
+        """The ids in a message that mean the bot: its own and that of the role that Discord made for it.
+
+        Without the message-content intent, Discord documents only that a mention shows a message, not whether the
+        role's counts; where it does not, there is no text to read, and nothing is lost that could be had.
+        """
         users = [user.id for user in message.mentions if user.id == self.me]
         roles = [role.id for role in message.role_mentions if role.tags and role.tags.bot_id == self.me]
         return {str(key) for key in (*users, *roles)}

@@ -16,10 +16,10 @@ from typing import TypeAlias
 
 import aiohttp
 import discord
-from discord.http import HTTPClient, Route
-from discord.types.user import User
+from discord.http import Route
 
 from adapters.discord.handle import Handle
+from adapters.discord.http import Http, not_again
 from adapters.pacer import Pacer
 from bot.errors import ConfigError, Forbidden, Gone, PlatformError
 from bot.types import File
@@ -95,39 +95,6 @@ _TOKEN = re.compile(r"(/(?:webhooks|interactions)/\d+/)[^/?\s]+")
 logging.getLogger("discord.http").addFilter(HideTokens())
 
 
-class Http(HTTPClient):
-    """discord.py's connection to the API. The gateway's client borrows it, so that all calls share their rate limits.
-
-    `gateway` tells where to connect instead of where discord.py wants to.
-    """
-
-    gateway: Callable[[str], str] = staticmethod(str)
-    _user: User | None = None
-
-    async def static_login(self, token: str) -> User:
-        """Sign in once; whoever signs in later is the same bot."""
-        if self._user is None:
-            self._user = await super().static_login(token)
-        return self._user
-
-    async def ws_connect(self, url: str, *, compress: int = 0) -> aiohttp.ClientWebSocketResponse:
-        """The one way to every gateway."""
-        return await super().ws_connect(self.gateway(url), compress=compress)
-
-    async def close(self) -> None:
-        """Stay open when the gateway's client ends: answers are still written."""
-
-    async def end(self) -> None:
-        """Close the connection."""
-        await super().close()
-
-
-async def _not_again(response: aiohttp.ClientResponse) -> None:
-    """Raise before discord.py repeats a call that Discord may have done although it says that it failed."""
-    if response.status >= 500:
-        raise discord.DiscordServerError(response, response.reason)
-
-
 class Rest:
     """Signs in with the first call. Every call raises PlatformError, or ConfigError when the token is wrong.
 
@@ -173,7 +140,7 @@ class Rest:
 
         It goes on when its caller is cancelled: in the wrong moment, discord.py would keep the next one waiting for it.
         """
-        task = asyncio.create_task(self._call(route, body, query or {}, files, _not_again if once else None))
+        task = asyncio.create_task(self._call(route, body, query or {}, files, not_again if once else None))
         self._calls.add(task)
         task.add_done_callback(self._calls.discard)
         return await asyncio.shield(task)
@@ -281,7 +248,11 @@ class Rest:
         return _object(await self.call(Route("GET", "/channels/{channel_id}", channel_id=channel)))
 
     async def channels(self, guild: str) -> Sequence[Json]:
-        """A guild's channels, those too that the bot does not see, without threads."""
+        """A guild's channels, without threads.
+
+        Discord's documents do not say whether those are among them that the bot does not see; what is not listed
+        counts as not readable.
+        """
         await self.turn(urgent=True)
         return listed(await self.call(Route("GET", "/guilds/{guild_id}/channels", guild_id=guild)))
 
