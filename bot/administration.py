@@ -10,6 +10,7 @@ from typing import TypeAlias, TypeVar
 
 from bot.books import Books, Change, Decided, Entry, Limit, Persona, Record, Rule, Scope, Setting, understood
 from bot.errors import StoreError, UserError
+from bot.refusals import Refusals
 from bot.settings import LEVELS, Level, Settings, Value, dump, load, shown
 from bot.types import Person, Place, Request
 
@@ -37,6 +38,7 @@ class Administration:
         self.told: Callable[[Sequence[Entry]], None] = lambda _entries: None
         self._administrators = frozenset(administrators)
         self._deciding = asyncio.Lock()
+        self._refusals = Refusals()
         self._left_out: dict[tuple[str, str], set[Record]] = {}
         self._records: dict[tuple[str, str], dict[Record, Record]] = {}
         self._values: dict[Scope, dict[str, Value]] = {}
@@ -210,12 +212,17 @@ class Administration:
         """Write down what is no change of these: a refusal, a deletion."""
         await self._keep((), [Entry(place, person, action, target, after=after)])
 
-    async def refused(self, request: Request, why: str) -> None:
-        """Write down a refusal; where the store fails, it is a refusal all the same."""
+    async def refused(self, request: Request, why: str) -> bool:
+        """Write down a refusal, the same once a minute; whether to tell the person.
+
+        Where the store fails, it is a refusal all the same.
+        """
         try:
-            await self.note(request.place, request.person, "refused", f"/{request.command}", why)
+            if self._refusals.is_new(request, why):
+                await self.note(request.place, request.person, "refused", f"/{request.command}", why)
         except StoreError as error:
             log.error("A refusal is not in the audit: %s", error)
+        return self._refusals.is_told(request)
 
     def setting(
         self, key: str, value: Value, scope: Scope, place: Place, person: Person, *, reset: bool = False

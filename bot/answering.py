@@ -140,8 +140,8 @@ class Answering:
         return self._answer is not None
 
     def refuse(self, sentence: str) -> None:
-        """Answer with a sentence that only the person sees, without asking any model."""
-        self._answer = Answer("", (sentence,), private=not self.accepted.request.private)
+        """Answer with a sentence that only the person sees, "" for silence, without asking any model."""
+        self._answer = Answer("", (sentence,) if sentence else (), private=not self.accepted.request.private)
 
     def stop(self) -> bool:
         """End the answer where it is; False when it is over already."""

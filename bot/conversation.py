@@ -23,12 +23,15 @@ ANSWER_SHARE = 4
 """A quarter of the window is kept for the answer unless the model's max_tokens says otherwise; half of it at most."""
 
 
-async def surroundings(services: Services, accepted: Accepted) -> Sequence[Message]:
-    """What was said around the request and is no turn of ours: what was overheard and, where that is not all, told."""
+async def surroundings(services: Services, accepted: Accepted) -> tuple[Sequence[Message], str]:
+    """What was said around the request and is no turn of ours: what was overheard and, where that is not all, told.
+
+    With why the platform withholds some of what was said since the last turn, "" where it does not.
+    """
     request = accepted.request
     most = services.settings(request).context_messages
     if not most or request.place.direct:
-        return ()
+        return (), ""
     messages = await services.privacy.overheard(request, most)
     heard = {message.id for message in messages}
     begun = request.place.thread if request.addressed and len(heard) < most else ""
@@ -37,7 +40,9 @@ async def surroundings(services: Services, accepted: Accepted) -> Sequence[Messa
         known = {message.id for message in told}
         messages = [*told, *(message for message in messages if message.id not in known)][-most:]
     known_turns = await services.store.known_messages(request.place, [message.id for message in messages])
-    return [message for message in messages if message.id not in known_turns and message.text]
+    since = takewhile(lambda message: message.id not in known_turns, reversed(messages))
+    withheld = next((message.withheld for message in since if message.withheld), "")
+    return [message for message in messages if message.id not in known_turns and message.text], withheld
 
 
 async def _told(services: Services, accepted: Accepted, most: int) -> Sequence[Message]:

@@ -99,11 +99,12 @@ class Core:
                     yield chunk
             return
         except Denied as error:
-            await self._services.administration.refused(request, error.message)
+            told = await self._services.administration.refused(request, error.message)
             if not request.private:
                 yield Private()
             yield Choices(())
-            yield Note(error.message)
+            if told:
+                yield Note(error.message)
         except BackendError as error:
             log.warning("Request %d: %s: %s", accepted.id, type(error).__name__, error.message)
             yield Note(f"⚠️ {error.message}")

@@ -267,7 +267,8 @@ class Inbox:
         return _of_same_person(other.accepted.request, request) and self._by_name[other.accepted.request.command].alone
 
     async def _run_refused(self, answering: Answering, why: str) -> None:
-        await self._administration.refused(answering.accepted.request, why)
+        if not await self._administration.refused(answering.accepted.request, why):
+            answering.refuse("")
         await self._run(answering)
 
     async def _run_lane(self, conversation: int, lane: _Lane) -> None:

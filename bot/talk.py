@@ -76,7 +76,9 @@ async def ask(
     sampling = Sampling(settings.temperature, settings.answer_tokens)
     yield Choices((stop_choice(accepted.id),))
     yield Status("Thinking…")
-    around = await surroundings(services, accepted) if question else ()
+    around, withheld = await surroundings(services, accepted) if question else ((), "")
+    if withheld:
+        yield Note(withheld)
     before = list(await services.store.turns(accepted.conversation, parent)) if parent is not None else []
     if question is None and before and PICTURES in before[-1].text:
         yield Note(BLIND_NOTE)

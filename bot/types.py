@@ -103,7 +103,10 @@ class Attachment:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """What was said around a request, read from the platform. `mine` marks the bot's own; `link` leads people there."""
+    """What was said around a request, read from the platform. `mine` marks the bot's own; `link` leads people there.
+
+    `withheld` says, in a sentence or two, why the platform does not tell the bot what a message says and what helps.
+    """
 
     id: str
     author: str
@@ -111,6 +114,7 @@ class Message:
     mine: bool = False
     attachments: tuple[Attachment, ...] = ()
     link: str = ""
+    withheld: str = ""
 
 
 @dataclass(frozen=True, slots=True)

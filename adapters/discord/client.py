@@ -7,7 +7,6 @@ import logging
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from dataclasses import replace
 
-import aiohttp
 import discord
 
 from adapters.discord.catchup import missed
@@ -15,11 +14,12 @@ from adapters.discord.commands import sync
 from adapters.discord.components import modal
 from adapters.discord.gateway import Gateway, Spacing
 from adapters.discord.handle import Handle, settled
+from adapters.discord.http import Http
 from adapters.discord.interactions import Interaction, request_of, typing
 from adapters.discord.people import place_of
 from adapters.discord.requests import Heard, Reader
-from adapters.discord.rest import Json, Rest
-from adapters.discord.surface import EPHEMERAL, said
+from adapters.discord.rest import EPHEMERAL, EXPLAINED, SILENCED, Json, Rest
+from adapters.discord.surface import said
 from bot.connector import OneLine, UnreachableError
 from bot.errors import ConfigError, PlatformError, ShouldersError, StoreError, UserError
 from bot.ports import Intake
@@ -48,6 +48,7 @@ class Client(discord.AutoShardedClient):
     def __init__(
         self,
         rest: Rest,
+        http: Http,
         intake: Intake,
         connected: Callable[[str], None],
         gateway: Gateway,
@@ -55,10 +56,8 @@ class Client(discord.AutoShardedClient):
         acknowledging: MutableMapping[str, asyncio.Future[None]],
         *,
         content: bool,
-        connector: aiohttp.BaseConnector,
     ) -> None:
         super().__init__(
-            connector=connector,
             intents=discord.Intents(guilds=True, guild_messages=True, dm_messages=True, message_content=content),
             allowed_mentions=discord.AllowedMentions.none(),
             shard_count=gateway.shards,
@@ -81,8 +80,8 @@ class Client(discord.AutoShardedClient):
         self._reader = Reader(int(rest.me or 0), intake.commands, content, intake.manner)
         self._spacing = spacing
         self._seen: dict[int, Sequence[tuple[Place, int]]] = {}
-        self._open_socket = self.http.ws_connect
-        self.http.ws_connect = self._connect_elsewhere  # type: ignore[method-assign]  # the one way to every gateway
+        http.gateway, http.refused = gateway.address, self._refused
+        self.http = self._connection.http = http
 
     async def serve(self, token: str) -> None:
         """Connect and serve until cancelled.
@@ -97,21 +96,21 @@ class Client(discord.AutoShardedClient):
             serving.cancel()
             await asyncio.wait({serving})
 
-    async def _connect_elsewhere(self, url: str, *, compress: int = 0) -> aiohttp.ClientWebSocketResponse:
-        try:
-            return await self._open_socket(self._gateway.address(url), compress=compress)
-        except (UnreachableError, ConfigError) as error:
-            if self._served:
-                raise
-            if not self._unreachable.done():
-                failed = error if isinstance(error, ConfigError) else PlatformError(str(error))
-                self._unreachable.set_exception(failed)
-            raise asyncio.CancelledError from error  # whatever else is raised, discord.py tries again, and for ever
+    def _refused(self, error: UnreachableError | ConfigError) -> None:
+        """End the first attempt to connect; whatever else is raised, discord.py tries again, and for ever."""
+        if self._served:
+            return
+        if not self._unreachable.done():
+            self._unreachable.set_exception(error if isinstance(error, ConfigError) else PlatformError(str(error)))
+        raise asyncio.CancelledError from error
 
     async def setup_hook(self) -> None:
-        """Tell Discord the commands."""
-        if await sync(self._rest, str(self.application_id), self._intake.commands):
-            log.info("Discord was told the commands")
+        """Tell Discord the commands; where it refuses, those that it knows stay until the next connection."""
+        try:
+            if await sync(self._rest, str(self.application_id), self._intake.commands):
+                log.info("Discord was told the commands")
+        except PlatformError as error:
+            log.error("Discord was not told the commands, and offers those of before: %s", error.message)
 
     async def before_identify_hook(self, shard_id: int | None, *, initial: bool = False) -> None:
         """Keep the distance that Discord asks for, and stop before its limit.
@@ -225,12 +224,15 @@ class Client(discord.AutoShardedClient):
             log.error("Not kept: %s", error.message)
 
     async def _explain(self, message: discord.Message, error: UserError) -> None:
-        """Reply to a command that was written wrongly."""
-        reference: Json = {"message_id": str(message.id), "fail_if_not_exists": False}
-        body = said(error.message) | {"message_reference": reference, "nonce": str(message.id), "enforce_nonce": True}
+        """Reply to a command that was written wrongly, a few times a minute."""
+        if not self._rest.pacer.spare((f"{EXPLAINED}:{message.author.id}",)):
+            if self._rest.pacer.spare((f"{SILENCED}:{message.author.id}",)):
+                log.warning("What %s writes wrongly again and again is not explained", message.author.id)
+            return
+        body = said(error.message) | {"nonce": str(message.id), "enforce_nonce": True}
         await self._rest.turn(urgent=True)
         try:
-            await self._rest.send(str(message.channel.id), body)
+            await self._rest.send(str(message.channel.id), body, str(message.id))
         except PlatformError as failure:
             log.warning("“%s” could not be said: %s", error.message, failure)
 

@@ -78,11 +78,14 @@ def may_open_threads(place: Place, guild: discord.Guild) -> bool:
     return rights.create_public_threads and rights.send_messages_in_threads
 
 
-def may_read_back(message: discord.Message) -> bool:
-    """Whether who wrote a message may read what was said there before."""
-    author, channel = message.author, message.channel
-    if not isinstance(author, discord.Member) or isinstance(channel, discord.PartialMessageable):
-        return True  # in direct messages, and where nothing is known of the channel
+def may_read_back(message: discord.Message, place: Place) -> bool:
+    """Whether who wrote a message may read what was said there before; not where that is not known."""
+    author, guild = message.author, message.guild
+    if place.direct:
+        return True
+    channel = guild.get_channel(int(place.channel)) if guild else None
+    if channel is None or not isinstance(author, discord.Member):
+        return False
     return channel.permissions_for(author).read_message_history
 
 

@@ -51,7 +51,7 @@ class HiddenSurface:
     """Only finished texts: what is ephemeral can be neither edited nor read back, and a response_url serves 5 times."""
 
     limit = LIMIT
-    room = files.ROOM
+    largest = room = files.ROOM
     appends = False
 
     def __init__(self, rest: Rest, request: Request, handle: Handle, clock: Callable[[], float]) -> None:
@@ -80,7 +80,7 @@ class HiddenSurface:
 
     async def find(self, part: Part, after: str) -> str:
         """What was ephemeral cannot be read back; a direct message can."""
-        if part.index == FILES:
+        if part.index >= FILES:
             channel = await self._rest.direct_channel(self._person)
             found = await self._finder.find_files(channel, "", self._since, part)
             return f"{channel}/{found}" if found else ""

@@ -35,7 +35,7 @@ class ThreadSurface:
     """
 
     limit = LIMIT
-    room = files.ROOM
+    largest = room = files.ROOM
 
     def __init__(self, rest: Rest, request: Request, handle: Handle, draft_log: DraftLog) -> None:
         self.chosen = False
@@ -127,7 +127,7 @@ class ThreadSurface:
             if self._handle.opening and not opening:
                 return ""
             channel, thread = self._handle.channel, self._under(opening)
-            if part.index == FILES:
+            if part.index >= FILES:
                 return await self._finder.find_files(channel, thread, self._latest or self._since, part)
             return await self._finder.find(channel, thread, after or opening or thread or self._since, part)
         except Forbidden as error:

@@ -30,8 +30,8 @@ from tests.fakes.attached import content_of
 from tests.fakes.discord.gateway import CONTENT, Gateway, Session
 from tests.fakes.discord.people import People
 from tests.fakes.discord.rest import Rest
-from tests.fakes.discord.rules import LARGEST_BODY, Rates, Refused, refuse
-from tests.fakes.discord.world import Interaction, Json, Message, World
+from tests.fakes.discord.rules import Rates, Refused, refuse
+from tests.fakes.discord.world import LARGEST_BODY, Interaction, Json, Message, World
 from tests.fakes.discord.writing import Call
 from tests.fakes.waiting import Waiting
 
@@ -49,7 +49,8 @@ class Fault:
     """What happens to the next `times` matching requests.
 
     With a `status`, they get it instead of an answer (429 with `retry_after` seconds, `shared` for everybody). With
-    `drop`, the connection breaks before or after the request is applied. `hold` delays applying it.
+    `drop`, the connection breaks before or after the request is applied, or, after that, the `status` is the answer.
+    `hold` delays applying it.
     """
 
     method: str
@@ -88,7 +89,7 @@ class FakeDiscord(Waiting, People):
         self._runner: web.AppRunner | None = None
 
     async def __aenter__(self) -> FakeDiscord:
-        app = web.Application(middlewares=[self._notice_own_faults], client_max_size=LARGEST_BODY)
+        app = web.Application(middlewares=[self._notice_own_faults], client_max_size=2 * LARGEST_BODY)
         app.router.add_get("/gateway/", self.gateway.handle)
         app.router.add_route("*", "/api/v10/{path:.*}", self._handle)
         app.router.add_get("/files/{name}", self._file)
@@ -115,9 +116,13 @@ class FakeDiscord(Waiting, People):
         if "Authorization" in request.headers:
             self.violations.append("the token was sent with a request for a file")
         name = request.match_info["name"]
-        if name.startswith("lost"):
+        if name.startswith("lost") or request.query.get("ex") != str(self.world.signature):
             return web.Response(status=404, text="This content is no longer available.")
         return web.Response(body=self.held.get(name) or content_of(name), content_type="application/octet-stream")
+
+    def expire_addresses(self) -> None:
+        """The addresses of files that were told so far no longer work."""
+        self.world.signature += 1
 
     def refuse_message_content(self) -> None:
         """The intent is not granted: identifying with it ends in 4014, and content stays blank."""
@@ -182,9 +187,12 @@ class FakeDiscord(Waiting, People):
             await fault.hold.wait()
         if fault is not None and fault.drop == "before":
             raise _Dropped
-        if fault is not None and fault.status:
+        if fault is not None and fault.status and not fault.drop:
             return _failure(fault)
         try:
+            if (request.content_length or 0) > LARGEST_BODY:
+                self.violations.append(f"a request above 25 MiB: {method} {path}")
+                raise refuse(413, 40005, "Request entity too large")
             sent = await _read(request)
             self._authorise(request, path)
             limited, headers = self._rate(method, path)
@@ -194,8 +202,11 @@ class FakeDiscord(Waiting, People):
         except Refused as refused:
             return _json({"code": refused.code, "message": refused.message}, refused.status)
         if fault is not None and fault.drop == "after":
+            if fault.status:
+                return _failure(fault)
             raise _Dropped
-        return _json(answer, 204 if answer is None else 200, headers)
+        made = 201 if method == "POST" and path.endswith("/threads") else 200
+        return _json(answer, 204 if answer is None else made, headers)
 
     def _authorise(self, request: web.Request, path: str) -> None:
         if request.headers.get("Authorization") != f"Bot {self.token}" and not path.startswith(UNLIMITED):
