@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from adapters.slack import PLATFORM, SlackSettings
 from adapters.slack.handle import Json, ts_of
 from adapters.slack.manifest import EVENTS, SCOPES
-from adapters.slack.text import WORD_JOINER, harmless, readable
+from adapters.slack.markdown import WORD_JOINER, harmless
+from adapters.slack.text import readable
 from bot.errors import Forbidden
 from bot.types import Attachment, Choice
 from tests.fakes.intake import COMMANDS

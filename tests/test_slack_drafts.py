@@ -8,8 +8,8 @@ from collections.abc import AsyncGenerator
 import pytest
 
 from adapters.pacer import Pacer
+from adapters.slack.markdown import WORD_JOINER
 from adapters.slack.rest import PER_MINUTE, budget_for
-from adapters.slack.text import WORD_JOINER
 from bot.errors import Forbidden, Gone, PlatformError
 from bot.types import Answer, Choice, Choices, Part, Status, Text
 from tests.clock import now, run_fast

@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 
 from adapters.slack import forms
 from adapters.slack.handle import Handle, Json, order_of, read_action
+from adapters.slack.markdown import harmless
 from adapters.slack.requests import Reader, attachment_of
 from adapters.slack.rest import listed
-from adapters.slack.text import harmless
 from adapters.typed import written
 from bot.types import Act, Command, Person, Request
 

@@ -151,7 +151,7 @@ class SlackAdapter:
             except Forbidden as error:
                 log.info("Whether something was said already cannot be seen: %s", error)
             await self._pacer.turn(budgets_of(POST, place.channel), urgent=True)
-            await self._rest.post(place.channel, content(part, ()), finder.metadata(index), place.thread)
+            await self._rest.post(place.channel, content(part, (), links=True), finder.metadata(index), place.thread)
 
     async def check(self) -> str:
         """Try both tokens and say as whom."""
