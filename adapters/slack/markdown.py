@@ -27,14 +27,15 @@ _TOKEN = re.compile(
     r"|(?P<contained>^(?P<before>(?:[ \t>]|[-*+](?=[ \t])|\d{1,9}[.)](?=[ \t]))+)(?P<fence>`{3,}|~{3,}))"
     r"|(?P<blank>\n[ \t\r]*(?=\n|\Z))"
     r"|(?P<escaped>\\[!-/:-@\[-`{-~])"
-    r"|(?P<markup><(?=[A-Za-z/?!]))"
+    r"|(?P<markup><(?=[A-Za-z/?]))"
     r"|(?P<inline>(?P<tick>`+)(?!`)[^\n\r]*?(?<!`)(?P=tick)(?!`))"
     r"|(?P<run>`+)",
     re.DOTALL | re.MULTILINE,
 )
 
 _HTTP = r"https?://"
-_ADDRESS = rf"{_HTTP}(?P<host>[^\s/?#<>\"'`()\[\]|\\]*)[^\s<>`|]*"
+_HOST = r"[^\s/?#<>\"'`()\[\]|\\]"
+_ADDRESS = rf"{_HTTP}(?P<host>{_HOST}*)[^\s<>`|\[\]]*"
 _RISKY = re.compile(
     r"(?P<ping><(?=[@!]))"
     r"|!?\[(?P<label>[^\[\]\n]{0,300})\]\((?P<target>[^)\s<>]{1,2000})\)"
@@ -48,13 +49,16 @@ _PLAIN_HOST = re.compile(r"[a-z0-9.-]+(?::\d+)?", re.IGNORECASE)
 _ENDS = ".,;:!?)]'\"*_~"
 """What stands behind an address and does not belong to it."""
 
+_UNCLEAR = re.compile(rf"`|<(?!{_HTTP})[A-Za-z/?]", re.IGNORECASE)
+"""What keeps backticks that are added from being code for sure."""
+
 _PINGING = re.compile(r"<(?=@[UWB]|!(?:channel|here|everyone|group|subteam))", re.IGNORECASE)
 _UNDECIDED = re.compile(
     r"(?:^[ \t>*+\-\d.)]*[`~]+[^\n]*"  # a fence
     r"|\\"
     r"|!?\[[^\[\]\n]{0,300}(?:\](?:\([^)\s]{0,2000})?)?"  # a labelled link
-    r"|\bh(?:t(?:t(?:ps?:?/?)?)?)?"
-    rf"|<?{_HTTP}[^\s<>`|]{{0,2000}}"
+    r"|h(?:t(?:t(?:ps?:?/?)?)?)?"
+    rf"|{_HTTP}{_HOST}{{0,300}}"
     r"|<[^<>\s]{0,300}|!)\Z",
     re.IGNORECASE | re.MULTILINE,
 )
@@ -75,14 +79,14 @@ def harmless(text: str, *, links: bool = False, growing: bool = False) -> str:
     if growing:
         text = _UNDECIDED.sub("", text[: _first_open_run(text)])
     pieces = list(_pieces(text))
-    ticks = any("`" in piece.text for piece in pieces if not piece.is_code)
+    unclear = any(_UNCLEAR.search(piece.text) for piece in pieces if not piece.is_code)
     shown = list[str]()
     for index, piece in enumerate(pieces):
         if piece.is_code:
             shown.append(_PINGING.sub(f"<{WORD_JOINER}", piece.text))
             continue
         beside_code = (index > 0, index < len(pieces) - 1)
-        shown.append(_defused(piece.text, links=links, as_code=not ticks, beside_code=beside_code))
+        shown.append(_defused(piece.text, links=links, as_code=not unclear, beside_code=beside_code))
     return "".join(shown)
 
 
@@ -166,32 +170,37 @@ def _first_open_run(text: str) -> int:
 
 
 def _defused(text: str, *, links: bool, as_code: bool, beside_code: tuple[bool, bool]) -> str:
-    """A text without code. `as_code`: addresses may be shown so, as no other backtick could pair with theirs."""
+    """A text without code, beside which code may stand.
+
+    `as_code`: addresses may be shown so, as no other backtick could pair with theirs.
+    """
 
     def say(found: re.Match[str]) -> str:
+        escaped = text[found.start() - 1 : found.start()] == "\\"
+        beside = (found.start() == 0 and beside_code[0], found.end() == len(text) and beside_code[1])
         if found["bracket"]:
             return f"]{WORD_JOINER}"
         if found["ping"] or found["masked"]:
             return f"<{WORD_JOINER}"
-        if found["shown"]:
-            return found[0] if links and _leads_where_it_says(found["shown"]) else address(found["shown"], found)
-        if found["address"]:
-            return address(found[0], found)
+        if url := found["shown"] or found["address"]:
+            as_it_is, may_be_code = links and _host(url), as_code and not (links or escaped or any(beside))
+            return found[0] if as_it_is else _inert(url, as_code=may_be_code)
         label, target = found["label"], found["target"]
-        if links and found[0][0] == "[" and _same_host(label, target):
+        plain = links and found[0][0] == "[" and not escaped
+        if plain and _host(target) and _host_of_label(label) == _host(target):
             return found[0]
-        return f"{_RISKY.sub(say, label)} ({_RISKY.sub(say, target)})"
-
-    def address(url: str, found: re.Match[str]) -> str:
-        if links and _leads_where_it_says(url):
-            return url
-        kept = url.rstrip(_ENDS)
-        edge = (found.start() == 0 and beside_code[0]) or (found.end() == len(found.string) and beside_code[1])
-        if as_code and not links and not edge and len(kept) > len("https://"):
-            return f"`{kept}`{url[len(kept) :]}"
-        return url.replace(":", f":{WORD_JOINER}", 1)
+        label = _defused(label, links=links, as_code=as_code, beside_code=(beside[0], False))
+        return f"{label} ({_defused(target, links=links, as_code=as_code, beside_code=(False, False))})"
 
     return _RISKY.sub(say, text)
+
+
+def _inert(url: str, *, as_code: bool) -> str:
+    """An address that cannot be clicked."""
+    kept = url.rstrip(_ENDS)
+    if as_code and len(kept) > len("https://"):
+        return f"`{kept}`{url[len(kept) :]}"
+    return url.replace("://", f":{WORD_JOINER}//")
 
 
 def _host(url: str) -> str:
@@ -201,12 +210,9 @@ def _host(url: str) -> str:
     return host if _PLAIN_HOST.fullmatch(host) else ""
 
 
-def _leads_where_it_says(url: str) -> bool:
-    return bool(_host(url))
-
-
-def _same_host(label: str, target: str) -> bool:
-    """Whether a label is the target's host, or an address there."""
+def _host_of_label(label: str) -> str:
+    """The host that a label names, being that or an address there; "" for any other words."""
     said = label.strip()
-    host = _host(said if re.match(_HTTP, said, re.IGNORECASE) else f"https://{said}")
-    return bool(host) and not re.search(r"\s", said) and host == _host(target)
+    if re.search(r"\s", said):
+        return ""
+    return _host(said if re.match(_HTTP, said, re.IGNORECASE) else f"https://{said}")

@@ -16,6 +16,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from adapters.pacer import Budget, Pacer
 from adapters.slack.handle import Json
+from adapters.slack.manifest import AGENT_SCOPE
 from adapters.slack.refusals import ERRORS, LOCAL, PASSING, REFUSED, WAITS, SlackRefused
 from bot.errors import ConfigError, Forbidden, Gone, PlatformError
 
@@ -44,8 +45,6 @@ PER_MINUTE: Mapping[str, int] = {
     "views.publish": 100,
 }
 """Slack's rates by method; what is not named is of tier 3."""
-
-AGENT_SCOPE = "assistant:write"
 
 TIER_3 = 50
 POSTS_A_SECOND, POSTS_AT_ONCE = 0.95, 3

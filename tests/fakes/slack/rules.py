@@ -159,7 +159,11 @@ def sins(method: str, text: str, body: Json) -> Iterator[str]:
 
 
 def _said(label: str) -> str | None:
-    return urlsplit(label if _LINK.match(label) else f"https://{label}").hostname
+    """The host that people take a link's label for."""
+    try:
+        return urlsplit(label if _LINK.match(label) else f"https://{label}").hostname
+    except ValueError:
+        return None
 
 
 def _outside_code(text: str) -> Iterator[tuple[str, str]]:
