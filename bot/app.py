@@ -97,8 +97,8 @@ def make_adapter(config: Config, name: str) -> Adapter:
 def setup_text(config: Config, name: str, *, plain: bool = False) -> str:
     """What is needed once to install the bot on a platform. Raises ConfigError."""
     platform = platforms().get(name)
-    setup = platform and (platform.plain_setup if plain else platform.setup)
-    if platform is None or setup is None:
+    setup = (platform.plain_setup if plain else platform.setup) if platform else None
+    if setup is None:
         able = ", ".join(name for name, platform in platforms().items() if platform.setup)
         raise ConfigError(f"{name} needs no setup of this kind. Those that do: {able}.")
     declared = [module.COMMAND for module in load_commands().values()]

@@ -15,9 +15,11 @@ from adapters.slack import PLATFORM, SlackSettings
 from adapters.slack.handle import Json, ts_of
 from adapters.slack.manifest import EVENTS, SCOPES
 from adapters.slack.markdown import WORD_JOINER, harmless, streamed
+from adapters.slack.shortcuts import arranged
 from adapters.slack.text import readable
+from bot.core import load_commands
 from bot.errors import Forbidden
-from bot.types import Attachment, Choice
+from bot.types import Attachment, Choice, Command
 from tests.fakes.intake import COMMANDS
 from tests.fakes.media import PNG
 from tests.fakes.slack.rules import sins
@@ -518,3 +520,29 @@ def test_the_manifest_has_what_the_bot_needs() -> None:
     assert names == ["/ask", "/shoulders-test"]
     assert "[--model MODEL] [--private] [what to ask]" in made["features"]["slash_commands"][0]["usage_hint"]
     assert "welcome" not in made["features"]["slash_commands"][1]["usage_hint"]
+
+
+def test_the_plain_manifest_is_no_agents() -> None:
+    assert PLATFORM.setup is not None
+    assert PLATFORM.plain_setup is not None
+    whole, plain = (json.loads(make(SlackSettings(), COMMANDS, {})) for make in (PLATFORM.setup, PLATFORM.plain_setup))
+    assert "agent_view" not in plain["features"]
+    assert set(whole["oauth_config"]["scopes"]["bot"]) - set(plain["oauth_config"]["scopes"]["bot"]) == {
+        "assistant:write"
+    }
+    events = [made["settings"]["event_subscriptions"]["bot_events"] for made in (whole, plain)]
+    assert set(events[0]) - set(events[1]) == {"agent_session_stopped"}
+    assert plain["features"]["app_home"]["messages_tab_enabled"]
+
+
+def test_at_most_five_shortcuts_are_declared() -> None:
+    assert PLATFORM.setup is not None
+    declared = [module.COMMAND for module in load_commands().values()]
+    made = json.loads(PLATFORM.setup(SlackSettings(), declared, {}))["features"]["shortcuts"]
+    labels = [shortcut["name"] for shortcut in made]
+    assert labels == ["Summarise", "Translate", "Transcribe", "Describe", "Do something with this…"]
+    assert all(len(label) <= 24 for label in labels)
+    direct, rest = arranged(declared)
+    assert {one.shortcut for one in declared if one.shortcut} == {one.shortcut for one in (*direct, *rest)}
+    added = Command("brand-new", "A new task", shortcut="Something new")
+    assert added in arranged([*declared, added])[1]

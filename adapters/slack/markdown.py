@@ -25,10 +25,10 @@ FENCED = re.compile(_FENCED, re.DOTALL | re.MULTILINE)
 _TOKEN = re.compile(
     f"(?P<fenced>{_FENCED})"
     r"|(?P<contained>^(?P<before>(?:[ \t>]|[-*+](?=[ \t])|\d{1,9}[.)](?=[ \t]))+)(?P<fence>`{3,}|~{3,}))"
-    r"|(?P<blank>\n[ \t\r]*(?=\n|\Z))"
+    r"|(?P<blank>\n[ \t]*(?=\n|\Z))"
     r"|(?P<escaped>\\[!-/:-@\[-`{-~])"
     r"|(?P<markup><(?=[A-Za-z/?]))"
-    r"|(?P<inline>(?P<tick>`+)(?!`)[^\n\r]*?(?<!`)(?P=tick)(?!`))"
+    r"|(?P<inline>(?P<tick>`+)(?!`)[^\n]*?(?<!`)(?P=tick)(?!`))"
     r"|(?P<run>`+)",
     re.DOTALL | re.MULTILINE,
 )
@@ -76,6 +76,7 @@ def harmless(text: str, *, links: bool = False, growing: bool = False) -> str:
     which can be copied. While `growing`, an end that may yet become something else is left out, so that each text
     begins with the last one.
     """
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
     if growing:
         text = _UNDECIDED.sub("", text[: _first_open_run(text)])
     pieces = list(_pieces(text))
@@ -137,10 +138,9 @@ def _scan(text: str) -> Iterator[tuple[str, int, int]]:
             line = text[text.rfind("\n", 0, found.start()) + 1 : found.start()]
             fences, sure = fences and bool(line.strip()), False
         elif kind == "inline":
-            if sure and "|" not in found[0]:  # which would end a table's cell
+            sure = sure and "|" not in found[0]  # which would end a table's cell
+            if sure:
                 yield "code", *found.span()
-            else:
-                at = found.start() + len(found["tick"])
         elif kind == "run":
             yield "run", *found.span()
             sure = False

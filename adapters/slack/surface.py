@@ -205,7 +205,8 @@ class ThreadSurface:
         whole = harmless(words, links=True) if final else streamed(words)
         fits = sent is not None and whole.startswith(sent)
         added = whole[len(sent) :] if sent is not None and fits else ""
-        body: Json = {"channel": self._handle.channel, "ts": message} | ({"markdown_text": added} if added else {})
+        body: Json = {"channel": self._handle.channel, "ts": message}
+        body |= {"markdown_text": added} if added else {}
         if final:
             body |= {"blocks": actions(choices)} if fits and choices else {}
             body |= {"metadata": self._finder.metadata(index)}

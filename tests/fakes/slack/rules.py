@@ -171,7 +171,8 @@ def _outside_code(text: str) -> Iterator[tuple[str, str]]:
     for block in _MARKDOWN.parse(text):
         tokens = block.children or ([block] if block.type == "html_block" else [])
         for index, token in enumerate(tokens):
-            if token.type in ("text", "html_inline", "html_block"):
+            several_lines = token.type == "code_inline" and token.content not in text  # which Slack may read otherwise
+            if token.type in ("text", "html_inline", "html_block") or several_lines:
                 yield "text", token.content
             elif token.type == "image":
                 yield "image", str(token.attrs["src"])
