@@ -8,11 +8,14 @@ from contextlib import suppress
 
 import pytest
 
-from adapters.pacer import Pacer
+from adapters.pacer import Budget, Pacer
 from adapters.slack.markdown import WORD_JOINER
+from adapters.slack.refusals import ERRORS, PASSING, WAITS
 from adapters.slack.rest import PER_MINUTE, budget_for
+from adapters.slack.session import STATUS_SECONDS
 from bot.errors import Forbidden, Gone, PlatformError
-from bot.types import Answer, Choice, Choices, Part, Status, Text
+from bot.ports import Draft
+from bot.types import Answer, Choice, Choices, Manner, Part, Status, Text
 from tests.clock import now, run_fast
 from tests.fakes.slack.rules import Rates
 from tests.slack_town import Town, town
@@ -279,6 +282,48 @@ async def test_under_load_only_the_finished_answer_is_shown(team: Town) -> None:
     assert team.slack.called("chat.update") == []
 
 
+async def test_many_answers_at_once_all_show_something(team: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    def few_edits(pace: float, name: str) -> Budget:
+        return Budget(20, 3, 1) if name == "chat.update" else budget_for(1_000, name)
+
+    monkeypatch.setattr("adapters.slack.adapter.budget_for", few_edits)
+    await team.restart()
+    team.slack.rates.on = False
+    drafts, whole = dict[str, tuple[Draft, asyncio.Task[None]]](), "One, two, three."
+
+    async def talk(draft: Draft) -> None:
+        while True:
+            draft.write(Text("One, "))
+            await asyncio.sleep(0.01)
+
+    for _ in range(12):
+        root, request = await team.asked()
+        draft = team.draft(request)
+        drafts[root] = draft, asyncio.create_task(talk(draft))
+    await team.slack.wait(lambda: all(team.shown(root) for root in drafts))
+    before = len(team.slack.called("chat.update"))
+    for _, talking in drafts.values():
+        talking.cancel()
+    async with asyncio.timeout(2):
+        await asyncio.gather(*(draft.finish(Answer(whole)) for draft, _ in drafts.values()))
+    assert [team.shown(root) for root in drafts] == [[whole]] * 12
+    assert len(team.slack.called("chat.update")) - before <= 13
+
+
+async def test_what_was_paid_and_not_needed_is_free_again(team: Town) -> None:
+    pacer = team.adapter._pacer
+    for _ in range(3):
+        root, request = await team.asked()
+        pacer.pause(f"channel:{team.channel}", 0.2)  # nothing is shown before the end
+        draft = team.draft(request)
+        draft.write(Text("One"))
+        for _ in range(20):
+            await asyncio.sleep(0)
+        await draft.finish(Answer("One."))
+        assert team.slack.answers(team.channel, root)[0].versions == ["One."]
+    assert pacer.spare(("chat.update",) * 12)
+
+
 async def test_a_place_in_the_queue_is_shown_and_becomes_the_answer(team: Town) -> None:
     root, request = await team.asked()
     draft = team.draft(request)
@@ -328,14 +373,39 @@ async def test_the_bot_is_at_work_until_its_answer_is_whole(team: Town, monkeypa
     assert team.slack.web.statuses[team.channel, root] == "active"
 
 
-async def test_no_status_is_no_harm(team: Town) -> None:
-    team.slack.fail("agents.sessions.setStatus", "not_allowed", times=9)
-    root, request = await team.asked()
-    draft = team.draft(request)
-    draft.write(Status("Thinking…"))
-    await team.slack.wait(lambda: team.slack.called("agents.sessions.setStatus"))
-    await draft.finish(Answer("Done."))
-    assert team.shown(root) == ["Done."]
+@pytest.mark.parametrize("error", ["not_allowed", "missing_scope", "feature_not_enabled"])
+async def test_a_status_that_is_refused_is_asked_for_once(team: Town, error: str) -> None:
+    team.slack.fail("agents.sessions.setStatus", error, times=9)
+    for _ in range(2):
+        root, request = await team.asked()
+        draft = team.draft(request)
+        draft.write(Status("Thinking…"))
+        await team.slack.wait(lambda: team.slack.called("agents.sessions.setStatus"))
+        await draft.finish(Answer("Done."))
+        assert team.shown(root) == ["Done."]
+    assert len(team.slack.called("agents.sessions.setStatus")) == 1
+
+
+def test_a_status_is_renewed_before_its_hour_is_over() -> None:
+    assert 600 <= STATUS_SECONDS <= 3_000
+
+
+async def test_with_the_plain_manifest_answers_are_edited(team: Town) -> None:
+    team.slack.scopes.discard("assistant:write")
+    team.slack.subscribed.discard("agent_session_stopped")
+    await team.restart()
+    for ask, where in ((team.wrote, team.direct), (team.asked, team.channel)):
+        root, request = await ask()
+        draft = team.draft(request)
+        draft.write(Status("Thinking…"))
+        draft.write(Choices((STOP,)))
+        draft.write(Text("One, "))
+        message = await team.shows("One, ")
+        assert list(message.buttons) == ["Stop"]
+        await draft.finish(Answer("One, two."))
+        assert team.shown(root, where) == ["One, two."]
+    for method in ("chat.startStream", "agents.sessions.setStatus"):
+        assert team.slack.called(method) == []
 
 
 # Commands -------------------------------------------------------------------------------------------------------------
@@ -465,6 +535,18 @@ async def test_a_pressed_button_goes_and_the_answer_is_a_new_message_in_the_thre
     assert [list(m.buttons) for m in team.slack.answers(team.channel, root)] == [[], ["Retry"]]
 
 
+async def test_a_pressed_button_goes_where_answers_stand_in_the_channel(team: Town) -> None:
+    team.intake.manners = Manner(answers_in="place")
+    _, request = await team.asked()
+    await team.answer(request, "First.", RETRY)
+    first = team.slack.answers(team.channel, "")[0]
+    team.slack.press(team.channel, first.ts, "Retry", team.ada)
+    draft = team.draft(await team.intake.next())
+    draft.write(Choices((STOP,)))
+    await draft.finish(Answer("Second."))
+    assert list(first.buttons) == []
+
+
 async def test_a_press_that_is_refused_leaves_the_button(team: Town) -> None:
     root, request = await team.asked()
     await team.answer(request, "First.", RETRY)
@@ -538,6 +620,46 @@ async def test_what_slack_refuses_for_good_is_not_tried_again(
     with pytest.raises(kind):
         await team.answer(request, "Here.")
     assert len(team.slack.called("chat.postMessage")) == 1
+
+
+@pytest.mark.parametrize("code", sorted(ERRORS))
+async def test_no_final_error_is_tried_again(team: Town, code: str) -> None:
+    team.slack.fail("chat.postMessage", code, times=9)
+    _, request = await team.asked()
+    with pytest.raises((Forbidden, Gone)):
+        await team.answer(request, "Here.")
+    assert len(team.slack.called("chat.postMessage")) == 1
+
+
+def test_the_documented_final_errors_are_listed() -> None:
+    documented = """
+        restricted_action_read_only_channel restricted_action_thread_locked restricted_action_non_threadable_channel
+        messages_tab_disabled channel_type_not_supported invalid_blocks_format team_access_not_granted
+        slack_connect_file_link_sharing_blocked duplicate_channel_not_found trigger_exchanged invalid_trigger_id
+        msg_blocks_too_many metadata_too_large too_many_attachments cannot_reply_to_message posting_to_channel_denied
+    """
+    assert set(documented.split()) <= set(ERRORS)
+    assert set(ERRORS).isdisjoint((*WAITS, *PASSING))
+
+
+@pytest.mark.parametrize("code", ["rate_limited", "message_limit_exceeded"])
+async def test_a_limit_by_name_is_waited_for(team: Town, code: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("adapters.slack.rest.WAIT_SECONDS", 0.5)
+    team.slack.fail("chat.postMessage", code)
+    root, request = await team.asked()
+    start = asyncio.get_running_loop().time()
+    await team.answer(request, "Here.")
+    assert team.shown(root) == ["Here."]
+    assert asyncio.get_running_loop().time() - start >= 0.5
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 410])
+async def test_a_dead_response_url_is_not_used_again(team: Town, status: int) -> None:
+    team.slack.fail("response_url", status=status, times=9)
+    _, request = await team.used("/ask", "--private why?")
+    await team.answer(request, "Because.")
+    assert team.shown(None, team.direct) == ["Because."]
+    assert len(team.slack.called("response_url")) == 1
 
 
 async def test_a_429_is_obeyed(team: Town) -> None:

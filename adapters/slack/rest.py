@@ -27,6 +27,8 @@ library_log.setLevel(logging.ERROR)  # below, it warns of tokens that it need no
 
 SLACK = "https://slack.com/api/"
 CALL_SECONDS = 30.0
+WAIT_SECONDS = 30.0
+"""How long a limit is waited for where Slack does not say."""
 UPLOAD = aiohttp.ClientTimeout(total=300.0)
 PAGE = 200
 REMEMBERED = 1_000
@@ -258,7 +260,7 @@ class Rest:
         data, status = getattr(response, "data", None), getattr(response, "status_code", 0)
         code = str(data.get("error", "")) if isinstance(data, dict) else ""
         if status == 429 or code in WAITS:
-            seconds = float(response.headers.get("Retry-After", 30))
+            seconds = float(response.headers.get("Retry-After", WAIT_SECONDS))
             for budget in budgets_of(method, str(body.get("channel"))):
                 self.pacer.pause(budget, seconds)
             return PlatformError(f"Slack asks for {seconds:.0f} s of patience.")
