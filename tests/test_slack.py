@@ -15,6 +15,7 @@ from adapters.slack import PLATFORM, SlackSettings
 from adapters.slack.handle import Json, ts_of
 from adapters.slack.manifest import EVENTS, SCOPES
 from adapters.slack.markdown import WORD_JOINER, harmless, streamed
+from adapters.slack.messages import without_buttons
 from adapters.slack.shortcuts import arranged
 from adapters.slack.text import readable
 from bot.core import load_commands
@@ -458,6 +459,16 @@ def test_what_a_model_wrote_is_harmless_and_code_stays(text: str, clickable: str
     assert harmless(text, links=True) == clickable
     if edited is not None:
         assert harmless(text) == edited
+
+
+def test_links_of_older_messages_are_quiet_in_edits() -> None:
+    link: Json = {"type": "link", "url": "https://a.b", "text": "here"}
+    rich: Json = {"type": "rich_text", "elements": [{"type": "rich_text_section", "elements": [link]}]}
+    body = without_buttons({"text": "here", "blocks": [rich, {"type": "actions", "elements": []}]}, links=False)
+    assert "here (https://a.b)" in str(body["blocks"])
+    assert "'link'" not in str(body["blocks"])
+    assert "actions" not in str(body["blocks"])
+    assert without_buttons({"text": "x", "blocks": [rich]}, links=True)["blocks"] == [rich]
 
 
 @settings(deadline=None, max_examples=200)

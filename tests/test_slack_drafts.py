@@ -114,6 +114,20 @@ async def test_a_refused_stream_ends_as_an_edited_message(team: Town, method: st
     assert team.slack.web.statuses[team.direct, root] == "active"
 
 
+@pytest.mark.parametrize("method", ["chat.appendStream", "chat.stopStream"])
+async def test_a_rate_limit_does_not_end_a_stream(team: Town, method: str) -> None:
+    root, request = await team.wrote()
+    draft = team.draft(request)
+    draft.write(Text("One, two"))
+    await team.shows("One, ")
+    team.slack.fail(method, status=429, retry_after=1)
+    draft.write(Text(", three"))
+    await team.slack.wait(lambda: team.slack.called("chat.appendStream"))
+    await draft.finish(Answer("One, two, three."))
+    assert team.shown(root, team.direct) == ["One, two, three."]
+    assert team.slack.called("chat.stopStream")
+
+
 async def test_a_stream_that_stays_open_is_followed_by_a_new_message(team: Town) -> None:
     root, request = await team.wrote()
     draft = team.draft(request)

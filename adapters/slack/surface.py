@@ -105,9 +105,9 @@ class ThreadSurface:
                 return message
         elif message not in self._posted:
             await self._end_stream(message)
-        self._posted.add(message)
         try:
             await self._update(index, message, text, choices, paid=paid)
+            self._posted.add(message)
         except SlackRefused as error:
             if not final or isinstance(error, Gone):
                 raise
@@ -181,6 +181,12 @@ class ThreadSurface:
         self._paid.update((START, STOP))
         return True
 
+    def _is_paid(self, method: str) -> bool:
+        """Spend what was paid for one call, if something was."""
+        paid = self._paid[method] > 0
+        self._paid[method] -= paid
+        return paid
+
     async def _start(self, index: int, text: str, thread: str) -> str:
         """Start a stream; "" where Slack refuses it."""
         shown = streamed(self._perhaps(index) + text)
@@ -213,10 +219,10 @@ class ThreadSurface:
             body |= {"session_status": "active" if self.finishing else "processing"}
         elif not added:
             return True
+        if not final:
+            self._streams[index] = None
         try:
-            if not final:
-                self._streams[index] = None
-            await self._rest.write(STOP if final else APPEND, body, paced=True)
+            await self._rest.write(STOP if final else APPEND, body, paced=not final or self._is_paid(STOP))
         except SlackRefused as error:
             log.info("A stream is over, and its answer goes on as an edited message: %s", error)
             del self._streams[index]
@@ -228,16 +234,14 @@ class ThreadSurface:
             self._streams[index] = whole
             return True
         del self._streams[index]
-        self._paid[STOP] -= 1
         self._session.shown = not self.finishing
         return fits
 
     async def _end_stream(self, message: str) -> None:
         """A stream takes no edit; whether there is one may not be known."""
         try:
-            await self._rest.write(STOP, {"channel": self._handle.channel, "ts": message}, paced=self._paid[STOP] > 0)
-            self._paid[STOP] = max(0, self._paid[STOP] - 1)
-        except PlatformError as error:
+            await self._rest.write(STOP, {"channel": self._handle.channel, "ts": message}, paced=self._is_paid(STOP))
+        except SlackRefused as error:
             log.debug("Nothing to end: %s", error)
 
     async def _post(self, index: int, text: str, choices: Sequence[Offered], thread: str, *, links: bool) -> str:
@@ -251,9 +255,7 @@ class ThreadSurface:
     async def _update(self, index: int, message: str, text: str, choices: Sequence[Offered], *, paid: bool) -> None:
         body = content(self._perhaps(index) + text, choices, links=self._rest.links_in_edits)
         body |= {"channel": self._handle.channel, "ts": message, "parse": "none"}
-        if self.finishing and self._paid[UPDATE]:
-            self._paid[UPDATE] -= 1
-            paid = True
+        paid = paid or (self.finishing and self._is_paid(UPDATE))
         await self._rest.write(UPDATE, body | {"metadata": self._finder.metadata(index)}, paced=paid)
 
     async def _replace(self, index: int, message: str, text: str, choices: Sequence[Offered]) -> str:
