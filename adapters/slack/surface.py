@@ -15,7 +15,7 @@ from adapters.slack.opening import Opening
 from adapters.slack.refusals import SlackRefused
 from adapters.slack.rest import POST, UPDATE, Rest, budgets_of, listed
 from adapters.slack.session import Session
-from bot.errors import Forbidden, Gone, PlatformError
+from bot.errors import Forbidden, Gone
 from bot.ports import DraftLog
 from bot.types import File, Part, Request, Status
 
@@ -266,7 +266,7 @@ class ThreadSurface:
             found = await self._post(index, text, choices, await self.thread(), links=True)
         try:
             await self._rest.delete(self._handle.channel, message)
-        except PlatformError as error:
+        except SlackRefused as error:
             log.info("What takes no edit stays: %s", error)
         return found
 
