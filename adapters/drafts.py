@@ -58,8 +58,11 @@ class Surface(Protocol):
     async def create(self, index: int, text: str, choices: Sequence[Offered], *, final: bool) -> str:
         """Send part `index` for the first time and return its message id."""
 
-    async def edit(self, index: int, message: str, text: str, choices: Sequence[Offered], *, final: bool) -> None:
-        """Make the part show `text` and `choices`. A final edit is a part's last."""
+    async def edit(self, index: int, message: str, text: str, choices: Sequence[Offered], *, final: bool) -> str | None:
+        """Make the part show `text` and `choices`. A final edit is a part's last.
+
+        Where the message takes no edit any more and another one shows the part now, that one's id.
+        """
 
     async def find(self, part: Part, after: str) -> str:
         """The message id of a part that may have been sent after message `after`; "" when it surely was not."""
@@ -207,7 +210,7 @@ class PacedDraft:
         if index is None:
             return False
         kind: CallKind = "edit" if index in self._shown else "create"
-        await self._pacer.turn(self._surface.budgets(kind), urgent=final or kind == "create")
+        await self._pacer.turn(self._surface.budgets(kind), urgent=final, begins=kind == "create")
         newest = answer if final else self._preview()
         parts = self._parts(newest, final=final)
         if index >= len(parts):
@@ -235,8 +238,9 @@ class PacedDraft:
             await self._look_for(index)
         shown = self._shown.get(index)
         if shown is not None:
-            await self._surface.edit(index, shown.message, text, choices, final=final)
-            message = shown.message
+            message = await self._surface.edit(index, shown.message, text, choices, final=final) or shown.message
+            if message != shown.message:
+                await self._log.created(index, message)
         else:
             if index not in self._sent:
                 await self._log.creating(index, text)

@@ -96,14 +96,15 @@ def make_adapter(config: Config, name: str) -> Adapter:
     return platform.create(config.platforms[name], secrets, network_of(config.environment))
 
 
-def setup_text(config: Config, name: str) -> str:
+def setup_text(config: Config, name: str, *, plain: bool = False) -> str:
     """What is needed once to install the bot on a platform. Raises ConfigError."""
     platform = platforms().get(name)
-    if platform is None or platform.setup is None:
+    setup = (platform.plain_setup if plain else platform.setup) if platform else None
+    if setup is None:
         able = ", ".join(name for name, platform in platforms().items() if platform.setup)
         raise ConfigError(f"{name} needs no setup of this kind. Those that do: {able}.")
     declared = [module.COMMAND for module in load_commands().values()]
-    return platform.setup(config.platforms[name], declared, config.environment)
+    return setup(config.platforms[name], declared, config.environment)
 
 
 def platforms_with_secrets(config: Config) -> Sequence[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -22,6 +23,9 @@ T = TypeVar("T")
 
 REDELIVERY_SECONDS = 60.0
 """After a platform did not take an answer, or the database did not, how long until it is tried again."""
+
+PATIENCE_SECONDS, LEAST_PATIENCE_SECONDS = 86_400.0, 3_600.0
+"""How old a request is when its answer, which the platform does not take, is given up; and how long that was tried."""
 
 LET_GO_SECONDS = 5.0
 """How long answers that are left for recovery may take to end the call to the platform that is under way."""
@@ -64,6 +68,8 @@ class Inbox:
         self._begin.set()
         self._begun: set[int] = set()
         self._held_back = ""
+        self._failing: dict[str, dict[int, float]] = {}
+        """By platform, the requests whose answers it does not take, and since when by the loop's time."""
 
     def offer(self, request: Request) -> Awaitable[bool]:
         """Take the request's place in line at once; see bot.ports.Intake."""
@@ -83,8 +89,18 @@ class Inbox:
             known = self._active.keys() | self._ended_meanwhile
         if waiting := [left for left in unfinished if left.accepted.id not in known]:
             log.info("%s: picking up %d unanswered requests", platform, len(waiting))
+        self._failing[platform] = {
+            left.accepted.id: since
+            for left in unfinished
+            if (since := self._failing.get(platform, {}).get(left.accepted.id)) is not None
+        }
         for left in waiting:
-            if left.accepted.request.command in self._by_name:
+            if self._is_hopeless(platform, left):
+                log.error(
+                    "The answer to request %d is given up: %s did not take it for a day", left.accepted.id, platform
+                )
+                await self._store.end(left.accepted.id, "undeliverable")
+            elif left.accepted.request.command in self._by_name:
                 self._dispatch(left.accepted, left)
             else:  # asked of a newer version
                 log.error("Request %d asks for a command that there is not; it is dropped", left.accepted.id)
@@ -94,6 +110,13 @@ class Inbox:
             self._held.remove(accepted)
             self._dispatch(accepted)
         self._recovered.add(platform)
+
+    def _is_hopeless(self, platform: str, left: Unfinished) -> bool:
+        """Whether the platform had time enough to take an answer, also if it was away itself until a while ago."""
+        failing = self._failing.get(platform, {}).get(left.accepted.id)
+        tried = 0.0 if failing is None else asyncio.get_running_loop().time() - failing
+        old = time.time() - left.since >= PATIENCE_SECONDS
+        return failing is not None and left.answer is not None and old and tried >= LEAST_PATIENCE_SECONDS
 
     def recover_soon(self, platform: str) -> None:
         """`recover`, beside whatever runs; tried again later when it fails."""
@@ -297,6 +320,8 @@ class Inbox:
             await answering.run()
         except (PlatformError, StoreError) as error:
             log.warning("The answer to request %d did not get to its end (%s); it is tried again", request, error)
+            if isinstance(error, PlatformError):
+                self._failing.setdefault(platform, {}).setdefault(request, asyncio.get_running_loop().time())
             self._recover_later(platform)
         except Exception:  # one broken request must not end its lane
             log.exception("Request %d failed", request)

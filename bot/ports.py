@@ -221,7 +221,7 @@ class Platform:
     to connect. The module must import quickly: the SDK is imported inside `create`. What a platform that does not last
     (the terminal) left unanswered when the program ended is dropped at the next start, not answered. `setup` makes what
     an administrator needs once to install the bot there (Slack's manifest, Discord's invite link) from the section, the
-    commands and the environment.
+    commands and the environment; `plain_setup` the same without what some workspaces cannot have.
     """
 
     name: str
@@ -230,6 +230,7 @@ class Platform:
     create: Callable[[Section, Mapping[str, str], Network], Adapter]
     lasting: bool = True
     setup: Callable[[Section, Sequence[Command], Mapping[str, str]], str] | None = None
+    plain_setup: Callable[[Section, Sequence[Command], Mapping[str, str]], str] | None = None
 
 
 class Backend(Protocol):
@@ -370,12 +371,16 @@ class Accepted:
 
 @dataclass(frozen=True, slots=True)
 class Unfinished:
-    """A request that an earlier run left behind; `answer` is there when only its delivery is missing."""
+    """A request that an earlier run left behind; `answer` is there when only its delivery is missing.
+
+    `since` is when it was accepted, in seconds since 1970.
+    """
 
     accepted: Accepted
     attempts: int
     parts: Sequence[Part]
     answer: Answer | None
+    since: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

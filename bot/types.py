@@ -278,7 +278,7 @@ class Choice:
 
 
 LONGEST_LABEL = 75
-"""Characters of an item's label, and of its summary."""
+"""Characters of a button's label, of an item's, and of an item's summary."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -160,7 +160,7 @@ class SQLiteStore:
     async def unfinished(self, platform: str) -> Sequence[Unfinished]:
         """What an earlier run, or an outage of the platform, left behind: oldest first."""
         query = (
-            "SELECT id, coalesce(conversation, 0), body, attempts, answer FROM requests "
+            "SELECT id, coalesce(conversation, 0), body, attempts, answer, accepted FROM requests "
             "WHERE platform = ? AND ended IS NULL ORDER BY position"
         )
         rows = await self._reading.execute_fetchall(query, (platform,))
@@ -170,8 +170,9 @@ class SQLiteStore:
                 attempts,
                 await self._parts(row),
                 await self._files.restored(row, _ANSWER.validate_json(answer)) if answer else None,
+                since / 1000,
             )
-            for row, conversation, body, attempts, answer in rows
+            for row, conversation, body, attempts, answer, since in rows
         ]
 
     async def request(self, request: int) -> Accepted | None:

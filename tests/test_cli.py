@@ -83,6 +83,11 @@ def test_a_database_from_the_future_or_in_use_is_one_sentence(tmp_path: Path) ->
     assert "Another Shoulders" in done.stderr
 
 
+def test_a_plain_manifest_is_printed(tmp_path: Path) -> None:
+    done = shoulders(tmp_path, "manifest", "slack", "--plain")
+    assert (done.returncode, "agent_view" in done.stdout, "app_home" in done.stdout) == (0, False, True)
+
+
 def test_the_doctor_has_a_line_for_everything_and_leaks_nothing(tmp_path: Path) -> None:
     (tmp_path / "config.toml").write_text(
         '[models.here]\nbackend = "openai"\nmodel = "m"\nbase_url = "http://127.0.0.1:9/v1"\nkey_env = "MY_KEY"\n'

@@ -45,7 +45,14 @@ def texts(team: Town) -> list[str]:
 async def test_it_says_who_it_is(quick: None) -> None:
     async with town() as team:
         assert await team.start() == "Slack: shoulders, in Team"
-        assert await team.adapter.check() == "Slack accepts the tokens of shoulders in Team"
+        said = await team.adapter.check()
+        assert said.startswith(
+            "Slack accepts the tokens of shoulders in Team. It is one of Slack's agents: guests may not"
+        )
+        team.slack.scopes -= {"assistant:write", "files:read"}
+        said = await team.adapter.check()
+        assert "It lacks files:read: give it the manifest anew" in said
+        assert "Its manifest is the plain one" in said
 
 
 async def test_nothing_is_acknowledged_before_it_is_kept(team: Town) -> None:

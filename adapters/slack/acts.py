@@ -6,11 +6,11 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from adapters.slack import forms
+from adapters.slack import forms, shortcuts
 from adapters.slack.handle import Handle, Json, order_of, read_action
+from adapters.slack.markdown import harmless
 from adapters.slack.requests import Reader, attachment_of
 from adapters.slack.rest import listed
-from adapters.slack.text import harmless
 from adapters.typed import written
 from bot.types import Act, Command, Person, Request
 
@@ -47,11 +47,9 @@ class Acts:
     async def pointed(self, payload: Json, now: float) -> Request | None:
         """A shortcut chosen for a message, in whose thread the answer stands; None for what is none of ours."""
         path, message, user = str(payload.get("callback_id", "")), _object(payload, "message"), user_of(payload)
-        handle, ts = self.origin(payload, now), str(message.get("ts", ""))
+        handle, ts = self._below(payload, now), str(message.get("ts", ""))
         if path not in self.reader.words.paths or not handle.channel:
             return None
-        below = self.reader.manner(self.reader.place(handle.channel, ""), user).answers_in != "place"
-        handle = replace(handle, thread=handle.thread or (ts if below else ""))
         arguments = {"text": await self.reader.words.prose(str(message.get("text", "")))}
         act = Act(str(payload["trigger_id"]), order_of(str(payload.get("action_ts") or f"{now:.6f}")))
         request = await self._request(act, user, path, arguments, handle)
@@ -61,10 +59,25 @@ class Acts:
     async def sent(self, payload: Json, now: float) -> Request | None:
         """A form that was sent; None for what is none of ours."""
         path, arguments, handle = forms.read(_object(payload, "view"))
+        message = ""
+        if path == shortcuts.MORE:
+            path, arguments, message = shortcuts.chosen(arguments)
         if path not in self.reader.words.paths:
             return None
         act = Act(str(payload["trigger_id"]), _order(now))
-        return await self._request(act, user_of(payload), path, arguments, handle)
+        return replace(await self._request(act, user_of(payload), path, arguments, handle), replies_to=message)
+
+    async def more(self, payload: Json, now: float) -> Json:
+        """The form with the tasks that a message's menu has no room for."""
+        message, handle = _object(payload, "message"), self._below(payload, now)
+        words = await self.reader.words.prose(str(message.get("text", "")))
+        return forms.view(shortcuts.form(list(self.reader.words.paths.values()), message, words), handle)
+
+    def _below(self, payload: Json, now: float) -> Handle:
+        """Where the answer to a shortcut goes: into the thread of its message, unless answers stand in the place."""
+        handle, ts = self.origin(payload, now), str(_object(payload, "message").get("ts", ""))
+        below = self.reader.manner(self.reader.place(handle.channel, ""), user_of(payload)).answers_in != "place"
+        return replace(handle, thread=handle.thread or (ts if below else ""))
 
     def origin(self, payload: Json, now: float) -> Handle:
         """Where something was pressed, or where the form was asked for that was sent."""

@@ -19,6 +19,7 @@ from adapters.slack.draft import HiddenDraft, ThreadDraft
 from adapters.slack.handle import Handle, Json, ts_of
 from adapters.slack.hidden import HiddenSurface
 from adapters.slack.home import Home, HomeDraft
+from adapters.slack.manifest import AGENT_SCOPE, SCOPES
 from adapters.slack.messages import MOST_PAGES, Finder, content
 from adapters.slack.requests import SAID, Reader, attachment_of
 from adapters.slack.rest import PAGE, POST, Rest, budget_for, budgets_of, listed
@@ -56,7 +57,9 @@ class SlackAdapter:
         self._token = bot_token
         self._clock = clock
         self._pacer = Pacer(partial(budget_for, settings.pace))
-        self._rest = Rest(bot_token, app_token, settings.api_url, self._pacer, network)
+        self._rest = Rest(
+            bot_token, app_token, settings.api_url, self._pacer, network, links_in_edits=settings.links_in_edits
+        )
         self._directory = Directory(self._rest)
         self._connection: Connection | None = None
         self._home: Home | None = None
@@ -163,13 +166,13 @@ class SlackAdapter:
             except Forbidden as error:
                 log.info("Whether something was said already cannot be seen: %s", error)
             await self._pacer.turn(budgets_of(POST, place.channel), urgent=True)
-            await self._rest.post(place.channel, content(part, ()), finder.metadata(index), place.thread)
+            await self._rest.post(place.channel, content(part, (), links=True), finder.metadata(index), place.thread)
 
     async def check(self) -> str:
         """Try both tokens and say as whom."""
         await self._rest.sign_in()
         await self._rest.socket_url()
-        return f"Slack accepts the tokens of {self._rest.name} in {self._rest.team_name}"
+        return f"Slack accepts the tokens of {self._rest.name} in {self._rest.team_name}.{_granted(self._rest.scopes)}"
 
     async def aclose(self) -> None:
         """Close the connection."""
@@ -190,3 +193,17 @@ class SlackAdapter:
         if thread := str(said.get("thread_ts") or "").replace(ts, ""):
             link += f"?thread_ts={thread}&cid={channel}"
         return Message(ts, name, readable(text, names, self._rest.me), mine, files, link)
+
+
+def _granted(scopes: Collection[str] | None) -> str:
+    """What may be expected of the app, by what its token may do; "" where Slack does not say that."""
+    if scopes is None:
+        return ""
+    missing = [scope for scope in SCOPES if scope != AGENT_SCOPE and scope not in scopes]
+    lacks = f" It lacks {', '.join(missing)}: give it the manifest anew and install it again." if missing else ""
+    if AGENT_SCOPE in scopes:
+        return (
+            f"{lacks} It is one of Slack's agents: guests may not use it, and answers stream in direct messages where "
+            "the workspace's plan has that. `shoulders manifest slack --plain` is for guests and other plans."
+        )
+    return f"{lacks} Its manifest is the plain one: guests may use it, and answers are edited while they grow."

@@ -17,6 +17,7 @@ from adapters.slack.hidden import tell
 from adapters.slack.home import Home
 from adapters.slack.requests import Reader, thread_of
 from adapters.slack.rest import Rest, listed
+from adapters.slack.shortcuts import MORE
 from bot.errors import PlatformError, UserError
 from bot.ports import Intake
 from bot.types import Place, Request
@@ -108,7 +109,9 @@ class Arrivals:
         """A press or a form, which no acknowledgement can answer with words."""
         now = self._clock()
         origin = self._acts.origin(body, now)
-        if told := await self._act(body, origin.channel, read(body, now)):
+        if body.get("type") == "message_action" and body.get("callback_id") == MORE:
+            await self._open_more(body, origin, now)
+        elif told := await self._act(body, origin.channel, read(body, now)):
             await self._tell(origin, user_of(body), told)
 
     async def _act(self, body: Json, channel: str, reading: Awaitable[Request | None]) -> str:
@@ -139,6 +142,14 @@ class Arrivals:
         except (UserError, PlatformError) as error:
             return error.message
         return told
+
+    async def _open_more(self, body: Json, origin: Handle, now: float) -> None:
+        """Open the form with the tasks that a message's menu has no room for."""
+        try:
+            view = await self._acts.more(body, now)
+            await self._rest.write("views.open", {"trigger_id": str(body["trigger_id"]), "view": view})
+        except (UserError, PlatformError) as error:
+            await self._tell(origin, user_of(body), error.message)
 
     def _may_have_form(self, request: Request, body: Json) -> bool:
         """What a form brought has had its own."""

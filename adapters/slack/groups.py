@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from time import monotonic
 
 from adapters.slack.handle import Json
-from adapters.slack.rest import Rest, SlackRefused, listed
+from adapters.slack.refusals import SlackRefused
+from adapters.slack.rest import Rest, listed
 from bot.errors import PlatformError
 
 log = logging.getLogger(__name__)
@@ -70,11 +71,9 @@ class Groups:
     async def _ask(self) -> dict[str, Json]:
         try:
             answer = await self._rest.read(LIST, {"include_users": "true"})
-        except SlackRefused as error:
-            if error.code not in NO_GROUPS:
-                raise
-            return {}
         except PlatformError as error:
+            if isinstance(error, SlackRefused) and error.code in NO_GROUPS:
+                return {}
             log.warning("Rules for user groups do not hold, because Slack does not say who is in them: %s", error)
             raise
         return {str(group["id"]): group for group in listed(answer.get("usergroups"))}

@@ -16,6 +16,8 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from adapters.pacer import Budget, Pacer
 from adapters.slack.handle import Json
+from adapters.slack.manifest import AGENT_SCOPE
+from adapters.slack.refusals import ERRORS, LOCAL, PASSING, REFUSED, WAITS, SlackRefused
 from bot.connector import Connector, OneLine, meant_secure, why, written
 from bot.errors import ConfigError, Forbidden, Gone, PlatformError
 from bot.network import DIRECT, Network, Trouble
@@ -28,6 +30,8 @@ library_log.setLevel(logging.ERROR)  # below, it warns of tokens that it need no
 
 SLACK = "https://slack.com/api/"
 CALL_SECONDS = 30.0
+WAIT_SECONDS = 30.0
+"""How long a limit is waited for where Slack does not say."""
 UPLOAD = aiohttp.ClientTimeout(total=300.0)
 PAGE = 200
 REMEMBERED = 1_000
@@ -68,37 +72,6 @@ TOKENS: Mapping[bool, Mapping[str, str]] = {
 }
 
 POST, UPDATE, DELETE = "chat.postMessage", "chat.update", "chat.delete"
-NOT_STREAMING = "message_not_in_streaming_state"
-_GONE = "The channel, thread or message no longer exists"
-_FORBIDDEN = "The bot may not do this there"
-_REFUSED = "Slack refuses this message"
-_LATE = "That took too long for Slack to open a form: ask again"
-_NO_FILES = "This workspace does not take such files"
-_LACKS = "The app lacks a permission: give it the manifest that `shoulders manifest slack` prints and install it again"
-ERRORS: Mapping[str, tuple[type[PlatformError], str]] = {
-    **dict.fromkeys(("channel_not_found", "is_archived", "message_not_found", "thread_not_found"), (Gone, _GONE)),
-    **dict.fromkeys(("user_not_found", "used_url", "expired_url", "no_such_url"), (Gone, _GONE)),
-    **dict.fromkeys(("not_in_channel", "no_permission", "restricted_action", "not_enabled"), (Forbidden, _FORBIDDEN)),
-    "missing_scope": (Forbidden, _LACKS),
-    **dict.fromkeys(("access_denied", "user_not_in_channel", "cannot_dm_bot"), (Forbidden, _FORBIDDEN)),
-    **dict.fromkeys(("cant_update_message", "cant_delete_message", "edit_window_closed"), (Forbidden, _FORBIDDEN)),
-    **dict.fromkeys(("restricted_action_thread_only_channel", "ekm_access_denied"), (Forbidden, _FORBIDDEN)),
-    **dict.fromkeys(("msg_too_long", "no_text", "invalid_blocks", "invalid_arguments"), (Forbidden, _REFUSED)),
-    **dict.fromkeys(("expired_trigger_id", "exchanged_trigger_id", "trigger_expired"), (Gone, _LATE)),
-    **dict.fromkeys(("file_upload_size_restricted", "file_uploads_disabled"), (Forbidden, _NO_FILES)),
-    **dict.fromkeys(("file_uploads_except_images_disabled", "blocked_file_type"), (Forbidden, _NO_FILES)),
-    **dict.fromkeys(("msg_blocks_too_long", "markdown_text_conflict", "unknown_method"), (Forbidden, _REFUSED)),
-}
-"""What is not in this table may pass: it is tried again."""
-
-
-class SlackRefused(PlatformError):
-    """Slack answered with `code`, which is in no table of ours."""
-
-    def __init__(self, message: str, code: str) -> None:
-        super().__init__(message)
-        self.code = code
-
 
 FAILURES = (SlackClientError, aiohttp.ClientError, OSError, TimeoutError, ValueError)
 """What slack_sdk's calls raise."""
@@ -111,7 +84,8 @@ def budget_for(pace: float, name: str) -> Budget:
     if name.startswith("channel:"):
         return Budget(POSTS_A_SECOND * pace, max(1, int(POSTS_AT_ONCE * pace)))
     per_minute = PER_MINUTE.get(name, TIER_3) * pace
-    return Budget(0.75 * per_minute / 60, max(1, int(per_minute / 4)))
+    burst = max(1, int(per_minute / 4))
+    return Budget(0.75 * per_minute / 60, burst, burst // 3 if name == UPDATE else 0)
 
 
 def budgets_of(method: str, channel: str = "") -> Sequence[str]:
@@ -122,12 +96,25 @@ def budgets_of(method: str, channel: str = "") -> Sequence[str]:
 class Rest:
     """One workspace. Every call raises PlatformError, or ConfigError when a token is wrong."""
 
-    def __init__(self, bot_token: str, app_token: str, api_url: str, pacer: Pacer, network: Network = DIRECT) -> None:
+    def __init__(
+        self,
+        bot_token: str,
+        app_token: str,
+        api_url: str,
+        pacer: Pacer,
+        network: Network = DIRECT,
+        *,
+        links_in_edits: bool = False,
+    ) -> None:
         self.me = self.team = self.team_name = self.name = self.site = ""
+        self.scopes: frozenset[str] | None = None
+        """What the bot's token may do, where Slack says so."""
+        self.links_in_edits = links_in_edits
         self.deleted = OrderedDict[tuple[str, str], None]()
         """Messages that the bot removed itself of late."""
         self.app_token = app_token
         self.pacer = pacer
+        self._withheld: set[str] = set()
         self._token = bot_token
         self._url = api_url or SLACK
         self._network = network
@@ -158,12 +145,30 @@ class Rest:
         self._session = self._web = None
 
     async def sign_in(self) -> None:
-        """Set `me`, `team`, `team_name`, `name` and `site`, the workspace's address."""
+        """Set `me`, `team`, `team_name`, `name`, `scopes` and `site`, the workspace's address."""
         await self._network.prepare()
-        found = await self._request("auth.test", {}, reads=True)
+        found, headers = await self._call("auth.test", {}, reads=True)
         self.me, self.team = str(found["user_id"]), str(found["team_id"])
         self.team_name, self.name = str(found.get("team", "")), str(found.get("user", ""))
         self.site = str(found.get("url", ""))
+        granted = next((said for name, said in headers.items() if name.lower() == "x-oauth-scopes"), None)
+        self.scopes = None if granted is None else frozenset(scope.strip() for scope in granted.split(","))
+
+    @property
+    def is_agent(self) -> bool:
+        """Whether the app has Slack's agent surface, as far as Slack says."""
+        return self.scopes is None or AGENT_SCOPE in self.scopes
+
+    def serves(self, method: str) -> bool:
+        """Whether a method of the agent surface is worth a call: the app has that, and it was never refused."""
+        return self.is_agent and method not in self._withheld
+
+    def withhold(self, method: str, error: SlackRefused) -> None:
+        """Call a method no more that was refused, unless that was for a reason of one person or place."""
+        if isinstance(error, Gone) or error.code in LOCAL or method in self._withheld:
+            return
+        log.warning("Slack does not serve %s in this workspace (%s); the bot goes on without it", method, error.code)
+        self._withheld.add(method)
 
     async def socket_url(self) -> str:
         """Where the next socket connects."""
@@ -213,15 +218,18 @@ class Rest:
             cursor = {"cursor": following}
 
     async def respond(self, url: str, body: Json) -> None:
-        """Answer through a response_url."""
+        """Answer through a response_url, in a message of which no link is fetched."""
         assert self.web.session is not None
+        silent: Json = {"unfurl_links": False, "unfurl_media": False}
         try:
-            async with self.web.session.post(url, json=body) as response:
+            async with self.web.session.post(url, json=body | silent) as response:
                 said = await response.text()
         except FAILURES as error:
             raise PlatformError(why(error, "Slack")) from error
-        if response.status in (404, 410):
+        if response.status in (401, 403, 404, 410):
             raise Gone("The time to answer privately is over.")
+        if response.status == 400:
+            raise Forbidden(f"{REFUSED} ({said[:100]}).")
         if response.status != 200 or '"ok":false' in said.replace(" ", ""):
             raise PlatformError(f"Slack did not take a private answer ({response.status}).")
 
@@ -244,6 +252,13 @@ class Rest:
     async def _request(
         self, method: str, body: Mapping[str, object], *, reads: bool = False, app: bool = False
     ) -> Json:
+        answer, _ = await self._call(method, body, reads=reads, app=app)
+        return answer
+
+    async def _call(
+        self, method: str, body: Mapping[str, object], *, reads: bool = False, app: bool = False
+    ) -> tuple[Json, Mapping[str, str]]:
+        """The answer and its headers."""
         headers = {"Authorization": f"Bearer {self.app_token}"} if app else None
         try:
             if reads:
@@ -253,7 +268,7 @@ class Rest:
         except FAILURES as error:
             trouble = await meant_secure(error, self._url, self._network, self._settings)
             raise (PlatformError(str(trouble)) if trouble else self._error(method, body, error, app=app)) from error
-        return answer.data if isinstance(answer.data, dict) else {}
+        return answer.data if isinstance(answer.data, dict) else {}, answer.headers
 
     def _error(
         self, method: str, body: Mapping[str, object], error: Exception, *, app: bool
@@ -264,8 +279,8 @@ class Rest:
             return PlatformError(why(error, "Slack"))
         data, status = getattr(response, "data", None), getattr(response, "status_code", 0)
         code = str(data.get("error", "")) if isinstance(data, dict) else ""
-        if status == 429 or code == "ratelimited":
-            seconds = float(response.headers.get("Retry-After", 30))
+        if status == 429 or code in WAITS:
+            seconds = float(response.headers.get("Retry-After", WAIT_SECONDS))
             for budget in budgets_of(method, str(body.get("channel"))):
                 self.pacer.pause(budget, seconds)
             return PlatformError(f"Slack asks for {seconds:.0f} s of patience.")
@@ -273,8 +288,9 @@ class Rest:
             return ConfigError(WRONG[code].format_map(TOKENS[app]))
         if code in ERRORS:
             kind, sentence = ERRORS[code]
-            return kind(f"{sentence} ({method}: {code}).")
-        return SlackRefused(f"Slack failed ({method}: {code or status}).", code)
+            return kind(f"{sentence} ({method}: {code}).", code)
+        sentence = f"Slack failed ({method}: {code or status})."
+        return PlatformError(sentence) if code in ("", *PASSING) else SlackRefused(sentence, code)
 
 
 def listed(value: object) -> Sequence[Json]:

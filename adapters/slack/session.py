@@ -7,14 +7,15 @@ import logging
 from collections.abc import Awaitable, Callable
 
 from adapters.slack.handle import Json
+from adapters.slack.refusals import SlackRefused
 from adapters.slack.rest import Rest
 from bot.errors import PlatformError
 
 log = logging.getLogger(__name__)
 
 STATUS = "agents.sessions.setStatus"
-STATUS_SECONDS = 90.0
-"""How often the sign is set anew; Slack drops one after two minutes."""
+STATUS_SECONDS = 1_800.0
+"""How often the sign is set anew; Slack drops one after an hour."""
 
 
 class Session:
@@ -30,7 +31,7 @@ class Session:
 
     def begin(self, thread: Callable[[], Awaitable[str]]) -> None:
         """Show it from now on, as far as the rates allow."""
-        if self._working is None:
+        if self._working is None and self._rest.serves(STATUS):
             self._working = asyncio.create_task(self._work(thread))
 
     async def pause(self) -> None:
@@ -43,18 +44,22 @@ class Session:
     async def end(self, thread: str) -> None:
         """Take it away."""
         await self.pause()
-        if self.shown and thread:
+        if self.shown and thread and self._rest.serves(STATUS):
             await self._set(thread, "active", paid=self._paid)
-        self.shown = False
+        elif self._paid:
+            self._rest.pacer.give_back((STATUS,))
+        self.shown = self._paid = False
 
     async def _work(self, thread: Callable[[], Awaitable[str]]) -> None:
-        while True:
-            if self._rest.pacer.spare((STATUS,) if self._paid else (STATUS, STATUS)):  # its end is paid for first
-                self._paid = self.shown = True
-                try:
-                    await self._set(await thread(), "processing", paid=True)
-                except PlatformError as error:
-                    log.info("There is no thread to be at work in: %s", error)
+        await self._rest.pacer.turn((STATUS,), begins=True)
+        self._paid = True  # its end is paid for first
+        while self._rest.serves(STATUS):
+            await self._rest.pacer.turn((STATUS,))
+            self.shown = True
+            try:
+                await self._set(await thread(), "processing", paid=True)
+            except PlatformError as error:
+                log.info("There is no thread to be at work in: %s", error)
             await asyncio.sleep(STATUS_SECONDS)
 
     async def _set(self, thread: str, state: str, *, paid: bool) -> None:
@@ -63,5 +68,7 @@ class Session:
             body["initiator_user_id"] = self._person
         try:
             await self._rest.write(STATUS, body, paced=paid)
+        except SlackRefused as error:
+            self._rest.withhold(STATUS, error)
         except PlatformError as error:
             log.debug("No status: %s", error)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from adapters.slack.shortcuts import MORE, arranged
 from bot.types import Subject
 from tests.fakes.slack import FakeSlack, Message
 from tests.stages.base import HIDEOUT, Hook, Said, Shown, TeamStage
@@ -142,8 +143,14 @@ class SlackStage(TeamStage):
         return await self._fill(Said(act.trigger, who, said.channel, found.thread), values)
 
     async def point(self, said: Said, label: str, who: str = "ann") -> Said:
-        name = next(command.name for command in self.app.services.commands if command.shortcut == label)
-        act = self.slack.shortcut(said.channel, said.message, name, self.users[who])
+        """What a message's menu has no room for is in the form of its last entry."""
+        user, (direct, rest) = self.users[who], arranged(self.app.services.commands)
+        names = {command.shortcut: command.name for command in (*direct, *rest)}
+        shown = label in [command.shortcut for command in direct]
+        act = self.slack.shortcut(said.channel, said.message, names[label] if shown else MORE, user)
+        if not shown:
+            await self.slack.wait(lambda: self.slack.modal(user))
+            act = self.slack.send(user, {"task": names[label]})
         return Said(act.trigger, who, said.channel, said.thread or said.message)
 
     async def fill_picked(

@@ -206,7 +206,7 @@ class People(Acting):
         streams = [m for m in self.world.said(channel, thread) if m.stream and m.stream.open(self.clock.now())]
         for message in streams:
             assert message.stream is not None
-            message.stream.dead = True
+            message.stream.dead = message.stream.by_user = True
         event: Json = {"type": "agent_session_stopped", "channel": channel, "thread_ts": thread, "user": user}
         ts = self.clock.ts()
         self.event(event | {"streaming_message_ts": [m.ts for m in streams], "event_ts": ts})

@@ -26,7 +26,7 @@ from uuid import uuid4
 import orjson
 from aiohttp import web
 
-from adapters.slack.manifest import SCOPES
+from adapters.slack.manifest import AGENT_SCOPE, SCOPES
 from tests.fakes.attached import content_of
 from tests.fakes.slack.people import People
 from tests.fakes.slack.rules import KINDS_LISTED, METHODS, Rates, Refused, scope_of
@@ -209,7 +209,7 @@ class FakeSlack(Waiting, People):
             return web.json_response({"ok": False, "error": refused.error})
         if fault is not None and fault.drop == "after":
             raise _Dropped
-        return web.json_response(answer)
+        return web.json_response(answer, headers={"X-OAuth-Scopes": ",".join(sorted(self.scopes))})
 
     def _respond(self, trigger: str, body: Json, *, dropping: Fault | None) -> web.Response:
         try:
@@ -247,6 +247,8 @@ class FakeSlack(Waiting, People):
         kinds = [KINDS_LISTED[kind] for kind in types] or [channel.kind if channel else "channel"]
         if {scope_of(method, kind) for kind in kinds} - {"", *self.scopes}:
             raise Refused("missing_scope")
+        if method == "chat.startStream" and AGENT_SCOPE not in self.scopes:
+            raise Refused("not_authorized")
 
     async def _upload(self, request: web.Request) -> web.Response:
         """The bytes of a file; its hooks and faults are called like a method."""

@@ -152,11 +152,12 @@ class View:
 
 @dataclass(slots=True)
 class Stream:
-    """A message that is being streamed; `dead` says that Slack ended it."""
+    """A message that is being streamed; `dead` says that Slack ended it, `by_user` that its person did."""
 
     started: float
     stopped: bool = False
     dead: bool = False
+    by_user: bool = False
 
     def open(self, now: float) -> bool:
         return not self.stopped and not self.dead and now < self.started + STREAM_SECONDS
@@ -268,6 +269,7 @@ class World:
         self.uploads: dict[str, Upload] = {}
         self.modals: dict[str, View] = {}
         self.homes: dict[str, Json] = {}
+        self.stream_error = ""  # what streams that are open are refused with, though they stay open
         self.bot = User("U000000000", "shoulders", self.team, bot=True)
         self.users[self.bot.id] = self.bot
 
