@@ -24,6 +24,13 @@ _LATEST_OF_PERSON = (
     "WHERE platform = ? AND workspace = ? AND channel = ? AND person = ? AND private <= ? AND closed = 0 "
     "ORDER BY active DESC, conversations.id DESC"
 )
+_LATEST_DIRECT = (
+    "SELECT conversations.id FROM conversations JOIN places ON places.id = conversations.place "
+    "WHERE platform = ? AND workspace = ? AND channel = ? AND direct = 1 AND closed = 0 "
+    "ORDER BY active DESC, conversations.id DESC"
+)
+"""Of all threads of direct messages: no others read any of them."""
+
 _OF_REQUEST = (
     "SELECT conversation FROM requests JOIN places ON places.id = requests.place "
     "JOIN conversations ON conversations.id = requests.conversation "
@@ -51,7 +58,7 @@ def accept(
 ) -> tuple[int, int] | None:
     """Insert the request; its row's id and its conversation's (0 for none), or None when it is known or not for us."""
     conversation = _conversation(connection, request, command, now, window)
-    if not request.addressed and conversation is None and not _takes_part(connection, request.place):
+    if not request.addressed and conversation is None and not takes_part(connection, request.place):
         return None
     place = keep_place(connection, request.place)
     inserted = connection.execute(
@@ -88,8 +95,10 @@ def latest(
 
     `private` says whether it may be one that only the person sees.
     """
-    if place.thread or place.direct:
+    if place.thread:
         found = _thread_or_direct(connection, place)
+    elif place.direct:
+        found = _first(connection, _LATEST_DIRECT, (place.platform, place.workspace, place.channel))
     else:
         values = (place.platform, place.workspace, place.channel, person, private)
         found = _first(connection, _LATEST_OF_PERSON, values)
@@ -134,7 +143,7 @@ def _thread_or_direct(connection: sqlite3.Connection, place: Place) -> int | Non
     return None if grown and _first(connection, _LEFT_AT_PLACE, (grown, row)) else grown
 
 
-def _takes_part(connection: sqlite3.Connection, place: Place) -> bool:
+def takes_part(connection: sqlite3.Connection, place: Place) -> bool:
     """Whether the bot was ever part of this thread: after /new it stays, and the next post begins afresh."""
     if not place.thread:
         return False

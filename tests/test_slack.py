@@ -278,7 +278,7 @@ async def test_who_is_known_is_not_looked_up_anew_while_slacks_rates_are_spent(
 ) -> None:
     await team.asked()
     monkeypatch.setattr("adapters.slack.directory.RIGHTS_SECONDS", 0.0)
-    monkeypatch.setattr("adapters.slack.directory.PATIENCE", 0.05)
+    monkeypatch.setattr("adapters.slack.deadline.PATIENCE", 0.05)
     while team.adapter._pacer.spare(("users.info",)):
         pass
     _, request = await team.asked()

@@ -17,7 +17,7 @@ from tests.slack_town import Town, town
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("adapters.slack.connection.PING_SECONDS", 0.05)
+    monkeypatch.setattr("adapters.slack.socket.PING_SECONDS", 0.05)
     monkeypatch.setattr("adapters.slack.arrivals.MESSAGE_SECONDS", 0.1)
 
 
@@ -136,7 +136,7 @@ async def test_a_broken_connection_is_made_again(team: Town) -> None:
 
 
 async def test_a_socket_that_does_not_come_back_ends_the_run(team: Town, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("adapters.slack.connection.DEAD_SECONDS", 0.1)
+    monkeypatch.setattr("adapters.slack.socket.DEAD_SECONDS", 0.1)
     monkeypatch.setattr(team.slack.socket, "opens", False)
     team.slack.fail("apps.connections.open", "internal_error", times=9)
     team.slack.socket.cut()
@@ -146,7 +146,7 @@ async def test_a_socket_that_does_not_come_back_ends_the_run(team: Town, monkeyp
 
 
 async def test_a_socket_that_never_opens_ends_the_run(quick: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("adapters.slack.connection.DEAD_SECONDS", 0.1)
+    monkeypatch.setattr("adapters.slack.socket.DEAD_SECONDS", 0.1)
     async with town() as team:
         monkeypatch.setattr(team.slack.socket, "opens", False)
         with pytest.raises(PlatformError, match="ended"):

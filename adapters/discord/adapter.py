@@ -20,7 +20,7 @@ from adapters.discord.reading import readable as readable_places
 from adapters.discord.rest import ALL, FAILURES, WRONG_TOKEN, Json, Rest, error_of, listed
 from adapters.discord.surface import LONGEST, ChannelSurface, DirectSurface, DiscordDraft, said
 from adapters.discord.text import readable
-from adapters.fetching import fetch
+from adapters.fetching import Source, fetch, origin_of
 from adapters.pacer import Budget, Pacer
 from adapters.private import HiddenLog, PrivateDraft
 from adapters.split import split
@@ -33,7 +33,7 @@ log = logging.getLogger(__name__)
 LONGEST_CHAIN = 5
 """Messages that a reply's context goes back."""
 
-FILE_HOSTS = ("discordapp.com", "discordapp.net")
+FILE_ORIGINS = ("https://cdn.discordapp.com", "https://media.discordapp.net")
 THREAD_STARTER = 21
 SAID_TYPES = (0, 19, 20, THREAD_STARTER)
 """What people and bots say: messages, replies, answers to slash commands, and what a thread grew out of."""
@@ -158,7 +158,8 @@ class DiscordAdapter:
 
     async def fetch(self, request: Request, attachment: Attachment, limit: int) -> bytes:
         """An attachment, which lies open under an address that nobody can guess."""
-        return await fetch(attachment, limit, FILE_HOSTS, self._settings.api_url)
+        own = (origin_of(self._settings.api_url),) if self._settings.api_url else ()
+        return await fetch(attachment, limit, Source((*FILE_ORIGINS, *own)))
 
     async def whois(self, request: Request) -> Person:
         """The asking person with the rights that the guild gives them now; in direct messages nobody has any."""

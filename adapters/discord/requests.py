@@ -73,7 +73,7 @@ class Reader:
         request = Request(
             act=Act(str(message.id), message.id),
             place=place,
-            person=person_of(message.author),
+            person=person_of(message.author, guild=message.guild is not None),
             command=command,
             arguments=given,
             attachments=tuple(_attachment(file) for file in message.attachments),

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 
 from adapters.slack import forms
+from adapters.slack.attachments import attachments
+from adapters.slack.body import text_of
 from adapters.slack.handle import Handle, Json, order_of, read_action
-from adapters.slack.requests import Reader, attachment_of
+from adapters.slack.requests import Reader
 from adapters.slack.rest import listed
 from adapters.slack.text import harmless
 from adapters.typed import written
@@ -27,9 +30,15 @@ class Acts:
         """A slash command. Raises UserError."""
         channel, user = str(payload["channel_id"]), str(payload["user_id"])
         team, url = str(payload.get("team_id") or self.reader.team), str(payload.get("response_url", ""))
-        path, arguments = await self.reader.words.slash(str(payload["command"]), str(payload.get("text", "")))
+        read = partial(self.reader.words.slash, str(payload["command"]), str(payload.get("text", "")), channel)
+        path, arguments = await read(look=False)
         handle = Handle(channel, team=team, response_url=url, since=now)
-        return await self._request(Act(str(payload["trigger_id"]), _order(now)), user, path, arguments, handle)
+        act = Act(str(payload["trigger_id"]), _order(now))
+
+        async def named() -> Mapping[str, str]:
+            return (await read())[1]
+
+        return await self._request(act, user, path, arguments, handle, named)
 
     async def press(self, payload: Json, now: float) -> Request | None:
         """A pressed button, or an entry picked from a menu; None for what is none of ours."""
@@ -52,10 +61,13 @@ class Acts:
             return None
         below = self.reader.manner(self.reader.place(handle.channel, ""), user).answers_in != "place"
         handle = replace(handle, thread=handle.thread or (ts if below else ""))
-        arguments = {"text": await self.reader.words.prose(str(message.get("text", "")))}
         act = Act(str(payload["trigger_id"]), order_of(str(payload.get("action_ts") or f"{now:.6f}")))
-        request = await self._request(act, user, path, arguments, handle)
-        files = tuple(attachment_of(file) for file in listed(message.get("files")))
+
+        async def named() -> Mapping[str, str]:
+            return {"text": await self.reader.words.prose(text_of(message), handle.channel)}
+
+        request = await self._request(act, user, path, {}, handle, named)
+        (files,) = await attachments(self.reader.rest, [message])
         return replace(request, replies_to=ts, attachments=files)
 
     async def sent(self, payload: Json, now: float) -> Request | None:
@@ -82,7 +94,16 @@ class Acts:
             home=bool(view),
         )
 
-    async def _request(self, act: Act, user: str, path: str, arguments: Mapping[str, str], handle: Handle) -> Request:
+    async def _request(
+        self,
+        act: Act,
+        user: str,
+        path: str,
+        arguments: Mapping[str, str],
+        handle: Handle,
+        named: Callable[[], Awaitable[Mapping[str, str]]] | None = None,
+    ) -> Request:
+        """The request; `named` gives its arguments with names that are looked up only for who may ask."""
         command = self.reader.words.paths[path]
         person, where = await asyncio.gather(
             self.reader.directory.person(user, rights=not command.converses),
@@ -90,6 +111,8 @@ class Acts:
         )
         place = self.reader.place(handle.channel, handle.thread, where)
         private = command.quiet or "private" in arguments or handle.hidden
+        if named and await self.reader.wants(Request(act, place, person, path, arguments, private=private)):
+            arguments = await named()
         if not (handle.thread or handle.pressed or handle.home):
             below = self.reader.manner(place, user).answers_in != "place"
             handle = replace(handle, opening=_opening(person, path, command, arguments), below=below)

@@ -29,13 +29,21 @@ UPLOAD = aiohttp.ClientTimeout(total=300.0)
 PAGE = 200
 REMEMBERED = 1_000
 
+OPEN, OPEN_PAUSE = "apps.connections.open", 60.0
+
+NAMES = "names"
+"""The budget of looking up how people and channels are called, so that enough is left for their rights."""
+
 PER_MINUTE: Mapping[str, int] = {
     "chat.startStream": 20,
     "chat.stopStream": 20,
     "chat.appendStream": 100,
     "chat.postMessage": 300,
     "chat.postEphemeral": 100,
+    OPEN: 16,  # Slack says 1, but takes several at once
     "users.info": 100,
+    "users.conversations": 20,
+    NAMES: 60,
     "files.completeUploadExternal": 100,
     "files.getUploadURLExternal": 100,
     "usergroups.list": 20,
@@ -59,6 +67,9 @@ WRONG: Mapping[str, str] = {
     "token_revoked": "{token} was revoked. Install the app again: api.slack.com/apps, {page}.",
     "token_expired": "{token} has expired. Copy it anew: api.slack.com/apps, {page}.",
 }
+REMOVED = ("account_inactive", "token_revoked", "invalid_auth")
+"""What Slack answers to the token of a bot that was removed."""
+
 TOKENS: Mapping[bool, Mapping[str, str]] = {
     False: {"token": "SLACK_BOT_TOKEN", "page": "OAuth & Permissions (it begins with xoxb-)"},
     True: {"token": "SLACK_APP_TOKEN", "page": "Basic Information, App-Level Tokens (it begins with xapp-)"},
@@ -120,7 +131,11 @@ class Rest:
     """One workspace. Every call raises PlatformError, or ConfigError when a token is wrong."""
 
     def __init__(self, bot_token: str, app_token: str, api_url: str, pacer: Pacer) -> None:
-        self.me = self.team = self.team_name = self.name = self.site = ""
+        self.me = self.team = self.team_name = self.name = self.site = self.enterprise = ""
+        self.app = ""
+        """The app's id, once a socket said it."""
+        self.scopes: frozenset[str] = frozenset()
+        """What the app was granted, as Slack says with each answer."""
         self.deleted = OrderedDict[tuple[str, str], None]()
         """Messages that the bot removed itself of late."""
         self.app_token = app_token
@@ -147,15 +162,35 @@ class Rest:
         self._session = self._web = None
 
     async def sign_in(self) -> None:
-        """Set `me`, `team`, `team_name`, `name` and `site`, the workspace's address."""
+        """Set `me`, `team`, `team_name`, `name`, `enterprise` and `site`, the workspace's address."""
         found = await self._request("auth.test", {}, reads=True)
         self.me, self.team = str(found["user_id"]), str(found["team_id"])
         self.team_name, self.name = str(found.get("team", "")), str(found.get("user", ""))
-        self.site = str(found.get("url", ""))
+        self.site, self.enterprise = str(found.get("url", "")), str(found.get("enterprise_id") or "")
+
+    @property
+    def sessions(self) -> bool:
+        """Whether the app is an agent, whose direct messages are threads: with the plain manifest it is not."""
+        return not self.scopes or "assistant:write" in self.scopes
+
+    async def is_removed(self) -> bool:
+        """Whether Slack says that the bot's installation is over. Raises PlatformError where it says nothing."""
+        try:
+            await self.sign_in()
+        except ConfigError as error:
+            log.warning("Slack: %s", error.message)
+            return error_code(error) in REMOVED
+        return False
 
     async def socket_url(self) -> str:
-        """Where the next socket connects."""
-        return str((await self._request("apps.connections.open", {}, reads=True, app=True))["url"])
+        """Where the next socket connects. After a refusal Slack is left alone for a minute."""
+        await self.pacer.turn((OPEN,), urgent=True)
+        try:
+            return str((await self._request(OPEN, {}, reads=True, app=True))["url"])
+        except PlatformError as error:
+            if isinstance(error.__cause__, SlackApiError):
+                self.pacer.pause(OPEN, OPEN_PAUSE)
+            raise
 
     async def write(self, method: str, body: Json, *, paced: bool = False) -> Json:
         """A call that changes something; `paced` when its slot is spent already."""
@@ -240,6 +275,8 @@ class Rest:
                 answer = await self.web.api_call(method, json=dict(body))
         except FAILURES as error:
             raise self._error(method, body, error, app=app) from error
+        if not app and (granted := answer.headers.get("X-OAuth-Scopes")):
+            self.scopes = frozenset(map(str.strip, granted.split(",")))
         return answer.data if isinstance(answer.data, dict) else {}
 
     def _error(
@@ -262,6 +299,12 @@ class Rest:
             kind, sentence = ERRORS[code]
             return kind(f"{sentence} ({method}: {code}).")
         return SlackRefused(f"Slack failed ({method}: {code or status}).", code)
+
+
+def error_code(error: BaseException) -> str:
+    """The code that Slack answered with, where an error of ours came of that."""
+    cause = error.__cause__
+    return str(cause.response.get("error", "")) if isinstance(cause, SlackApiError) else ""
 
 
 def listed(value: object) -> Sequence[Json]:

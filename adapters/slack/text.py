@@ -11,7 +11,7 @@ WORD_JOINER = "\u2060"
 """Invisible, and enough to make Slack see no mention and no link."""
 
 _CONTROL = re.compile(r"<([@#!]?)([^<>|\n]+)(?:\|([^<>\n]*))?>")
-_USER = re.compile(r"<@([UW]\w+)(?:\|[^>]*)?>")
+_USER = re.compile(r"<@([UW]\w+)(?:\|[^<>]*)?>")
 _TO_OTHERS = re.compile(r"<!(?:channel|here|everyone|subteam)")
 _ENTITIES = (("&lt;", "<"), ("&gt;", ">"), ("&amp;", "&"))
 
