@@ -18,7 +18,7 @@ from adapters.slack.arrivals import Arrivals
 from adapters.slack.catchup import missed
 from adapters.slack.handle import Json
 from adapters.slack.requests import Reader
-from adapters.slack.rest import OPEN, OPEN_PAUSE, Rest, library_log
+from adapters.slack.rest import Rest, library_log
 from adapters.slack.socket import Socket
 from bot.errors import PlatformError, ShouldersError, StoreError
 from bot.ports import Intake
@@ -31,7 +31,14 @@ SOCKETS = 2
 STAGGER_SECONDS = 60.0
 """Between the first socket and the second, so that Slack does not refresh both at once."""
 
+CROWDED_SECONDS = 60.0
+"""Until another connection is tried after Slack took no more."""
+
 TAKEN, NOT_TAKEN = 200, 503
+
+
+class Crowded(PlatformError):
+    """The app has as many connections as it may."""
 
 
 class Connection:
@@ -83,6 +90,8 @@ class Connection:
             self._sockets.add(socket)
             try:
                 await socket.serve()
+            except Crowded:
+                await asyncio.sleep(CROWDED_SECONDS)
             except PlatformError as error:
                 if not await self._others_open(socket):
                     raise
@@ -103,13 +112,9 @@ class Connection:
 
     async def _crowded(self, socket: Socket) -> None:
         """The only socket tries again at once; another waits until there may be room."""
-        error = PlatformError(
-            "Slack takes no more connections of this app: 10 at most. Do other copies of the bot run?"
-        )
-        log.warning("%s", error.message)
+        log.warning("Slack takes no more connections of this app: 10 at most. Do other copies of the bot run?")
         if await self._others_open(socket):
-            self._rest.pacer.pause(OPEN, OPEN_PAUSE)
-            socket.end(error)
+            socket.end(Crowded("Slack takes no more connections of this app."))
 
     async def _catch_up(self, socket: Socket) -> None:
         try:

@@ -75,15 +75,12 @@ class Directory:
         last was.
         """
         needed, age = rights or key not in self._known, NAME_SECONDS if named else RIGHTS_SECONDS
-        (user, fresh), roles = await asyncio.gather(
-            self._look(_PERSON, key, age, needed=needed), self._in_time(self.groups.of(key), None)
-        )
-        held = self.groups.last_of(key) if roles is None else roles
-        return self._person(key, user, held, fresh=fresh)
+        (user, fresh), roles = await asyncio.gather(self._look(_PERSON, key, age, needed=needed), self._roles(key))
+        return self._person(key, user, roles, fresh=fresh)
 
     async def whois(self, key: str) -> Person:
-        """Somebody, as Slack says now. Raises PlatformError when it does not."""
-        user, roles = await asyncio.gather(self._ask(_PERSON, key, paced=False), self.groups.of(key))
+        """Somebody, as Slack says now, but for groups, which may be those of last time. Raises PlatformError."""
+        user, roles = await asyncio.gather(self._ask(_PERSON, key, paced=False), self._roles(key))
         return self._person(key, user, roles, fresh=True)
 
     def changed(self, user: Json) -> None:
@@ -135,7 +132,7 @@ class Directory:
 
     async def _named(self, key: str, here: str, *, look: bool) -> str:
         if key.startswith("S"):
-            return await self._in_time(self.groups.name(key), None) or self.groups.last_name(key)
+            return await self._in_time(self.groups.name(key)) or self.groups.last_name(key)
         kind = _CHANNEL if key.startswith(("C", "G")) else _PERSON
         known = self._known.get(key, {})
         if look or ((asked := self._asked.get(key)) and asked.serves(NAME_SECONDS)):
@@ -145,12 +142,17 @@ class Directory:
         closed = any(known.get(f"is_{quality}") for quality in ("private", "im", "mpim"))
         return "" if closed and key != here else str(known.get("name", ""))
 
-    async def _in_time(self, asking: Awaitable[T], otherwise: None) -> T | None:
+    async def _roles(self, key: str) -> tuple[str, ...] | None:
+        """The groups somebody is in, or was when Slack last said; None where it never did."""
+        roles = await self._in_time(self.groups.of(key))
+        return self.groups.last_of(key) if roles is None else roles
+
+    async def _in_time(self, asking: Awaitable[T]) -> T | None:
         try:
             async with patience():
                 return await asking
         except (ShouldersError, TimeoutError):
-            return otherwise
+            return None
 
     def _person(self, key: str, user: Json, roles: tuple[str, ...] | None, *, fresh: bool) -> Person:
         """Administrators are those of our own workspace; guests everybody who is not wholly a member of it."""

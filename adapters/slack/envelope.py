@@ -19,8 +19,9 @@ def is_ours(body: Json, rest: Rest) -> bool:
         return False
     event = body.get("event")
     if isinstance(event, dict):
-        seen_by = listed(body.get("authorizations"))
-        if seen_by and event.get("type") not in INSTALLATION:
+        if event.get("type") in INSTALLATION:
+            return body.get("team_id") == rest.team
+        if seen_by := listed(body.get("authorizations")):
             return any(_installed(one, rest) for one in seen_by)
         return rest.team in (named := _named(body, "team_id", "context_team_id")) or not named
     if body.get("command"):

@@ -40,7 +40,7 @@ PER_MINUTE: Mapping[str, int] = {
     "chat.appendStream": 100,
     "chat.postMessage": 300,
     "chat.postEphemeral": 100,
-    OPEN: 16,  # Slack says 1, but takes several at once
+    OPEN: 24,  # Slack says 1, but takes several at once
     "users.info": 100,
     "users.conversations": 20,
     NAMES: 60,

@@ -9,6 +9,7 @@ from typing import TypeAlias
 
 from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
 from slack_bolt.async_app import AsyncApp
+from slack_sdk.socket_mode.aiohttp import SocketModeClient
 from slack_sdk.socket_mode.async_client import AsyncBaseSocketModeClient
 
 from adapters.slack.handle import Json
@@ -33,7 +34,8 @@ class Socket:
         self._said_hello = said_hello
         self._crowded = crowded
         self._over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._client: AsyncBaseSocketModeClient | None = None
+        self._client: SocketModeClient | None = None
+        self._greeted: object = None
 
     async def serve(self) -> None:
         """Serve until cancelled. Raises ConfigError or PlatformError when it cannot go on."""
@@ -55,7 +57,9 @@ class Socket:
 
     async def is_open(self) -> bool:
         """Whether Slack reaches the bot by it."""
-        return self._client is not None and not self._over.done() and await self._client.is_connected()
+        client = self._client
+        greeted = client is not None and client.current_session is self._greeted
+        return client is not None and greeted and not self._over.done() and await client.is_connected()
 
     def end(self, error: ShouldersError) -> None:
         """Give it up."""
@@ -63,6 +67,8 @@ class Socket:
             self._over.set_exception(error)
 
     async def _next_url(self) -> str:
+        if self._over.done():
+            raise PlatformError("This connection to Slack was given up.")
         try:
             return await self._rest.socket_url()
         except ShouldersError as error:
@@ -84,6 +90,7 @@ class Socket:
         if frame.get("type") == "hello":
             about = frame.get("connection_info")
             self._rest.app = str(about.get("app_id") or "") if isinstance(about, dict) else ""
+            self._greeted = self._client.current_session if self._client else None
             await self._said_hello(self)
 
     async def _raw(self, message: object) -> None:
