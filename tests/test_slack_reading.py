@@ -257,7 +257,8 @@ def test_the_text_of_a_message_is_bounded() -> None:
     for _ in range(2_000):
         nested = {"type": "rich_text", "elements": [{"type": "rich_text_list", "elements": [nested]}]}
     odd: Json = {"text": None, "blocks": [None, 3, {"type": "table", "rows": [3, [None]]}], "attachments": "x"}
-    shown = [text_of(said) for said in ({"attachments": [deep]}, wide, {"blocks": [nested]}, odd)]
+    bodies: list[Json] = [{"attachments": [deep]}, wide, {"blocks": [nested]}, odd]
+    shown = [text_of(said) for said in bodies]
     assert all(len(text) <= 40_000 for text in shown)
     assert shown[-1] == ""
 

@@ -15,7 +15,7 @@ from adapters.slack.requests import Reader
 from adapters.slack.rest import listed
 from adapters.slack.text import harmless
 from adapters.typed import written
-from bot.types import Act, Command, Person, Request
+from bot.types import Act, Attachment, Command, Person, Request
 
 LONGEST_QUOTE = 2_000
 
@@ -63,11 +63,15 @@ class Acts:
         handle = replace(handle, thread=handle.thread or (ts if below else ""))
         act = Act(str(payload["trigger_id"]), order_of(str(payload.get("action_ts") or f"{now:.6f}")))
 
+        files: tuple[Attachment, ...] = ()
+
         async def named() -> Mapping[str, str]:
-            return {"text": await self.reader.words.prose(text_of(message), handle.channel)}
+            nonlocal files
+            prose = self.reader.words.prose(text_of(message), handle.channel)
+            text, (files,) = await asyncio.gather(prose, attachments(self.reader.rest, [message]))
+            return {"text": text}
 
         request = await self._request(act, user, path, {}, handle, named)
-        (files,) = await attachments(self.reader.rest, [message])
         return replace(request, replies_to=ts, attachments=files)
 
     async def sent(self, payload: Json, now: float) -> Request | None:

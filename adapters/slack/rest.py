@@ -31,7 +31,7 @@ REMEMBERED = 1_000
 
 OPEN, OPEN_PAUSE = "apps.connections.open", 60.0
 
-NAMES = "names"
+NAMES, NAMES_A_SECOND, NAMES_AT_ONCE = "names", 0.75, 15
 """The budget of looking up how people and channels are called, so that enough is left for their rights."""
 
 PER_MINUTE: Mapping[str, int] = {
@@ -43,7 +43,6 @@ PER_MINUTE: Mapping[str, int] = {
     OPEN: 24,  # Slack says 1, but takes several at once
     "users.info": 100,
     "users.conversations": 20,
-    NAMES: 60,
     "files.completeUploadExternal": 100,
     "files.getUploadURLExternal": 100,
     "usergroups.list": 20,
@@ -116,6 +115,8 @@ def budget_for(pace: float, name: str) -> Budget:
     """A method's budget, one channel's for posts or one draft's for edits; in no minute more than Slack allows."""
     if name.startswith("draft:"):
         return Budget(EDITS_A_SECOND)
+    if name == NAMES:
+        return Budget(NAMES_A_SECOND * pace, max(1, int(NAMES_AT_ONCE * pace)))
     if name.startswith("channel:"):
         return Budget(POSTS_A_SECOND * pace, max(1, int(POSTS_AT_ONCE * pace)))
     per_minute = PER_MINUTE.get(name, TIER_3) * pace
