@@ -100,7 +100,7 @@ async def test_a_remote_file_is_refused_wherever_it_points(tmp_path: Path, mark:
         slack, plain = stage.slack, stage.slack._file_json
         slack.held["secret.txt"] = b"We will fire Ben on Friday."
         secret = str(plain("secret.txt")["url_private"])
-        slack._file_json = lambda name: plain(name) | mark | {"mimetype": "text/plain", "url_private": secret}  # type: ignore[method-assign]
+        slack._file_json = lambda name: plain(name) | mark | {"mimetype": "text/plain", "url_private": secret}  # type: ignore[method-assign]  # as Slack says it
         shown = await stage.answer(await stage.mention("/summarise", files=["remote.txt"]))
         assert "“remote.txt” cannot be read. Slack only links to it" in shown.text
         assert "Upload the file itself here" in shown.text

@@ -84,11 +84,10 @@ async def test_new_ends_the_latest_session(stage: SlackStage) -> None:
 
 
 async def test_what_was_one_conversation_goes_on_in_threads(stage: SlackStage) -> None:
-    stage.app.adapters["slack"]._rest.scopes = frozenset({"chat:write"})  # type: ignore[attr-defined]  # as before
     stage.slack.scopes.discard("assistant:write")
+    await stage.app.adapters["slack"].check()
     first = await told(stage, "My name is Ann.")
     stage.slack.scopes.add("assistant:write")
-    await stage.slack.settled()
     await stage.app.adapters["slack"].check()
     await told(stage, "Who am I?", first)
     assert stage.prompts[-1][0] == ("user", "My name is Ann.")
@@ -100,6 +99,14 @@ async def test_retry_in_a_session_answers_its_question(stage: SlackStage) -> Non
     shown = await stage.answer(await stage.command("retry", said=second))
     assert shown.parts
     assert stage.prompts[-1] == [("user", "What is two?")]
+
+
+async def test_a_session_is_titled_by_its_first_words(stage: SlackStage) -> None:
+    first = await told(stage, f"What is\n a mean? {'x' * 100}")
+    await told(stage, "And a median?", first)
+    set_by = stage.slack.called("agents.sessions.setStatus")
+    titles = [body.get("title") for body in set_by if body["status"] == "processing"]
+    assert titles == [f"What is a mean? {'x' * 63}…", None]
 
 
 # Privacy --------------------------------------------------------------------------------------------------------------

@@ -129,7 +129,7 @@ class Reader:
     def place(self, channel: str, thread: str, where: str = "") -> Place:
         """Where something is said. Direct messages are one place, unless each of their threads is a session."""
         direct = is_direct(channel)
-        return Place("slack", self.team, channel, "" if direct and not self.rest.sessions else thread, direct, where)
+        return Place("slack", self.team, channel, "" if direct and not self.rest.is_agent else thread, direct, where)
 
 
 def thread_of(event: Json) -> str:

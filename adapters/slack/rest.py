@@ -132,11 +132,11 @@ class Rest:
     """One workspace. Every call raises PlatformError, or ConfigError when a token is wrong."""
 
     def __init__(self, bot_token: str, app_token: str, api_url: str, pacer: Pacer) -> None:
-        self.me = self.team = self.team_name = self.name = self.site = self.enterprise = ""
-        self.app = ""
-        """The app's id, once a socket said it."""
-        self.scopes: frozenset[str] = frozenset()
-        """What the app was granted, as Slack says with each answer."""
+        self.me = self.team = self.team_name = self.name = self.site = ""
+        self.scopes: frozenset[str] | None = None
+        """What the bot's token may do, where Slack says so."""
+        self.enterprise = self.app = ""
+        """The organisation, "" for none, and the app, once a socket said it."""
         self.deleted = OrderedDict[tuple[str, str], None]()
         """Messages that the bot removed itself of late."""
         self.app_token = app_token
@@ -163,16 +163,19 @@ class Rest:
         self._session = self._web = None
 
     async def sign_in(self) -> None:
-        """Set `me`, `team`, `team_name`, `name`, `enterprise` and `site`, the workspace's address."""
-        found = await self._request("auth.test", {}, reads=True)
+        """Set `me`, `team`, `team_name`, `name`, `scopes` and `site`, the workspace's address."""
+        found, headers = await self._call("auth.test", {}, reads=True)
         self.me, self.team = str(found["user_id"]), str(found["team_id"])
         self.team_name, self.name = str(found.get("team", "")), str(found.get("user", ""))
-        self.site, self.enterprise = str(found.get("url", "")), str(found.get("enterprise_id") or "")
+        self.site = str(found.get("url", ""))
+        granted = next((said for name, said in headers.items() if name.lower() == "x-oauth-scopes"), None)
+        self.scopes = None if granted is None else frozenset(scope.strip() for scope in granted.split(","))
+        self.enterprise = str(found.get("enterprise_id") or "")
 
     @property
-    def sessions(self) -> bool:
-        """Whether the app is an agent, whose direct messages are threads: with the plain manifest it is not."""
-        return not self.scopes or "assistant:write" in self.scopes
+    def is_agent(self) -> bool:
+        """Whether the app has Slack's agent surface, as far as Slack says."""
+        return self.scopes is None or "assistant:write" in self.scopes
 
     async def is_removed(self) -> bool:
         """Whether Slack says that the bot's installation is over. Raises PlatformError where it says nothing."""
@@ -268,6 +271,13 @@ class Rest:
     async def _request(
         self, method: str, body: Mapping[str, object], *, reads: bool = False, app: bool = False
     ) -> Json:
+        answer, _ = await self._call(method, body, reads=reads, app=app)
+        return answer
+
+    async def _call(
+        self, method: str, body: Mapping[str, object], *, reads: bool = False, app: bool = False
+    ) -> tuple[Json, Mapping[str, str]]:
+        """The answer and its headers."""
         headers = {"Authorization": f"Bearer {self.app_token}"} if app else None
         try:
             if reads:
@@ -276,9 +286,7 @@ class Rest:
                 answer = await self.web.api_call(method, json=dict(body))
         except FAILURES as error:
             raise self._error(method, body, error, app=app) from error
-        if not app and (granted := answer.headers.get("X-OAuth-Scopes")):
-            self.scopes = frozenset(map(str.strip, granted.split(",")))
-        return answer.data if isinstance(answer.data, dict) else {}
+        return answer.data if isinstance(answer.data, dict) else {}, answer.headers
 
     def _error(
         self, method: str, body: Mapping[str, object], error: Exception, *, app: bool

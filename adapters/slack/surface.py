@@ -11,7 +11,7 @@ from adapters.slack.handle import Handle, Json, actions, ts_of
 from adapters.slack.messages import Finder, content
 from adapters.slack.opening import Opening
 from adapters.slack.rest import NOT_STREAMING, POST, UPDATE, Rest, SlackRefused, budgets_of, listed
-from adapters.slack.session import Session
+from adapters.slack.session import Session, title_of
 from adapters.slack.text import harmless
 from bot.errors import Forbidden, PlatformError
 from bot.ports import DraftLog
@@ -54,7 +54,8 @@ class ThreadSurface:
         self._posted: set[str] = set()
         self._unsure: set[int] = set()
         self._latest = ""
-        self._session = Session(rest, handle.channel, request.person.id, shown=draft_log.resumed)
+        title = title_of(request) if request.place.direct and request.place.thread == request.message else ""
+        self._session = Session(rest, handle.channel, request.person.id, shown=draft_log.resumed, title=title)
         self._paid: set[str] = set()
         """Methods of which one call is paid for."""
 
