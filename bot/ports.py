@@ -100,6 +100,12 @@ class Intake(Protocol):
         Call it before the request is offered and acknowledged.
         """
 
+    async def wants(self, request: Request) -> bool:
+        """Whether a request will be answered, as far as that can be told before it is offered.
+
+        Look up for it what costs something only then. Its words may still lack names.
+        """
+
     def manner(self, place: Place, person: str) -> Manner:
         """How to behave in a place towards a person's id; needs no waiting, so ask for every message."""
 
@@ -472,6 +478,9 @@ class Store(Protocol):
 
     async def set_model(self, conversation: int, model: str) -> None:
         """The model for this conversation; "" for the default."""
+
+    async def takes_part(self, place: Place) -> bool:
+        """Whether the bot was ever part of this thread."""
 
     async def known_messages(self, place: Place, messages: Sequence[str]) -> Collection[str]:
         """Which of these platform messages are turns already."""

@@ -58,6 +58,16 @@ class Reception:
         private = command.quiet or wished
         return replace(request, private=bool(private or self._services.policy.refusal(request, command)))
 
+    async def wants(self, request: Request) -> bool:
+        """Whether a request will be answered: who asks may, and it is said to the bot or in a thread of its own.
+
+        What stands before it in line may yet change that, so it decides nothing.
+        """
+        request = self._recognised(request)
+        if self._services.policy.refusal(request, self._by_path[request.command]):
+            return False
+        return request.addressed or await self._services.store.takes_part(request.place)
+
     def manner(self, place: Place, person: str) -> Manner:
         """How to behave in a place."""
         settings = self._services.administration.settings(place)

@@ -29,6 +29,8 @@ class Person:
 
     `roles` are ids of Discord's roles or Slack's user groups. A `guest` is somebody who is not a full member, or comes
     from another workspace. `home` is the workspace that the id belongs to, "" where ids are unique on the platform.
+    `unsaid` is what the platform does not say right now and did not say before: the "roles", any of which they may
+    have, or who the "person" is, who counts as a guest then.
     """
 
     id: str
@@ -38,6 +40,7 @@ class Person:
     bot: bool = False
     guest: bool = False
     home: str = ""
+    unsaid: Literal["", "roles", "person"] = ""
 
 
 SubjectKind = Literal["everyone", "guests", "workspace", "person", "role", "channel"]

@@ -35,6 +35,13 @@ _LATEST_OF_PERSON = (
 )
 """In a channel: the conversations held in it, and those in threads that grew out of questions in it."""
 
+_LATEST_DIRECT = (
+    "SELECT conversations.id FROM conversations JOIN places ON places.id = conversations.place "
+    "WHERE platform = ? AND workspace = ? AND channel = ? AND direct = 1 AND closed = 0 "
+    "ORDER BY active DESC, conversations.id DESC"
+)
+"""Of all threads of direct messages: no others read any of them."""
+
 _OF_REQUEST = (
     "SELECT conversation, places.thread, requests.message FROM requests JOIN places ON places.id = requests.place "
     "JOIN conversations ON conversations.id = requests.conversation "
@@ -69,7 +76,7 @@ def accept(
 ) -> tuple[int, int] | None:
     """Insert the request; its row's id and its conversation's (0 for none), or None when it is known or not for us."""
     conversation = _conversation(connection, request, command, now, window)
-    if not request.addressed and conversation is None and not _takes_part(connection, request.place):
+    if not request.addressed and conversation is None and not takes_part(connection, request.place):
         return None
     place = keep_place(connection, request.place)
     inserted = connection.execute(
@@ -116,8 +123,10 @@ def latest(
     if (place.thread or place.direct) and must:
         values: tuple[str | int | None, ...] = (find_place(connection, place), False, person, True, 0)
         found = _first(connection, _OPEN_OF_PERSON, values)
-    elif place.thread or place.direct:
+    elif place.thread:
         found = _thread_or_direct(connection, place)
+    elif place.direct:
+        found = _first(connection, _LATEST_DIRECT, (place.platform, place.workspace, place.channel))
     else:
         values = (place.platform, place.workspace, place.channel, person, must, may)
         found = _first(connection, _LATEST_OF_PERSON, values)
@@ -180,7 +189,7 @@ def _thread_or_direct(connection: sqlite3.Connection, place: Place) -> int | Non
     return None if grown and _first(connection, _LEFT_AT_PLACE, (grown, row)) else grown
 
 
-def _takes_part(connection: sqlite3.Connection, place: Place) -> bool:
+def takes_part(connection: sqlite3.Connection, place: Place) -> bool:
     """Whether the bot was ever part of this thread: after /new it stays, and the next post begins afresh."""
     if not place.thread:
         return False

@@ -244,6 +244,10 @@ class SQLiteStore:
                 "DELETE FROM conversation_settings WHERE conversation = ? AND key = 'model'", conversation
             )
 
+    async def takes_part(self, place: Place) -> bool:
+        """Whether the bot was ever part of this thread."""
+        return await self._reading.run(partial(accept.takes_part, place=place))
+
     async def known_messages(self, place: Place, messages: Sequence[str]) -> Collection[str]:
         """Which of these platform messages are turns already."""
         there = accept.key(place)

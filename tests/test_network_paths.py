@@ -16,6 +16,7 @@ from adapters.discord.adapter import DiscordAdapter
 from adapters.fetching import fetch
 from adapters.slack import SlackSettings
 from adapters.slack.adapter import SlackAdapter
+from adapters.slack.attachments import source
 from bot.backends.openai import BACKEND, OpenAIModel
 from bot.errors import PlatformError, ShouldersError
 from bot.hub.client import Hub
@@ -310,7 +311,7 @@ async def test_files_and_private_answers_name_it_too(authority: Authority) -> No
         for call in (
             rest.respond(f"{secure.base_url}/response/1", {}),
             rest.put(f"{secure.base_url}/upload/1", b"abc"),
-            fetch(Attachment("cat.png", url=f"{secure.base_url}/files/1/cat.png"), 1_000, (), secure.api_url),
+            fetch(Attachment("cat.png", url=f"{secure.base_url}/files-pri/1/cat.png"), 1_000, source(secure.api_url)),
         ):
             with pytest.raises(PlatformError, match=r"authority that this machine does not know.*SSL_CERT_FILE"):
                 await call

@@ -20,7 +20,7 @@ from adapters.discord.handle import Handle
 from adapters.discord.people import called, person_now
 from adapters.discord.rest import ALL, EXPLAINED, FAILURES, SILENCED, WRONG_TOKEN, Json, Rest, error_of, listed
 from adapters.discord.surface import LONGEST, ChannelSurface, DirectSurface, DiscordDraft, said
-from adapters.fetching import fetch
+from adapters.fetching import Source, fetch, origin_of
 from adapters.pacer import Budget, Pacer
 from adapters.private import HiddenLog, PrivateDraft
 from adapters.split import split
@@ -42,7 +42,7 @@ HIDDEN = (
 ONE_HIDDEN = f"{HIDDEN}Until then, choose what I should do in the menu of the message, under Apps, or copy its text."
 SOME_HIDDEN = f"{HIDDEN}Until then, I answer without what was said here before."
 
-FILE_HOSTS = ("discordapp.com", "discordapp.net")
+FILE_ORIGINS = ("https://cdn.discordapp.com", "https://media.discordapp.net")
 THREAD_STARTER = 21
 SAID_TYPES = (0, 19, 20, THREAD_STARTER, 23)
 """What people and bots say: messages, replies, answers to commands of both kinds, and what a thread grew out of."""
@@ -183,13 +183,15 @@ class DiscordAdapter:
 
     async def fetch(self, request: Request, attachment: Attachment, limit: int) -> bytes:
         """An attachment, which lies open for some time under an address that nobody can guess."""
+        own = (origin_of(self._settings.api_url),) if self._settings.api_url else ()
+        source = Source((*FILE_ORIGINS, *own))
         try:
-            return await fetch(attachment, limit, FILE_HOSTS, self._settings.api_url, network=self._network)
+            return await fetch(attachment, limit, source, network=self._network)
         except Gone:
             fresh = await self._anew(request, attachment)
             if fresh is None:
                 raise
-            return await fetch(fresh, limit, FILE_HOSTS, self._settings.api_url, network=self._network)
+            return await fetch(fresh, limit, source, network=self._network)
 
     async def whois(self, request: Request) -> Person:
         """The asking person with the rights that the guild gives them now; in direct messages nobody has any."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Literal
 
 import discord
 
@@ -14,13 +15,14 @@ Author = discord.User | discord.Member
 ADMINISTRATOR, MANAGE_GUILD = 1 << 3, 1 << 5
 
 
-def person_of(author: Author, *, administrator: bool | None = None) -> Person:
-    """Who wrote. In a guild an administrator is who may manage it."""
+def person_of(author: Author, *, administrator: bool | None = None, guild: bool = False) -> Person:
+    """Who wrote, in a `guild` or not. In a guild an administrator is who may manage it."""
     member = author if isinstance(author, discord.Member) else None
     if administrator is None:
         administrator = member is not None and member.guild_permissions.manage_guild
     roles = tuple(str(role.id) for role in member.roles if not role.is_default()) if member else ()
-    return Person(str(author.id), author.display_name, roles, administrator, author.bot)
+    unsaid: Literal["", "roles"] = "roles" if guild and member is None else ""
+    return Person(str(author.id), author.display_name, roles, administrator, author.bot, unsaid=unsaid)
 
 
 def person_now(person: Person, guild: Json, member: Json) -> Person:

@@ -74,7 +74,7 @@ class Reader:
         request = Request(
             act=Act(str(message.id), message.id),
             place=place,
-            person=person_of(message.author),
+            person=person_of(message.author, guild=message.guild is not None),
             command=command,
             arguments=given,
             attachments=files(json_of(message)),

@@ -36,13 +36,20 @@ UPLOAD = aiohttp.ClientTimeout(total=300.0)
 PAGE = 200
 REMEMBERED = 1_000
 
+OPEN, OPEN_PAUSE = "apps.connections.open", 60.0
+
+NAMES, NAMES_A_SECOND, NAMES_AT_ONCE = "names", 0.75, 15
+"""The budget of looking up how people and channels are called, so that enough is left for their rights."""
+
 PER_MINUTE: Mapping[str, int] = {
     "chat.startStream": 20,
     "chat.stopStream": 20,
     "chat.appendStream": 100,
     "chat.postMessage": 300,
     "chat.postEphemeral": 100,
+    OPEN: 24,  # Slack says 1, but takes several at once
     "users.info": 100,
+    "users.conversations": 20,
     "files.completeUploadExternal": 100,
     "files.getUploadURLExternal": 100,
     "usergroups.list": 20,
@@ -66,6 +73,9 @@ WRONG: Mapping[str, str] = {
     "token_revoked": "{token} was revoked. Install the app again: api.slack.com/apps, {page}.",
     "token_expired": "{token} has expired. Copy it anew: api.slack.com/apps, {page}.",
 }
+REMOVED = ("account_inactive", "token_revoked", "invalid_auth")
+"""What Slack answers to the token of a bot that was removed."""
+
 TOKENS: Mapping[bool, Mapping[str, str]] = {
     False: {"token": "SLACK_BOT_TOKEN", "page": "OAuth & Permissions (it begins with xoxb-)"},
     True: {"token": "SLACK_APP_TOKEN", "page": "Basic Information, App-Level Tokens (it begins with xapp-)"},
@@ -81,6 +91,8 @@ def budget_for(pace: float, name: str) -> Budget:
     """A method's budget, one channel's for posts or one draft's for edits; in no minute more than Slack allows."""
     if name.startswith("draft:"):
         return Budget(EDITS_A_SECOND)
+    if name == NAMES:
+        return Budget(NAMES_A_SECOND * pace, max(1, int(NAMES_AT_ONCE * pace)))
     if name.startswith("channel:"):
         return Budget(POSTS_A_SECOND * pace, max(1, int(POSTS_AT_ONCE * pace)))
     per_minute = PER_MINUTE.get(name, TIER_3) * pace
@@ -110,6 +122,8 @@ class Rest:
         self.scopes: frozenset[str] | None = None
         """What the bot's token may do, where Slack says so."""
         self.links_in_edits = links_in_edits
+        self.enterprise = self.app = ""
+        """The organisation, "" for none, and the app, once a socket said it."""
         self.deleted = OrderedDict[tuple[str, str], None]()
         """Messages that the bot removed itself of late."""
         self.app_token = app_token
@@ -153,6 +167,7 @@ class Rest:
         self.site = str(found.get("url", ""))
         granted = next((said for name, said in headers.items() if name.lower() == "x-oauth-scopes"), None)
         self.scopes = None if granted is None else frozenset(scope.strip() for scope in granted.split(","))
+        self.enterprise = str(found.get("enterprise_id") or "")
 
     @property
     def is_agent(self) -> bool:
@@ -170,9 +185,24 @@ class Rest:
         log.warning("Slack does not serve %s in this workspace (%s); the bot goes on without it", method, error.code)
         self._withheld.add(method)
 
+    async def is_removed(self) -> bool:
+        """Whether Slack says that the bot's installation is over. Raises PlatformError where it says nothing."""
+        try:
+            await self.sign_in()
+        except ConfigError as error:
+            log.warning("Slack: %s", error.message)
+            return error_code(error) in REMOVED
+        return False
+
     async def socket_url(self) -> str:
-        """Where the next socket connects."""
-        return str((await self._request("apps.connections.open", {}, reads=True, app=True))["url"])
+        """Where the next socket connects. After a refusal Slack is left alone for a minute."""
+        await self.pacer.turn((OPEN,), urgent=True)
+        try:
+            return str((await self._request(OPEN, {}, reads=True, app=True))["url"])
+        except PlatformError as error:
+            if isinstance(error.__cause__, SlackApiError):
+                self.pacer.pause(OPEN, OPEN_PAUSE)
+            raise
 
     async def write(self, method: str, body: Json, *, paced: bool = False) -> Json:
         """A call that changes something; `paced` when its slot is spent already."""
@@ -291,6 +321,12 @@ class Rest:
             return kind(f"{sentence} ({method}: {code}).", code)
         sentence = f"Slack failed ({method}: {code or status})."
         return PlatformError(sentence) if code in ("", *PASSING) else SlackRefused(sentence, code)
+
+
+def error_code(error: BaseException) -> str:
+    """The code that Slack answered with, where an error of ours came of that."""
+    cause = error.__cause__
+    return str(cause.response.get("error", "")) if isinstance(cause, SlackApiError) else ""
 
 
 def listed(value: object) -> Sequence[Json]:

@@ -10,6 +10,7 @@ from adapters.slack.handle import Json
 from adapters.slack.refusals import SlackRefused
 from adapters.slack.rest import Rest
 from bot.errors import PlatformError
+from bot.types import Request
 
 log = logging.getLogger(__name__)
 
@@ -18,11 +19,24 @@ STATUS_SECONDS = 1_800.0
 """How often the sign is set anew; Slack drops one after an hour."""
 
 
-class Session:
-    """One thread's. `shown` says that Slack may show it. Nothing here raises: it is but a sign."""
+LONGEST_TITLE = 80
 
-    def __init__(self, rest: Rest, channel: str, person: str, *, shown: bool) -> None:
+
+def title_of(request: Request) -> str:
+    """The title of the session that a request begins: its first words."""
+    words = " ".join(request.text[: 4 * LONGEST_TITLE].split()) or f"/{request.command}"
+    return words if len(words) <= LONGEST_TITLE else f"{words[: LONGEST_TITLE - 1].rstrip()}…"
+
+
+class Session:
+    """One thread's. `shown` says that Slack may show it; a `title` names it in Slack's list.
+
+    Nothing here raises: it is but a sign.
+    """
+
+    def __init__(self, rest: Rest, channel: str, person: str, *, shown: bool, title: str = "") -> None:
         self.shown = shown
+        self._title = title
         self._rest = rest
         self._channel = channel
         self._person = person
@@ -66,6 +80,7 @@ class Session:
         body: Json = {"channel_id": self._channel, "thread_ts": thread, "status": state}
         if state == "processing":
             body["initiator_user_id"] = self._person
+            body |= {"title": self._title} if self._title else {}
         try:
             await self._rest.write(STATUS, body, paced=paid)
         except SlackRefused as error:

@@ -14,7 +14,7 @@ from adapters.slack.messages import Finder, content, without_buttons
 from adapters.slack.opening import Opening
 from adapters.slack.refusals import SlackRefused
 from adapters.slack.rest import POST, UPDATE, Rest, budgets_of, listed
-from adapters.slack.session import Session
+from adapters.slack.session import Session, title_of
 from bot.errors import Forbidden, Gone
 from bot.ports import DraftLog
 from bot.types import File, Part, Request, Status
@@ -57,7 +57,8 @@ class ThreadSurface:
         self._posted: set[str] = set()
         self._unsure: set[int] = set()
         self._latest = ""
-        self._session = Session(rest, handle.channel, request.person.id, shown=draft_log.resumed)
+        title = title_of(request) if request.place.direct and request.place.thread == request.message else ""
+        self._session = Session(rest, handle.channel, request.person.id, shown=draft_log.resumed, title=title)
         self._paid = Counter[str]()
         """How many calls of a method are paid for."""
 

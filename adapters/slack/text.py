@@ -9,7 +9,7 @@ from adapters.slack.markdown import FENCED, harmless
 from bot.types import Subject
 
 _CONTROL = re.compile(r"<([@#!]?)([^<>|\n]+)(?:\|([^<>\n]*))?>")
-_USER = re.compile(r"<@([UW]\w+)(?:\|[^>]*)?>")
+_USER = re.compile(r"<@([UW]\w+)(?:\|[^<>]*)?>")
 _TO_OTHERS = re.compile(r"<!(?:channel|here|everyone|subteam)")
 _ENTITIES = (("&lt;", "<"), ("&gt;", ">"), ("&amp;", "&"))
 

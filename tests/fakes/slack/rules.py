@@ -44,7 +44,8 @@ _CONTENT = "text blocks markdown_text parse link_names"
 METHODS: Mapping[str, Method] = {
     "auth.test": _method(FREE, "", reads=True),
     "apps.connections.open": _method(FREE, "", reads=True),
-    "users.conversations": _method(TIER_3, "", "user types cursor limit exclude_archived", reads=True),
+    "files.info": _method(TIER_4, "file", "cursor limit page count", reads=True),
+    "users.conversations": _method(TIER_2, "", "user types cursor limit exclude_archived", reads=True),
     "users.info": _method(TIER_4, "user", "include_locale", reads=True),
     "usergroups.list": _method(TIER_2, "", "include_users include_count include_disabled", reads=True),
     "conversations.info": _method(TIER_3, "channel", "include_locale include_num_members", reads=True),
@@ -82,6 +83,7 @@ GRANTS = {
     "conversations.info": "{kind}:read",
     "conversations.open": "im:write",
     "conversations.replies": "{kind}:history",
+    "files.info": "files:read",
     "files.": "files:write",
     "usergroups.": "usergroups:read",
     "users.conversations": "{kind}:read",

@@ -96,7 +96,7 @@ class FakeSlack(Waiting, People):
         app.router.add_route("*", "/api/{method}", self._handle)
         app.router.add_post("/response/{trigger}", self._handle)
         app.router.add_post("/upload/{file}", self._upload)
-        app.router.add_get("/files/{file}/{name}", self._file)
+        app.router.add_get("/files-pri/{file}/{name}", self._file)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0, handler_cancellation=True)
         await self._runner.setup()
         await web.TCPSite(self._runner, "127.0.0.1", 0, ssl_context=self.tls).start()
@@ -224,6 +224,8 @@ class FakeSlack(Waiting, People):
         wanted = self.app_token if method == "apps.connections.open" else self.bot_token
         if request.headers.get("Authorization") != f"Bearer {wanted}":
             raise Refused("invalid_auth")
+        if self.world.removed and wanted == self.bot_token:
+            raise Refused("account_inactive")
         if method == "apps.connections.open":
             ticket = uuid4().hex
             self.socket.tickets.add(ticket)

@@ -11,7 +11,7 @@ from itertools import count
 import orjson
 from aiohttp import WSMsgType, web
 
-from tests.fakes.slack.world import Act, Json
+from tests.fakes.slack.world import APP, Act, Json
 
 ACK_SECONDS = 3.0
 MOST_RETRIES = 3
@@ -77,7 +77,7 @@ class SocketMode:
             await ws.close()
             return ws
         number = next(self._numbers)
-        hello: Json = {"type": "hello", "num_connections": len(self.sockets) + 1, "connection_info": {"app_id": "A1"}}
+        hello: Json = {"type": "hello", "num_connections": len(self.sockets) + 1, "connection_info": {"app_id": APP}}
         await ws.send_str(orjson.dumps(hello).decode())
         self.sockets[number] = ws
         self.opened += 1

@@ -44,6 +44,7 @@ class WebApi:
             "auth.test": self._auth_test,
             "apps.connections.open": lambda body: {"url": self.socket_url},
             "users.info": self._user,
+            "files.info": self._file,
             "users.conversations": self._conversations,
             "usergroups.list": self._groups,
             "conversations.info": lambda body: {"channel": self._known(body).json()},
@@ -106,6 +107,12 @@ class WebApi:
         if user is None:
             raise Refused("user_not_found")
         return {"user": user.json()}
+
+    def _file(self, body: Json) -> Json:
+        found = self.world.hidden_files.get(str(body["file"]))
+        if found is None:
+            raise Refused("file_not_found")
+        return {"file": found}
 
     def _conversations(self, body: Json) -> Json:
         """What somebody is in; of closed channels only those that the bot is in, too."""

@@ -11,6 +11,9 @@ from typing import Final, Literal, TypeAlias
 
 Json: TypeAlias = dict[str, object]
 
+APP: Final = "A000000001"
+"""The app's id."""
+
 STREAM_SECONDS: Final = 300.0
 """A native stream ends by itself after about this time, active or not."""
 
@@ -181,6 +184,7 @@ class Message:
     source: str = ""  # the act whose response_url brought it
     deleted: bool = False
     subtype: str = ""
+    attachments: list[Json] = field(default_factory=list)
     parent: str = ""  # who began the thread
     versions: list[str] = field(default_factory=list)
 
@@ -206,8 +210,8 @@ class Message:
             said |= {"parent_user_id": self.parent} if self.parent else {}
         if self.bot:
             said["bot_id"] = "B000000001"
-        for name, value in (("blocks", self.blocks), ("files", self.files), ("subtype", self.subtype)):
-            if value:
+        for name in ("blocks", "files", "subtype", "attachments"):
+            if value := getattr(self, name):
                 said[name] = value
         if metadata and self.metadata:
             said["metadata"] = self.metadata
@@ -260,6 +264,8 @@ class World:
     def __init__(self) -> None:
         self.clock = Clock()
         self.team, self.team_name = "T000000001", "Team"
+        self.removed = False  # the app is not installed any more
+        self.hidden_files: dict[str, Json] = {}  # what files.info says of files from elsewhere
         self.users: dict[str, User] = {}
         self.channels: dict[str, Channel] = {}
         self.messages: dict[tuple[str, str], Message] = {}
