@@ -8,8 +8,9 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol, TypeAlias
 
 from jinja2 import TemplateError
+from jinja2.exceptions import SecurityError
 from jinja2.runtime import Context
-from jinja2.sandbox import ImmutableSandboxedEnvironment, SandboxedEnvironment, SecurityError
+from jinja2.sandbox import ImmutableSandboxedEnvironment, SandboxedEnvironment
 
 from bot.inference.failures import Failure
 
@@ -69,7 +70,7 @@ def _repeat(environment: SandboxedEnvironment, _context: Context, operator: str,
 
 
 ImmutableSandboxedEnvironment.intercepted_binops = frozenset({"*", "**"})
-ImmutableSandboxedEnvironment.call_binop = _repeat  # type: ignore[method-assign]  # transformers makes its own sandbox
+ImmutableSandboxedEnvironment.call_binop = _repeat  # type: ignore[method-assign, assignment]  # transformers makes its own sandbox
 
 
 def render(tokenizer: Templated, turns: Turns) -> str:
