@@ -11,6 +11,9 @@ from bot.types import Done, Piece, Text, Thought
 LONGEST = 100_000
 """Characters of an answer: about fifty messages."""
 
+LONGEST_OF_TASK = 300_000
+"""Characters of an answer to a task, which may be about a long text: what is said in four hours."""
+
 LONGEST_THOUGHTS = 2_000_000
 """Characters that a model may think before it answers and while it does."""
 

@@ -86,7 +86,7 @@ class Wish:
 class Privacy:
     """Follows what people want, what they edit and delete, and the settings `retention_days`, `keep`, `on_uninstall`.
 
-    `clock` says the time in seconds since 1970.
+    `clock` says the time in seconds since 1970. Who copies what is kept holds `copying`.
     """
 
     def __init__(

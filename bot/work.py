@@ -13,7 +13,7 @@ from bot.given import gather
 from bot.inference import pipelines
 from bot.inference.kinds import Skill
 from bot.inference.pipelines import PIPELINES
-from bot.length import LONGEST
+from bot.length import LONGEST_OF_TASK
 from bot.means import Means, advice, choose, made_for, offer, skills, tellers
 from bot.ports import Accepted
 from bot.services import Services
@@ -23,7 +23,7 @@ from bot.types import Choices, Chunk, Command, Done, File, Note, Option, Reply, 
 
 LENGTH_NOTE = "The model stopped at its longest answer, so the end is missing."
 
-LONGEST_NOTE = f"The answer is longer than {LONGEST:,} characters, so the end is missing. Give less at a time."
+LONGEST_NOTE = f"The answer is longer than {LONGEST_OF_TASK:,} characters, so the end is missing. Give less at a time."
 
 FILE = Option("file", "A file", "file", named=True)
 SHARED = (
@@ -73,7 +73,8 @@ class TaskCommand:
             async with aclosing(do(services, accepted, task, means, given)) as reply:
                 async for chunk in reply:
                     length += _length(chunk)
-                    if length > LONGEST:
+                    if isinstance(chunk, Text) and length > LONGEST_OF_TASK:
+                        yield Text(chunk.text[: LONGEST_OF_TASK - length])
                         yield Note(LONGEST_NOTE)
                         break
                     if isinstance(chunk, Done):
