@@ -49,4 +49,5 @@ class Http(HTTPClient):
 async def not_again(response: aiohttp.ClientResponse) -> None:
     """Raise before discord.py repeats a call that Discord may have done although it says that it failed."""
     if response.status >= 500:
+        response.close()
         raise discord.DiscordServerError(response, response.reason)

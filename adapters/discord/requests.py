@@ -113,8 +113,8 @@ class Reader:
     def _mentioned_as(self, message: discord.Message) -> Collection[str]:
         """The ids in a message that mean the bot: its own and that of the role that Discord made for it.
 
-        Without the message-content intent, Discord documents only that a mention shows a message, not whether the
-        role's counts; where it does not, there is no text to read, and nothing is lost that could be had.
+        Without the message-content intent, Discord shows what mentions the bot, and does not document whether its
+        role counts there.
         """
         users = [user.id for user in message.mentions if user.id == self.me]
         roles = [role.id for role in message.role_mentions if role.tags and role.tags.bot_id == self.me]

@@ -51,7 +51,6 @@ EXPIRED, CLOSED_TO_US, HAS_THREAD, NO_REPLIES, ARCHIVED, LOCKED = 50027, 50007, 
 """Discord's codes: an interaction's token is older than 15 minutes; a person takes no direct messages from the bot; the
 message has a thread already; who may not read the history may not reply; a thread is archived; it is locked."""
 
-
 REFUSALS: Mapping[int, str] = {
     CLOSED_TO_US: "You take no direct messages from this server: allow them in its privacy settings and ask again.",
     LOCKED: "The thread is locked: only who may manage threads can write in it.",
@@ -349,12 +348,12 @@ class Rest:
 
 def _outside(error: Exception) -> PlatformError | ConfigError:
     """What keeps the bot from signing in or finding the gateway: no channel or message is to blame."""
-    if isinstance(error, discord.HTTPException) and not isinstance(error, discord.LoginFailure):
-        if error.status == 401:
-            return ConfigError(WRONG_TOKEN)
-        hint = "" if Route.BASE == DISCORD else f" Is {Route.BASE} Discord's API?"
-        return PlatformError(f"Discord does not let the bot in ({error.status}, {error.code}: {error.text}).{hint}")
-    return error_of(error)
+    if not isinstance(error, discord.HTTPException) or error.status == 429 or error.status >= 500:
+        return error_of(error)
+    if error.status == 401:
+        return ConfigError(WRONG_TOKEN)
+    hint = "" if Route.BASE == DISCORD else f" Is {Route.BASE} Discord's API?"
+    return PlatformError(f"Discord does not let the bot in ({error.status}, {error.code}: {error.text}).{hint}")
 
 
 def listed(value: object) -> list[Json]:
