@@ -79,6 +79,8 @@ def split_off(text: str, limit: int, most: int, *, balanced: bool = True) -> tup
     fence: Fence | None = None
     rest = text
     while True:
+        if len(parts) == most:
+            return parts, rest if rest.strip() else ""
         opening = f"{fence.line}\n" if fence else ""
         if len(rest) <= limit:  # to look at all of a long rest for every part would take quadratic time
             after = open_fence(rest, fence)
@@ -86,8 +88,6 @@ def split_off(text: str, limit: int, most: int, *, balanced: bool = True) -> tup
             if size(opening) + size(rest) + size(closing) <= limit:
                 last = opening + (f"{rest.rstrip()}{closing}" if closing else rest)
                 return ([*parts, last] if rest.strip() else parts), ""
-        if len(parts) == most:
-            return parts, rest
         head, rest, after = _cut(rest, limit - size(opening), fence)
         parts.append(opening + (f"{head.rstrip()}{after.closing}" if after else head.rstrip()))
         fence = after

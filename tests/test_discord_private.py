@@ -319,6 +319,17 @@ async def test_files_above_25_mib_are_in_several_messages(team: Town) -> None:
     ]
 
 
+async def test_the_rest_of_an_endless_answer_is_attached(team: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("adapters.drafts.TEXT_PARTS", 2)
+    _, request = await team.asked()
+    await team.answer(request, "".join(f"{number} " for number in range(2_000)))
+    message = team.discord.messages(team.channel)[-1]
+    ((name, content, _),) = attached(message)
+    assert (name, "the rest of it is in answer.md" in team.shown()[-1], len(team.shown())) == ("answer.md", True, 3)
+    said = " ".join(text.partition(">")[0] for text in team.shown())
+    assert f"{said} {content.decode()}".split() == [str(number) for number in range(2_000)]
+
+
 @pytest.mark.parametrize("private", [False, True])
 async def test_a_command_may_show_what_its_server_takes(team: Town, private: bool) -> None:
     team.discord.world.guilds[team.guild].largest_file = 50 << 20

@@ -219,6 +219,16 @@ async def test_a_long_answer_goes_on_in_further_messages_with_whole_fences(team:
     assert [list(message.buttons) for message in team.slack.answers(team.direct, root)] == [[], [], ["Retry"]]
 
 
+async def test_the_rest_of_an_endless_answer_is_attached(team: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("adapters.drafts.TEXT_PARTS", 1)
+    root, request = await team.asked()
+    await team.answer(request, "".join(f"{number} " for number in range(2_000)))
+    *texts, shared = team.slack.answers(team.channel, root)
+    assert "the rest of it is in answer.md" in texts[-1].shown
+    (file,) = shared.files
+    assert file["name"] == "answer.md"
+
+
 async def test_what_a_model_writes_calls_nobody_and_fetches_nothing(team: Town) -> None:
     text = "<!channel> <@U000000001> [here](https://evil.example/?q=1) ![x](https://a.b) and `https://ok.example` @here"
     for where, one in ((team.direct, "https://evil.example/?q=1"), (team.channel, "`https://evil.example/?q=1`")):
