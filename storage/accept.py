@@ -171,7 +171,7 @@ def _under(connection: sqlite3.Connection, request: Request, about: int, private
     values = (about, place.platform, place.workspace, place.channel, *private, request.person.id)
     for conversation, thread, message in connection.execute(_OF_REQUEST, values):
         grown = place.thread and not thread and _of_message(connection, place, place.thread) == conversation
-        if grown or thread == place.thread or (not place.thread and thread == message):
+        if grown or place.direct or thread == place.thread or (not place.thread and thread == message):
             return int(conversation)
     if place.direct:
         return _first(connection, _OF_ANSWER_SENT, (about, place.platform, request.person.id))
