@@ -249,6 +249,8 @@ class Privacy:
             async with self._waiting().held_back(CLEARING, HELD_SECONDS):
                 await self._rewrite()
             size = 0
+        elif not size:
+            self._busy_since = None
         cut = await self.traces.cut()
         if cut and not size:
             self._urgent = False
