@@ -128,7 +128,7 @@ class Administration:
         return replace(person, administrator=True)
 
     def named(self, place: Place, person: Person) -> bool:
-        """Whether the operator named a person, or everybody on their platform, an administrator."""
+        """Tell whether the operator named a person, or everybody on their platform, an administrator."""
         return bool(self._administrators & {f"{place.platform}:{person.id}", place.platform})
 
     def whom_to_ask(self, place: Place) -> str:

@@ -178,7 +178,7 @@ class Budget:
             kept.add_done_callback(partial(self._kept, calls))
 
     def _written(self, calls: Sequence[Call]) -> asyncio.Future[None] | None:
-        """The calls on their way to the ledger; None where it is closed."""
+        """Hand calls to the ledger; None where it is closed."""
         try:
             return asyncio.ensure_future(self.ledger.spent(calls))
         except StoreError as error:

@@ -14,7 +14,7 @@ CONFIRM_SECONDS = 86_400.0
 """How long it has to say the same after a jump until that is believed."""
 
 START_SECONDS = 28_800.0
-"""What a start of the program adds to that at most: nobody knows how long it did not run."""
+"""The most that a start of the program adds to that: nobody knows how long it did not run."""
 
 
 class Clock:
@@ -30,11 +30,11 @@ class Clock:
 
     @property
     def ahead(self) -> float:
-        """How many seconds the machine's clock is ahead of the time that is gone by."""
+        """Seconds that the machine's clock is ahead of the time that is gone by."""
         return self.reading.seen - self.reading.trusted if self.reading else 0.0
 
     def look(self) -> float:
-        """The time to erase by: what the machine's clock says or, after a jump, what it should say if that is less."""
+        """Return the time to erase by: the machine's or, after a jump, what it should be if that is less."""
         wall, ticks = self._wall(), monotonic()
         passed = None if self._looked is None else ticks - self._looked
         self._looked = ticks
@@ -43,7 +43,7 @@ class Clock:
 
 
 def _next(last: Reading, wall: float, passed: float | None) -> Reading:
-    """The reading after the last one; `passed` are the seconds since then, None where the program was started since."""
+    """Make the reading after the last one; `passed` are the seconds since then, None after a start of the program."""
     expected = last.trusted + (passed or 0.0)
     if abs(wall - expected) <= JUMP_SECONDS:
         return Reading(wall, wall)

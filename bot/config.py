@@ -98,7 +98,7 @@ class Config:
 
     @property
     def secrets_file(self) -> Path:
-        """The file beside the configuration from which secrets are read too."""
+        """The file beside the configuration that secrets are read from, too."""
         return _beside(Path(self.source) if self.source != DEFAULTS else DEFAULT_PATH)
 
     @property

@@ -26,14 +26,14 @@ PAUSES = (0.05, 0.2, 0.5, 1.0)
 """Seconds between looks whether what was under way has ended."""
 
 NOBODY = Person("", "Shoulders")
-"""Who does in the audit what nobody asked for."""
+"""The person who does in the audit what nobody asked for."""
 
 
 class Waiting(Protocol):
     """Requests that are not answered yet."""
 
     def answers(self, wanted: Callable[[Accepted], bool]) -> bool:
-        """Whether there is one of these."""
+        """Tell whether there is one of these."""
 
     def forget(self, unwanted: Callable[[Accepted], bool]) -> None:
         """Drop some; who waits for them is told."""
@@ -71,7 +71,7 @@ class Departures:
         self.workspaces = Workspaces(set(await self._traces.served()) - self._leaving.keys())
 
     async def uninstalled(self, platform: str, workspace: str) -> None:
-        """The bot was removed from a workspace: that is on disk now, and is seen to after the time of grace.
+        """Keep that the bot was removed from a workspace, which is seen to after the time of grace.
 
         Whoever installs it again until then finds everything as it was.
         """
@@ -86,7 +86,7 @@ class Departures:
         self._wake()
 
     async def installed(self, platform: str, workspaces: Collection[str]) -> None:
-        """The bot is in these workspaces, by the platform's word now: nothing of them is forgotten."""
+        """Take notice that the bot is in these workspaces: nothing of them is forgotten."""
         self.workspaces.met(platform, workspaces)
         for workspace in workspaces:
             if self._leaving.pop((platform, workspace), None) is not None:
@@ -94,7 +94,7 @@ class Departures:
                 log.warning("The bot is back in %s %s: what is kept of it stays", platform, workspace)
 
     def heard_from(self, place: Place) -> None:
-        """Something was said to the bot in a place, so it is there; needs no waiting, so call it for every request.
+        """Take notice that something was said to the bot in a place; needs no waiting, so call it for every request.
 
         What comes right after a removal may have been on its way before it.
         """
@@ -116,7 +116,7 @@ class Departures:
             log.error("That the bot is back in %s %s is not kept yet: %s", platform, workspace, error)
 
     async def see_to(self, now: float) -> tuple[bool, bool]:
-        """See to those whose time has come: whether there were any, and whether nothing is left to be done for them.
+        """See to those whose time has come; say whether there were any, and whether nothing is left to be done.
 
         What goes wrong with one does not keep the rest waiting.
         """

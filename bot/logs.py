@@ -15,11 +15,11 @@ UNSEEN = {
     code: chr(code).encode("unicode_escape").decode()
     for code in (*range(0x20), *range(0x7F, 0xA0), *BIDI, 0x2028, 0x2029)
 }
-"""What terminals obey, and what ends a line: each is written out instead."""
+"""Characters that terminals obey, or that end a line, each with how it is written out instead."""
 
 
 def plain(text: str) -> str:
-    """The text as one line that no terminal obeys, whatever people, models and servers put into it."""
+    """Write the text as one line that no terminal obeys, whatever people, models and servers put into it."""
     return text.translate(UNSEEN)
 
 
@@ -31,11 +31,11 @@ class RedactingFormatter(logging.Formatter):
         self._secrets = secrets
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 -- logging's own name
-        """The first line; what it says is cleaned before a traceback is put beneath it."""
+        """Write the first line; what it says is cleaned before a traceback is put beneath it."""
         return plain(blanked(super().formatMessage(record), self._secrets))
 
     def format(self, record: logging.LogRecord) -> str:
-        """The line and what follows it, without secrets."""
+        """Write the line and what follows it, without secrets."""
         first, *rest = blanked(super().format(record), self._secrets).split("\n")
         return "\n".join((first, *(f"  {plain(line)}" for line in rest)))
 

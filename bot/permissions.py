@@ -1,4 +1,4 @@
-"""Whether others on this machine may read what is the operator's alone: `.env`, the data folder, the database."""
+"""Files and folders that only the operator should be able to read: `.env`, the data folder, the database."""
 
 from __future__ import annotations
 
@@ -14,15 +14,23 @@ OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 
 def loose(config: Config) -> Sequence[str]:
-    """A sentence for each file and folder that is open to others, with the command that closes it; reads the disk."""
+    """Write a sentence for each file and folder that is open to others, with the command that closes it."""
     if os.name != "posix":
         return ()
     return [
         f"{path} is open to other people of this machine. Close it: chmod {'700' if path.is_dir() else '600'} "
         f"{shlex.quote(str(path))}"
         for path in _own(config)
-        if path.exists() and path.stat().st_mode & OTHERS
+        if _mode(path) & OTHERS
     ]
+
+
+def _mode(path: Path) -> int:
+    """Read a path's permissions; 0 for what is not there, or cannot be looked at."""
+    try:
+        return path.stat().st_mode
+    except OSError:
+        return 0
 
 
 def _own(config: Config) -> Iterator[Path]:

@@ -87,7 +87,7 @@ class Policy:
         return Denied(f"That is for administrators. {self._administration.whom_to_ask(request.place)}")
 
     def for_the_operator(self, request: Request) -> Denied | None:
-        """Why this person may not change what is there for every workspace of the bot; None if they may."""
+        """Say why this person may not change what is there for every workspace of the bot; None if they may."""
         if not self._centrally() or self._administration.named(request.place, request.person):
             return None
         ask = self._administration.base.contact or "whoever runs this bot"
@@ -97,7 +97,7 @@ class Policy:
         )
 
     def manages_models(self, request: Request) -> bool:
-        """Whether this person may add models, and so on."""
+        """Tell whether this person may add models, and so on."""
         return request.person.administrator and self.for_the_operator(request) is None
 
     def model_refusal(self, request: Request, model: str) -> Denied | None:

@@ -181,7 +181,7 @@ class Privacy:
                 await asyncio.wait_for(self._wanted.wait(), pause)
 
     async def _until_next(self) -> float:
-        """Seconds until something is due."""
+        """Count the seconds until something is due."""
         waits = [left.due / 1_000 - self._now for left in await self.traces.departures()]
         return min(TIDY_SECONDS, max(AGAIN_SECONDS, min(waits, default=TIDY_SECONDS)))
 
@@ -253,13 +253,15 @@ class Privacy:
             async with self._waiting().held_back(CLEARING, HELD_SECONDS):
                 await self._rewrite()
             size = 0
+        elif not size:
+            self._busy_since = None
         cut = await self.traces.cut()
         if cut and not size:
             self._urgent = False
         return cut and not (size and self._urgent)
 
     def _waited_enough(self) -> bool:
-        """Whether rewriting has waited long enough for a quiet moment; call it whenever there is none."""
+        """Tell whether rewriting has waited long enough for a quiet moment; call it whenever there is none."""
         if self._busy_since is None:
             self._busy_since = monotonic()
         return monotonic() - self._busy_since >= BUSY_SECONDS

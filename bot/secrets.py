@@ -13,19 +13,19 @@ SHORTEST_SECRET = 8
 
 
 def secrets_in(environment: Mapping[str, str]) -> Collection[str]:
-    """The values of the variables that hold secrets, by their names, and passwords in addresses, such as a proxy's."""
+    """Find the values of variables that hold secrets, by their names, and passwords in addresses, such as a proxy's."""
     named = (value for name, value in environment.items() if any(mark in name.upper() for mark in SECRET_NAMES))
     inside = (_password(value) for value in environment.values() if "://" in value)
     return passwords(environment) | {value for value in (*named, *inside) if len(value) >= SHORTEST_SECRET}
 
 
 def blanked(text: str, secrets: Collection[str], mark: str = "•••") -> str:
-    """The text with a mark in place of every secret, and of the beginning of one that somebody cut.
+    """Put a mark in place of every secret, and of the beginning of one that somebody cut.
 
     Blank before cutting: what is left of a secret in the middle or at the end of a text cannot be known any more.
     """
     for secret in sorted(secrets, key=len, reverse=True):
-        if len(secret) < SHORTEST_SECRET:
+        if len(secret) < SHORTEST_SECRET or secret.startswith(("/", "~", ".")):  # a path begins like many others
             text = text.replace(secret, mark) if secret else text
             continue
         parts = text.split(secret[:SHORTEST_SECRET])
@@ -42,6 +42,6 @@ def _password(address: str) -> str:
 
 
 def _shared(text: str, secret: str) -> int:
-    """How many characters both begin with."""
+    """Count the characters that both begin with."""
     pairs = enumerate(zip(text, secret, strict=False))
     return next((index for index, (one, other) in pairs if one != other), min(len(text), len(secret)))

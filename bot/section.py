@@ -49,7 +49,7 @@ class ModelSection(Section):
 
     @property
     def hides(self) -> bool:
-        """Whether it may think, and be paid for that, without a word of it in its stream."""
+        """True where it may think, and be paid for that, without a word of it in its stream."""
         return True
 
     def sampling(self, asked: Sampling) -> Sampling:

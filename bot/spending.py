@@ -14,7 +14,7 @@ from bot.types import Done, Piece, Sampling, Status, Text, Thought, Usage, Used
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """What is held for the answer: its `longest` in tokens, and whether the model is asked to keep to that.
+    """The amount that is held for the answer: its `longest` in tokens, and whether the model is asked to keep to that.
 
     Where a model `hides` what it thinks, `unseen` is the most that it was found to have written without telling.
     """
@@ -95,24 +95,24 @@ class Spending:
 
     @property
     def _heard(self) -> bool:
-        """Whether the model began to write, as far as can be seen."""
+        """True once the model began to write, as far as can be seen."""
         return bool(self._pieces or self._told.completion_tokens)
 
     def _so_far(self) -> Usage:
-        """What was taken as far as it was told or, since then, heard."""
+        """Sum up what was taken as far as it was told or, since then, heard."""
         heard = estimate("".join(self._pieces))
         said = self._told.completion_tokens + (min(heard, self._held.longest) if self._held.bounded else heard)
         return Usage(self._told.prompt_tokens or self._call.usage.prompt_tokens, said)
 
     def _whole(self, usage: Usage) -> Usage:
-        """What the model says that it used; what it does not say is as it must have been."""
+        """Count what the model says that it used, and what it does not say as it must have been."""
         told, seen = Usage(tokens(usage.prompt_tokens), tokens(usage.completion_tokens)), self._so_far()
         if self._held.hides and not self._told.completion_tokens:
             self.unseen = max(0, told.completion_tokens - estimate("".join(self._pieces)))
         return Usage(told.prompt_tokens or seen.prompt_tokens, told.completion_tokens or seen.completion_tokens)
 
     def _unfinished(self, error: BaseException | None) -> Usage:
-        """What a call used that did not come to its end.
+        """Count what a call used that did not come to its end.
 
         A model that was stopped, or given up, before its first word may have been thinking all the time: then all that
         was held counts. What failed before its first word counts as far as its error says that it is paid for.

@@ -416,7 +416,7 @@ class Asked:
 
 
 Piece: TypeAlias = Text | Thought | Status | Used | Done
-"""What a model's stream consists of."""
+"""The parts of a model's stream."""
 
 Chunk: TypeAlias = Text | Thought | Status | Note | Choices | File | Private | Asked | Done
 Reply: TypeAlias = AsyncGenerator[Chunk, None]

@@ -17,13 +17,13 @@ class Workspaces:
 
     @property
     def several(self) -> bool:
-        """Whether there is more than one, each with administrators of its own."""
+        """True where there is more than one, each with administrators of its own."""
         return len(self._known) > 1
 
     def met(self, platform: str, workspaces: Collection[str]) -> None:
-        """The bot is in these."""
+        """Take notice that the bot is in these."""
         self._known.update((platform, workspace) for workspace in workspaces)
 
     def left(self, platform: str, workspace: str) -> None:
-        """The bot is not in this one any more."""
+        """Take notice that the bot is not in this one any more."""
         self._known.discard((platform, workspace))

@@ -1,4 +1,4 @@
-"""Who manages the models of a bot with many owners, and which names of models are shown to whom."""
+"""The models of a bot with many owners: who manages them, and to whom their names are shown."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What was forgotten leaves the file of a bot that is never idle, and nobody loses an answer by that."""
+"""Forgotten text leaves the file of a bot that is never idle, and nobody loses an answer by that."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What people and logs never get to read: secrets, pieces of them, and characters that a terminal obeys."""
+"""Secrets, pieces of them, and characters that a terminal obeys reach neither people nor logs."""
 
 from __future__ import annotations
 
@@ -58,6 +58,10 @@ async def test_a_key_that_the_server_cut_is_blanked() -> None:
 def test_blanking_leaves_innocent_words() -> None:
     assert blanked("Begin with sk-pro and go on", [KEY]) == "Begin with sk-pro and go on"
     assert blanked(f"{KEY}{KEY[:9]}!", [KEY, ""]) == "••••••!"
+
+
+def test_a_path_blanks_nothing_but_itself() -> None:
+    assert blanked("/home/ann/x and /home/ann/key", ["/home/ann/key"]) == "/home/ann/x and •••"
 
 
 def test_a_secret_within_a_longer_one_hides_both() -> None:

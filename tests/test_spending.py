@@ -1,4 +1,4 @@
-"""What a call of a model used is counted whatever way it ends, and whatever its server says of it."""
+"""The tokens of a call of a model are counted whatever way it ends, and whatever its server says of it."""
 
 from __future__ import annotations
 

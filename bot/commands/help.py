@@ -62,7 +62,7 @@ async def suggest(services: Services, request: Request, option: str) -> Sequence
 
 
 def _about(services: Services, request: Request, asked: str) -> Iterator[str]:
-    """A command, or each of a group that is not kept to the operator, with its options. Raises Unknown, or Denied."""
+    """Write a command, or each of a group that one may use, with its options. Raises Unknown, or Denied."""
     offered = [command for command in services.commands if not command.hidden]
     paths = by_path(offered)
     chosen = [path for path in paths if path == asked or path.partition(" ")[0] == asked]

@@ -64,7 +64,7 @@ def _kept(services: Services, request: Request) -> Sequence[str]:
 
 
 def _left(services: Services, request: Request) -> str:
-    """What becomes of it where the bot is removed."""
+    """Say what becomes of it where the bot is removed."""
     if request.place.direct and not request.person.home:
         return "What we say here belongs to no server: it stays when I am removed from one."
     if services.administration.settings(request.place).on_uninstall == "keep":

@@ -30,7 +30,7 @@ class HubSection(Section):
 
     `allow` and `licences` are patterns, with * and ?. `largest` bounds one model, `disk` all of them together.
     `endpoint` is another Hub's address; empty means HF_ENDPOINT, or else huggingface.co. `managed_by` says whose
-    administrators manage models: every workspace's, the operator's alone, or by themselves the operator's where the bot
+    administrators manage models: every workspace's, only the operator's, or "auto": only the operator's where the bot
     serves several workspaces.
     """
 
@@ -43,7 +43,7 @@ class HubSection(Section):
     managed_by: Literal["auto", "administrators", "operator"] = "auto"
 
     def centrally(self, *, several: bool) -> bool:
-        """Whether only the operator's administrators manage models, the bot serving `several` workspaces or not."""
+        """Tell whether only the operator's administrators manage models, for a bot in `several` workspaces or not."""
         return self.managed_by == "operator" or (self.managed_by == "auto" and several)
 
     @field_validator("largest", "disk")

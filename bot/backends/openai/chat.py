@@ -243,7 +243,7 @@ class OpenAIBackend:
 
     @property
     def _along(self) -> Mapping[str, bool]:
-        """What makes a server say with every piece what was used, so that also a stopped answer is counted right."""
+        """The option by which a server says with every piece what was used, for answers that are stopped."""
         return {"continuous_usage_stats": True} if self._access.server.preset.says_usage_along else {}
 
     def _options(self, sampling: Sampling) -> dict[str, object]:

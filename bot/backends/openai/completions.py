@@ -32,7 +32,7 @@ def _content(utterance: Utterance) -> str | Sequence[Mapping[str, object]]:
 
 
 def usage_of(said: Mapping[str, object]) -> Usage:
-    """What a call took, of what its server states; some count the thinking in the total only."""
+    """Read what a call took from what its server states; some servers count the thinking in the total only."""
     names = ("prompt_tokens", "completion_tokens", "total_tokens")
     prompt, completion, total = (tokens(said.get(name)) for name in names)
     return Usage(prompt, max(completion, total - prompt) if prompt else completion)

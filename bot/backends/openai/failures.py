@@ -134,7 +134,7 @@ PAID: Mapping[Failure, Paid] = {
     STALLED: "all",
     **dict.fromkeys((CUT, TRUNCATED, GARBLED, FILTERED), "prompt"),
 }
-"""What is paid for where an answer ended so that its server had begun: all where only our patience ended.
+"""The part of a call that is paid for where its server had begun: all of it where only our patience ended.
 
 A server that says itself that it failed takes nothing for that.
 """

@@ -46,7 +46,7 @@ class OpenAIModel(ModelSection):
 
     @property
     def hides(self) -> bool:
-        """Whether its server may have models that think without saying what."""
+        """True where its server may have models that think without saying what."""
         return preset_for(self.preset, self.base_url).hides
 
     @model_validator(mode="before")
