@@ -333,6 +333,18 @@ async def test_all_look_ups_of_an_act_share_a_deadline(team: Town, monkeypatch: 
     assert len(team.intake.requests) == 2
 
 
+async def test_the_deadline_ends_with_the_reading(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stage = SlackStage(tmp_path)
+    async with stage.playing():
+        await stage.answer(await stage.mention("hello"))
+        monkeypatch.setattr("adapters.slack.arrivals.ACT_SECONDS", 0.0)
+        stage.slack.post(stage.channel, stage.users["ben"], "The build is red.")
+        await stage.answer(await stage.mention("/summarise --last 5"))
+        asked = "\n".join(text for _, text in stage.prompts[-1])
+        assert "Ben" in asked
+        assert stage.users["ben"] not in asked
+
+
 async def test_what_is_overheard_costs_few_look_ups_too(team: Town) -> None:
     team.intake.manners = Manner("mentions", keeps=True)
     team.say(FLOOD)

@@ -15,7 +15,6 @@ from tests.stages.slack import SlackStage
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("adapters.slack.arrivals.MESSAGE_SECONDS", 0.1)
-    monkeypatch.setattr("adapters.slack.deadline.PATIENCE", 0.2)
 
 
 @pytest.fixture
@@ -40,7 +39,10 @@ async def said_to(stage: SlackStage, who: str) -> str:
 
 
 @pytest.mark.parametrize("failing", ["slow", "refused"])
-async def test_a_denied_group_stays_denied_while_slack_fails(stage: SlackStage, failing: str) -> None:
+async def test_a_denied_group_stays_denied_while_slack_fails(
+    stage: SlackStage, failing: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("adapters.slack.deadline.PATIENCE", 0.7)
     assert "a rule for @contractors says so" in await said_to(stage, "ben")
     gate = asyncio.Event()
     how = {"hold": gate} if failing == "slow" else {"error": "internal_error"}

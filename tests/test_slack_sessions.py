@@ -27,6 +27,7 @@ async def team() -> AsyncGenerator[Town, None]:
 @pytest.fixture
 async def stage(tmp_path: Path) -> AsyncGenerator[SlackStage, None]:
     stage = SlackStage(tmp_path)
+    stage.rates = False
     async with stage.playing():
         yield stage
 

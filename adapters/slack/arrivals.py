@@ -12,7 +12,7 @@ from typing import TypeVar
 from adapters.slack import changes, forms
 from adapters.slack.acts import Acts, user_of
 from adapters.slack.changes import Change
-from adapters.slack.deadline import ACT_SECONDS, patience, within
+from adapters.slack.deadline import ACT_SECONDS, lift, patience, within
 from adapters.slack.envelope import is_ours
 from adapters.slack.handle import Handle, Json
 from adapters.slack.hidden import tell
@@ -292,6 +292,7 @@ class Arrivals:
                 await asyncio.wait([before])
             if found is None:
                 return False
+            lift()
             given = give(found)
         finally:
             mine.set_result(None)

@@ -5,7 +5,8 @@ The text still holds Slack's control sequences, such as <@U1>; adapters.slack.te
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import chain
 
 from adapters.slack.handle import Json
 from adapters.slack.rest import listed
@@ -35,12 +36,11 @@ def words_of(said: Json) -> str:
 
 def beside(said: Json, *, previews: bool = True) -> str:
     """What its blocks say beyond the words, and its attachments; without `previews`, those of links are left out."""
-    words = words_of(said)
-    own = letters(words)
-    kept = [text for text in _each_block(said.get("blocks"), 0) if letters(text) not in own]
+    own = letters(words_of(said))
+    kept = (text for text in _each_block(said.get("blocks"), 0) if letters(text) not in own)
     attached = listed(said.get("attachments"))[:MOST_ATTACHMENTS]
-    kept += [_attachment(one, 0) for one in attached if previews or not _is_preview(one)]
-    return joined(*kept)[:LONGEST]
+    texts = (_attachment(one, 0) for one in attached if previews or not _is_preview(one))
+    return joined(*_up_to(LONGEST, chain(kept, texts)))[:LONGEST]
 
 
 def joined(*texts: str) -> str:
@@ -74,9 +74,9 @@ def _attachment(attachment: Json, depth: int) -> str:
         quoted = "\n".join(f"> {line}" for line in words.splitlines())
         return f"{author or 'Somebody'} wrote:\n{quoted}" if quoted else ""
     title = ": ".join(filter(None, (_text(attachment.get("service_name")), _text(attachment.get("title")))))
-    fields = [_field(field) for field in listed(attachment.get("fields"))[:MOST_BLOCKS]]
-    inner = [_attachment(one, depth + 1) for one in listed(attachment.get("attachments"))[:MOST_ATTACHMENTS]]
-    pieces = [_text(attachment.get("pretext")), author, title, *held, *fields, *inner]
+    fields = (_field(field) for field in listed(attachment.get("fields"))[:MOST_BLOCKS])
+    inner = (_attachment(one, depth + 1) for one in listed(attachment.get("attachments"))[:MOST_ATTACHMENTS])
+    pieces = chain((_text(attachment.get("pretext")), author, title, *held), fields, inner)
     return "\n".join(_different(pieces)) or _text(attachment.get("fallback"))
 
 
@@ -84,14 +84,23 @@ def _field(field: Json) -> str:
     return ": ".join(filter(None, (_text(field.get("title")), _text(field.get("value")))))
 
 
-def _different(texts: list[str]) -> Iterator[str]:
+def _different(texts: Iterable[str]) -> Iterator[str]:
     """Those that say something that none before them said."""
     seen = ""
-    for text in texts:
+    for text in _up_to(LONGEST, texts):
         said = letters(text)
         if said and said not in seen:
             yield text
             seen += f" {said}"
+
+
+def _up_to(length: int, texts: Iterable[str]) -> Iterator[str]:
+    """As many of the texts as it takes to fill a length."""
+    for text in texts:
+        yield text
+        length -= len(text)
+        if length <= 0:
+            return
 
 
 # Blocks ---------------------------------------------------------------------------------------------------------------
@@ -175,10 +184,10 @@ def _element(element: Json) -> str:
 
 def _text(value: object) -> str:
     """A text, or an object that holds one: plain text mentions nobody, whatever it looks like."""
-    if not isinstance(value, dict):
-        return value if isinstance(value, str) else ""
-    text = value.get("text")
-    if not isinstance(text, str):
+    if isinstance(value, str):
+        return value[:LONGEST]
+    text = value.get("text") if isinstance(value, dict) else None
+    if not isinstance(text, str) or not isinstance(value, dict):
         return ""
-    literal = value.get("type") in ("plain_text", "raw_text")
+    literal, text = value.get("type") in ("plain_text", "raw_text"), text[:LONGEST]
     return text.replace("<", "&lt;").replace(">", "&gt;") if literal else text

@@ -32,8 +32,9 @@ async def read(reader: Reader, event: Json) -> Change | None:
     place = reader.place(str(event["channel"]), thread_of(before or now))
     if event["subtype"] == "message_deleted" or now.get("subtype") == "tombstone":
         return Change(place, ts, None)
-    same = (words_of(now), beside(now, previews=False)) == (words_of(before), beside(before, previews=False))
-    if same or now.get("bot_id") or now.get("user") == reader.me:
+    if now.get("bot_id") or now.get("user") == reader.me:
+        return None
+    if (words_of(now), beside(now, previews=False)) == (words_of(before), beside(before, previews=False)):
         return None
     return Change(place, ts, await _words(reader, now, place.channel))
 

@@ -81,7 +81,7 @@ class Connection:
             tasks = [task for task in (*keeping, self._catching) if task is not None]
             for task in tasks:
                 task.cancel()
-            await asyncio.wait(tasks)
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _keep_open(self, app: AsyncApp, after: float) -> None:
         """Keep one socket open. Raises ConfigError, and PlatformError while there is no other socket."""

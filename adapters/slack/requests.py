@@ -48,11 +48,12 @@ class Reader:
 
     def hears(self, event: Json) -> Heard | None:
         """What a message is to the bot; None for what is not said by people or not wanted. Needs no look-up."""
-        user, thread, said = event.get("user"), thread_of(event), words_of(event)
+        user, thread = event.get("user"), thread_of(event)
         if event.get("bot_id") or event.get("subtype", "") not in SAID or not user or event.get("hidden"):
             return None
         if user == self.me:
             return None
+        said = words_of(event)
         if is_direct(str(event["channel"])) or self.me in mentioned(said):
             return "asked"
         manner = self.behaves(event)
