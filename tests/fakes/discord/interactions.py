@@ -12,7 +12,7 @@ from tests.fakes.discord.writing import Call, Writing
 class Interactions(Writing):
     """The calls that a token allows."""
 
-    def _callback(self, call: Call) -> Json | None:
+    def _callback(self, call: Call) -> None:
         interaction = self._world.interactions.get(call.args[0])
         if interaction is None or interaction.token != call.args[1]:
             raise refuse(404, 10062, "Unknown interaction")
@@ -32,7 +32,6 @@ class Interactions(Writing):
             raise self._fault(f"callback type {kind} to an interaction of type {interaction.kind}")
         interaction.callback = kind
         self._respond(interaction, kind, data or {})
-        return {"interaction": {"id": interaction.id, "type": interaction.kind}, "resource": {"type": kind}}
 
     def _respond(self, interaction: Interaction, kind: int, data: Json) -> None:
         flags = int(str(data.get("flags", 0)))

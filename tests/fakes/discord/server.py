@@ -33,6 +33,7 @@ from tests.fakes.discord.rules import LARGEST_BODY, Rates, Refused, refuse
 from tests.fakes.discord.world import Interaction, Json, Message, World
 from tests.fakes.discord.writing import Call
 from tests.fakes.waiting import Waiting
+from tests.specs.discord import Judge
 
 Stage = Literal["received", "applied", "answered"]
 Hook: TypeAlias = Callable[[Stage, str, str], Awaitable[None]]
@@ -79,7 +80,8 @@ class FakeDiscord(Waiting, People):
         self.on_request: Hook | None = None
         self._waiting = []
         world = World()
-        gateway = Gateway(world, self.token, self.violations.append, self.changed)
+        self.judge = Judge(self.violations.append)
+        gateway = Gateway(world, self.token, self.violations.append, self.changed, self.judge)
         super().__init__(world, gateway, Rest(world, gateway, self.violations.append))
         self.rates = Rates(self.clock.now)
         self._runner: web.AppRunner | None = None
@@ -180,7 +182,7 @@ class FakeDiscord(Waiting, People):
         if fault is not None and fault.drop == "before":
             raise _Dropped
         if fault is not None and fault.status:
-            return _failure(fault)
+            return self._judged(method, path, _failure(fault))
         try:
             sent = await _read(request)
             self._authorise(request, path)
@@ -189,10 +191,15 @@ class FakeDiscord(Waiting, People):
                 return limited
             answer = self._route(method, path, sent, request.query)
         except Refused as refused:
-            return _json({"code": refused.code, "message": refused.message}, refused.status)
+            return self._judged(method, path, _json({"code": refused.code, "message": refused.message}, refused.status))
         if fault is not None and fault.drop == "after":
             raise _Dropped
-        return _json(answer, 204 if answer is None else 200, headers)
+        return self._judged(method, path, _json(answer, _status(method, path, answer), headers))
+
+    def _judged(self, method: str, path: str, response: web.Response) -> web.Response:
+        body = orjson.loads(response.body) if isinstance(response.body, bytes) and response.body else None
+        self.judge.answer(method, path, response.status, body)
+        return response
 
     def _authorise(self, request: web.Request, path: str) -> None:
         if request.headers.get("Authorization") != f"Bot {self.token}" and not path.startswith(UNLIMITED):
@@ -219,7 +226,10 @@ class FakeDiscord(Waiting, People):
             found = pattern.fullmatch(path) if known == method else None
             if found:
                 body, files = sent
-                return answer(Call(found.groups(), body if isinstance(body, dict) else {}, query, body, files))
+                try:
+                    return answer(Call(found.groups(), body if isinstance(body, dict) else {}, query, body, files))
+                finally:
+                    self.judge.request(method, path, body, query, files=bool(files))
         self.violations.append(f"unknown route {method} {path}")
         raise refuse(404, 0, "404: Not Found")
 
@@ -231,7 +241,7 @@ Sent: TypeAlias = tuple[object, Mapping[int, tuple[str, bytes]]]
 async def _read(request: web.Request) -> Sent:
     if not request.content_type.startswith("multipart/"):
         raw = await request.read()
-        return orjson.loads(raw) if raw else {}, {}
+        return orjson.loads(raw) if raw else None, {}
     body: object = {}
     files: dict[int, tuple[str, bytes]] = {}
     for name, part in (await request.post()).items():
@@ -242,6 +252,12 @@ async def _read(request: web.Request) -> Sent:
         else:
             raise refuse(400, 50035, f"the form's part {name}")
     return body, files
+
+
+def _status(method: str, path: str, answer: object) -> int:
+    if answer is None:
+        return 204
+    return 201 if method == "POST" and path.endswith("/threads") else 200
 
 
 class _Dropped(Exception):
