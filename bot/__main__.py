@@ -15,7 +15,7 @@ import typer
 from bot import __version__
 from bot.config import Config, load
 from bot.errors import ConfigError, ShouldersError, StoreError
-from bot.logs import start_logging
+from bot.logs import plain, start_logging
 
 UNUSABLE = 2
 """Exit status when the configuration, the environment or the database cannot be used."""
@@ -36,13 +36,13 @@ VerboseOption = Annotated[bool, typer.Option("--verbose", "-v", help="Say more i
 
 def fail(error: ShouldersError) -> Never:
     """One line on stderr; exit status 2 when the bot cannot run as it is configured, else 1."""
-    print(f"shoulders: {error.message}", file=sys.stderr)
+    print(f"shoulders: {plain(error.message)}", file=sys.stderr)
     raise SystemExit(UNUSABLE if isinstance(error, (ConfigError, StoreError)) else 1)
 
 
 def say(line: str) -> None:
     """A line of the program's own for the person who started it."""
-    print(line, file=sys.stderr, flush=True)
+    print(plain(line), file=sys.stderr, flush=True)
 
 
 def _config(path: Path | None) -> Config:
@@ -100,9 +100,15 @@ def doctor(config: ConfigOption = None) -> None:
 
 
 @program.command()
-def manifest(platform: Annotated[str, typer.Argument(help="slack")], config: ConfigOption = None) -> None:
+def manifest(
+    platform: Annotated[str, typer.Argument(help="slack")],
+    plain: Annotated[
+        bool, typer.Option("--plain", help="Without Slack's agent surface: for guests, or any plan.")
+    ] = False,
+    config: ConfigOption = None,
+) -> None:
     """Print the app manifest to paste where Slack apps are made."""
-    _print_setup(platform, _config(config))
+    _print_setup(platform, _config(config), plain=plain)
 
 
 @program.command()
@@ -111,11 +117,11 @@ def invite(platform: Annotated[str, typer.Argument(help="discord")], config: Con
     _print_setup(platform, _config(config))
 
 
-def _print_setup(platform: str, config: Config) -> None:
+def _print_setup(platform: str, config: Config, *, plain: bool = False) -> None:
     from bot.app import setup_text
 
     try:
-        print(setup_text(config, platform))
+        print(setup_text(config, platform, plain=plain))
     except ConfigError as error:
         fail(error)
 

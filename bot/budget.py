@@ -13,15 +13,15 @@ from functools import partial
 
 from bot import amounts
 from bot.administration import Administration
-from bot.books import Call, Ledger, Limit
+from bot.books import Call, Grouping, Ledger, Limit
 from bot.errors import Denied, StoreError
 from bot.limits import Standing, holding, named, owner
 from bot.meters import Amounts, Meter, Meters, pool_of, pools, tally
 from bot.ports import Accepted
 from bot.section import ModelSection
-from bot.spending import Spending
+from bot.spending import Held, Spending
 from bot.types import Person, Place, Sampling, Usage
-from bot.windows import WINDOWS, began, resets
+from bot.windows import WINDOWS, began, ends, resets
 
 log = logging.getLogger(__name__)
 
@@ -30,6 +30,9 @@ UNBOUNDED = 8_192
 
 SENSIBLE = 256
 """Tokens of the shortest answer worth asking for, where it might have been longer."""
+
+MOST_UNKEPT = 10_000
+"""Calls that wait for a ledger that takes nothing; the oldest go then."""
 
 WARNED = (80, 100)
 """Per cent of a limit; the answer that gets there says so."""
@@ -52,14 +55,19 @@ class Budget:
         self._administration = administration
         self._models = models
         self._meters = Meters()
+        self._unseen: dict[str, int] = {}
         self._unkept: list[Call] = []
 
     async def load(self) -> None:
-        """Count what was used before this start, once and before the first request."""
+        """Count what was used before this start, once and before the first request.
+
+        What is dated after a window's end, as of a time when the clock was wrong, does not count in it.
+        """
         now = self.clock()
         for window in WINDOWS:
             since = int(began(window, now) * 1000)
-            totals = await self.ledger.totals(("platform", "workspace", "channel", "person", "model"), since)
+            by: Sequence[Grouping] = ("platform", "workspace", "channel", "person", "model")
+            totals = await self.ledger.totals(by, since, until=int(ends(window, now) * 1000))
             for total in totals:
                 platform, workspace, channel, person, model = total.key
                 used = tally(total.requests, total.usage, total.cost)
@@ -108,16 +116,17 @@ class Budget:
             meter.held.update(held)
         return Spending(
             Call(accepted.id, int(now * 1000), place, person, model, Usage(prompt_tokens), further=further),
-            granted if any(bound < amounts.LARGEST for bound in fits) else 0,
+            Held(granted, any(bound < amounts.LARGEST for bound in fits), section.hides, self._unseen.get(model, 0)),
             f"{self._whose(tightest.limit)} left no room for a longer answer." if tightest else "",
             partial(self._settle, held=held, meters=meters, standings=standings),
         )
 
     def _settle(
-        self, call: Call, *, held: Amounts, meters: Sequence[Meter], standings: Sequence[Standing]
+        self, spending: Spending, call: Call, *, held: Amounts, meters: Sequence[Meter], standings: Sequence[Standing]
     ) -> Sequence[str]:
         """Count what a call used instead of what was held for it; sentences about limits that it used up, or nearly."""
         before = [standing.used for standing in standings]
+        self._unseen[call.model] = max(spending.unseen, self._unseen.get(call.model, 0))
         call = replace(call, cost=amounts.cost(self._models[call.model], call.usage))
         used = tally(int(call.counts), call.usage, call.cost)
         for meter in meters:
@@ -165,17 +174,46 @@ class Budget:
     def _keep(self, call: Call) -> None:
         """Hand the call to the ledger, with those that it could not take before."""
         calls, self._unkept = [*self._unkept, call], []
+        if kept := self._written(calls):
+            kept.add_done_callback(partial(self._kept, calls))
+
+    def _written(self, calls: Sequence[Call]) -> asyncio.Future[None] | None:
+        """The calls on their way to the ledger; None where it is closed."""
         try:
-            kept = asyncio.ensure_future(self.ledger.spent(calls))
+            return asyncio.ensure_future(self.ledger.spent(calls))
         except StoreError as error:
-            log.error("What %s used is not kept: %s", call.model, error)
-            return
-        kept.add_done_callback(partial(self._kept, calls))
+            log.error("What %s used is not kept: %s", ", ".join({call.model for call in calls}), error)
+            return None
 
     def _kept(self, calls: Sequence[Call], kept: asyncio.Future[None]) -> None:
-        if not kept.cancelled() and (error := kept.exception()):
-            log.error("What the models used is not kept yet, and tried again with the next answer: %s", error)
-            self._unkept += calls
+        """Where a group could not be kept, try each of it by itself: one of them may be what the ledger cannot take."""
+        if kept.cancelled() or not (error := kept.exception()):
+            return
+        if len(calls) == 1:
+            self._put_off(calls, error)
+            return
+        single = [written for call in calls if (written := self._written([call]))]
+        if len(single) == len(calls):
+            tried = asyncio.gather(*single, return_exceptions=True)
+            tried.add_done_callback(partial(self._kept_singly, calls))
+
+    def _kept_singly(self, calls: Sequence[Call], tried: asyncio.Future[list[BaseException | None]]) -> None:
+        """Give up what the ledger did not take beside others that it took; where it took none, the disk is at fault."""
+        if tried.cancelled():
+            return
+        failed = [(call, error) for call, error in zip(calls, tried.result(), strict=True) if error]
+        if len(failed) == len(calls):
+            self._put_off(calls, failed[0][1])
+            return
+        for call, error in failed:
+            log.error("What %s used for request %d cannot be kept and is lost: %s", call.model, call.request, error)
+
+    def _put_off(self, calls: Sequence[Call], error: BaseException) -> None:
+        log.error("What the models used is not kept yet, and tried again with the next answer: %s", error)
+        self._unkept = [*calls, *self._unkept]
+        if (lost := len(self._unkept) - MOST_UNKEPT) > 0:
+            log.error("What the models used in %d calls is lost: the database takes nothing", lost)
+            self._unkept = self._unkept[lost:]
 
 
 def _longest(standing: Standing, section: ModelSection, prompt_tokens: int, *, further: bool) -> int:

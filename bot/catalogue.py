@@ -18,7 +18,7 @@ from bot.hub.rules import COMMIT, MODEL_ID, Chosen, HubSection
 from bot.hub.tasks import KINDS, TASKS, Kind
 from bot.ports import Backend, Loads, Standing
 from bot.section import ModelSection
-from bot.types import Done, Place, Status, Text, Thought
+from bot.types import Done, Piece, Place, Text, Thought
 
 log = logging.getLogger(__name__)
 
@@ -58,11 +58,11 @@ class Speeds:
         self.last: dict[str, float] = {}
         self._clock = clock
 
-    def watch(self, model: str) -> Callable[[Text | Thought | Status | Done], None]:
+    def watch(self, model: str) -> Callable[[Piece], None]:
         """Something to be told of every piece of one answer."""
         began: float | None = None
 
-        def take(piece: Text | Thought | Status | Done) -> None:
+        def take(piece: Piece) -> None:
             nonlocal began
             if isinstance(piece, Text | Thought):
                 began = self._clock() if began is None else began

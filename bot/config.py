@@ -30,6 +30,9 @@ S = TypeVar("S", bound=Section)
 
 DEFAULT_PATH = Path("config.toml")
 
+DEFAULTS = "defaults"
+"""The source of a configuration without a file."""
+
 MOVED = {
     "default_model": "model",
     "system_prompt": "system_prompt",
@@ -56,6 +59,9 @@ class BotSettings(Section):
         default=(), strict=False, description="People who are administrators everywhere, such as discord:1234."
     )
     stop_seconds: float = Field(default=10.0, ge=0, description="What running answers get when the program stops.")
+    uninstall_grace_hours: float = Field(
+        default=24.0, ge=0, le=8_760, description="How long data outlive the bot's removal from a workspace."
+    )
     currency: str = Field(default="USD", pattern="^[A-Z]{3}$", description="What the models' prices are in.")
 
     @field_validator("administrators")
@@ -89,6 +95,11 @@ class Config:
     def database(self) -> Path:
         """The database's file."""
         return Path(self.bot.database).expanduser() if self.bot.database else self.data / "shoulders.db"
+
+    @property
+    def secrets_file(self) -> Path:
+        """The file beside the configuration from which secrets are read too."""
+        return _beside(Path(self.source) if self.source != DEFAULTS else DEFAULT_PATH)
 
     @property
     def memory(self) -> int:
@@ -135,8 +146,8 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Config:
         },
         hub=_section(HubSection, tables.pop("hub", {}), f"{file}: [hub]"),
         platforms=_platforms(tables, file),
-        environment={**_dotenv(file.parent / ".env"), **environ},
-        source=str(file) if file.exists() else "defaults",
+        environment={**_dotenv(_beside(file)), **environ},
+        source=str(file) if file.exists() else DEFAULTS,
     )
     _check_names(config, file)
     return config
@@ -149,6 +160,10 @@ def _read(file: Path) -> dict[str, object]:
         raise ConfigError(f"{file} cannot be read: {error.strerror}.") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{file} is not valid TOML: {error}.") from error
+
+
+def _beside(file: Path) -> Path:
+    return file.parent / ".env"
 
 
 def _dotenv(file: Path) -> Mapping[str, str]:

@@ -23,6 +23,10 @@ ShouldersError                what() says what happened, in words for people
 
 from __future__ import annotations
 
+from typing import Literal, TypeAlias
+
+Paid: TypeAlias = Literal["nothing", "prompt", "all"]
+
 
 class ShouldersError(Exception):
     """`message` is one plain sentence or two, fit to be shown in chat or on the command line."""
@@ -51,10 +55,12 @@ class Denied(UserError):
 class BackendError(ShouldersError):
     """A model did not answer.
 
-    `temporary` says whether waiting helps; `retry_after` is in seconds where the backend said so.
+    `temporary` says whether waiting helps; `retry_after` is in seconds where the backend said so. `paid` says what of
+    the call is paid for beside what was heard: nothing, the prompt, or all that was held for it, as it was at work.
     """
 
     temporary = True
+    paid: Paid = "nothing"
 
     def __init__(self, message: str, *, retry_after: float | None = None) -> None:
         super().__init__(message)

@@ -4,6 +4,14 @@ from __future__ import annotations
 
 CHEAP_BYTES = b"abcdefghijklmnopqrstuvwxyz "
 
+MOST_TOKENS = 10**9
+"""Tokens of one call; a larger figure is a fault of who states it."""
+
+
+def tokens(figure: object) -> int:
+    """A number of tokens as a server states it; 0, as where nothing is stated, for what is none."""
+    return figure if type(figure) is int and 0 <= figure <= MOST_TOKENS else 0
+
 
 def estimate(text: str) -> int:
     """At least as many tokens as OpenAI's encodings make of it; for prose and code mostly two or three times as many.

@@ -1,4 +1,4 @@
-"""Logging: one line an event on stderr, and no secret in any of them."""
+"""Logging: one line an event on stderr, and no secret and no control character in any of them."""
 
 from __future__ import annotations
 
@@ -6,33 +6,38 @@ import logging
 import sys
 from collections.abc import Collection, Mapping
 
-SECRET_NAMES = ("TOKEN", "KEY", "SECRET", "PASSWORD")
-SHORTEST_SECRET = 8
-"""Shorter values are not looked for: they would hit innocent words."""
+from bot.secrets import blanked, secrets_in
+
+BIDI = (0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A))
+"""Characters that turn the direction of what follows, so that it reads as something else."""
+
+UNSEEN = {
+    code: chr(code).encode("unicode_escape").decode()
+    for code in (*range(0x20), *range(0x7F, 0xA0), *BIDI, 0x2028, 0x2029)
+}
+"""What terminals obey, and what ends a line: each is written out instead."""
 
 
-def secrets_in(environment: Mapping[str, str]) -> Collection[str]:
-    """The values of the variables that hold secrets, by their names."""
-    return {
-        value
-        for name, value in environment.items()
-        if len(value) >= SHORTEST_SECRET and any(mark in name.upper() for mark in SECRET_NAMES)
-    }
+def plain(text: str) -> str:
+    """The text as one line that no terminal obeys, whatever people, models and servers put into it."""
+    return text.translate(UNSEEN)
 
 
 class RedactingFormatter(logging.Formatter):
-    """Formats a record, traceback included, and blanks every secret in it."""
+    """Formats a record as one line. The lines of a traceback follow it, each indented: none looks like an event."""
 
     def __init__(self, secrets: Collection[str]) -> None:
         super().__init__("%(asctime)s %(levelname)-7s %(name)s: %(message)s", "%H:%M:%S")
         self._secrets = secrets
 
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 -- logging's own name
+        """The first line; what it says is cleaned before a traceback is put beneath it."""
+        return plain(blanked(super().formatMessage(record), self._secrets))
+
     def format(self, record: logging.LogRecord) -> str:
-        """The line, without secrets."""
-        line = super().format(record)
-        for secret in self._secrets:
-            line = line.replace(secret, "•••")
-        return line
+        """The line and what follows it, without secrets."""
+        first, *rest = blanked(super().format(record), self._secrets).split("\n")
+        return "\n".join((first, *(f"  {plain(line)}" for line in rest)))
 
 
 def start_logging(environment: Mapping[str, str], level: int) -> None:

@@ -11,7 +11,7 @@ from bot.inference.kinds import Skill
 from bot.ports import Accepted, Keyed
 from bot.services import Services
 from bot.task import Task
-from bot.types import Choice, Choices, Done, Note, Request
+from bot.types import LONGEST_LABEL, Choice, Choices, Done, Note, Request
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +114,7 @@ def offer(services: Services, accepted: Accepted, request: Request, task: Task) 
         where = services.backends[able[0]].destination
         sentences.append(f"Or {able[0]} does it, told in words: {where}.")
         again = {"request": str(accepted.id), "model": able[0], "with": "chat"}
-        buttons = (*buttons, Choice(f"Let {able[0]} do it"[:80], task.name, again))
+        buttons = (*buttons, Choice(f"Let {able[0]} do it"[:LONGEST_LABEL], task.name, again))
     return [Choices(buttons), Note(" ".join(sentences)), Done("failed")]
 
 
@@ -133,6 +133,8 @@ def _to_add(services: Services, request: Request, task: Task) -> tuple[str, tupl
         return f'The operator can name one in config.toml: `can = ["{task.skill}"]` in its table.', ()
     if not services.catalogue.hub.rules.admits(task.model):
         return f"{task.model} would serve, once the operator admits it: [hub] allow in config.toml.", ()
+    if services.policy.for_the_operator(request):
+        return f"{task.model} would serve: whoever runs this bot can add it.", ()
     if not request.person.administrator:
         return f"An administrator can add one: `/models add {task.model}`.", ()
     add = Choice("Add a model for it", "models add", {"model": task.model})

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from time import monotonic
 from typing import Literal, NamedTuple, TypeAlias
 
 from bot.books import Limit, Unit, Window
 from bot.types import Person, Place, Usage
-from bot.windows import WINDOWS, began
+from bot.windows import LONGEST, WINDOWS, began
 
 MOST_METERS = 10_000
 """Meters kept before those of windows that are over are thrown away."""
@@ -30,9 +31,13 @@ class Pool(NamedTuple):
 
 @dataclass(slots=True)
 class Meter:
-    """A pool in one window: what was used, and what is held for calls under way."""
+    """A pool in one window: what was used, and what is held for calls under way.
+
+    `made` is when the meter was begun, by a clock that nobody sets.
+    """
 
     began: float
+    made: float
     used: Amounts = field(default_factory=Counter)
     held: Amounts = field(default_factory=Counter)
 
@@ -45,12 +50,16 @@ class Meters:
         self._most = MOST_METERS
 
     def at(self, pool: Pool, now: float) -> Meter:
-        """The pool's meter of this window. A clock that is set back does not bring a window back."""
-        start, meter = began(pool.window, now), self._meters.get(pool)
-        if meter is None or meter.began < start:
+        """The pool's meter of this window.
+
+        A clock that is set back does not bring a window back, and one that ran ahead and was corrected does not make a
+        window last longer than it does.
+        """
+        start, meter, lasts = began(pool.window, now), self._meters.get(pool), LONGEST[pool.window].total_seconds()
+        if meter is None or meter.began < start or (meter.began > start and monotonic() - meter.made >= lasts):
             if len(self._meters) >= self._most:
                 self._sweep(now)
-            meter = self._meters[pool] = Meter(start)
+            meter = self._meters[pool] = Meter(start, monotonic())
         return meter
 
     def _sweep(self, now: float) -> None:

@@ -6,17 +6,20 @@ import asyncio
 import logging
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass, replace
-from time import time
+from time import monotonic, time
 from typing import Protocol
 
+from bot import departures
 from bot.administration import Administration
 from bot.books import Entry, Scope
+from bot.clock import JUMP_SECONDS, Clock
+from bot.departures import NOBODY, Departures
 from bot.errors import ShouldersError
 from bot.ports import Accepted, Adapter, Remembers
 from bot.traces import ALL, Amounts, Bounds, Extent, Traces
-from bot.types import Message, Person, Place, Request
+from bot.types import Message, Place, Request
 
 log = logging.getLogger(__name__)
 
@@ -37,25 +40,30 @@ AGAIN_SECONDS = 60.0
 SMALL = 64 * 2**20
 """Bytes of a database that is rewritten in a fraction of a second."""
 
+BUSY_SECONDS = 300.0
+"""How long rewriting a larger one waits for a moment in which nothing is being answered."""
+
+HELD_SECONDS = 20.0
+"""Then no answer is begun, and what is being answered gets so long to end: what does not waits for the disk."""
+
+CLEARING = "One moment: what was forgotten is being cleared from the disk."
+
+COPIES_AT_ONCE = 2
+"""Copies of what is kept that are made at a time; others wait."""
+
 PAUSES = (0.05, 0.2, 0.5, 1.0)
 """Seconds between attempts at clearing them while somebody waits for it."""
 
-NOBODY = Person("", "Shoulders")
-"""Who does in the audit what nobody asked for."""
 
-
-class Waiting(Protocol):
+class Waiting(departures.Waiting, Protocol):
     """Requests that are not answered yet."""
 
     @property
     def quiet(self) -> bool:
         """Whether there is none."""
 
-    def answers(self, wanted: Callable[[Accepted], bool]) -> bool:
-        """Whether there is one of these."""
-
-    def forget(self, unwanted: Callable[[Accepted], bool]) -> None:
-        """Drop some; who waits for them is told."""
+    def held_back(self, why: str, seconds: float) -> AbstractAsyncContextManager[None]:
+        """Begin no answer meanwhile; what is being answered before gets some seconds to end."""
 
     def reword(self, meant: Callable[[Accepted], bool], text: str) -> None:
         """Some say something else now."""
@@ -78,7 +86,7 @@ class Wish:
 class Privacy:
     """Follows what people want, what they edit and delete, and the settings `retention_days`, `keep`, `on_uninstall`.
 
-    `clock` says the time in seconds since 1970.
+    `clock` says the time in seconds since 1970. Who copies what is kept holds `copying`.
     """
 
     def __init__(
@@ -87,16 +95,26 @@ class Privacy:
         administration: Administration,
         adapters: Mapping[str, Adapter],
         waiting: Callable[[], Waiting],
+        grace: float = 0.0,
         clock: Callable[[], float] = time,
     ) -> None:
         self.traces = traces
         self._administration = administration
         self._adapters = adapters
         self._waiting = waiting
-        self._clock = clock
+        self._clock = Clock(clock)
+        self._now = 0.0
         self._wanted = asyncio.Event()
+        self.departures = Departures(traces, administration, waiting, grace, clock, self._wanted.set)
         self._urgent = False
-        self._rewritten = 0.0
+        self._rewritten = -DAY
+        self._busy_since: float | None = None
+        self.copying = asyncio.Semaphore(COPIES_AT_ONCE)
+
+    async def load(self) -> None:
+        """Read what the clock said last, and which workspaces there are, before the first request."""
+        self._clock.reading = await self.traces.reading()
+        await self.departures.load()
 
     # Wishes -----------------------------------------------------------------------------------------------------------
 
@@ -152,49 +170,20 @@ class Privacy:
         self._waiting().forget(extent.holds)
         await self.traces.vanished(extent)
 
-    async def uninstalled(self, platform: str, workspace: str) -> None:
-        """The bot was removed from a workspace: that is on disk now, and is seen to soon."""
-        await self.traces.depart(platform, workspace)
-        self._urgent = True
-        self._wanted.set()
-
-    async def _left(self, platform: str, workspace: str) -> bool:
-        """See to one departure; what goes wrong with it does not keep the rest waiting."""
-        try:
-            return await self._leave(platform, workspace)
-        except ShouldersError as error:
-            log.warning("What is kept of %s %s is forgotten later: %s", platform, workspace, error)
-            return False
-
-    async def _leave(self, platform: str, workspace: str) -> bool:
-        """Do what the setting says, which therefore goes last; what an earlier run did not finish is done again.
-
-        False while something is being answered there: what is kept of that is not deleted under its hands.
-        """
-        place, extent = Place(platform, workspace, ""), Extent(platform, workspace)
-        if self._administration.settings(place).on_uninstall == "forget":
-            self._waiting().forget(extent.holds)
-            await self.traces.forget(extent, ALL)
-            for pause in PAUSES:  # until what was under way has ended: a minute later it may have been invited back
-                if self._waiting().answers(extent.holds):
-                    await asyncio.sleep(pause)
-            if self._waiting().answers(extent.holds):
-                return False
-            await self.traces.remove(platform, workspace)
-            entry = Entry(place, NOBODY, "uninstalled")
-            await self._administration.change(self._administration.removal(platform, workspace), [entry])
-        await self.traces.settled(platform, workspace)
-        return True
-
     # By itself --------------------------------------------------------------------------------------------------------
 
     async def run(self) -> None:
         """Forget what is too old, at once and every hour, until cancelled."""
         while True:
             self._wanted.clear()
-            pause = TIDY_SECONDS if await self._tidied() else AGAIN_SECONDS
+            pause = await self._until_next() if await self._tidied() else AGAIN_SECONDS
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._wanted.wait(), pause)
+
+    async def _until_next(self) -> float:
+        """Seconds until something is due."""
+        waits = [left.due / 1_000 - self._now for left in await self.traces.departures()]
+        return min(TIDY_SECONDS, max(AGAIN_SECONDS, min(waits, default=TIDY_SECONDS)))
 
     async def _tidied(self) -> bool:
         try:
@@ -205,7 +194,9 @@ class Privacy:
 
     async def tidy(self) -> bool:
         """Forget what is too old, everywhere; False while something that was wanted is left in the database's files."""
-        left = [await self._left(*departed) for departed in await self.traces.departed()]
+        await self._look()
+        gone_for_good, all_gone = await self.departures.see_to(self._now)
+        self._urgent = self._urgent or gone_for_good
         gone: Counter[tuple[str, str]] = Counter()
         for place in await self.traces.places():
             gone[place.platform, place.workspace] += await self.traces.expire(place, self.bounds(place))
@@ -214,7 +205,21 @@ class Privacy:
                 entry = Entry(Place(platform, workspace, ""), NOBODY, "retention", after=_number(number, "message"))
                 await self._administration.change((), [entry])
         await self.traces.expire_audit(self._ago(AUDIT_DAYS))
-        return await self._scrub() and all(left)
+        return await self._scrub() and all_gone
+
+    async def _look(self) -> None:
+        """Look at the clock, and keep what it said: erasing goes by that until the next look."""
+        before = self._clock.ahead
+        self._now = self._clock.look()
+        if self._clock.ahead > JUMP_SECONDS >= before:
+            days = self._clock.ahead / DAY
+            log.warning(
+                "The clock is %.1f days ahead of the time that passed: what got too old by that is forgotten once the "
+                "clock has said so for a day",
+                days,
+            )
+        if self._clock.reading:
+            await self.traces.keep_reading(self._clock.reading)
 
     def bounds(self, place: Place) -> Bounds:
         """What is too old in a place now."""
@@ -224,7 +229,7 @@ class Privacy:
         return Bounds(oldest, overheard, min(oldest, self._ago(USAGE_DAYS)))
 
     def _ago(self, days: float) -> int:
-        return int((self._clock() - days * DAY) * 1_000)
+        return int((self._now - days * DAY) * 1_000)
 
     async def _scrub_now(self) -> bool:
         """Clear the files while somebody waits, else soon."""
@@ -237,16 +242,33 @@ class Privacy:
         return False
 
     async def _scrub(self) -> bool:
-        """Clear the files. Rewriting much waits until nobody does, and for a day unless somebody wants it."""
+        """Clear the files. Rewriting much waits until nobody does, but not for long, and a day unless it is wanted."""
         size = await self.traces.remains()
-        due = self._urgent or self._clock() - self._rewritten >= DAY
+        due = self._urgent or monotonic() - self._rewritten >= DAY
         if size and (size <= SMALL or (due and self._waiting().quiet)):
-            await self.traces.rewrite()
-            size, self._rewritten = 0, self._clock()
+            await self._rewrite()
+            size = 0
+        elif size and due and self._waited_enough():
+            log.info("The database is rewritten without what was forgotten: answers wait meanwhile")
+            async with self._waiting().held_back(CLEARING, HELD_SECONDS):
+                await self._rewrite()
+            size = 0
         cut = await self.traces.cut()
         if cut and not size:
             self._urgent = False
         return cut and not (size and self._urgent)
+
+    def _waited_enough(self) -> bool:
+        """Whether rewriting has waited long enough for a quiet moment; call it whenever there is none."""
+        if self._busy_since is None:
+            self._busy_since = monotonic()
+        return monotonic() - self._busy_since >= BUSY_SECONDS
+
+    async def _rewrite(self) -> None:
+        """Rewrite the file; where that fails, wait again before answers are held back for it."""
+        self._busy_since = None
+        await self.traces.rewrite()
+        self._rewritten = monotonic()
 
 
 def _asked_by(request: Request, place: Place, messages: Sequence[str]) -> bool:

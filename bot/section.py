@@ -47,6 +47,11 @@ class ModelSection(Section):
         """What tasks can ask of it."""
         return [ability for ability in self.can if ability != "chat"]
 
+    @property
+    def hides(self) -> bool:
+        """Whether it may think, and be paid for that, without a word of it in its stream."""
+        return True
+
     def sampling(self, asked: Sampling) -> Sampling:
         """What was asked for one answer, within what this entry says: its bound is never exceeded."""
         bounds = [bound for bound in (self.max_tokens, asked.max_tokens) if bound]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
@@ -74,7 +74,7 @@ class Vote:
 
 
 Copied: TypeAlias = tuple[Sequence[Kept], Sequence[Kept], Sequence[Vote]]
-"""Turns, overheard messages and votes."""
+"""Turns, overheard messages and votes: some of one of these kinds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +90,27 @@ class Bounds:
     requests: int
 
 
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """Of a clock: the time that is `trusted`, what the clock said when it was `seen`, both in seconds since 1970.
+
+    Where the two differ, `confirmed` is for how many seconds it has said so.
+    """
+
+    trusted: float
+    seen: float
+    confirmed: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Departure:
+    """A workspace that the bot was removed from, and when that is seen to, in milliseconds since 1970."""
+
+    platform: str
+    workspace: str
+    due: int
+
+
 class Traces(Protocol):
     """What is kept of people and places. Raises StoreError.
 
@@ -102,8 +123,11 @@ class Traces(Protocol):
     async def forget(self, extent: Extent, before: int) -> None:
         """Delete it. What is being answered is kept no more; turns of others stay, and so do textless keys."""
 
-    async def copy(self, extent: Extent, reader: str) -> Copied:
-        """All of it, oldest first; of direct and private messages only the reader's own."""
+    def copy(self, extent: Extent, reader: str) -> AsyncGenerator[Copied, None]:
+        """All of it, a batch at a time; of direct and private messages only the reader's own.
+
+        Turns come first, those of one conversation after each other; of each kind the oldest come first.
+        """
 
     async def overhear(self, request: Request) -> None:
         """Keep what people said to each other."""
@@ -135,11 +159,14 @@ class Traces(Protocol):
     async def workspaces(self, platform: str) -> Collection[str]:
         """The workspaces of which something is kept."""
 
-    async def departed(self) -> Sequence[tuple[str, str]]:
-        """Platforms and workspaces that the bot was removed from, and that were not seen to yet."""
+    async def served(self) -> Collection[tuple[str, str]]:
+        """The platforms and workspaces of which something is kept, but for direct messages."""
 
-    async def depart(self, platform: str, workspace: str) -> None:
-        """Keep that the bot was removed from a workspace."""
+    async def departures(self) -> Sequence[Departure]:
+        """The workspaces that the bot was removed from, and that were not seen to yet."""
+
+    async def depart(self, departure: Departure) -> None:
+        """Keep that the bot was removed from a workspace; what was kept of that before stays as it is."""
 
     async def remove(self, platform: str, workspace: str) -> None:
         """Delete all that there is of a workspace, its audit too; only by what it is to be removed is still known.
@@ -148,7 +175,13 @@ class Traces(Protocol):
         """
 
     async def settled(self, platform: str, workspace: str) -> None:
-        """A departure was seen to."""
+        """A departure was seen to, or was none."""
+
+    async def reading(self) -> Reading | None:
+        """The clock's reading that was kept last."""
+
+    async def keep_reading(self, reading: Reading) -> None:
+        """Keep the clock's reading."""
 
     async def remains(self) -> int:
         """The size in bytes of the database where it holds remains of what was deleted; 0 where it does not."""

@@ -29,6 +29,8 @@ class Person:
 
     `roles` are ids of Discord's roles or Slack's user groups. A `guest` is somebody who is not a full member, or comes
     from another workspace. `home` is the workspace that the id belongs to, "" where ids are unique on the platform.
+    `unsaid` is what the platform does not say right now and did not say before: the "roles", any of which they may
+    have, or who the "person" is, who counts as a guest then.
     """
 
     id: str
@@ -38,6 +40,7 @@ class Person:
     bot: bool = False
     guest: bool = False
     home: str = ""
+    unsaid: Literal["", "roles", "person"] = ""
 
 
 SubjectKind = Literal["everyone", "guests", "workspace", "person", "role", "channel"]
@@ -103,7 +106,10 @@ class Attachment:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """What was said around a request, read from the platform. `mine` marks the bot's own; `link` leads people there."""
+    """What was said around a request, read from the platform. `mine` marks the bot's own; `link` leads people there.
+
+    `withheld` says, in a sentence or two, why the platform does not tell the bot what a message says and what helps.
+    """
 
     id: str
     author: str
@@ -111,6 +117,7 @@ class Message:
     mine: bool = False
     attachments: tuple[Attachment, ...] = ()
     link: str = ""
+    withheld: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,12 +177,14 @@ class Command:
 
     One with `subcommands` is only their group: "config" with "show" and "set" is asked for as "config show" and
     "config set", and where people write the bare name as the first of them. `administrative` ones are for
-    administrators, by the platform's word at that moment; `unrestricted` ones are for everybody, whatever the rules
-    say, such as to be forgotten. A `dialog` one may have a form, by `Intake.dialog`.
+    administrators, by the platform's word at that moment, and those of them that are `central` change what there is for
+    every workspace of the bot; `unrestricted` ones are for everybody, whatever the rules say. A `dialog` one may have a
+    form, by `Intake.dialog`.
     `converses` commands belong to a conversation and begin one where there is none. `passes` commands do not wait in
-    the conversation's lane. `quiet` commands are answered to the person alone, on platforms that can. `hidden` ones are
-    not offered: adapters or buttons ask for them. One with a `shortcut`, its label, can be asked for by pointing at a
-    message, which `replies_to` names then; its words are the argument "text", its files the attachments.
+    the conversation's lane. Of `alone` ones a person has one at a time, until its answer is shown. `quiet` commands are
+    answered to the person alone, on platforms that can. `hidden` ones are not offered: adapters or buttons ask for
+    them. One with a `shortcut`, its label, can be asked for by pointing at a message, which `replies_to` names then;
+    its words are the argument "text", its files the attachments.
     """
 
     name: str
@@ -183,9 +192,11 @@ class Command:
     options: tuple[Option, ...] = ()
     converses: bool = False
     passes: bool = False
+    alone: bool = False
     quiet: bool = False
     hidden: bool = False
     administrative: bool = False
+    central: bool = False
     unrestricted: bool = False
     dialog: bool = False
     shortcut: str = ""
@@ -219,6 +230,13 @@ class Usage:
 
 
 @dataclass(frozen=True, slots=True)
+class Used:
+    """For the core's own books, not drawn: what the call of a model took so far, as its server says."""
+
+    usage: Usage
+
+
+@dataclass(frozen=True, slots=True)
 class Text:
     """A piece of the answer, appended to what came before. Markdown."""
 
@@ -236,12 +254,14 @@ class Thought:
 class Status:
     """What the bot is doing while there is nothing to read yet. `position` is the place in a queue, 1 for next.
 
-    A place in a queue is shown in words, and so is a `long` wait, such as for a download.
+    A place in a queue is shown in words, and so is a `long` wait, such as for a download. An attempt at asking a model
+    that failed and is made again is `lost`: "read" where the model had its prompt by then, else "unread".
     """
 
     text: str
     position: int = 0
     long: bool = False
+    lost: Literal["", "read", "unread"] = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,7 +281,7 @@ class Choice:
 
 
 LONGEST_LABEL = 75
-"""Characters of an item's label, and of its summary."""
+"""Characters of a button's label, of an item's, and of an item's summary."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -394,6 +414,9 @@ class Asked:
     parent: int | None
     question: Turn | None
 
+
+Piece: TypeAlias = Text | Thought | Status | Used | Done
+"""What a model's stream consists of."""
 
 Chunk: TypeAlias = Text | Thought | Status | Note | Choices | File | Private | Asked | Done
 Reply: TypeAlias = AsyncGenerator[Chunk, None]

@@ -13,7 +13,7 @@ WINDOWS: tuple[Window, ...] = get_args(Window)
 _ZEROED: Mapping[Window, int] = {"minute": 5, "hour": 4, "day": 3, "month": 2}
 """How many of year, month, day, hour and minute a window's beginning keeps."""
 
-_LENGTH: Mapping[Window, timedelta] = {
+LONGEST: Mapping[Window, timedelta] = {
     "minute": timedelta(minutes=1),
     "hour": timedelta(hours=1),
     "day": timedelta(days=1),
@@ -30,7 +30,7 @@ def began(window: Window, now: float) -> float:
 def ends(window: Window, now: float) -> float:
     """When the next window begins."""
     first = _began(window, datetime.fromtimestamp(now, UTC))
-    return _began(window, first + _LENGTH[window]).timestamp()
+    return _began(window, first + LONGEST[window]).timestamp()
 
 
 def resets(window: Window, now: float) -> str:

@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 from functools import partial
 
-from bot.books import Call, Grouping, Opinion, Total
+from bot.books import ENDLESS, Call, Grouping, Opinion, Total
 from bot.types import Usage
 from storage.writer import Connection, Writer
 
@@ -63,14 +63,16 @@ class SQLiteUsage:
         platform: str = "",
         workspace: str = "",
         person: str = "",
+        until: int = ENDLESS,
     ) -> Sequence[Total]:
-        """Calls since a moment in milliseconds, summed up and in order of what they are summed up by."""
+        """Calls between two moments in milliseconds, summed up and in order of what they are summed up by."""
         keys = ", ".join(_KEYS[word] for word in by)
         within = {"platform": platform, "workspace": workspace, "person": person}
-        where = " AND ".join(["at >= :since", *(f"{column} = :{column}" for column, value in within.items() if value)])
+        within_columns = [f"{column} = :{column}" for column, value in within.items() if value]
+        where = " AND ".join(["at >= :since", "at < :until", *within_columns])
         grouped = ", ".join(str(number + 1) for number in range(len(by)))
         query = f"SELECT {keys}, {_SUMS} FROM usage WHERE {where} GROUP BY {grouped} ORDER BY {grouped}"  # noqa: S608 -- own names
-        rows = await self._reading.execute_fetchall(query, {"since": since, **within})
+        rows = await self._reading.execute_fetchall(query, {"since": since, "until": until, **within})
         return [_total(tuple(row[: len(by)]), *row[len(by) :]) for row in rows]
 
     async def opinions(self, since: int, platform: str, workspace: str) -> Sequence[Opinion]:

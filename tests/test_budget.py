@@ -19,7 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.administration import Administration
-from bot.books import Call, Change, Entry, Grouping, Limit, Opinion, Record, Total, Unit, Window
+from bot.books import ENDLESS, Call, Change, Entry, Grouping, Limit, Opinion, Record, Total, Unit, Window
 from bot.budget import Budget
 from bot.errors import BrokenOff, Denied, StoreError, Unavailable
 from bot.limits import Standing, holding
@@ -484,6 +484,9 @@ EVERYONE, MODS, STAFF = Subject("everyone"), Subject("role", "mods"), Subject("r
         ([lim(Subject("person", "1"), 9), lim(MODS, 2), lim(EVERYONE, 5)], replace(ANN, roles=("mods",)), [9]),
         ([lim(MODS, 2), lim(STAFF, 7), lim(EVERYONE, 50)], replace(ANN, roles=("mods", "staff")), [7]),
         ([lim(MODS, 2), lim(EVERYONE, 50)], ANN, [50]),
+        ([lim(MODS, 2), lim(STAFF, 7), lim(EVERYONE, 50)], replace(ANN, unsaid="roles"), [2]),
+        ([lim(MODS, 9), lim(STAFF, 7), lim(EVERYONE, 5)], replace(ANN, unsaid="roles"), [5]),
+        ([lim(MODS, 2), lim(Subject("person", "1"), 9)], replace(ANN, unsaid="roles"), [9]),
         ([lim(EVERYONE, 50), lim(Subject("guests"), 1)], replace(ANN, guest=True), [1]),
         ([lim(EVERYONE, 50), lim(Subject("guests"), 1)], ANN, [50]),
         ([lim(EVERYONE, 5), lim(MODS, 9, window="hour")], replace(ANN, roles=("mods",)), [5, 9]),
@@ -601,9 +604,15 @@ class Notebook:
         self.calls += calls
 
     async def totals(
-        self, by: Sequence[Grouping], since: int, platform: str = "", workspace: str = "", person: str = ""
+        self,
+        by: Sequence[Grouping],
+        since: int,
+        platform: str = "",
+        workspace: str = "",
+        person: str = "",
+        until: int = ENDLESS,
     ) -> Sequence[Total]:
-        return [_alone(call) for call in self.calls if call.at >= since]
+        return [_alone(call) for call in self.calls if since <= call.at < until]
 
     async def opinions(self, since: int, platform: str, workspace: str) -> Sequence[Opinion]:
         return ()

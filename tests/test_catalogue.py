@@ -62,7 +62,7 @@ async def server() -> AsyncGenerator[FakeHub]:
 @pytest.fixture
 async def world(store: SQLiteStore, tmp_path: Path, server: FakeHub) -> AsyncGenerator[World]:
     path = tmp_path / "config.toml"
-    hub = f'[hub]\nallow = ["maker/*"]\nendpoint = "{server.endpoint}"\n'
+    hub = f'[hub]\nallow = ["maker/*"]\nendpoint = "{server.endpoint}"\nmanaged_by = "administrators"\n'
     await asyncio.to_thread(path.write_text, CONFIG.replace("[bot]", f'[bot]\ndata = "{tmp_path}"') + hub)
     world = World(store, await asyncio.to_thread(load, path, {}))
     world.main = world.backends["main"] = Shelved()
@@ -237,8 +237,7 @@ async def test_another_workspace_cannot_remove_what_was_added_here(world: World)
     draft = await world.command("models remove", ELSEWHERE, ADMIN, name="tiny")
     assert "tiny was added in another workspace" in said(draft)
     assert "tiny" in await listed(world)
-    bot = world.config.bot.model_copy(update={"administrators": ("discord:3",)})
-    object.__setattr__(world.app.services, "config", replace(world.config, bot=bot))
+    world.app.services.administration._administrators = frozenset({"discord:3"})
     assert "**tiny** is gone" in said(await world.command("models remove", ELSEWHERE, ADMIN, name="tiny"))
 
 

@@ -60,6 +60,14 @@ def test_what_cannot_run_is_one_sentence_and_status_2(
     assert "Traceback" not in done.stderr
 
 
+def test_a_bad_certificate_file_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_text('[discord]\napi_url = "https://127.0.0.1:1/api"\n')
+    done = shoulders(tmp_path, "run", DISCORD_TOKEN="MTIz.x.y", SSL_CERT_FILE="/nowhere.pem")
+    assert done.returncode == 2
+    assert "shoulders: SSL_CERT_FILE names /nowhere.pem, which does not exist." in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_a_database_from_the_future_or_in_use_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     database = tmp_path / "data" / "shoulders.db"
@@ -75,14 +83,19 @@ def test_a_database_from_the_future_or_in_use_is_one_sentence(tmp_path: Path) ->
     assert "Another Shoulders" in done.stderr
 
 
+def test_a_plain_manifest_is_printed(tmp_path: Path) -> None:
+    done = shoulders(tmp_path, "manifest", "slack", "--plain")
+    assert (done.returncode, "agent_view" in done.stdout, "app_home" in done.stdout) == (0, False, True)
+
+
 def test_the_doctor_has_a_line_for_everything_and_leaks_nothing(tmp_path: Path) -> None:
     (tmp_path / "config.toml").write_text(
         '[models.here]\nbackend = "openai"\nmodel = "m"\nbase_url = "http://127.0.0.1:9/v1"\nkey_env = "MY_KEY"\n'
     )
     done = shoulders(tmp_path, "doctor", MY_KEY="sk-canary-0123456789")
     lines = done.stdout.splitlines()
-    assert [line.split()[1] for line in lines][:4] == ["versions", "config", "database", "here"]
-    assert lines[3].startswith("FAIL")
+    assert [line.split()[1] for line in lines][:5] == ["versions", "config", "database", "permissions", "here"]
+    assert lines[4].startswith("FAIL")
     assert done.returncode == 1
     assert "canary" not in done.stdout + done.stderr
     assert {"discord", "slack"} <= {line.split()[1] for line in lines}
@@ -136,3 +149,15 @@ async def test_whoever_reads_may_leave_before_the_end(tmp_path: Path) -> None:
         seen, said = await asyncio.wait_for(child.communicate(), 30)
     assert seen == b"word word "
     assert b"Traceback" not in said
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows has no such permissions")
+def test_open_files_are_told_by_doctor_and_start(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("DISCORD_TOKEN=\n")
+    (tmp_path / ".env").chmod(0o644)
+    (tmp_path / "config.toml").write_text(
+        "[models.m]\nbackend = 'openai'\nmodel = 'm'\nbase_url = 'http://127.0.0.1:9'\n"
+    )
+    told = shoulders(tmp_path, "doctor")
+    assert "-     permissions .env is open to other people of this machine. Close it: chmod 600 .env" in told.stdout
+    assert "chmod 600 .env" in shoulders(tmp_path, "chat", "-v").stderr

@@ -10,7 +10,8 @@ import pytest
 
 from bot.config import load
 from bot.errors import ConfigError
-from bot.logs import RedactingFormatter, secrets_in
+from bot.logs import RedactingFormatter
+from bot.secrets import secrets_in
 
 ROOT = Path(__file__).parent.parent
 

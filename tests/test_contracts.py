@@ -16,7 +16,7 @@ from bot.config import backend_kinds
 from bot.core import CommandModule, HasDialog, Suggests, load_commands
 from bot.ports import Accepted, Backend
 from bot.services import Services
-from bot.types import Chunk, Command, Done, Option, Prompt, Reply, Sampling, Text, Utterance, by_path
+from bot.types import Command, Done, Option, Piece, Prompt, Reply, Sampling, Text, Utterance, by_path
 from tests.fakes.memory import MemoryBackend
 from tests.fakes.openai import FakeOpenAI
 
@@ -136,7 +136,7 @@ async def backend_mistakes(backend: Backend) -> list[str]:
     return found
 
 
-async def heard(backend: Backend) -> list[Chunk]:
+async def heard(backend: Backend) -> list[Piece]:
     async with aclosing(backend.stream(PROMPT, Sampling())) as pieces:
         return [chunk async for chunk in pieces]
 

@@ -187,3 +187,13 @@ async def test_a_guild_that_the_bot_was_removed_from_while_it_was_away_is_notice
     await team.restart()
     await team.asked()
     assert team.intake.left.empty(), "another bot, which was in none of the guilds, removes nothing"
+
+
+async def test_where_the_bot_is_and_comes_to_is_told(team: Town) -> None:
+    other = team.discord.add_guild("Other")
+    team.discord.add_channel(other, "lobby")
+    await team.asked()
+    assert team.intake.there == {team.guild}
+    team.discord.join(other)
+    await team.intake.next()
+    assert team.intake.there == {team.guild, other}

@@ -17,7 +17,7 @@ from bot.backends.local import BACKEND, LocalBackend, LocalModel, LocalModels
 from bot.errors import BrokenOff, ContextTooLong, Refused
 from bot.inference.kinds import Embed, Vectors
 from bot.ports import Backend
-from bot.types import Done, Prompt, Sampling, Status, Text, Thought, Utterance
+from bot.types import Done, Piece, Prompt, Sampling, Text, Utterance
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(180)]
 
@@ -49,7 +49,7 @@ def _prompt(text: str) -> Prompt:
     return (Utterance("system", "You are Shoulders, a helpful assistant."), Utterance("user", text))
 
 
-async def _chunks(backend: Backend, prompt: Prompt) -> list[Text | Thought | Status | Done]:
+async def _chunks(backend: Backend, prompt: Prompt) -> list[Piece]:
     async with aclosing(backend.stream(prompt, Sampling())) as chunks:
         return [chunk async for chunk in chunks]
 
@@ -145,7 +145,7 @@ async def test_kill_9_in_the_middle_of_an_answer_is_one_failed_answer(models: Ma
     assert (await _ask(models["short"], "hello"))[1].reason == "length"
 
 
-async def _until_text(answer: AsyncGenerator[Text | Thought | Status | Done], *, keep: bool) -> str:
+async def _until_text(answer: AsyncGenerator[Piece], *, keep: bool) -> str:
     async for chunk in answer:
         if isinstance(chunk, Text):
             if not keep:

@@ -15,7 +15,7 @@ import pytest
 from bot import archive, privacy
 from bot.books import Change, Scope, Setting
 from bot.errors import StoreError
-from bot.traces import Extent
+from bot.traces import Departure, Extent, Reading
 from bot.types import Answer, Attachment, Done, Message, Person, Place, Text
 from storage import erase
 from storage.sqlite import SQLiteStore
@@ -205,9 +205,11 @@ async def test_what_is_too_old_in_its_place_goes_by_itself(
     assert await texts(world, 1) == ["newer-thread", "Ann: newer-thread"]
     (entry,) = await world.store.books.audit("discord", "guild", action="retention")
     assert entry.after == "2 messages"
-    privacy_, clock = world.app.services.privacy, time() + 1_000 * privacy.DAY
-    monkeypatch.setattr(privacy_, "_clock", lambda: clock)
-    assert await privacy_.tidy()
+    world.clock = lambda: time() + 1_000 * privacy.DAY
+    await world.start()
+    await world.store.traces.keep_reading(Reading(world.clock(), world.clock()))
+    await world.app.services.privacy.load()
+    assert await world.app.services.privacy.tidy()
     assert await files.holding("old-other", "old-elsewhere", "newer-thread") == ["old-other"]
     assert await rows_of(tmp_path, "SELECT count(*) FROM audit") == [(0,)]
     assert await rows_of(tmp_path, "SELECT DISTINCT channel FROM requests JOIN places ON places.id = place") == [
@@ -315,16 +317,16 @@ async def test_what_is_being_shown_where_the_bot_is_removed_ends_first(
         await finish(draft, answer)
 
     monkeypatch.setattr(MemoryDraft, "finish", slowly)
-    monkeypatch.setattr("bot.privacy.PAUSES", (0.0,))
+    monkeypatch.setattr("bot.departures.PAUSES", (0.0,))
     await world.offer("their-secret", CHANNEL)
     await world.intake.uninstalled("discord", "guild")
     assert not await world.app.services.privacy.tidy()
-    assert await world.store.traces.departed() == [("discord", "guild")]
+    assert await world.store.traces.departures() == [Departure("discord", "guild", 0)]
     gate.set()
     await settled(world)
     assert await world.app.services.privacy.tidy()
     assert await files.holding("their-secret", "Ann", "#general") == []
-    assert await world.store.traces.departed() == []
+    assert await world.store.traces.departures() == []
 
 
 async def test_an_answer_that_ends_at_once_does_not_put_a_removal_off(world: World) -> None:
@@ -332,7 +334,7 @@ async def test_an_answer_that_ends_at_once_does_not_put_a_removal_off(world: Wor
     await world.offer("their-secret", CHANNEL)
     await world.intake.uninstalled("discord", "guild")
     assert await world.app.services.privacy.tidy()
-    assert await world.store.traces.departed() == []
+    assert await world.store.traces.departures() == []
 
 
 async def test_what_another_version_set_goes_with_its_workspace(world: World, tmp_path: Path) -> None:
@@ -349,16 +351,16 @@ async def test_what_is_to_be_kept_is_kept(world: World) -> None:
     await world.intake.uninstalled("discord", "guild")
     assert await world.app.services.privacy.tidy()
     assert await texts(world, 1) == ["stays", "Ann: stays"]
-    assert await world.store.traces.departed() == []
+    assert await world.store.traces.departures() == []
 
 
 async def test_a_removal_that_a_crash_interrupted_is_finished_at_the_next_start(world: World, files: Files) -> None:
     await world.say("their-secret", THREAD)
-    await world.store.traces.depart("discord", "guild")
+    await world.store.traces.depart(Departure("discord", "guild", 0))
     await world.start()
     await world.app.services.privacy.tidy()
     assert await files.holding("their-secret") == []
-    assert await world.store.traces.departed() == []
+    assert await world.store.traces.departures() == []
 
 
 # Overhearing ----------------------------------------------------------------------------------------------------------
@@ -558,8 +560,7 @@ async def test_a_place_is_copied_without_what_is_private_to_others(world: World)
 
 
 def test_a_large_copy_is_packed() -> None:
-    much = archive.Archive("Bot", "Ann", [], [], [], {"language": "x" * archive.LARGEST})
-    file = archive.file_of(much, "export-me")
+    (file,) = archive.Archive("Bot", "Ann", "export-me", {"language": "x" * archive.LARGEST}).files()
     assert file.name == "export-me.json.gz"
     assert json.loads(gzip.decompress(file.content))["settings"]["language"] == "x" * archive.LARGEST
     assert len(file.content) < archive.LARGEST

@@ -23,6 +23,7 @@ ANN, BEN, ADMIN = Person("1", "Ann"), Person("2", "Ben"), Person("3", "Root", ad
 
 CONFIG = """
 [bot]
+uninstall_grace_hours = 0
 [settings]
 model = "main"
 [models.main]

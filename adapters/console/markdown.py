@@ -17,8 +17,12 @@ from rich.syntax import Syntax
 from rich.theme import Theme
 
 THEME = Theme({"markdown.code": "bold cyan", "markdown.item.number": "cyan", "markdown.hr": "dim"})
-UNSEEN = {code: None for code in (*range(32), *range(127, 160)) if chr(code) not in "\n\t"}
-"""Control characters: a terminal obeys them, so that a model's text could move the cursor or rename the window."""
+BIDI = (0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A))
+UNSEEN = {code: None for code in (*range(32), *range(127, 160), *BIDI) if chr(code) not in "\n\t"}
+"""Control characters: a terminal obeys them, so that a model's text could move the cursor or rename the window.
+
+Those of Unicode's bidirectional text turn what follows, so that a command reads as another one than it is.
+"""
 
 _parser = MarkdownIt("commonmark", {"html": False}).enable(["strikethrough", "table"])
 """HTML is no markup here: rich would drop it, and a tag that a model wrote must be seen."""

@@ -64,6 +64,11 @@ class LocalModel(ModelSection):
         return (self.skill,) if self.skill == "run" else (self.skill, "run")
 
     @property
+    def hides(self) -> bool:
+        """All that it writes is in its stream."""
+        return False
+
+    @property
     def bundled(self) -> Bundled | None:
         """The model that came as a package."""
         return BUNDLED.get(self.model.removeprefix(PREFIX)) if self.model.startswith(PREFIX) else None

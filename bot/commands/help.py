@@ -30,7 +30,7 @@ HOW = {
 async def run(services: Services, accepted: Accepted) -> Reply:
     """How to talk here, where text goes, and the commands; or one of these."""
     if asked := accepted.request.arguments.get("command", "").strip().removeprefix("/").lower():
-        yield Text("\n".join(_about(services, asked)))
+        yield Text("\n".join(_about(services, accepted.request, asked)))
         yield Done()
         return
     model = services.default_model(accepted.request)
@@ -39,10 +39,11 @@ async def run(services: Services, accepted: Accepted) -> Reply:
     answers = f"**{model}** answers by default, and text goes to {services.backends[model].destination}."
     refused = services.policy.model_refusal(accepted.request, model)
     yield Text(f"\n\n{refused.message if refused else answers}\n\n")
-    tasks = load_tasks()
+    tasks, central = load_tasks(), services.policy.for_the_operator(accepted.request)
     for command in services.commands:
         if not command.hidden and command.name not in tasks:
-            parts = ", ".join(part.name for part in command.subcommands or command.options)
+            subcommands = [part for part in command.subcommands if not (part.central and central)]
+            parts = ", ".join(part.name for part in subcommands or command.options)
             yield Text(f"- `/{command.name}`: {command.summary}{f' ({parts})' if parts else ''}\n")
     yield Text(
         "\nTasks, on the text after the command, a file, the message replied to, or the last messages here "
@@ -60,14 +61,19 @@ async def suggest(services: Services, request: Request, option: str) -> Sequence
     return [command.name for command in services.commands if not command.hidden]
 
 
-def _about(services: Services, asked: str) -> Iterator[str]:
-    """A command, or each of a group, with its options. Raises Unknown."""
+def _about(services: Services, request: Request, asked: str) -> Iterator[str]:
+    """A command, or each of a group that is not kept to the operator, with its options. Raises Unknown, or Denied."""
     offered = [command for command in services.commands if not command.hidden]
     paths = by_path(offered)
     chosen = [path for path in paths if path == asked or path.partition(" ")[0] == asked]
     if not chosen:
         raise Unknown(f"There is no command /{asked[:40]}. There are: {', '.join(one.name for one in offered)}.")
+    refused = services.policy.for_the_operator(request)
+    if refused and paths[asked if asked in paths else chosen[0]].central:
+        raise refused
     for path in chosen:
+        if refused and paths[path].central:
+            continue
         yield f"`{usage(path, paths[path])}`: {paths[path].summary}"
         yield from map(_option, paths[path].options)
 

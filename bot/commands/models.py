@@ -25,7 +25,9 @@ TASK = Option("task", "What it is for", suggested=True, named=True)
 
 def _sub(name: str, summary: str, options: tuple[Option, ...] = (), *, quiet: bool = True) -> Command:
     """A subcommand. What takes long is not quiet: others may see that it happens, and it outlives a private answer."""
-    return Command(name, summary, options, passes=True, quiet=quiet, administrative=name not in ("list", "info"))
+    administrative = name not in ("list", "info")
+    central = administrative and name != "search"
+    return Command(name, summary, options, passes=True, quiet=quiet, administrative=administrative, central=central)
 
 
 COMMAND = Command(
@@ -108,12 +110,11 @@ async def _list(services: Services, accepted: Accepted) -> Reply:
 
 
 async def _info(services: Services, accepted: Accepted) -> Reply:
-    name = _name(accepted)
-    if refused := services.policy.model_refusal(accepted.request, name):
-        raise refused
+    name = services.allowed(accepted.request, _name(accepted))
     entry, standing = services.catalogue.entry(name), await services.catalogue.standing(name)
     backend = services.backends[name]
     context = standing.context if standing else backend.context
+    fallback = entry.section.fallback
     lines = {
         "model": entry.section.model,
         "backend": entry.section.backend,
@@ -129,7 +130,7 @@ async def _info(services: Services, accepted: Accepted) -> Reply:
         "tools": TOOLS[standing.tools if standing else None],
         "speed": _speed(services, name, standing),
         "from": "chat: `/models remove` takes it away" if entry.added else "config.toml",
-        "if it fails": f"{entry.section.fallback} answers" if entry.section.fallback else "",
+        "if it fails": f"{fallback} answers" if fallback in services.models(accepted.request) else "",
     }
     told = "\n".join(f"- {what}: {value}" for what, value in lines.items() if value not in ("", "–"))
     yield Text(f"**{name}**\n{told}")
@@ -167,7 +168,8 @@ def _speed(services: Services, name: str, standing: Standing | None) -> str:
 
 
 async def _search(services: Services, accepted: Accepted) -> Reply:
-    given, hub = accepted.request.arguments, services.catalogue.hub
+    request, hub = accepted.request, services.catalogue.hub
+    given = request.arguments
     task = given.get("task", "")
     if task and task not in TASKS:
         raise UserError(f"I cannot do “{task[:40]}”. I can: {', '.join(TASKS)}.")
@@ -183,11 +185,11 @@ async def _search(services: Services, accepted: Accepted) -> Reply:
     items = [
         Item(hit.model, hit.model[-75:], (hit.task or hit.licence)[:75]) for hit in hits if not _against(services, hit)
     ]
-    if items:
+    if not items:
+        yield Text("\nNone of these is admitted by the operator's rules: the table [hub] in config.toml.")
+    elif services.policy.manages_models(request):
         arguments = {"task": task} if task else {}
         yield Choices((Menu("Add one…", "models add", "model", tuple(items[:25]), arguments),))
-    else:
-        yield Text("\nNone of these is admitted by the operator's rules: the table [hub] in config.toml.")
 
 
 def _against(services: Services, hit: Hit) -> str:
@@ -248,8 +250,10 @@ async def _remove(services: Services, accepted: Accepted) -> Reply:
     if entry.added is None:
         raise UserError(f"{entry.name} stands in config.toml: remove it there.")
     place, person = request.place, request.person
-    everywhere = f"{place.platform}:{person.id}" in services.config.bot.administrators
-    if not everywhere and (entry.added.platform, entry.added.workspace) != (place.platform, place.workspace):
+    if not services.administration.named(place, person) and (entry.added.platform, entry.added.workspace) != (
+        place.platform,
+        place.workspace,
+    ):
         raise Denied(f"{entry.name} was added in another workspace: only there, or by the operator, can it be removed.")
     await catalogue.remove(entry)
     await services.administration.note(place, person, "model remove", entry.name, f"was {entry.section.model}")

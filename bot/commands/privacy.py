@@ -57,9 +57,21 @@ def _kept(services: Services, request: Request) -> Sequence[str]:
         f"What administrators changed, what was refused and what was deleted: {_for(AUDIT_DAYS)}, with names, without "
         "anything that was said."
     )
+    lines.append(_left(services, request))
     lines.append("My log tells of faults, not of what was said.")
     goes = "What you ask, and what I remember of the conversation, goes to the model that answers"
     return [*lines, f"{goes}: {_destinations(services, request)}."]
+
+
+def _left(services: Services, request: Request) -> str:
+    """What becomes of it where the bot is removed."""
+    if request.place.direct and not request.person.home:
+        return "What we say here belongs to no server: it stays when I am removed from one."
+    if services.administration.settings(request.place).on_uninstall == "keep":
+        return "When I am removed from this workspace, what I keep of it stays."
+    hours = services.config.bot.uninstall_grace_hours
+    after = f"{hours:g} hour{'' if hours == 1 else 's'} later, unless I am back by then" if hours else "at once"
+    return f"When I am removed from this workspace, all that I keep of it goes, {after}."
 
 
 def _destinations(services: Services, request: Request) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Literal
 from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator
@@ -28,7 +29,9 @@ class HubSection(Section):
     """The table [hub]: what administrators may fetch from the Hub. docs/decisions/0009 says why nothing by default.
 
     `allow` and `licences` are patterns, with * and ?. `largest` bounds one model, `disk` all of them together.
-    `endpoint` is another Hub's address; empty means HF_ENDPOINT, or else huggingface.co.
+    `endpoint` is another Hub's address; empty means HF_ENDPOINT, or else huggingface.co. `managed_by` says whose
+    administrators manage models: every workspace's, the operator's alone, or by themselves the operator's where the bot
+    serves several workspaces.
     """
 
     allow: tuple[str, ...] = Field(default=(), strict=False)
@@ -37,6 +40,11 @@ class HubSection(Section):
     disk: str = "20GB"
     offline: bool = False
     endpoint: str = ""
+    managed_by: Literal["auto", "administrators", "operator"] = "auto"
+
+    def centrally(self, *, several: bool) -> bool:
+        """Whether only the operator's administrators manage models, the bot serving `several` workspaces or not."""
+        return self.managed_by == "operator" or (self.managed_by == "auto" and several)
 
     @field_validator("largest", "disk")
     @classmethod

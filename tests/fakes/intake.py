@@ -98,12 +98,14 @@ class RecordingIntake:
         self.completions: Sequence[str] = ("large", "small")
         self.broken = False
         self.private = False
+        self.wanted = True
         self.manners = Manner()
         self.form: Form | UserError | PlatformError | None = None
         self.page = Answer("At home")
         self.changed: asyncio.Queue[tuple[Place, str, str | None]] = asyncio.Queue()
         self.overheard: asyncio.Queue[Request] = asyncio.Queue()
         self.left: asyncio.Queue[str] = asyncio.Queue()
+        self.there: set[str] = set()
         self.gone: asyncio.Queue[Place] = asyncio.Queue()
         self.asked_with: list[Mapping[str, str]] = []
         self.gate: asyncio.Event | None = None
@@ -132,6 +134,9 @@ class RecordingIntake:
     def settle(self, request: Request) -> Request:
         return replace(request, private=True) if self.private else request
 
+    async def wants(self, request: Request) -> bool:
+        return self.wanted
+
     def manner(self, place: Place, person: str) -> Manner:
         return self.manners
 
@@ -158,6 +163,9 @@ class RecordingIntake:
 
     async def uninstalled(self, platform: str, workspace: str) -> None:
         self.left.put_nowait(workspace)
+
+    async def installed(self, platform: str, workspaces: Collection[str]) -> None:
+        self.there.update(workspaces)
 
     async def workspaces(self, platform: str) -> Collection[str]:
         return {place.workspace for place, _ in self.places}

@@ -11,15 +11,16 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, aclosing
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from bot.backends.openai import connection, failures, media
 from bot.backends.openai.completions import Events, messages_of
-from bot.backends.openai.connection import Access, Connection, next_attempt
+from bot.backends.openai.connection import Access, Connection, next_attempt, versioned
 from bot.backends.openai.failures import FailedError, failed, refused_field, refuses_any
 from bot.backends.openai.settings import OpenAIModel, Server
 from bot.backends.openai.tokens import Counter, window
-from bot.types import Done, Media, Prompt, Sampling, Status, Text, Thought, Transcript
+from bot.errors import BackendError, Refused
+from bot.types import Done, Media, Piece, Prompt, Sampling, Status, Text, Transcript, Usage, Used, Utterance
 
 if TYPE_CHECKING:
     import openai
@@ -30,7 +31,14 @@ USAGE_SECONDS = 2.0
 """How long after its finish_reason a stream may take to say what it used."""
 CLOSE_SECONDS = 0.2
 """How long it may take to close by itself after [DONE], so that its connection serves again."""
-CHECK_SECONDS = 10.0
+CHECK_SECONDS = 9.0
+CHECK: Prompt = (Utterance("user", "Say hello."),)
+CHECK_SAMPLING = Sampling(max_tokens=16)
+AGAIN = ("Trying again", "Trying for the last time", "")
+"""The words between two attempts."""
+
+NOTHING_YET = Used(Usage())
+"""The server has taken the request."""
 
 
 class OpenAIBackend:
@@ -71,14 +79,42 @@ class OpenAIBackend:
         await self._counter.count(())
 
     async def check(self) -> str:
-        """Ask which models there are. Raises BackendError."""
+        """Ask which models there are; a server that does not say so, for a word of an answer. Raises BackendError."""
+        name, where = self._settings.model, self.destination
+        try:
+            listed = await self._access.ask(self._names, CHECK_SECONDS)
+        except BackendError as error:
+            if not self._settings.converses or self.missing_key:
+                raise
+            await self._check_chat()
+            return f"{name} at {where} answers, but its models cannot be listed: {error.message}"
+        return f"{name} at {where}" + ("" if name in listed else ", which does not list this model")
 
-        async def names(client: openai.AsyncOpenAI) -> Sequence[str]:
-            return [model.id for model in (await client.models.list(extra_headers=self._access.headers())).data or ()]
+    async def _names(self, client: openai.AsyncOpenAI) -> Sequence[str]:
+        return [model.id for model in (await client.models.list(extra_headers=self._access.headers())).data or ()]
 
-        listed = await self._access.ask(names, CHECK_SECONDS)
-        name = self._settings.model
-        return f"{name} at {self.destination}" + ("" if name in listed else ", which does not list this model")
+    async def _check_chat(self) -> None:
+        """Ask for a word. Raises BackendError, which names the address where the API is if it is found nearby."""
+        try:
+            async with asyncio.timeout(CHECK_SECONDS), aclosing(self._attempt(CHECK, CHECK_SAMPLING)) as chunks:
+                async for _ in chunks:
+                    pass
+        except TimeoutError:
+            raise self._access.explain(FailedError(failures.SLOW)) from None
+        except FailedError as caught:
+            better = versioned(self._access.server) if caught.failure in (failures.NO_API, failures.NO_STREAM) else ""
+            if better and await self._is_api(better):
+                sentence = f"The API is at {better}: write that in {self._access.server.setting}."
+                raise Refused(f"{self._access.happened(caught)} {sentence}") from None
+            raise self._access.explain(caught) from None
+
+    async def _is_api(self, url: str) -> bool:
+        """Tell whether models are listed there."""
+        try:
+            await self._access.ask(lambda client: self._names(client.with_options(base_url=url)), CHECK_SECONDS)
+        except BackendError:
+            return False
+        return True
 
     async def aclose(self) -> None:
         """Let go of the connections."""
@@ -100,32 +136,40 @@ class OpenAIBackend:
         """A picture. Raises BackendError."""
         return await media.paint(self._access, prompt, size)
 
-    async def stream(self, prompt: Prompt, sampling: Sampling) -> AsyncGenerator[Text | Thought | Status | Done, None]:
+    async def stream(self, prompt: Prompt, sampling: Sampling) -> AsyncGenerator[Piece, None]:
         """Answer. Before the first text a passing failure is tried again, which a Status says. Raises BackendError."""
-        began = False
-        for pause in (*connection.PAUSES, None):
+        began, lost = False, False
+        for pause, again in zip((*connection.PAUSES, None), AGAIN, strict=True):
+            taken = False
             try:
                 async with aclosing(self._attempt(prompt, self._settings.sampling(sampling))) as chunks:
                     async for chunk in chunks:
-                        began = began or not isinstance(chunk, Thought)
-                        yield chunk
+                        began, taken = began or isinstance(chunk, Text), True
+                        if lost or chunk is not NOTHING_YET:
+                            yield chunk
                 return
             except FailedError as caught:
+                caught.paid = failures.PAID.get(caught.failure, "nothing") if taken else "nothing"
                 wait = None if began else next_attempt(caught, pause)
                 if wait is None:
                     raise self._access.explain(caught, began=began) from None
-                happened = self._access.happened(caught)
-            yield Status(f"{happened} Trying again in {failures.duration(wait)}.")
+                happened, lost = self._access.happened(caught), True
+                how: Literal["read", "unread"] = "unread" if caught.paid == "nothing" else "read"
+            yield Status(f"{happened} {again} in {failures.duration(wait)}.", lost=how)
             await asyncio.sleep(wait)
 
-    async def _attempt(self, prompt: Prompt, sampling: Sampling) -> AsyncGenerator[Text | Thought | Done, None]:
+    async def _attempt(self, prompt: Prompt, sampling: Sampling) -> AsyncGenerator[Piece, None]:
         """Ask once. Raises FailedError."""
-        events = Events(thinks_first=self._settings.thinks_first)
+        events, told = Events(thinks_first=self._settings.thinks_first), Usage()
         async with AsyncExitStack() as stack:
             reads = await self._open(stack, prompt, sampling)
+            yield NOTHING_YET
             while data := await self._read(reads, events):
                 for said in events.feed(data):
                     yield said
+                if events.usage != told and not events.finish:  # at the end Done says it
+                    told = events.usage
+                    yield Used(told)
                 if events.failure:
                     raise events.failure
         for said in events.end():
@@ -133,6 +177,7 @@ class OpenAIBackend:
         if not events.finish:
             raise FailedError(failures.TRUNCATED)
         if events.finish == "content_filter":
+            yield Used(events.usage)
             raise FailedError(failures.FILTERED)
         yield Done("length" if events.finish == "length" else "complete", events.usage)
 
@@ -162,8 +207,11 @@ class OpenAIBackend:
                     raise failed(error) from None
             except TimeoutError:
                 raise FailedError(failures.SLOW) from None
-        if "text/html" in response.headers.get("content-type", ""):
+        kind = response.headers.get("content-type", "")
+        if "text/html" in kind:
             raise FailedError(failures.WEB_PAGE)
+        if "application/json" in kind:  # as LM Studio answers at an address without /v1
+            raise FailedError(failures.NO_STREAM)
         return response.iter_bytes()
 
     async def _read(self, reads: AsyncIterator[bytes], events: Events) -> bytes:
@@ -193,10 +241,15 @@ class OpenAIBackend:
         """The names that the field for the longest answer may have, as far as the server was not heard to refuse."""
         return [name for name in self._access.server.preset.limits if name not in self._unknown]
 
+    @property
+    def _along(self) -> Mapping[str, bool]:
+        """What makes a server say with every piece what was used, so that also a stopped answer is counted right."""
+        return {"continuous_usage_stats": True} if self._access.server.preset.says_usage_along else {}
+
     def _options(self, sampling: Sampling) -> dict[str, object]:
         """The fields of a request that not every server knows."""
         wanted: Mapping[str, object] = {
-            "stream_options": {"include_usage": True},
+            "stream_options": {"include_usage": True, **self._along},
             self._limit[0]: sampling.max_tokens or None,
             "temperature": sampling.temperature,
         }

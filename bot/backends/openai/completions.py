@@ -10,6 +10,7 @@ import orjson
 
 from bot.backends.openai.failures import GARBLED, TROUBLE, FailedError, failure_of
 from bot.backends.openai.thinking import Tags
+from bot.estimate import tokens
 from bot.types import Prompt, Text, Thought, Usage, Utterance
 
 Said: TypeAlias = Text | Thought
@@ -28,6 +29,13 @@ def _content(utterance: Utterance) -> str | Sequence[Mapping[str, object]]:
     urls = (f"data:{image.media_type};base64,{b64encode(image.content).decode()}" for image in utterance.images)
     pictures = [{"type": "image_url", "image_url": {"url": url}} for url in urls]
     return [{"type": "text", "text": utterance.text}, *pictures]
+
+
+def usage_of(said: Mapping[str, object]) -> Usage:
+    """What a call took, of what its server states; some count the thinking in the total only."""
+    names = ("prompt_tokens", "completion_tokens", "total_tokens")
+    prompt, completion, total = (tokens(said.get(name)) for name in names)
+    return Usage(prompt, max(completion, total - prompt) if prompt else completion)
 
 
 class Events:
@@ -109,8 +117,8 @@ class Events:
                 return
             for choice in content.get("choices") or ():
                 self._take_choice(choice)
-            if usage := content.get("usage"):
-                self.usage = Usage(usage.get("prompt_tokens") or 0, usage.get("completion_tokens") or 0)
+            if isinstance(usage := content.get("usage"), dict):
+                self.usage = usage_of(usage)
         except (orjson.JSONDecodeError, AttributeError, LookupError, TypeError):
             self.failure = FailedError(GARBLED)
 

@@ -19,8 +19,9 @@ class Preset:
     """One server. `base_url` empty must be given; `key_env` empty sends no key.
 
     `limits` are the names of the field that bounds an answer, the first one tried first. `says_usage` is whether it
-    takes stream_options; where it does not, it says unasked what an answer used. `thinking` is how its reasoning models
-    say what they think, for people: all ways are understood everywhere. `tested` says against what.
+    takes stream_options; where it does not, it says unasked what an answer used. `says_usage_along` is whether it can
+    say so with every piece. `thinking` is how its reasoning models say what they think, for people: all ways are
+    understood everywhere. One that `hides` may have models that think without a word. `tested` says against what.
     """
 
     title: str
@@ -28,7 +29,9 @@ class Preset:
     key_env: str
     limits: tuple[str, ...] = (OLD_LIMIT, NEW_LIMIT)
     says_usage: bool = True
+    says_usage_along: bool = False
     thinking: str = "`reasoning_content`"
+    hides: bool = True
     can: tuple[Ability, ...] = ("chat",)
     tested: str = STAND_IN
 
@@ -94,6 +97,8 @@ PRESETS: Mapping[str, Preset] = {
         "",
         thinking="`reasoning`, formerly `reasoning_content`; without its parser `<think>` in the text",
         can=("chat", "embed", "transcribe"),
+        hides=False,
+        says_usage_along=True,
     ),
     "ollama": Preset(
         "Ollama",
@@ -102,6 +107,7 @@ PRESETS: Mapping[str, Preset] = {
         limits=(OLD_LIMIT,),
         thinking="`reasoning`",
         can=("chat", "embed"),
+        hides=False,
     ),
     "lmstudio": Preset(
         "LM Studio",
@@ -110,6 +116,7 @@ PRESETS: Mapping[str, Preset] = {
         limits=(OLD_LIMIT,),
         thinking="`reasoning_content`, or `<think>` in the text, as set there",
         can=("chat", "embed"),
+        hides=False,
     ),
     "llamacpp": Preset(
         "llama.cpp's server",
@@ -117,6 +124,7 @@ PRESETS: Mapping[str, Preset] = {
         "",
         thinking="`reasoning_content`, or `<think>` in the text, by its --reasoning-format",
         can=("chat", "embed"),
+        hides=False,
     ),
     "tgi": Preset(
         "TGI",
@@ -124,6 +132,7 @@ PRESETS: Mapping[str, Preset] = {
         "",
         limits=(OLD_LIMIT,),
         thinking="`<think>` in the text",
+        hides=False,
     ),
     "transformers": Preset(
         "`transformers serve`",
@@ -133,6 +142,7 @@ PRESETS: Mapping[str, Preset] = {
         says_usage=False,
         can=("chat", "transcribe"),
         tested="itself, 5.23, with SmolLM2: chat",
+        hides=False,
     ),
 }
 """Each preset by the name that `preset` in a model's table has."""

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import ssl
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -29,8 +30,8 @@ from tests.fakes.attached import content_of
 from tests.fakes.discord.gateway import CONTENT, Gateway, Session
 from tests.fakes.discord.people import People
 from tests.fakes.discord.rest import Rest
-from tests.fakes.discord.rules import LARGEST_BODY, Rates, Refused, refuse
-from tests.fakes.discord.world import Interaction, Json, Message, World
+from tests.fakes.discord.rules import Rates, Refused, refuse
+from tests.fakes.discord.world import LARGEST_BODY, Interaction, Json, Message, World
 from tests.fakes.discord.writing import Call
 from tests.fakes.waiting import Waiting
 from tests.specs.discord import Judge
@@ -49,7 +50,8 @@ class Fault:
     """What happens to the next `times` matching requests.
 
     With a `status`, they get it instead of an answer (429 with `retry_after` seconds, `shared` for everybody). With
-    `drop`, the connection breaks before or after the request is applied. `hold` delays applying it.
+    `drop`, the connection breaks before or after the request is applied, or, after that, the `status` is the answer.
+    `hold` delays applying it.
     """
 
     method: str
@@ -70,9 +72,11 @@ class Fault:
 
 
 class FakeDiscord(Waiting, People):
-    """One Discord with one bot on it. `rates.on = False` serves benchmarks."""
+    """One Discord with one bot on it, with `tls` behind HTTPS. `rates.on = False` serves benchmarks."""
 
-    def __init__(self) -> None:
+    def __init__(self, tls: ssl.SSLContext | None = None, host: str = "127.0.0.1") -> None:
+        self.tls = tls
+        self.host = host
         self.token = f"fake.{uuid4().hex}"
         self.violations: list[str] = []
         self.requests: list[tuple[str, str]] = []
@@ -87,18 +91,18 @@ class FakeDiscord(Waiting, People):
         self._runner: web.AppRunner | None = None
 
     async def __aenter__(self) -> FakeDiscord:
-        app = web.Application(middlewares=[self._notice_own_faults], client_max_size=LARGEST_BODY)
+        app = web.Application(middlewares=[self._notice_own_faults], client_max_size=2 * LARGEST_BODY)
         app.router.add_get("/gateway/", self.gateway.handle)
         app.router.add_route("*", "/api/v10/{path:.*}", self._handle)
         app.router.add_get("/files/{name}", self._file)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0, handler_cancellation=True)
         await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", 0)
+        site = web.TCPSite(self._runner, "127.0.0.1", 0, ssl_context=self.tls)
         await site.start()
-        host, port = self._runner.addresses[0][:2]
-        self.api_url = f"http://{host}:{port}/api/v10"
-        self.files_url = f"http://{host}:{port}/files"
-        self.gateway.url = self.gateway_url = f"ws://{host}:{port}/gateway/"
+        address, secure = f"{self.host}:{self._runner.addresses[0][1]}", "s" if self.tls else ""
+        self.api_url = f"http{secure}://{address}/api/v10"
+        self.files_url = f"http{secure}://{address}/files"
+        self.gateway.url = self.gateway_url = f"ws{secure}://{address}/gateway/"
         return self
 
     async def __aexit__(
@@ -114,9 +118,13 @@ class FakeDiscord(Waiting, People):
         if "Authorization" in request.headers:
             self.violations.append("the token was sent with a request for a file")
         name = request.match_info["name"]
-        if name.startswith("lost"):
+        if name.startswith("lost") or request.query.get("ex") != str(self.world.signature):
             return web.Response(status=404, text="This content is no longer available.")
         return web.Response(body=self.held.get(name) or content_of(name), content_type="application/octet-stream")
+
+    def expire_addresses(self) -> None:
+        """The addresses of files that were told so far no longer work."""
+        self.world.signature += 1
 
     def refuse_message_content(self) -> None:
         """The intent is not granted: identifying with it ends in 4014, and content stays blank."""
@@ -181,9 +189,12 @@ class FakeDiscord(Waiting, People):
             await fault.hold.wait()
         if fault is not None and fault.drop == "before":
             raise _Dropped
-        if fault is not None and fault.status:
+        if fault is not None and fault.status and not fault.drop:
             return self._judged(method, path, _failure(fault))
         try:
+            if (request.content_length or 0) > LARGEST_BODY:
+                self.violations.append(f"a request above 25 MiB: {method} {path}")
+                raise refuse(413, 40005, "Request entity too large")
             sent = await _read(request)
             self._authorise(request, path)
             limited, headers = self._rate(method, path)
@@ -193,8 +204,11 @@ class FakeDiscord(Waiting, People):
         except Refused as refused:
             return self._judged(method, path, _json({"code": refused.code, "message": refused.message}, refused.status))
         if fault is not None and fault.drop == "after":
+            if fault.status:
+                return self._judged(method, path, _failure(fault))
             raise _Dropped
-        return self._judged(method, path, _json(answer, _status(method, path, answer), headers))
+        made = 201 if method == "POST" and path.endswith("/threads") else 200
+        return self._judged(method, path, _json(answer, 204 if answer is None else made, headers))
 
     def _judged(self, method: str, path: str, response: web.Response) -> web.Response:
         body = orjson.loads(response.body) if isinstance(response.body, bytes) and response.body else None
@@ -252,12 +266,6 @@ async def _read(request: web.Request) -> Sent:
         else:
             raise refuse(400, 50035, f"the form's part {name}")
     return body, files
-
-
-def _status(method: str, path: str, answer: object) -> int:
-    if answer is None:
-        return 204
-    return 201 if method == "POST" and path.endswith("/threads") else 200
 
 
 class _Dropped(Exception):

@@ -26,6 +26,7 @@ VIEW, SEND, ATTACH, READ_HISTORY = 1 << 10, 1 << 11, 1 << 15, 1 << 16
 MANAGE_GUILD, OPEN_THREADS, SEND_IN_THREADS = 1 << 5, 1 << 35, 1 << 38
 EVERYONE: Final = VIEW | SEND | ATTACH | READ_HISTORY | OPEN_THREADS | SEND_IN_THREADS
 TOKEN_SECONDS: Final = 15 * 60
+LARGEST_FILE, LARGEST_BODY = 10 << 20, 25 << 20
 
 _USER = re.compile(r"<@!?(\d+)>")
 _ROLE = re.compile(r"<@&(\d+)>")
@@ -106,6 +107,7 @@ class Guild:
     roles: dict[str, Role] = field(default_factory=dict)
     members: dict[str, list[str]] = field(default_factory=dict)  # user → role ids
     system_channel: str | None = None
+    largest_file: int = LARGEST_FILE  # more with boosts
 
     def permissions(self, user: str) -> int:
         if user == self.owner:
@@ -147,6 +149,7 @@ class Channel:
     denied: int = 0
     forbidden: dict[str, int] = field(default_factory=dict)
     archived: bool = False
+    locked: bool = False
     last_message: str | None = None
 
     def json(self, users: dict[str, User]) -> Json:
@@ -159,7 +162,7 @@ class Channel:
                 "archived": self.archived,
                 "auto_archive_duration": 1440,
                 "archive_timestamp": stamp(made_at(self.id)),
-                "locked": False,
+                "locked": self.locked,
             }
             base |= {"owner_id": self.owner, "message_count": 0, "member_count": 2, "thread_metadata": archive}
             return base | defaults.THREAD
@@ -189,6 +192,8 @@ class Message:
     deleted: bool = False
     edited_at: float = 0.0
     versions: list[str] = field(default_factory=list)
+    more: Json = field(default_factory=dict)  # embeds, a poll and the like, as the API shows them
+    forwarded_from: str = ""  # the channel; then `reference` is what is forwarded
 
     @property
     def buttons(self) -> dict[str, str]:
@@ -263,6 +268,7 @@ class World:
         self.in_channel: dict[str, list[str]] = {}
         self.interactions: dict[str, Interaction] = {}
         self.by_token: dict[str, Interaction] = {}
+        self.signature = 1  # of the addresses of files; older ones have expired
         self.bot = self.add_user("Shoulders", bot=True)
 
     def add_user(self, name: str, *, bot: bool = False) -> User:
@@ -277,6 +283,11 @@ class World:
         if not message.only_for:
             self.channels[message.channel].last_message = message.id
         return message
+
+    def largest_file(self, channel: str) -> int:
+        """The bytes that one file may have in a channel."""
+        guild = self.guilds.get(self.channels[channel].guild)
+        return guild.largest_file if guild else LARGEST_FILE
 
     def history(self, channel: str) -> Sequence[Message]:
         """What everybody can see in a channel, oldest first."""
@@ -313,7 +324,7 @@ class World:
             "author": self.users[message.author].json(),
             "content": message.content if content else "",
             "components": numbered(message.components) if content else [],
-            "attachments": message.attachments if content else [],
+            "attachments": [self.signed(file) for file in message.attachments] if content else [],
             "embeds": [],
             "timestamp": stamp(made_at(message.id)),
             "edited_timestamp": stamp(message.edited_at) if message.edited_at else None,
@@ -324,12 +335,15 @@ class World:
             "mentions": [self.users[name].json() for name in names if name in self.users],
             "mention_roles": mentioned_roles(message.content),
         }
+        shown |= {key: value for key, value in message.more.items() if content or key == "sticker_items"}
         if message.reference:
+            elsewhere = channel.parent if message.type == THREAD_STARTER else message.forwarded_from
             shown["message_reference"] = {
-                "type": 0,
+                "type": int(bool(message.forwarded_from)),
                 "message_id": message.reference,
-                "channel_id": channel.parent if message.type == THREAD_STARTER else message.channel,
+                "channel_id": elsewhere or message.channel,
             }
+        if message.reference and not message.forwarded_from:
             target = self.messages.get(message.reference)
             if nested and target is not None:
                 there = not target.deleted
@@ -343,6 +357,19 @@ class World:
                 "authorizing_integration_owners": {},
             }
         return shown
+
+    def signed(self, file: Json) -> Json:
+        """A file with an address that works for some time from now."""
+        return {
+            key: f"{value}?ex={self.signature}" if key in ("url", "proxy_url") else value for key, value in file.items()
+        }
+
+    def snapshot(self, message: Message) -> Json:
+        """What a forward holds of a message: neither who wrote it nor where."""
+        shown = self.message_json(message, nested=False)
+        held = ("type", "content", "mentions", "mention_roles", "attachments", "embeds", "timestamp")
+        more = ("edited_timestamp", "flags", "components", "sticker_items", "message_snapshots")
+        return {"message": {key: shown[key] for key in (*held, *more) if key in shown}}
 
     def may_read(self, message: Message, *, intent: bool) -> bool:
         """Whether the bot is given a message's content."""

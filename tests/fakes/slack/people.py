@@ -12,7 +12,7 @@ from tests.fakes.slack.rules import KINDS
 from tests.fakes.slack.socket import Envelope, SocketMode
 from tests.fakes.slack.views import Acting
 from tests.fakes.slack.web import WebApi
-from tests.fakes.slack.world import Channel, Group, Json, Message, User, World, escape
+from tests.fakes.slack.world import APP, Channel, Group, Json, Message, User, World, escape
 
 
 class People(Acting):
@@ -75,7 +75,16 @@ class People(Acting):
         return f"<@{self.bot}> {text}".strip()
 
     def post(
-        self, channel: str, user: str, text: str, thread_ts: str = "", *, files: Sequence[str] = (), quiet: bool = False
+        self,
+        channel: str,
+        user: str,
+        text: str,
+        thread_ts: str = "",
+        *,
+        files: Sequence[str] = (),
+        quiet: bool = False,
+        blocks: Sequence[Json] = (),
+        attachments: Sequence[Json] = (),
     ) -> str:
         """Write a message; its ts. A mention brings app_mention and message, in this order, as Slack does.
 
@@ -86,6 +95,7 @@ class People(Acting):
         message.bot = self.world.users[user].bot
         message.files = [self._file_json(name) for name in files]
         message.subtype = "file_share" if files else ""
+        message.blocks, message.attachments = list(blocks), list(attachments)
         self.world.channels[channel].members.add(user)
         self.world.add_message(message)
         if not quiet:
@@ -95,11 +105,15 @@ class People(Acting):
 
     def _file_json(self, name: str) -> Json:
         key, held = self.clock.id("F"), self.held.get(name) or content_of(name.removeprefix("huge-"))
-        url = f"{self.base_url}/files/{key}/{name}"
+        url = f"{self.base_url}/files-pri/{self.team}-{key}/{name}"
         kind = name.rpartition(".")[2]
         shown: Json = {"title": name, "filetype": kind, "permalink": f"https://team.slack.invalid/files/{key}"}
         known: Json = {"id": key, "name": name, "mimetype": kind_of(name), "size": len(held), "url_private": url}
-        return {**defaults.FILE, **shown, **known}
+        file: Json = {**defaults.FILE, **shown, **known}
+        if not name.startswith("theirs"):
+            return file
+        self.world.hidden_files[key] = file  # of another organisation: Slack says what it is when asked
+        return {"id": key, "file_access": "check_file_info", "mode": "file_access"}
 
     def tell(self, message: Message) -> list[Envelope | None]:
         """Deliver a message's events."""
@@ -124,8 +138,8 @@ class People(Acting):
             sent.append(self.event(kept | {"type": "app_mention"}))
         return [*sent, self.event(said)]
 
-    def event(self, event: Json) -> Envelope | None:
-        """Deliver any event that the app subscribes to."""
+    def event(self, event: Json, **envelope: object) -> Envelope | None:
+        """Deliver any event that the app subscribes to; keywords change what the envelope says."""
         name = str(event["type"])
         if name == "message":
             name = f"message.{KINDS[self.world.channels[str(event['channel'])].kind]}"
@@ -136,7 +150,7 @@ class People(Acting):
             "token": "legacy",
             "team_id": self.team,
             "context_team_id": self.team,
-            "api_app_id": "A000000001",
+            "api_app_id": APP,
             "event_id": self.clock.id("Ev"),
             "event_time": int(self.clock.now()),
             "event": event,
@@ -150,7 +164,7 @@ class People(Acting):
                 }
             ],
         }
-        return self.socket.deliver("events_api", payload)
+        return self.socket.deliver("events_api", payload | envelope)
 
     def edit(self, channel: str, ts: str, text: str) -> None:
         """Change a message."""
@@ -222,6 +236,7 @@ class People(Acting):
 
     def uninstall(self) -> None:
         """Remove the bot from the workspace."""
+        self.world.removed = True
         self.event({"type": "tokens_revoked", "tokens": {"oauth": [], "bot": [self.bot]}})
         self.event({"type": "app_uninstalled"})
 
@@ -237,7 +252,7 @@ class People(Acting):
         streams = [m for m in self.world.said(channel, thread) if m.stream and m.stream.open(self.clock.now())]
         for message in streams:
             assert message.stream is not None
-            message.stream.dead = True
+            message.stream.dead = message.stream.by_user = True
         event: Json = {"type": "agent_session_stopped", "channel": channel, "thread_ts": thread, "user": user}
         ts = self.clock.ts()
         self.event(event | {"streaming_message_ts": [m.ts for m in streams], "event_ts": ts})

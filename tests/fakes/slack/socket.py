@@ -12,7 +12,7 @@ import orjson
 from aiohttp import WSMsgType, web
 
 from tests.fakes.slack.records import record
-from tests.fakes.slack.world import Act, Json
+from tests.fakes.slack.world import APP, Act, Json
 
 ACK_SECONDS = 3.0
 MOST_RETRIES = 3
@@ -78,7 +78,7 @@ class SocketMode:
             await ws.close()
             return ws
         number = next(self._numbers)
-        hello: Json = {"type": "hello", "num_connections": len(self.sockets) + 1, "connection_info": {"app_id": "A1"}}
+        hello: Json = {"type": "hello", "num_connections": len(self.sockets) + 1, "connection_info": {"app_id": APP}}
         await ws.send_str(orjson.dumps(hello).decode())
         self.sockets[number] = ws
         self.opened += 1

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from tests.fakes.slack.blocks import SELECTS
 from tests.fakes.slack.socket import SocketMode
-from tests.fakes.slack.world import Act, Json, Message, View, World, as_list, elements, escape, shown_view
+from tests.fakes.slack.world import APP, Act, Json, Message, View, World, as_list, elements, escape, shown_view
 
 
 class Acting:
@@ -32,7 +32,7 @@ class Acting:
             "user_name": who.name.lower(),
             "command": command,
             "text": escape(text),
-            "api_app_id": "A000000001",
+            "api_app_id": APP,
             "is_enterprise_install": "false",
             "response_url": f"{self.base_url}/response/{act.trigger}",
             "trigger_id": act.trigger,
@@ -103,7 +103,7 @@ class Acting:
         act = self._act(user, "")
         payload: Json = {
             "type": "view_submission",
-            "api_app_id": "A000000001",
+            "api_app_id": APP,
             "team": {"id": self.team, "domain": "team"},
             "user": self._sender(user),
             "token": "legacy",
@@ -124,7 +124,7 @@ class Acting:
         texts = [block["text"] for block in blocks if isinstance(block.get("text"), dict)]
         return "\n".join(str(text["text"]) for text in texts if isinstance(text, dict))
 
-    def event(self, event: Json) -> object:
+    def event(self, event: Json, **envelope: object) -> object:
         """Deliver any event."""
         raise NotImplementedError
 
@@ -152,7 +152,7 @@ class Acting:
         action["block_id"] = "made-by-slack"
         common: Json = {
             "type": "block_actions",
-            "api_app_id": "A000000001",
+            "api_app_id": APP,
             "team": {"id": self.team, "domain": "team"},
             "token": "legacy",
             "user": self._user(act.user),

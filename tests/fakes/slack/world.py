@@ -13,6 +13,9 @@ from tests.fakes.slack import defaults
 
 Json: TypeAlias = dict[str, object]
 
+APP: Final = defaults.APP
+"""The app's id."""
+
 TEAM: Final = "T000000001"
 
 STREAM_SECONDS: Final = 300.0
@@ -160,11 +163,12 @@ class View:
 
 @dataclass(slots=True)
 class Stream:
-    """A message that is being streamed; `dead` says that Slack ended it."""
+    """A message that is being streamed; `dead` says that Slack ended it, `by_user` that its person did."""
 
     started: float
     stopped: bool = False
     dead: bool = False
+    by_user: bool = False
 
     def open(self, now: float) -> bool:
         return not self.stopped and not self.dead and now < self.started + STREAM_SECONDS
@@ -188,6 +192,7 @@ class Message:
     source: str = ""  # the act whose response_url brought it
     deleted: bool = False
     subtype: str = ""
+    attachments: list[Json] = field(default_factory=list)
     parent: str = ""  # who began the thread
     versions: list[str] = field(default_factory=list)
 
@@ -213,8 +218,8 @@ class Message:
             said |= {"parent_user_id": self.parent} if self.parent else {}
         if self.bot:
             said["bot_id"] = defaults.BOT
-        for name, value in (("blocks", self.blocks), ("files", self.files), ("subtype", self.subtype)):
-            if value:
+        for name in ("blocks", "files", "subtype", "attachments"):
+            if value := getattr(self, name):
                 said[name] = value
         if metadata and self.metadata:
             said["metadata"] = self.metadata
@@ -274,6 +279,8 @@ class World:
     def __init__(self) -> None:
         self.clock = Clock()
         self.team, self.team_name = TEAM, "Team"
+        self.removed = False  # the app is not installed any more
+        self.hidden_files: dict[str, Json] = {}  # what files.info says of files from elsewhere
         self.users: dict[str, User] = {}
         self.channels: dict[str, Channel] = {}
         self.messages: dict[tuple[str, str], Message] = {}
@@ -283,6 +290,7 @@ class World:
         self.uploads: dict[str, Upload] = {}
         self.modals: dict[str, View] = {}
         self.homes: dict[str, Json] = {}
+        self.stream_error = ""  # what streams that are open are refused with, though they stay open
         self.bot = User("U000000000", "shoulders", self.team, bot=True)
         self.users[self.bot.id] = self.bot
 

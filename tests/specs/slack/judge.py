@@ -63,7 +63,8 @@ def records(folder: Path) -> Iterator[Record]:
 def manifests() -> Iterator[Record]:
     """The app's manifests, which no test sends."""
     commands = [module.COMMAND for module in load_commands().values()]
-    yield Record("manifest", "agent", manifest(commands, "/ask", "/shoulders"))
+    for plain in (False, True):
+        yield Record("manifest", "plain" if plain else "agent", manifest(commands, "/ask", "/shoulders", plain=plain))
 
 
 def literal(record: Record, number: int) -> str:
