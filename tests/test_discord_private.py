@@ -377,7 +377,7 @@ async def test_rights_are_those_of_this_moment(team: Town, caplog: pytest.LogCap
     assert (await team.adapter.whois(request)).administrator is False
     team.discord.world.guilds[team.guild].owner = team.ada
     assert (await team.adapter.whois(request)).administrator
-    team.discord.world.guilds[team.guild].owner = ""
+    team.discord.world.guilds[team.guild].owner = "1"
     del team.discord.world.guilds[team.guild].members[team.ada]
     assert (await team.adapter.whois(request)).roles == ()
     team.discord.fail("GET", r"/guilds/\d+$", 503)

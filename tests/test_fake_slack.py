@@ -229,7 +229,9 @@ async def test_only_the_bots_own_messages_can_be_changed(bot: Bot) -> None:
 async def test_a_stream_grows_and_ends_with_buttons(bot: Bot) -> None:
     ts = await bot.stream("Hel")
     await bot.append(ts, "lo")
-    await bot.stop(ts, markdown_text="!", blocks=[actions(button("Retry"))], metadata={"event_type": "x"})
+    await bot.stop(
+        ts, markdown_text="!", blocks=[actions(button("Retry"))], metadata={"event_type": "x", "event_payload": {}}
+    )
     message = bot.slack.find(bot.direct, ts)
     assert (message.text, list(message.buttons)) == ("Hello!", ["Retry"])
     assert message.versions == ["Hel", "Hello", "Hello!", "Hello!"]

@@ -89,7 +89,8 @@ async def test_bots_edits_and_deletions_are_no_requests(team: Town) -> None:
     robot = team.slack.add_user("Robot", bot=True)
     team.say(team.slack.mention("hello"), who=robot)
     said: Json = {"type": "message", "channel": team.channel, "ts": "1.1", "text": team.slack.mention("hello")}
-    team.slack.event(said | {"subtype": "bot_message"})
+    said |= {"channel_type": "channel", "event_ts": "1.1"}
+    team.slack.event(said | {"subtype": "bot_message", "bot_id": "B2"})
     team.slack.event(said | {"bot_id": "B2", "user": team.ada})
     ts, _ = await team.asked()
     team.slack.edit(team.channel, ts, team.slack.mention("hello again"))
@@ -134,7 +135,7 @@ async def test_a_mention_whose_message_event_is_missing_is_looked_up(team: Town)
     ts = team.slack.post(team.channel, team.ada, team.slack.mention("look"), files=["plan.pdf"], quiet=True)
     said = team.slack.find(team.channel, ts).json()
     lean = {key: value for key, value in said.items() if key not in ("files", "subtype")}
-    team.slack.event(lean | {"type": "app_mention", "channel": team.channel})
+    team.slack.event(lean | {"type": "app_mention", "channel": team.channel, "event_ts": ts})
     request = await team.intake.next()
     assert request.attachments == (Attachment("plan.pdf", "application/pdf", 3, request.attachments[0].url),)
 
@@ -142,7 +143,7 @@ async def test_a_mention_whose_message_event_is_missing_is_looked_up(team: Town)
 async def test_a_mention_that_cannot_be_looked_up_is_taken_as_it_is(team: Town) -> None:
     team.slack.fail("conversations.replies", "missing_scope")
     ts = team.slack.post(team.channel, team.ada, team.slack.mention("hello"), quiet=True)
-    said = team.slack.find(team.channel, ts).json() | {"type": "app_mention", "channel": team.channel}
+    said = team.slack.find(team.channel, ts).json() | {"type": "app_mention", "channel": team.channel, "event_ts": ts}
     team.slack.event(said)
     assert (await team.intake.next()).text == "hello"
 

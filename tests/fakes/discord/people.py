@@ -293,7 +293,8 @@ class People:
             else:
                 found["users"][key] = self.world.users[key].json()
                 if guild:
-                    found["members"][key] = self.world.guilds[guild].member(key)
+                    member = self.world.guilds[guild].member(key)
+                    found["members"][key] = {name: member[name] for name in member if name not in ("deaf", "mute")}
         return {kind: entries for kind, entries in found.items() if entries}
 
     def _interact(self, kind: int, channel: str, user: str, data: Json, source: str = "") -> Interaction:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+from tests.fakes.discord import defaults
 from tests.fakes.discord.gateway import Gateway
 from tests.fakes.discord.interactions import Interactions
 from tests.fakes.discord.rules import CREATE_FIELDS, command_faults, refuse
@@ -24,6 +25,7 @@ from tests.fakes.discord.world import (
     World,
     as_list,
     made_at,
+    stamp,
 )
 from tests.fakes.discord.writing import Call
 
@@ -47,7 +49,7 @@ class Rest(Interactions):
         self.routes: list[tuple[str, re.Pattern[str], Callable[[Call], object]]] = [
             (method, re.compile(path), answer)
             for method, path, answer in (
-                ("GET", r"/users/@me", lambda call: world.bot.json()),
+                ("GET", r"/users/@me", lambda call: world.bot.json() | defaults.SELF),
                 ("POST", r"/users/@me/channels", self._open_direct),
                 ("GET", r"/oauth2/applications/@me|/applications/@me", self._application),
                 ("GET", r"/gateway/bot", lambda call: gateway.limits()),
@@ -86,6 +88,7 @@ class Rest(Interactions):
             "verify_key": "",
             "owner": bot.json(),
             "flags": 0,
+            **defaults.APPLICATION,
         }
 
     def _put_commands(self, call: Call) -> object:
@@ -102,7 +105,13 @@ class Rest(Interactions):
 
     def _declared(self, command: Json) -> Json:
         """As Discord gives it back: with much that nobody said, and without what is empty."""
-        more: Json = {"default_member_permissions": None, "nsfw": False, "dm_permission": True, "version": "1"}
+        more: Json = {
+            "default_member_permissions": None,
+            "nsfw": False,
+            "dm_permission": True,
+            "version": "1",
+            "type": 1,
+        }
         more |= {"id": self._world.clock.snowflake(), "application_id": self._world.bot.id}
         return more | _without_nothing(command)
 
@@ -128,7 +137,8 @@ class Rest(Interactions):
     def _thread_member(self, call: Call) -> Json:
         if call.args[1] not in self._channel(call).people:
             raise refuse(404, 10007, "Unknown Member")
-        return {"id": call.args[0], "user_id": call.args[1], "flags": 0}
+        joined = stamp(made_at(call.args[0]))
+        return {"id": call.args[0], "user_id": call.args[1], "flags": 0, "join_timestamp": joined}
 
     def _open_direct(self, call: Call) -> Json:
         person = str(call.body.get("recipient_id"))

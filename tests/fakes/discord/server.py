@@ -34,6 +34,7 @@ from tests.fakes.discord.rules import Rates, Refused, refuse
 from tests.fakes.discord.world import LARGEST_BODY, Interaction, Json, Message, World
 from tests.fakes.discord.writing import Call
 from tests.fakes.waiting import Waiting
+from tests.specs.discord import Judge
 
 Stage = Literal["received", "applied", "answered"]
 Hook: TypeAlias = Callable[[Stage, str, str], Awaitable[None]]
@@ -83,7 +84,8 @@ class FakeDiscord(Waiting, People):
         self.on_request: Hook | None = None
         self._waiting = []
         world = World()
-        gateway = Gateway(world, self.token, self.violations.append, self.changed)
+        self.judge = Judge(self.violations.append)
+        gateway = Gateway(world, self.token, self.violations.append, self.changed, self.judge)
         super().__init__(world, gateway, Rest(world, gateway, self.violations.append))
         self.rates = Rates(self.clock.now)
         self._runner: web.AppRunner | None = None
@@ -188,7 +190,7 @@ class FakeDiscord(Waiting, People):
         if fault is not None and fault.drop == "before":
             raise _Dropped
         if fault is not None and fault.status and not fault.drop:
-            return _failure(fault)
+            return self._judged(method, path, _failure(fault))
         try:
             if (request.content_length or 0) > LARGEST_BODY:
                 self.violations.append(f"a request above 25 MiB: {method} {path}")
@@ -200,13 +202,18 @@ class FakeDiscord(Waiting, People):
                 return limited
             answer = self._route(method, path, sent, request.query)
         except Refused as refused:
-            return _json({"code": refused.code, "message": refused.message}, refused.status)
+            return self._judged(method, path, _json({"code": refused.code, "message": refused.message}, refused.status))
         if fault is not None and fault.drop == "after":
             if fault.status:
-                return _failure(fault)
+                return self._judged(method, path, _failure(fault))
             raise _Dropped
         made = 201 if method == "POST" and path.endswith("/threads") else 200
-        return _json(answer, 204 if answer is None else made, headers)
+        return self._judged(method, path, _json(answer, 204 if answer is None else made, headers))
+
+    def _judged(self, method: str, path: str, response: web.Response) -> web.Response:
+        body = orjson.loads(response.body) if isinstance(response.body, bytes) and response.body else None
+        self.judge.answer(method, path, response.status, body)
+        return response
 
     def _authorise(self, request: web.Request, path: str) -> None:
         if request.headers.get("Authorization") != f"Bot {self.token}" and not path.startswith(UNLIMITED):
@@ -233,7 +240,10 @@ class FakeDiscord(Waiting, People):
             found = pattern.fullmatch(path) if known == method else None
             if found:
                 body, files = sent
-                return answer(Call(found.groups(), body if isinstance(body, dict) else {}, query, body, files))
+                try:
+                    return answer(Call(found.groups(), body if isinstance(body, dict) else {}, query, body, files))
+                finally:
+                    self.judge.request(method, path, body, query, files=bool(files))
         self.violations.append(f"unknown route {method} {path}")
         raise refuse(404, 0, "404: Not Found")
 
@@ -245,7 +255,7 @@ Sent: TypeAlias = tuple[object, Mapping[int, tuple[str, bytes]]]
 async def _read(request: web.Request) -> Sent:
     if not request.content_type.startswith("multipart/"):
         raw = await request.read()
-        return orjson.loads(raw) if raw else {}, {}
+        return orjson.loads(raw) if raw else None, {}
     body: object = {}
     files: dict[int, tuple[str, bytes]] = {}
     for name, part in (await request.post()).items():

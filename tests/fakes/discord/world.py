@@ -10,6 +10,8 @@ from datetime import UTC, datetime
 from itertools import count
 from typing import Final, TypeAlias
 
+from tests.fakes.discord import defaults
+
 Json: TypeAlias = dict[str, object]
 
 EPOCH_MS: Final = 1_420_070_400_000
@@ -70,6 +72,7 @@ class User:
             "discriminator": "0",
             "avatar": None,
             "bot": self.bot,
+            **defaults.USER,
         }
 
 
@@ -87,7 +90,7 @@ class Role:
             "name": self.name,
             "permissions": str(self.permissions),
             "position": 1,
-            "colors": {},
+            **defaults.ROLE,
             "managed": bool(self.bot),
             "mentionable": True,
             "flags": 0,
@@ -125,6 +128,7 @@ class Guild:
             "deaf": False,
             "mute": False,
             "pending": False,
+            **defaults.MEMBER,
         }
 
 
@@ -149,10 +153,10 @@ class Channel:
     last_message: str | None = None
 
     def json(self, users: dict[str, User]) -> Json:
-        base: Json = {"id": self.id, "type": self.type, "last_message_id": self.last_message}
+        base: Json = {"id": self.id, "type": self.type, "last_message_id": self.last_message, **defaults.CHANNEL}
         if self.type == DIRECT:
             return base | {"recipients": [users[person].json() for person in self.people]}
-        base |= {"guild_id": self.guild, "name": self.name, "parent_id": self.parent or None, "position": 0}
+        base |= {"guild_id": self.guild, "name": self.name, "parent_id": self.parent or None}
         if self.type in THREADS:
             archive = {
                 "archived": self.archived,
@@ -160,10 +164,11 @@ class Channel:
                 "archive_timestamp": stamp(made_at(self.id)),
                 "locked": self.locked,
             }
-            return base | {"owner_id": self.owner, "message_count": 0, "member_count": 2, "thread_metadata": archive}
+            base |= {"owner_id": self.owner, "message_count": 0, "member_count": 2, "thread_metadata": archive}
+            return base | defaults.THREAD
         overwrite = {"id": self.guild, "type": 0, "allow": "0", "deny": str(self.denied)}
         people = [{"id": user, "type": 1, "allow": "0", "deny": str(deny)} for user, deny in self.forbidden.items()]
-        return base | {"permission_overwrites": [*([overwrite] if self.denied else []), *people]}
+        return base | {"permission_overwrites": [*([overwrite] if self.denied else []), *people], "position": 0}
 
 
 @dataclass(slots=True)
@@ -231,6 +236,18 @@ def as_list(value: object) -> list[Json]:
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
+def numbered(components: list[Json]) -> list[Json]:
+    """Components as Discord shows them: each has a number, and a menu says how many it takes."""
+    numbers = count(1)
+
+    def shown(one: Json) -> Json:
+        held = {"components": [shown(inner) for inner in as_list(one["components"])]} if "components" in one else {}
+        menu = {"min_values": 1, "max_values": 1} if one["type"] == SELECT else {}
+        return {"id": next(numbers), **menu, **one, **held}
+
+    return [shown(one) for one in components]
+
+
 def mentioned_users(content: str) -> list[str]:
     return list(dict.fromkeys(_USER.findall(content)))
 
@@ -280,6 +297,7 @@ class World:
     def guild_json(self, guild: Guild) -> Json:
         channels = [channel for channel in self.channels.values() if channel.guild == guild.id]
         return {
+            **defaults.GUILD,
             "id": guild.id,
             "name": guild.name,
             "owner_id": guild.owner,
@@ -305,7 +323,7 @@ class World:
             "type": message.type,
             "author": self.users[message.author].json(),
             "content": message.content if content else "",
-            "components": message.components if content else [],
+            "components": numbered(message.components) if content else [],
             "attachments": [self.signed(file) for file in message.attachments] if content else [],
             "embeds": [],
             "timestamp": stamp(made_at(message.id)),

@@ -29,6 +29,7 @@ from aiohttp import web
 from adapters.slack.manifest import AGENT_SCOPE, SCOPES
 from tests.fakes.attached import content_of
 from tests.fakes.slack.people import People
+from tests.fakes.slack.records import record
 from tests.fakes.slack.rules import KINDS_LISTED, METHODS, Rates, Refused, scope_of
 from tests.fakes.slack.socket import SocketMode
 from tests.fakes.slack.web import WebApi
@@ -196,6 +197,7 @@ class FakeSlack(Waiting, People):
             return web.json_response({"ok": False, "error": fault.error})
         if method == RESPONSE_URL:
             return self._respond(request.match_info["trigger"], body, dropping=fault)
+        form, before = request.content_type != "application/json", len(self.violations)
         try:
             self._authorise(request, method)
             self._must_be_known(method, body)
@@ -207,13 +209,19 @@ class FakeSlack(Waiting, People):
             answer: Json = {"ok": True, **self.web.answer(method, body)}
         except Refused as refused:
             return web.json_response({"ok": False, "error": refused.error})
+        if len(self.violations) == before:
+            record("form" if form else "call", method, body)
+            record("answer", method, answer)
         if fault is not None and fault.drop == "after":
             raise _Dropped
         return web.json_response(answer, headers={"X-OAuth-Scopes": ",".join(sorted(self.scopes))})
 
     def _respond(self, trigger: str, body: Json, *, dropping: Fault | None) -> web.Response:
         try:
+            before = len(self.violations)
             self.web.respond(self.world.acts[trigger], body)
+            if len(self.violations) == before:
+                record("call", RESPONSE_URL, body)
         except Refused as refused:
             return web.json_response({"ok": False, "error": refused.error}, status=404)
         if dropping is not None and dropping.drop == "after":

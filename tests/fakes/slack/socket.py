@@ -11,6 +11,7 @@ from itertools import count
 import orjson
 from aiohttp import WSMsgType, web
 
+from tests.fakes.slack.records import record
 from tests.fakes.slack.world import APP, Act, Json
 
 ACK_SECONDS = 3.0
@@ -98,6 +99,11 @@ class SocketMode:
     def deliver(self, kind: str, payload: Json, act: Act | None = None) -> Envelope:
         envelope = Envelope(f"env-{next(self._numbers)}", kind, payload, act)
         self.envelopes.append(envelope)
+        event = payload.get("event")
+        if isinstance(event, dict):
+            record("event", str(event.get("type")), event)
+        outer = payload | ({"event": {"type": event["type"]}} if isinstance(event, dict) else {})
+        record("envelope", kind if kind != "interactive" else str(payload.get("type")), outer)
         self._send(envelope)
         return envelope
 
@@ -157,6 +163,8 @@ class SocketMode:
             envelope.timer.cancel()
         envelope.acknowledged = True
         envelope.answer = answer.get("payload")
+        if envelope.answer and envelope.type != "events_api":
+            record("acknowledgement", str(envelope.payload.get("type") or envelope.type), envelope.answer)
         if envelope.answer and envelope.type == "events_api":
             self._violate("an event acknowledged with a payload")
         if envelope.act is not None:

@@ -210,7 +210,10 @@ class WebApi:
         message.stream = None
         message.versions.append(message.shown)
         self.updated(message, before)
-        return {"channel": message.channel, "ts": message.ts, "text": message.text, "message": message.json()}
+        shown = {
+            key: value for key, value in message.json().items() if key not in ("ts", "thread_ts", "parent_user_id")
+        }
+        return {"channel": message.channel, "ts": message.ts, "text": message.text, "message": shown}
 
     def _delete(self, body: Json) -> Json:
         message = self._mine("chat.delete", body, "cant_delete_message")
