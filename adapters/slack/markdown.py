@@ -12,6 +12,9 @@ from typing import NamedTuple
 WORD_JOINER = "\u2060"
 """Invisible, and enough to make Slack see no mention and no link."""
 
+_MARKS = "`()[]<>~!\\" + WORD_JOINER
+"""What may end code or a link, which are sent whole."""
+
 LONGEST_WORD = 40
 """Characters without a blank after which a stream shows the beginning of a word."""
 
@@ -96,7 +99,7 @@ def streamed(text: str) -> str:
     text = harmless(text, links=True, growing=True).rstrip()
     word = re.search(r"\S*\Z", text)
     assert word is not None
-    return text[: -1 if len(word[0]) > LONGEST_WORD else word.start()]
+    return text[: -1 if len(word[0]) > LONGEST_WORD and text[-1] not in _MARKS else word.start()]
 
 
 def _pieces(text: str) -> Iterator[_Piece]:
