@@ -42,6 +42,12 @@ KNOWN = (
         "$.attachments[].id: 0 is not of type 'string'",
     ),
     Difference(
+        r"MESSAGE_\w+|INTERACTION_CREATE|the answer 200 to .*",
+        r"\$.*\.message_reference\.type: 0 was expected",
+        "The documentation has a second type of references, 1, for forwards; the document knows replies only.",
+        "$.message_reference.type: 0 was expected",
+    ),
+    Difference(
         r"the answer 429 to .*",
         r"\$: 'code' is a required property",
         "The documentation says that only some rate limits have a code.",
@@ -59,9 +65,13 @@ def document() -> Document:
 
 
 class Judge:
-    """Tells `violate` of everything that the document forbids."""
+    """Tells `violate` of everything that the document forbids; `silent`, it lets a test send what Discord never would.
+
+    A complaint quotes the first value of its shape.
+    """
 
     def __init__(self, violate: Callable[[str], None]) -> None:
+        self.silent = False
         self._violate = violate
 
     def request(
@@ -119,7 +129,7 @@ class Judge:
                 yield from document().wrong(key, schema, _parsed(value))
 
     def _tell(self, where: str, complaints: Iterable[str]) -> None:
-        for complaint in complaints:
+        for complaint in () if self.silent else complaints:
             if not any(re.fullmatch(known.where, where) and re.fullmatch(known.what, complaint) for known in KNOWN):
                 self._violate(f"Discord's document on {where}: {complaint}")
 
