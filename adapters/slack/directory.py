@@ -131,7 +131,8 @@ class Directory:
 
     async def _named(self, key: str, here: str, *, look: bool) -> str:
         if key.startswith("S"):
-            return (look and await self._in_time(self.groups.name(key))) or self.groups.last_name(key)
+            found = await self._in_time(self.groups.name(key)) if look else ""
+            return found or self.groups.last_name(key)
         kind = _CHANNEL if key.startswith(("C", "G")) else _PERSON
         known = self._known.get(key, {})
         if look or ((asked := self._asked.get(key)) and asked.serves(NAME_SECONDS)):
