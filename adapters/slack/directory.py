@@ -87,9 +87,8 @@ class Directory:
         """Somebody is as Slack tells now, as far as it tells; what is just being asked of anybody is not remembered."""
         self._changes += 1
         key = str(user.get("id") or "")
-        self._asked.pop(key, None)
-        self._known.pop(key, None)
-        if key and "is_admin" in user:
+        asked, known = self._asked.pop(key, None), self._known.pop(key, None)
+        if (asked or known) and "is_admin" in user:
             answer = asyncio.get_running_loop().create_future()
             answer.set_result(user)
             self._remember(key, _Asked(monotonic(), answer, at_once=True))
@@ -109,7 +108,7 @@ class Directory:
         Of private channels only the one `here` has a name. Without `look` nothing is asked for.
         """
         found = list(dict.fromkeys(filter(None, keys)))
-        allowed = set(self._unknown(found)[: MOST_NAMES if look else 0])
+        allowed = {*self._unknown(found)[:MOST_NAMES], *(key for key in found if key.startswith("S"))} if look else ()
         named = await asyncio.gather(*(self._named(key, here, look=key in allowed) for key in found))
         return dict(zip(found, named, strict=True))
 
@@ -132,7 +131,8 @@ class Directory:
 
     async def _named(self, key: str, here: str, *, look: bool) -> str:
         if key.startswith("S"):
-            return await self._in_time(self.groups.name(key)) or self.groups.last_name(key)
+            found = await self._in_time(self.groups.name(key)) if look else ""
+            return found or self.groups.last_name(key)
         kind = _CHANNEL if key.startswith(("C", "G")) else _PERSON
         known = self._known.get(key, {})
         if look or ((asked := self._asked.get(key)) and asked.serves(NAME_SECONDS)):
