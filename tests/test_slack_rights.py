@@ -46,8 +46,9 @@ async def test_a_denied_group_stays_denied_while_slack_fails(
     assert "a rule for @contractors says so" in await said_to(stage, "ben")
     gate = asyncio.Event()
     how = {"hold": gate} if failing == "slow" else {"error": "internal_error"}
+    group = next(iter(stage.slack.world.groups.values()))
     stage.slack.fail("usergroups.list", times=99, **how)
-    stage.slack.event({"type": "subteam_updated"})
+    stage.slack.event({"type": "subteam_updated", "subteam": group.json(), "event_ts": stage.slack.clock.ts()})
     await stage.slack.settled()
     assert "a rule for @contractors says so" in await said_to(stage, "ben")
     assert "may not" not in await said_to(stage, "ann")
@@ -101,6 +102,10 @@ async def test_rights_come_with_the_change_itself(team: Town) -> None:
 # Whose envelopes count ------------------------------------------------------------------------------------------------
 
 
+def authorized(team: str, user: str) -> dict[str, object]:
+    return {"enterprise_id": None, "team_id": team, "user_id": user, "is_bot": True}
+
+
 def mention_of(team: Town, text: str = "hello") -> dict[str, object]:
     ts = team.slack.post(team.channel, team.ada, team.slack.mention(text), quiet=True)
     said = team.slack.find(team.channel, ts).json()
@@ -110,7 +115,7 @@ def mention_of(team: Town, text: str = "hello") -> dict[str, object]:
 @pytest.mark.parametrize(
     "envelope",
     [
-        {"team_id": "T9", "context_team_id": "T9", "authorizations": [{"team_id": "T9"}]},
+        {"team_id": "T9", "context_team_id": "T9", "authorizations": [authorized("T9", "U9")]},
         {"team_id": "T9", "context_team_id": "T9", "authorizations": []},
         {"api_app_id": "A9"},
     ],
@@ -121,7 +126,7 @@ async def test_envelopes_of_others_are_left_alone(team: Town, envelope: dict[str
 
 
 async def test_who_writes_from_another_organisation_is_heard(team: Town) -> None:
-    ours = [{"team_id": team.slack.team, "user_id": team.slack.bot}]
+    ours = [authorized(team.slack.team, team.slack.bot)]
     said = mention_of(team, "from afar") | {"user_team": "T9", "team": "T9", "source_team": "T9"}
     team.slack.event(said, team_id="T9", context_team_id="T9", authorizations=ours, is_ext_shared_channel=True)
     request = await team.intake.next()

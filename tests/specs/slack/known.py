@@ -56,6 +56,20 @@ def _listed(value: Json, *path: str, without: str) -> Json:
     return value | {path[0]: [one for one in found if one != without]} if isinstance(found, list) else value
 
 
+def _unshared(event: Json) -> Json:
+    """An event, and the messages in it, without what only Slack's own attachments have."""
+    event = _inside(event, "attachments", change=lambda one: _without(one, *_OF_SHARES))
+    for name in ("message", "previous_message"):
+        event = _inside(event, name, change=_unshared)
+    return event
+
+
+def _kept(value: Json, name: str, wanted: Callable[[Json], bool]) -> Json:
+    """A value with only some of the objects in a list."""
+    found = value.get(name)
+    return value | {name: [one for one in found if wanted(one)]} if isinstance(found, list) else value
+
+
 def _told(event: Json) -> Json:
     """A change with the message in it as the types want it: with what only the event around it says."""
     around = {key: event[key] for key in ("channel", "channel_type", "event_ts") if key in event}
@@ -94,6 +108,9 @@ _AROUND: Json = {
     "ts": "2",
     "event_ts": "2",
 }
+_FULL: Json = {**_SAID, "channel": "C1", "channel_type": "channel", "event_ts": "1.0"}
+_MENTION: Json = {**_SAID, "type": "app_mention", "channel": "C1", "event_ts": "1.0"}
+_OF_SHARES = ("is_share", "is_msg_unfurl", "from_url", "author_id", "channel_id", "message_blocks")
 _PLAIN: Json = {"type": "plain_text", "text": "a"}
 _ACTING: Json = {
     "type": "block_actions",
@@ -144,6 +161,37 @@ KNOWN = (
         "The message inside message_changed has neither channel nor event_ts in Slack's documentation.",
         _AROUND | {"subtype": "message_changed", "message": _SAID, "previous_message": _SAID},
         _told,
+    ),
+    *(
+        Known(
+            "event",
+            name,
+            "The type of attachments is of those that apps send; Slack's own, of shares and links, have more fields.",
+            {
+                **said,
+                "attachments": [{"text": "a", "fallback": "a", "is_share": True, "from_url": "https://a.example"}],
+            },
+            _unshared,
+        )
+        for name, said in (("message", _FULL), ("app_mention", _MENTION))
+    ),
+    Known(
+        "event",
+        "message",
+        "A message of somebody from another organisation has user_team and source_team, as app_mention does.",
+        {**_FULL, "user_team": "T9", "source_team": "T9"},
+        lambda value: _without(value, "user_team", "source_team"),
+    ),
+    Known(
+        "event",
+        "message",
+        "Of a file from another organisation Slack says no more than that files.info must be asked.",
+        {
+            **_FULL,
+            "subtype": "file_share",
+            "files": [{"id": "F1", "mode": "file_access", "file_access": "check_file_info"}],
+        },
+        lambda value: _kept(value, "files", lambda file: file.get("file_access") != "check_file_info"),
     ),
     Known(
         "event",
