@@ -20,7 +20,7 @@ FUZZED = settings(
     derandomize="SHOULDERS_FUZZ" not in os.environ,
     deadline=None,
     database=None,
-    phases=[Phase.generate] if "SHOULDERS_FUZZ" not in os.environ else [Phase.generate],
+    phases=[Phase.generate],
     suppress_health_check=list(HealthCheck),
 )
 

@@ -159,7 +159,7 @@ class SocketMode:
             await ws.send_str(json.dumps(envelope.json()))  # unlike orjson, takes half a character
 
     def _take(self, raw: str) -> None:
-        answer = orjson.loads(raw)
+        answer = json.loads(raw)
         envelope = next((known for known in self.envelopes if known.id == answer.get("envelope_id")), None)
         if envelope is None:
             self._violate(f"an acknowledgement of an unknown envelope {answer.get('envelope_id')}")
