@@ -24,6 +24,9 @@ FUZZED = settings(
     suppress_health_check=list(HealthCheck),
 )
 
+HALF: Final = "\ud800"
+"""Half a character, which JSON can write down but no encoder of UTF-8 makes."""
+
 GONE: Final = "taken away"
 DEEP: Json = {"text": "a"}
 for _ in range(60):
@@ -45,7 +48,7 @@ ODD: Sequence[object] = (
     "1e400",
     "not a number",
     "a\x00\u202eb",
-    "\ud800",
+    HALF,
     "x" * 20_000,
     "<!channel> <@U000000001> @everyone <@&1> <@1>",
     "https://example.org/a",
