@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 Json: TypeAlias = dict[str, object]
 
-BUDGET: Final = int(os.environ.get("SHOULDERS_FUZZ", "100"))
+BUDGET: Final = int(os.environ.get("SHOULDERS_FUZZ", "40"))
 
 FUZZED = settings(
     max_examples=BUDGET,
@@ -23,6 +23,8 @@ FUZZED = settings(
     phases=[Phase.generate],
     suppress_health_check=list(HealthCheck),
 )
+
+TEXTS = settings(FUZZED, max_examples=10 * BUDGET)
 
 HALF: Final = "\ud800"
 """Half a character, which JSON can write down but no encoder of UTF-8 makes."""
