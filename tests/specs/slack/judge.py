@@ -72,7 +72,7 @@ def literal(record: Record, number: int) -> str:
     value = _typed(record.value) if record.kind == "form" else record.value
     text = json.dumps(_named(value) if record.kind == "event" else value, ensure_ascii=True, indent=1)
     text = text.replace(f'"{UNDEFINED}"', "undefined")
-    return f"export const r{number} = {text} satisfies {type_of(record.kind, record.name, record.value)};"
+    return f"export const r{number} = {text} satisfies {type_of(record.kind, record.name)};"
 
 
 def _named(value: object) -> object:

@@ -33,14 +33,14 @@ ACKNOWLEDGEMENTS: Mapping[str, str] = {
 """What may be answered to an envelope."""
 
 
-def type_of(kind: str, name: str, value: object) -> str:
+def type_of(kind: str, name: str) -> str:
     """The type's name in TypeScript."""
     if kind in ("call", "form"):
         return "B.RespondArguments" if name == "response_url" else f"W.{pascal(name)}Arguments"
     if kind == "answer":
         return f"Plain<W.{pascal(name)}Response>"
     if kind == "event":
-        return f"Event<{name!r}>"
+        return f"Event<'{name}'>"
     if kind == "envelope":
         return ENVELOPES.get(name, "never")
     if kind == "acknowledgement":
