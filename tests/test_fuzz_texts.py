@@ -25,6 +25,7 @@ from bot.types import by_path
 from tests.fakes.discord.rules import message_sins
 from tests.fakes.intake import COMMANDS
 from tests.fakes.slack.rules import sins, words
+from tests.fakes.slack.world import Json
 from tests.fuzz import TEXTS
 
 PIECES = (
@@ -48,7 +49,7 @@ PATHS = {path: command for path, command in by_path(COMMANDS).items() if not com
 
 def shown_on_slack(text: str) -> Iterator[str]:
     """What is wrong with a text on Slack, in each of the ways in which it may get there."""
-    silent = {"unfurl_links": False, "unfurl_media": False}
+    silent: Json = {"unfurl_links": False, "unfurl_media": False}
     for part in split(text, 2_000):
         yield from sins("chat.postMessage", words(content(part, (), links=True)), silent)
         yield from sins("chat.update", words(content(part, (), links=False)), {"parse": "none"})

@@ -1,4 +1,4 @@
-"""What was checked against what: the tables of docs/verified.md, made from what the stand-ins and the judges declare."""
+"""The tables of docs/verified.md: what was checked against what, as the stand-ins and the judges declare it."""
 
 from __future__ import annotations
 
@@ -84,25 +84,23 @@ REPORTS: Mapping[str, str] = {
 """What others saw of the real platform."""
 
 BY_HAND: Sequence[Row] = (
-    ("Discord: HELLO, IDENTIFY, RESUME, heartbeats, close codes", "Gateway", "discord.py", "how long a session can be resumed"),
-    ("Discord: rate limits and their headers", "Rate Limits", "discord.py", "the limits of each route, which Discord does not publish"),
-    ("Discord: an attachment's address", "Reference, Signed Attachment CDN URLs", "nothing", "how long it is good for"),
-    ("Slack: hello, disconnect, acknowledgements, redelivery", "Using Socket Mode", "slack_sdk, Bolt", "how often and after how long an event comes again"),
-    ("Slack: limits of calls a minute", "Rate limits; each method's page", "nothing", "what a burst may be"),
-    ("Slack: the bytes of a file, sent and fetched", "Working with files", "nothing", "what mimetype a remote file has"),
-    ("Slack: limits of texts, blocks and views", "Block Kit's pages", "nothing", "what is counted: characters, or bytes"),
-)  # fmt: skip
-"""What neither a document nor types describe: what, the page that was read, the library on the other side, and what is open."""
+    ("Discord: the gateway's own frames, close codes", "Gateway", "discord.py", "how long a session can be resumed"),
+    ("Discord: rate limits", "Rate Limits", "discord.py", "the limits of each route, which Discord does not publish"),
+    ("Discord: an attachment's address", "Reference, Signed Attachment CDN URLs", "–", "how long it is good for"),
+    ("Slack: frames of the socket", "Using Socket Mode", "slack_sdk, Bolt", "when and how often an event comes again"),
+    ("Slack: calls a minute", "Rate limits; each method's page", "–", "what a burst may be"),
+    ("Slack: the bytes of files", "Working with files", "–", "what mimetype a remote file has"),
+    ("Slack: lengths of texts, blocks and views", "Block Kit's pages", "–", "what is counted: characters, or bytes"),
+)
+"""What neither a document nor types describe: the page that was read, the library on the other side, what is open."""
 
 
 def discord_calls() -> Sequence[Row]:
     """Every operation that the stand-in serves."""
-    found = sorted(
-        (operation for _, operation in discord.document().operations), key=lambda one: one.name.split(" ")[::-1]
-    )
+    every = (operation for _, operation in discord.document().operations)
     return [
         (f"`{one.name}`", f"`{one.title}`", _judged(one), PAGES[one.title], ONLY_DISCORD.get(one.title, "–"))
-        for one in found
+        for one in sorted(every, key=lambda one: one.name.split(" ")[::-1])
     ]
 
 
