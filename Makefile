@@ -7,10 +7,10 @@ export PYTHON
 BIN := .venv/bin
 INSTALLED_BY := scripts/setup pyproject.toml constraints.txt
 
-.PHONY: help chat run test check bench clean
+.PHONY: help chat run test check check-slack bench clean
 
 help: ## say this
-	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' Makefile
+	@sed -n 's/^\([a-z-]*\):.*## /make \1\t/p' Makefile
 
 chat: .venv/ready-local ## talk in this terminal; needs no key and no token
 	@$(BIN)/shoulders chat $(ARGS)
@@ -25,6 +25,9 @@ check: .venv/ready-dev ## format, lint and types
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
+
+check-slack: .venv/ready-dev ## what is sent to Slack and by its stand-in, by Slack's own types; needs Node
+	@scripts/check-slack $(RECORDS)
 
 bench: .venv/ready-dev ## the README's table of figures
 	@$(BIN)/python -m benchmarks $(ARGS)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Literal, Protocol, TypeAlias
 
 from adapters.pacer import Pacer
-from adapters.split import balance, hold_back, split
+from adapters.split import balance, hold_back, open_fence, split_off
 from bot.errors import Forbidden, Gone, PlatformError, StoreError
 from bot.ports import DraftLog
 from bot.types import Answer, Choice, Choices, Chunk, File, Menu, Note, Part, Status, Text
@@ -22,9 +22,18 @@ log = logging.getLogger(__name__)
 CallKind = Literal["create", "edit", "upload"]
 Offered: TypeAlias = Choice | Menu
 
-FILES = 500
-"""The index that an answer's files have in the log, all of them together."""
+TEXT_PARTS = 24
+"""Messages that an answer's text has at most; the rest of it is a file."""
 
+MOST_PARTS = 40
+"""Messages of one answer, with its notes and with those that hold its files."""
+
+FILES = 500
+"""The index in the log of an answer's files; those of a second message have the next one. No part comes near it."""
+
+FILES_IN_A_MESSAGE, MESSAGES_WITH_FILES = 10, 5
+
+REST_OF_IT = "answer.md"
 MEBIBYTE = 1 << 20
 
 RETRY_DELAYS = (0.5, 1.0, 2.0, 4.0, 8.0)
@@ -40,20 +49,26 @@ class Surface(Protocol):
     appends: bool
     """Whether previews are raw prefixes of the answer (native streams) and not whole, balanced texts."""
 
+    largest: int
+    """Bytes that one file may have."""
+
     room: int
-    """Bytes that the files of one answer may have together."""
+    """Bytes that the files of one message may have together."""
 
     async def create(self, index: int, text: str, choices: Sequence[Offered], *, final: bool) -> str:
         """Send part `index` for the first time and return its message id."""
 
-    async def edit(self, index: int, message: str, text: str, choices: Sequence[Offered], *, final: bool) -> None:
-        """Make the part show `text` and `choices`. A final edit is a part's last."""
+    async def edit(self, index: int, message: str, text: str, choices: Sequence[Offered], *, final: bool) -> str | None:
+        """Make the part show `text` and `choices`. A final edit is a part's last.
+
+        Where the message takes no edit any more and another one shows the part now, that one's id.
+        """
 
     async def find(self, part: Part, after: str) -> str:
         """The message id of a part that may have been sent after message `after`; "" when it surely was not."""
 
     async def upload(self, index: int, message: str, files: Sequence[File]) -> str:
-        """Show the files in or after the last part, which is `message`; the id of the message that holds them."""
+        """Show files in or after part `index`, which is `message`; the id of the message that holds them."""
 
     async def delete(self, message: str) -> None:
         """Remove a part that the answer no longer needs."""
@@ -174,13 +189,17 @@ class PacedDraft:
         return Answer(text, tuple(self._notes), self._choices)
 
     def _parts(self, answer: Answer, *, final: bool) -> list[str]:
+        """The texts of the messages; files that do not fit into the last one come in further ones, which name them."""
+        limit = self._surface.limit
         if not final and self._surface.appends:
-            return split(answer.text, self._surface.limit, balanced=False)
-        text = answer.text if final else hold_back(answer.text)
+            return split_off(answer.text, limit, TEXT_PARTS, balanced=False)[0]
+        text = answer.text if final else hold_back(answer.text[: self._fits(answer.text)])
+        named = ["\n".join(file.name for file in group) for group in self._grouped(answer.files)]
         if not text.strip() and not answer.notes:
-            text = "\n".join(file.name for file in answer.files)
+            text = "".join(named[:1])
         notes = "\n\n".join("\n".join(f"> {line}" for line in note.splitlines()) for note in answer.notes)
-        return split("\n\n".join(filter(None, (balance(text), notes))), self._surface.limit)
+        whole = "\n\n".join(filter(None, (balance(text), notes)))
+        return split_off(whole, limit, MOST_PARTS - MESSAGES_WITH_FILES)[0] + named[1:]
 
     async def _step(self, answer: Answer, *, final: bool) -> bool:
         """Make the one call that the platform needs most; False when it shows `answer` already.
@@ -191,7 +210,7 @@ class PacedDraft:
         if index is None:
             return False
         kind: CallKind = "edit" if index in self._shown else "create"
-        await self._pacer.turn(self._surface.budgets(kind), urgent=final or kind == "create")
+        await self._pacer.turn(self._surface.budgets(kind), urgent=final, begins=kind == "create")
         newest = answer if final else self._preview()
         parts = self._parts(newest, final=final)
         if index >= len(parts):
@@ -219,8 +238,9 @@ class PacedDraft:
             await self._look_for(index)
         shown = self._shown.get(index)
         if shown is not None:
-            await self._surface.edit(index, shown.message, text, choices, final=final)
-            message = shown.message
+            message = await self._surface.edit(index, shown.message, text, choices, final=final) or shown.message
+            if message != shown.message:
+                await self._log.created(index, message)
         else:
             if index not in self._sent:
                 await self._log.creating(index, text)
@@ -229,34 +249,62 @@ class PacedDraft:
             await self._log.created(index, message)
         self._shown[index] = Shown(message, text, choices, final)
 
+    def _fits(self, text: str) -> int:
+        """How many characters of the text of an answer are shown as messages."""
+        if len(text) <= self._surface.limit * TEXT_PARTS // 5:  # no part holds less, whatever its characters are
+            return len(text)
+        return len(text) - len(split_off(text, self._surface.limit, TEXT_PARTS)[1])
+
     def _fitting(self, answer: Answer) -> Answer:
-        """`answer` without the files that the platform does not take, and with a note about each."""
-        room, fitting, notes = self._surface.room, list[File](), list(answer.notes)
-        for file in answer.files:
-            if len(file.content) <= room:
-                room -= len(file.content)
-                fitting.append(file)
+        """`answer` as the platform takes it, with a note about what is a file instead, or not shown."""
+        largest, fitting, notes = self._surface.largest, list[File](), list(answer.notes)
+        end = self._fits(answer.text)
+        text, rest = answer.text[:end], answer.text[end:]
+        files = answer.files
+        if rest.strip():
+            fence = open_fence(text)
+            rest = f"{fence.line}\n{rest}" if fence else rest
+            files = (File(REST_OF_IT, rest.encode(errors="replace"), "The rest of the answer"), *files)
+            notes.append(f"The answer is longer than {TEXT_PARTS} messages: the rest of it is in {REST_OF_IT}.")
+        for file in files:
+            size = len(file.content) / MEBIBYTE
+            if len(file.content) > largest:
+                notes.append(f"{file.name} has {size:.1f} MiB and is not shown: a file may have {largest >> 20} MiB.")
+            elif len(self._grouped((*fitting, file))) > MESSAGES_WITH_FILES:
+                notes.append(f"{file.name} is not shown: there are too many files.")
             else:
-                size, most = len(file.content) / MEBIBYTE, self._surface.room / MEBIBYTE
-                notes.append(f"{file.name} has {size:.1f} MiB and is not shown: there is room for {most:.0f} MiB.")
-        return replace(answer, files=tuple(fitting), notes=tuple(notes))
+                fitting.append(file)
+        return replace(answer, text=text, files=tuple(fitting), notes=tuple(notes))
+
+    def _grouped(self, files: Sequence[File]) -> list[tuple[File, ...]]:
+        """The files that go into one message, and those that go into further ones."""
+        groups: list[tuple[File, ...]] = []
+        for file in files:
+            held = sum(len(one.content) for one in groups[-1]) if groups else 0
+            if not groups or held + len(file.content) > self._surface.room or len(groups[-1]) == FILES_IN_A_MESSAGE:
+                groups.append(())
+            groups[-1] = (*groups[-1], file)
+        return groups
 
     async def _show_files(self, files: Sequence[File], last: int) -> None:
         """Send the files once; what may have been sent is looked for."""
-        if not files:
-            return
-        if FILES in self._sent and FILES not in self._shown:
-            await self._look_for(FILES)
-        if FILES in self._shown:
+        groups = self._grouped(files)
+        for number, group in enumerate(groups):
+            await self._show_group(FILES + number, group, last + 1 - len(groups) + number)
+
+    async def _show_group(self, key: int, files: Sequence[File], part: int) -> None:
+        if key in self._sent and key not in self._shown:
+            await self._look_for(key)
+        if key in self._shown:
             return
         await self._pacer.turn(self._surface.budgets("upload"), urgent=True)
-        if FILES not in self._sent:
-            part = Part(FILES, "\n".join(file.name for file in files))
-            await self._log.creating(FILES, part.text)
-            self._sent[FILES] = part
-        message = await self._surface.upload(last, self._shown[last].message, files)
-        await self._log.created(FILES, message)
-        self._shown[FILES] = Shown(message)
+        if key not in self._sent:
+            names = "\n".join(file.name for file in files)
+            await self._log.creating(key, names)
+            self._sent[key] = Part(key, names)
+        message = await self._surface.upload(part, self._shown[part].message, files)
+        await self._log.created(key, message)
+        self._shown[key] = Shown(message)
 
     async def _look_for(self, index: int) -> None:
         """A part was about to be sent when something broke: find out whether it arrived before sending it again."""

@@ -8,16 +8,20 @@ from dataclasses import dataclass
 from itertools import count
 from operator import attrgetter
 
+LAST, FIRST, BETWEEN = range(3)
+"""The order in which calls are let through: what ends something, what begins something, the rest."""
+
 PRUNE_ABOVE = 1_000
 """Budgets remembered before the full ones are forgotten; a full budget is like one never used."""
 
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """`rate` calls a second, of which up to `burst` may be saved up."""
+    """`rate` calls a second, of which up to `burst` may be saved up; the last `kept` are for first and last calls."""
 
     rate: float
     burst: int = 1
+    kept: int = 0
 
 
 @dataclass(slots=True)
@@ -27,17 +31,17 @@ class _Bucket:
     updated: float
     paused_until: float = 0.0
 
-    def ready_at(self, now: float) -> float:
-        """When one token is there, in loop time."""
+    def ready_at(self, now: float, *, sparing: bool = False) -> float:
+        """When one token is there, in loop time, or when `sparing` one beside those that are kept."""
         self.tokens = min(self.budget.burst, self.tokens + (now - self.updated) * self.budget.rate)
         self.updated = now
-        missing = max(0.0, 1.0 - self.tokens)
+        missing = max(0.0, 1.0 + (self.budget.kept if sparing else 0) - self.tokens)
         return max(self.paused_until, now + missing / self.budget.rate)
 
 
 @dataclass(eq=False, slots=True)
 class _Waiter:
-    rank: tuple[bool, int]  # urgent ones first, then in the order of asking
+    rank: tuple[int, int]  # last calls, first calls, those between; then in the order of asking
     buckets: list[_Bucket]
     granted: asyncio.Future[None]
 
@@ -52,14 +56,22 @@ class Pacer:
         self._numbers = count()
         self._timer: asyncio.TimerHandle | None = None
 
-    async def turn(self, budgets: Sequence[str], *, urgent: bool = False) -> None:
-        """Wait until one call may be made that spends one token of each named budget."""
+    async def turn(self, budgets: Sequence[str], *, urgent: bool = False, begins: bool = False) -> None:
+        """Wait until one call may be made that spends one token of each named budget.
+
+        `urgent` calls, which end something, go first; then those with which something `begins`.
+        """
         granted = asyncio.get_running_loop().create_future()
-        waiter = _Waiter((not urgent, next(self._numbers)), [self._bucket(name) for name in budgets], granted)
+        rank = LAST if urgent else FIRST if begins else BETWEEN
+        waiter = _Waiter((rank, next(self._numbers)), [self._bucket(name) for name in budgets], granted)
         self._waiters.append(waiter)
         self._deal()
         try:
             await granted
+        except asyncio.CancelledError:
+            if waiter not in self._waiters:
+                self.give_back(budgets)
+            raise
         finally:
             if waiter in self._waiters:
                 self._waiters.remove(waiter)
@@ -79,6 +91,13 @@ class Pacer:
         for bucket in buckets:
             bucket.tokens -= 1.0
         return True
+
+    def give_back(self, budgets: Sequence[str]) -> None:
+        """One token of each named budget was not needed."""
+        for name in budgets:
+            bucket = self._bucket(name)
+            bucket.tokens = min(bucket.budget.burst, bucket.tokens + 1.0)
+        self._deal()
 
     def pause(self, budget: str, seconds: float) -> None:
         """Spend nothing of `budget` for some seconds: the platform said so."""
@@ -108,7 +127,8 @@ class Pacer:
         now = asyncio.get_running_loop().time()
         soonest: float | None = None
         for waiter in sorted(self._waiters, key=attrgetter("rank")):
-            ready = max((bucket.ready_at(now) for bucket in waiter.buckets), default=now)
+            sparing = waiter.rank[0] == BETWEEN
+            ready = max((bucket.ready_at(now, sparing=sparing) for bucket in waiter.buckets), default=now)
             if ready > now:
                 soonest = ready if soonest is None else min(soonest, ready)
                 continue

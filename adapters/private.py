@@ -12,7 +12,7 @@ from bot.types import Answer, Chunk, Part, Private
 log = logging.getLogger(__name__)
 
 HIDDEN = 1_000
-"""In the log, what only the person sees are the parts from here on."""
+"""In the log, what only the person sees are the parts from here on; a draft's own stay far below."""
 
 NOTHING = Answer("")
 

@@ -6,6 +6,7 @@ Code fences follow CommonMark 0.31 §4.5. Sizes are UTF-16 code units, which no 
 from __future__ import annotations
 
 import re
+import sys
 import unicodedata
 from dataclasses import dataclass
 
@@ -63,7 +64,12 @@ def hold_back(text: str) -> str:
 
 
 def split(text: str, limit: int, *, balanced: bool = True) -> list[str]:
-    """Cut `text` into parts of at most `limit` UTF-16 units; [] for blank text.
+    """All of `text` in parts; see split_off."""
+    return split_off(text, limit, sys.maxsize, balanced=balanced)[0]
+
+
+def split_off(text: str, limit: int, most: int, *, balanced: bool = True) -> tuple[list[str], str]:
+    """Cut `text` into at most `most` parts of at most `limit` UTF-16 units, [] for blank text; and what is left.
 
     Where one part ends depends only on the text before that point, so parts that are full do not change when more text
     comes. A fence open at a cut is closed there and opened again in the next part, unless `balanced` is False: then
@@ -73,13 +79,15 @@ def split(text: str, limit: int, *, balanced: bool = True) -> list[str]:
     fence: Fence | None = None
     rest = text
     while True:
+        if len(parts) == most:
+            return parts, rest if rest.strip() else ""
         opening = f"{fence.line}\n" if fence else ""
         if len(rest) <= limit:  # to look at all of a long rest for every part would take quadratic time
             after = open_fence(rest, fence)
             closing = after.closing if after and balanced else ""
             if size(opening) + size(rest) + size(closing) <= limit:
                 last = opening + (f"{rest.rstrip()}{closing}" if closing else rest)
-                return [*parts, last] if rest.strip() else parts
+                return ([*parts, last] if rest.strip() else parts), ""
         head, rest, after = _cut(rest, limit - size(opening), fence)
         parts.append(opening + (f"{head.rstrip()}{after.closing}" if after else head.rstrip()))
         fence = after

@@ -100,9 +100,15 @@ def doctor(config: ConfigOption = None) -> None:
 
 
 @program.command()
-def manifest(platform: Annotated[str, typer.Argument(help="slack")], config: ConfigOption = None) -> None:
+def manifest(
+    platform: Annotated[str, typer.Argument(help="slack")],
+    plain: Annotated[
+        bool, typer.Option("--plain", help="Without Slack's agent surface: for guests, or any plan.")
+    ] = False,
+    config: ConfigOption = None,
+) -> None:
     """Print the app manifest to paste where Slack apps are made."""
-    _print_setup(platform, _config(config))
+    _print_setup(platform, _config(config), plain=plain)
 
 
 @program.command()
@@ -111,11 +117,11 @@ def invite(platform: Annotated[str, typer.Argument(help="discord")], config: Con
     _print_setup(platform, _config(config))
 
 
-def _print_setup(platform: str, config: Config) -> None:
+def _print_setup(platform: str, config: Config, *, plain: bool = False) -> None:
     from bot.app import setup_text
 
     try:
-        print(setup_text(config, platform))
+        print(setup_text(config, platform, plain=plain))
     except ConfigError as error:
         fail(error)
 

@@ -10,6 +10,7 @@ from typing import TypeAlias, TypeVar
 
 from bot.books import Books, Change, Decided, Entry, Limit, Persona, Record, Rule, Scope, Setting, understood
 from bot.errors import StoreError, UserError
+from bot.refusals import Refusals
 from bot.settings import LEVELS, Level, Settings, Value, dump, load, shown
 from bot.types import Person, Place, Request
 
@@ -37,6 +38,7 @@ class Administration:
         self.told: Callable[[Sequence[Entry]], None] = lambda _entries: None
         self._administrators = frozenset(administrators)
         self._deciding = asyncio.Lock()
+        self._refusals = Refusals()
         self._left_out: dict[tuple[str, str], set[Record]] = {}
         self._records: dict[tuple[str, str], dict[Record, Record]] = {}
         self._values: dict[Scope, dict[str, Value]] = {}
@@ -135,17 +137,25 @@ class Administration:
 
     # Changes --------------------------------------------------------------------------------------------------------
 
-    async def decide(self, decision: Callable[[], Sequence[Decided]]) -> Sequence[Entry]:
+    async def decide(
+        self,
+        decision: Callable[[], Sequence[Decided]],
+        sum_up: Callable[[Sequence[Entry]], Entry] | None = None,
+    ) -> Sequence[Entry]:
         """Make changes one after the other, and how they were written down.
 
-        `decision` sees what those before it made; what it raises changes nothing.
+        `decision` sees what those before it made; what it raises changes nothing. One that may be of many changes has
+        `sum_up`, which makes the one entry that is announced of several and comes last; it is made in a thread.
         """
 
         def make() -> Made:
             decided = decision()
-            return [change for change, _ in decided], [entry for _, entry in decided]
+            entries = [entry for _, entry in decided]
+            if sum_up and len(entries) > 1:
+                entries = [*(replace(entry, summed=True) for entry in entries), sum_up(entries)]
+            return [change for change, _ in decided], entries
 
-        return await self._alone(make)
+        return await self._alone(make, long=sum_up is not None)
 
     async def change(self, changes: Sequence[Change], entries: Sequence[Entry]) -> None:
         """Make changes that do not depend on what there was before."""
@@ -168,12 +178,12 @@ class Administration:
             then._put(change)
         return then
 
-    async def _alone(self, make: Callable[[], Made]) -> Sequence[Entry]:
+    async def _alone(self, make: Callable[[], Made], *, long: bool = False) -> Sequence[Entry]:
         """Make changes one after the other; disk and memory agree even if who asks is cut off meanwhile."""
 
         async def kept() -> Sequence[Entry]:
             async with self._deciding:
-                changes, entries = make()
+                changes, entries = await asyncio.to_thread(make) if long else make()
                 return await self._keep(changes, entries) if changes or entries else ()
 
         return await asyncio.shield(asyncio.create_task(kept()))
@@ -202,12 +212,17 @@ class Administration:
         """Write down what is no change of these: a refusal, a deletion."""
         await self._keep((), [Entry(place, person, action, target, after=after)])
 
-    async def refused(self, request: Request, why: str) -> None:
-        """Write down a refusal; where the store fails, it is a refusal all the same."""
+    async def refused(self, request: Request, why: str) -> bool:
+        """Write down a refusal, the same once a minute; whether to tell the person.
+
+        Where the store fails, it is a refusal all the same.
+        """
         try:
-            await self.note(request.place, request.person, "refused", f"/{request.command}", why)
+            if self._refusals.is_new(request, why):
+                await self.note(request.place, request.person, "refused", f"/{request.command}", why)
         except StoreError as error:
             log.error("A refusal is not in the audit: %s", error)
+        return self._refusals.is_told(request)
 
     def setting(
         self, key: str, value: Value, scope: Scope, place: Place, person: Person, *, reset: bool = False

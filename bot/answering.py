@@ -29,6 +29,7 @@ from bot.types import (
     Thought,
     Turn,
 )
+from bot.wellformed import well_formed
 
 log = logging.getLogger(__name__)
 
@@ -139,8 +140,8 @@ class Answering:
         return self._answer is not None
 
     def refuse(self, sentence: str) -> None:
-        """Answer with a sentence that only the person sees, without asking any model."""
-        self._answer = Answer("", (sentence,), private=not self.accepted.request.private)
+        """Answer with a sentence that only the person sees, "" for silence, without asking any model."""
+        self._answer = Answer("", (sentence,) if sentence else (), private=not self.accepted.request.private)
 
     def stop(self) -> bool:
         """End the answer where it is; False when it is over already."""
@@ -221,6 +222,7 @@ class Answering:
     async def _take(self, heard: Heard) -> None:
         async with aclosing(self._reply(self.accepted)) as reply:
             async for chunk in reply:
+                chunk = well_formed(chunk)
                 heard.take(chunk)
                 if isinstance(chunk, Thought):
                     chunk = Text(chunk.text)  # drafts draw it as it is

@@ -21,6 +21,7 @@ from bot.herald import Herald
 from bot.hub import folders
 from bot.hub.client import Hub
 from bot.inbox import Inbox
+from bot.network import network_of
 from bot.permissions import loose
 from bot.policy import Policy
 from bot.ports import Adapter, Backend
@@ -92,17 +93,18 @@ def make_adapter(config: Config, name: str) -> Adapter:
     if missing:
         raise ConfigError(f"{name} needs {' and '.join(missing)} in the environment or in .env.")
     secrets = {secret: config.environment[secret] for secret in platform.secrets}
-    return platform.create(config.platforms[name], secrets)
+    return platform.create(config.platforms[name], secrets, network_of(config.environment))
 
 
-def setup_text(config: Config, name: str) -> str:
+def setup_text(config: Config, name: str, *, plain: bool = False) -> str:
     """What is needed once to install the bot on a platform. Raises ConfigError."""
     platform = platforms().get(name)
-    if platform is None or platform.setup is None:
+    setup = (platform.plain_setup if plain else platform.setup) if platform else None
+    if setup is None:
         able = ", ".join(name for name, platform in platforms().items() if platform.setup)
         raise ConfigError(f"{name} needs no setup of this kind. Those that do: {able}.")
     declared = [module.COMMAND for module in load_commands().values()]
-    return platform.setup(config.platforms[name], declared, config.environment)
+    return setup(config.platforms[name], declared, config.environment)
 
 
 def platforms_with_secrets(config: Config) -> Sequence[str]:
@@ -235,7 +237,7 @@ async def run_console(config: Config, say: Say) -> None:
     section = config.platforms["console"]
     if not section.model_dump()["history"]:
         section = section.model_copy(update={"history": str(config.data / "terminal-history")})
-    console = platforms()["console"].create(section, {})
+    console = platforms()["console"].create(section, {}, network_of(config.environment))
     async with application(config, {"console": console}) as app:
         await app.inbox.drop_unfinished("console")
         preparing = asyncio.create_task(prepare(app))

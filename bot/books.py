@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol, TypeAlias, get_args
@@ -119,12 +120,17 @@ class Change:
     removed: bool = False
 
 
+UNTOLD = "not announced"
+"""The action of an entry that says why changes are not announced."""
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
     """One row of the audit: who did what where, to what, and what it was before and after. Holds no conversation.
 
     `at` is in milliseconds since 1970. `id` and `at` are given by the store. What somebody did to their `own` settings
-    or data alone is nobody else's business.
+    or data alone is nobody else's business. What is `summed` up in another entry, as an import's changes are, is not
+    announced beside it.
     """
 
     place: Place
@@ -136,11 +142,18 @@ class Entry:
     at: int = 0
     id: int = 0
     own: bool = False
+    summed: bool = False
 
     @property
     def to_be_told(self) -> bool:
         """Whether it is announced: not what changed nothing, nor what goes by itself all the time."""
-        return not self.own and self.action not in ("refused", "retention")
+        return not (self.own or self.summed) and self.action not in ("refused", "retention", UNTOLD)
+
+
+def counted(entries: Sequence[Entry]) -> str:
+    """How many there are of each action, in words."""
+    numbers = Counter(entry.action for entry in entries).most_common()
+    return ", ".join(f"{action} {number:,}" for action, number in numbers)
 
 
 Decided: TypeAlias = tuple[Change, Entry]
@@ -168,11 +181,11 @@ class Books(Protocol):
     ) -> Sequence[Entry]:
         """Entries of a workspace, newest first; `person` is an id, `action` how the action begins."""
 
-    async def unannounced(self) -> Sequence[Entry]:
-        """Changes that are to be told in an audit channel and were not yet."""
+    async def unannounced(self, limit: int) -> Sequence[Entry]:
+        """Changes that are to be told in an audit channel and were not yet: the oldest."""
 
-    async def announced(self, entry: int) -> None:
-        """An entry was told, or need not be."""
+    async def announced(self, entries: Sequence[int]) -> None:
+        """Entries were told, or need not be."""
 
 
 @dataclass(frozen=True, slots=True)

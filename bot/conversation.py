@@ -12,6 +12,7 @@ from bot.errors import ContextTooLong, PlatformError
 from bot.ports import Accepted, Backend
 from bot.services import Services
 from bot.types import Attachment, Media, Message, Place, Prompt, Request, Sampling, Turn, Utterance
+from bot.wellformed import well_formed
 
 log = logging.getLogger(__name__)
 
@@ -22,12 +23,15 @@ ANSWER_SHARE = 4
 """A quarter of the window is kept for the answer unless the model's max_tokens says otherwise; half of it at most."""
 
 
-async def surroundings(services: Services, accepted: Accepted) -> Sequence[Message]:
-    """What was said around the request and is no turn of ours: what was overheard and, where that is not all, told."""
+async def surroundings(services: Services, accepted: Accepted) -> tuple[Sequence[Message], str]:
+    """What was said around the request and is no turn of ours: what was overheard and, where that is not all, told.
+
+    With why the platform withholds some of what was said since the last turn, "" where it does not.
+    """
     request = accepted.request
     most = services.settings(request).context_messages
     if not most or request.place.direct:
-        return ()
+        return (), ""
     messages = await services.privacy.overheard(request, most)
     heard = {message.id for message in messages}
     begun = request.place.thread if request.addressed and len(heard) < most else ""
@@ -36,7 +40,9 @@ async def surroundings(services: Services, accepted: Accepted) -> Sequence[Messa
         known = {message.id for message in told}
         messages = [*told, *(message for message in messages if message.id not in known)][-most:]
     known_turns = await services.store.known_messages(request.place, [message.id for message in messages])
-    return [message for message in messages if message.id not in known_turns and message.text]
+    since = takewhile(lambda message: message.id not in known_turns, reversed(messages))
+    withheld = next((message.withheld for message in since if message.withheld), "")
+    return [message for message in messages if message.id not in known_turns and message.text], withheld
 
 
 async def _told(services: Services, accepted: Accepted, most: int) -> Sequence[Message]:
@@ -44,7 +50,7 @@ async def _told(services: Services, accepted: Accepted, most: int) -> Sequence[M
     request = accepted.request
     adapter = services.adapters.get(request.place.platform)
     try:
-        return await adapter.context(request, most) if adapter else ()
+        return well_formed(tuple(await adapter.context(request, most))) if adapter else ()
     except PlatformError as error:
         log.warning("Request %d is answered without what was said before: %s", accepted.id, error)
         return ()

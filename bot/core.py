@@ -99,11 +99,12 @@ class Core:
                     yield chunk
             return
         except Denied as error:
-            await self._services.administration.refused(request, error.message)
+            told = await self._services.administration.refused(request, error.message)
             if not request.private:
                 yield Private()
             yield Choices(())
-            yield Note(error.message)
+            if told:
+                yield Note(error.message)
         except BackendError as error:
             log.warning("Request %d: %s: %s", accepted.id, type(error).__name__, error.message)
             yield Note(f"⚠️ {error.message}")
@@ -113,7 +114,7 @@ class Core:
             yield Note(error.message)
         except Exception:  # a fault of ours must not leave anyone waiting
             log.exception("Request %d failed", accepted.id)
-            yield Note("⚠️ Something went wrong inside the bot; its log says what.")
+            yield Note("⚠️ Something went wrong inside the bot; its log says what. Try again, or tell whoever runs it.")
             yield Choices((retry_choice(accepted),))
         yield Done("failed")
 

@@ -3,10 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-_SENTENCE = re.compile(r"\S(?:.*?(?:(?<![.!?…])[.!?…]++[\"'’”»)\]]*+(?=\s)|[。！？]|$))", re.MULTILINE)
+from bot.errors import UserError
+
+MOST_PIECES = 5_000
+"""Pieces of one text: each is read by itself, and so many take hours."""
+
+_END = r"""(?<![.!?…])[.!?…]++["'’”»)\]]*+(?=\s)|[。！？]|(?=\n)"""
+_NEXT_END = re.compile(_END)
+_LAST_END = re.compile(rf"(?s:.*)(?P<end>{_END})")
+_MARKS = 8
+"""Characters that the end of a sentence may have at most where a sentence is looked for that begins soon after one."""
+
+_WORD = re.compile(r"\S")
+_LINE = re.compile(r"\S[^\n]*|\n\s*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,51 +37,80 @@ def weight(text: str) -> int:
 
 
 def cut(text: str, room: int, *, overlap: int = 0) -> Sequence[Piece]:
-    """The text in pieces of at most `room` tokens; each begins with the last `overlap` tokens of the one before."""
+    """The text in pieces of at most `room` tokens; each begins with the last `overlap` tokens of the one before.
+
+    Takes time in proportion to the text. Raises UserError where there would be too many pieces.
+    """
     pieces: list[Piece] = []
-    held: list[Piece] = []
-    for sentence in _sentences(text, room):
-        if held and sum(weight(one.text) for one in held) + weight(sentence.text) > room:
-            pieces.append(_joined(held))
-            held = _last(held, min(overlap, room - weight(sentence.text)))
-        held.append(sentence)
-    return [*pieces, _joined(held)] if held else pieces
+    start, done = _word(text, 0), 0
+    while done < len(text) and start < len(text):
+        end = _end(text, start, room)
+        if end <= done:  # with what it shares with the piece before there is no room for anything new
+            start = _word(text, done)
+            continue
+        said, following = text[start:end].rstrip(), _word(text, end)
+        if len(pieces) == MOST_PIECES:
+            raise UserError(
+                f"This is more than {MOST_PIECES:,} pieces to read, one after the other: give less at a time."
+            )
+        pieces.append(Piece(said, text[start + len(said) : following]))
+        done = following
+        start = _shared(text, start, end, overlap) if overlap and done < len(text) else following
+    return pieces
 
 
 def lines(text: str, room: int) -> Sequence[Piece]:
-    """Each line for itself, and what is too long of it in several pieces."""
+    """Each line for itself, and what is too long of it in several pieces. Raises UserError where these are too many."""
     found: list[Piece] = []
-    for line in re.finditer(r"\S[^\n]*|\n\s*", text):
+    for line in _LINE.finditer(text):
         if not line[0].strip() and found:
             found[-1] = Piece(found[-1].text, found[-1].after + line[0])
         elif line[0].strip():
             found += cut(line[0], room)
+            if len(found) > MOST_PIECES:
+                raise UserError(f"This is more than {MOST_PIECES:,} lines: give less at a time.")
     return found
 
 
-def _sentences(text: str, room: int) -> Iterator[Piece]:
-    """Sentences and ends of lines; what is longer than `room` is cut at words, or anywhere."""
-    found = list(_SENTENCE.finditer(text))
-    ends = [*(match.start() for match in found[1:]), len(text)][: len(found)]
-    for match, end in zip(found, ends, strict=True):
-        whole, begins, enough = match[0].rstrip(), 0, 3 * room + 6  # so many characters of any text weigh more
-        while (size := weight(rest := whole[begins : begins + enough])) > room:
-            most = max(1, len(rest) * room // size * 3 // 4)
-            at = rest.rfind(" ", most // 2, most) + 1 or most
-            yield Piece(rest[:at].rstrip(), rest[:at][len(rest[:at].rstrip()) :])
-            begins += at
-        yield Piece(whole[begins:], text[match.start() + len(match[0].rstrip()) : end])
+def _word(text: str, at: int) -> int:
+    """Where the next word begins."""
+    found = _WORD.search(text, at)
+    return found.start() if found else len(text)
 
 
-def _joined(sentences: Sequence[Piece]) -> Piece:
-    return Piece("".join(one.text + one.after for one in sentences[:-1]) + sentences[-1].text, sentences[-1].after)
+def _end(text: str, start: int, room: int) -> int:
+    """Where a piece ends: with the last sentence or line that fits, else the last word, else anywhere."""
+    limit = _farthest(text, start, room)
+    if limit == len(text):
+        return limit
+    before = limit + 1  # so that it is seen what follows
+    while found := _LAST_END.match(text, start, before):
+        if start < found.end() <= limit:
+            return found.end()
+        before = found.start("end")
+    half = start + (limit - start) // 2
+    return text.rfind(" ", half, limit) + 1 or limit
 
 
-def _last(sentences: Sequence[Piece], most: int) -> list[Piece]:
-    """As many of the last sentences as fit."""
-    kept: list[Piece] = []
-    for one in reversed(sentences):
-        if sum(weight(other.text) for other in [*kept, one]) > most:
-            break
-        kept.insert(0, one)
-    return kept
+def _farthest(text: str, start: int, room: int) -> int:
+    """How far a text is read with so many tokens."""
+    low, high = start + 1, min(len(text), start + 3 * room + 6)  # so many characters of any text weigh more
+    while low < high:
+        middle = (low + high + 1) // 2
+        low, high = (middle, high) if weight(text[start:middle]) <= room else (low, middle - 1)
+    return low
+
+
+def _shared(text: str, start: int, end: int, most: int) -> int:
+    """Where the last sentences of a piece begin that weigh so much at most; after its end where there are none."""
+    low, high = max(start + 1, end - 3 * most - 6), end
+    while low < high:
+        middle = (low + high) // 2
+        low, high = (low, middle) if weight(text[middle:end]) <= most else (middle + 1, high)
+    at = max(start, low - _MARKS)
+    while found := _NEXT_END.search(text, at, end):
+        begins = _word(text, found.end())
+        if begins >= low:
+            return begins
+        at = max(found.end(), at + 1)
+    return _word(text, end)

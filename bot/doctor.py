@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import platform
-from collections.abc import AsyncIterator, Awaitable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Sequence
+from dataclasses import dataclass
 from importlib.metadata import version
 
 from bot import __version__
@@ -12,8 +13,8 @@ from bot.app import make_adapter, make_backends
 from bot.config import Config, platforms
 from bot.errors import ConfigError, DatabaseBusy, ShouldersError
 from bot.logs import plain
+from bot.network import network_of
 from bot.permissions import loose
-from bot.ports import Backend
 from storage.sqlite import open_store
 
 CHECK_SECONDS = 20.0
@@ -22,39 +23,97 @@ CHECK_SECONDS = 20.0
 SHOWN_VERSIONS = ("discord.py", "slack-bolt", "openai", "aiosqlite")
 
 
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """The outcome of one check. `needed` says that the bot cannot do without it."""
+
+    name: str
+    line: str
+    fine: bool
+    needed: bool
+
+
 async def examine(config: Config) -> int:
-    """Print a line for each check; the exit status is 1 when something that is needed failed."""
-    failed = False
+    """Print a line for each check and what works in all; the exit status is 1 when something needed failed."""
+    found: list[Finding] = []
     async for name, check, needed in _checks(config):
-        try:
-            line, mark = await asyncio.wait_for(check, CHECK_SECONDS), "ok"
-        except (ShouldersError, TimeoutError) as error:
-            mark = "FAIL" if needed else "-"
-            line = error.message if isinstance(error, ShouldersError) else f"No answer within {CHECK_SECONDS:.0f} s."
-            failed = failed or needed
-        print(f"{mark:4}  {name:<10} {plain(line)}", flush=True)
-    return int(failed)
+        finding = await _look(name, check, needed=needed)
+        found.append(finding)
+        mark = "ok" if finding.fine else "FAIL" if needed else "-"
+        print(f"{mark:4}  {name:<10} {plain(finding.line)}", flush=True)
+    print(_summary(config, found), flush=True)
+    return int(any(finding.needed and not finding.fine for finding in found))
+
+
+async def _look(name: str, check: Awaitable[str], *, needed: bool) -> Finding:
+    try:
+        return Finding(name, await asyncio.wait_for(check, CHECK_SECONDS), True, needed)
+    except ShouldersError as error:
+        line = error.message
+    except TimeoutError:
+        line = f"No answer within {CHECK_SECONDS:.0f} s."
+    except Exception as error:  # noqa: BLE001 -- a fault in one check must not hide what the others find
+        line = f"The check itself failed: {type(error).__name__}. Please report this."
+    return Finding(name, line, False, needed)
+
+
+def _summary(config: Config, found: Sequence[Finding]) -> str:
+    """Say what works and what does not, in a sentence each."""
+    fine = {finding.name for finding in found if finding.fine}
+    broken = [finding.name for finding in found if finding.needed and not finding.fine]
+    answering = next((name for name in _chain(config) if name in fine), "")
+    where = ", ".join(
+        ["the terminal", *(name for name, known in platforms().items() if known.secrets and name in fine)]
+    )
+    works = f"{answering} answers in: {where}." if answering and "database" in fine else "Nobody is answered."
+    return works + (f" Not working: {', '.join(broken)}." if broken else "")
+
+
+def _chain(config: Config) -> Sequence[str]:
+    """List the model that answers by default, and those that answer in its place."""
+    chain = [config.default_model]
+    while (fallback := config.models[chain[-1]].fallback) and fallback not in chain:
+        chain.append(fallback)
+    return chain
 
 
 async def _checks(config: Config) -> AsyncIterator[tuple[str, Awaitable[str], bool]]:
     """Each thing's name, its check, and whether the bot cannot do without it."""
-    yield "versions", _fine(_versions()), True
+    yield "versions", asyncio.to_thread(_versions), True
     yield "config", _fine(f"{config.source}; {config.default_model} answers by default"), True
     yield "database", _database(config), True
     yield "permissions", _permissions(config), False
-    backends: Mapping[str, Backend] = {}
-    try:
-        backends = make_backends(config)
-    except ConfigError as error:
-        yield "models", _wrong(error), True
-    for name, backend in backends.items():
-        yield name, backend.check(), name == config.default_model
-    for backend in backends.values():
-        await backend.aclose()
+    async for check in _models(config):
+        yield check
+    yield "network", _network(config), False
     for name, known in platforms().items():
         if known.secrets:
             needed = any(config.environment.get(secret) for secret in known.secrets)
             yield name, _platform(config, name), needed
+
+
+async def _models(config: Config) -> AsyncIterator[tuple[str, Awaitable[str], bool]]:
+    """Check the models; one that others stand in for is needed only where none of them answers."""
+    try:
+        backends = make_backends(config)
+    except ConfigError as error:
+        yield "models", _wrong(error), True
+        return
+    chain = _chain(config)
+    asked = {name: asyncio.create_task(backend.check()) for name, backend in backends.items() if name in chain}
+    try:
+        for name, backend in backends.items():
+            if name not in asked:
+                yield name, backend.check(), False
+                continue
+            instead = [_look(other, asyncio.shield(asked[other]), needed=False) for other in chain if other != name]
+            yield name, asyncio.shield(asked[name]), not any(one.fine for one in await asyncio.gather(*instead))
+    finally:
+        for task in asked.values():
+            task.cancel()
+        await asyncio.wait(asked.values())
+        for backend in backends.values():
+            await backend.aclose()
 
 
 async def _fine(line: str) -> str:
@@ -83,6 +142,13 @@ async def _permissions(config: Config) -> str:
     if found := await asyncio.to_thread(loose, config):
         raise ConfigError(" ".join(found))
     return f"{config.secrets_file}, {config.data} and the database are open to nobody else"
+
+
+async def _network(config: Config) -> str:
+    network = network_of(config.environment)
+    await network.prepare()
+    network.must_trust()
+    return network.described()
 
 
 async def _platform(config: Config, name: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import fields, replace
@@ -12,7 +11,7 @@ from typing import TypeAlias
 from bot import jobs
 from bot.budget import UNBOUNDED
 from bot.cutting import weight
-from bot.errors import ContextTooLong
+from bot.errors import ContextTooLong, UserError
 from bot.estimate import estimate
 from bot.inference import kinds
 from bot.inference.kinds import (
@@ -28,6 +27,7 @@ from bot.inference.kinds import (
     Transcript,
     Written,
 )
+from bot.length import bounded
 from bot.magic import picture_kind
 from bot.means import Means
 from bot.ports import Accepted
@@ -35,13 +35,16 @@ from bot.services import Services
 from bot.spending import Spending
 from bot.task import Apart, Do, Given, Heard, Steps, Task, Upload
 from bot.thinking import Thinking
-from bot.types import Done, Media, Note, Prompt, Reply, Sampling, Status, Text, Thought, Usage, Used, Utterance
+from bot.types import Done, File, Media, Note, Prompt, Reply, Sampling, Status, Text, Thought, Usage, Used, Utterance
 
 SMALLEST_ROOM = 40
 """Tokens; where a model refuses even that much, cutting a text smaller does not help."""
 
 SHORT = 512
 """Tokens that are enough for what writes little."""
+
+LARGEST = 24 << 20
+"""Bytes of a file in an answer."""
 
 BYTES_OF_SOUND = 700
 """For one token of what is said in it: three a second, at the rate of a voice message."""
@@ -150,7 +153,7 @@ async def _told(
     spending, end = purse.reserve(tokens, asked, backend.context - tokens), Done()
     thinking = Thinking(shown=settings.thinking)
     with spending:
-        async with aclosing(backend.stream(prompt, spending.sampling(asked))) as pieces:
+        async with aclosing(bounded(backend.stream(prompt, spending.sampling(asked)))) as pieces:
             async for piece in pieces:
                 spending.take(piece)
                 if isinstance(piece, Done):
@@ -196,7 +199,9 @@ async def take(steps: Steps[None], run: Callable[[Job[kinds.Answer]], AsyncGener
                         usage = _sum(usage, heard.answer)
                         cut_off = cut_off or (aloud and heard.answer.reason == "length")
                 case Apart(call):
-                    await asyncio.to_thread(call)
+                    await call()
+                case File(content=content) if len(content) > LARGEST:
+                    raise UserError(f"What came of it is too large for a file: {len(content) >> 20} MiB.")
                 case _:
                     yield step
             step = steps.send(heard)

@@ -8,10 +8,12 @@ from dataclasses import dataclass, replace
 
 from bot.amounts import whole
 from bot.errors import PlatformError, UserError
+from bot.room import Share
 from bot.services import Services
 from bot.task import Given, Source, Takes, Task, Upload
 from bot.times import ago
 from bot.types import Attachment, Message, Request
+from bot.wellformed import well_formed
 
 MOST_MESSAGES = 200
 """What is read of a place at most."""
@@ -39,11 +41,14 @@ class Words:
     link: str = ""
 
 
-async def gather(services: Services, request: Request, task: Task) -> Given:
-    """Everything that the task works on. Raises UserError where it is missing, PlatformError where it is not given."""
+async def gather(services: Services, request: Request, task: Task, share: Share) -> Given:
+    """Everything that the task works on. Raises UserError where it is missing, PlatformError where it is not given.
+
+    What a file takes of the memory is in the request's share.
+    """
     given = Given(dict(request.arguments), language=services.settings(request).language)
     if task.takes in KINDS:
-        return replace(given, file=await _file(services, request, task.takes))
+        return replace(given, file=await _file(services, request, task.takes, share))
     text, sources = together(await _texts(services, request, task))
     return replace(given, text=text, sources=sources)
 
@@ -68,7 +73,7 @@ async def _texts(services: Services, request: Request, task: Task) -> Sequence[W
     said = given.get(task.text.name, "").strip()
     if words := await _read(services, request, Words("", said), request.attachments, task):
         return words
-    pointed = await services.adapters[request.place.platform].pointed(request)
+    pointed = await _pointed(services, request)
     if pointed:
         said_there = Words(pointed.author, pointed.text.strip(), pointed.link)
         if words := await _read(services, request, said_there, pointed.attachments, task):
@@ -81,6 +86,11 @@ async def _texts(services: Services, request: Request, task: Task) -> Sequence[W
     )
 
 
+async def _pointed(services: Services, request: Request) -> Message | None:
+    """The message that the request points at."""
+    return well_formed(await services.adapters[request.place.platform].pointed(request))
+
+
 async def _read(
     services: Services, request: Request, said: Words, files: Sequence[Attachment], task: Task
 ) -> Sequence[Words]:
@@ -88,7 +98,11 @@ async def _read(
     if (others := [file for file in files if not _is_text(file)]) and not said.text:
         raise _unreadable(others[0])
     texts = [file for file in files if _is_text(file)]
-    read = [Words(file.name, await read_text(services, request, file), said.link) for file in texts]
+    read: list[Words] = []
+    for file in texts:
+        read.append(Words(file.name, await read_text(services, request, file), said.link))
+        if sum(len(words.text) for words in read) > MOST_BYTES_OF_TEXT:
+            raise UserError(f"These files hold more than {MOST_BYTES_OF_TEXT >> 20} MiB of text: give fewer at a time.")
     filled = [words for words in (said, *read) if words.text]
     if read and not filled:
         raise UserError(f"“{read[0].name}” is empty.")
@@ -112,7 +126,9 @@ async def _said(services: Services, request: Request) -> Sequence[Message]:
     adapter = services.adapters[request.place.platform]
     begins = request.place.thread == request.message  # the answer's thread grows out of what asks for it
     place = replace(request.place, thread="") if begins else request.place
-    found = await adapter.history(replace(request, place=place), limit + 2, ago(since) if since else 0)
+    found = well_formed(
+        tuple(await adapter.history(replace(request, place=place), limit + 2, ago(since) if since else 0))
+    )
     said = [message for message in found if message.id != request.message]  # nor the place where the answer will be
     said = [message for message in said if message.text.strip() or message.attachments or not message.mine][-limit:]
     if not said:
@@ -122,18 +138,21 @@ async def _said(services: Services, request: Request) -> Sequence[Message]:
     return said
 
 
-async def _file(services: Services, request: Request, takes: Takes) -> Upload:
+async def _file(services: Services, request: Request, takes: Takes, share: Share) -> Upload:
     """The picture or sound that was given: attached, in the message pointed at, or the newest of the last messages."""
     candidates = list(request.attachments)
     if not candidates and (request.arguments.get("last") or request.arguments.get("since")):
         candidates = [file for said in reversed(await _said(services, request)) for file in said.attachments]
     if not candidates:
-        pointed = await services.adapters[request.place.platform].pointed(request)
+        pointed = await _pointed(services, request)
         candidates = list(pointed.attachments) if pointed else []
     for file in candidates:
         media_type = media_type_of(file)
         if media_type.startswith(KINDS[takes]):
-            return Upload(file.name, media_type, await _fetch(services, request, file))
+            await share.take(min(file.size or MOST_BYTES, MOST_BYTES))
+            data = await _fetch(services, request, file)
+            share.keep(len(data))
+            return Upload(file.name, media_type, data)
     if candidates:
         raise UserError(f"“{candidates[0].name}” is no {takes}: attach one, or reply to a message that has one.")
     raise UserError(f"Which {takes}? Attach one to the command, or reply with it to a message that has one.")

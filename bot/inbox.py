@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from typing import TypeVar
 
@@ -22,6 +23,9 @@ T = TypeVar("T")
 
 REDELIVERY_SECONDS = 60.0
 """After a platform did not take an answer, or the database did not, how long until it is tried again."""
+
+PATIENCE_SECONDS, LEAST_PATIENCE_SECONDS = 86_400.0, 3_600.0
+"""How old a request is when its answer, which the platform does not take, is given up; and how long that was tried."""
 
 LET_GO_SECONDS = 5.0
 """How long answers that are left for recovery may take to end the call to the platform that is under way."""
@@ -64,12 +68,13 @@ class Inbox:
         self._begin.set()
         self._begun: set[int] = set()
         self._held_back = ""
+        self._failing: dict[str, dict[int, float]] = {}
+        """By platform, the requests whose answers it does not take, and since when by the loop's time."""
 
     def offer(self, request: Request) -> Awaitable[bool]:
         """Take the request's place in line at once; see bot.ports.Intake."""
         if self._closed:
             raise StoreError("The bot is stopping.")
-        request = replace(request, arguments={name: _storable(value) for name, value in request.arguments.items()})
         return asyncio.shield(self._spawn(self._accept(request)))
 
     async def recover(self, platform: str) -> None:
@@ -84,8 +89,18 @@ class Inbox:
             known = self._active.keys() | self._ended_meanwhile
         if waiting := [left for left in unfinished if left.accepted.id not in known]:
             log.info("%s: picking up %d unanswered requests", platform, len(waiting))
+        self._failing[platform] = {
+            left.accepted.id: since
+            for left in unfinished
+            if (since := self._failing.get(platform, {}).get(left.accepted.id)) is not None
+        }
         for left in waiting:
-            if left.accepted.request.command in self._by_name:
+            if self._is_hopeless(platform, left):
+                log.error(
+                    "The answer to request %d is given up: %s did not take it for a day", left.accepted.id, platform
+                )
+                await self._store.end(left.accepted.id, "undeliverable")
+            elif left.accepted.request.command in self._by_name:
                 self._dispatch(left.accepted, left)
             else:  # asked of a newer version
                 log.error("Request %d asks for a command that there is not; it is dropped", left.accepted.id)
@@ -95,6 +110,13 @@ class Inbox:
             self._held.remove(accepted)
             self._dispatch(accepted)
         self._recovered.add(platform)
+
+    def _is_hopeless(self, platform: str, left: Unfinished) -> bool:
+        """Whether the platform had time enough to take an answer, also if it was away itself until a while ago."""
+        failing = self._failing.get(platform, {}).get(left.accepted.id)
+        tried = 0.0 if failing is None else asyncio.get_running_loop().time() - failing
+        old = time.time() - left.since >= PATIENCE_SECONDS
+        return failing is not None and left.answer is not None and old and tried >= LEAST_PATIENCE_SECONDS
 
     def recover_soon(self, platform: str) -> None:
         """`recover`, beside whatever runs; tried again later when it fails."""
@@ -214,7 +236,7 @@ class Inbox:
         if accepted.id in self._active or self._closed:
             return
         passes = self._by_name[accepted.request.command].passes
-        full = "" if passes or left else self._full(accepted)
+        full = "" if left else self._full(accepted)
         answering = self._active[accepted.id] = self._answering(accepted, left)
         if full:
             answering.refuse(full)
@@ -242,6 +264,12 @@ class Inbox:
     def _full(self, accepted: Accepted) -> str:
         """Why a question is one too many; "" where there is room."""
         request, limits = accepted.request, self._administration.settings(accepted.request.place)
+        command = self._by_name[request.command]
+        if command.alone and any(self._is_such(other, request) for other in self._active.values()):
+            name = request.command.partition(" ")[0]
+            return f"One `/{name}` of yours is under way: ask again when you have its answer."
+        if command.passes and not command.alone:
+            return ""
         own = sum(1 for other in self._active.values() if not other.answered and self._asks_too(other, request))
         if own >= limits.queue_person:
             what = "A question of yours is" if own == 1 else f"{own} questions of yours are"
@@ -254,12 +282,16 @@ class Inbox:
 
     def _asks_too(self, other: Answering, request: Request) -> bool:
         """Whether it is a question of the same person, in whichever lane."""
-        asked = other.accepted.request
-        same = (asked.place.platform, asked.person.id) == (request.place.platform, request.person.id)
-        return same and not self._by_name[asked.command].passes
+        command = self._by_name[other.accepted.request.command]
+        return _of_same_person(other.accepted.request, request) and (command.alone or not command.passes)
+
+    def _is_such(self, other: Answering, request: Request) -> bool:
+        """Whether it is a request of the same person that is to be alone."""
+        return _of_same_person(other.accepted.request, request) and self._by_name[other.accepted.request.command].alone
 
     async def _run_refused(self, answering: Answering, why: str) -> None:
-        await self._administration.refused(answering.accepted.request, why)
+        if not await self._administration.refused(answering.accepted.request, why):
+            answering.refuse("")
         await self._run(answering)
 
     async def _run_lane(self, conversation: int, lane: _Lane) -> None:
@@ -288,6 +320,8 @@ class Inbox:
             await answering.run()
         except (PlatformError, StoreError) as error:
             log.warning("The answer to request %d did not get to its end (%s); it is tried again", request, error)
+            if isinstance(error, PlatformError):
+                self._failing.setdefault(platform, {}).setdefault(request, asyncio.get_running_loop().time())
             self._recover_later(platform)
         except Exception:  # one broken request must not end its lane
             log.exception("Request %d failed", request)
@@ -299,9 +333,8 @@ class Inbox:
                 self._ended_meanwhile.add(request)
 
 
-def _storable(text: str) -> str:
-    """Text that UTF-8 can hold: halves of a surrogate pair are joined, and single ones replaced."""
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+def _of_same_person(one: Request, other: Request) -> bool:
+    return (one.place.platform, one.person.id) == (other.place.platform, other.person.id)
 
 
 def _tell_positions(lane: _Lane) -> None:

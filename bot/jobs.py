@@ -11,6 +11,7 @@ from bot.inference import kinds
 from bot.inference.kinds import Job
 from bot.magic import sound_kind
 from bot.ports import Backend, Does, Embeds, Paints, Transcribes, Voices
+from bot.threads import in_thread
 from bot.types import Media, Status, Text
 
 
@@ -24,7 +25,8 @@ async def run(backend: Backend, job: Job[kinds.Answer]) -> AsyncGenerator[Text |
     match job:
         case kinds.Embed(texts) if isinstance(backend, Embeds):
             rows = await backend.embed(texts)
-            yield kinds.Vectors(len(rows[0]), array("f", [number for row in rows for number in row]).tobytes())
+            data = await in_thread(lambda: b"".join(array("f", row).tobytes() for row in rows))
+            yield kinds.Vectors(len(rows[0]), data)
         case kinds.Transcribe(into_english=True):
             raise UserError(
                 "This model writes down what it hears as it is: ask without `english`, then `/translate` that."

@@ -6,17 +6,27 @@ from collections.abc import Collection
 
 import langcodes
 
+from bot.errors import UserError
+
+LONGEST = 60
+"""Characters of a language's name or tag; what reads them takes ever longer for more, or fails."""
+
 _NEAR = 7
 """How far, as langcodes counts, what a model knows may be from what is meant: Portuguese will do for Brazilians."""
 
 
 def is_tag(text: str) -> bool:
     """Whether a text could be a language's tag: "de", "pt-BR", "de_DE", "deu_Latn"."""
-    return bool(text) and langcodes.tag_is_valid(text)
+    return 0 < len(text) <= LONGEST and langcodes.tag_is_valid(text)
 
 
 def code(language: str) -> str:
-    """The tag of a language by its name in any language: "de" for "German" and "Deutsch". What is no name stays."""
+    """The tag of a language by its name in any language: "de" for "German" and "Deutsch". What is no name stays.
+
+    Raises UserError for what is too long to be one.
+    """
+    if len(language) > LONGEST:
+        raise UserError(f"“{language[:LONGEST]}…” is too long for the name of a language.")
     if is_tag(language):
         return str(langcodes.standardize_tag(language))
     try:

@@ -51,6 +51,8 @@ async def put(services: Services, request: Request, key: str, text: str, wanted:
     """Set one setting and say so. Raises UserError or Denied."""
     value = known(services, request, key, parse(key, text))
     level, request = await level_for(services, request, key, wanted)
+    if about(key).known == "channels" and value:
+        await must_be_read_by(services, request, str(value))
     administration, scope, before = services.administration, scope_in(level, request), ""
 
     def decision() -> Sequence[Decided]:
@@ -76,6 +78,18 @@ async def take_back(services: Services, request: Request, key: str, wanted: str)
     await administration.decide(decision)
     now = said(key, getattr(administration.settings(place, person), key))
     return f"**{key}** is no longer set for {named(level, place)}: {now} is in force."
+
+
+async def must_be_read_by(services: Services, request: Request, channel: str) -> None:
+    """A channel that is to be told of this workspace is one of it, and who chose it reads it. Raises UserError."""
+    subject = Subject.read(channel)
+    assert subject is not None, "known() made sure of it"
+    adapter = services.adapters[request.place.platform]
+    place = Place(request.place.platform, request.place.workspace, subject.id)
+    if await adapter.audience(place) == "none":
+        raise UserError(f"{subject.label} is no channel of this workspace that I can see: add me to it first.")
+    if place not in await adapter.readable(request, [place]):
+        raise UserError(f"You may not read {subject.label}, so changes are not announced there.")
 
 
 def scope_in(level: Level, request: Request) -> Scope:

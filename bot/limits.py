@@ -41,12 +41,14 @@ def holding(limits: Sequence[Limit], place: Place, person: Person, models: Colle
     """The limits that hold for a person in a place: the channel's, the workspace's, and the nearest about people.
 
     A limit for the person replaces a role's, and that replaces everyone's, where they are about the same unit, window
-    and model; of several roles the most generous counts.
+    and model; of several roles the most generous counts. Of whom it is not known which roles they have, the strictest
+    limit counts of those that may be theirs.
     """
+    unsaid = tuple(one.subject.id for one in limits if person.unsaid and one.subject.kind == "role")
     fitting: Mapping[SubjectKind, Sequence[str]] = {
         "everyone": ("",),
         "guests": ("",) if person.guest else (),
-        "role": person.roles,
+        "role": unsaid or person.roles,
         "person": (person.id,),
         "channel": (place.channel,),
         "workspace": ("",),
@@ -58,8 +60,10 @@ def holding(limits: Sequence[Limit], place: Place, person: Person, models: Colle
             continue
         if subject.kind in ("channel", "workspace"):
             shared.append(limit)
-        else:
-            own[limit.unit, limit.window, limit.model] = limit
+            continue
+        key = (limit.unit, limit.window, limit.model)
+        if not (subject.kind == "role" and person.unsaid and key in own and own[key].amount < limit.amount):
+            own[key] = limit
     return [*own.values(), *shared]
 
 

@@ -11,7 +11,7 @@ from bot.inference.kinds import Skill
 from bot.ports import Accepted, Keyed
 from bot.services import Services
 from bot.task import Task
-from bot.types import Choice, Choices, Done, Note, Request
+from bot.types import LONGEST_LABEL, Choice, Choices, Done, Note, Request
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +114,7 @@ def offer(services: Services, accepted: Accepted, request: Request, task: Task) 
         where = services.backends[able[0]].destination
         sentences.append(f"Or {able[0]} does it, told in words: {where}.")
         again = {"request": str(accepted.id), "model": able[0], "with": "chat"}
-        buttons = (*buttons, Choice(f"Let {able[0]} do it"[:80], task.name, again))
+        buttons = (*buttons, Choice(f"Let {able[0]} do it"[:LONGEST_LABEL], task.name, again))
     return [Choices(buttons), Note(" ".join(sentences)), Done("failed")]
 
 

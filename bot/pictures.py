@@ -5,13 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bot.errors import PlatformError
+from bot.errors import PlatformError, UserError
+from bot.files import fitted
 from bot.magic import picture_kind
+from bot.room import Share
 from bot.services import Services
 from bot.types import Attachment, Media, Request
 
 LARGEST = 8 << 20
-"""Bytes of one picture: what models' servers take, and what does not hold up other answers while it is sent."""
+"""Bytes of one picture as it comes."""
+SMALL = 1 << 20
+"""Bytes of one picture as it is sent: a larger one is made smaller first."""
+SIDE = 2_048
+"""Pixels that are left of its longer side then; models look at no more."""
 MOST = 8
 
 
@@ -24,12 +30,13 @@ class Look:
     notes: tuple[str, ...] = ()
 
 
-async def look_at(services: Services, model: str, request: Request) -> Look:
-    """Fetch the pictures of a request for a model that sees."""
+async def look_at(services: Services, model: str, request: Request, share: Share) -> Look:
+    """Fetch the pictures of a request for a model that sees; what they take of the memory is in the request's share."""
     if not request.attachments:
         return Look()
     if not services.catalogue.sections[model].sees:
         return Look(notes=(f"{model} cannot read attachments: {_names(request.attachments)}.",))
+    await share.take(LARGEST + SMALL * min(MOST, len(request.attachments)))
     seen, pictures, notes = list[Attachment](), list[Media](), list[str]()
     for attachment in request.attachments:
         picture = await _picture(services, request, attachment) if len(seen) < MOST else f"{MOST} are the most."
@@ -38,6 +45,7 @@ async def look_at(services: Services, model: str, request: Request) -> Look:
             pictures.append(picture)
         else:
             notes.append(f"{_names([attachment])} cannot be read. {picture}")
+    share.keep(sum(len(picture.content) for picture in pictures))
     return Look(tuple(seen), tuple(pictures), tuple(notes))
 
 
@@ -47,7 +55,9 @@ async def _picture(services: Services, request: Request, attachment: Attachment)
         return "Only pictures can."
     try:
         content = await services.adapters[request.place.platform].fetch(request, attachment, LARGEST)
-    except PlatformError as error:
+        if picture_kind(content) and len(content) > SMALL:
+            content = await fitted(content, SIDE, SMALL)
+    except (PlatformError, UserError) as error:
         return error.message
     kind = picture_kind(content)
     return Media(kind, content) if kind else "Pictures can as PNG, JPEG, GIF or WebP."

@@ -15,6 +15,8 @@ from bot.types import Command, Person, Place, Request
 ALSO_NEEDS = {"retry": "chat"}
 """Commands that do what another one does."""
 
+_AGAIN = "Try again in a minute."
+
 
 class Policy:
     """Decides by what is in force now and by what the platform said of the person.
@@ -41,7 +43,10 @@ class Policy:
             return None
         ask, name = self._administration.whom_to_ask(place), request.command.partition(" ")[0]
         needs = tuple(filter(None, (name, ALSO_NEEDS.get(name))))
-        switched_off = self._administration.settings(place, person).commands_off
+        settings = self._administration.settings(place, person)
+        if place.direct and settings.direct_messages == "closed" and not (command.quiet or person.administrator):
+            return Denied(f"I answer no direct messages: ask me in a channel. {ask}")
+        switched_off = settings.commands_off
         if off := next((needed for needed in needs if needed in switched_off and needed != NEVER_OFF), ""):
             return Denied(f"/{off} is switched off here. {ask}")
         if command.administrative:
@@ -49,10 +54,10 @@ class Policy:
                 return self.for_administrators(request)
             return self.for_the_operator(request) if command.central else None
         for needed in needs:
-            allowed, why = self._may(place, person, f"command:{needed}")
+            allowed, why = self._may(request, f"command:{needed}")
             if not (allowed or person.administrator):
                 what = "talk with me" if needed == "chat" else f"use /{needed}"
-                return Denied(f"You may not {what} here: {why}. {ask}")
+                return Denied(f"You may not {what} here: {why}. {_AGAIN if why == _unsaid(request) else ask}")
         return None
 
     def favours(self, request: Request, command: Command, models: Iterable[str]) -> bool:
@@ -76,7 +81,9 @@ class Policy:
         ]
 
     def for_administrators(self, request: Request) -> Denied:
-        """What is said to who is no administrator."""
+        """What is said to who is no administrator, or perhaps is one."""
+        if request.person.unsaid == "person":
+            return Denied(f"That is for administrators, and {_unsaid(request)}. {_AGAIN}")
         return Denied(f"That is for administrators. {self._administration.whom_to_ask(request.place)}")
 
     def for_the_operator(self, request: Request) -> Denied | None:
@@ -102,17 +109,43 @@ class Policy:
         ask = self._administration.whom_to_ask(place)
         if settings.models and model not in settings.models:
             return Denied(f"The model {model} is not for use here. There are: {', '.join(settings.models)}. {ask}")
-        rule = nearest(self._rules(place, person, f"model:{model}"))
-        if rule is None or rule.allowed:
+        target = f"model:{model}"
+        rule = nearest(self._rules(place, person, target))
+        allowed = rule is None or rule.allowed
+        if self._depends_on_roles(place, person, (target,), rule, allowed=allowed):
+            return Denied(f"You may not use the model {model} here: {_unsaid(request)}. {_AGAIN}")
+        if rule is None or allowed:
             return None
         return Denied(f"You may not use the model {model} here: a rule for {rule.subject.label} says so. {ask}")
 
-    def _may(self, place: Place, person: Person, target: str) -> tuple[bool, str]:
+    def _may(self, request: Request, target: str) -> tuple[bool, str]:
         """Whether, and if not, why not. What no rule is about is as the bot itself is; guests need a rule."""
+        place, person = request.place, request.person
         rule = nearest(self._rules(place, person, target)) or nearest(self._rules(place, person, "bot"))
+        allowed = rule.allowed if rule else not person.guest
+        if self._depends_on_roles(place, person, (target, "bot"), rule, allowed=allowed):
+            return False, _unsaid(request)
         if rule is not None:
-            return rule.allowed, f"a rule for {rule.subject.label} says so"
-        return not person.guest, "guests may only do what an administrator allowed"
+            return allowed, f"a rule for {rule.subject.label} says so"
+        guests = "guests may only do what an administrator allowed"
+        return allowed, _unsaid(request) if person.unsaid == "person" else guests
+
+    def _depends_on_roles(
+        self, place: Place, person: Person, targets: Sequence[str], rule: Rule | None, *, allowed: bool
+    ) -> bool:
+        """Whether a rule for a role would decide otherwise than `rule`, and nobody knows whether the person has it.
+
+        Targets are named the nearest first.
+        """
+
+        def rank(one: Rule) -> tuple[int, tuple[int, bool]]:
+            return targets.index(one.target), nearest_first(one)
+
+        others = (one for one in self._administration.rules(place) if one.subject.kind == "role")
+        return bool(person.unsaid) and any(
+            one.target in targets and one.allowed != allowed and (rule is None or rank(one) < rank(rule))
+            for one in others
+        )
 
     def _rules(self, place: Place, person: Person, target: str) -> Sequence[Rule]:
         """The rules about a target that fit a person in a place; of a kind that is not known, none does."""
@@ -127,6 +160,12 @@ class Policy:
         return [
             rule for rule in rules if rule.target == target and rule.subject.id in fitting.get(rule.subject.kind, ())
         ]
+
+
+def _unsaid(request: Request) -> str:
+    """What of the person's rights the platform does not say; "" where it says all."""
+    what = {"": "", "roles": "which groups you are in", "person": "who you are"}[request.person.unsaid]
+    return what and f"{request.place.platform.capitalize()} does not say {what} right now"
 
 
 def _all_administrative(command: Command) -> bool:
@@ -144,11 +183,15 @@ def nearest(rules: Sequence[Rule]) -> Rule | None:
 
 
 def must_be_allowed_to_steer(person: Person, place: Place, asked_by: str, asked_in: Place) -> None:
-    """Stop and Retry belong to the asker and to administrators, where it was asked. Raises Denied."""
+    """Stop and Retry belong to the asker and to administrators, where it was asked. Raises Denied.
+
+    A private answer may have come as a direct message to the asker.
+    """
     same_channel = (place.platform, place.workspace, place.channel) == (
         asked_in.platform,
         asked_in.workspace,
         asked_in.channel,
     )
-    if not same_channel or (person.id != asked_by and not person.administrator):
+    asker = person.id == asked_by and place.platform == asked_in.platform
+    if not ((same_channel and (asker or person.administrator)) or (asker and place.direct)):
         raise Denied("Only the person who asked, or an administrator, can do that.")

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal, Protocol, runtime_checkable
 
 from bot.inference.kinds import A, Job
+from bot.network import Network
 from bot.section import ModelSection, Section
 from bot.types import (
     Answer,
@@ -33,6 +34,10 @@ from bot.types import (
 
 EndState = Literal["done", "undeliverable", "dropped"]
 """How a request ended: shown; kept but not showable (the channel is gone, the token expired); nothing to show."""
+
+
+Audience = Literal["everybody", "some", "none"]
+"""Who reads a place: every full member of its workspace, some people, or nobody: it is no channel of that workspace."""
 
 
 class DraftLog(Protocol):
@@ -93,6 +98,12 @@ class Intake(Protocol):
         """The request as it is to be treated here: it may have become private, by a setting or by being refused.
 
         Call it before the request is offered and acknowledged.
+        """
+
+    async def wants(self, request: Request) -> bool:
+        """Whether a request will be answered, as far as that can be told before it is offered.
+
+        Look up for it what costs something only then. Its words may still lack names.
         """
 
     def manner(self, place: Place, person: str) -> Manner:
@@ -181,6 +192,12 @@ class Adapter(Protocol):
         None of them is a direct message. Raises PlatformError.
         """
 
+    async def audience(self, place: Place) -> Audience:
+        """Who reads a channel or thread of the place's workspace, by the platform's word now.
+
+        A direct message is no channel of a workspace. Raises PlatformError where the platform does not say.
+        """
+
     async def post(self, place: Place, text: str, key: str) -> None:
         """Say something of the bot's own accord, in Markdown; `key` (at most 20 characters) is the same when repeated.
 
@@ -206,19 +223,20 @@ class Remembers(Protocol):
 class Platform:
     """What a module under adapters/ offers as PLATFORM.
 
-    `secrets` are names of environment variables, all needed; `create` takes the section and the secrets by name.
-    The module must import quickly: the SDK is imported inside `create`. What a platform that does not last (the
-    terminal) left unanswered when the program ended is dropped at the next start, not answered. `setup` makes what an
-    administrator needs once to install the bot there (Slack's manifest, Discord's invite link) from the section, the
-    commands and the environment.
+    `secrets` are names of environment variables, all needed; `create` takes the section, the secrets by name, and how
+    to connect. The module must import quickly: the SDK is imported inside `create`. What a platform that does not last
+    (the terminal) left unanswered when the program ended is dropped at the next start, not answered. `setup` makes what
+    an administrator needs once to install the bot there (Slack's manifest, Discord's invite link) from the section, the
+    commands and the environment; `plain_setup` the same without what some workspaces cannot have.
     """
 
     name: str
     settings: type[Section]
     secrets: tuple[str, ...]
-    create: Callable[[Section, Mapping[str, str]], Adapter]
+    create: Callable[[Section, Mapping[str, str], Network], Adapter]
     lasting: bool = True
     setup: Callable[[Section, Sequence[Command], Mapping[str, str]], str] | None = None
+    plain_setup: Callable[[Section, Sequence[Command], Mapping[str, str]], str] | None = None
 
 
 class Backend(Protocol):
@@ -359,12 +377,16 @@ class Accepted:
 
 @dataclass(frozen=True, slots=True)
 class Unfinished:
-    """A request that an earlier run left behind; `answer` is there when only its delivery is missing."""
+    """A request that an earlier run left behind; `answer` is there when only its delivery is missing.
+
+    `since` is when it was accepted, in seconds since 1970.
+    """
 
     accepted: Accepted
     attempts: int
     parts: Sequence[Part]
     answer: Answer | None
+    since: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -436,8 +458,11 @@ class Store(Protocol):
     async def turns(self, conversation: int, upto: int | None = None, limit: int = 1_000) -> Sequence[Turn]:
         """The chain of turns that ends with turn `upto` (None: the newest), oldest first, at most `limit`."""
 
-    async def turn_of_message(self, place: Place, message: str) -> int | None:
-        """The turn that a platform message holds, question or answer."""
+    async def turn_of_message(self, place: Place, message: str, person: str = "") -> int | None:
+        """The turn that a platform message holds, question or answer, where it can be replied to from a place.
+
+        Turns that only one person sees are found for this person alone.
+        """
 
     async def question_of(self, request: int) -> Turn | None:
         """The question that a request asked, for asking it again."""
@@ -453,6 +478,9 @@ class Store(Protocol):
 
     async def set_model(self, conversation: int, model: str) -> None:
         """The model for this conversation; "" for the default."""
+
+    async def takes_part(self, place: Place) -> bool:
+        """Whether the bot was ever part of this thread."""
 
     async def known_messages(self, place: Place, messages: Sequence[str]) -> Collection[str]:
         """Which of these platform messages are turns already."""

@@ -48,6 +48,9 @@ HELD_SECONDS = 20.0
 
 CLEARING = "One moment: what was forgotten is being cleared from the disk."
 
+COPIES_AT_ONCE = 2
+"""Copies of what is kept that are made at a time; others wait."""
+
 PAUSES = (0.05, 0.2, 0.5, 1.0)
 """Seconds between attempts at clearing them while somebody waits for it."""
 
@@ -83,7 +86,7 @@ class Wish:
 class Privacy:
     """Follows what people want, what they edit and delete, and the settings `retention_days`, `keep`, `on_uninstall`.
 
-    `clock` says the time in seconds since 1970.
+    `clock` says the time in seconds since 1970. Who copies what is kept holds `copying`.
     """
 
     def __init__(
@@ -106,6 +109,7 @@ class Privacy:
         self._urgent = False
         self._rewritten = -DAY
         self._busy_since: float | None = None
+        self.copying = asyncio.Semaphore(COPIES_AT_ONCE)
 
     async def load(self) -> None:
         """Read what the clock said last, and which workspaces there are, before the first request."""

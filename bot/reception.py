@@ -13,6 +13,7 @@ from bot.core import Core
 from bot.inbox import Inbox
 from bot.services import Services
 from bot.types import Answer, Command, Form, Manner, Person, Place, Request, by_path
+from bot.wellformed import well_formed
 
 SEEN_DAYS = 7
 """How far back the places go that adapters look through for what they missed."""
@@ -45,12 +46,27 @@ class Reception:
         return self._inbox.offer(request)
 
     def settle(self, request: Request) -> Request:
-        """The request as it is to be treated here: private by a setting, or because it will be refused."""
+        """The request as it is to be treated here: private by a setting, or because it will be refused.
+
+        What a button asks for again is as private as the answer that it stands under.
+        """
         request, command = self._recognised(request), self._by_path[request.command]
         if request.private or request.place.direct:
             return request
-        private = command.quiet or (command.converses and self._services.settings(request).private)
+        asked_by_people = (command.converses or not command.hidden) and "request" not in request.arguments
+        wished = asked_by_people and ("private" in request.arguments or self._services.settings(request).private)
+        private = command.quiet or wished
         return replace(request, private=bool(private or self._services.policy.refusal(request, command)))
+
+    async def wants(self, request: Request) -> bool:
+        """Whether a request will be answered: who asks may, and it is said to the bot or in a thread of its own.
+
+        What stands before it in line may yet change that, so it decides nothing.
+        """
+        request = self._recognised(request)
+        if self._services.policy.refusal(request, self._by_path[request.command]):
+            return False
+        return request.addressed or await self._services.store.takes_part(request.place)
 
     def manner(self, place: Place, person: str) -> Manner:
         """How to behave in a place."""
@@ -63,6 +79,7 @@ class Reception:
 
     async def home(self, place: Place, person: Person) -> Answer:
         """What the bot's own page shows to a person."""
+        place, person = well_formed((place, person))
         return await self._core.home(place, self._services.administration.recognise(place, person))
 
     async def suggest(
@@ -72,6 +89,7 @@ class Reception:
 
         Where nothing holds all of it and it is a list with commas, its last entry is completed.
         """
+        typed, place, person, given = well_formed((typed, place, person, given))
         person = self._services.administration.recognise(place, person)
         offered = await self._core.suggest(command, option, place, person, given)
         before, comma, last = typed.rpartition(",")
@@ -93,19 +111,20 @@ class Reception:
         """Something was said that is not for the bot: kept where that is set."""
         self._services.privacy.departures.heard_from(request.place)
         if self._services.privacy.keeps(request.place) and request.message and request.text:
-            await self._services.privacy.traces.overhear(request)
+            await self._services.privacy.traces.overhear(well_formed(request))
 
     async def edited(self, place: Place, message: str, text: str) -> None:
         """Somebody changed what a message says: a question's turn says so, too, and what is not answered yet."""
+        place, message, text = well_formed((place, message, text))
         await self._services.privacy.edited(place, message, text, partial(reworded, text=text))
 
     async def deleted(self, place: Place, messages: Sequence[str]) -> None:
         """Messages are gone from the platform, and from what is kept: a question with its answers, or an answer."""
-        await self._services.privacy.deleted(place, messages)
+        await self._services.privacy.deleted(*well_formed((place, tuple(messages))))
 
     async def vanished(self, place: Place) -> None:
         """A channel or a thread is gone from the platform, and what was said there from what is kept."""
-        await self._services.privacy.vanished(place)
+        await self._services.privacy.vanished(well_formed(place))
 
     async def uninstalled(self, platform: str, workspace: str) -> None:
         """The bot was removed from a workspace, whose data goes if the setting says so."""
@@ -116,6 +135,7 @@ class Reception:
         await self._services.privacy.departures.installed(platform, workspaces)
 
     def _recognised(self, request: Request) -> Request:
+        request = well_formed(request)
         return replace(request, person=self._services.administration.recognise(request.place, request.person))
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from urllib.parse import urlsplit
 
+from bot.network import passwords
+
 SECRET_NAMES = ("TOKEN", "KEY", "SECRET", "PASSWORD")
 SHORTEST_SECRET = 8
 """Shorter values are not looked for: they would hit innocent words. So many characters of a longer one are a leak."""
@@ -14,7 +16,7 @@ def secrets_in(environment: Mapping[str, str]) -> Collection[str]:
     """Find the values of variables that hold secrets, by their names, and passwords in addresses, such as a proxy's."""
     named = (value for name, value in environment.items() if any(mark in name.upper() for mark in SECRET_NAMES))
     inside = (_password(value) for value in environment.values() if "://" in value)
-    return {value for value in (*named, *inside) if len(value) >= SHORTEST_SECRET}
+    return passwords(environment) | {value for value in (*named, *inside) if len(value) >= SHORTEST_SECRET}
 
 
 def blanked(text: str, secrets: Collection[str], mark: str = "•••") -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from bot.administration import Administration
 from bot.budget import Budget
@@ -14,8 +14,10 @@ from bot.policy import Policy, must_be_allowed_to_steer
 from bot.ports import Adapter, Backend, Store
 from bot.privacy import Privacy
 from bot.recent import Recent
+from bot.room import Room
 from bot.settings import Settings
 from bot.types import Command, Place, Request
+from bot.wellformed import well_formed
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +25,7 @@ class Services:
     """The catalogue, the store, what is in force, what may be used, the platforms and what is running.
 
     `stop` ends the answer to a request and says whether there was one to end; `running` is the request that is being
-    answered in a conversation.
+    answered in a conversation. `room` is what people's files may take of the memory.
     """
 
     config: Config
@@ -38,6 +40,7 @@ class Services:
     recent: Recent
     stop: Callable[[int], bool]
     running: Callable[[int], int | None]
+    room: Room = field(default_factory=Room)
 
     @property
     def backends(self) -> Mapping[str, Backend]:
@@ -88,7 +91,7 @@ class Services:
 
     async def as_they_are(self, request: Request) -> Request:
         """The request with the person's rights as the platform says now."""
-        person = await self.adapters[request.place.platform].whois(request)
+        person = well_formed(await self.adapters[request.place.platform].whois(request))
         return replace(request, person=self.administration.recognise(request.place, person))
 
     def model(self, request: Request, *wanted: str) -> str:
@@ -126,4 +129,5 @@ class Services:
 
     def models(self, request: Request) -> Sequence[str]:
         """The models that this person may use here, in the catalogue's order."""
-        return [name for name in self.backends if self.policy.model_refusal(request, name) is None]
+        there = list(self.backends)  # in one step: an import asks in a thread while a model may be added
+        return [name for name in there if self.policy.model_refusal(request, name) is None]

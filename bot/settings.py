@@ -133,6 +133,11 @@ class Settings(Section):
         At(("workspace", "channel", "me")),
         Field(description="Show answers to the person who asked alone."),
     ] = False
+    direct_messages: Annotated[
+        Literal["open", "closed"],
+        At(TEAM),
+        Field(description="Whether people may ask in direct messages; on Discord these belong to no server."),
+    ] = "open"
     feedback: Annotated[bool, At(HERE), Field(description="Buttons under answers to say whether they were good.")] = (
         False
     )

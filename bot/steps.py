@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import TypeVar, cast
 
@@ -10,6 +10,7 @@ from bot.cutting import Piece, cut
 from bot.errors import UserError
 from bot.inference.kinds import A, Chat, Classify, Job, Labels, Written
 from bot.task import Apart, Do, Given, Steps
+from bot.threads import in_thread
 from bot.types import Status, Text
 
 T = TypeVar("T")
@@ -36,9 +37,18 @@ def write(job: Job[A]) -> Steps[str]:
 
 
 def apart(make: Callable[[], T]) -> Steps[T]:
-    """Compute something in a thread."""
+    """Compute something in a thread, which takes a second at most."""
+    return (yield from elsewhere(lambda: in_thread(make)))
+
+
+def elsewhere(make: Callable[[], Awaitable[T]]) -> Steps[T]:
+    """Have something made, such as by another process."""
     made: list[T] = []
-    yield Apart(lambda: made.append(make()))
+
+    async def call() -> None:
+        made.append(await make())
+
+    yield Apart(call)
     return made[0]
 
 

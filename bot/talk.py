@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import aclosing
+from dataclasses import replace
 
 from bot.conversation import PICTURES, prompt_for, question_turn, surroundings
 from bot.errors import BackendError, Denied, Refused
+from bot.length import bounded
 from bot.pictures import look_at
 from bot.ports import Accepted
 from bot.services import Services
@@ -30,7 +32,7 @@ from bot.types import (
 )
 
 LENGTH_NOTE = "The answer reached its length limit. Write “go on” for the rest."
-EMPTY_NOTE = "⚠️ The model returned an empty answer."
+EMPTY_NOTE = "⚠️ The model returned an empty answer. Try again, or ask in other words."
 BLIND_NOTE = "The pictures are not looked at again: they are not kept. Ask anew with them."
 UNBEGUN_NOTE = (
     "⚠️ The model reached its length limit before it began to answer, probably by thinking. A larger `answer_tokens` "
@@ -74,37 +76,40 @@ async def ask(
     sampling = Sampling(settings.temperature, settings.answer_tokens)
     yield Choices((stop_choice(accepted.id),))
     yield Status("Thinking…")
-    around = await surroundings(services, accepted) if question else ()
+    around, withheld = await surroundings(services, accepted) if question else ((), "")
+    if withheld:
+        yield Note(withheld)
     before = list(await services.store.turns(accepted.conversation, parent)) if parent is not None else []
     if question is None and before and PICTURES in before[-1].text:
         yield Note(BLIND_NOTE)
     thinking = Thinking(shown=settings.thinking)
     for model, fallback in _candidates(services, accepted.request, first):
-        look = await look_at(services, model, accepted.request)
-        question = question and question_turn(accepted.request, look.seen)
-        yield Asked(model, parent, question)
-        for sentence in look.notes:
-            yield Note(sentence)
-        thinking.end()
-        said = False
-        try:
-            turns = [*before, question] if question else before
-            prompt, tokens = await prompt_for(services, model, accepted.request, turns, around, look.pictures)
-            async with aclosing(_stream(services, accepted, model, prompt, tokens, sampling)) as pieces:
-                async for piece in pieces:
-                    said = said or (isinstance(piece, Text) and bool(piece.text.strip()))
-                    for chunk in thinking.drawn(piece):
-                        yield chunk
-            return
-        except BackendError as error:
-            if said or not fallback:
-                raise
-            yield Note(f"{model} did not answer: {error.message} {fallback} answers instead.")
-        except Denied as error:
-            if model == first:
-                raise
-            await services.administration.refused(accepted.request, error.message)
-            raise Refused(error.message) from None  # the first model's failure was told to everybody already
+        async with services.room.share(accepted.request) as share:
+            look = await look_at(services, model, accepted.request, share)
+            question = question and question_turn(accepted.request, look.seen)
+            yield Asked(model, parent, question)
+            for sentence in look.notes:
+                yield Note(sentence)
+            thinking.end()
+            said = False
+            try:
+                turns = [*before, question] if question else before
+                prompt, tokens = await prompt_for(services, model, accepted.request, turns, around, look.pictures)
+                async with aclosing(_stream(services, accepted, model, prompt, tokens, sampling)) as pieces:
+                    async for piece in pieces:
+                        said = said or (isinstance(piece, Text) and bool(piece.text.strip()))
+                        for chunk in thinking.drawn(piece):
+                            yield chunk
+                return
+            except BackendError as error:
+                if said or not fallback:
+                    raise
+                yield Note(f"{model} did not answer: {error.message} {fallback} answers instead.")
+            except Denied as error:
+                if model == first:
+                    raise
+                await services.administration.refused(accepted.request, error.message)
+                raise Refused(error.message) from None  # the first model's failure was told to everybody already
 
 
 async def _stream(
@@ -116,7 +121,7 @@ async def _stream(
     spending = services.budget.reserve(accepted, model, tokens, sampling, backend.context - tokens)
     try:
         with spending:
-            async with aclosing(backend.stream(prompt, spending.sampling(sampling))) as pieces:
+            async with aclosing(bounded(backend.stream(prompt, spending.sampling(sampling)))) as pieces:
                 async for piece in pieces:
                     spending.take(piece)
                     timed(piece)
@@ -153,14 +158,18 @@ def _ending(services: Services, accepted: Accepted, done: Done, spending: Spendi
     elif done.reason == "length":
         yield Note(spending.shortened or LENGTH_NOTE)
     yield from map(Note, spending.crossed)
-    yield done
+    yield done if spending.said else replace(done, reason="failed")
 
 
 async def _parent(services: Services, accepted: Accepted) -> int | None:
-    """The turn that the question follows: of the message replied to, else the conversation's newest."""
+    """The turn that the question follows: of the message replied to, else the conversation's newest.
+
+    A private question may follow a turn that all see, and stays in its own conversation.
+    """
     request = accepted.request
     if request.replies_to:
-        turn = await services.store.turn_of_message(request.place, request.replies_to)
+        whose = request.person.id if request.private else ""
+        turn = await services.store.turn_of_message(request.place, request.replies_to, whose)
         if turn is not None:
             return turn
     turns = await services.store.turns(accepted.conversation, limit=1)

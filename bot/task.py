@@ -7,18 +7,23 @@ never wait and know no model, no platform and no SDK; bot/steps.py has what many
 from __future__ import annotations
 
 import pkgutil
-from collections.abc import Callable, Generator, Mapping, Sequence
+import re
+from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import import_module
+from itertools import islice
 from typing import Literal, TypeAlias, TypeVar
 
 import bot.tasks
+from bot.errors import UserError
 from bot.inference import kinds
 from bot.inference.kinds import Job, Skill
 from bot.types import Chunk, Option
 
 T = TypeVar("T")
+
+_LINE = re.compile(r"\S.*")
 
 Takes = Literal["text", "picture", "sound", "video"]
 
@@ -75,12 +80,15 @@ class Given:
         """What the file holds."""
         return self.file.data if self.file else b""
 
-    @property
-    def texts(self) -> Sequence[str]:
-        """The text as several: each message, or else each line."""
+    def texts(self, most: int) -> Sequence[str]:
+        """The text as several: each message, or else each line. Raises UserError for more than `most`."""
         if len(self.sources) > 1:
-            return [self.text[source.start : source.end] for source in self.sources]
-        return [line.strip() for line in self.text.splitlines() if line.strip()]
+            found = [self.text[source.start : source.end] for source in self.sources]
+        else:
+            found = [line[0].strip() for line in islice(_LINE.finditer(self.text), most + 1)]
+        if len(found) > most:
+            raise UserError(f"That is more than {most} texts, each line being one: give fewer at a time.")
+        return found
 
     def source(self, at: int) -> Source | None:
         """Whose words stand at a character of the text."""
@@ -98,9 +106,9 @@ class Do:
 
 @dataclass(frozen=True, slots=True)
 class Apart:
-    """Something that takes a moment to compute; it is called in a thread."""
+    """Something that is made elsewhere, in a thread or another process; stopped, it is not waited for."""
 
-    call: Callable[[], None]
+    call: Callable[[], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)

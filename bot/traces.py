@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
@@ -74,7 +74,7 @@ class Vote:
 
 
 Copied: TypeAlias = tuple[Sequence[Kept], Sequence[Kept], Sequence[Vote]]
-"""Turns, overheard messages and votes."""
+"""Turns, overheard messages and votes: some of one of these kinds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,8 +123,11 @@ class Traces(Protocol):
     async def forget(self, extent: Extent, before: int) -> None:
         """Delete it. What is being answered is kept no more; turns of others stay, and so do textless keys."""
 
-    async def copy(self, extent: Extent, reader: str) -> Copied:
-        """All of it, oldest first; of direct and private messages only the reader's own."""
+    def copy(self, extent: Extent, reader: str) -> AsyncGenerator[Copied, None]:
+        """All of it, a batch at a time; of direct and private messages only the reader's own.
+
+        Turns come first, those of one conversation after each other; of each kind the oldest come first.
+        """
 
     async def overhear(self, request: Request) -> None:
         """Keep what people said to each other."""

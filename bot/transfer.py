@@ -15,10 +15,10 @@ from pydantic import Field, ValidationError
 
 from bot import decisions
 from bot.administration import Administration, level_of
-from bot.books import Decided, Limit, Persona, Rule, Scope, Unit, Window, folded
+from bot.books import Decided, Entry, Limit, Persona, Rule, Scope, Unit, Window, counted, folded
 from bot.decisions import Decision
 from bot.errors import Unknown, UserError
-from bot.levels import known, quoted
+from bot.levels import known, must_be_read_by, quoted
 from bot.section import Section
 from bot.services import Services
 from bot.settings import Value, about, check, optional, shown
@@ -33,6 +33,12 @@ MOST_LISTED = 50
 
 MOST_PERSONAS, MOST_ENTRIES = 1_000, 5_000
 """More of them in one text would keep everybody else waiting."""
+
+IMPORTED = "config import"
+"""The action of the entry that tells of an import's changes."""
+
+MOST_BYTES = 2 << 20
+"""Of a text that is taken in."""
 
 LONGEST_SUBJECT = 300
 """Characters of whom a rule or a limit is about."""
@@ -134,28 +140,35 @@ async def take_in(services: Services, request: Request, text: str, *, exact: boo
     that is not here any more is left out.
     """
     layout, before, left_out = await asyncio.to_thread(_read, text), Layout(), list[str]()
+    await _must_read_channels(services, request, layout)
 
     def decision() -> Sequence[Decided]:
         nonlocal before
         before = _layout(services.administration, request.place)
         return _decided(services, request, layout, left_out if exact else None)
 
-    entries = await services.administration.decide(decision)
+    def summed(entries: Sequence[Entry]) -> Entry:
+        return Entry(request.place, request.person, IMPORTED, f"{len(entries):,} changes", after=counted(entries))
+
+    entries = await services.administration.decide(decision, summed)
+    entries = [entry for entry in entries if entry.action != IMPORTED]
     gone = "".join(f"\nLeft out: {entry}" for entry in left_out[:MOST_LISTED])
     if not entries:
         return Taken(f"Nothing to change: all of this is in force already.{gone}")
     named, more = entries[:MOST_LISTED], len(entries) - MOST_LISTED
     lines = [f"- {entry.target}: {quoted(entry.before or '–')} → {quoted(entry.after or '–')}" for entry in named]
     lines += [f"- and {more:,} more, which `/audit show` lists"] if more > 0 else []
-    counted = f"{len(entries):,} change{'s' if entries[1:] else ''}:"
-    return Taken("\n".join([counted, *lines, gone, UNDO]), await asyncio.to_thread(_written, before))
+    number = f"{len(entries):,} change{'s' if entries[1:] else ''}:"
+    return Taken("\n".join([number, *lines, gone, UNDO]), await asyncio.to_thread(_written, before))
 
 
 def _read(text: str) -> Layout:
     if not text.strip():
         raise UserError("There is nothing to take in: attach a file that /config export made, or give its text.")
+    if len(text.encode(errors="replace")) > MOST_BYTES:
+        raise UserError(f"Nothing was changed: the text has more than {MOST_BYTES >> 20} MiB. Take it in in parts.")
     try:
-        return Layout.model_validate(tomllib.loads(text))
+        layout = Layout.model_validate(tomllib.loads(text))
     except ValidationError as error:
         mistake = error.errors()[0]
         where = _where(mistake["loc"])
@@ -164,6 +177,24 @@ def _read(text: str) -> Layout:
         raise UserError("Nothing was changed: this is nested too deeply for a file that /config export made.") from None
     except ValueError as error:
         raise UserError(f"Nothing was changed: this is not valid TOML ({error}).") from None
+    tables = [*layout.channels.values(), *layout.threads.values()]
+    number = max(len(tables), len(layout.workspace) + sum(map(len, tables)))
+    if number > MOST_ENTRIES:
+        raise UserError(
+            f"Nothing was changed: there are {number:,} settings in it, and {MOST_ENTRIES:,} can be taken in "
+            "at once. Take it in in parts, without `exact`."
+        )
+    return layout
+
+
+async def _must_read_channels(services: Services, request: Request, layout: Layout) -> None:
+    """Who takes in a channel that is to be told of changes reads it. Raises UserError."""
+    now = services.administration.set_at(Scope(request.place.platform, request.place.workspace))
+    for key, plain in layout.workspace.items():
+        with _entry(f"[workspace] {key}"):
+            if about(key).known == "channels" and plain and plain != now.get(key):
+                value = known(services, request, key, check(key, _raw(key, plain), str(plain)))
+                await must_be_read_by(services, request, str(value))
 
 
 def _where(path: Sequence[int | str]) -> str:

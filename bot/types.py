@@ -29,6 +29,8 @@ class Person:
 
     `roles` are ids of Discord's roles or Slack's user groups. A `guest` is somebody who is not a full member, or comes
     from another workspace. `home` is the workspace that the id belongs to, "" where ids are unique on the platform.
+    `unsaid` is what the platform does not say right now and did not say before: the "roles", any of which they may
+    have, or who the "person" is, who counts as a guest then.
     """
 
     id: str
@@ -38,6 +40,7 @@ class Person:
     bot: bool = False
     guest: bool = False
     home: str = ""
+    unsaid: Literal["", "roles", "person"] = ""
 
 
 SubjectKind = Literal["everyone", "guests", "workspace", "person", "role", "channel"]
@@ -103,7 +106,10 @@ class Attachment:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """What was said around a request, read from the platform. `mine` marks the bot's own; `link` leads people there."""
+    """What was said around a request, read from the platform. `mine` marks the bot's own; `link` leads people there.
+
+    `withheld` says, in a sentence or two, why the platform does not tell the bot what a message says and what helps.
+    """
 
     id: str
     author: str
@@ -111,6 +117,7 @@ class Message:
     mine: bool = False
     attachments: tuple[Attachment, ...] = ()
     link: str = ""
+    withheld: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,9 +181,10 @@ class Command:
     every workspace of the bot; `unrestricted` ones are for everybody, whatever the rules say. A `dialog` one may have a
     form, by `Intake.dialog`.
     `converses` commands belong to a conversation and begin one where there is none. `passes` commands do not wait in
-    the conversation's lane. `quiet` commands are answered to the person alone, on platforms that can. `hidden` ones are
-    not offered: adapters or buttons ask for them. One with a `shortcut`, its label, can be asked for by pointing at a
-    message, which `replies_to` names then; its words are the argument "text", its files the attachments.
+    the conversation's lane. Of `alone` ones a person has one at a time, until its answer is shown. `quiet` commands are
+    answered to the person alone, on platforms that can. `hidden` ones are not offered: adapters or buttons ask for
+    them. One with a `shortcut`, its label, can be asked for by pointing at a message, which `replies_to` names then;
+    its words are the argument "text", its files the attachments.
     """
 
     name: str
@@ -184,6 +192,7 @@ class Command:
     options: tuple[Option, ...] = ()
     converses: bool = False
     passes: bool = False
+    alone: bool = False
     quiet: bool = False
     hidden: bool = False
     administrative: bool = False
@@ -272,7 +281,7 @@ class Choice:
 
 
 LONGEST_LABEL = 75
-"""Characters of an item's label, and of its summary."""
+"""Characters of a button's label, of an item's, and of an item's summary."""
 
 
 @dataclass(frozen=True, slots=True)

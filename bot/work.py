@@ -13,14 +13,17 @@ from bot.given import gather
 from bot.inference import pipelines
 from bot.inference.kinds import Skill
 from bot.inference.pipelines import PIPELINES
+from bot.length import LONGEST_OF_TASK
 from bot.means import Means, advice, choose, made_for, offer, skills, tellers
 from bot.ports import Accepted
 from bot.services import Services
 from bot.talk import EMPTY_NOTE, stop_choice
 from bot.task import Given, Takes, Task
-from bot.types import Choices, Command, Done, File, Note, Option, Reply, Request, Status, Text, Usage
+from bot.types import Choices, Chunk, Command, Done, File, Note, Option, Reply, Request, Status, Text, Usage
 
 LENGTH_NOTE = "The model stopped at its longest answer, so the end is missing."
+
+LONGEST_NOTE = f"The answer is longer than {LONGEST_OF_TASK:,} characters, so the end is missing. Give less at a time."
 
 FILE = Option("file", "A file", "file", named=True)
 SHARED = (
@@ -61,22 +64,27 @@ class TaskCommand:
             for offered in offer(services, accepted, request, task):
                 yield offered
             return
-        given = await gather(services, request, task)  # before anything is shown, which would be read, too
-        given = _prepared(services, request, task, means, given)
-        yield Choices((stop_choice(accepted.id),))
-        yield Status("Working on it…")
-        usage, answered = Usage(), False
-        async with aclosing(do(services, accepted, task, means, given)) as reply:
-            async for chunk in reply:
-                answered = answered or isinstance(chunk, Text | File)
-                if isinstance(chunk, Done):
-                    usage = chunk.usage
-                    if chunk.reason == "length":
-                        yield Note(LENGTH_NOTE)
-                else:
-                    yield chunk
+        usage, length = Usage(), 0
+        async with services.room.share(request) as share:
+            given = await gather(services, request, task, share)  # before anything is shown, which would be read, too
+            given = _prepared(services, request, task, means, given)
+            yield Choices((stop_choice(accepted.id),))
+            yield Status("Working on it…")
+            async with aclosing(do(services, accepted, task, means, given)) as reply:
+                async for chunk in reply:
+                    length += _length(chunk)
+                    if isinstance(chunk, Text) and length > LONGEST_OF_TASK:
+                        yield Text(chunk.text[: LONGEST_OF_TASK - length])
+                        yield Note(LONGEST_NOTE)
+                        break
+                    if isinstance(chunk, Done):
+                        usage = chunk.usage
+                        if chunk.reason == "length":
+                            yield Note(LENGTH_NOTE)
+                    else:
+                        yield chunk
         yield Choices(())
-        yield Note(_by(services, means) if answered else EMPTY_NOTE)
+        yield Note(_by(services, means) if length else EMPTY_NOTE)
         for advised in advice(services, request, task, means):
             yield advised
         yield Done("complete", usage)
@@ -89,6 +97,11 @@ class TaskCommand:
             return [name for name in services.models(request) if skills(services, name)]
         able = (*made_for(services, request, self.task), *tellers(services, request, self.task))
         return list(dict.fromkeys(able))
+
+
+def _length(chunk: Chunk) -> int:
+    """Characters that an answer grows by; a file is shown beside it."""
+    return len(chunk.text) if isinstance(chunk, Text) else int(isinstance(chunk, File))
 
 
 async def again(services: Services, request: Request) -> Request:

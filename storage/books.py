@@ -57,16 +57,16 @@ class SQLiteBooks:
         values = (platform, workspace, person, person, action, action, since, limit)
         return [_entry(*row) for row in await self._reading.execute_fetchall(query, values)]
 
-    async def unannounced(self) -> Sequence[Entry]:
-        """Changes that are to be told in an audit channel and were not yet, oldest first."""
-        query = f"SELECT {_ENTRY_COLUMNS} FROM audit WHERE announced = 0 ORDER BY id"  # noqa: S608 -- own columns
-        return [_entry(*row) for row in await self._reading.execute_fetchall(query)]
+    async def unannounced(self, limit: int) -> Sequence[Entry]:
+        """Changes that are to be told in an audit channel and were not yet: the oldest."""
+        query = f"SELECT {_ENTRY_COLUMNS} FROM audit WHERE announced = 0 ORDER BY id LIMIT ?"  # noqa: S608 -- own columns
+        return [_entry(*row) for row in await self._reading.execute_fetchall(query, (limit,))]
 
-    async def announced(self, entry: int) -> None:
-        """An entry was told, or need not be."""
-        await self._writer.write(
-            lambda connection: connection.execute("UPDATE audit SET announced = 1 WHERE id = ?", (entry,)).rowcount
-        )
+    async def announced(self, entries: Sequence[int]) -> None:
+        """Entries were told, or need not be."""
+        rows = [(entry,) for entry in entries]
+        query = "UPDATE audit SET announced = 1 WHERE id = ?"
+        await self._writer.write(lambda connection: connection.executemany(query, rows).rowcount)
 
 
 def _setting(setting: Setting) -> tuple[Row, Row]:

@@ -109,6 +109,12 @@ def waiting(chosen: Requests) -> Query:
     return requests(chosen, "r.ended IS NULL")
 
 
+def answered(connection: sqlite3.Connection) -> Sequence[int]:
+    """The requests whose answer is known and was not shown yet."""
+    sql = "SELECT id FROM requests INDEXED BY requests_unfinished WHERE ended IS NULL AND state = 'answered'"
+    return [int(row[0]) for row in connection.execute(sql)]
+
+
 def questions(chosen: Requests) -> Query:
     """The turns that they asked."""
     sql = f"SELECT t.id FROM requests r JOIN turns t ON t.request = r.id WHERE {chosen.where} AND t.role = 'user'"  # noqa: S608

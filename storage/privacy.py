@@ -7,9 +7,10 @@ log cut.
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Iterable, Sequence
 from functools import partial
 
 from bot.errors import StoreError
@@ -17,6 +18,7 @@ from bot.traces import ALL, Amounts, Bounds, Copied, Departure, Extent, Kept, Re
 from bot.types import Message, Place, Request, Role
 from storage import accept, erase
 from storage.erase import Erasing, Query
+from storage.files import AnswerFiles
 from storage.writer import Connection, Writer
 
 BATCH = 200
@@ -31,7 +33,7 @@ _TURNS = f"""
 SELECT t.created, {_PLACE}, t.conversation, c.private, t.role, t.person, t.name, t.text, t.model
 FROM turns t JOIN requests r ON r.id = t.request JOIN places p ON p.id = r.place
 JOIN conversations c ON c.id = t.conversation
-WHERE t.id IN ({{chosen}}) AND ((p.direct = 0 AND c.private = 0) OR r.person = :reader) ORDER BY t.id
+WHERE t.id IN ({{chosen}}) AND ((p.direct = 0 AND c.private = 0) OR r.person = :reader) ORDER BY t.conversation, t.id
 """  # noqa: S608 -- own names
 
 _OVERHEARD = f"""
@@ -42,7 +44,9 @@ FROM overheard o JOIN places p ON p.id = o.place WHERE o.id IN ({{chosen}}) ORDE
 _VOTES = f"""
 SELECT v.at, {_PLACE}, v.person, v.model, v.good
 FROM votes v JOIN requests r ON r.id = v.request JOIN places p ON p.id = r.place
-WHERE v.request IN ({{chosen}}) AND (:person = '' OR v.person = :person) AND (p.direct = 0 OR v.person = :reader)
+LEFT JOIN conversations c ON c.id = r.conversation
+WHERE v.request IN ({{chosen}}) AND (:person = '' OR v.person = :person)
+AND ((p.direct = 0 AND coalesce(c.private, 0) = 0) OR v.person = :reader)
 ORDER BY v.at
 """  # noqa: S608 -- own names
 
@@ -62,7 +66,8 @@ def _now() -> int:
 class SQLiteTraces:
     """Shares the store's connections."""
 
-    def __init__(self, writing: Connection, writer: Writer, reading: Connection) -> None:
+    def __init__(self, writing: Connection, writer: Writer, reading: Connection, files: AnswerFiles) -> None:
+        self._files = files
         self._writing = writing
         self._writer = writer
         self._reading = reading
@@ -84,22 +89,29 @@ class SQLiteTraces:
 
     async def _unsay(self, extent: Extent, before: int) -> None:
         chosen = erase.within(extent, before)
-        await self._erase(erase.waiting(chosen), partial(erase.drop, now=_now()))
+        await self._drop(erase.waiting(chosen))
         await self._erase(erase.turns(chosen), erase.remove_turns)
         await self._erase(erase.overheard(extent), erase.remove_overheard)
 
-    async def copy(self, extent: Extent, reader: str) -> Copied:
-        """All of it, oldest first; of direct and private messages only the reader's own."""
-        chosen = (
-            (_TURNS, erase.turns(erase.within(extent, ALL))),
-            (_OVERHEARD, erase.overheard(extent)),
-            (_VOTES, erase.votes(extent, ALL)),
-        )
-        turns, overheard, votes = [
-            await self._reading.execute_fetchall(sql.format(chosen=query.sql), {**query.values, "reader": reader})
-            for sql, query in chosen
-        ]
-        return [_kept(*row) for row in turns], [_kept(*row) for row in overheard], [_vote(*row) for row in votes]
+    async def copy(self, extent: Extent, reader: str) -> AsyncGenerator[Copied, None]:
+        """All of it, a batch at a time; of direct and private messages only the reader's own."""
+        turns = erase.turns(erase.within(extent, ALL))
+        ordered = f"SELECT id FROM turns WHERE id IN ({turns.sql}) ORDER BY conversation, id"  # noqa: S608 -- own names
+        async for rows in self._batches(Query(ordered, turns.values), _TURNS, reader):
+            yield [_kept(*row) for row in rows], (), ()
+        async for rows in self._batches(erase.overheard(extent), _OVERHEARD, reader):
+            yield (), [_kept(*row) for row in rows], ()
+        async for rows in self._batches(erase.votes(extent, ALL), _VOTES, reader, extent.person):
+            yield (), (), [_vote(*row) for row in rows]
+
+    async def _batches(
+        self, query: Query, sql: str, reader: str, person: str = ""
+    ) -> AsyncGenerator[Iterable[sqlite3.Row], None]:
+        """What SQL says of the rows that are found, so that others read in between."""
+        found = await self._reading.run(query.run)
+        for start in range(0, len(found), BATCH):
+            values = {"ids": json.dumps(found[start : start + BATCH]), "reader": reader, "person": person}
+            yield await self._reading.execute_fetchall(sql.format(chosen="SELECT value FROM json_each(:ids)"), values)
 
     # What people say and think ----------------------------------------------------------------------------------------
 
@@ -125,6 +137,7 @@ class SQLiteTraces:
             values = {**erase.channel_of(place), "message": message}
             if await self._reading.run(partial(_knows, values=values)):
                 await self._writer.write(partial(_delete, place=place, message=message, now=_now()))
+        await self._sweep()
 
     async def vote(self, request: int, person: str, *, good: bool) -> bool:
         """Keep what a person thinks of the answer to a request, instead of what they thought; False without one."""
@@ -154,7 +167,7 @@ class SQLiteTraces:
         voted = erase.requests(old, "EXISTS (SELECT 1 FROM votes WHERE request = r.id)")
         done = erase.older(row, bounds.requests)
         textless = "r.ended IS NOT NULL AND NOT EXISTS (SELECT 1 FROM turns WHERE request = r.id)"
-        await self._erase(erase.waiting(old), partial(erase.drop, now=_now()))
+        await self._drop(erase.waiting(old))
         gone = await self._erase(erase.turns(old), erase.remove_turns)
         gone += await self._erase(heard, erase.remove_overheard)
         await self._erase(voted, partial(erase.remove_votes, person=""))
@@ -194,6 +207,7 @@ class SQLiteTraces:
         for query, work in erase.everything(platform, workspace):
             await self._erase(query, work)
         await self._writer.write(partial(erase.remove_decisions, platform=platform, workspace=workspace))
+        await self._sweep()
 
     async def settled(self, platform: str, workspace: str) -> None:
         """A departure was seen to, or was none."""
@@ -231,6 +245,16 @@ class SQLiteTraces:
     async def cut(self) -> bool:
         """Leave nothing of what was deleted in the write-ahead log; False while somebody reads."""
         return await self._writing.run(_cut)
+
+    async def _drop(self, query: Query) -> None:
+        """End requests without an answer."""
+        await self._erase(query, partial(erase.drop, now=_now()))
+        await self._sweep()
+
+    async def _sweep(self) -> None:
+        """Remove the files of answers that are no more."""
+        if self._files.held:
+            await self._files.sweep(await self._reading.run(erase.answered))
 
     async def _erase(self, query: Query, work: Erasing) -> int:
         """Erase all that is found, a batch at a time, and say how much that was."""

@@ -10,9 +10,11 @@ from collections.abc import Collection, Sequence
 from contextlib import AsyncExitStack
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 from filelock import FileLock, Timeout
 from pydantic import TypeAdapter
+from pydantic_core import PydanticSerializationError
 
 from bot.errors import DatabaseBusy, StoreError
 from bot.ports import Accepted, Conversation, EndState, Outcome, Unfinished
@@ -20,6 +22,7 @@ from bot.types import Answer, Command, Part, Place, Request, Role, Turn
 from storage import accept, erase
 from storage.books import SQLiteBooks
 from storage.catalogue import SQLiteCatalogue
+from storage.files import AnswerFiles
 from storage.migrate import migrate, migrations
 from storage.privacy import SQLiteTraces
 from storage.usage import SQLiteUsage
@@ -27,6 +30,8 @@ from storage.writer import Connection, Writer
 
 _REQUEST = TypeAdapter(Request)
 _ANSWER = TypeAdapter(Answer)
+
+T = TypeVar("T")
 
 TITLE_LENGTH = 60
 """Characters of a conversation's first question that stand for it."""
@@ -46,17 +51,20 @@ WITH RECURSIVE chain ({_TURN_COLUMNS}, depth) AS (
 SELECT {_TURN_COLUMNS} FROM chain ORDER BY depth DESC
 """  # noqa: S608 -- only this module's own column names
 
-_TURN_OF_MESSAGE = """
+_KNOWN = f"""
 SELECT max(turns.id) FROM places
 JOIN requests ON requests.place = places.id
 JOIN turns ON turns.request = requests.id
-WHERE places.platform = :platform AND places.workspace = :workspace AND places.channel = :channel
+JOIN conversations ON conversations.id = turns.conversation
+WHERE {accept.REACHED}
 AND ((requests.message = :message AND turns.role = 'user') OR (turns.role = 'assistant' AND requests.id IN
     (SELECT request FROM drafts WHERE message = :message AND message <> '')))
 AND requests.id IN (
     SELECT id FROM requests WHERE message = :message AND message <> ''
     UNION SELECT request FROM drafts WHERE message = :message AND message <> '')
-"""
+"""  # noqa: S608 -- own names
+
+_TURN_OF_MESSAGE = f"{_KNOWN} AND (private = 0 OR conversations.person = :person)"
 
 _PARENT = """
 SELECT coalesce(
@@ -102,20 +110,21 @@ def _place(platform: str, workspace: str, channel: str, thread: str, direct: int
 class SQLiteStore:
     """A bot.ports.Store. Made by `open_store`."""
 
-    def __init__(self, writing: Connection, reading: Connection, resources: AsyncExitStack) -> None:
+    def __init__(self, writing: Connection, reading: Connection, files: AnswerFiles, resources: AsyncExitStack) -> None:
         self._reading = reading
+        self._files = files
         self._resources = resources
         self._writer = Writer(writing)
         self.books = SQLiteBooks(self._writer, reading)
         self.catalogue = SQLiteCatalogue(self._writer, reading)
         self.usage = SQLiteUsage(self._writer, reading)
-        self.traces = SQLiteTraces(writing, self._writer, reading)
+        self.traces = SQLiteTraces(writing, self._writer, reading, files)
 
     async def accept(
         self, request: Request, command: Command, continue_ms: int, *, shared: bool = False
     ) -> Accepted | None:
         """Keep a request and settle its conversation; None for a duplicate or a post that is not for the bot."""
-        body = _REQUEST.dump_json(request).decode()
+        body = _json(_REQUEST, request)
         window = accept.Window(continue_ms, shared)
         work = partial(accept.accept, request=request, command=command, body=body, now=_now(), window=window)
         ids = await self._writer.write(work)
@@ -135,17 +144,23 @@ class SQLiteStore:
 
     async def answered(self, accepted: Accepted, outcome: Outcome) -> None:
         """Keep the outcome; from here on only its delivery is missing."""
-        answer = _ANSWER.dump_json(outcome.answer).decode()
-        await self._writer.write(partial(_keep_outcome, accepted=accepted, outcome=outcome, answer=answer, now=_now()))
+        try:
+            answer = _json(_ANSWER, await self._files.keep(accepted.id, outcome.answer))
+            keep = partial(_keep_outcome, accepted=accepted, outcome=outcome, answer=answer, now=_now())
+            if not await self._writer.write(keep):
+                await self._files.remove(accepted.id)
+        finally:
+            self._files.came(accepted.id)
 
     async def end(self, request: int, state: EndState) -> None:
         """The request needs nothing more; its text leaves the row, its key against duplicates stays."""
         await self._writer.write(partial(_end, request=request, state=state, now=_now()))
+        await self._files.remove(request)
 
     async def unfinished(self, platform: str) -> Sequence[Unfinished]:
         """What an earlier run, or an outage of the platform, left behind: oldest first."""
         query = (
-            "SELECT id, coalesce(conversation, 0), body, attempts, answer FROM requests "
+            "SELECT id, coalesce(conversation, 0), body, attempts, answer, accepted FROM requests "
             "WHERE platform = ? AND ended IS NULL ORDER BY position"
         )
         rows = await self._reading.execute_fetchall(query, (platform,))
@@ -154,9 +169,10 @@ class SQLiteStore:
                 Accepted(row, conversation, _REQUEST.validate_json(body)),
                 attempts,
                 await self._parts(row),
-                _ANSWER.validate_json(answer) if answer else None,
+                await self._files.restored(row, _ANSWER.validate_json(answer)) if answer else None,
+                since / 1000,
             )
-            for row, conversation, body, attempts, answer in rows
+            for row, conversation, body, attempts, answer, since in rows
         ]
 
     async def request(self, request: int) -> Accepted | None:
@@ -181,12 +197,9 @@ class SQLiteStore:
         values = {"conversation": conversation, "upto": upto, "limit": limit}
         return [_turn(*row) for row in await self._reading.execute_fetchall(_CHAIN, values)]
 
-    async def turn_of_message(self, place: Place, message: str) -> int | None:
-        """The turn that a platform message holds, question or answer."""
-        values = {**_key(place), "message": message}
-        for (turn,) in await self._reading.execute_fetchall(_TURN_OF_MESSAGE, values):
-            return int(turn) if turn is not None else None
-        return None
+    async def turn_of_message(self, place: Place, message: str, person: str = "") -> int | None:
+        """The turn that a message within reach of a place holds; of private ones only those of this person."""
+        return await self._turn(_TURN_OF_MESSAGE, {**accept.key(place), "message": message, "person": person})
 
     async def question_of(self, request: int) -> Turn | None:
         """The question that a request asked, for asking it again."""
@@ -231,9 +244,14 @@ class SQLiteStore:
                 "DELETE FROM conversation_settings WHERE conversation = ? AND key = 'model'", conversation
             )
 
+    async def takes_part(self, place: Place) -> bool:
+        """Whether the bot was ever part of this thread."""
+        return await self._reading.run(partial(accept.takes_part, place=place))
+
     async def known_messages(self, place: Place, messages: Sequence[str]) -> Collection[str]:
         """Which of these platform messages are turns already."""
-        return {message for message in messages if await self.turn_of_message(place, message) is not None}
+        there = accept.key(place)
+        return {message for message in messages if await self._turn(_KNOWN, {**there, "message": message}) is not None}
 
     async def seen(self, platform: str, since_ms: int) -> Sequence[tuple[Place, int]]:
         """Places with acts since then, each with the order of its newest."""
@@ -253,27 +271,36 @@ class SQLiteStore:
     async def _change(self, sql: str, *values: str | int) -> None:
         await self._writer.write(lambda connection: connection.execute(sql, values).rowcount)
 
+    async def _turn(self, query: str, values: dict[str, str]) -> int | None:
+        for (turn,) in await self._reading.execute_fetchall(query, values):
+            return int(turn) if turn is not None else None
+        return None
+
     async def _parts(self, request: int) -> list[Part]:
         query = "SELECT part, text, message FROM drafts WHERE request = ? ORDER BY part"
         return [Part(*row) for row in await self._reading.execute_fetchall(query, (request,))]
 
 
-def _key(place: Place) -> dict[str, str]:
-    return {"platform": place.platform, "workspace": place.workspace, "channel": place.channel}
+def _json(adapter: TypeAdapter[T], value: T) -> str:
+    try:
+        return adapter.dump_json(value).decode()
+    except PydanticSerializationError as error:
+        raise StoreError(f"The database could not be written: {error}.") from error
 
 
 def _keep_outcome(
     connection: sqlite3.Connection, *, accepted: Accepted, outcome: Outcome, answer: str, now: int
-) -> None:
-    """Turns and the request's answer, together."""
+) -> bool:
+    """Turns and the request's answer, together; False where an answer is wanted no more."""
     state = "UPDATE requests SET state = 'answered', answer = ? WHERE id = ? AND state = 'accepted'"
     if connection.execute(state, (answer, accepted.id)).rowcount == 0:
-        return  # an earlier attempt got here already: its answer stands; or it was dropped
+        # an earlier attempt got here already: its answer stands; or it was dropped
+        return accepted.id in erase.answered(connection)
     values = {"conversation": accepted.conversation, "parent": outcome.parent}
     (parent,) = connection.execute(_PARENT, values).fetchone()
     if outcome.question is None and parent != outcome.parent:
         erase.leaves_remains(connection)  # the question was forgotten meanwhile: so is its answer, once it was shown
-        return
+        return True
     for turn in filter(None, (outcome.question, outcome.reply)):
         parent = connection.execute(
             "INSERT INTO turns (conversation, parent, request, role, person, name, text, model, complete, created) "
@@ -291,6 +318,7 @@ def _keep_outcome(
                 now,
             ),
         ).lastrowid
+    return True
 
 
 def _end(connection: sqlite3.Connection, *, request: int, state: EndState, now: int) -> None:
@@ -311,9 +339,11 @@ async def open_store(path: Path) -> SQLiteStore:
             await writing.run(partial(migrate, scripts=await asyncio.to_thread(migrations)))
             reading = await resources.enter_async_context(_connection(path))
             await reading.run(_prepare)
-        except sqlite3.Error as error:
+            files = AnswerFiles(path.with_name(f"{path.stem}-files"))
+            await files.open(await reading.run(erase.answered))
+        except (sqlite3.Error, OSError) as error:
             raise StoreError(f"The database {path} cannot be used: {error}.") from error
-        return SQLiteStore(writing, reading, resources.pop_all())
+        return SQLiteStore(writing, reading, files, resources.pop_all())
 
 
 def _lock(path: Path) -> FileLock:

@@ -48,7 +48,8 @@ _Result = tuple[object, BaseException | None]
 
 
 def _store_error(error: Exception) -> Exception:
-    return StoreError(f"The database could not be written: {error}.") if isinstance(error, sqlite3.Error) else error
+    ours = isinstance(error, sqlite3.Error | UnicodeError | MemoryError)
+    return StoreError(f"The database could not be written: {str(error) or type(error).__name__}.") if ours else error
 
 
 def _commit_group(connection: sqlite3.Connection, group: Sequence[_Change[object]]) -> list[_Result]:
@@ -117,7 +118,7 @@ class Writer:
                 continue
             try:
                 results = await self._connection.run(partial(_commit_group, group=group))
-            except sqlite3.Error as error:
+            except Exception as error:  # noqa: BLE001 -- told to everybody in the group; the next group is still written
                 results = [(None, _store_error(error))] * len(group)
             for change, (value, problem) in zip(group, results, strict=True):
                 if change.done.cancelled():

@@ -18,6 +18,7 @@ from blockbuster import blockbuster_ctx
 
 import storage
 from bot.config import load
+from bot.network import VARIABLES
 from storage.sqlite import SQLiteStore
 from tests.kept import Files
 from tests.stages import stages
@@ -58,7 +59,7 @@ def stay_on_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(socket.socket, "connect", guarded_connect)
     monkeypatch.setattr(socket, "getaddrinfo", guarded_resolve)
-    for name in [name for name in os.environ if name.lower().endswith("_proxy")]:
+    for name in [name for name in os.environ if name.upper() in VARIABLES]:
         monkeypatch.delenv(name)
 
 

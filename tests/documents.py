@@ -12,6 +12,7 @@ from bot.inference.pipelines import ABSENT, ALIASES, PIPELINES
 from bot.settings import KEYS, Settings, about, shown, summary, takes
 from bot.task import load_tasks
 from tests.examples import EXAMPLES
+from tests.matrix import ASKED, LACKING, WAYS, cell
 from tests.permissions import MAY, ROWS, WHO
 
 DOCS = Path(__file__).parent.parent / "docs"
@@ -54,6 +55,14 @@ def permissions() -> str:
     ]
     legend = "\n".join(f"- *{who}*: {meaning}" for who, meaning in WHO.items())
     return f"{legend}\n\n{markdown(('what', 'command', 'by', 'on', *people), rows)}"
+
+
+def matrix() -> str:
+    """What others see of what was asked."""
+    lacking = {what: f" ({why})" for (_, what), why in LACKING.items()}
+    asked = "\n".join(f"- *{one}*: {meaning}{lacking.get(one, '')}" for one, meaning in ASKED.items())
+    rows = [(f"{meaning}{lacking.get(way, '')}", *(cell(one, way) for one in ASKED)) for way, meaning in WAYS.items()]
+    return f"{asked}\n\n{markdown(('by', *ASKED), rows)}"
 
 
 def servers() -> str:
@@ -127,6 +136,7 @@ PLATFORMS = ("Discord", "Slack", "terminal")
 TABLES: Mapping[str, tuple[str, Callable[[], str]]] = {
     "settings": ("administration.md", settings),
     "permissions": ("administration.md", permissions),
+    "matrix": ("privacy.md", matrix),
     "hub-tasks": ("models.md", hub_tasks),
     "tasks": ("models.md", tasks),
     "pipelines": ("models.md", pipelines),

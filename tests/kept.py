@@ -16,7 +16,7 @@ ELSEWHERE = Place("discord", "another guild", "general", name="#general")
 
 
 class Files:
-    """The bytes of the database's files."""
+    """The bytes of the database's files, and of those of answers beside it."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -26,7 +26,8 @@ class Files:
         return await asyncio.to_thread(self._holding, words)
 
     def _holding(self, words: Collection[str]) -> list[str]:
-        everything = b"".join(path.read_bytes() for path in sorted(self.folder.glob("shoulders.db*")))
+        paths = [*self.folder.glob("shoulders.db*"), *self.folder.glob("shoulders-files/*")]
+        everything = b"".join(path.read_bytes() for path in sorted(paths))
         return [word for word in words if word.encode() in everything]
 
 

@@ -65,6 +65,16 @@ class Town:
         ts = self.say(self.slack.mention(text))
         return ts, await self.intake.next()
 
+    async def wrote(self, text: str = "hello") -> tuple[str, Request]:
+        """A direct message and the request that it becomes."""
+        ts = self.say(text, to=self.direct)
+        return ts, await self.intake.next()
+
+    @property
+    def direct(self) -> str:
+        """Ada's direct messages with the bot."""
+        return self.slack.add_direct(self.ada)
+
     async def used(self, command: str, text: str, *, to: str = "", who: str = "") -> tuple[Act, Request]:
         """A slash command, acknowledged, and the request that it becomes."""
         act = self.slack.command(to or self.channel, who or self.ada, command, text)
@@ -103,12 +113,12 @@ def make_adapter(settings: SlackSettings, slack: FakeSlack) -> SlackAdapter:
 
 
 @asynccontextmanager
-async def town(pace: float = 1.0) -> AsyncGenerator[Town, None]:
+async def town(pace: float = 1.0, *, links_in_edits: bool = False) -> AsyncGenerator[Town, None]:
     """Everything but the connection; no violation may remain at the end."""
     async with FakeSlack() as slack:
         ada, ben = slack.add_user("Ada"), slack.add_user("Ben")
         channel = slack.add_channel("general", ada, ben)
-        settings = SlackSettings(api_url=slack.api_url, pace=pace)
+        settings = SlackSettings(api_url=slack.api_url, pace=pace, links_in_edits=links_in_edits)
         made = Town(slack, settings, RecordingIntake(), make_adapter(settings, slack), channel, ada, ben)
         try:
             yield made

@@ -485,6 +485,37 @@ async def test_who_asks_too_much_at_once_hears_so_and_loses_nothing(world: World
         assert draft.text
 
 
+@pytest.mark.parametrize("why", ["denied", "full"])
+async def test_a_flood_of_refusals_is_silent(
+    world: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, why: str
+) -> None:
+    """A person is told a few times a minute, and the audit says the same only once in that time."""
+    now = 0.0
+    monkeypatch.setattr("bot.refusals.monotonic", lambda: now)
+    gate = asyncio.Event()
+    if why == "denied":
+        await world.command("access deny", CHANNEL, ADMIN, who="person:1|Ann")
+    else:
+        world.hold(gate)
+        await config(world, "queue_person", "1", "workspace")
+        await world.offer("Tell me", CHANNEL)
+
+    async def flood(count: int, person: Person = ANN) -> int:
+        drafts = [await world.say("Again", replace(CHANNEL, thread=f"{n}"), person) for n in range(count)]
+        return sum(bool(said(draft).strip()) for draft in drafts)
+
+    async def rows() -> int:
+        return len(await world.store.books.audit("discord", "guild", action="refused"))
+
+    assert (await flood(30), await rows()) == (5, 1)
+    assert caplog.text.count("refused again and again") == 1
+    if why == "denied":
+        assert "You may not use /ask" in said(await world.command("ask", CHANNEL, text="?")), "who waits is answered"
+    now, before = 61.0, await rows()
+    assert (await flood(30), await rows()) == (5, before + 1)
+    gate.set()
+
+
 @pytest.mark.parametrize("command", ["chat", "ask", "summarise"])
 async def test_questions_in_lanes_of_their_own_count_too(world: World, command: str) -> None:
     await config(world, "queue_person", "2", "workspace")
@@ -496,7 +527,7 @@ async def test_questions_in_lanes_of_their_own_count_too(world: World, command: 
         assert full is not None
         await full.finished.wait()
     assert len(world.main.prompts) <= 2
-    assert len(await world.store.books.audit("discord", "guild", action="refused")) == 8
+    assert len(await world.store.books.audit("discord", "guild", action="refused")) == 1, "the same once a minute"
     passing = await world.command("help", CHANNEL)
     assert "not answered yet" not in said(passing)
     gate.set()
@@ -734,7 +765,7 @@ async def test_an_announcement_that_fails_is_made_later_or_never(world: World, m
     monkeypatch.setattr(world.adapter, "post", failing)
     assert not await herald._tell_all()
     assert await herald._tell_all()
-    assert await world.app.services.administration.books.unannounced() == []
+    assert await world.app.services.administration.books.unannounced(10) == []
 
 
 async def test_an_audit_channel_can_be_left(world: World) -> None:

@@ -9,7 +9,17 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-CONTRACT = {"bot.types", "bot.ports", "bot.books", "bot.traces", "bot.errors", "bot.section", "bot.inference.kinds"}
+CONTRACT = {
+    "bot.types",
+    "bot.ports",
+    "bot.books",
+    "bot.traces",
+    "bot.errors",
+    "bot.section",
+    "bot.inference.kinds",
+    "bot.network",
+    "bot.connector",
+}
 
 SDK_HOMES = {
     "discord": "adapters/discord/",
@@ -24,6 +34,18 @@ SDK_HOMES = {
     "prompt_toolkit": "adapters/console",
 }
 """Each SDK and the one place that may import it."""
+
+PARSERS = ("PIL", "av")
+"""What takes people's files apart: never in the process that holds the tokens."""
+
+PARSING = ("bot/files/pictures.py", "bot/inference/picture.py", "bot/inference/video.py", "bot/inference/sound.py")
+PARSING_FOLDER = "bot/inference/models/"
+"""The modules that may, which child processes import and no other module does."""
+
+
+_PARSING_MODULES = tuple(path.removesuffix(".py").rstrip("/").replace("/", ".") for path in (*PARSING, PARSING_FOLDER))
+_CHILDREN = ("bot/files/__main__.py", "bot/inference/engine.py")
+"""Where child processes import them."""
 
 
 def own_files() -> list[Path]:
@@ -48,6 +70,9 @@ def mistakes(file: str, source: str) -> list[str]:
         home = SDK_HOMES.get(top)
         if home and not file.startswith(home):
             found.append(f"{file} imports {module}; only {home} may")
+        parses = file in (*PARSING, *_CHILDREN) or file.startswith(PARSING_FOLDER)
+        if not parses and (top in PARSERS or any(module.startswith(name) for name in _PARSING_MODULES)):
+            found.append(f"{file} imports {module}; only child processes may")
         if top in ("bot", "adapters", "storage") and not _may(file, module):
             found.append(f"{file} imports {module}")
     return found
@@ -100,6 +125,9 @@ def test_everyone_keeps_to_the_import_rule(path: Path) -> None:
         ("adapters/slack/events.py", "def late():\n    from adapters.discord import client"),
         ("storage/sqlite.py", "from adapters.drafts import split"),
         ("bot/backends/local.py", "import torch"),
+        ("bot/pictures.py", "def late():\n    from PIL import Image"),
+        ("bot/tasks/detect.py", "from bot.files.pictures import boxed"),
+        ("bot/inference/client.py", "from bot.inference import sound"),
     ],
 )
 def test_the_rule_notices(file: str, source: str) -> None:

@@ -60,6 +60,14 @@ def test_what_cannot_run_is_one_sentence_and_status_2(
     assert "Traceback" not in done.stderr
 
 
+def test_a_bad_certificate_file_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_text('[discord]\napi_url = "https://127.0.0.1:1/api"\n')
+    done = shoulders(tmp_path, "run", DISCORD_TOKEN="MTIz.x.y", SSL_CERT_FILE="/nowhere.pem")
+    assert done.returncode == 2
+    assert "shoulders: SSL_CERT_FILE names /nowhere.pem, which does not exist." in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_a_database_from_the_future_or_in_use_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     database = tmp_path / "data" / "shoulders.db"
@@ -73,6 +81,11 @@ def test_a_database_from_the_future_or_in_use_is_one_sentence(tmp_path: Path) ->
         done = shoulders(tmp_path, "chat")
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
     assert "Another Shoulders" in done.stderr
+
+
+def test_a_plain_manifest_is_printed(tmp_path: Path) -> None:
+    done = shoulders(tmp_path, "manifest", "slack", "--plain")
+    assert (done.returncode, "agent_view" in done.stdout, "app_home" in done.stdout) == (0, False, True)
 
 
 def test_the_doctor_has_a_line_for_everything_and_leaks_nothing(tmp_path: Path) -> None:

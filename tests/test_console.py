@@ -25,10 +25,11 @@ from adapters.console.leftovers import Offered, save
 from adapters.console.lines import complete, read
 from adapters.console.markdown import THEME
 from bot.errors import PlatformError, UserError
+from bot.network import DIRECT
 from bot.types import Answer, Choice, Chunk, Command, Done, File, Option, Request, Status, Text
 from tests.fakes.intake import COMMANDS, RecordingIntake
 from tests.fakes.openai import Answer as Scripted
-from tests.fakes.openai import FakeOpenAI
+from tests.fakes.openai import FakeOpenAI, failing
 from tests.fakes.terminal import Terminal
 
 ROOT = Path(__file__).parent.parent
@@ -227,7 +228,7 @@ async def test_what_cannot_be_kept_is_said() -> None:
 
 async def test_the_history_is_for_its_owner(tmp_path: Path) -> None:
     settings = PLATFORM.settings.model_validate({"history": str(tmp_path / "new" / "history")})
-    console = PLATFORM.create(settings, {})
+    console = PLATFORM.create(settings, {}, DIRECT)
     assert isinstance(console, Console)
     await asyncio.to_thread(console._session, RecordingIntake())
     assert (tmp_path / "new" / "history").stat().st_mode & 0o777 == 0o600
@@ -328,3 +329,25 @@ async def test_the_program_on_a_terminal(tmp_path: Path) -> None:
         terminal.close()
     assert openai.hung_up.is_set()
     assert not openai.violations
+
+
+async def test_a_pipe_hears_of_every_failure(tmp_path: Path) -> None:
+    """Each attempt is told, and an empty answer is one that was not given."""
+    async with FakeOpenAI() as openai:
+        (tmp_path / "config.toml").write_text(
+            f'[models.gpt]\nbackend = "openai"\nmodel = "test"\nbase_url = "{openai.base_url}"\n'
+        )
+        openai.script(failing(503, "busy", after=0.01), failing(503, "busy", after=0.01), Scripted(()))
+        program = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "bot", "chat"),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": str(ROOT), "OPENAI_API_KEY": openai.key},
+        )
+        said, told = await asyncio.wait_for(program.communicate(b"Hi\n"), 30)
+    assert (program.returncode, said) == (1, b"")
+    lines = told.decode()
+    for sentence in ("Trying again in 1 s.", "Trying for the last time in 1 s.", "empty answer", "Not every line"):
+        assert sentence in lines

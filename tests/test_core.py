@@ -264,6 +264,36 @@ async def test_an_answer_that_a_failing_platform_did_not_take_is_shown_later_and
     assert len(world.main.prompts) == 1
 
 
+async def test_an_answer_never_taken_is_given_up(
+    world: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("bot.inbox.REDELIVERY_SECONDS", 0.001)
+    world.adapter.failures += [PlatformError("channel_is_cursed")] * 1_000
+    await world.offer("hi")
+    while len(world.adapter.drafts) < 3:
+        await asyncio.sleep(0.001)
+    assert await world.store.unfinished("discord")
+    monkeypatch.setattr("bot.inbox.LEAST_PATIENCE_SECONDS", 0.0)
+    tried = len(world.adapter.drafts)
+    while len(world.adapter.drafts) < tried + 3:  # a request that is not a day old
+        await asyncio.sleep(0.001)
+    monkeypatch.setattr("bot.inbox.PATIENCE_SECONDS", 0.0)
+    while await world.store.unfinished("discord"):
+        await asyncio.sleep(0.001)
+    assert caplog.text.count("is given up") == 1
+    assert len(world.main.prompts) == 1
+
+
+async def test_an_old_answer_is_tried_before_it_is_given_up(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bot.inbox.PATIENCE_SECONDS", 0.0)
+    monkeypatch.setattr("bot.inbox.REDELIVERY_SECONDS", 0.001)
+    world.adapter.failures += [PlatformError("503")] * 5
+    await world.offer("hi")
+    while not (world.adapter.drafts and world.adapter.drafts[-1].answers):
+        await asyncio.sleep(0.001)
+    assert world.adapter.drafts[-1].text == "hi "
+
+
 async def test_a_restart_answers_what_was_left_in_order(store: SQLiteStore, world: World) -> None:
     play(world.main, Text("half"), asyncio.Event())
     first, second = await world.offer("one"), await world.offer("two")

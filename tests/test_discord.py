@@ -159,6 +159,17 @@ async def test_a_command_written_wrongly_is_explained_in_a_reply(team: Town) -> 
     assert team.intake.requests == []
 
 
+async def test_a_flood_of_wrong_commands_is_explained_a_few_times(team: Town, caplog: pytest.LogCaptureFixture) -> None:
+    for _ in range(20):
+        team.say(team.discord.mention("/config set --skope me model large"))
+    bob = team.discord.add_member(team.guild, team.discord.add_user("Bob"))
+    theirs = team.discord.post(team.channel, bob, team.discord.mention("/config set --skope me model large"))
+    await team.discord.answer_to(theirs)
+    await team.asked()
+    assert len(team.shown()) == 6
+    assert caplog.text.count("again and again is not explained") == 1
+
+
 async def test_people_roles_and_channels_of_a_typed_command_are_known(team: Town) -> None:
     bob = team.discord.add_member(team.guild, team.discord.add_user("Bob B"))
     role = team.discord.world.guilds[team.guild].members[team.ada][0]
@@ -348,6 +359,30 @@ async def test_without_the_intent_a_bot_that_is_to_hear_everything_says_why_it_d
         team.say("hidden")
         await team.asked("shown")
         assert "message-content intent is missing" in caplog.text
+
+
+async def test_without_the_intent_what_is_hidden_is_not_worked_on() -> None:
+    async with town() as team:
+        team.discord.refuse_message_content()
+        await team.start()
+        hidden = team.say("The password is hunter2")
+        team.say(team.discord.mention("and this?"), reply_to=hidden)
+        request = await team.intake.next()
+        with pytest.raises(Forbidden, match=r"1 message here is blank to me.*Message Content Intent"):
+            await team.adapter.history(request, 50, 0)
+        with pytest.raises(Forbidden, match=r"Message Content Intent.*in the menu of the message"):
+            await team.adapter.pointed(request)
+        (said,) = await team.adapter.context(request, 9)
+        assert (said.text, "Message Content Intent" in said.withheld) == ("", True)
+        shown = team.say(team.discord.mention("what is a mean?"))
+        team.say(team.discord.mention("and this?"), reply_to=shown)
+        await team.intake.next()
+        await team.intake.next()
+        request = team.intake.requests[-1]
+        assert (await team.adapter.context(request, 9))[-1].text == "what is a mean?"
+        pointed = await team.adapter.pointed(request)
+        assert pointed is not None
+        assert pointed.text == "what is a mean?"
 
 
 async def test_the_context_of_a_mention_in_a_thread_is_what_was_said_there(team: Town) -> None:

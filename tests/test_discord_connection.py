@@ -176,6 +176,16 @@ async def test_a_place_that_is_gone_does_not_stop_catching_up(team: Town) -> Non
     assert (await team.intake.next()).text == "meanwhile"
 
 
+async def test_whose_roles_are_not_said_is_not_without_any(team: Town) -> None:
+    await team.start()
+    await _took_part(team)
+    await team.stop()
+    team.discord.fail("GET", r".*/members/.*", 404)
+    team.say(team.discord.mention("meanwhile"))
+    await team.start()
+    assert (await team.intake.next()).person.unsaid == "roles"
+
+
 async def test_catching_up_claims_the_same_acts_as_live_events(team: Town) -> None:
     await team.start()
     await _took_part(team)

@@ -65,6 +65,13 @@ async def test_a_private_mention_is_answered_in_a_direct_message_that_says_where
     assert (team.shown(), set(team.discord.rest.typing)) == ([], {team.discord.add_direct(team.ada)})
 
 
+async def test_a_mention_may_ask_for_privacy_itself(team: Town) -> None:
+    _, request = await team.asked("/ask --private why?")
+    assert (request.private, request.arguments) == (True, {"private": "yes", "text": "why?"})
+    await team.answer(request, "Because.")
+    assert (whispered(team)[0].endswith("Because."), team.shown()) == (True, [])
+
+
 async def test_after_a_crash_a_direct_message_is_not_sent_twice(team: Town) -> None:
     team.intake.private = True
     _, request = await team.asked("why?")
@@ -113,6 +120,14 @@ async def test_a_command_that_turns_out_to_be_refused_leaves_no_public_trace(tea
     await draft.finish(Answer("", ("You may not ask here.",), private=True))
     assert (seen_alone(team), team.shown()) == (["> You may not ask here."], [])
     assert team.discord.message(interaction.original).deleted
+
+
+async def test_what_discord_does_not_hide_goes_on_directly(team: Town) -> None:
+    team.discord.rest.forgetful = True
+    _, request = await team.used("ask", text="why?")
+    await team.draft(request).finish(Answer("", ("You may not ask here.",), private=True))
+    assert whispered(team)[0].endswith("> You may not ask here.")
+    assert (team.shown(), seen_alone(team)) == ([], [])
 
 
 async def test_a_mention_that_turns_out_to_be_refused_is_answered_directly(team: Town) -> None:
@@ -288,8 +303,49 @@ async def test_a_file_that_is_too_large_is_named(team: Town) -> None:
     huge = File("all.json", b"x" * (11 << 20))
     await team.draft(request).finish(Answer("Here.", files=(huge, TABLE)))
     message = team.discord.messages(team.channel)[-1]
-    assert "> all.json has 11.0 MiB and is not shown: there is room for 10 MiB." in message.content
+    assert "> all.json has 11.0 MiB and is not shown: a file may have 10 MiB." in message.content
     assert attached(message) == BOTH[1:]
+
+
+async def test_files_above_25_mib_are_in_several_messages(team: Town) -> None:
+    _, request = await team.asked()
+    files = tuple(File(f"{number}.json", bytes([number]) * (9 << 20)) for number in range(4))
+    await team.draft(request).finish(Answer("Here.", files=files))
+    shown = [message for message in team.discord.messages(team.channel) if message.author == team.discord.bot]
+    assert [message.content for message in shown] == ["Here.", "2.json\n3.json"]
+    assert [[name for name, _, _ in attached(message)] for message in shown] == [
+        ["0.json", "1.json"],
+        ["2.json", "3.json"],
+    ]
+
+
+async def test_the_rest_of_an_endless_answer_is_attached(team: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("adapters.drafts.TEXT_PARTS", 2)
+    _, request = await team.asked()
+    await team.answer(request, "".join(f"{number} " for number in range(2_000)))
+    message = team.discord.messages(team.channel)[-1]
+    ((name, content, _),) = attached(message)
+    assert (name, "the rest of it is in answer.md" in team.shown()[-1], len(team.shown())) == ("answer.md", True, 3)
+    said = " ".join(text.partition(">")[0] for text in team.shown())
+    assert f"{said} {content.decode()}".split() == [str(number) for number in range(2_000)]
+
+
+@pytest.mark.parametrize("private", [False, True])
+async def test_a_command_may_show_what_its_server_takes(team: Town, private: bool) -> None:
+    team.discord.world.guilds[team.guild].largest_file = 50 << 20
+    interaction, request = await team.used("ask", text="usage?", private=private)
+    large, huge = File("large.json", b"x" * (20 << 20)), File("huge.json", b"x" * (26 << 20))
+    await team.draft(request).finish(Answer("Here.", files=(large, huge)))
+    message = team.discord.message(interaction.original)
+    assert [name for name, _, _ in attached(message)] == ["large.json"]
+    assert "> huge.json has 26.0 MiB and is not shown" in message.content
+
+
+async def test_files_that_discord_finds_too_large_are_named(team: Town) -> None:
+    _, request = await team.asked()
+    team.discord.fail("PATCH", r"/channels/\d+/messages/", 413, code=40005)
+    await team.draft(request).finish(Answer("Here.", files=(TABLE,)))
+    assert "> usage.csv cannot be shown: Discord takes no files that large" in team.shown()[0]
 
 
 async def test_where_nothing_may_be_attached_the_answer_says_so(team: Town) -> None:
@@ -321,7 +377,7 @@ async def test_rights_are_those_of_this_moment(team: Town, caplog: pytest.LogCap
     assert (await team.adapter.whois(request)).administrator is False
     team.discord.world.guilds[team.guild].owner = team.ada
     assert (await team.adapter.whois(request)).administrator
-    team.discord.world.guilds[team.guild].owner = ""
+    team.discord.world.guilds[team.guild].owner = "1"
     del team.discord.world.guilds[team.guild].members[team.ada]
     assert (await team.adapter.whois(request)).roles == ()
     team.discord.fail("GET", r"/guilds/\d+$", 503)

@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator
 import pytest
 
 from adapters.discord.reading import MANAGE_THREADS, READING, rights_there
-from bot.errors import PlatformError
+from bot.errors import Forbidden, PlatformError
 from bot.types import Place, Request
 from tests.discord_town import Town, town
 from tests.fakes.discord.world import READ_HISTORY, VIEW, Role
@@ -45,9 +45,36 @@ async def test_who_sees_a_channel_reads_its_threads_but_for_private_ones(team: T
     assert await readable(team, request, *here, *others) == [*here, (team.channel, theirs)]
     guild.owner = team.ada
     assert await readable(team, request, *here, *others) == [*here, *others]
-    guild.owner = ""
+    guild.owner = "1"
     del guild.members[team.ada]
     assert await readable(team, request, *here) == []
+
+
+@pytest.mark.parametrize("missed", [False, True])
+async def test_who_may_not_read_back_gets_no_context(team: Town, missed: bool) -> None:
+    """Neither in a channel nor in its threads, also where it was said while the bot was away."""
+    discord, ben = team.discord, team.discord.add_member(team.guild, team.discord.add_user("Ben"))
+    discord.world.channels[team.channel].forbidden[ben] = READ_HISTORY
+    thread = discord.add_thread(team.channel, "Talk", team.ada)
+    secret = team.say("The password is hunter2", to=thread)
+    asked = (await team.intake.next()).place
+    team.intake.places = [(asked, int(secret))]
+    await team.stop()
+    if not missed:
+        await team.start()
+    for who in (ben, team.ada):
+        discord.post(thread, who, discord.mention("what is it?"), reply_to=secret)
+    if missed:
+        await team.start()
+    forbidden, allowed = await team.intake.next(), await team.intake.next()
+    assert not await team.adapter.context(forbidden, 9)
+    with pytest.raises(Forbidden, match="You may not read"):
+        await team.adapter.pointed(forbidden)
+    with pytest.raises(Forbidden, match="You may not read"):
+        await team.adapter.history(forbidden, 9, 0)
+    assert "hunter2" in str(await team.adapter.context(allowed, 9))
+    assert "hunter2" in str(await team.adapter.pointed(allowed))
+    assert "hunter2" in str(await team.adapter.history(allowed, 9, 0))
 
 
 async def test_what_discord_does_not_say_is_an_error(team: Town) -> None:
@@ -75,3 +102,23 @@ def test_exceptions_count_from_everyones_to_ones_own(exceptions: list[tuple[str,
     mine = {"everyone": 0, "role": 1, "other role": 1, "me": 2}
     rights = rights_there(READING, {"permission_overwrites": overwrites}, mine)
     assert (rights & READING == READING) == may
+
+
+async def test_who_reads_a_channel_is_as_discord_says_now(team: Town) -> None:
+    discord, guild = team.discord, team.guild
+    closed, elsewhere = discord.add_channel(guild, "closed"), discord.add_channel(discord.add_guild("Other"), "lobby")
+    discord.world.channels[closed].denied = VIEW
+    ben = discord.add_user("Ben")
+    public, private = (
+        discord.add_thread(team.channel, "Talk", ben),
+        discord.add_thread(team.channel, "X", ben, "", [ben]),
+    )
+    places = [(team.channel, ""), (team.channel, public), (team.channel, private), (closed, ""), (closed, public)]
+    places += [(elsewhere, ""), (public, ""), ("404", ""), (team.channel, "404")]
+    found = [await team.adapter.audience(Place("discord", guild, *place)) for place in places]
+    assert found == ["everybody", "everybody", "some", "some", "none", "none", "none", "none", "none"]
+    direct = Place("discord", "@me", discord.add_direct(team.ada), direct=True)
+    assert await team.adapter.audience(direct) == "none"
+    discord.fail("GET", r"/guilds/\d+/channels", 503)
+    with pytest.raises(PlatformError):
+        await team.adapter.audience(Place("discord", guild, team.channel))

@@ -48,6 +48,7 @@ class Wall:
 
     limit: int = 100
     appends: bool = False
+    largest: int = 1_000
     room: int = 1_000
     messages: dict[str, str] = field(default_factory=dict)
     buttons: dict[str, tuple[str, ...]] = field(default_factory=dict)
@@ -295,10 +296,67 @@ def test_files_without_words_go_by_their_names() -> None:
 
 
 def test_a_file_that_is_too_large_is_named_instead() -> None:
-    wall = Wall(room=500)
-    run_fast(draft_on(wall, Log()).finish(Answer("Here:", files=(CHART, File("all.csv", b"x" * 200)))))
+    wall = Wall(largest=500)
+    run_fast(draft_on(wall, Log()).finish(Answer("Here:", files=(CHART, File("all.csv", b"x" * 501)))))
     assert wall.files == {"m0": (CHART,)}
     assert "all.csv has" in wall.messages["m0"]
+
+
+def test_files_that_exceed_a_message_go_on_in_further_ones() -> None:
+    wall, log = Wall(room=500), Log()
+    files = (CHART, *(File(f"{number}.csv", b"x" * 200) for number in range(3)))
+    run_fast(draft_on(wall, log).finish(Answer("Here:", choices=(RETRY,), files=files)))
+    assert wall.messages == {"m0": "Here:", "m1": "0.csv\n1.csv", "m2": "2.csv"}
+    assert {message: [file.name for file in held] for message, held in wall.files.items()} == {
+        "m0": ["chart.png"],
+        "m1": ["0.csv", "1.csv"],
+        "m2": ["2.csv"],
+    }
+    assert list(wall.buttons.values()) == [(), (), ("Retry",)]
+    known = [Part(index, text, f"m{index}") for index, text in enumerate(wall.messages.values())]
+    again = Log((*known, Part(FILES, "chart.png", "m0"), Part(FILES + 1, "0.csv\n1.csv", "m1")), resumed=True)
+    wall.files.clear()
+    run_fast(draft_on(wall, again).finish(Answer("Here:", choices=(RETRY,), files=files)))
+    assert list(wall.files) == ["m2"], "what was sent before a crash is not sent again"
+
+
+def test_the_messages_that_hold_files_are_bounded() -> None:
+    wall = Wall(room=500)
+    files = tuple(File(f"{number}.csv", b"x" * 400) for number in range(7))
+    run_fast(draft_on(wall, Log()).finish(Answer("Here:", files=files)))
+    assert len(wall.files) == 5
+    for number in (5, 6):
+        assert f"> {number}.csv is not shown: there are too many files." in "\n".join(wall.messages.values())
+
+
+@pytest.mark.parametrize("private", [False, True])
+def test_the_rest_of_an_endless_answer_is_a_file(private: bool) -> None:
+    public, hidden, log = Wall(largest=10**6, room=10**6), Wall(largest=10**6, room=10**6), Log()
+    text = "```py\n" + "".join(f"x{number} = {number}\n" for number in range(5_000)) + "```"
+    answer = Answer(text, ("A note.",), (RETRY,), private=private)
+
+    async def write() -> int:
+        draft = private_draft_on(public, hidden, log)
+        draft.write(Text(text))
+        await asyncio.sleep(100)
+        drawn = len(public.messages)
+        await draft.finish(answer)
+        return drawn
+
+    assert run_fast(write()) == 24, "while it is written, no more of it is drawn"
+    wall = hidden if private else public
+    assert len(wall.messages) == 25
+    *full, last = wall.messages.values()
+    assert "The answer is longer than 24 messages: the rest of it is in answer.md." in f"{full[-1]}{last}"
+    assert list(wall.buttons.values())[-1] == ("Retry",)
+    ((file,),) = wall.files.values()
+    said = "".join(part.replace("```py\n", "").replace("```", "").partition("\n>")[0] for part in full)
+    rest = file.content.decode()
+    assert (file.name, rest.startswith("```py\nx")) == ("answer.md", True)
+    lines = [line for line in f"{said}\n{rest}".splitlines() if line.startswith("x")]
+    assert lines == [f"x{number} = {number}" for number in range(5_000)]
+    indices = [int(event.split()[1]) for event in log.events if event.startswith("creating")]
+    assert len(indices) == len(set(indices)), "no part takes the place of the files or of a hidden part"
 
 
 def test_files_that_are_refused_are_a_note_and_not_silence() -> None:

@@ -40,20 +40,26 @@ class Bot:
     async def post(self, **body: object) -> Json:
         return await self.call("chat.postMessage", channel=self.channel, **body)
 
+    @property
+    def direct(self) -> str:
+        return self.slack.add_direct(self.ada)
+
     async def stream(self, text: str = "Hello") -> str:
-        root = self.slack.post(self.channel, self.ada, "question")
-        who: Json = {"recipient_user_id": self.ada, "recipient_team_id": self.slack.team}
-        started = await self.call("chat.startStream", channel=self.channel, thread_ts=root, markdown_text=text, **who)
+        root = self.slack.post(self.direct, self.ada, "question")
+        started = await self.call("chat.startStream", channel=self.direct, thread_ts=root, markdown_text=text)
         return str(started["ts"])
 
     async def append(self, ts: str, text: str) -> Json:
-        return await self.call("chat.appendStream", channel=self.channel, ts=ts, markdown_text=text)
+        return await self.call("chat.appendStream", channel=self.where(ts), ts=ts, markdown_text=text)
 
     async def stop(self, ts: str, **body: object) -> Json:
-        return await self.call("chat.stopStream", channel=self.channel, ts=ts, **body)
+        return await self.call("chat.stopStream", channel=self.where(ts), ts=ts, **body)
 
     async def update(self, ts: str, **body: object) -> Json:
-        return await self.call("chat.update", channel=self.channel, ts=ts, parse="none", **body)
+        return await self.call("chat.update", channel=self.where(ts), ts=ts, parse="none", **body)
+
+    def where(self, ts: str) -> str:
+        return next((channel for channel, known in self.slack.world.messages if known == ts), self.channel)
 
     async def respond(self, trigger: str, **body: object) -> int:
         async with self.http.post(f"{self.slack.base_url}/response/{trigger}", json=body) as response:
@@ -180,7 +186,21 @@ async def test_a_link_that_slack_fetches(bot: Bot, text: str) -> None:
     await bot.post(text=text, unfurl_links=False)
     await bot.update(str((await bot.post(text="fine", **SILENT))["ts"]), text=text)
     await bot.stream(text)
-    assert [violation.split()[1] for violation in bot.slack.violations] == ["unfurls"] * 3
+    assert [violation.split()[1] for violation in bot.slack.violations] == ["unfurls"] * 2
+
+
+@pytest.mark.parametrize(
+    ("text", "violation"),
+    [
+        ("[good.example](https://evil.example)", "hides where 'good.example' leads"),
+        ("[good.example][1]\n\n[1]: https://evil.example", "hides where 'good.example' leads"),
+        ("![a picture](https://evil.example)", "loads an image"),
+        ("[evil.example](https://evil.example/x)", ""),
+    ],
+)
+async def test_a_link_shows_where_it_leads(bot: Bot, text: str, violation: str) -> None:
+    await bot.post(text=text, **SILENT)
+    assert bot.slack.violations == ([f"chat.postMessage {violation}"] if violation else [])
 
 
 @pytest.mark.parametrize("text", ["`https://example.org`", "```\nhttps://example.org\n```", "~~~\nhttp://a.b", "https"])
@@ -209,18 +229,20 @@ async def test_only_the_bots_own_messages_can_be_changed(bot: Bot) -> None:
 async def test_a_stream_grows_and_ends_with_buttons(bot: Bot) -> None:
     ts = await bot.stream("Hel")
     await bot.append(ts, "lo")
-    await bot.stop(ts, markdown_text="!", blocks=[actions(button("Retry"))], metadata={"event_type": "x"})
-    message = bot.slack.find(bot.channel, ts)
+    await bot.stop(
+        ts, markdown_text="!", blocks=[actions(button("Retry"))], metadata={"event_type": "x", "event_payload": {}}
+    )
+    message = bot.slack.find(bot.direct, ts)
     assert (message.text, list(message.buttons)) == ("Hello!", ["Retry"])
     assert message.versions == ["Hel", "Hello", "Hello!", "Hello!"]
-    assert bot.slack.web.status_changes == [(bot.channel, message.thread, state) for state in ("processing", "active")]
+    assert bot.slack.web.status_changes == [(bot.direct, message.thread, state) for state in ("processing", "active")]
     assert bot.slack.violations == []
 
 
 async def test_an_open_stream_takes_no_update(bot: Bot) -> None:
     ts = await bot.stream()
     assert (await bot.update(ts, text="a"))["error"] == "streaming_state_conflict"
-    assert (await bot.call("chat.delete", channel=bot.channel, ts=ts))["error"] == "cant_delete_message"
+    assert (await bot.call("chat.delete", channel=bot.direct, ts=ts))["error"] == "cant_delete_message"
     assert len(bot.slack.violations) == 2
 
 
@@ -229,6 +251,14 @@ async def test_a_stopped_stream_takes_no_more_text(bot: Bot) -> None:
     await bot.stop(ts)
     assert (await bot.append(ts, "more"))["error"] == "message_not_in_streaming_state"
     assert "was stopped" in bot.slack.violations[0]
+
+
+async def test_a_stream_that_its_person_stopped_says_so(bot: Bot) -> None:
+    ts = await bot.stream()
+    bot.slack.stop_session(bot.direct, bot.slack.find(bot.direct, ts).thread, bot.ada)
+    assert (await bot.append(ts, "more"))["error"] == "stopped_by_user"
+    assert (await bot.update(ts, text="whole"))["ok"]
+    assert bot.slack.violations == []
 
 
 async def test_a_stream_dies_after_five_minutes_or_on_demand_and_takes_updates_then(bot: Bot) -> None:
@@ -255,7 +285,7 @@ async def test_streams_have_limits_of_their_own(bot: Bot) -> None:
         await bot.append(ts, "a" * 12_000)
     assert (await bot.append(ts, "a" * 12_000))["error"] == "msg_too_long"
     assert (await bot.stop(ts, session_status="asleep"))["error"] == "invalid_arguments"
-    assert len(bot.slack.violations) == 5
+    assert len(bot.slack.violations) == 6
 
 
 @pytest.mark.parametrize(

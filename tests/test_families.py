@@ -447,6 +447,27 @@ async def test_speech_becomes_text_however_long_it_is(inference: Inference, made
     assert heard.segments == ()
 
 
+async def test_a_long_recording_holds_up_no_short_one(inference: Inference, made: Path) -> None:
+    model = source(made, "whisper")
+    begun = asyncio.Event()
+
+    async def listen() -> Answer:
+        async with aclosing(inference.run(model, Transcribe(tone(900), "en"))) as chunks:
+            async for chunk in chunks:
+                begun.set()
+                if not isinstance(chunk, Text | Status):
+                    return chunk
+        raise AssertionError("no answer")
+
+    long = asyncio.create_task(listen())
+    await begun.wait()
+    assert (await inference.answer(model, Transcribe(tone(3), "en"))).seconds == pytest.approx(3, abs=0.1)
+    assert not long.done()
+    long.cancel()
+    await asyncio.wait([long])
+    assert (await inference.answer(model, Transcribe(tone(2), "en"))).seconds == pytest.approx(2, abs=0.1)
+
+
 PIPED: Mapping[str, tuple[str, Pipe, str]] = {
     "text-classification": ("distilbert", Pipe("", TEXT), "labels"),
     "token-classification": ("bert_entities", Pipe("", TEXT), "labels"),
@@ -702,6 +723,17 @@ async def test_a_template_that_never_ends_costs_only_its_request(
     with pytest.raises(Refused, match="did not end within"):
         await slow
     assert (await inference.text(endless, Complete(TEXT, 3, 0.0)))[1].completion_tokens == 3
+
+
+@pytest.mark.parametrize("large", ["'a' * 10**10", "10**10 * ['a']", "10 ** (10**10)"])
+async def test_a_template_that_fills_the_memory_is_refused(
+    inference: Inference, made: Path, tmp_path: Path, large: str
+) -> None:
+    for file in (made / "llama").iterdir():
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    (tmp_path / "chat_template.jinja").write_text(f"{{{{ {large} }}}}")
+    with pytest.raises(Refused, match="too large"):
+        await inference.text(Source(str(tmp_path), threads=1), CHAT)
 
 
 async def test_a_template_reaches_nothing_outside_its_sandbox(inference: Inference, made: Path, tmp_path: Path) -> None:

@@ -157,7 +157,7 @@ async def test_a_process_that_crashes_again_and_again_is_left_alone_for_a_while(
     assert 0 < caught.value.retry_after <= 1
 
 
-@pytest.mark.parametrize("said", ["gibberish", "endless"])
+@pytest.mark.parametrize("said", ["gibberish", "endless", "huge"])
 async def test_a_process_that_cannot_be_understood_is_ended_and_started_again(
     said: str, backend: LocalBackend, process: ModelProcess
 ) -> None:
@@ -173,11 +173,12 @@ async def test_a_process_that_cannot_be_understood_is_ended_and_started_again(
     await backend.aclose()
 
 
+@pytest.mark.parametrize("said", ["too-much", "too-many-bytes"])
 async def test_an_answer_that_is_too_large_for_a_line_is_one_failed_answer(
-    backend: LocalBackend, process: ModelProcess
+    said: str, backend: LocalBackend, process: ModelProcess
 ) -> None:
     with pytest.raises(Unavailable, match="too large to be handed on"):
-        await _ask(backend, "too-much")
+        await _ask(backend, said)
     assert (await _ask(backend, "hello"))[0] == "hello"
     assert process.starts == 1
 

@@ -174,7 +174,36 @@ async def test_every_fault_is_an_error_that_says_what_happened(server: FakeOpenA
 async def test_nothing_listens() -> None:
     backend = make(unused_url())
     _, error = await fail(backend)
-    assert (type(error), error.temporary) == (Unavailable, True)
+    assert (type(error), error.temporary) == (Unavailable, False)
+    assert "refuses connections" in error.message
+    assert "base_url" in error.message
+    await backend.aclose()
+
+
+async def test_an_address_without_its_version_is_named(server: FakeOpenAI) -> None:
+    backend = make(server.base_url.removesuffix("/v1"))
+    _, error = await fail(backend)
+    assert (type(error), error.temporary) == (Refused, False)
+    assert f"must correct base_url, perhaps to {server.base_url}." in error.message
+    await backend.aclose()
+
+
+@pytest.mark.parametrize(
+    ("answer", "word"),
+    [
+        (Answer(status=404, body=b"404 page not found", media_type="text/plain"), "correct base_url"),
+        (Answer(status=404, body=b'{"detail": "Not Found"}'), "correct base_url"),
+        (Answer(status=404, body=b'{"error": "model \'test\' not found, try pulling it first"}'), "no model test"),
+        (Answer(status=404, body=b'{"message": "No such model", "code": 404}'), "no model test"),
+        (Answer(body=b'{"error": "Unexpected endpoint or method."}'), "correct base_url"),
+        (Answer(status=400, body=b"Client sent an HTTP request to an HTTPS server."), "begin with https://"),
+    ],
+)
+async def test_a_wrong_address_is_no_missing_model(server: FakeOpenAI, answer: Answer, word: str) -> None:
+    backend = make(server.base_url)
+    server.answer = lambda _body: answer
+    _, error = await fail(backend)
+    assert word in error.message
     await backend.aclose()
 
 
@@ -182,7 +211,8 @@ async def test_a_passing_failure_is_tried_again_and_said(server: FakeOpenAI, bac
     server.script(failing(429, "slow down", after=0.01), FAULTS["reset"](), Answer(("Now.",)))
     text, statuses, done = await collect(backend)
     assert (text, done.reason) == ("Now.", "complete")
-    assert [status.text.rpartition(". ")[2] for status in statuses] == ["Trying again in 1 s."] * 2
+    said = [status.text.rpartition(". ")[2] for status in statuses]
+    assert said == ["Trying again in 1 s.", "Trying for the last time in 1 s."]
     assert len(server.requests) == 3
 
 

@@ -86,3 +86,46 @@ def test_what_is_spare_is_all_there_and_wanted_by_nobody() -> None:
         return [*first, wanted, pacer.spare(("d",))]
 
     assert run_fast(spare()) == [True, False, True, False, False, True]
+
+
+def test_what_begins_goes_before_what_goes_on_and_after_what_ends() -> None:
+    async def take() -> list[str]:
+        pacer, order = Pacer(budgets(1, 1)), list[str]()
+
+        async def turn(name: str, **rank: bool) -> None:
+            await pacer.turn(["c"], **rank)
+            order.append(name)
+
+        await asyncio.gather(turn("first"), turn("goes on"), turn("begins", begins=True), turn("ends", urgent=True))
+        return order
+
+    assert run_fast(take()) == ["first", "ends", "begins", "goes on"]
+
+
+def test_some_slots_are_kept_for_beginnings_and_ends() -> None:
+    async def take() -> list[float]:
+        pacer, times = Pacer(lambda name: Budget(1, 3, 2)), list[float]()
+        for rank in ({}, {"begins": True}, {"urgent": True}, {}):
+            await pacer.turn(["c"], **rank)
+            times.append(now())
+        return times
+
+    assert run_fast(take()) == pytest.approx([0, 0, 0, 3])
+
+
+def test_what_is_given_back_can_be_had_again() -> None:
+    async def take() -> list[float]:
+        pacer = Pacer(budgets(0.1, 1))
+        await pacer.turn(["c"])
+        waiting = asyncio.create_task(pacer.turn(["c"]))
+        await asyncio.sleep(1)
+        pacer.give_back(["c"])
+        await waiting
+        late = asyncio.create_task(pacer.turn(["c"]))
+        pacer.give_back(["c"])
+        late.cancel()  # after it was granted
+        await asyncio.wait([late])
+        await pacer.turn(["c"])
+        return [now()]
+
+    assert run_fast(take())[0] < 10

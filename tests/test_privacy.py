@@ -560,8 +560,7 @@ async def test_a_place_is_copied_without_what_is_private_to_others(world: World)
 
 
 def test_a_large_copy_is_packed() -> None:
-    much = archive.Archive("Bot", "Ann", [], [], [], {"language": "x" * archive.LARGEST})
-    file = archive.file_of(much, "export-me")
+    (file,) = archive.Archive("Bot", "Ann", "export-me", {"language": "x" * archive.LARGEST}).files()
     assert file.name == "export-me.json.gz"
     assert json.loads(gzip.decompress(file.content))["settings"]["language"] == "x" * archive.LARGEST
     assert len(file.content) < archive.LARGEST

@@ -49,6 +49,50 @@ async def test_only_where_no_model_is_left_one_is_refused(world: World) -> None:
     assert "answers by default" not in told
 
 
+# What the platform does not say ---------------------------------------------------------------------------------------
+
+MODS, ALL, HER = "role:mods|mods", "everyone", "person:1|Ann"
+UNSAID = "Discord does not say which groups you are in right now. Try again in a minute."
+
+
+@pytest.mark.parametrize(
+    ("rules", "refused"),
+    [
+        ([], ""),
+        ([("deny", MODS, "bot")], UNSAID),
+        ([("allow", MODS, "bot")], ""),
+        ([("deny", ALL, "bot"), ("allow", MODS, "bot")], UNSAID),
+        ([("deny", ALL, "bot"), ("deny", MODS, "bot")], "a rule for everyone says so"),
+        ([("deny", MODS, "bot"), ("allow", HER, "bot")], ""),
+        ([("deny", MODS, "/ask")], ""),
+        ([("deny", MODS, "/chat"), ("allow", ALL, "bot")], UNSAID),
+        ([("deny", MODS, "bot"), ("allow", ALL, "/chat")], ""),
+    ],
+)
+async def test_rules_for_unknown_roles_refuse(world: World, rules: list[tuple[str, str, str]], refused: str) -> None:
+    for verb, who, what in rules:
+        await world.command(f"access {verb}", CHANNEL, ADMIN, who=who, what=what)
+    answer = said(await world.say("Hello", CHANNEL, replace(ANN, unsaid="roles")))
+    assert (refused in answer) if refused else "may not" not in answer
+    assert "may not" not in said(await world.say("Hello", CHANNEL, ADMIN))
+
+
+async def test_a_model_that_a_role_may_not_use(world: World) -> None:
+    for model in ("main", "spare"):
+        await world.command("access deny", CHANNEL, ADMIN, who=MODS, what=model)
+    answer = said(await world.say("Hello", CHANNEL, replace(ANN, unsaid="roles")))
+    assert f"You may not use the model main here: {UNSAID}" in answer
+
+
+async def test_who_is_unknown_hears_it_of_administrators_commands_too(world: World) -> None:
+    unknown = replace(BEN, guest=True, unsaid="person")
+    for told in (
+        said(await world.say("Hello", CHANNEL, unknown)),
+        said(await world.command("limits set", CHANNEL, unknown)),
+    ):
+        assert "Discord does not say who you are right now. Try again in a minute." in told
+
+
 # Commands that are off ------------------------------------------------------------------------------------------------
 
 

@@ -58,8 +58,9 @@ async def test_text_is_seen_before_the_answer_is_whole(stage: Stage) -> None:
 
 
 async def test_direct_messages_are_one_conversation(stage: Stage) -> None:
-    await stage.answer(await stage.direct("My name is Ann."))
-    await stage.answer(await stage.direct("Who am I?"))
+    first = await stage.direct("My name is Ann.")
+    await stage.answer(first)
+    await stage.answer(await stage.follow(first, "Who am I?"))
     assert stage.prompts[-1][0] == ("user", "My name is Ann.")
 
 
@@ -178,8 +179,9 @@ async def test_stop_belongs_to_the_asker_and_administrators(stage: Stage) -> Non
 
 
 async def test_new_leaves_the_conversation(stage: Stage) -> None:
-    await stage.answer(await stage.direct("Remember 42."))
-    told = await stage.answer(await stage.command("new", said=await stage.direct("Ready?")))
+    first = await stage.direct("Remember 42.")
+    await stage.answer(first)
+    told = await stage.answer(await stage.command("new", said=await stage.follow(first, "Ready?")))
     assert "Remember 42." in told.text
     await stage.answer(await stage.direct("Which number?"))
     assert stage.prompts[-1] == [("user", "Which number?")]

@@ -72,8 +72,8 @@ async def test_one_is_told_what_is_kept_gets_it_and_has_it_forgotten(stage: Stag
 async def test_one_gets_ones_data_as_a_file_that_nobody_else_sees(stage: TeamStage) -> None:
     await stage.answer(await stage.mention("My secret is a canary"))
     await stage.answer(await stage.mention("Hers", "ben"))
-    for said in (await stage.command("export me"), await stage.mention("/export me")):
-        shown = await stage.answer(said)
+    for ask, words in ((stage.command, "export me"), (stage.mention, "/export me")):
+        shown = await stage.answer(await ask(words))
         assert shown.only_for == "ann"
         ((name, content),) = shown.files
         assert name == "export-me.json"

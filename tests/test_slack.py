@@ -5,18 +5,21 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncGenerator, Mapping
-from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adapters.slack import PLATFORM, SlackSettings
 from adapters.slack.handle import Json, ts_of
 from adapters.slack.manifest import EVENTS, SCOPES
-from adapters.slack.text import WORD_JOINER, harmless, readable
+from adapters.slack.markdown import WORD_JOINER, harmless, streamed
+from adapters.slack.messages import without_buttons
+from adapters.slack.shortcuts import arranged
+from adapters.slack.text import readable
+from bot.core import load_commands
 from bot.errors import Forbidden
-from bot.types import Attachment, Choice
+from bot.types import Attachment, Choice, Command
 from tests.fakes.intake import COMMANDS
 from tests.fakes.media import PNG
 from tests.fakes.slack.rules import sins
@@ -68,20 +71,6 @@ async def test_mentions_channels_and_links_are_readable(team: Town) -> None:
     )
 
 
-async def test_direct_messages_are_one_place_whatever_their_thread(team: Town) -> None:
-    direct = team.slack.add_direct(team.ada)
-    first = team.say("hello", to=direct)
-    request = await team.intake.next()
-    team.say("and in a thread", to=direct, thread=first)
-    second = await team.intake.next()
-    assert request.place == second.place
-    assert (request.place.thread, request.place.direct, request.place.name) == ("", True, "a direct message")
-    assert request.addressed
-    assert second.addressed
-    await team.answer(request, "hi")
-    assert team.shown(first, direct) == ["hi"]
-
-
 async def test_a_follow_up_in_a_thread_needs_no_mention_unless_it_is_for_others(team: Town) -> None:
     root, _ = await team.asked()
     ts = team.say("and why?", thread=root)
@@ -100,7 +89,8 @@ async def test_bots_edits_and_deletions_are_no_requests(team: Town) -> None:
     robot = team.slack.add_user("Robot", bot=True)
     team.say(team.slack.mention("hello"), who=robot)
     said: Json = {"type": "message", "channel": team.channel, "ts": "1.1", "text": team.slack.mention("hello")}
-    team.slack.event(said | {"subtype": "bot_message"})
+    said |= {"channel_type": "channel", "event_ts": "1.1"}
+    team.slack.event(said | {"subtype": "bot_message", "bot_id": "B2"})
     team.slack.event(said | {"bot_id": "B2", "user": team.ada})
     ts, _ = await team.asked()
     team.slack.edit(team.channel, ts, team.slack.mention("hello again"))
@@ -141,22 +131,11 @@ async def test_files_are_fetched_with_the_bots_token(team: Town) -> None:
         await team.adapter.fetch(request, cat, 1_000)
 
 
-@pytest.mark.parametrize(
-    "url",
-    ["https://evil.example/files.slack.com/a", "http://files.slack.com/a", "https://notslack.com/a", "file:///a", ""],
-)
-async def test_the_token_goes_nowhere_else(team: Town, url: str) -> None:
-    team.say(team.slack.mention("look"), files=["cat.png"])
-    request = await team.intake.next()
-    with pytest.raises(Forbidden, match="not read from"):
-        await team.adapter.fetch(request, replace(request.attachments[0], url=url), 1_000)
-
-
 async def test_a_mention_whose_message_event_is_missing_is_looked_up(team: Town) -> None:
     ts = team.slack.post(team.channel, team.ada, team.slack.mention("look"), files=["plan.pdf"], quiet=True)
     said = team.slack.find(team.channel, ts).json()
     lean = {key: value for key, value in said.items() if key not in ("files", "subtype")}
-    team.slack.event(lean | {"type": "app_mention", "channel": team.channel})
+    team.slack.event(lean | {"type": "app_mention", "channel": team.channel, "event_ts": ts})
     request = await team.intake.next()
     assert request.attachments == (Attachment("plan.pdf", "application/pdf", 3, request.attachments[0].url),)
 
@@ -164,7 +143,7 @@ async def test_a_mention_whose_message_event_is_missing_is_looked_up(team: Town)
 async def test_a_mention_that_cannot_be_looked_up_is_taken_as_it_is(team: Town) -> None:
     team.slack.fail("conversations.replies", "missing_scope")
     ts = team.slack.post(team.channel, team.ada, team.slack.mention("hello"), quiet=True)
-    said = team.slack.find(team.channel, ts).json() | {"type": "app_mention", "channel": team.channel}
+    said = team.slack.find(team.channel, ts).json() | {"type": "app_mention", "channel": team.channel, "event_ts": ts}
     team.slack.event(said)
     assert (await team.intake.next()).text == "hello"
 
@@ -278,7 +257,7 @@ async def test_who_is_known_is_not_looked_up_anew_while_slacks_rates_are_spent(
 ) -> None:
     await team.asked()
     monkeypatch.setattr("adapters.slack.directory.RIGHTS_SECONDS", 0.0)
-    monkeypatch.setattr("adapters.slack.directory.PATIENCE", 0.05)
+    monkeypatch.setattr("adapters.slack.deadline.PATIENCE", 0.05)
     while team.adapter._pacer.spare(("users.info",)):
         pass
     _, request = await team.asked()
@@ -402,49 +381,110 @@ PIECES = [
     "<!channel>",
     "<@U123>",
     "https://a.b/?q=1",
+    "https://good.example@evil.example/",
     "[here](https://a.b)",
+    "[a.b](https://a.b/c)",
+    "[good.example](https://evil.example)",
+    "![x](https://a.b)",
+    "[x]: https://a.b",
+    "[x][x]",
+    "<https://a.b|good.example>",
     "`code`",
     "\n```py\nx\n```\n",
+    "- ```\n  x\n  ```\n",
+    "  ```\n",
+    "\\`",
     "`",
     "```",
+    "~~~",
+    "<b>",
     "<",
+    "\n",
+    "\n\n",
 ]
 
 
 @pytest.mark.parametrize(
-    ("text", "shown"),
+    ("text", "clickable", "edited"),
     [
-        ("<!here> and <@U1>", f"<{WORD_JOINER}!here> and <{WORD_JOINER}@U1>"),
-        ("see https://a.b/c.", f"see https:{WORD_JOINER}//a.b/c."),
-        ("[here](https://a.b) ![x](http://c.d)", f"here (https:{WORD_JOINER}//a.b) x (http:{WORD_JOINER}//c.d)"),
-        ("`curl https://a.b` and 1 < 2", "`curl https://a.b` and 1 < 2"),
-        ("```html\n<!doctype html>\nhttps://a.b\n```", "```html\n<!doctype html>\nhttps://a.b\n```"),
-        ("```\n<!channel>\n```", f"```\n<{WORD_JOINER}!channel>\n```"),
-        ("`open\nhttps://a.b `", f"`open\nhttps:{WORD_JOINER}//a.b `"),
+        ("<!here> and <@U1>", f"<{WORD_JOINER}!here> and <{WORD_JOINER}@U1>", None),
+        ("see https://a.b/c.", "see https://a.b/c.", "see `https://a.b/c`."),
+        ("[here](https://a.b) ok", "here (https://a.b) ok", "here (`https://a.b`) ok"),
+        ("![x](http://c.d)", "x (http://c.d)", "x (`http://c.d`)"),
+        ("[a.b](https://a.b/c)", "[a.b](https://a.b/c)", "a.b (`https://a.b/c`)"),
+        ("[https://a.b/c](https://a.b/d)", "[https://a.b/c](https://a.b/d)", "`https://a.b/c` (`https://a.b/d`)"),
+        ("[a.b](https://c.d)", "a.b (https://c.d)", "a.b (`https://c.d`)"),
+        ("[a.b@c.d](https://c.d)", "a.b@c.d (https://c.d)", "a.b@c.d (`https://c.d`)"),
+        ("https://a.b@c.d/", f"https:{WORD_JOINER}//a.b@c.d/", "`https://a.b@c.d/`"),
+        ("https://\u0430.b", f"https:{WORD_JOINER}//\u0430.b", "`https://\u0430.b`"),
+        ("[x][1]\n\n[1]: https://a.b", f"[x][1]\n\n[1]{WORD_JOINER}: https://a.b", None),
+        ("[a [b] c](https://d.e)", f"[a [b] c]{WORD_JOINER}(https://d.e)", None),
+        ("<https://a.b|c.d>", f"<{WORD_JOINER}https://a.b|c.d>", None),
+        ("`curl https://a.b` and 1 < 2", "`curl https://a.b` and 1 < 2", "`curl https://a.b` and 1 < 2"),
+        ("`x`https://a.b", "`x`https://a.b", f"`x`https:{WORD_JOINER}//a.b"),
+        ("\\`https://a.b\\`", "\\`https://a.b\\`", f"\\`https:{WORD_JOINER}//a.b\\`"),
+        ("```html\nhttps://a.b\n```", "```html\nhttps://a.b\n```", "```html\nhttps://a.b\n```"),
+        ("1. ```\n   https://a.b\n   ```", "1. ```\n   https://a.b\n   ```", "1. ```\n   https://a.b\n   ```"),
+        ("```\n<!channel>\n```", f"```\n<{WORD_JOINER}!channel>\n```", None),
+        ("`open\nhttps://a.b `", "`open\nhttps://a.b `", f"`open\nhttps:{WORD_JOINER}//a.b `"),
+        ("- ```\n  x\n  ```\nhttps://a.b", "- ```\n  x\n  ```\nhttps://a.b", "- ```\n  x\n  ```\n`https://a.b`"),
     ],
 )
-def test_what_a_model_wrote_is_harmless_and_code_stays_as_it_is(text: str, shown: str) -> None:
-    assert harmless(text) == shown
+def test_what_a_model_wrote_is_harmless_and_code_stays(text: str, clickable: str, edited: str | None) -> None:
+    assert harmless(text, links=True) == clickable
+    if edited is not None:
+        assert harmless(text) == edited
 
 
-@given(st.lists(st.one_of(st.sampled_from(PIECES), st.text("ab <!@[]()`:/\n", max_size=8)), max_size=8))
-def test_nothing_pings_and_no_link_is_fetched_while_text_grows(pieces: list[str]) -> None:
+def test_links_of_older_messages_are_quiet_in_edits() -> None:
+    link: Json = {"type": "link", "url": "https://a.b", "text": "here"}
+    rich: Json = {"type": "rich_text", "elements": [{"type": "rich_text_section", "elements": [link]}]}
+    body = without_buttons({"text": "here", "blocks": [rich, {"type": "actions", "elements": []}]}, links=False)
+    assert "here (https://a.b)" in str(body["blocks"])
+    assert "'link'" not in str(body["blocks"])
+    assert "actions" not in str(body["blocks"])
+    assert without_buttons({"text": "x", "blocks": [rich]}, links=True)["blocks"] == [rich]
+
+
+@settings(deadline=None, max_examples=200)
+@given(st.lists(st.one_of(st.sampled_from(PIECES), st.text("ab <!@[]()`~>:/|\\\n", max_size=8)), max_size=9))
+def test_nothing_pings_hides_or_is_fetched(pieces: list[str]) -> None:
     text = "".join(pieces)
-    for end in range(len(text) + 1):
-        for shown in (harmless(text[:end], growing=True), harmless(text[:end])):
-            assert list(sins("chat.appendStream", shown, {})) == []
+    for shown in (streamed(text), harmless(text, links=True)):
+        assert list(sins("chat.appendStream", shown, {})) == []
+    for shown in (harmless(text, growing=True), harmless(text), harmless(harmless(text))):
+        assert list(sins("chat.update", shown, {"parse": "none"})) == []
 
 
+@settings(deadline=None)
 @given(
     st.lists(
-        st.sampled_from(["word ", "https://a.b ", "[x](http://c.d) ", "<@U1> ", "a <b> ", "\n", "`c` "]), max_size=9
+        st.sampled_from(
+            [
+                "word ",
+                "https://a.b ",
+                "https://a.b@c ",
+                "[x](http://c.d) ",
+                "[c.d](http://c.d) ",
+                "<@U1> ",
+                "a <b> ",
+                "\n",
+                "`c` ",
+                "``a`b`` ",
+                "語" * 30,
+            ]
+        ),
+        max_size=9,
     )
 )
 def test_text_that_grows_begins_as_it_began(pieces: list[str]) -> None:
-    text = "".join(pieces)
-    whole = harmless(text)
+    text, shown = "".join(pieces), ""
     for end in range(len(text) + 1):
-        assert whole.startswith(harmless(text[:end], growing=True))
+        now = streamed(text[:end])
+        assert now.startswith(shown) or shown.startswith(now)
+        assert not now[len(shown) :][:1].isspace() or not shown
+        assert harmless(text, links=True).startswith(now)
+        shown = max(shown, now, key=len)
 
 
 def test_entities_are_undone_once() -> None:
@@ -467,3 +507,29 @@ def test_the_manifest_has_what_the_bot_needs() -> None:
     assert names == ["/ask", "/shoulders-test"]
     assert "[--model MODEL] [--private] [what to ask]" in made["features"]["slash_commands"][0]["usage_hint"]
     assert "welcome" not in made["features"]["slash_commands"][1]["usage_hint"]
+
+
+def test_the_plain_manifest_is_no_agents() -> None:
+    assert PLATFORM.setup is not None
+    assert PLATFORM.plain_setup is not None
+    whole, plain = (json.loads(make(SlackSettings(), COMMANDS, {})) for make in (PLATFORM.setup, PLATFORM.plain_setup))
+    assert "agent_view" not in plain["features"]
+    assert set(whole["oauth_config"]["scopes"]["bot"]) - set(plain["oauth_config"]["scopes"]["bot"]) == {
+        "assistant:write"
+    }
+    events = [made["settings"]["event_subscriptions"]["bot_events"] for made in (whole, plain)]
+    assert set(events[0]) - set(events[1]) == {"agent_session_stopped"}
+    assert plain["features"]["app_home"]["messages_tab_enabled"]
+
+
+def test_at_most_five_shortcuts_are_declared() -> None:
+    assert PLATFORM.setup is not None
+    declared = [module.COMMAND for module in load_commands().values()]
+    made = json.loads(PLATFORM.setup(SlackSettings(), declared, {}))["features"]["shortcuts"]
+    labels = [shortcut["name"] for shortcut in made]
+    assert labels == ["Summarise", "Translate", "Transcribe", "Describe", "Do something with this…"]
+    assert all(len(label) <= 24 for label in labels)
+    direct, rest = arranged(declared)
+    assert {one.shortcut for one in declared if one.shortcut} == {one.shortcut for one in (*direct, *rest)}
+    added = Command("brand-new", "A new task", shortcut="Something new")
+    assert added in arranged([*declared, added])[1]

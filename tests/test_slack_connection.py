@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
-from contextlib import suppress
+import logging
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import contextmanager, suppress
 
 import pytest
 
@@ -17,7 +18,8 @@ from tests.slack_town import Town, town
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("adapters.slack.connection.PING_SECONDS", 0.05)
+    monkeypatch.setattr("adapters.slack.socket.PING_SECONDS", 0.05)
+    monkeypatch.setattr("adapters.slack.connection.STAGGER_SECONDS", 0.0)
     monkeypatch.setattr("adapters.slack.arrivals.MESSAGE_SECONDS", 0.1)
 
 
@@ -25,6 +27,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 async def team(quick: None) -> AsyncGenerator[Town, None]:
     async with town() as made:
         await made.start()
+        await made.slack.connected(2)
         yield made
 
 
@@ -45,7 +48,14 @@ def texts(team: Town) -> list[str]:
 async def test_it_says_who_it_is(quick: None) -> None:
     async with town() as team:
         assert await team.start() == "Slack: shoulders, in Team"
-        assert await team.adapter.check() == "Slack accepts the tokens of shoulders in Team"
+        said = await team.adapter.check()
+        assert said.startswith(
+            "Slack accepts the tokens of shoulders in Team. It is one of Slack's agents: guests may not"
+        )
+        team.slack.scopes -= {"assistant:write", "files:read"}
+        said = await team.adapter.check()
+        assert "It lacks files:read: give it the manifest anew" in said
+        assert "Its manifest is the plain one" in said
 
 
 async def test_nothing_is_acknowledged_before_it_is_kept(team: Town) -> None:
@@ -120,7 +130,7 @@ async def test_a_disconnect_frame_brings_a_new_socket_and_loses_nothing(team: To
     team.say("before", to=direct)
     await team.slack.socket.disconnect(reason, close=reason != "warning")
     team.say("meanwhile", to=direct)
-    await team.slack.connected(2)
+    await team.slack.connected(3)
     team.say("after", to=direct)
     found = [(await team.intake.next()).text for _ in range(3)]
     assert sorted(found) == ["after", "before", "meanwhile"]
@@ -136,7 +146,7 @@ async def test_a_broken_connection_is_made_again(team: Town) -> None:
 
 
 async def test_a_socket_that_does_not_come_back_ends_the_run(team: Town, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("adapters.slack.connection.DEAD_SECONDS", 0.1)
+    monkeypatch.setattr("adapters.slack.socket.DEAD_SECONDS", 0.1)
     monkeypatch.setattr(team.slack.socket, "opens", False)
     team.slack.fail("apps.connections.open", "internal_error", times=9)
     team.slack.socket.cut()
@@ -146,7 +156,7 @@ async def test_a_socket_that_does_not_come_back_ends_the_run(team: Town, monkeyp
 
 
 async def test_a_socket_that_never_opens_ends_the_run(quick: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("adapters.slack.connection.DEAD_SECONDS", 0.1)
+    monkeypatch.setattr("adapters.slack.socket.DEAD_SECONDS", 0.1)
     async with town() as team:
         monkeypatch.setattr(team.slack.socket, "opens", False)
         with pytest.raises(PlatformError, match="ended"):
@@ -178,6 +188,119 @@ async def test_an_answer_can_be_written_while_the_socket_is_away(team: Town) -> 
     await team.stop()
     await team.answer(request, "Here.")
     assert team.shown(root) == ["Here."]
+
+
+# Two sockets ----------------------------------------------------------------------------------------------------------
+
+
+class Heard(logging.Handler):
+    """Waits for words in the log."""
+
+    def __init__(self, words: str) -> None:
+        super().__init__()
+        self.words = words
+        self.said = asyncio.Event()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if self.words in record.getMessage():
+            self.said.set()
+
+
+@contextmanager
+def log_that_says(words: str) -> Iterator[Heard]:
+    heard, log = Heard(words), logging.getLogger("adapters.slack.connection")
+    log.addHandler(heard)
+    yield heard
+    log.removeHandler(heard)
+
+
+async def hang_up(team: Town, number: int, reason: str = "refresh_requested") -> None:
+    """Slack ends one connection."""
+    ws = team.slack.socket.sockets[number]
+    await ws.send_json({"type": "disconnect", "reason": reason})
+    await ws.close()
+
+
+async def test_the_second_socket_comes_later(quick: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("adapters.slack.connection.STAGGER_SECONDS", 60.0)
+    async with town() as team:
+        await team.start()
+        assert len(team.slack.called("apps.connections.open")) == 1
+
+
+async def test_a_press_during_a_refresh_is_taken(team: Town) -> None:
+    gate = asyncio.Event()
+    team.slack.fail("apps.connections.open", hold=gate)
+    first, second = sorted(team.slack.socket.sockets)
+    await hang_up(team, first)
+    await team.slack.wait(lambda: list(team.slack.socket.sockets) == [second])
+    for number in range(3):
+        _, request = await team.used("/ask", f"{number}?")
+        assert request.text == f"{number}?"
+    gate.set()
+    await team.slack.connected(3)
+    await team.slack.wait(lambda: len(team.slack.socket.sockets) == 2)
+    assert second in team.slack.socket.sockets
+
+
+async def test_only_the_first_socket_says_connected(team: Town) -> None:
+    root, _ = await team.asked()
+    took_part(team, (team.channel, root), order=root)
+    read = len(team.slack.called("conversations.replies"))
+    await hang_up(team, min(team.slack.socket.sockets))
+    await team.slack.connected(3)
+    await team.asked("still there?")
+    assert team.lines.empty()
+    assert len(team.slack.called("conversations.replies")) == read
+    team.slack.socket.cut()
+    assert await team.connected() == "Slack: shoulders, in Team"
+    await team.slack.wait(lambda: len(team.slack.socket.sockets) == 2)
+    await team.asked("and now?")
+    assert team.lines.empty()
+
+
+async def test_what_comes_by_both_sockets_is_one_request(team: Town) -> None:
+    team.say("hello", to=team.slack.add_direct(team.ada))
+    await team.intake.next()
+    sent = team.slack.socket.envelopes[-1]
+    team.slack.socket.redeliver(sent)
+    first = sent.socket
+    team.slack.socket.redeliver(sent)
+    assert sent.socket != first
+    await team.asked("next")
+    assert texts(team) == ["hello", "next"]
+
+
+async def test_a_mention_by_one_socket_and_its_message_by_the_other(team: Town) -> None:
+    _, request = await team.asked("hello")
+    await team.slack.settled()
+    mention, message = team.slack.socket.envelopes[-2:]
+    assert mention.socket != message.socket
+    assert texts(team) == ["hello"]
+    assert request.text == "hello"
+
+
+async def test_one_socket_that_cannot_open_is_said(team: Town) -> None:
+    team.slack.fail("apps.connections.open", "internal_error")
+    first, second = sorted(team.slack.socket.sockets)
+    with log_that_says("one of 2 connections is away, the other serves") as log:
+        await hang_up(team, first)
+        await asyncio.wait_for(log.said.wait(), 5)
+    assert list(team.slack.socket.sockets) == [second]
+    _, request = await team.used("/ask", "why?")
+    assert request.text == "why?"
+    assert team.running is not None
+    assert not team.running.done()
+
+
+async def test_too_many_connections_are_said(team: Town) -> None:
+    first, second = sorted(team.slack.socket.sockets)
+    with log_that_says("Do other copies of the bot run?") as log:
+        await hang_up(team, first, "too_many_websockets")
+        await asyncio.wait_for(log.said.wait(), 5)
+    await team.slack.wait(lambda: list(team.slack.socket.sockets) == [second])
+    assert (await team.asked("hello"))[1].text == "hello"
+    assert len(team.slack.called("apps.connections.open")) == 2
 
 
 # Catching up ----------------------------------------------------------------------------------------------------------

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from pathlib import Path
 
 import pytest
 
 from adapters.drafts import FILES
+from adapters.slack.shortcuts import MORE
 from adapters.slack.text import mrkdwn
 from bot.errors import PlatformError, UserError
-from bot.types import Answer, Choice, Choices, Field, File, Form, Item, Manner, Menu, Part, Request, Text
+from bot.types import Answer, Choice, Choices, Command, Field, File, Form, Item, Manner, Menu, Part, Request, Text
+from tests.fakes.intake import COMMANDS
 from tests.slack_town import Town, town
 from tests.stages.base import Said
 from tests.stages.slack import SlackStage
@@ -134,6 +136,27 @@ async def test_a_dialog_that_may_not_be_is_refused_to_the_person_alone(team: Tow
     hidden = await team.slack.wait(lambda: team.slack.only_seen_by(team.ada))
     assert [message.shown for message in hidden] == ["That is for administrators."]
     assert [request.command for request in team.intake.requests] == ["chat"]
+
+
+@pytest.mark.parametrize(("words", "files"), [("Guten Tag", ()), ("lang " * 1_000, ()), ("", ("cat.png",))])
+async def test_other_tasks_on_a_message_are_chosen(team: Town, words: str, files: Sequence[str]) -> None:
+    names = ("sentiment", "summarise", "translate", "describe", "speak", "detect")
+    team.intake.commands = [*COMMANDS, *(Command(name, "A task", shortcut=name.title()) for name in names)]
+    await team.restart()
+    root = team.say("a thread")
+    ts = team.slack.post(team.channel, team.ada, words, root, files=files, quiet=True)
+    team.slack.shortcut(team.channel, ts, MORE, team.ben)
+    view = await team.slack.wait(lambda: team.slack.modal(team.ben))
+    assert "Sentiment" in str(view.content)
+    await team.restart()
+    team.slack.send(team.ben, {"task": "sentiment"})
+    request = await team.intake.next()
+    assert (request.command, request.replies_to, request.place.thread) == ("sentiment", ts, root)
+    assert request.person.name == "Ben"
+    pointed = await team.adapter.pointed(request)
+    assert pointed is not None
+    assert [file.name for file in pointed.attachments] == list(files)
+    assert request.arguments == ({"text": words} if words == "Guten Tag" else {})
 
 
 async def test_a_form_that_is_not_needed_is_not_opened(team: Town) -> None:

@@ -54,3 +54,12 @@ async def test_what_slack_does_not_say_is_an_error(team: Town) -> None:
     team.slack.fail("users.conversations", status=500)
     with pytest.raises(PlatformError):
         await readable(team, request, team.channel)
+
+
+async def test_who_reads_a_channel_is_as_slack_says_now(team: Town) -> None:
+    slack = team.slack
+    closed, group = slack.add_channel("closed", team.ada, kind="group"), slack.add_channel("", team.ada, kind="mpim")
+    places = [Place("slack", slack.team, channel) for channel in (team.channel, closed, group, "C404")]
+    places += [Place("slack", slack.team, slack.add_direct(team.ada)), Place("slack", "T404", team.channel)]
+    found = [await team.adapter.audience(place) for place in places]
+    assert found == ["everybody", "some", "some", "none", "none", "none"]

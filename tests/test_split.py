@@ -8,7 +8,7 @@ import time
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.split import balance, hold_back, open_fence, size, split
+from adapters.split import balance, hold_back, open_fence, size, split, split_off
 
 LINES = st.one_of(
     st.text(alphabet="ab. \t😀é", max_size=60),
@@ -40,6 +40,15 @@ def test_full_parts_stay_as_they_are_while_text_grows(text: str, limit: int, cut
     before, after = split(text[:cut], limit), split(text, limit)
     full = before[:-1]
     assert after[: len(full)] == full
+
+
+@given(MARKDOWN, LIMITS, st.integers(min_value=1, max_value=5))
+def test_what_exceeds_the_parts_is_left(text: str, limit: int, most: int) -> None:
+    parts, rest = split_off(text, limit, most)
+    assert len(parts) <= most
+    assert parts == split(text, limit)[:most]
+    assert text.endswith(rest)
+    assert bool(rest) == (len(split(text, limit)) > most)
 
 
 def test_code_that_spans_messages_is_closed_and_opened_again() -> None:

@@ -176,9 +176,10 @@ async def test_a_thread_on_an_answer_of_a_conversation_left_before_continues_it(
 
 
 async def test_no_query_reads_a_whole_table(desk: Desk, tmp_path: Path) -> None:
-    where = {"platform": "", "workspace": "", "channel": "", "message": ""}
-    queries: list[tuple[str, dict[str, str] | tuple[int]]]
+    where = {"platform": "", "workspace": "", "channel": "", "thread": "", "message": "", "person": ""}
+    queries: list[tuple[str, dict[str, str] | tuple[int | str, ...]]]
     queries = [(accept._OF_MESSAGE, where), (sqlite._TURN_OF_MESSAGE, where), (sqlite._CONVERSATION, (1,))]
+    queries += [(accept._LATEST_OF_PERSON, ("", "", "", "", 0, 1)), (accept._OF_ANSWER_SENT, (1, "", ""))]
     with sqlite3.connect(tmp_path / "shoulders.db") as raw:
         for query, values in queries:
             plan = [step[3] for step in raw.execute(f"EXPLAIN QUERY PLAN {query}", values)]
@@ -438,6 +439,22 @@ async def test_a_disk_that_fails_is_told_to_whoever_writes(tmp_path: Path) -> No
     await writer.write(insert(1))
     await writer.aclose()
     await connection.close()
+
+
+async def test_without_memory_a_group_fails_and_others_follow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    connection, writer = await writer_on(tmp_path / "memory.db")
+    with monkeypatch.context() as patch:
+        patch.setattr("storage.writer._commit_group", _without_memory)
+        with pytest.raises(StoreError, match="MemoryError"):
+            await writer.write(insert(1))
+    await writer.write(insert(2))
+    assert await numbers(connection) == [2]
+    await writer.aclose()
+    await connection.close()
+
+
+def _without_memory(connection: sqlite3.Connection, group: object) -> None:
+    raise MemoryError
 
 
 async def test_what_was_said_is_for_its_owners_eyes(tmp_path: Path) -> None:

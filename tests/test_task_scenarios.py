@@ -147,6 +147,30 @@ async def test_who_may_not_read_back_hears_nothing_of_it(by: str, tmp_path: Path
         assert "A secret" in (await stage.answer(await stage.command("similar", {"one": "x", "last": "5"}, "ben"))).text
 
 
+async def test_without_the_intent_answers_say_what_is_hidden(tmp_path: Path) -> None:
+    stage = DiscordStage(tmp_path)
+    open_platform = stage.open_platform
+
+    async def opened() -> None:
+        await open_platform()
+        stage.discord.refuse_message_content()
+
+    stage.open_platform = opened  # type: ignore[method-assign]  # before the bot connects
+    async with playing(stage):
+        there = await stage.thread("The launch is on Tuesday", "Bring cake")
+        for command, arguments in (("summarise", {"last": "5"}), ("answer", {"question": "When?", "last": "5"})):
+            shown = await stage.answer(await stage.command(command, arguments, said=there))
+            assert "2 messages here are blank to me" in shown.text
+        assert made(stage).jobs == []
+        shown = await stage.answer(await stage.mention("When is the launch?", said=there))
+        assert "When is the launch?" in shown.parts[0]
+        assert "I answer without what was said here before" in shown.parts[-1]
+        again = await stage.answer(await stage.mention("And who comes?", said=there))
+        assert "without what was said" not in again.text, "nothing was said since the last answer"
+        shown = await stage.answer(await stage.point(there, "Summarise"))
+        assert "Bring cake" in str(made(stage).jobs[-1])
+
+
 async def test_the_message_replied_to_is_read(stage: TeamStage) -> None:
     """On Slack that is the one that the thread began with."""
     first = await stage.mention("I love it")

@@ -8,17 +8,19 @@ import json
 import wave
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
 from hypothesis import given, strategies
 from PIL import Image
 
+from bot import languages
 from bot.books import Added
 from bot.catalogue import Entry
 from bot.config import load
 from bot.cutting import cut, lines, weight
-from bot.errors import ConfigError
+from bot.errors import ConfigError, UserError
 from bot.inference import kinds
 from bot.task import load_tasks
 from bot.tasks.run import KINDS, NOTHING
@@ -443,6 +445,15 @@ async def test_translations_keep_their_lines(world: TaskWorld) -> None:
     assert draft.text.replace(" ", "") == "First.→de\nSecond.→de\n\nThird.→de"
 
 
+@pytest.mark.parametrize("language", ["en-" + "-".join(["abcdefgh"] * 4_000), "e\u0301" * 20_000])
+async def test_what_is_no_language_is_said(world: TaskWorld, language: str) -> None:
+    said = notes(await world.do("translate", text="Hello world.", to=language))
+    assert "too long for the name of a language" in said
+    assert len(said) < 200
+    assert not languages.is_tag(language)
+    assert languages.name(language) == language
+
+
 async def test_without_labels_the_model_has_its_own(world: TaskWorld) -> None:
     assert "POSITIVE" in (await world.do("classify", text="I love it")).text
     assert isinstance(world.made.jobs[-1], kinds.Classify)
@@ -676,6 +687,21 @@ def test_cutting_loses_nothing(text: str, room: int) -> None:
     assert "".join(piece.text + piece.after for piece in pieces).split() == text.split()
     assert all(weight(piece.text) <= room for piece in pieces)
     assert "".join(piece.text + piece.after for piece in lines(text, room)).split() == text.split()
+
+
+@pytest.mark.parametrize("unit", ["a.\n", "a\n", "。", ". "])
+@pytest.mark.parametrize("room", [480, 64_000])
+def test_many_short_sentences_are_cut_in_no_time(unit: str, room: int) -> None:
+    """What was quadratic would outlast the patience of the suite."""
+    pieces = cut(unit * 600_000, room, overlap=room // 8)
+    assert 1 < len(pieces) <= 600_000 * 2 // room
+    assert max(weight(piece.text) for piece in pieces) <= room
+
+
+def test_too_many_pieces_are_refused() -> None:
+    for text, cutting in (("a b. " * 200_000, partial(cut, room=10)), ("a\n" * 600_000, partial(lines, room=480))):
+        with pytest.raises(UserError, match="more than 5,000"):
+            cutting(text)
 
 
 def test_pieces_overlap() -> None:

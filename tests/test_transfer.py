@@ -133,7 +133,7 @@ async def test_the_audit_says_the_same_whoever_makes_a_change(world: World) -> N
 async def test_the_audit_says_whose_setting_it_was(world: World) -> None:
     answer = await take_in(world, '[channels.general]\nlanguage = "Lao"\n[channels.other]\nlanguage = "Thai"\n')
     assert answer.startswith("2 changes:")
-    targets = [target for _, target, _, _ in await audit(world, CHANNEL, "config")]
+    targets = [target for _, target, _, _ in await audit(world, CHANNEL, "config set")]
     assert targets == ["language (channel)", "language (channel other)"]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from bot.network import Network
 from bot.ports import Adapter, Platform
 from bot.section import Section
 
@@ -14,7 +15,7 @@ class ConsoleSettings(Section):
     history: str = ""
 
 
-def create(settings: Section, _secrets: Mapping[str, str]) -> Adapter:
+def create(settings: Section, _secrets: Mapping[str, str], _network: Network) -> Adapter:
     """The terminal that the program was started in."""
     from adapters.console.adapter import Console
 

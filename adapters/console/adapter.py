@@ -31,7 +31,7 @@ from adapters.console.leftovers import Offered
 from adapters.console.lines import LEAVE, complete, read
 from adapters.console.markdown import THEME
 from bot.errors import Forbidden, Gone, PlatformError, ShouldersError, UserError
-from bot.ports import Draft, DraftLog, Intake
+from bot.ports import Audience, Draft, DraftLog, Intake
 from bot.types import Act, Attachment, Message, Person, Place, Request
 
 try:
@@ -113,6 +113,10 @@ class Console:
     async def readable(self, request: Request, places: Collection[Place]) -> Collection[Place]:
         """All that was said here was said by who sits here."""
         return places
+
+    async def audience(self, place: Place) -> Audience:
+        """Whoever sits here."""
+        return "everybody"
 
     async def post(self, place: Place, text: str, key: str) -> None:
         """Print a line of the bot's own."""

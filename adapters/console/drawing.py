@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import sys
 from collections.abc import Callable, Sequence
 
@@ -20,6 +21,8 @@ FRAME = 0.04
 """Seconds between two drawings; more where one takes long, so that drawing takes a third of the time at most."""
 TICK = 0.1
 SHOW_SECONDS_AFTER = 3
+_NUMBER = re.compile(r"[\d.,]+(?: ?\w+)?")
+"""A number with its unit."""
 
 
 class LiveDraft:
@@ -134,7 +137,7 @@ class PlainDraft:
         match chunk:
             case Text(text):
                 self._print(text)
-            case Status(text) if text != "Thinking…" and (kind := text.partition(" ")[0]) != self._waits_for:
+            case Status(text) if text != "Thinking…" and (kind := _NUMBER.sub("", text)) != self._waits_for:
                 self._waits_for = kind
                 print(clean(text), file=sys.stderr, flush=True)
             case Done(reason="failed"):

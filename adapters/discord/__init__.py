@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 from pydantic import Field
 
 from bot.errors import ConfigError
+from bot.network import Network
 from bot.ports import Adapter, Platform
 from bot.section import Section
 from bot.types import Command
@@ -54,12 +55,12 @@ def invite(section: Section, commands: Sequence[Command], environment: Mapping[s
     return f"https://discord.com/oauth2/authorize?{urlencode(query)}"
 
 
-def create(section: Section, secrets: Mapping[str, str]) -> Adapter:
+def create(section: Section, secrets: Mapping[str, str], network: Network) -> Adapter:
     """The adapter."""
     from adapters.discord.adapter import DiscordAdapter  # the library takes half a second to import
 
     assert isinstance(section, DiscordSettings)
-    return DiscordAdapter(section, secrets[TOKEN])
+    return DiscordAdapter(section, secrets[TOKEN], network=network)
 
 
 PLATFORM = Platform(name="discord", settings=DiscordSettings, secrets=(TOKEN,), create=create, setup=invite)

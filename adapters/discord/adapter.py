@@ -7,25 +7,27 @@ import logging
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
+from urllib.parse import urlsplit
 
 import discord
 
-from adapters.discord import DiscordSettings
+from adapters.discord import DiscordSettings, reading
 from adapters.discord.answers import InteractionSurface
 from adapters.discord.client import Client
+from adapters.discord.content import files, mentioned, replied_to, words
 from adapters.discord.gateway import Gateway, Spacing
 from adapters.discord.handle import Handle
-from adapters.discord.people import attachment_of, called, person_now
-from adapters.discord.reading import readable as readable_places
-from adapters.discord.rest import ALL, FAILURES, WRONG_TOKEN, Json, Rest, error_of, listed
+from adapters.discord.people import called, person_now
+from adapters.discord.rest import ALL, EXPLAINED, FAILURES, SILENCED, WRONG_TOKEN, Json, Rest, error_of, listed
 from adapters.discord.surface import LONGEST, ChannelSurface, DirectSurface, DiscordDraft, said
-from adapters.discord.text import readable
-from adapters.fetching import fetch
+from adapters.fetching import Source, fetch, origin_of
 from adapters.pacer import Budget, Pacer
 from adapters.private import HiddenLog, PrivateDraft
 from adapters.split import split
+from bot.connector import written
 from bot.errors import ConfigError, Forbidden, Gone, PlatformError
-from bot.ports import Draft, DraftLog, Intake
+from bot.network import DIRECT, Network
+from bot.ports import Audience, Draft, DraftLog, Intake
 from bot.types import Attachment, Message, Person, Place, Request
 
 log = logging.getLogger(__name__)
@@ -33,13 +35,21 @@ log = logging.getLogger(__name__)
 LONGEST_CHAIN = 5
 """Messages that a reply's context goes back."""
 
-FILE_HOSTS = ("discordapp.com", "discordapp.net")
+HIDDEN = (
+    "Discord hides from me what people write without mentioning me. Whoever runs me can turn on the Message Content "
+    "Intent (developer portal, Bot). "
+)
+ONE_HIDDEN = f"{HIDDEN}Until then, choose what I should do in the menu of the message, under Apps, or copy its text."
+SOME_HIDDEN = f"{HIDDEN}Until then, I answer without what was said here before."
+
+FILE_ORIGINS = ("https://cdn.discordapp.com", "https://media.discordapp.net")
 THREAD_STARTER = 21
-SAID_TYPES = (0, 19, 20, THREAD_STARTER)
-"""What people and bots say: messages, replies, answers to slash commands, and what a thread grew out of."""
+SAID_TYPES = (0, 19, 20, THREAD_STARTER, 23)
+"""What people and bots say: messages, replies, answers to commands of both kinds, and what a thread grew out of."""
 
 CREATES_AT_ONCE = 3
 CALLS_AT_ONCE = 5
+EXPLAINED_A_MINUTE = 5
 
 CLOSED: Mapping[int, str] = {
     4004: WRONG_TOKEN,
@@ -52,12 +62,20 @@ class DiscordAdapter:
 
     name = "discord"
 
-    def __init__(self, settings: DiscordSettings, token: str, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        settings: DiscordSettings,
+        token: str,
+        clock: Callable[[], float] = time.time,
+        network: Network = DIRECT,
+    ) -> None:
         self._settings = settings
+        self._network = network
         self._token = token
         self._clock = clock
         self._pacer = Pacer(self.budget)
-        self._rest = Rest(token, settings.api_url, self._pacer)
+        settings_of = written("discord", api_url=settings.api_url, gateway_url=settings.gateway_url)
+        self._rest = Rest(token, settings.api_url, self._pacer, network, settings_of)
         self._content = settings.message_content
         self._acknowledging: dict[str, asyncio.Future[None]] = {}
         self._spacing = Spacing()
@@ -86,16 +104,16 @@ class DiscordAdapter:
             raise PlatformError("The connection to Discord ended.")
 
     async def _serve(self, intake: Intake, connected: Callable[[str], None]) -> None:
-        await self._rest.sign_in()
+        http = await self._rest.sign_in()
         gateway = Gateway.read(await self._rest.gateway(), self._settings.gateway_url)
         gateway.must_have_starts()
         client = Client(
-            self._rest, intake, connected, gateway, self._spacing, self._acknowledging, content=self._content
+            self._rest, http, intake, connected, gateway, self._spacing, self._acknowledging, content=self._content
         )
         async with client:
             self._client = client
             try:
-                await client.start(self._token)
+                await client.serve(self._token)
             finally:
                 self._client = None
 
@@ -122,6 +140,8 @@ class DiscordAdapter:
     async def context(self, request: Request, limit: int) -> Sequence[Message]:
         """What was said before in the thread, or the chain of replies that the request ends."""
         place = request.place
+        if not Handle.load(request.handle).reads:
+            return ()
         try:
             if place.thread not in ("", request.message):
                 before, most = str(request.act.order), str(min(limit, 100))
@@ -136,15 +156,17 @@ class DiscordAdapter:
         """The message that the request replies to or points at."""
         if not request.replies_to:
             return None
-        place = request.place
-        channel = place.thread if place.thread not in ("", request.message) else place.channel
-        return self._read(await self._rest.message(channel, request.replies_to), place)
+        _must_read(request)
+        found = await self._rest.message(_channel_of(request), request.replies_to)
+        read = self._read(found, request.place, marked=False)
+        if read.withheld:
+            raise Forbidden(ONE_HIDDEN)
+        return read
 
     async def history(self, request: Request, limit: int, since_ms: int) -> Sequence[Message]:
         """The last messages that people and bots wrote, for who may read them, by as many calls as it takes."""
         place = request.place
-        if not Handle.load(request.handle).reads:
-            raise Forbidden("You may not read what was said here before, so I do not read it for you.")
+        _must_read(request)
         channel, found, before = place.thread or place.channel, list[Message](), dict[str, str]()
         oldest = max(0, since_ms - discord.utils.DISCORD_EPOCH) << 22
         while len(found) < limit:
@@ -154,11 +176,22 @@ class DiscordAdapter:
             if len(recent) < len(page) or len(page) < min(limit, 100):
                 break
             before = {"before": str(page[-1]["id"])}
+        if hidden := sum(bool(message.withheld) for message in found[:limit]):
+            blank = "1 message here is" if hidden == 1 else f"{hidden} messages here are"
+            raise Forbidden(f"{blank} blank to me. {ONE_HIDDEN}")
         return found[:limit][::-1]
 
     async def fetch(self, request: Request, attachment: Attachment, limit: int) -> bytes:
-        """An attachment, which lies open under an address that nobody can guess."""
-        return await fetch(attachment, limit, FILE_HOSTS, self._settings.api_url)
+        """An attachment, which lies open for some time under an address that nobody can guess."""
+        own = (origin_of(self._settings.api_url),) if self._settings.api_url else ()
+        source = Source((*FILE_ORIGINS, *own))
+        try:
+            return await fetch(attachment, limit, source, network=self._network)
+        except Gone:
+            fresh = await self._anew(request, attachment)
+            if fresh is None:
+                raise
+            return await fetch(fresh, limit, source, network=self._network)
 
     async def whois(self, request: Request) -> Person:
         """The asking person with the rights that the guild gives them now; in direct messages nobody has any."""
@@ -172,7 +205,11 @@ class DiscordAdapter:
 
     async def readable(self, request: Request, places: Collection[Place]) -> Collection[Place]:
         """What was said where the asking person may read now."""
-        return await readable_places(self._rest, request.place.workspace, request.person.id, places)
+        return await reading.readable(self._rest, request.place.workspace, request.person.id, places)
+
+    async def audience(self, place: Place) -> Audience:
+        """Who reads a channel or thread now."""
+        return await reading.audience(self._rest, place)
 
     async def post(self, place: Place, text: str, key: str) -> None:
         """Say something of the bot's own accord; Discord takes the same key only once within minutes."""
@@ -195,7 +232,23 @@ class DiscordAdapter:
         edits = self._settings.edits_per_second
         if name == ALL:
             return Budget(self._settings.requests_per_second, CALLS_AT_ONCE)
+        if name.startswith(f"{EXPLAINED}:"):
+            return Budget(EXPLAINED_A_MINUTE / 60, EXPLAINED_A_MINUTE)
+        if name.startswith(f"{SILENCED}:"):
+            return Budget(1 / 60)
         return Budget(edits) if name.startswith("edit:") else Budget(edits / 2, CREATES_AT_ONCE)
+
+    async def _anew(self, request: Request, attachment: Attachment) -> Attachment | None:
+        """The attachment as the request's message, or the one that it points at, has it now; None where it has not."""
+        path = urlsplit(attachment.url).path
+        for message in filter(None, (request.message, request.replies_to)):
+            try:
+                found = files(await self._rest.message(_channel_of(request), message))
+            except (Forbidden, Gone):
+                continue
+            if fresh := next((file for file in found if urlsplit(file.url).path == path), None):
+                return fresh
+        return None
 
     def _answer(self, request: Request, handle: Handle) -> ChannelSurface:
         return InteractionSurface(self._rest, request, handle, self._acknowledged, self._clock)
@@ -205,24 +258,35 @@ class DiscordAdapter:
         while message and len(chain) < most:
             found = await self._rest.message(place.channel, message)
             chain.append(self._read(found, place))
-            reference = found.get("message_reference")
-            message = str(reference.get("message_id") or "") if isinstance(reference, dict) else ""
+            message = replied_to(found)
         return chain[::-1]
 
-    def _read(self, message: Json, place: Place) -> Message:
+    def _read(self, message: Json, place: Place, *, marked: bool = True) -> Message:
         starter = message.get("referenced_message")
         if message["type"] == THREAD_STARTER and isinstance(starter, dict):
             message = starter
         author = next(iter(listed([message["author"]])), {})
-        names = {str(user["id"]): called(user) for user in listed(message.get("mentions"))}
         mine = author.get("id") == self._rest.me
-        text = readable(str(message["content"]), names, {self._rest.me})
+        text = words(message, mentioned(message), {self._rest.me}, marked=marked)
         key, channel = str(message["id"]), str(message.get("channel_id") or place.channel)
-        files = tuple(attachment_of(file) for file in listed(message.get("attachments")))
         link = f"https://discord.com/channels/{place.workspace}/{channel}/{key}"
-        return Message(key, called(author), text, mine, files, link)
+        hidden = not (self._content or place.direct or mine or text or files(message))
+        withheld = SOME_HIDDEN if hidden else ""
+        return Message(key, called(author), text, mine, files(message), link, withheld)
 
     async def _acknowledged(self, interaction: str) -> None:
         """Wait until an interaction of this run is acknowledged: before that it takes no answer."""
         if interaction in self._acknowledging:
             await asyncio.shield(self._acknowledging[interaction])
+
+
+def _channel_of(request: Request) -> str:
+    """The channel or thread that was asked in, not the thread that grows out of the question."""
+    place = request.place
+    return place.thread if place.thread not in ("", request.message) else place.channel
+
+
+def _must_read(request: Request) -> None:
+    """Raise Forbidden where the asking person may not read what was said before."""
+    if not Handle.load(request.handle).reads:
+        raise Forbidden("You may not read what was said here before, so I do not read it for you.")

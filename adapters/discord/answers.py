@@ -6,8 +6,8 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 
 from adapters.discord.handle import Handle
-from adapters.discord.rest import Json, Rest
-from adapters.discord.surface import EPHEMERAL, ChannelSurface, DirectSurface, attached, paid_as
+from adapters.discord.rest import EPHEMERAL, Json, Rest
+from adapters.discord.surface import ChannelSurface, DirectSurface, attached, paid_as
 from adapters.drafts import FILES, CallKind, Offered
 from bot.errors import Forbidden, Gone
 from bot.types import File, Part, Request, Status
@@ -41,8 +41,13 @@ class InteractionSurface(ChannelSurface):
         if await self._alive():
             try:
                 if handle.original and index == 0:
-                    return await self._rest.edit_answer(handle.application, handle.token, "@original", body)
-                return await self._rest.follow_up(handle.application, handle.token, self._hidden(body))
+                    return await self._rest.edit_answer(handle, "@original", body)
+                made, ephemeral = await self._rest.follow_up(handle.application, handle.token, self._hidden(body))
+                if ephemeral or not handle.hidden:
+                    return made
+                # Discord documents that a follow-up fills in what was deferred in public, not what it does when that
+                # is deleted: whatever it does, nobody else may see this.
+                await self._rest.delete_answer(handle.application, handle.token, made)
             except Gone:
                 log.info("Interaction %s takes no answer any more", handle.interaction)
         if handle.hidden:
@@ -68,7 +73,7 @@ class InteractionSurface(ChannelSurface):
     async def find(self, part: Part, after: str) -> str:
         """Filling in the deferred message twice is harmless; hidden follow-ups cannot be read back."""
         if await self._alive():
-            if part.index == FILES or (self._handle.original and part.index == 0):
+            if part.index >= FILES or (self._handle.original and part.index == 0):
                 return ""
             if self._handle.hidden:
                 self._unsure.add(part.index)
@@ -111,7 +116,7 @@ class InteractionSurface(ChannelSurface):
             return True
         if await self._alive():
             try:
-                await self._rest.edit_answer(handle.application, handle.token, message, body, files)
+                await self._rest.edit_answer(handle, message, body, files)
                 return True
             except Gone:
                 log.info("Interaction %s takes no edit any more", handle.interaction)

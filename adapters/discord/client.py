@@ -7,7 +7,6 @@ import logging
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from dataclasses import replace
 
-import aiohttp
 import discord
 
 from adapters.discord.catchup import missed
@@ -15,12 +14,14 @@ from adapters.discord.commands import sync
 from adapters.discord.components import modal
 from adapters.discord.gateway import Gateway, Spacing
 from adapters.discord.handle import Handle, settled
+from adapters.discord.http import Http
 from adapters.discord.interactions import Interaction, request_of, typing
 from adapters.discord.people import place_of
 from adapters.discord.requests import Heard, Reader
-from adapters.discord.rest import Json, Rest
-from adapters.discord.surface import EPHEMERAL, said
-from bot.errors import PlatformError, ShouldersError, StoreError, UserError
+from adapters.discord.rest import EPHEMERAL, EXPLAINED, SILENCED, Json, Rest
+from adapters.discord.surface import said
+from bot.connector import OneLine, UnreachableError
+from bot.errors import ConfigError, PlatformError, ShouldersError, StoreError, UserError
 from bot.ports import Intake
 from bot.types import Place, Request, by_path
 
@@ -35,6 +36,9 @@ HEARTBEAT_SECONDS = 60.0
 
 LONGEST_COMPLETION = 100
 
+logging.getLogger("discord.client").addFilter(OneLine())
+logging.getLogger("discord.shard").addFilter(OneLine())
+
 discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False  # no voice here, and no warnings that it lacks
 
 
@@ -44,6 +48,7 @@ class Client(discord.AutoShardedClient):
     def __init__(
         self,
         rest: Rest,
+        http: Http,
         intake: Intake,
         connected: Callable[[str], None],
         gateway: Gateway,
@@ -63,6 +68,8 @@ class Client(discord.AutoShardedClient):
             heartbeat_timeout=HEARTBEAT_SECONDS,
         )
         self.taking = True
+        self._served = False
+        self._unreachable: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._rest = rest
         self._intake = intake
         self._connected = connected
@@ -73,16 +80,37 @@ class Client(discord.AutoShardedClient):
         self._reader = Reader(int(rest.me or 0), intake.commands, content, intake.manner)
         self._spacing = spacing
         self._seen: dict[int, Sequence[tuple[Place, int]]] = {}
-        self._open_socket = self.http.ws_connect
-        self.http.ws_connect = self._connect_elsewhere  # type: ignore[method-assign]  # the one way to every gateway
+        http.gateway, http.refused = gateway.address, self._refused
+        self.http = self._connection.http = http
 
-    async def _connect_elsewhere(self, url: str, *, compress: int = 0) -> aiohttp.ClientWebSocketResponse:
-        return await self._open_socket(self._gateway.address(url), compress=compress)
+    async def serve(self, token: str) -> None:
+        """Connect and serve until cancelled.
+
+        Raises PlatformError or ConfigError where the first connection is not made: discord.py would try for ever.
+        """
+        serving = asyncio.create_task(self.start(token))
+        try:
+            await asyncio.wait({serving, self._unreachable}, return_when=asyncio.FIRST_COMPLETED)
+            await (self._unreachable if self._unreachable.done() else serving)
+        finally:
+            serving.cancel()
+            await asyncio.wait({serving})
+
+    def _refused(self, error: UnreachableError | ConfigError) -> None:
+        """End the first attempt to connect; whatever else is raised, discord.py tries again, and for ever."""
+        if self._served:
+            return
+        if not self._unreachable.done():
+            self._unreachable.set_exception(error if isinstance(error, ConfigError) else PlatformError(str(error)))
+        raise asyncio.CancelledError from error
 
     async def setup_hook(self) -> None:
-        """Tell Discord the commands."""
-        if await sync(self._rest, str(self.application_id), self._intake.commands):
-            log.info("Discord was told the commands")
+        """Tell Discord the commands; where it refuses, those that it knows stay until the next connection."""
+        try:
+            if await sync(self._rest, str(self.application_id), self._intake.commands):
+                log.info("Discord was told the commands")
+        except PlatformError as error:
+            log.error("Discord was not told the commands, and offers those of before: %s", error.message)
 
     async def before_identify_hook(self, shard_id: int | None, *, initial: bool = False) -> None:
         """Keep the distance that Discord asks for, and stop before its limit.
@@ -96,6 +124,7 @@ class Client(discord.AutoShardedClient):
 
     async def on_shard_ready(self, shard_id: int) -> None:
         """A fresh session: read what was missed, then say so."""
+        self._served = True
         try:
             seen = [entry for entry in self._seen[shard_id] if self._shard_of(entry[0]) == shard_id]
             for heard in await missed(self, self._rest, self._reader, seen):
@@ -195,12 +224,15 @@ class Client(discord.AutoShardedClient):
             log.error("Not kept: %s", error.message)
 
     async def _explain(self, message: discord.Message, error: UserError) -> None:
-        """Reply to a command that was written wrongly."""
-        reference: Json = {"message_id": str(message.id), "fail_if_not_exists": False}
-        body = said(error.message) | {"message_reference": reference, "nonce": str(message.id), "enforce_nonce": True}
+        """Reply to a command that was written wrongly, a few times a minute."""
+        if not self._rest.pacer.spare((f"{EXPLAINED}:{message.author.id}",)):
+            if self._rest.pacer.spare((f"{SILENCED}:{message.author.id}",)):
+                log.warning("What %s writes wrongly again and again is not explained", message.author.id)
+            return
+        body = said(error.message) | {"nonce": str(message.id), "enforce_nonce": True}
         await self._rest.turn(urgent=True)
         try:
-            await self._rest.send(str(message.channel.id), body)
+            await self._rest.send(str(message.channel.id), body, str(message.id))
         except PlatformError as failure:
             log.warning("“%s” could not be said: %s", error.message, failure)
 

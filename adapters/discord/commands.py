@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from discord.http import Route
 
-from adapters.discord.rest import Json, Rest
+from adapters.discord.rest import Json, Rest, listed
 from bot.types import Command, Option
 
 CHAT_INPUT, ON_MESSAGE, SUBCOMMAND, TEXT, FLAG, CHANNEL, MENTIONABLE, FILE = 1, 3, 1, 3, 5, 7, 9, 11
@@ -15,6 +15,12 @@ IN_SERVERS, IN_DIRECT_MESSAGES = 0, 1
 EVERYWHERE: Json = {"contexts": [IN_SERVERS, IN_DIRECT_MESSAGES], "integration_types": [0]}
 MANAGE_SERVER = "32"
 LONGEST_DESCRIPTION = 100
+
+ENTRY_POINT = 4
+"""The type of the command that starts an application's Activity: Discord makes it, and refuses lists without it."""
+
+KEPT = ("id", "type", "name", "name_localizations", "description", "description_localizations", "handler", "contexts",
+        "integration_types", "default_member_permissions", "nsfw")  # fmt: skip
 
 
 def payload(commands: Sequence[Command]) -> list[Json]:
@@ -60,11 +66,13 @@ def _option(option: Option) -> Json:
 async def sync(rest: Rest, application: str, commands: Sequence[Command]) -> bool:
     """Tell Discord the commands if it knows others; whether it did. Raises PlatformError."""
     path = "/applications/{application_id}/commands"
-    known = await rest.call(Route("GET", path, application_id=application))
+    known = listed(await rest.call(Route("GET", path, application_id=application)))
+    entry = [command for command in known if command.get("type") == ENTRY_POINT]
     wanted = payload(commands)
-    if isinstance(known, list) and _shape(known) == _shape(wanted):
+    if _shape([command for command in known if command not in entry]) == _shape(wanted):
         return False
-    await rest.call(Route("PUT", path, application_id=application), wanted)
+    kept = [{key: command[key] for key in KEPT if command.get(key) is not None} for command in entry]
+    await rest.call(Route("PUT", path, application_id=application), [*wanted, *kept])
     return True
 
 

@@ -22,8 +22,9 @@ class Handle:
     """Where an answer goes: into `channel`, as a reply to `reply`; for an interaction, with its token.
 
     `original` says that the interaction was deferred with a message to fill in; `hidden` that only the person sees it;
-    `reads` that the person may read what was said there before. With a `title`, the channel is a thread of that name,
-    which grows out of the message `reply` in `parent`.
+    `reads` that the person may read what was said there before. `largest` is how many bytes a file may have there, 0
+    where Discord did not say. With a `title`, the channel is a thread of that name, which grows out of the message
+    `reply` in `parent`.
     """
 
     channel: str
@@ -36,6 +37,7 @@ class Handle:
     parent: str = ""
     title: str = ""
     reads: bool = True
+    largest: int = 0
 
     def dump(self) -> str:
         """As JSON."""

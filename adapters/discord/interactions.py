@@ -8,10 +8,11 @@ import discord
 
 from adapters.discord.commands import CHANNEL, FILE, MENTIONABLE, ON_MESSAGE, SUBCOMMAND
 from adapters.discord.components import filled
+from adapters.discord.content import files as held
+from adapters.discord.content import mentioned, words
 from adapters.discord.handle import Handle, Meaning
-from adapters.discord.people import attachment_of, called, person_of, place_of
+from adapters.discord.people import attachment_of, person_of, place_of
 from adapters.discord.rest import Json, listed
-from adapters.discord.text import readable
 from bot.types import Act, Attachment, Command, Request, Subject
 
 Interaction = discord.Interaction[discord.Client]
@@ -25,8 +26,7 @@ def request_of(interaction: Interaction, commands: Mapping[str, Command]) -> Req
     meaning, pointed = _meaning(interaction), _pointed(interaction)
     if pointed:
         path = next((path for path, command in commands.items() if command.shortcut == meaning.command), "")
-        names = {str(user["id"]): called(user) for user in listed(pointed.get("mentions"))}
-        meaning = Meaning(path, {"text": readable(str(pointed.get("content", "")), names, ())})
+        meaning = Meaning(path, {"text": words(pointed, mentioned(pointed), marked=False)})
     command = commands.get(meaning.command)
     if command is None:
         return None
@@ -40,6 +40,7 @@ def request_of(interaction: Interaction, commands: Mapping[str, Command]) -> Req
         token=interaction.token,
         original=interaction.type is not discord.InteractionType.component,
         reads=place.direct or interaction.permissions.read_message_history,
+        largest=interaction.filesize_limit,
     )
     return Request(
         act=Act(str(interaction.id), interaction.id),
@@ -64,7 +65,7 @@ def _files(data: Data, pointed: Json) -> tuple[Attachment, ...]:
     """Files that were given to a slash command, or those of the message that was pointed at."""
     given = [option for option in _chosen(data)[1] if option.get("type") == FILE]
     files = [_entry(_resolved(data), "attachments", str(option.get("value"))) for option in given]
-    return tuple(attachment_of(file) for file in [*files, *listed(pointed.get("attachments"))])
+    return (*map(attachment_of, files), *held(pointed))
 
 
 def typing(interaction: Interaction) -> tuple[str, str]:

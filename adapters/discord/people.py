@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Literal
 
 import discord
 
@@ -14,13 +15,14 @@ Author = discord.User | discord.Member
 ADMINISTRATOR, MANAGE_GUILD = 1 << 3, 1 << 5
 
 
-def person_of(author: Author, *, administrator: bool | None = None) -> Person:
-    """Who wrote. In a guild an administrator is who may manage it."""
+def person_of(author: Author, *, administrator: bool | None = None, guild: bool = False) -> Person:
+    """Who wrote, in a `guild` or not. In a guild an administrator is who may manage it."""
     member = author if isinstance(author, discord.Member) else None
     if administrator is None:
         administrator = member is not None and member.guild_permissions.manage_guild
     roles = tuple(str(role.id) for role in member.roles if not role.is_default()) if member else ()
-    return Person(str(author.id), author.display_name, roles, administrator, author.bot)
+    unsaid: Literal["", "roles"] = "roles" if guild and member is None else ""
+    return Person(str(author.id), author.display_name, roles, administrator, author.bot, unsaid=unsaid)
 
 
 def person_now(person: Person, guild: Json, member: Json) -> Person:
@@ -78,11 +80,14 @@ def may_open_threads(place: Place, guild: discord.Guild) -> bool:
     return rights.create_public_threads and rights.send_messages_in_threads
 
 
-def may_read_back(message: discord.Message) -> bool:
-    """Whether who wrote a message may read what was said there before."""
-    author, channel = message.author, message.channel
-    if not isinstance(author, discord.Member) or isinstance(channel, discord.PartialMessageable):
-        return True  # in direct messages, and where nothing is known of the channel
+def may_read_back(message: discord.Message, place: Place) -> bool:
+    """Whether who wrote a message may read what was said there before; not where that is not known."""
+    author, guild = message.author, message.guild
+    if place.direct:
+        return True
+    channel = guild.get_channel(int(place.channel)) if guild else None
+    if channel is None or not isinstance(author, discord.Member):
+        return False
     return channel.permissions_for(author).read_message_history
 
 

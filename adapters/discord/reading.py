@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping
 from adapters.discord.people import ADMINISTRATOR, rights_in, roles_of
 from adapters.discord.rest import Json, Rest, listed
 from bot.errors import Forbidden, Gone
+from bot.ports import Audience
 from bot.types import Place
 
 VIEW_CHANNEL, READ_MESSAGE_HISTORY, MANAGE_THREADS = 1 << 10, 1 << 16, 1 << 34
@@ -35,6 +36,24 @@ async def readable(rest: Rest, guild: str, person: str, places: Collection[Place
         *(_may_read_thread(rest, place.thread, person, rights[place.channel]) for place in open_places)
     )
     return [place for place, allowed in zip(open_places, may, strict=True) if allowed]
+
+
+async def audience(rest: Rest, place: Place) -> Audience:
+    """Who reads a channel or thread of a guild. Raises PlatformError."""
+    if not place.workspace.isdecimal():
+        return "none"
+    try:
+        guild, channels = await asyncio.gather(rest.guild(place.workspace), rest.channels(place.workspace))
+        thread = await rest.channel(place.thread) if place.thread else {}
+    except (Forbidden, Gone):
+        return "none"
+    channel = next((one for one in channels if one["id"] == place.channel), None)
+    if channel is None or (place.thread and thread.get("parent_id") != place.channel):
+        return "none"
+    held = rights_in(guild, {}, "")
+    rights = rights_there(held, channel, {place.workspace: 0})
+    shown = held & ADMINISTRATOR or rights & READING == READING
+    return "everybody" if shown and thread.get("type") != PRIVATE_THREAD else "some"
 
 
 def rights_there(held: int, channel: Json, mine: Mapping[str, int]) -> int:

@@ -7,11 +7,12 @@ from dataclasses import dataclass, replace
 
 import discord
 
+from adapters.discord.content import files, json_of, words
 from adapters.discord.handle import Handle
 from adapters.discord.people import first_writable, may_open_threads, may_read_back, names_in, person_of, place_of
 from adapters.discord.text import readable, with_subjects
 from adapters.typed import arguments, find
-from bot.types import Act, Attachment, Command, Manner, Person, Place, Request
+from bot.types import Act, Command, Manner, Person, Place, Request
 
 SAID = (discord.MessageType.default, discord.MessageType.reply)
 LONGEST_TITLE = 80
@@ -53,7 +54,7 @@ class Reader:
 
     def text(self, message: discord.Message) -> str:
         """What a message says, for people and models."""
-        return readable(message.content, names_in(message), self._mentioned_as(message))
+        return words(json_of(message), names_in(message), self._mentioned_as(message))
 
     def message(self, message: discord.Message, place: Place | None = None) -> Heard | None:
         """What a person said; `place` where it is known better than from the message.
@@ -69,18 +70,19 @@ class Reader:
         addressed = spoken_to or (manner.speaks == "everything" and not for_others)
         follows = manner.speaks == "threads" and bool(place.thread) and not for_others
         command, given = self._command(message) if addressed else ("chat", {"text": self.text(message)})
-        reference = message.reference
+        replied = _reply(message)
         request = Request(
             act=Act(str(message.id), message.id),
             place=place,
-            person=person_of(message.author),
+            person=person_of(message.author, guild=message.guild is not None),
             command=command,
             arguments=given,
-            attachments=tuple(_attachment(file) for file in message.attachments),
+            attachments=files(json_of(message)),
             message=str(message.id),
-            replies_to=str(reference.message_id or "") if reference else "",
+            replies_to=str(replied.message_id or "") if replied else "",
             addressed=addressed,
-            handle=Handle(str(message.channel.id), reply=str(message.id), reads=may_read_back(message)).dump(),
+            private="private" in given,
+            handle=Handle(str(message.channel.id), reply=str(message.id), reads=may_read_back(message, place)).dump(),
         )
         if addressed and manner.answers_in == "thread" and message.guild and may_open_threads(place, message.guild):
             request = _in_thread(request)
@@ -97,11 +99,11 @@ class Reader:
         return Request(act, place_of(channel, guild), person, "welcome", handle=Handle(str(channel.id)).dump())
 
     def _command(self, message: discord.Message) -> tuple[str, Mapping[str, str]]:
-        """`/name words` as that command; anything else is talk."""
-        text = self.text(message)
+        """`/name words` as that command; anything else is talk, a command that is only forwarded too."""
+        text = readable(message.content, names_in(message), self._mentioned_as(message))
         found = find(text, self.commands) if text.startswith("/") else None
         if found is None:
-            return "chat", {"text": text}
+            return "chat", {"text": self.text(message)}
         path, command, words = found
         if any(option.kind in ("who", "channel") for option in command.options):
             typed = with_subjects(message.content, names_in(message), self._mentioned_as(message))
@@ -109,7 +111,11 @@ class Reader:
         return path, arguments(path, command, words)
 
     def _mentioned_as(self, message: discord.Message) -> Collection[str]:
-        """The ids in a message that mean the bot: its own and that of the role that Discord made for it."""
+        """The ids in a message that mean the bot: its own and that of the role that Discord made for it.
+
+        Without the message-content intent, Discord shows what mentions the bot, and does not document whether its
+        role counts there.
+        """
         users = [user.id for user in message.mentions if user.id == self.me]
         roles = [role.id for role in message.role_mentions if role.tags and role.tags.bot_id == self.me]
         return {str(key) for key in (*users, *roles)}
@@ -131,11 +137,16 @@ def _in_thread(request: Request) -> Request:
     return replace(request, place=replace(place, thread=request.message), handle=handle.dump())
 
 
+def _reply(message: discord.Message) -> discord.MessageReference | None:
+    """What a message replies to: neither a forward nor what came out of another channel is a reply."""
+    reference = message.reference
+    if reference is None or reference.type is not discord.MessageReferenceType.default:
+        return None
+    return reference if reference.channel_id == message.channel.id else None
+
+
 def _replied_to(message: discord.Message) -> int | None:
     """The author of the message replied to, where Discord says so."""
-    target = message.reference.resolved if message.reference else None
+    replied = _reply(message)
+    target = replied.resolved if replied else None
     return target.author.id if isinstance(target, discord.Message) else None
-
-
-def _attachment(file: discord.Attachment) -> Attachment:
-    return Attachment(file.filename, file.content_type or "", file.size, file.url)

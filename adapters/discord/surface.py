@@ -17,10 +17,16 @@ from bot.types import Answer, File, Part, Request, Status
 
 log = logging.getLogger(__name__)
 
-SUPPRESS_EMBEDS, EPHEMERAL = 1 << 2, 1 << 6
+SUPPRESS_EMBEDS = 1 << 2
 PING_NOBODY: Json = {"parse": [], "replied_user": False}
 LONGEST = 2_000
 LONGEST_DESCRIPTION = 1_024
+LARGEST_FILE = 10 * MEBIBYTE
+"""Where Discord does not say more: a server with boosts takes larger files, which only interactions tell."""
+
+LARGEST_REQUEST = 25 * MEBIBYTE - (1 << 16)
+"""For the files of one message; the rest is for what describes them."""
+
 TYPING_SECONDS = 9.0
 """Discord shows typing for 10 seconds."""
 
@@ -54,9 +60,10 @@ class ChannelSurface:
 
     limit = LONGEST - REMARKS
     appends = False
-    room = 10 * MEBIBYTE
+    room = LARGEST_REQUEST
 
     def __init__(self, rest: Rest, request: Request, handle: Handle) -> None:
+        self.largest = min(handle.largest or LARGEST_FILE, LARGEST_REQUEST)
         self._rest = rest
         self._handle = handle
         self._person = request.person.id
@@ -75,7 +82,7 @@ class ChannelSurface:
 
     async def find(self, part: Part, after: str) -> str:
         """Look through the channel for a part; files that are sent again replace themselves."""
-        return "" if part.index == FILES else await self._look(await self.channel(), part, after)
+        return "" if part.index >= FILES else await self._look(await self.channel(), part, after)
 
     async def upload(self, index: int, message: str, files: Sequence[File]) -> str:
         """Put the files into the last part."""
@@ -129,11 +136,9 @@ class ChannelSurface:
 
     async def _post(self, channel: str, index: int, body: Json) -> str:
         """Its nonce makes Discord return the first message when it is sent again within minutes."""
-        body = body | {"nonce": self._nonce(index), "enforce_nonce": True}
-        handle = self._handle
-        if index == 0 and handle.reply and channel == (handle.parent or handle.channel):
-            body["message_reference"] = {"message_id": handle.reply, "fail_if_not_exists": False}
-        return await self._rest.send(channel, body)
+        handle, nonce = self._handle, {"nonce": self._nonce(index), "enforce_nonce": True}
+        replies = index == 0 and channel == (handle.parent or handle.channel)
+        return await self._rest.send(channel, body | nonce, handle.reply if replies else "")
 
     def _nonce(self, index: int) -> str:
         return f"{self._order}-{index}"  # at most 25 characters
@@ -185,6 +190,7 @@ class DirectSurface(ChannelSurface):
 
     def __init__(self, rest: Rest, request: Request, handle: Handle) -> None:
         super().__init__(rest, request, handle)
+        self.largest = LARGEST_FILE  # as nobody boosts direct messages
         self._channel = ""
         self._place = request.place.thread or request.place.channel
 

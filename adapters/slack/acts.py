@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 
-from adapters.slack import forms
+from adapters.slack import forms, shortcuts
+from adapters.slack.attachments import attachments
+from adapters.slack.body import text_of
 from adapters.slack.handle import Handle, Json, order_of, read_action
-from adapters.slack.requests import Reader, attachment_of
+from adapters.slack.markdown import harmless
+from adapters.slack.requests import Reader
 from adapters.slack.rest import listed
-from adapters.slack.text import harmless
 from adapters.typed import written
-from bot.types import Act, Command, Person, Request
+from bot.types import Act, Attachment, Command, Person, Request
 
 LONGEST_QUOTE = 2_000
 
@@ -27,9 +30,15 @@ class Acts:
         """A slash command. Raises UserError."""
         channel, user = str(payload["channel_id"]), str(payload["user_id"])
         team, url = str(payload.get("team_id") or self.reader.team), str(payload.get("response_url", ""))
-        path, arguments = await self.reader.words.slash(str(payload["command"]), str(payload.get("text", "")))
+        read = partial(self.reader.words.slash, str(payload["command"]), str(payload.get("text", "")), channel)
+        path, arguments = await read(look=False)
         handle = Handle(channel, team=team, response_url=url, since=now)
-        return await self._request(Act(str(payload["trigger_id"]), _order(now)), user, path, arguments, handle)
+        act = Act(str(payload["trigger_id"]), _order(now))
+
+        async def named() -> Mapping[str, str]:
+            return (await read())[1]
+
+        return await self._request(act, user, path, arguments, handle, named)
 
     async def press(self, payload: Json, now: float) -> Request | None:
         """A pressed button, or an entry picked from a menu; None for what is none of ours."""
@@ -47,24 +56,44 @@ class Acts:
     async def pointed(self, payload: Json, now: float) -> Request | None:
         """A shortcut chosen for a message, in whose thread the answer stands; None for what is none of ours."""
         path, message, user = str(payload.get("callback_id", "")), _object(payload, "message"), user_of(payload)
-        handle, ts = self.origin(payload, now), str(message.get("ts", ""))
+        handle, ts = self._below(payload, now), str(message.get("ts", ""))
         if path not in self.reader.words.paths or not handle.channel:
             return None
-        below = self.reader.manner(self.reader.place(handle.channel, ""), user).answers_in != "place"
-        handle = replace(handle, thread=handle.thread or (ts if below else ""))
-        arguments = {"text": await self.reader.words.prose(str(message.get("text", "")))}
         act = Act(str(payload["trigger_id"]), order_of(str(payload.get("action_ts") or f"{now:.6f}")))
-        request = await self._request(act, user, path, arguments, handle)
-        files = tuple(attachment_of(file) for file in listed(message.get("files")))
+
+        files: tuple[Attachment, ...] = ()
+
+        async def named() -> Mapping[str, str]:
+            nonlocal files
+            prose = self.reader.words.prose(text_of(message), handle.channel)
+            text, (files,) = await asyncio.gather(prose, attachments(self.reader.rest, [message]))
+            return {"text": text}
+
+        request = await self._request(act, user, path, {}, handle, named)
         return replace(request, replies_to=ts, attachments=files)
 
     async def sent(self, payload: Json, now: float) -> Request | None:
         """A form that was sent; None for what is none of ours."""
         path, arguments, handle = forms.read(_object(payload, "view"))
+        message = ""
+        if path == shortcuts.MORE:
+            path, arguments, message = shortcuts.chosen(arguments)
         if path not in self.reader.words.paths:
             return None
         act = Act(str(payload["trigger_id"]), _order(now))
-        return await self._request(act, user_of(payload), path, arguments, handle)
+        return replace(await self._request(act, user_of(payload), path, arguments, handle), replies_to=message)
+
+    async def more(self, payload: Json, now: float) -> Json:
+        """The form with the tasks that a message's menu has no room for."""
+        message, handle = _object(payload, "message"), self._below(payload, now)
+        words = await self.reader.words.prose(text_of(message), handle.channel)
+        return forms.view(shortcuts.form(list(self.reader.words.paths.values()), message, words), handle)
+
+    def _below(self, payload: Json, now: float) -> Handle:
+        """Where the answer to a shortcut goes: into the thread of its message, unless answers stand in the place."""
+        handle, ts = self.origin(payload, now), str(_object(payload, "message").get("ts", ""))
+        below = self.reader.manner(self.reader.place(handle.channel, ""), user_of(payload)).answers_in != "place"
+        return replace(handle, thread=handle.thread or (ts if below else ""))
 
     def origin(self, payload: Json, now: float) -> Handle:
         """Where something was pressed, or where the form was asked for that was sent."""
@@ -82,7 +111,16 @@ class Acts:
             home=bool(view),
         )
 
-    async def _request(self, act: Act, user: str, path: str, arguments: Mapping[str, str], handle: Handle) -> Request:
+    async def _request(
+        self,
+        act: Act,
+        user: str,
+        path: str,
+        arguments: Mapping[str, str],
+        handle: Handle,
+        named: Callable[[], Awaitable[Mapping[str, str]]] | None = None,
+    ) -> Request:
+        """The request; `named` gives its arguments with names that are looked up only for who may ask."""
         command = self.reader.words.paths[path]
         person, where = await asyncio.gather(
             self.reader.directory.person(user, rights=not command.converses),
@@ -90,6 +128,8 @@ class Acts:
         )
         place = self.reader.place(handle.channel, handle.thread, where)
         private = command.quiet or "private" in arguments or handle.hidden
+        if named and await self.reader.wants(Request(act, place, person, path, arguments, private=private)):
+            arguments = await named()
         if not (handle.thread or handle.pressed or handle.home):
             below = self.reader.manner(place, user).answers_in != "place"
             handle = replace(handle, opening=_opening(person, path, command, arguments), below=below)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections import deque
 from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from time import time
@@ -13,28 +12,29 @@ from adapters.pacer import Pacer
 from adapters.private import HiddenLog, PrivateDraft
 from adapters.slack import SlackSettings, membership
 from adapters.slack.arrivals import Arrivals
+from adapters.slack.attachments import source
 from adapters.slack.connection import Connection
 from adapters.slack.directory import Directory
 from adapters.slack.draft import HiddenDraft, ThreadDraft
-from adapters.slack.handle import Handle, Json, ts_of
+from adapters.slack.handle import Handle, ts_of
 from adapters.slack.hidden import HiddenSurface
 from adapters.slack.home import Home, HomeDraft
-from adapters.slack.messages import MOST_PAGES, Finder, content
-from adapters.slack.requests import SAID, Reader, attachment_of
-from adapters.slack.rest import PAGE, POST, Rest, budget_for, budgets_of, listed
+from adapters.slack.manifest import AGENT_SCOPE, SCOPES
+from adapters.slack.messages import Finder, content
+from adapters.slack.requests import Reader
+from adapters.slack.rest import POST, Rest, budget_for, budgets_of
 from adapters.slack.surface import ThreadSurface
-from adapters.slack.text import called, readable
+from adapters.slack.transcript import Transcript
 from adapters.slack.words import Words
 from adapters.split import split
-from bot.errors import Forbidden, Gone
-from bot.ports import Draft, DraftLog, Intake
+from bot.errors import Forbidden
+from bot.network import DIRECT, Network
+from bot.ports import Audience, Draft, DraftLog, Intake
 from bot.types import Attachment, Message, Part, Person, Place, Request
 
 log = logging.getLogger(__name__)
 
 DAY = 86_400
-SAID_BY_ALL = (*SAID, "bot_message", "me_message")
-FILE_HOSTS = ("slack.com", "slack-gov.com")
 
 
 class SlackAdapter:
@@ -43,14 +43,23 @@ class SlackAdapter:
     name = "slack"
 
     def __init__(
-        self, settings: SlackSettings, bot_token: str, app_token: str, clock: Callable[[], float] = time
+        self,
+        settings: SlackSettings,
+        bot_token: str,
+        app_token: str,
+        clock: Callable[[], float] = time,
+        network: Network = DIRECT,
     ) -> None:
         self._settings = settings
+        self._network = network
         self._token = bot_token
         self._clock = clock
         self._pacer = Pacer(partial(budget_for, settings.pace))
-        self._rest = Rest(bot_token, app_token, settings.api_url, self._pacer)
+        self._rest = Rest(
+            bot_token, app_token, settings.api_url, self._pacer, network, links_in_edits=settings.links_in_edits
+        )
         self._directory = Directory(self._rest)
+        self._transcript = Transcript(self._rest, self._directory)
         self._connection: Connection | None = None
         self._home: Home | None = None
 
@@ -59,7 +68,7 @@ class SlackAdapter:
         await self._rest.sign_in()
         await intake.installed("slack", (self._rest.team,))
         words = Words(self._rest.me, intake.commands, self._directory, self._settings.ask_command)
-        reader = Reader(self._rest.me, self._rest.team, words, self._directory, intake.manner)
+        reader = Reader(self._rest, words, self._directory, intake.manner, intake.wants)
         self._home = Home(self._rest, self._directory, intake)
         arrivals = Arrivals(self._rest, reader, intake, self._home, self._clock)
         self._connection = Connection(self._rest, reader, arrivals, intake, connected)
@@ -89,48 +98,21 @@ class SlackAdapter:
         return PrivateDraft(public, hidden, private=handle.hidden)
 
     async def context(self, request: Request, limit: int) -> Sequence[Message]:
-        """What was said before in the thread. Slack lists a thread from its beginning, so the last are kept."""
-        place, newest = request.place, deque[Json](maxlen=limit)
-        if not place.thread or place.thread == request.message:
-            return ()
-        where = {"channel": place.channel, "ts": place.thread, "latest": ts_of(request.act.order)}
-        try:
-            async for page in self._rest.pages("conversations.replies", MOST_PAGES, where):
-                newest.extend(said for said in page if said.get("ts") != request.message and said.get("text"))
-        except (Forbidden, Gone):
-            return ()
-        return [await self._read(said, place.channel) for said in newest]
+        """What was said before in the thread."""
+        return await self._transcript.context(request, limit)
 
     async def pointed(self, request: Request) -> Message | None:
         """The message that a shortcut was chosen for, or the one that the request's thread began with."""
-        place = request.place
-        message = request.replies_to or ("" if place.thread == request.message else place.thread)
-        if not message:
-            return None
-        page = await self._rest.read("conversations.replies", {"channel": place.channel, "ts": message, "limit": 1})
-        found = next((said for said in listed(page.get("messages")) if said.get("ts") == message), None)
-        return await self._read(found, place.channel) if found else None
+        return await self._transcript.pointed(request)
 
     async def history(self, request: Request, limit: int, since_ms: int) -> Sequence[Message]:
-        """The last messages that people and bots wrote: channels are listed from their end, threads from the root."""
-        place, oldest, found = request.place, since_ms / 1000, dict[str, Json]()
-        where: Json = {"channel": place.channel, "oldest": f"{oldest:.6f}"}
-        if place.thread:
-            method, where = "conversations.replies", {**where, "ts": place.thread}
-        else:
-            method, where = "conversations.history", {**where, "limit": min(limit, PAGE)}
-        async for page in self._rest.pages(method, MOST_PAGES, where):
-            said = [one for one in page if one.get("subtype", "") in SAID_BY_ALL]
-            found |= {str(one["ts"]): one for one in said if float(str(one["ts"])) >= oldest}
-            if len(found) >= limit and not place.thread:
-                break
-        newest = [found[ts] for ts in sorted(found, key=float)[-limit:]]
-        return [await self._read(one, place.channel) for one in newest]
+        """The last messages that people and bots wrote."""
+        return await self._transcript.history(request, limit, since_ms)
 
     async def fetch(self, request: Request, attachment: Attachment, limit: int) -> bytes:
         """A file, which Slack shows to the bot's token alone."""
         headers = {"Authorization": f"Bearer {self._token}"}
-        return await fetch(attachment, limit, FILE_HOSTS, self._settings.api_url, headers)
+        return await fetch(attachment, limit, source(self._settings.api_url), headers, network=self._network)
 
     async def whois(self, request: Request) -> Person:
         """The asking person, as Slack says now."""
@@ -142,6 +124,10 @@ class SlackAdapter:
         channels = await membership.readable(self._rest, person, {place.channel for place in places})
         return [place for place in places if place.channel in channels]
 
+    async def audience(self, place: Place) -> Audience:
+        """Who reads a channel now, and all its threads."""
+        return await membership.audience(self._rest, place.channel) if place.workspace == self._rest.team else "none"
+
     async def post(self, place: Place, text: str, key: str) -> None:
         """Say something of the bot's own accord. What may have been said already is looked for."""
         finder, day_ago = Finder(self._rest, f"post:{key}"), ts_of(int(self._clock() - DAY) * 1_000_000)
@@ -152,13 +138,13 @@ class SlackAdapter:
             except Forbidden as error:
                 log.info("Whether something was said already cannot be seen: %s", error)
             await self._pacer.turn(budgets_of(POST, place.channel), urgent=True)
-            await self._rest.post(place.channel, content(part, ()), finder.metadata(index), place.thread)
+            await self._rest.post(place.channel, content(part, (), links=True), finder.metadata(index), place.thread)
 
     async def check(self) -> str:
         """Try both tokens and say as whom."""
         await self._rest.sign_in()
         await self._rest.socket_url()
-        return f"Slack accepts the tokens of {self._rest.name} in {self._rest.team_name}"
+        return f"Slack accepts the tokens of {self._rest.name} in {self._rest.team_name}.{_granted(self._rest.scopes)}"
 
     async def aclose(self) -> None:
         """Close the connection."""
@@ -169,13 +155,16 @@ class SlackAdapter:
         if self._home is not None:
             await self._home.show(person, channel)
 
-    async def _read(self, said: Json, channel: str) -> Message:
-        text, author, ts = str(said.get("text") or ""), str(said.get("user", "")), str(said["ts"])
-        names = await self._directory.names([author, *called(text)])
-        mine = author == self._rest.me
-        name = names.get(author) or str(said.get("username") or author or "a bot")
-        files = tuple(attachment_of(file) for file in listed(said.get("files")))
-        link = f"{self._rest.site}archives/{channel}/p{ts.replace('.', '')}"
-        if thread := str(said.get("thread_ts") or "").replace(ts, ""):
-            link += f"?thread_ts={thread}&cid={channel}"
-        return Message(ts, name, readable(text, names, self._rest.me), mine, files, link)
+
+def _granted(scopes: Collection[str] | None) -> str:
+    """What may be expected of the app, by what its token may do; "" where Slack does not say that."""
+    if scopes is None:
+        return ""
+    missing = [scope for scope in SCOPES if scope != AGENT_SCOPE and scope not in scopes]
+    lacks = f" It lacks {', '.join(missing)}: give it the manifest anew and install it again." if missing else ""
+    if AGENT_SCOPE in scopes:
+        return (
+            f"{lacks} It is one of Slack's agents: guests may not use it, and answers stream in direct messages where "
+            "the workspace's plan has that. `shoulders manifest slack --plain` is for guests and other plans."
+        )
+    return f"{lacks} Its manifest is the plain one: guests may use it, and answers are edited while they grow."

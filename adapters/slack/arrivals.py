@@ -12,11 +12,14 @@ from typing import TypeVar
 from adapters.slack import changes, forms
 from adapters.slack.acts import Acts, user_of
 from adapters.slack.changes import Change
+from adapters.slack.deadline import ACT_SECONDS, lift, patience, within
+from adapters.slack.envelope import is_ours
 from adapters.slack.handle import Handle, Json
 from adapters.slack.hidden import tell
 from adapters.slack.home import Home
 from adapters.slack.requests import Reader, thread_of
 from adapters.slack.rest import Rest, listed
+from adapters.slack.shortcuts import MORE
 from bot.errors import PlatformError, UserError
 from bot.ports import Intake
 from bot.types import Place, Request
@@ -64,7 +67,17 @@ class Arrivals:
         }
 
     async def take(self, body: Json) -> str:
-        """Take one envelope; what to tell a slash command's user at once, "" for nothing."""
+        """Take one envelope; what to tell a slash command's user at once, "" for nothing. Not ours is nothing.
+
+        Raises PlatformError for what Slack has to be asked about and does not answer: it is to come again.
+        """
+        if not is_ours(body, self._rest):
+            log.info("Slack: something for another workspace or app is left alone")
+            return ""
+        with within(ACT_SECONDS):
+            return await self._take(body)
+
+    async def _take(self, body: Json) -> str:
         event, kind = body.get("event"), body.get("type")
         if body.get("command"):
             return await self._act(body, str(body["channel_id"]), self._acts.slash(body, self._clock()))
@@ -108,7 +121,9 @@ class Arrivals:
         """A press or a form, which no acknowledgement can answer with words."""
         now = self._clock()
         origin = self._acts.origin(body, now)
-        if told := await self._act(body, origin.channel, read(body, now)):
+        if body.get("type") == "message_action" and body.get("callback_id") == MORE:
+            await self._open_more(body, origin, now)
+        elif told := await self._act(body, origin.channel, read(body, now)):
             await self._tell(origin, user_of(body), told)
 
     async def _act(self, body: Json, channel: str, reading: Awaitable[Request | None]) -> str:
@@ -139,6 +154,14 @@ class Arrivals:
         except (UserError, PlatformError) as error:
             return error.message
         return told
+
+    async def _open_more(self, body: Json, origin: Handle, now: float) -> None:
+        """Open the form with the tasks that a message's menu has no room for."""
+        try:
+            view = await self._acts.more(body, now)
+            await self._rest.write("views.open", {"trigger_id": str(body["trigger_id"]), "view": view})
+        except (UserError, PlatformError) as error:
+            await self._tell(origin, user_of(body), error.message)
 
     def _may_have_form(self, request: Request, body: Json) -> bool:
         """What a form brought has had its own."""
@@ -174,7 +197,7 @@ class Arrivals:
     async def _mention(self, event: Json) -> None:
         """The message event of the same post says more: files, and where it was. Without it, ask Slack."""
         try:
-            async with asyncio.timeout(MESSAGE_SECONDS):
+            async with patience(MESSAGE_SECONDS):
                 await self._post(event).wait()
         except TimeoutError:
             await self.said(event | await self._refetch(event))
@@ -190,9 +213,10 @@ class Arrivals:
         thread = str(event.get("thread_ts") or ts)
         try:
             where = {"channel": channel, "ts": thread, "oldest": ts, "inclusive": True}
-            page = await self._rest.read("conversations.replies", where)
-        except PlatformError as error:
-            log.info("A mention is taken as it came: %s", error)
+            async with patience():
+                page = await self._rest.read("conversations.replies", where)
+        except (PlatformError, TimeoutError) as error:
+            log.info("A mention is taken as it came: %s", error or "Slack is too slow")
             return {}
         return next((found for found in listed(page.get("messages")) if found.get("ts") == ts), {})
 
@@ -226,19 +250,24 @@ class Arrivals:
 
     async def _person_changed(self, event: Json) -> None:
         user = event.get("user")
-        self._reader.directory.changed(str(user.get("id")) if isinstance(user, dict) else "")
+        self._reader.directory.changed(user if isinstance(user, dict) else {})
 
     async def _opened(self, event: Json) -> None:
         if event.get("tab") == "home":
             await self._home.show(str(event["user"]), str(event["channel"]))
 
     async def _uninstalled(self, event: Json) -> None:
-        await self._intake.uninstalled("slack", self._rest.team)
+        """The app was removed, if Slack agrees: the event may be older than an installation anew."""
+        if await self._rest.is_removed():
+            await self._intake.uninstalled("slack", self._rest.team)
+        else:
+            log.warning("Slack: the app was removed and is there again; everything stays")
 
     async def _revoked(self, event: Json) -> None:
+        """The bot's token may have leaked and have been replaced: that removes nothing."""
         tokens = event.get("tokens")
         if isinstance(tokens, dict) and tokens.get("bot"):
-            await self._uninstalled(event)
+            log.error("Slack revoked the bot's token. What is kept stays; install the app again and set the new token")
 
     # What they share -------------------------------------------------------------------------------------------------
 
@@ -263,6 +292,7 @@ class Arrivals:
                 await asyncio.wait([before])
             if found is None:
                 return False
+            lift()
             given = give(found)
         finally:
             mine.set_result(None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from adapters.slack.body import beside, text_of, words_of
 from adapters.slack.handle import Json
 from adapters.slack.requests import Reader, thread_of
 from bot.errors import UserError
@@ -31,19 +32,24 @@ async def read(reader: Reader, event: Json) -> Change | None:
     place = reader.place(str(event["channel"]), thread_of(before or now))
     if event["subtype"] == "message_deleted" or now.get("subtype") == "tombstone":
         return Change(place, ts, None)
-    said = str(now.get("text", ""))
-    if said == before.get("text") or now.get("bot_id") or now.get("user") == reader.me:
+    if now.get("bot_id") or now.get("user") == reader.me:
         return None
-    return Change(place, ts, await _words(reader, said))
+    if (words_of(now), beside(now, previews=False)) == (words_of(before), beside(before, previews=False)):
+        return None
+    return Change(place, ts, await _words(reader, now, place.channel))
 
 
-async def _words(reader: Reader, said: str) -> str:
-    """What a message says to the bot, without the command that it begins with."""
+async def _words(reader: Reader, said: Json, channel: str) -> str:
+    """What a message says to the bot, without the command that it begins with.
+
+    Nothing is looked up: most messages that change are none that the bot knows.
+    """
+    whole = await reader.words.prose(text_of(said), channel, look=False)
     try:
-        _, arguments = await reader.words.message(said)
+        _, arguments = await reader.words.message(words_of(said), beside(said), channel, look=False)
     except UserError:
-        return await reader.words.prose(said)
-    return arguments.get("text", "") or await reader.words.prose(said)
+        return whole
+    return arguments.get("text", "") or whole
 
 
 def _object(event: Json, key: str) -> Json:

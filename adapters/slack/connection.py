@@ -1,7 +1,8 @@
-"""The socket to Slack: every event that may be for the bot is offered to the core, and acknowledged once that is kept.
+"""The sockets to Slack: every event that may be for the bot is offered to the core, and acknowledged once that is kept.
 
 Bolt acknowledges when its middleware returns. So everything happens in one middleware, and an answer other than 200
-makes Slack send the event again.
+makes Slack send the event again. There are two sockets, because Slack refreshes each of them now and then, and a press
+that finds no socket is lost.
 """
 
 from __future__ import annotations
@@ -10,26 +11,34 @@ import asyncio
 import logging
 from collections.abc import Callable
 
-from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
 from slack_bolt.async_app import AsyncApp
 from slack_bolt.response import BoltResponse
-from slack_sdk.socket_mode.async_client import AsyncBaseSocketModeClient
 
 from adapters.slack.arrivals import Arrivals
 from adapters.slack.catchup import missed
 from adapters.slack.handle import Json
 from adapters.slack.requests import Reader
 from adapters.slack.rest import Rest, library_log
+from adapters.slack.socket import Socket
 from bot.errors import PlatformError, ShouldersError, StoreError
 from bot.ports import Intake
 
 log = logging.getLogger(__name__)
 
-PING_SECONDS = 5.0
-DEAD_SECONDS = 20.0
-"""How long the socket may be away before everything is started afresh."""
+SOCKETS = 2
+"""Slack allows 10 to an app."""
+
+STAGGER_SECONDS = 60.0
+"""Between the first socket and the second, so that Slack does not refresh both at once."""
+
+CROWDED_SECONDS = 60.0
+"""Until another connection is tried after Slack took no more."""
 
 TAKEN, NOT_TAKEN = 200, 503
+
+
+class Crowded(PlatformError):
+    """The app has as many connections as it may."""
 
 
 class Connection:
@@ -44,17 +53,17 @@ class Connection:
         connected: Callable[[str], None],
     ) -> None:
         self.taking = True
+        self._served = False
         self._rest = rest
         self._reader = reader
         self._arrivals = arrivals
         self._intake = intake
         self._connected = connected
-        self._over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._sockets: set[Socket] = set()
         self._catching: asyncio.Task[None] | None = None
 
     async def serve(self) -> None:
         """Serve until cancelled. Raises ConfigError or PlatformError when it cannot go on."""
-        first_url = await self._rest.socket_url()
         app = AsyncApp(
             client=self._rest.web,
             name="shoulders",
@@ -63,57 +72,58 @@ class Connection:
             request_verification_enabled=False,
             ssl_check_enabled=False,
         )
-        handler = AsyncSocketModeHandler(app, self._rest.app_token, ping_interval=PING_SECONDS)
-        client = handler.client
-        client.issue_new_wss_url = self._next_url  # type: ignore[method-assign]  # its own would try a bad token for ever
-        client.message_listeners.append(self._frame)
-        client.wss_uri = first_url
-        connecting = asyncio.create_task(client.connect())  # type: ignore[no-untyped-call]  # the library types it half
-        watching = asyncio.create_task(self._watch(client))
+        keeping = [asyncio.create_task(self._keep_open(app, number * STAGGER_SECONDS)) for number in range(SOCKETS)]
         try:
-            await self._over
+            done, _ = await asyncio.wait(keeping, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
         finally:
-            for task in (connecting, watching, self._catching):
-                if task is not None:
-                    task.cancel()
-            await client.close()  # type: ignore[no-untyped-call]  # the library types it half
+            tasks = [task for task in (*keeping, self._catching) if task is not None]
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _next_url(self) -> str:
-        try:
-            return await self._rest.socket_url()
-        except ShouldersError as error:
-            self._end(error)
-            raise
-
-    async def _watch(self, client: AsyncBaseSocketModeClient) -> None:
-        """The library goes on trying with an address that works once only: do not wait for it for ever."""
+    async def _keep_open(self, app: AsyncApp, after: float) -> None:
+        """Keep one socket open. Raises ConfigError, and PlatformError while there is no other socket."""
+        await asyncio.sleep(after)
         while True:
-            away = 0.0
-            while not await client.is_connected():
-                if away >= DEAD_SECONDS:
-                    self._end(PlatformError("The connection to Slack ended."))
-                await asyncio.sleep(PING_SECONDS)
-                away += PING_SECONDS
-            await asyncio.sleep(PING_SECONDS)
+            socket = Socket(app, self._rest, self._said_hello, self._crowded)
+            self._sockets.add(socket)
+            try:
+                await socket.serve()
+            except Crowded:
+                await asyncio.sleep(CROWDED_SECONDS)
+            except PlatformError as error:
+                if not await self._others_open(socket):
+                    raise
+                log.warning("Slack: one of %d connections is away, the other serves: %s", SOCKETS, error.message)
+            finally:
+                self._sockets.discard(socket)
 
-    def _end(self, error: ShouldersError) -> None:
-        if not self._over.done():
-            self._over.set_exception(error)
+    async def _others_open(self, socket: Socket) -> bool:
+        return any([await other.is_open() for other in self._sockets if other is not socket])
 
-    async def _frame(self, client: AsyncBaseSocketModeClient, frame: Json, raw: str | None) -> None:
-        """Each new socket says hello: read what was missed, then say so."""
-        if frame.get("type") == "hello":
-            if self._catching is not None:
-                self._catching.cancel()
-            self._catching = asyncio.create_task(self._catch_up())
+    async def _said_hello(self, socket: Socket) -> None:
+        """After a time without any socket: read what was missed, then say that the bot is there."""
+        if await self._others_open(socket):
+            return
+        if self._catching is not None:
+            self._catching.cancel()
+        self._catching = asyncio.create_task(self._catch_up(socket))
 
-    async def _catch_up(self) -> None:
+    async def _crowded(self, socket: Socket) -> None:
+        """The only socket tries again at once; another waits until there may be room."""
+        log.warning("Slack takes no more connections of this app: 10 at most. Do other copies of the bot run?")
+        if await self._others_open(socket):
+            socket.end(Crowded("Slack takes no more connections of this app."))
+
+    async def _catch_up(self, socket: Socket) -> None:
         try:
             self._reader.directory.groups.changed()
             for event in await missed(self._rest, self._reader.hears, await self._intake.seen("slack")):
                 await self._arrivals.said(event)
         except ShouldersError as error:
-            self._end(error)
+            socket.end(error)
             return
         self._connected(f"Slack: {self._rest.name}, in {self._rest.team_name}")
 
@@ -123,7 +133,7 @@ class Connection:
             return BoltResponse(status=NOT_TAKEN)
         try:
             told = await self._arrivals.take(body)
-        except StoreError as error:
+        except (PlatformError, StoreError) as error:
             log.error("Not accepted: %s", error.message)
             return BoltResponse(status=NOT_TAKEN)
         return BoltResponse(status=TAKEN, body={"response_type": "ephemeral", "text": told} if told else "")

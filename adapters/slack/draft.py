@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from dataclasses import replace
+from typing import TypeGuard
 
 from adapters.drafts import PacedDraft
 from adapters.pacer import Pacer
@@ -45,26 +46,23 @@ class ThreadDraft(PacedDraft):
         self._pressed = pressed
         self._instead = instead
         self._cleaning: asyncio.Task[None] | None = None
-        self._held: list[Text] = []
+        self._choosing: asyncio.Task[None] | None = None
+        self._held: list[Text | Status] = []
 
     def write(self, chunk: Chunk) -> None:
-        """Take a chunk; text is held back until Slack's rates leave room to draw it.
+        """Take a chunk; what is drawn as text is held back until Slack's rates leave room to draw it.
 
         A place in the queue or a long wait is shown as text, which a stream could not take back. The first sign of an
         answer means that a press was rightful: its buttons go.
         """
-        slack = self._slack
-        if isinstance(chunk, Text) and not slack.chosen:
+        if not self._slack.chosen and (isinstance(chunk, Text) or _is_drawn(chunk)):
+            if self._held and isinstance(chunk, Status) and isinstance(self._held[-1], Status):
+                self._held.pop()
             self._held.append(chunk)
-            if slack.choose():
-                for held in self._held:
-                    super().write(held)
-        elif (
-            isinstance(chunk, Status)
-            and (chunk.position or chunk.long)
-            and not (slack.chosen or slack.choose(stream=False))
-        ):
-            super().write(Status(chunk.text))
+            if isinstance(chunk, Status):
+                super().write(Status(chunk.text))
+            if self._choosing is None:
+                self._choosing = asyncio.create_task(self._choose(stream=isinstance(chunk, Text)))
         else:
             super().write(chunk)
         if self._pressed and (isinstance(chunk, Text) or (isinstance(chunk, Choices) and chunk.choices)):
@@ -88,13 +86,27 @@ class ThreadDraft(PacedDraft):
 
     async def abandon(self) -> None:
         """Stop drawing and leave what is there."""
+        if self._choosing is not None:
+            self._choosing.cancel()
+            await asyncio.wait([self._choosing])
         await super().abandon()
         await self._slack.pause()
         if self._cleaning is not None:
             await asyncio.wait([self._cleaning])
+
+    async def _choose(self, *, stream: bool) -> None:
+        await self._slack.choose(stream=stream)
+        for held in self._held:
+            super().write(held)
+        self._held.clear()
 
     async def _clean(self, message: str) -> None:
         try:
             await self._slack.take_buttons(message)
         except PlatformError as error:
             log.info("Pressed buttons stay: %s", error)
+
+
+def _is_drawn(chunk: Chunk) -> TypeGuard[Status]:
+    """Whether it is a status that is shown in words."""
+    return isinstance(chunk, Status) and bool(chunk.position or chunk.long)

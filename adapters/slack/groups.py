@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 from time import monotonic
 
 from adapters.slack.handle import Json
-from adapters.slack.rest import Rest, SlackRefused, listed
+from adapters.slack.refusals import SlackRefused
+from adapters.slack.rest import Rest, listed
 from bot.errors import PlatformError
 
 log = logging.getLogger(__name__)
@@ -34,30 +36,40 @@ class _Asked:
 
 
 class Groups:
-    """Who is in which user group, and what these are called."""
+    """Who is in which user group, and what these are called. What was last known serves while Slack does not say."""
 
     def __init__(self, rest: Rest) -> None:
         self._rest = rest
         self._asked: _Asked | None = None
+        self._known: dict[str, Json] | None = None
+        self._changes = 0
 
     def changed(self) -> None:
-        """What is known is no longer so."""
+        """What is known is no longer so, nor is what is just being asked."""
+        self._changes += 1
         self._asked = None
 
     def close(self) -> None:
         """Forget everything."""
         if self._asked is not None:
             self._asked.task.cancel()
-        self._asked = None
+        self._asked = self._known = None
 
     async def of(self, person: str) -> tuple[str, ...]:
         """The groups somebody is in. Raises PlatformError or ConfigError when Slack does not say."""
-        return tuple(sorted(key for key, group in (await self._all()).items() if person in _members(group)))
+        return _held(await self._all(), person)
+
+    def last_of(self, person: str) -> tuple[str, ...] | None:
+        """The groups somebody was in when Slack last said; None where it never did."""
+        return None if self._known is None else _held(self._known, person)
 
     async def name(self, group: str) -> str:
-        """What people call a group. Raises PlatformError or ConfigError when Slack does not say."""
-        found = (await self._all()).get(group, {})
-        return str(found.get("handle") or found.get("name") or "")
+        """The handle of a group. Raises PlatformError or ConfigError when Slack does not say."""
+        return _called(await self._all(), group)
+
+    def last_name(self, group: str) -> str:
+        """The handle of a group when Slack last said, "" where it never did."""
+        return _called(self._known or {}, group)
 
     async def _all(self) -> dict[str, Json]:
         """Every group by its id; many who ask at once share one call."""
@@ -68,16 +80,28 @@ class Groups:
         return await asyncio.shield(self._asked.task)
 
     async def _ask(self) -> dict[str, Json]:
+        before, found = self._changes, dict[str, Json]()
         try:
             answer = await self._rest.read(LIST, {"include_users": "true"})
-        except SlackRefused as error:
-            if error.code not in NO_GROUPS:
-                raise
-            return {}
         except PlatformError as error:
-            log.warning("Rules for user groups do not hold, because Slack does not say who is in them: %s", error)
-            raise
-        return {str(group["id"]): group for group in listed(answer.get("usergroups"))}
+            if not (isinstance(error, SlackRefused) and error.code in NO_GROUPS):
+                held = "what it said last" if self._known is not None else "refusing where a rule depends on them"
+                log.warning("Slack does not say who is in which user group (%s): the bot goes by %s", error, held)
+                raise
+        else:
+            found = {str(group["id"]): group for group in listed(answer.get("usergroups"))}
+        if before == self._changes:
+            self._known = found
+        return found
+
+
+def _held(groups: Mapping[str, Json], person: str) -> tuple[str, ...]:
+    return tuple(sorted(key for key, group in groups.items() if person in _members(group)))
+
+
+def _called(groups: Mapping[str, Json], group: str) -> str:
+    found = groups.get(group, {})
+    return str(found.get("handle") or found.get("name") or "")
 
 
 def _members(group: Json) -> list[str]:

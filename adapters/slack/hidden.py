@@ -21,17 +21,19 @@ UNSEEN = "~"
 """How the id of a message begins that nobody can read or change any more."""
 
 
-async def whisper(rest: Rest, handle: Handle, person: str, body: Json, now: float) -> bool:
+async def whisper(
+    rest: Rest, handle: Handle, person: str, text: str, now: float, choices: Sequence[Offered] = ()
+) -> bool:
     """Show something to one person alone where they asked; False where that cannot be."""
     try:
         if handle.url_lives(now):
             ephemeral: Json = {"response_type": "ephemeral", "replace_original": False}
-            await rest.respond(handle.response_url, body | ephemeral)
+            await rest.respond(handle.response_url, content(text, choices, links=True) | ephemeral)
             return True
         if not (handle.response_url or handle.home):
             thread: Json = {"thread_ts": handle.thread} if handle.thread else {}
             where: Json = {"channel": handle.channel, "user": person}
-            await rest.write(EPHEMERAL, body | where | thread)
+            await rest.write(EPHEMERAL, content(text, choices, links=False) | where | thread)
             return True
     except (Forbidden, Gone) as error:
         log.info("What is for one person goes on as a direct message: %s", error)
@@ -40,18 +42,17 @@ async def whisper(rest: Rest, handle: Handle, person: str, body: Json, now: floa
 
 async def tell(rest: Rest, handle: Handle, person: str, sentence: str, now: float) -> None:
     """Say something to one person alone that answers no request. Raises PlatformError."""
-    body = content(sentence, ())
-    if not await whisper(rest, handle, person, body, now):
+    if not await whisper(rest, handle, person, sentence, now):
         channel = await rest.direct_channel(person)
         await rest.pacer.turn(budgets_of(POST, channel), urgent=True)
-        await rest.post(channel, body, {})
+        await rest.post(channel, content(sentence, (), links=True), {})
 
 
 class HiddenSurface:
     """Only finished texts: what is ephemeral can be neither edited nor read back, and a response_url serves 5 times."""
 
     limit = LIMIT
-    room = files.ROOM
+    largest = room = files.ROOM
     appends = False
 
     def __init__(self, rest: Rest, request: Request, handle: Handle, clock: Callable[[], float]) -> None:
@@ -65,22 +66,23 @@ class HiddenSurface:
 
     async def create(self, index: int, text: str, choices: Sequence[Offered], *, final: bool) -> str:
         """Send a part in the best way that is left."""
-        body = content(PERHAPS_AGAIN + text if index in self._unsure else text, choices)
-        if await whisper(self._rest, self._handle, self._person, body, self._clock()):
+        shown = PERHAPS_AGAIN + text if index in self._unsure else text
+        if await whisper(self._rest, self._handle, self._person, shown, self._clock(), choices):
             return f"{UNSEEN}{index}"
-        return await self._direct(index, text, body)
+        return await self._direct(index, text, content(shown, choices, links=True))
 
     async def edit(self, index: int, message: str, text: str, choices: Sequence[Offered], *, final: bool) -> None:
         """Change a part of a direct message; an ephemeral one was finished when it was sent."""
         if message.startswith(UNSEEN):
             return
         channel, _, ts = message.partition("/")
-        body = content(text, choices) | {"channel": channel, "ts": ts, "parse": "none"}
+        body = content(text, choices, links=self._rest.links_in_edits)
+        body |= {"channel": channel, "ts": ts, "parse": "none"}
         await self._rest.write(UPDATE, body | {"metadata": self._finder.metadata(index)})
 
     async def find(self, part: Part, after: str) -> str:
         """What was ephemeral cannot be read back; a direct message can."""
-        if part.index == FILES:
+        if part.index >= FILES:
             channel = await self._rest.direct_channel(self._person)
             found = await self._finder.find_files(channel, "", self._since, part)
             return f"{channel}/{found}" if found else ""

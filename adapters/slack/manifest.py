@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from adapters.slack import shortcuts
 from bot.types import Command, Option
 
 DESCRIPTION = "Answers questions with pretrained models: mention it, write to it, or use its commands."
 
+AGENT_EVENT, AGENT_SCOPE = "agent_session_stopped", "assistant:write"
+"""What belongs to Slack's agent surface, which guests may not use and some plans do not have."""
+
 EVENTS = (
-    "agent_session_stopped",
+    AGENT_EVENT,
     "app_home_opened",
     "app_mention",
     "app_uninstalled",
@@ -29,7 +33,7 @@ EVENTS = (
 
 SCOPES = (
     "app_mentions:read",
-    "assistant:write",  # Slack's agent surface
+    AGENT_SCOPE,
     "channels:history",
     "channels:read",  # names of channels, and joining one
     "chat:write",
@@ -47,8 +51,11 @@ SCOPES = (
 )
 
 
-def manifest(commands: Sequence[Command], ask_command: str, command: str) -> dict[str, object]:
-    """The manifest; `ask_command` and `command` are the names of the slash commands."""
+def manifest(commands: Sequence[Command], ask_command: str, command: str, *, plain: bool = False) -> dict[str, object]:
+    """The manifest; `ask_command` and `command` are the names of the slash commands.
+
+    A `plain` one is without Slack's agent surface.
+    """
     offered = [declared for declared in commands if not declared.hidden]
     ask = next((declared for declared in offered if declared.name == "ask"), None)
     hint = f"[{' | '.join(declared.name for declared in offered)}]"
@@ -58,19 +65,19 @@ def manifest(commands: Sequence[Command], ask_command: str, command: str) -> dic
     return {
         "display_information": {"name": "Shoulders", "description": DESCRIPTION, "background_color": "#1d3d3a"},
         "features": {
-            "agent_view": {"agent_description": DESCRIPTION},
+            **({} if plain else {"agent_view": {"agent_description": DESCRIPTION}}),
             "app_home": {
                 "home_tab_enabled": True,
                 "messages_tab_enabled": True,
                 "messages_tab_read_only_enabled": False,
             },
             "bot_user": {"display_name": "shoulders", "always_online": True},
-            "shortcuts": [_shortcut(declared) for declared in offered if declared.shortcut],
+            "shortcuts": _shortcuts(offered),
             "slash_commands": slash,
         },
-        "oauth_config": {"scopes": {"bot": list(SCOPES)}},
+        "oauth_config": {"scopes": {"bot": [scope for scope in SCOPES if not (plain and scope == AGENT_SCOPE)]}},
         "settings": {
-            "event_subscriptions": {"bot_events": list(EVENTS)},
+            "event_subscriptions": {"bot_events": [event for event in EVENTS if not (plain and event == AGENT_EVENT)]},
             "interactivity": {"is_enabled": True},
             "org_deploy_enabled": False,
             "socket_mode_enabled": True,
@@ -79,13 +86,13 @@ def manifest(commands: Sequence[Command], ask_command: str, command: str) -> dic
     }
 
 
-def _shortcut(command: Command) -> dict[str, object]:
-    return {
-        "name": command.shortcut,
-        "type": "message",
-        "callback_id": command.name,
-        "description": command.summary,
-    }
+def _shortcuts(commands: Sequence[Command]) -> Sequence[dict[str, object]]:
+    direct, rest = shortcuts.arranged(commands)
+    made = [(one.shortcut, one.name, one.summary) for one in direct]
+    made += [(shortcuts.MORE_LABEL, shortcuts.MORE, shortcuts.MORE_SUMMARY)] if rest else []
+    return [
+        {"name": label, "type": "message", "callback_id": key, "description": summary} for label, key, summary in made
+    ]
 
 
 def _slash(name: str, summary: str, hint: str) -> dict[str, object]:

@@ -6,6 +6,7 @@ from collections.abc import Collection
 
 from adapters.slack.rest import Rest
 from bot.errors import Forbidden, Gone
+from bot.ports import Audience
 from bot.types import Person
 
 MOST_PAGES = 50
@@ -28,10 +29,17 @@ async def _joined(rest: Rest, person: str) -> set[str]:
     return {str(channel["id"]) async for page in pages for channel in page}
 
 
-async def _is_open(rest: Rest, channel: str) -> bool:
+async def audience(rest: Rest, channel: str) -> Audience:
+    """Who reads a channel of the workspace. Raises PlatformError."""
     try:
         found = (await rest.read("conversations.info", {"channel": channel})).get("channel")
     except (Forbidden, Gone):
-        return False
+        return "none"
     known = found if isinstance(found, dict) else {}
-    return known.get("is_private") is False and not (known.get("is_im") or known.get("is_mpim"))
+    if not known or known.get("is_im"):
+        return "none"
+    return "everybody" if known.get("is_private") is False and not known.get("is_mpim") else "some"
+
+
+async def _is_open(rest: Rest, channel: str) -> bool:
+    return await audience(rest, channel) == "everybody"

@@ -6,8 +6,9 @@ from collections.abc import AsyncGenerator, Sequence
 
 from adapters.drafts import Offered
 from adapters.slack.handle import Json, actions
+from adapters.slack.markdown import harmless, streamed
 from adapters.slack.rest import Rest, listed
-from adapters.slack.text import escaped, harmless, letters
+from adapters.slack.text import escaped, letters
 from bot.types import Part
 
 LONGEST_NOTICE = 700
@@ -20,11 +21,44 @@ OPENING = -1
 EVENT_TYPE = "shoulders_part"
 
 
-def content(text: str, choices: Sequence[Offered]) -> Json:
-    """A message's text, buttons and menus. The text beside the blocks is for notifications."""
-    shown = harmless(text)
+def content(text: str, choices: Sequence[Offered], *, links: bool) -> Json:
+    """A message's text, buttons and menus; with `links` that can be clicked, where Slack fetches none of them.
+
+    The text beside the blocks is for notifications.
+    """
+    shown = harmless(text, links=links)
     blocks: list[Json] = [{"type": "markdown", "text": shown}] if shown else []
-    return {"text": escaped(shown[:LONGEST_NOTICE]), "blocks": [*blocks, *actions(choices)]}
+    notice = escaped(harmless(text[:LONGEST_NOTICE], links=links))
+    return {"text": notice, "blocks": [*blocks, *actions(choices)]}
+
+
+def without_buttons(message: Json, *, links: bool) -> Json:
+    """What a message of ours holds, but for buttons and menus; its links can be clicked only with `links`."""
+    text, blocks = str(message.get("text", "")), listed(message.get("blocks"))
+    kept = [_quiet(block, links=links) for block in blocks if block.get("type") != "actions"]
+    shown: Json = {"type": "markdown", "text": harmless(text, links=links)}
+    return {"blocks": kept or [shown], "text": harmless(text[:LONGEST_NOTICE], links=links)}
+
+
+def _quiet(block: Json, *, links: bool) -> Json:
+    """A block as an edit may show it."""
+    if block.get("type") == "markdown":
+        return block | {"text": harmless(str(block.get("text", "")), links=links)}
+    quiet: object = block if links else _unlinked(block)
+    return quiet if isinstance(quiet, dict) else {}
+
+
+def _unlinked(value: object) -> object:
+    """The same with the text of each link of rich text in its place."""
+    if isinstance(value, list):
+        return [_unlinked(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    if value.get("type") == "link":
+        label, url = str(value.get("text") or ""), str(value.get("url", ""))
+        written = f"{label} ({url})" if label and label not in url else url
+        return {"type": "text", "text": written, "style": {"code": True}}
+    return {key: _unlinked(item) for key, item in value.items()}
 
 
 class Finder:
@@ -38,15 +72,20 @@ class Finder:
         """What marks part `index`."""
         return {"event_type": EVENT_TYPE, "event_payload": {"act": self._act, "part": index}}
 
-    async def find(self, channel: str, thread: str, since: str, part: Part) -> str:
-        """A message of ours that is the part: marked so, or, being a stream that was never finished, beginning so."""
+    async def find(self, channel: str, thread: str, since: str, part: Part, *, but: str = "") -> str:
+        """A message of ours that is the part: marked so, or, being a stream that was never finished, beginning so.
+
+        It is never the message `but`.
+        """
         async for message in self._mine(channel, thread, since):
+            if message["ts"] == but:
+                continue
             marked = message.get("metadata")
             payload = marked.get("event_payload") if isinstance(marked, dict) else None
             if isinstance(payload, dict):
                 if (payload.get("act"), payload.get("part")) == (self._act, part.index):
                     return str(message["ts"])
-            elif part.index != OPENING and _begins(str(message.get("text")), part.text):
+            elif part.index != OPENING and not message.get("files") and _begins(str(message.get("text")), part.text):
                 return str(message["ts"])
         return ""
 
@@ -69,4 +108,5 @@ class Finder:
 
 def _begins(shown: str, text: str) -> bool:
     """Whether a stream that shows this may have been started with `text`."""
-    return letters(shown).startswith(letters(harmless(text, growing=True)))
+    begun, now = letters(streamed(text)), letters(shown)
+    return now.startswith(begun) if begun else not now

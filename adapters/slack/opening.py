@@ -61,6 +61,6 @@ class Opening:
             await self._log.creating(OPENING, text)
             self._part = Part(OPENING, text)
         await self._rest.pacer.turn(budgets_of(POST, channel), urgent=True)
-        self.message = await self._rest.post(channel, content(text, ()), self._finder.metadata(OPENING))
+        self.message = await self._rest.post(channel, content(text, (), links=True), self._finder.metadata(OPENING))
         await self._log.created(OPENING, self.message)
         return self.message

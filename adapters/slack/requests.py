@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
 from typing import Literal
 
+from adapters.slack.attachments import attachments
+from adapters.slack.body import beside, text_of, words_of
 from adapters.slack.directory import Directory
 from adapters.slack.handle import Handle, Json, order_of
-from adapters.slack.rest import listed
+from adapters.slack.rest import Rest
 from adapters.slack.text import is_to_others, mentioned
-from adapters.slack.words import Words
-from bot.types import Act, Attachment, Manner, Place, Request
+from adapters.slack.words import Asked, Words
+from bot.types import Act, Manner, Place, Request
 
 SAID = ("", "file_share", "thread_broadcast")
 """Subtypes of messages that people write."""
@@ -23,13 +25,26 @@ Heard = Literal["asked", "followed", "overheard"]
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """Reads events as the bot `me` of workspace `team`; `manner` says how it behaves in a place towards a person."""
+    """Reads events for the bot that `rest` is signed in as.
 
-    me: str
-    team: str
+    `manner` says how it behaves in a place towards a person, `wants` whether a request will be answered.
+    """
+
+    rest: Rest
     words: Words
     directory: Directory
     manner: Callable[[Place, str], Manner]
+    wants: Callable[[Request], Awaitable[bool]]
+
+    @property
+    def me(self) -> str:
+        """The bot's user id."""
+        return self.rest.me
+
+    @property
+    def team(self) -> str:
+        """The workspace."""
+        return self.rest.team
 
     def hears(self, event: Json) -> Heard | None:
         """What a message is to the bot; None for what is not said by people or not wanted. Needs no look-up."""
@@ -38,10 +53,11 @@ class Reader:
             return None
         if user == self.me:
             return None
-        if is_direct(str(event["channel"])) or self.me in mentioned(str(event.get("text", ""))):
+        said = words_of(event)
+        if is_direct(str(event["channel"])) or self.me in mentioned(said):
             return "asked"
         manner = self.behaves(event)
-        if not is_to_others(str(event.get("text", "")), self.me):
+        if not is_to_others(said, self.me):
             if manner.speaks == "everything" and (not thread or event.get("parent_user_id") in (self.me, user)):
                 return "asked"
             if manner.speaks != "mentions" and thread:
@@ -55,33 +71,42 @@ class Reader:
     async def message(self, event: Json, heard: Heard) -> Request | None:
         """A message; None when a bot wrote it. Raises UserError for a command that cannot be read."""
         channel, ts, user = str(event["channel"]), str(event["ts"]), str(event["user"])
-        said, direct = str(event.get("text", "")), is_direct(channel)
         person, where = await asyncio.gather(
             self.directory.person(user, named=heard == "overheard"), self.directory.place_name(channel)
         )
         if person.bot:
             return None
         asked = heard == "asked"
-        command, arguments = (
-            await self.words.message(said) if asked else ("chat", {"text": await self.words.prose(said)})
-        )
+        command, arguments = await self._asked(event, asked=asked, look=False)
         if command != "chat":
             person = await self.directory.person(user, rights=True)
         quiet = self.words.paths[command].quiet or "private" in arguments
         begins = ts if asked and self.behaves(event).answers_in != "place" else ""
         thread = thread_of(event) or begins
-        return Request(
+        request = Request(
             act=Act(f"{channel}:{ts}", order_of(ts)),
             place=self.place(channel, thread, where),
             person=person,
             command=command,
             arguments=arguments,
-            attachments=tuple(attachment_of(file) for file in listed(event.get("files"))),
             message=ts,
             addressed=asked,
-            private=quiet and not direct,
+            private=quiet and not is_direct(channel),
             handle=Handle(channel, thread, str(event.get("user_team") or event.get("team") or self.team)).dump(),
         )
+        if heard != "overheard" and not await self.wants(request):
+            return request
+        (_, arguments), (files,) = await asyncio.gather(
+            self._asked(event, asked=asked), attachments(self.rest, [event])
+        )
+        return replace(request, arguments=arguments, attachments=files)
+
+    async def _asked(self, event: Json, *, asked: bool, look: bool = True) -> Asked:
+        """What a message asks for. Raises UserError for a command that cannot be read."""
+        channel = str(event["channel"])
+        if asked:
+            return await self.words.message(words_of(event), beside(event), channel, look=look)
+        return "chat", {"text": await self.words.prose(text_of(event), channel, look=look)}
 
     async def stopped(self, event: Json) -> Request:
         """Slack's own Stop button."""
@@ -103,9 +128,9 @@ class Reader:
         return Request(act, self.place(channel, "", where), person, "welcome", handle=handle.dump())
 
     def place(self, channel: str, thread: str, where: str = "") -> Place:
-        """A direct message is one place, whatever threads it has."""
+        """Where something is said. Direct messages are one place, unless each of their threads is a session."""
         direct = is_direct(channel)
-        return Place("slack", self.team, channel, "" if direct else thread, direct, where)
+        return Place("slack", self.team, channel, "" if direct and not self.rest.is_agent else thread, direct, where)
 
 
 def thread_of(event: Json) -> str:
@@ -117,14 +142,3 @@ def thread_of(event: Json) -> str:
 def is_direct(channel: str) -> bool:
     """Whether a channel is a person's direct messages with the bot."""
     return channel.startswith("D")
-
-
-def attachment_of(file: Json) -> Attachment:
-    """A file as Slack's JSON says it."""
-    size = file.get("size")
-    return Attachment(
-        str(file.get("name") or file.get("title") or "a file"),
-        str(file.get("mimetype") or ""),
-        size if isinstance(size, int) else 0,
-        str(file.get("url_private") or ""),
-    )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections import OrderedDict
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 
 import aiohttp
 from slack_sdk.errors import SlackApiError, SlackClientError
@@ -16,18 +16,30 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from adapters.pacer import Budget, Pacer
 from adapters.slack.handle import Json
+from adapters.slack.manifest import AGENT_SCOPE
+from adapters.slack.refusals import ERRORS, LOCAL, PASSING, REFUSED, WAITS, SlackRefused
+from bot.connector import Connector, OneLine, meant_secure, why, written
 from bot.errors import ConfigError, Forbidden, Gone, PlatformError
+from bot.network import DIRECT, Network, Trouble
 
 log = logging.getLogger(__name__)
 
 library_log = logging.getLogger("slack_bolt")
+library_log.addFilter(OneLine())
 library_log.setLevel(logging.ERROR)  # below, it warns of tokens that it need not know, and formats each call for nobody
 
 SLACK = "https://slack.com/api/"
 CALL_SECONDS = 30.0
+WAIT_SECONDS = 30.0
+"""How long a limit is waited for where Slack does not say."""
 UPLOAD = aiohttp.ClientTimeout(total=300.0)
 PAGE = 200
 REMEMBERED = 1_000
+
+OPEN, OPEN_PAUSE = "apps.connections.open", 60.0
+
+NAMES, NAMES_A_SECOND, NAMES_AT_ONCE = "names", 0.75, 15
+"""The budget of looking up how people and channels are called, so that enough is left for their rights."""
 
 PER_MINUTE: Mapping[str, int] = {
     "chat.startStream": 20,
@@ -35,7 +47,9 @@ PER_MINUTE: Mapping[str, int] = {
     "chat.appendStream": 100,
     "chat.postMessage": 300,
     "chat.postEphemeral": 100,
+    OPEN: 24,  # Slack says 1, but takes several at once
     "users.info": 100,
+    "users.conversations": 20,
     "files.completeUploadExternal": 100,
     "files.getUploadURLExternal": 100,
     "usergroups.list": 20,
@@ -59,43 +73,15 @@ WRONG: Mapping[str, str] = {
     "token_revoked": "{token} was revoked. Install the app again: api.slack.com/apps, {page}.",
     "token_expired": "{token} has expired. Copy it anew: api.slack.com/apps, {page}.",
 }
+REMOVED = ("account_inactive", "token_revoked", "invalid_auth")
+"""What Slack answers to the token of a bot that was removed."""
+
 TOKENS: Mapping[bool, Mapping[str, str]] = {
     False: {"token": "SLACK_BOT_TOKEN", "page": "OAuth & Permissions (it begins with xoxb-)"},
     True: {"token": "SLACK_APP_TOKEN", "page": "Basic Information, App-Level Tokens (it begins with xapp-)"},
 }
 
 POST, UPDATE, DELETE = "chat.postMessage", "chat.update", "chat.delete"
-NOT_STREAMING = "message_not_in_streaming_state"
-_GONE = "The channel, thread or message no longer exists"
-_FORBIDDEN = "The bot may not do this there"
-_REFUSED = "Slack refuses this message"
-_LATE = "That took too long for Slack to open a form: ask again"
-_NO_FILES = "This workspace does not take such files"
-_LACKS = "The app lacks a permission: give it the manifest that `shoulders manifest slack` prints and install it again"
-ERRORS: Mapping[str, tuple[type[PlatformError], str]] = {
-    **dict.fromkeys(("channel_not_found", "is_archived", "message_not_found", "thread_not_found"), (Gone, _GONE)),
-    **dict.fromkeys(("user_not_found", "used_url", "expired_url", "no_such_url"), (Gone, _GONE)),
-    **dict.fromkeys(("not_in_channel", "no_permission", "restricted_action", "not_enabled"), (Forbidden, _FORBIDDEN)),
-    "missing_scope": (Forbidden, _LACKS),
-    **dict.fromkeys(("access_denied", "user_not_in_channel", "cannot_dm_bot"), (Forbidden, _FORBIDDEN)),
-    **dict.fromkeys(("cant_update_message", "cant_delete_message", "edit_window_closed"), (Forbidden, _FORBIDDEN)),
-    **dict.fromkeys(("restricted_action_thread_only_channel", "ekm_access_denied"), (Forbidden, _FORBIDDEN)),
-    **dict.fromkeys(("msg_too_long", "no_text", "invalid_blocks", "invalid_arguments"), (Forbidden, _REFUSED)),
-    **dict.fromkeys(("expired_trigger_id", "exchanged_trigger_id", "trigger_expired"), (Gone, _LATE)),
-    **dict.fromkeys(("file_upload_size_restricted", "file_uploads_disabled"), (Forbidden, _NO_FILES)),
-    **dict.fromkeys(("file_uploads_except_images_disabled", "blocked_file_type"), (Forbidden, _NO_FILES)),
-    **dict.fromkeys(("msg_blocks_too_long", "markdown_text_conflict", "unknown_method"), (Forbidden, _REFUSED)),
-}
-"""What is not in this table may pass: it is tried again."""
-
-
-class SlackRefused(PlatformError):
-    """Slack answered with `code`, which is in no table of ours."""
-
-    def __init__(self, message: str, code: str) -> None:
-        super().__init__(message)
-        self.code = code
-
 
 FAILURES = (SlackClientError, aiohttp.ClientError, OSError, TimeoutError, ValueError)
 """What slack_sdk's calls raise."""
@@ -105,10 +91,13 @@ def budget_for(pace: float, name: str) -> Budget:
     """A method's budget, one channel's for posts or one draft's for edits; in no minute more than Slack allows."""
     if name.startswith("draft:"):
         return Budget(EDITS_A_SECOND)
+    if name == NAMES:
+        return Budget(NAMES_A_SECOND * pace, max(1, int(NAMES_AT_ONCE * pace)))
     if name.startswith("channel:"):
         return Budget(POSTS_A_SECOND * pace, max(1, int(POSTS_AT_ONCE * pace)))
     per_minute = PER_MINUTE.get(name, TIER_3) * pace
-    return Budget(0.75 * per_minute / 60, max(1, int(per_minute / 4)))
+    burst = max(1, int(per_minute / 4))
+    return Budget(0.75 * per_minute / 60, burst, burst // 3 if name == UPDATE else 0)
 
 
 def budgets_of(method: str, channel: str = "") -> Sequence[str]:
@@ -119,14 +108,31 @@ def budgets_of(method: str, channel: str = "") -> Sequence[str]:
 class Rest:
     """One workspace. Every call raises PlatformError, or ConfigError when a token is wrong."""
 
-    def __init__(self, bot_token: str, app_token: str, api_url: str, pacer: Pacer) -> None:
+    def __init__(
+        self,
+        bot_token: str,
+        app_token: str,
+        api_url: str,
+        pacer: Pacer,
+        network: Network = DIRECT,
+        *,
+        links_in_edits: bool = False,
+    ) -> None:
         self.me = self.team = self.team_name = self.name = self.site = ""
+        self.scopes: frozenset[str] | None = None
+        """What the bot's token may do, where Slack says so."""
+        self.links_in_edits = links_in_edits
+        self.enterprise = self.app = ""
+        """The organisation, "" for none, and the app, once a socket said it."""
         self.deleted = OrderedDict[tuple[str, str], None]()
         """Messages that the bot removed itself of late."""
         self.app_token = app_token
         self.pacer = pacer
+        self._withheld: set[str] = set()
         self._token = bot_token
         self._url = api_url or SLACK
+        self._network = network
+        self._settings = written("slack", api_url=api_url)
         self._session: aiohttp.ClientSession | None = None
         self._web: AsyncWebClient | None = None
 
@@ -134,11 +140,17 @@ class Rest:
     def web(self) -> AsyncWebClient:
         """The client, with one session for all calls and nothing that repeats them."""
         if self._web is None:
-            self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=CALL_SECONDS))
+            self._session = aiohttp.ClientSession(
+                connector=self.connector(), timeout=aiohttp.ClientTimeout(total=CALL_SECONDS)
+            )
             self._web = AsyncWebClient(
                 self._token, self._url, session=self._session, retry_handlers=[], logger=library_log
             )
         return self._web
+
+    def connector(self, told: Callable[[Trouble], None] = lambda _: None) -> Connector:
+        """A way to connect, for one session. It overrides what slack_sdk reads in the environment."""
+        return Connector(self._network, self._settings, told=told)
 
     async def aclose(self) -> None:
         """Close every connection."""
@@ -147,15 +159,50 @@ class Rest:
         self._session = self._web = None
 
     async def sign_in(self) -> None:
-        """Set `me`, `team`, `team_name`, `name` and `site`, the workspace's address."""
-        found = await self._request("auth.test", {}, reads=True)
+        """Set `me`, `team`, `team_name`, `name`, `scopes` and `site`, the workspace's address."""
+        await self._network.prepare()
+        found, headers = await self._call("auth.test", {}, reads=True)
         self.me, self.team = str(found["user_id"]), str(found["team_id"])
         self.team_name, self.name = str(found.get("team", "")), str(found.get("user", ""))
         self.site = str(found.get("url", ""))
+        granted = next((said for name, said in headers.items() if name.lower() == "x-oauth-scopes"), None)
+        self.scopes = None if granted is None else frozenset(scope.strip() for scope in granted.split(","))
+        self.enterprise = str(found.get("enterprise_id") or "")
+
+    @property
+    def is_agent(self) -> bool:
+        """Whether the app has Slack's agent surface, as far as Slack says."""
+        return self.scopes is None or AGENT_SCOPE in self.scopes
+
+    def serves(self, method: str) -> bool:
+        """Whether a method of the agent surface is worth a call: the app has that, and it was never refused."""
+        return self.is_agent and method not in self._withheld
+
+    def withhold(self, method: str, error: SlackRefused) -> None:
+        """Call a method no more that was refused, unless that was for a reason of one person or place."""
+        if isinstance(error, Gone) or error.code in LOCAL or method in self._withheld:
+            return
+        log.warning("Slack does not serve %s in this workspace (%s); the bot goes on without it", method, error.code)
+        self._withheld.add(method)
+
+    async def is_removed(self) -> bool:
+        """Whether Slack says that the bot's installation is over. Raises PlatformError where it says nothing."""
+        try:
+            await self.sign_in()
+        except ConfigError as error:
+            log.warning("Slack: %s", error.message)
+            return error_code(error) in REMOVED
+        return False
 
     async def socket_url(self) -> str:
-        """Where the next socket connects."""
-        return str((await self._request("apps.connections.open", {}, reads=True, app=True))["url"])
+        """Where the next socket connects. After a refusal Slack is left alone for a minute."""
+        await self.pacer.turn((OPEN,), urgent=True)
+        try:
+            return str((await self._request(OPEN, {}, reads=True, app=True))["url"])
+        except PlatformError as error:
+            if isinstance(error.__cause__, SlackApiError):
+                self.pacer.pause(OPEN, OPEN_PAUSE)
+            raise
 
     async def write(self, method: str, body: Json, *, paced: bool = False) -> Json:
         """A call that changes something; `paced` when its slot is spent already."""
@@ -201,15 +248,18 @@ class Rest:
             cursor = {"cursor": following}
 
     async def respond(self, url: str, body: Json) -> None:
-        """Answer through a response_url."""
+        """Answer through a response_url, in a message of which no link is fetched."""
         assert self.web.session is not None
+        silent: Json = {"unfurl_links": False, "unfurl_media": False}
         try:
-            async with self.web.session.post(url, json=body) as response:
+            async with self.web.session.post(url, json=body | silent) as response:
                 said = await response.text()
         except FAILURES as error:
-            raise PlatformError(f"Slack cannot be reached ({type(error).__name__}).") from error
-        if response.status in (404, 410):
+            raise PlatformError(why(error, "Slack")) from error
+        if response.status in (401, 403, 404, 410):
             raise Gone("The time to answer privately is over.")
+        if response.status == 400:
+            raise Forbidden(f"{REFUSED} ({said[:100]}).")
         if response.status != 200 or '"ok":false' in said.replace(" ", ""):
             raise PlatformError(f"Slack did not take a private answer ({response.status}).")
 
@@ -220,7 +270,7 @@ class Rest:
             async with self.web.session.post(url, data=content, timeout=UPLOAD) as response:
                 await response.read()
         except FAILURES as error:
-            raise PlatformError(f"Slack cannot be reached ({type(error).__name__}).") from error
+            raise PlatformError(why(error, "Slack")) from error
         if response.status != 200:
             raise PlatformError(f"Slack did not take a file ({response.status}).")
 
@@ -232,6 +282,13 @@ class Rest:
     async def _request(
         self, method: str, body: Mapping[str, object], *, reads: bool = False, app: bool = False
     ) -> Json:
+        answer, _ = await self._call(method, body, reads=reads, app=app)
+        return answer
+
+    async def _call(
+        self, method: str, body: Mapping[str, object], *, reads: bool = False, app: bool = False
+    ) -> tuple[Json, Mapping[str, str]]:
+        """The answer and its headers."""
         headers = {"Authorization": f"Bearer {self.app_token}"} if app else None
         try:
             if reads:
@@ -239,8 +296,9 @@ class Rest:
             else:
                 answer = await self.web.api_call(method, json=dict(body))
         except FAILURES as error:
-            raise self._error(method, body, error, app=app) from error
-        return answer.data if isinstance(answer.data, dict) else {}
+            trouble = await meant_secure(error, self._url, self._network, self._settings)
+            raise (PlatformError(str(trouble)) if trouble else self._error(method, body, error, app=app)) from error
+        return answer.data if isinstance(answer.data, dict) else {}, answer.headers
 
     def _error(
         self, method: str, body: Mapping[str, object], error: Exception, *, app: bool
@@ -248,11 +306,11 @@ class Rest:
         """Ours for one of slack_sdk's; obeys a Retry-After."""
         response = error.response if isinstance(error, SlackApiError) else None
         if response is None:
-            return PlatformError(f"Slack cannot be reached ({type(error).__name__}).")
+            return PlatformError(why(error, "Slack"))
         data, status = getattr(response, "data", None), getattr(response, "status_code", 0)
         code = str(data.get("error", "")) if isinstance(data, dict) else ""
-        if status == 429 or code == "ratelimited":
-            seconds = float(response.headers.get("Retry-After", 30))
+        if status == 429 or code in WAITS:
+            seconds = float(response.headers.get("Retry-After", WAIT_SECONDS))
             for budget in budgets_of(method, str(body.get("channel"))):
                 self.pacer.pause(budget, seconds)
             return PlatformError(f"Slack asks for {seconds:.0f} s of patience.")
@@ -260,8 +318,15 @@ class Rest:
             return ConfigError(WRONG[code].format_map(TOKENS[app]))
         if code in ERRORS:
             kind, sentence = ERRORS[code]
-            return kind(f"{sentence} ({method}: {code}).")
-        return SlackRefused(f"Slack failed ({method}: {code or status}).", code)
+            return kind(f"{sentence} ({method}: {code}).", code)
+        sentence = f"Slack failed ({method}: {code or status})."
+        return PlatformError(sentence) if code in ("", *PASSING) else SlackRefused(sentence, code)
+
+
+def error_code(error: BaseException) -> str:
+    """The code that Slack answered with, where an error of ours came of that."""
+    cause = error.__cause__
+    return str(cause.response.get("error", "")) if isinstance(cause, SlackApiError) else ""
 
 
 def listed(value: object) -> Sequence[Json]:

@@ -1,19 +1,21 @@
-"""One answer on Slack: in a thread, streamed while Slack's rates allow it and edited where they do not."""
+"""One answer on Slack: streamed in direct messages, posted and edited in channels, where all see it grow."""
 
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Sequence
 
 from adapters.drafts import FILES, CallKind, Offered
 from adapters.slack import files
 from adapters.slack.handle import Handle, Json, actions, ts_of
-from adapters.slack.messages import Finder, content
+from adapters.slack.markdown import harmless, streamed
+from adapters.slack.messages import Finder, content, without_buttons
 from adapters.slack.opening import Opening
-from adapters.slack.rest import NOT_STREAMING, POST, UPDATE, Rest, SlackRefused, budgets_of, listed
-from adapters.slack.session import Session
-from adapters.slack.text import harmless
-from bot.errors import Forbidden, PlatformError
+from adapters.slack.refusals import SlackRefused
+from adapters.slack.rest import POST, UPDATE, Rest, budgets_of, listed
+from adapters.slack.session import Session, title_of
+from bot.errors import Forbidden, Gone
 from bot.ports import DraftLog
 from bot.types import File, Part, Request, Status
 
@@ -30,18 +32,19 @@ START, APPEND, STOP = "chat.startStream", "chat.appendStream", "chat.stopStream"
 class ThreadSurface:
     """Messages in a thread, or at the top of a channel when the handle names no thread and none is begun.
 
-    `appends` while parts are streamed. A stream that Slack ended goes on as an edited message. `chosen` says that the
-    answer is drawn while it grows; `finishing` that it is whole.
+    `appends` while parts are streamed. A stream that Slack ended, or refuses, goes on as an edited message, and a
+    message that takes no edit any more as a new one. `chosen` says that the answer is drawn while it grows; `finishing`
+    that it is whole.
     """
 
     limit = LIMIT
-    room = files.ROOM
+    largest = room = files.ROOM
 
     def __init__(self, rest: Rest, request: Request, handle: Handle, draft_log: DraftLog) -> None:
         self.chosen = False
         self.finishing = False
         self.threaded = bool(handle.thread or (handle.opening and handle.below))
-        self.appends = self.threaded
+        self.appends = self.threaded and handle.channel.startswith("D") and rest.serves(START)
         self._rest = rest
         self._handle = handle
         self._person = request.person.id
@@ -54,26 +57,23 @@ class ThreadSurface:
         self._posted: set[str] = set()
         self._unsure: set[int] = set()
         self._latest = ""
-        self._session = Session(rest, handle.channel, request.person.id, shown=draft_log.resumed)
-        self._paid: set[str] = set()
-        """Methods of which one call is paid for."""
+        title = title_of(request) if request.place.direct and request.place.thread == request.message else ""
+        self._session = Session(rest, handle.channel, request.person.id, shown=draft_log.resumed, title=title)
+        self._paid = Counter[str]()
+        """How many calls of a method are paid for."""
 
     # The draft's calls -----------------------------------------------------------------------------------------------
 
-    def choose(self, *, stream: bool = True) -> bool:
-        """Choose how to draw the answer while it grows, if Slack's rates leave room: what it takes at its end is paid.
+    async def choose(self, *, stream: bool = True) -> None:
+        """Wait until Slack's rates leave room to draw the answer while it grows: what it takes at its end is paid.
 
-        Under load nothing is drawn before the end: a finished answer is one post, of which Slack takes many more.
+        Until then nothing is drawn: a finished answer is one post, of which Slack takes many more.
         """
-        if stream and self._may_stream and self._rest.pacer.spare((START, STOP)):
-            self._paid.add(START)
-        elif self._rest.pacer.spare((UPDATE,)):
-            self._paid.add(UPDATE)
+        if not (stream and self._buy_stream()):
             self._stop_streaming()
-        else:
-            return False
+            await self._rest.pacer.turn((UPDATE,), begins=True)
+            self._paid[UPDATE] += 1
         self.chosen = True
-        return True
 
     def budgets(self, kind: CallKind) -> Sequence[str]:
         """A part beyond the first is streamed too, if that is free at once. Last calls are paid where they are made."""
@@ -81,9 +81,8 @@ class ThreadSurface:
             return ()
         if kind == "edit":
             return () if self.finishing else (APPEND if self._streams else UPDATE, f"draft:{self._since}")
-        if self._may_stream and not self.finishing:
-            if START in self._paid or self._rest.pacer.spare((START, STOP)):
-                self._paid.discard(START)
+        if not self.finishing:
+            if self._paid[START] or self._buy_stream():
                 return ()
             self._stop_streaming()
         return budgets_of(POST, self._handle.channel)
@@ -92,44 +91,41 @@ class ThreadSurface:
         """Send a part."""
         thread = await self.thread()
         if self._may_stream and not self.finishing:
-            if not final:
-                return await self._start(index, text, thread)
-            await self._rest.pacer.turn(budgets_of(POST, self._handle.channel), urgent=True)
-        body, marked = content(self._perhaps(index) + text, choices), self._finder.metadata(index)
-        self._latest = await self._rest.post(self._handle.channel, body, marked, thread)
-        self._posted.add(self._latest)
+            if not final and (started := await self._start(index, text, thread)):
+                return started
+            await self._rest.pacer.turn(budgets_of(POST, self._handle.channel), urgent=final, begins=True)
+        self._latest = await self._post(index, text, choices, thread, links=final)
         return self._latest
 
-    async def edit(self, index: int, message: str, text: str, choices: Sequence[Offered], *, final: bool) -> None:
-        """Change a part: a stream only grows until its last edit."""
+    async def edit(self, index: int, message: str, text: str, choices: Sequence[Offered], *, final: bool) -> str:
+        """Change a part: a stream only grows until its last edit. The message that shows it then."""
         self._latest = message
+        paid = index not in self._streams and not self.finishing
         if index in self._streams:
-            try:
-                if await self._grow(index, message, text, choices, final=final):
-                    return
-            except SlackRefused as error:
-                if error.code != NOT_STREAMING:
-                    raise
-                log.info("Slack ended a stream; it goes on as an edited message")
-                del self._streams[index]
-                self._stop_streaming()
-            await self._update(index, message, text, choices, paid=False)
-        else:
-            if message not in self._posted:
-                await self._end_stream(message)
-            await self._update(index, message, text, choices, paid=not self.finishing or UPDATE in self._paid)
-        self._posted.add(message)
+            if await self._grow(index, message, text, choices, final=final):
+                return message
+        elif message not in self._posted:
+            await self._end_stream(message)
+        try:
+            await self._update(index, message, text, choices, paid=paid)
+            self._posted.add(message)
+        except SlackRefused as error:
+            if not final or isinstance(error, Gone):
+                raise
+            log.info("A message takes no edit any more, and a new one shows the answer: %s", error)
+            self._latest = await self._replace(index, message, text, choices)
+        return self._latest
 
-    async def find(self, part: Part, after: str) -> str:
-        """Look through the thread for a part."""
+    async def find(self, part: Part, after: str, *, but: str = "") -> str:
+        """Look through the thread for a part, other than the message `but`."""
         try:
             opening = await self.opening.known()
             if self._handle.opening and not opening:
                 return ""
             channel, thread = self._handle.channel, self._under(opening)
-            if part.index == FILES:
+            if part.index >= FILES:
                 return await self._finder.find_files(channel, thread, self._latest or self._since, part)
-            return await self._finder.find(channel, thread, after or opening or thread or self._since, part)
+            return await self._finder.find(channel, thread, after or opening or thread or self._since, part, but=but)
         except Forbidden as error:
             log.info("Whether a part was sent cannot be seen: %s", error)
             self._unsure.add(part.index)
@@ -162,76 +158,118 @@ class ThreadSurface:
         await self.opening.pause()
 
     async def end(self) -> None:
-        """Show no longer that the bot is at work."""
+        """Show no longer that the bot is at work, and give back what was not needed."""
+        self._rest.pacer.give_back(list(self._paid.elements()))
+        self._paid.clear()
         await self._session.end(self._under(self.opening.message))
 
     async def take_buttons(self, message: str) -> None:
         """Remove the buttons of an older message: one was pressed."""
-        channel = self._handle.channel
-        where = {"channel": channel, "ts": self._handle.thread, "oldest": message, "latest": message, "inclusive": True}
+        channel, thread = self._handle.channel, self._handle.thread or message
+        where = {"channel": channel, "ts": thread, "oldest": message, "latest": message, "inclusive": True}
         page = await self._rest.read("conversations.replies", where)
         found = next((said for said in listed(page.get("messages")) if said.get("ts") == message), None)
-        if found is None:
-            return
-        text = str(found.get("text", ""))
-        blocks = [block for block in listed(found.get("blocks")) if block.get("type") != "actions"]
-        body: Json = {"blocks": blocks or [{"type": "markdown", "text": harmless(text)}], "text": text, "parse": "none"}
-        await self._rest.write(UPDATE, {"channel": channel, "ts": message} | body)
+        if found is not None:
+            body = without_buttons(found, links=self._rest.links_in_edits)
+            await self._rest.write(UPDATE, {"channel": channel, "ts": message, "parse": "none"} | body)
 
     # Slack's calls ---------------------------------------------------------------------------------------------------
 
+    def _buy_stream(self) -> bool:
+        """Pay for a stream and its end, if both are free at once."""
+        if not (self._may_stream and self._rest.serves(START) and self._rest.pacer.spare((START, STOP))):
+            return False
+        self._paid.update((START, STOP))
+        return True
+
+    def _is_paid(self, method: str) -> bool:
+        """Spend what was paid for one call, if something was."""
+        paid = self._paid[method] > 0
+        self._paid[method] -= paid
+        return paid
+
     async def _start(self, index: int, text: str, thread: str) -> str:
-        shown = harmless(self._perhaps(index) + text, growing=True)
+        """Start a stream; "" where Slack refuses it."""
+        shown = streamed(self._perhaps(index) + text)
         body: Json = {"channel": self._handle.channel, "thread_ts": thread}
+        body |= {"recipient_user_id": self._person, "recipient_team_id": self._handle.team}
         body |= {"markdown_text": shown} if shown else {}
-        if not self._handle.channel.startswith("D"):
-            body |= {"recipient_user_id": self._person, "recipient_team_id": self._handle.team}
+        self._paid[START] -= 1
         try:
             ts = str((await self._rest.write(START, body, paced=True))["ts"])
-        except SlackRefused:
-            self._stop_streaming()  # it may be that this workspace has no streams
-            raise
+        except SlackRefused as error:
+            log.info("An answer is not streamed: %s", error)
+            self._rest.withhold(START, error)
+            self._stop_streaming()
+            return ""
         self._streams[index] = shown
         self._session.shown = True
         return ts
 
     async def _grow(self, index: int, message: str, text: str, choices: Sequence[Offered], *, final: bool) -> bool:
-        """Append to a stream, or end it; False when that did not make it show `text`, because it began otherwise."""
-        whole, sent = harmless(self._perhaps(index) + text, growing=not final), self._streams[index]
+        """Append to a stream, or end it; False when it does not show `text` then: it began otherwise, or is over."""
+        words, sent = self._perhaps(index) + text, self._streams[index]
+        whole = harmless(words, links=True) if final else streamed(words)
         fits = sent is not None and whole.startswith(sent)
+        added = whole[len(sent) :] if sent is not None and fits else ""
         body: Json = {"channel": self._handle.channel, "ts": message}
-        if sent is not None and fits and len(whole) > len(sent):
-            body["markdown_text"] = whole[len(sent) :]
-        if not final:
-            if "markdown_text" in body:
-                self._streams[index] = None
-                await self._rest.write(APPEND, body, paced=True)
-                self._streams[index] = whole
+        body |= {"markdown_text": added} if added else {}
+        if final:
+            body |= {"blocks": actions(choices)} if fits and choices else {}
+            body |= {"metadata": self._finder.metadata(index)}
+            body |= {"session_status": "active" if self.finishing else "processing"}
+        elif not added:
             return True
-        if blocks := actions(choices) if fits else []:
-            body["blocks"] = blocks
-        body |= {
-            "metadata": self._finder.metadata(index),
-            "session_status": "active" if self.finishing else "processing",
-        }
-        await self._rest.write(STOP, body, paced=True)
+        if not final:
+            self._streams[index] = None
+        try:
+            await self._rest.write(STOP if final else APPEND, body, paced=not final or self._is_paid(STOP))
+        except SlackRefused as error:
+            log.info("A stream is over, and its answer goes on as an edited message: %s", error)
+            del self._streams[index]
+            self._stop_streaming()
+            if not final:
+                await self._end_stream(message)
+            return False
+        if not final:
+            self._streams[index] = whole
+            return True
         del self._streams[index]
         self._session.shown = not self.finishing
         return fits
 
     async def _end_stream(self, message: str) -> None:
-        """What an earlier run left may still be a stream, which takes no edit."""
+        """A stream takes no edit; whether there is one may not be known."""
         try:
-            await self._rest.write(STOP, {"channel": self._handle.channel, "ts": message})
-        except PlatformError as error:
+            await self._rest.write(STOP, {"channel": self._handle.channel, "ts": message}, paced=self._is_paid(STOP))
+        except SlackRefused as error:
             log.debug("Nothing to end: %s", error)
 
+    async def _post(self, index: int, text: str, choices: Sequence[Offered], thread: str, *, links: bool) -> str:
+        """Post a part, whose slot is spent already. What will be edited has no links that edits do not have."""
+        links = links or self._rest.links_in_edits
+        body, marked = content(self._perhaps(index) + text, choices, links=links), self._finder.metadata(index)
+        message = await self._rest.post(self._handle.channel, body, marked, thread)
+        self._posted.add(message)
+        return message
+
     async def _update(self, index: int, message: str, text: str, choices: Sequence[Offered], *, paid: bool) -> None:
-        body = content(self._perhaps(index) + text, choices)
+        body = content(self._perhaps(index) + text, choices, links=self._rest.links_in_edits)
         body |= {"channel": self._handle.channel, "ts": message, "parse": "none"}
-        if self.finishing:
-            self._paid.discard(UPDATE)
+        paid = paid or (self.finishing and self._is_paid(UPDATE))
         await self._rest.write(UPDATE, body | {"metadata": self._finder.metadata(index)}, paced=paid)
+
+    async def _replace(self, index: int, message: str, text: str, choices: Sequence[Offered]) -> str:
+        """Post a part anew, once, and remove the message that took no edit, where Slack lets it."""
+        found = await self.find(Part(index, text), message, but=message)
+        if not found:
+            await self._rest.pacer.turn(budgets_of(POST, self._handle.channel), urgent=True)
+            found = await self._post(index, text, choices, await self.thread(), links=True)
+        try:
+            await self._rest.delete(self._handle.channel, message)
+        except SlackRefused as error:
+            log.info("What takes no edit stays: %s", error)
+        return found
 
     def _under(self, opening: str) -> str:
         """The thread that answers go into."""

@@ -1,41 +1,22 @@
-"""Slack's way of writing, both ways: what people wrote becomes readable, what a model wrote becomes harmless."""
+"""Slack's mark-up: what people wrote becomes readable, and Markdown of ours its older form."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping
 
+from adapters.slack.markdown import FENCED, harmless
 from bot.types import Subject
 
-WORD_JOINER = "\u2060"
-"""Invisible, and enough to make Slack see no mention and no link."""
-
 _CONTROL = re.compile(r"<([@#!]?)([^<>|\n]+)(?:\|([^<>\n]*))?>")
-_USER = re.compile(r"<@([UW]\w+)(?:\|[^>]*)?>")
+_USER = re.compile(r"<@([UW]\w+)(?:\|[^<>]*)?>")
 _TO_OTHERS = re.compile(r"<!(?:channel|here|everyone|subteam)")
 _ENTITIES = (("&lt;", "<"), ("&gt;", ">"), ("&amp;", "&"))
 
-_FENCED = r"^ {0,3}(?P<fence>`{3,}|~{3,})[^`\n]*\n.*?(?:^ {0,3}(?P=fence)[`~]*[ \t]*$|\Z)"
-_INLINE = r"(?<!`)(?P<tick>`+)(?!`)[^\n]*?(?<!`)(?P=tick)(?!`)"
-_PING = r"<(?=[@!])"
-_LABELLED = r"!?\[(?P<label>[^\]\n]{0,300})\]\((?P<target>[^)\s]{1,2000})\)"
-_LINK = r"(?P<scheme>https?:)(?=//)"
-_RISKY = re.compile(
-    f"(?P<code>{_FENCED}|{_INLINE})|(?P<ping>{_PING})|{_LABELLED}|{_LINK}", re.DOTALL | re.IGNORECASE | re.MULTILINE
-)
-_BLOCK = re.compile(_FENCED, re.DOTALL | re.MULTILINE)
 _MARKS = (
     (re.compile(r"^#{1,6} +(.+?)[ #]*$", re.MULTILINE), r"*\1*"),
     (re.compile(r"\*\*(.+?)\*\*"), r"*\1*"),
     (re.compile(r"^(\s*)[-*] ", re.MULTILINE), r"\1• "),
-)
-_PINGING = re.compile(r"<(?=@[UWB]|!(?:channel|here|everyone|group|subteam))", re.IGNORECASE)
-_UNDECIDED = re.compile(
-    r"(?:^ {0,3}[`~]+[^\n]*"  # a fence, or inline code at the start of a line
-    r"|`[^`\n]*"  # inline code that is not closed yet
-    r"|!?\[[^\]\n]{0,300}(?:\](?:\([^)\s]{0,2000})?)?"  # a labelled link
-    r"|\bh(?:t(?:t(?:ps?:?/?)?)?)?|<|!)\Z",
-    re.IGNORECASE | re.MULTILINE,
 )
 
 
@@ -90,30 +71,10 @@ def _subject(mark: str, key: str, name: str) -> Subject | None:
     return None
 
 
-def harmless(text: str, *, growing: bool = False) -> str:
-    """Markdown that mentions nobody and that no link is fetched from; code stays as it is, but for real mentions.
-
-    While `growing`, an end that may yet become something else is left out, so that each text begins with the last one.
-    """
-    if growing:
-        text = _UNDECIDED.sub("", text)
-    return _RISKY.sub(_defuse, text)
-
-
-def _defuse(found: re.Match[str]) -> str:
-    if found["code"] is not None:
-        return _PINGING.sub(f"<{WORD_JOINER}", found["code"])
-    if found["ping"] is not None:
-        return f"<{WORD_JOINER}"
-    if found["target"] is not None:
-        return f"{harmless(found['label'])} ({harmless(found['target'])})"
-    return f"{found['scheme']}{WORD_JOINER}"
-
-
 def mrkdwn(text: str) -> str:
     """Markdown of our own as Slack's older mark-up, for surfaces that know no other."""
     text, pieces, at = escaped(harmless(text)), list[str](), 0
-    for block in _BLOCK.finditer(text):
+    for block in FENCED.finditer(text):
         _, *code = block[0].rstrip("`~ \t\n").split("\n")  # the language is not shown
         pieces += [_marked(text[at : block.start()]), "\n".join(["```", *code, "```"])]
         at = block.end()

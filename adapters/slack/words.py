@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from adapters.slack.body import joined
 from adapters.slack.directory import Directory
 from adapters.slack.text import called, readable
 from adapters.typed import arguments, find, hints, nearest
@@ -24,37 +25,50 @@ class Words:
         self._directory = directory
         self._ask = ask
 
-    async def prose(self, said: str, *, subjects: bool = False) -> str:
-        """As people see it; with `subjects`, mentions are values of options."""
+    async def prose(self, said: str, here: str, *, look: bool = True, subjects: bool = False) -> str:
+        """As people see it in the channel `here`; with `subjects`, mentions are values of options.
+
+        Without `look`, only names that are known already are there.
+        """
         others = [key for key in called(said) if key != self._me]
-        return readable(said, await self._directory.names(others), self._me, subjects=subjects)
+        names = await self._directory.names(others, here, look=look)
+        return readable(said, names, self._me, subjects=subjects)
 
-    async def message(self, said: str) -> Asked:
-        """A message to the bot: `/name rest` is that command, anything else talk. Raises UserError."""
-        text = await self.prose(said)
-        if not text.startswith("/"):
-            return "chat", {"text": text}
-        if found := await self._find(text, said):
-            return self._whole(*found, "/")
-        if near := nearest(text, self._commands):
-            raise UserError(f"There is no command {text.split()[0]}. Did you mean /{near}?")
-        return "chat", {"text": text}
+    async def message(self, said: str, beside: str, here: str, *, look: bool = True) -> Asked:
+        """A message to the bot: `/name rest` is that command, anything else talk. Raises UserError.
 
-    async def slash(self, slash: str, said: str) -> Asked:
+        What came `beside` the words, such as a message that was shared, belongs to the text and never to the options.
+        """
+        text, further = await self.prose(said, here, look=look), await self.prose(beside, here, look=look)
+        if text.startswith("/"):
+            if found := await self._find(text, said, here, look=look):
+                return self._whole(*self._with(found, further), "/")
+            if near := nearest(text, self._commands):
+                raise UserError(f"There is no command {text.split()[0]}. Did you mean /{near}?")
+        return "chat", {"text": joined(text, further)}
+
+    async def slash(self, slash: str, said: str, here: str, *, look: bool = True) -> Asked:
         """What was written after a slash command. Raises UserError."""
         name = "ask " if slash == self._ask else ""
-        text = await self.prose(f"{name}{said}") or "help"
-        found = await self._find(text, f"{name}{said}")
+        text = await self.prose(f"{name}{said}", here, look=look) or "help"
+        found = await self._find(text, f"{name}{said}", here, look=look)
         if found is None:
             raise UserError(self._usage(slash, text))
         return self._whole(*found, "" if slash == self._ask else f"{slash} ")
 
-    async def _find(self, text: str, said: str) -> Asked | None:
+    async def _find(self, text: str, said: str, here: str, *, look: bool) -> Asked | None:
         """Whom and what a mention means matters where the command has options for that."""
         found = find(text, self._commands)
         if found and any(option.kind in ("who", "channel") for option in found[1].options):
-            found = find(await self.prose(said, subjects=True), self._commands)
+            found = find(await self.prose(said, here, look=look, subjects=True), self._commands)
         return (found[0], arguments(*found)) if found else None
+
+    def _with(self, asked: Asked, further: str) -> Asked:
+        """The same with further text, where the command takes one."""
+        path, given = asked
+        if not further or all(option.name != "text" for option in self.paths[path].options):
+            return asked
+        return path, {**given, "text": joined(given.get("text", ""), further)}
 
     def _whole(self, path: str, given: Mapping[str, str], before: str) -> Asked:
         """Raises UserError where something is missing."""

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from bot import levels
-from bot.books import Entry
+from bot.books import UNTOLD, Entry
+from bot.closed import closed_to, places_in, veiled
 from bot.errors import UserError
 from bot.ports import Accepted
 from bot.services import Services
@@ -38,7 +39,10 @@ COMMAND = Command(
     ),
 )
 
-ACTIONS = ("config", "access", "persona", "limit", "model", "refused", "export", "forget", "retention", "uninstalled")
+ACTIONS = (
+    *("config", "access", "persona", "limit", "model", "refused", "export", "forget", "retention", "uninstalled"),
+    UNTOLD,
+)
 """How the actions begin that are written down."""
 
 SHOWN = 20
@@ -69,11 +73,12 @@ async def suggest(services: Services, request: Request, option: str) -> Sequence
 
 
 async def _entries(services: Services, request: Request, limit: int) -> Sequence[Entry]:
+    """The newest, without what was done where the asking person may not read."""
     given, place = request.arguments, request.place
     who = Subject.read(given["who"]) if given.get("who") else None
     if given.get("who") and (who is None or who.kind != "person"):
         raise UserError("Name one person to see what they did.")
-    return await services.administration.books.audit(
+    entries = await services.administration.books.audit(
         place.platform,
         place.workspace,
         person=who.id if who else "",
@@ -81,6 +86,8 @@ async def _entries(services: Services, request: Request, limit: int) -> Sequence
         since=ago(given["since"]) if given.get("since") else 0,
         limit=limit,
     )
+    closed = await closed_to(services, request, {place for entry in entries for place in places_in(entry)})
+    return [veiled(entry, closed) for entry in entries]
 
 
 def _shown(entries: Sequence[Entry]) -> str:

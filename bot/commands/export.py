@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
-import asyncio
-from dataclasses import replace
+from collections.abc import Sequence
+from contextlib import aclosing
+from functools import partial
 
-from bot import archive
+from bot.archive import Archive
 from bot.errors import UserError
 from bot.ports import Accepted
 from bot.services import Services
-from bot.traces import Copied, Extent
-from bot.types import Command, Done, Option, Reply, Request, Subject, Text
+from bot.threads import in_thread
+from bot.traces import Extent, Kept, Vote
+from bot.types import Command, Done, Option, Place, Reply, Request, Status, Subject, Text
 
 COMMAND = Command(
     "export",
     "Get what I keep as a file",
     subcommands=(
-        Command("me", "All that I keep about you", passes=True, quiet=True, unrestricted=True),
+        Command("me", "All that I keep about you", passes=True, alone=True, quiet=True, unrestricted=True),
         Command(
             "channel",
             "What was said in a channel",
             (Option("channel", "Which one; left out, this one", "channel"),),
             passes=True,
+            alone=True,
             quiet=True,
             administrative=True,
         ),
@@ -29,6 +32,7 @@ COMMAND = Command(
             "everything",
             "All that was said in channels that you may read",
             passes=True,
+            alone=True,
             quiet=True,
             administrative=True,
         ),
@@ -40,45 +44,71 @@ EXPORTED = 100_000
 
 
 async def run(services: Services, accepted: Accepted) -> Reply:
-    """Make the file and say what is in it."""
+    """Make the files and say what is in them."""
     request = accepted.request
     extent = _extent(request)
-    copied, left_out = await services.privacy.traces.copy(extent, request.person.id), 0
-    if not extent.person:
-        copied, left_out = await _readable(services, request, copied)
-    turns, overheard, votes = copied
     of = f"{request.person.name} ({request.person.id})" if extent.person else extent.channel or extent.workspace
-    made = archive.Archive(services.config.bot.name, of, turns, overheard, votes)
-    if extent.person:
-        made = await _with_ones_own(services, request, made)
-    file = await asyncio.to_thread(archive.file_of, made, request.command.replace(" ", "-"))
+    closed: frozenset[Place] = frozenset()
+    yield Status("Copying what I keep…")
+    async with services.privacy.copying:
+        if not extent.person:
+            closed = await _closed(services, request, extent)
+        own = services.administration.at("me", request.place, request.person) if extent.person else {}
+        made = Archive(services.config.bot.name, of, request.command.replace(" ", "-"), own)
+        turns, overheard, votes = await _copied(services, request, extent, closed, made)
+        if extent.person:
+            await _add_ones_own(services, request, made)
+        files = await in_thread(made.files)
     if not extent.person:
-        await services.administration.note(request.place, request.person, request.command, of, f"{len(turns):,} turns")
+        await services.administration.note(request.place, request.person, request.command, of, f"{turns:,} turns")
     yield Text(
-        f"{len(turns):,} questions and answers, {len(overheard):,} overheard messages, {len(votes):,} ratings: all of "
+        f"{turns:,} questions and answers, {overheard:,} overheard messages, {votes:,} ratings: all of "
         "it as JSON, which people and programs can read."
     )
+    if made.full:
+        yield Text(" More does not fit into the files: the last of it is missing. Ask for less, such as a channel.")
     if not extent.person:
+        left_out = len({place.channel for place in closed})
         yield Text(f" Direct messages and private answers of others are not in it{_left_out(left_out)}.")
-    yield file
+    for file in files:
+        yield file
     yield Done()
 
 
-async def _readable(services: Services, request: Request, copied: Copied) -> tuple[Copied, int]:
-    """What of it was said where the person may read, and in how many channels the rest was. Raises PlatformError.
+async def _closed(services: Services, request: Request, extent: Extent) -> frozenset[Place]:
+    """Where something was said that the person may not read. Raises PlatformError.
 
-    Of direct messages only one's own were copied.
+    Of direct messages only one's own are copied.
     """
-    everywhere = {one.place for kind in copied for one in kind if not one.place.direct}
-    readable = frozenset(await services.adapters[request.place.platform].readable(request, everywhere))
-    closed = everywhere - readable
-    turns, overheard, votes = copied
-    kept = (
-        [turn for turn in turns if turn.place not in closed],
-        [message for message in overheard if message.place not in closed],
-        [vote for vote in votes if vote.place not in closed],
-    )
-    return kept, len({place.channel for place in closed})
+    everywhere: set[Place] = set()
+    async with aclosing(services.privacy.traces.copy(extent, request.person.id)) as batches:
+        async for copied in batches:
+            everywhere |= {one.place for kind in copied for one in kind if not one.place.direct}
+    readable = await services.adapters[request.place.platform].readable(request, everywhere)
+    return frozenset(everywhere - frozenset(readable))
+
+
+async def _copied(
+    services: Services, request: Request, extent: Extent, closed: frozenset[Place], made: Archive
+) -> tuple[int, int, int]:
+    """Write down what was said elsewhere than where that is closed; how much of each kind that was."""
+    counts = (0, 0, 0)
+    async with aclosing(services.privacy.traces.copy(extent, request.person.id)) as batches:
+        async for turns, overheard, votes in batches:
+            said = [turn for turn in turns if turn.place not in closed]
+            heard = [message for message in overheard if message.place not in closed]
+            thought = [vote for vote in votes if vote.place not in closed]
+            await in_thread(partial(_add, made, said, heard, thought))
+            counts = (counts[0] + len(said), counts[1] + len(heard), counts[2] + len(thought))
+            if made.full:
+                break
+    return counts
+
+
+def _add(made: Archive, turns: Sequence[Kept], overheard: Sequence[Kept], votes: Sequence[Vote]) -> None:
+    made.turns(turns)
+    made.overheard(overheard)
+    made.ratings(votes)
 
 
 def _left_out(channels: int) -> str:
@@ -102,12 +132,10 @@ def _extent(request: Request) -> Extent:
             return Extent(place.platform, place.workspace)
 
 
-async def _with_ones_own(services: Services, request: Request, made: archive.Archive) -> archive.Archive:
-    """And a person's own settings, what they used, and what the audit says that they did in this workspace."""
+async def _add_ones_own(services: Services, request: Request, made: Archive) -> None:
+    """What a person used, and what the audit says that they did in this workspace."""
     administration, place, person = services.administration, request.place, request.person
-    return replace(
-        made,
-        settings=administration.at("me", place, person),
-        usage=await services.budget.ledger.totals(("day", "model"), 0, place.platform, person.home, person.id),
-        audit=await administration.books.audit(place.platform, place.workspace, person=person.id, limit=EXPORTED),
-    )
+    usage = await services.budget.ledger.totals(("day", "model"), 0, place.platform, person.home, person.id)
+    audit = await administration.books.audit(place.platform, place.workspace, person=person.id, limit=EXPORTED)
+    await in_thread(partial(made.usage, usage))
+    await in_thread(partial(made.audit, audit))

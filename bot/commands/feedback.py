@@ -16,7 +16,8 @@ async def run(services: Services, accepted: Accepted) -> Reply:
     about, good = request.arguments.get("request", ""), request.arguments.get("good") == "yes"
     asked = await services.store.asker(int(about)) if about.isdecimal() else None
     here = (request.place.platform, request.place.workspace, request.place.channel)
-    if asked is None or (asked[0].platform, asked[0].workspace, asked[0].channel) != here:
+    sent = asked is not None and request.place.direct and (asked[0].platform, asked[1]) == (here[0], request.person.id)
+    if asked is None or not (sent or (asked[0].platform, asked[0].workspace, asked[0].channel) == here):
         raise UserError("That answer was not given here.")
     if not await services.privacy.traces.vote(int(about), request.person.id, good=good):
         raise UserError("I do not keep that answer any more.")

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 from bot import amounts
 from bot.books import Grouping, Total
 from bot.charts import Chart, draw
+from bot.closed import closed_to, name_of
 from bot.errors import UserError
 from bot.limits import standings_table
 from bot.ports import Accepted
 from bot.services import Services
 from bot.sheets import sheet
 from bot.tables import table
-from bot.types import Command, Done, File, Option, Reply, Request, Text
+from bot.types import Command, Done, File, Option, Place, Reply, Request, Text
 
 MOST_PEOPLE = 20
 MOST_PLACES = 10
@@ -125,14 +127,16 @@ async def _people(services: Services, request: Request, first: date) -> str:
     people = _most(await _totals(services, request, first, "person"), MEASURES["tokens"])
     if not people:
         return f"Nothing was used since {first}."
-    places = _most(await _totals(services, request, first, "place"), MEASURES["tokens"])
+    places = _most(await _totals(services, request, first, "place"), MEASURES["tokens"])[:MOST_PLACES]
+    closed = await _closed(services, request, [total.key[0] for total in places])
+    places = [_without_place(total, total.key[0] in closed) for total in places]
     models = _most(await _totals(services, request, first, "model"), MEASURES["tokens"])
     more = f"\nThe first {MOST_PEOPLE} of {len(people)}; `/usage csv` has all." if len(people) > MOST_PEOPLE else ""
     return "\n".join(
         (
             f"What was used since {first}:",
             _table(services, "person", people[:MOST_PEOPLE], _person) + more,
-            _table(services, "channel", places[:MOST_PLACES], _place),
+            _table(services, "channel", places, _place),
             _table(services, "model", models, lambda total: total.key[0]),
             await _opinions(services, request, first),
         )
@@ -161,6 +165,19 @@ def _table(services: Services, first: str, totals: Sequence[Total], name: Callab
 
 def _most(totals: Sequence[Total], measure: Measure) -> Sequence[Total]:
     return sorted(totals, key=measure, reverse=True)
+
+
+async def _closed(services: Services, request: Request, channels: Collection[str]) -> Collection[str]:
+    """Those of the channels that the asking person may not read. Raises PlatformError."""
+    place = request.place
+    places = {Place(place.platform, place.workspace, channel) for channel in channels}
+    return {closed.channel for closed in await closed_to(services, request, places)}
+
+
+def _without_place(total: Total, hidden: bool) -> Total:
+    """A sum that does not say where things were said, where that is hidden."""
+    name = name_of(Place("", "", "", name=total.place_name))
+    return replace(total, place_name=name) if hidden else total
 
 
 def _person(total: Total) -> str:
@@ -202,11 +219,13 @@ def _in_words(chart: Chart) -> str:
 
 async def _csv(services: Services, request: Request, first: date) -> bytes:
     totals = await _totals(services, request, first, "day", "person", "channel", "model")
-    return sheet(COLUMNS, [_row(total) for total in totals])
+    closed = await _closed(services, request, [total.key[2] for total in totals])
+    return sheet(COLUMNS, [_row(total, hidden=total.key[2] in closed) for total in totals])
 
 
-def _row(total: Total) -> Sequence[str | int]:
+def _row(total: Total, *, hidden: bool) -> Sequence[str | int]:
     day, person, channel, model = total.key
-    what = (day, total.person_name, person, total.place_name, channel, model)
+    total = _without_place(total, hidden)
+    what = (day, total.person_name, person, total.place_name, "" if hidden else channel, model)
     tokens = (total.usage.prompt_tokens, total.usage.completion_tokens)
     return (*what, total.requests, total.failures, *tokens, f"{total.cost / amounts.MILLION:.6f}")

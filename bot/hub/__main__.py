@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from threading import Event as Flag
@@ -19,7 +20,7 @@ from urllib.parse import urlsplit
 
 import httpx2
 from filelock import FileLock, Timeout
-from huggingface_hub import HfApi, get_session, hf_hub_url
+from huggingface_hub import HfApi, get_session, hf_hub_url, set_client_factory
 from huggingface_hub.constants import ENDPOINT
 from huggingface_hub.errors import (
     EntryNotFoundError,
@@ -33,6 +34,7 @@ from huggingface_hub.hf_api import ModelInfo, RepoSibling
 from huggingface_hub.utils import hf_raise_for_status  # type: ignore[attr-defined]  # it is, if not in so many words
 
 from bot import __version__
+from bot.errors import ConfigError
 from bot.hub.download import BusyError, Download, WrongBytesError
 from bot.hub.messages import (
     Ask,
@@ -50,6 +52,8 @@ from bot.hub.messages import (
     decode_ask,
     encode_event,
 )
+from bot.hub.transport import UnreachableError, client, trouble_of
+from bot.network import Trouble, endpoint, network_of
 from bot.secrets import blanked, secrets_in
 
 Tell = Callable[[Event], None]
@@ -63,8 +67,10 @@ _ASK_SECONDS = 20.0
 _EVERY = 0.2
 """Seconds between two tellings of progress."""
 
+NETWORK = network_of(os.environ)
 TOKEN = os.environ.get("HF_TOKEN") or None
 HOST = urlsplit(ENDPOINT).netloc
+SETTINGS = {endpoint(ENDPOINT): "endpoint in the table [hub]"} if "HF_ENDPOINT" in os.environ else {}
 
 
 def main() -> None:
@@ -72,6 +78,7 @@ def main() -> None:
     events = os.fdopen(os.dup(1), "wb", buffering=0)
     os.dup2(2, 1)  # what libraries print goes elsewhere
     ask = decode_ask(sys.stdin.buffer.readline())
+    set_client_factory(partial(client, NETWORK, SETTINGS))
 
     def tell(event: Event) -> None:
         events.write(encode_event(event))
@@ -243,19 +250,31 @@ def sentence(error: Exception, ask: Ask) -> str:
             return f"{HOST} is too busy or out of order. What is there is kept: pulling again later goes on from there."
         case HfHubHTTPError():
             return _refused(error.response, model)
+        case UnreachableError():
+            return str(error)
+        case ConfigError():
+            return error.message
         case httpx2.ConnectError() | httpx2.ConnectTimeout() | httpx2.ProxyError():
-            return f"{HOST} cannot be reached. Is there a network, and does a proxy have to be set?"
+            trouble = trouble_of(error, str(error.request.url), NETWORK, SETTINGS)
+            return str(trouble) if trouble else f"{HOST} cannot be reached. Try again later."
+        case httpx2.RemoteProtocolError() | httpx2.ReadError() if trouble := _meant_secure(error):
+            return str(trouble)
         case httpx2.HTTPError():
             return f"The connection to {HOST} broke off. What is there is kept: pulling again goes on from there."
         case WrongBytesError():
             return f"{model}'s file {error} is not what the Hub says it is, so nothing of it was kept. Try again."
         case Timeout():
-            return f"{model} is being downloaded by another process."
+            return f"{model} is being downloaded by another process. Ask again when it is done."
         case OSError(errno=errno.ENOSPC):
             return "The disk is full. What is there is kept: make room, and pull again."
         case _:
             said = blanked(str(error), secrets_in(os.environ)).strip()[:200]
             return f"The Hub could not be used: {type(error).__name__}, {said or 'no reason given'}."
+
+
+def _meant_secure(error: httpx2.TransportError) -> Trouble | None:
+    url = str(error.request.url)
+    return NETWORK.meant_secure(url, SETTINGS.get(endpoint(url), ""))
 
 
 def gated(model: str) -> str:
@@ -280,7 +299,8 @@ def _refused(response: httpx2.Response, model: str) -> str:
         return f"{HOST} is asked too often. Try again {f'in {after:.0f} seconds' if after else 'later'}."
     if response.status_code >= 500:
         return f"{HOST} is out of order ({response.status_code}). Try again later."
-    return f"{HOST} refused ({response.status_code})."
+    account = "the account of HF_TOKEN may do" if TOKEN else "is wanted there; an HF_TOKEN may be"
+    return f"{HOST} refused ({response.status_code}). Whoever runs this bot must find out what {account}."
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from contextlib import aclosing
 from importlib.util import find_spec
 from pathlib import Path
 
+from bot.child import ROOT
 from bot.errors import HubError, UserError
 from bot.hub import folders
 from bot.hub.messages import (
@@ -31,7 +32,8 @@ from bot.hub.messages import (
 from bot.hub.rules import Chosen, HubSection, Room, check_id, choose, make_sure_of_memory, needed
 from bot.hub.sizes import in_bytes, shown
 from bot.inference.memory import limit
-from bot.inference.process import ROOT, environment_for_models
+from bot.inference.process import environment_for_models
+from bot.network import part_of
 
 ASK_SECONDS = 45.0
 """How long a search or a look may take; the Hub may say that it wants to be asked later."""
@@ -43,9 +45,6 @@ _SPARE = 200_000_000
 """Bytes of the disk that are left alone."""
 
 _LINE_BYTES = 1 << 24
-_NETWORK = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE")
-"""Of the bot's environment for the process that talks with the Hub alone: a proxy's address may hold a password."""
-
 _QUIET = {"HF_HUB_DISABLE_TELEMETRY": "1", "HF_HUB_DISABLE_IMPLICIT_TOKEN": "1", "HF_HUB_DISABLE_PROGRESS_BARS": "1"}
 
 
@@ -57,8 +56,8 @@ class Hub:
         self._shelf = folder
         self._memory = memory
         self._offline = environment_for_models(environment)
-        network = {name: value for name, value in environment.items() if name.upper() in _NETWORK}
-        self._environment = {**self._offline, **network, **_QUIET}
+        # only for the process that talks with the Hub: a proxy's address may hold a password
+        self._environment = {**self._offline, **part_of(environment), **_QUIET}
         if token := environment.get("HF_TOKEN"):
             self._environment["HF_TOKEN"] = token
         if rules.endpoint:
@@ -206,7 +205,7 @@ class Hub:
                 yield event
             status = await process.wait()
             if not said:
-                raise HubError(f"The process that talks with the Hub broke down (status {status}).")
+                raise HubError(f"The process that talks with the Hub broke down (status {status}). Try again.")
         finally:
             with contextlib.suppress(ProcessLookupError):
                 process.kill()

@@ -69,7 +69,7 @@ class Inference:
                     said += chunk.text
                 elif not isinstance(chunk, Status):
                     return said, chunk
-        raise Unavailable("The model gave no answer.")
+        raise Unavailable("The model gave no answer. Try again; its log says more.")
 
     async def warm(self, source: Source, skill: Skill) -> AsyncGenerator[Status | Ready]:
         """Load a model: how far that is, and what it is like."""
@@ -93,7 +93,7 @@ class Inference:
             async for event in events:
                 if isinstance(event, Ended) and isinstance(event.answer, Inventory):
                     return event.answer
-        raise Unavailable("The models' process gave no answer.")
+        raise Unavailable("The models' process gave no answer. Try again.")
 
     @property
     def generation(self) -> int:

@@ -40,10 +40,18 @@ def failure_of(error: BaseException) -> Failure:
         return error
     said = str(error)
     if isinstance(error, MemoryError) or any(words in said.lower() for words in _OUT_OF_MEMORY):
-        return Failure("out-of-memory", "There is not enough memory for this answer.")
+        return Failure(
+            "out-of-memory",
+            "There is not enough memory for this answer. Shorten the question, or choose a smaller model (/model).",
+        )
     first = said.strip().splitlines()[0][:200].rstrip(".") if said.strip() else "no reason given"
     if isinstance(error, ImportError):
-        return Failure("unsupported", f"This model needs a library that is not installed: {first}.")
+        return Failure(
+            "unsupported",
+            f"This model needs a library that is not installed: {first}. Whoever runs this bot can install it.",
+        )
     traceback.print_exception(error, file=sys.stderr)  # for the log: people get words
     words = next((words for sign, words in _WORDS.items() if sign in said), "")
-    return Failure("failed", words or f"The model could not do anything with that: {first}.")
+    return Failure(
+        "failed", words or f"The model could not do anything with that: {first}. Try something else, or another model."
+    )

@@ -7,6 +7,7 @@ text stream it before their answer. Offsets count characters of the text that wa
 from __future__ import annotations
 
 from array import array
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar, Generic, Literal, TypeVar
 
@@ -276,8 +277,13 @@ class Vectors(Answer):
     @property
     def rows(self) -> list[list[float]]:
         """As numbers."""
-        numbers = array("f", self.data).tolist()
-        return [numbers[start : start + self.dimensions] for start in range(0, len(numbers), self.dimensions)]
+        return list(self.each())
+
+    def each(self) -> Iterator[list[float]]:
+        """As numbers, one vector after the other."""
+        size = self.dimensions * array("f").itemsize
+        for start in range(0, len(self.data), size or 1):
+            yield array("f", self.data[start : start + size]).tolist()
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,13 +6,14 @@ import asyncio
 import contextlib
 import itertools
 import logging
-import sys
 from collections.abc import AsyncGenerator, Callable, Mapping
 from pathlib import Path
 
+from bot import child
 from bot.inference.kinds import Counted
 from bot.inference.protocol import (
     LONGEST_LINE,
+    MOST_BYTES,
     Ask,
     Cancel,
     Ended,
@@ -30,11 +31,11 @@ from bot.inference.protocol import (
 
 logger = logging.getLogger(__name__)
 
-ROOT = Path(__file__).parents[2]
-"""Where the package `bot` was imported from; the process must import the same one."""
-
 STALL_SECONDS = 900.0
 """A process that says nothing for so long while it has something to do is ended. Large weights load slowly."""
+
+SHORT_LINE = 1 << 16
+"""Bytes; a longer line is taken apart in a thread."""
 
 _STOP_SECONDS = 5.0
 _LONGEST_PAUSE = 30.0
@@ -86,7 +87,7 @@ class ModelProcess:
     def __init__(
         self, cache: Path, environment: Mapping[str, str], *, memory: int = 0, module: str = "bot.inference"
     ) -> None:
-        self._command = (sys.executable, "-m", module, str(cache.absolute()), str(memory))
+        self._command = (module, str(cache.absolute()), str(memory))
         self._environment = environment_for_models(environment)
         self._process: asyncio.subprocess.Process | None = None
         self._watcher: asyncio.Task[None] | None = None
@@ -151,16 +152,7 @@ class ModelProcess:
                 raise ProcessDied("The program is stopping.", 0.0)
             if pause > 0:
                 raise ProcessDied("The models' process keeps breaking down.", pause)
-            process = await asyncio.create_subprocess_exec(
-                *self._command,
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.PIPE,
-                env=self._environment,
-                cwd=ROOT,
-                limit=LONGEST_LINE,
-                start_new_session=True,  # Ctrl-C in the terminal is meant for the bot
-            )
+            process = await child.start(*self._command, environment=self._environment, line=LONGEST_LINE)
             self._process = process
             self.starts += 1
             self._watcher = asyncio.create_task(self._watch(process))
@@ -199,7 +191,10 @@ class ModelProcess:
         assert process.stdout
         with contextlib.suppress(asyncio.IncompleteReadError):  # it ended in the middle of an event
             async for line in process.stdout:
-                event = decode(line, await process.stdout.readexactly(announced(line)))
+                if (size := announced(line)) > MOST_BYTES:
+                    raise ValueError(f"an event of {size} bytes")
+                raw = await process.stdout.readexactly(size)
+                event = decode(line, raw) if len(line) < SHORT_LINE else await asyncio.to_thread(decode, line, raw)
                 if not isinstance(event, Progress | Piece | Ended | Failed):
                     raise TypeError(f"{type(event).__name__} is no event")
                 self._deal(event)

@@ -2,7 +2,7 @@
 
 Each message is a line, LENGTH JSON, and after it LENGTH bytes: the raw values (pictures, sound, vectors), one after the
 other. The bot numbers what it asks, and every event about it carries the number back. The process ends when its input
-closes. Lines of events have at most LONGEST_LINE bytes.
+closes. Lines of events have at most LONGEST_LINE bytes, and at most MOST_BYTES follow them.
 """
 
 from __future__ import annotations
@@ -18,8 +18,10 @@ from bot.inference.kinds import Answer, Job, Skill
 Device = Literal["auto", "cpu", "cuda", "mps"]
 DataType = Literal["auto", "float32", "bfloat16", "float16"]
 Quantisation = Literal["auto", "none", "int8"]
-LONGEST_LINE = 1 << 24
+LONGEST_LINE = 1 << 22
 """Bytes; the bot reads no longer one."""
+MOST_BYTES = 1 << 26
+"""Bytes after the line of an event; the bot reads no more."""
 
 FailureKind = Literal["context-too-long", "out-of-memory", "too-big", "no-such-model", "unsupported", "failed"]
 
@@ -194,16 +196,16 @@ def encode(message: Message) -> bytes:
 
 
 def encode_event(event: Event) -> bytes:
-    """The line and the bytes after it; of an answer whose line would be too long, that the request failed."""
+    """The line and the bytes after it; of an answer that would be too long, that the request failed."""
     message = encode(event)
-    if message.index(b"\n") < LONGEST_LINE:
+    if message.index(b"\n") < LONGEST_LINE and announced(message) <= MOST_BYTES:
         return message
     return encode(Failed(event.id, "failed", "The answer is too large to be handed on: give the model less at a time."))
 
 
 def announced(line: bytes) -> int:
     """How many bytes follow the line."""
-    return int(line.partition(b" ")[0])
+    return int(line[: line.index(b" ")])
 
 
 def decode(line: bytes, raw: bytes = b"") -> Message:

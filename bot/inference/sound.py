@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import io
 import wave
+from collections import deque
+from collections.abc import Iterator
+from fractions import Fraction
 
 import av
 import numpy as np
@@ -11,31 +14,81 @@ from numpy.typing import NDArray
 
 from bot.inference.failures import Failure
 
+Samples = NDArray[np.float32]
+
 LONGEST_SECONDS = 4 * 3600
-"""What is longer is refused: it would fill the memory."""
+"""What is longer is refused, also where it is heard stretch by stretch."""
+
+LONGEST_WHOLE_SECONDS = 30 * 60
+"""What is longer is refused where it must be in the memory as a whole."""
+
+_LONGEST_FRAME_SECONDS = 60
+"""One packet of honest sound lasts less: a small file with slower samples would fill the memory at once."""
 
 
-def decoded(data: bytes, rate: int) -> NDArray[np.float32]:
-    """A file's sound, one channel of numbers from -1 to 1, `rate` of them a second. Raises Failure."""
-    parts: list[NDArray[np.float32]] = []
-    length = 0
-    try:
-        with av.open(io.BytesIO(data), "r", metadata_errors="ignore") as file:
-            if not file.streams.audio:
-                raise Failure("failed", "There is no sound in this file.")
-            resampler = av.AudioResampler(format="flt", layout="mono", rate=rate)
-            for frame in file.decode(audio=0):
-                for part in resampler.resample(frame):
-                    parts.append(part.to_ndarray()[0])
-                    length += len(parts[-1])
-                if length > LONGEST_SECONDS * rate:
-                    raise Failure("failed", f"This file is longer than {LONGEST_SECONDS // 3600} hours.")
-            parts += [part.to_ndarray()[0] for part in resampler.resample(None)]
-    except av.FFmpegError as error:
-        raise Failure("failed", "This is no audio file that can be read.") from error
-    if not parts:
-        raise Failure("failed", "There is no sound in this file.")
-    return np.concatenate(parts).astype(np.float32)
+class Sound:
+    """A file's sound, read stretch by stretch: one channel of numbers from -1 to 1, `rate` of them a second."""
+
+    def __init__(self, data: bytes, rate: int) -> None:
+        """Raises Failure for what is no sound, or says of itself that it is too long."""
+        self.rate = rate
+        self.seconds = 0.0
+        """What was read so far."""
+        self.stated = 0.0
+        """How long the file says it is, 0 where it does not."""
+        self._parts = self._decoded(data)
+        self._read: deque[Samples] = deque([next(self._parts, np.zeros(0, np.float32))])
+        if not len(self._read[0]):
+            raise Failure("failed", "There is no sound in this file: attach one that has.")
+
+    def read(self, count: int) -> Samples:
+        """So many samples; fewer only at the end. Raises Failure for what cannot be read or is too long."""
+        found: list[Samples] = []
+        while count > 0 and (part := self._read.popleft() if self._read else next(self._parts, None)) is not None:
+            found.append(part[:count])
+            if len(part) > count:
+                self._read.append(part[count:])
+            count -= len(found[-1])
+        samples = np.concatenate(found) if found else np.zeros(0, np.float32)
+        self.seconds += len(samples) / self.rate
+        if self.seconds > LONGEST_SECONDS:
+            raise _too_long(LONGEST_SECONDS)
+        return samples
+
+    def _decoded(self, data: bytes) -> Iterator[Samples]:
+        try:
+            with av.open(io.BytesIO(data), "r", metadata_errors="ignore") as file:
+                if not file.streams.audio:
+                    raise Failure("failed", "There is no sound in this file: attach one that has.")
+                self.stated = file.duration / av.time_base if file.duration else 0.0
+                if self.stated > LONGEST_SECONDS:
+                    raise _too_long(LONGEST_SECONDS)
+                resampler = av.AudioResampler(format="flt", layout="mono", rate=self.rate)
+                for frame in file.decode(audio=0):
+                    if Fraction(frame.samples, frame.sample_rate or 1) > _LONGEST_FRAME_SECONDS:
+                        raise Failure("failed", "The sound in this file has too few samples a second.")
+                    for part in resampler.resample(frame):
+                        yield part.to_ndarray()[0]
+                for part in resampler.resample(None):
+                    yield part.to_ndarray()[0]
+        except av.FFmpegError as error:
+            raise Failure("failed", "This is no audio file that can be read: try it as mp3, wav or ogg.") from error
+
+
+def decoded(data: bytes, rate: int) -> Samples:
+    """All of a file's sound. Raises Failure, also for more than LONGEST_WHOLE_SECONDS."""
+    sound = Sound(data, rate)
+    if sound.stated > LONGEST_WHOLE_SECONDS:
+        raise _too_long(LONGEST_WHOLE_SECONDS)
+    samples = sound.read(LONGEST_WHOLE_SECONDS * rate)
+    if len(sound.read(1)):
+        raise _too_long(LONGEST_WHOLE_SECONDS)
+    return samples
+
+
+def _too_long(most: int) -> Failure:
+    words = f"{most // 3600} hours" if most >= 3600 else f"{most // 60} minutes"
+    return Failure("failed", f"This recording is longer than {words}: give a shorter part of it.")
 
 
 def wav(samples: NDArray[np.float32], rate: int) -> bytes:

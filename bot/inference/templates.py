@@ -1,4 +1,4 @@
-"""A model's own format of a conversation, by its makers' template: run in a sandbox, with a time limit."""
+"""A model's own format of a conversation, by its makers' template: run in a sandbox, with limits of time and size."""
 
 from __future__ import annotations
 
@@ -8,6 +8,9 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol, TypeAlias
 
 from jinja2 import TemplateError
+from jinja2.exceptions import SecurityError
+from jinja2.runtime import Context
+from jinja2.sandbox import ImmutableSandboxedEnvironment, SandboxedEnvironment
 
 from bot.inference.failures import Failure
 
@@ -15,6 +18,9 @@ Turns: TypeAlias = Sequence[tuple[str, str]]
 
 LIMIT_SECONDS = 2.0
 """An honest template takes milliseconds."""
+
+LONGEST = 16_000_000
+"""Characters of a prompt, and of what a template repeats."""
 
 _PROBE = {
     "type": "function",
@@ -44,6 +50,27 @@ class Templated(Protocol):
 
 class _TooSlow(BaseException):
     """Raised inside a template that takes too long; nothing catches it there."""
+
+
+def _repeat(environment: SandboxedEnvironment, _context: Context, operator: str, left: object, right: object) -> object:
+    """Multiply or raise to a power, for the sandbox. Raises SecurityError where that would fill the memory."""
+    match left, right:
+        case (str() | list() | tuple()) as some, int(times):
+            size = len(some) * times
+        case int(times), (str() | list() | tuple()) as some:
+            size = len(some) * times
+        case int(base), int(power):
+            size = base.bit_length() * power if operator == "**" else 0
+        case _:
+            size = 0
+    if size > LONGEST:
+        raise SecurityError("it makes something too large")
+    made: object = environment.binop_table[operator](left, right)
+    return made
+
+
+ImmutableSandboxedEnvironment.intercepted_binops = frozenset({"*", "**"})
+ImmutableSandboxedEnvironment.call_binop = _repeat  # type: ignore[method-assign, assignment]  # transformers makes its own sandbox
 
 
 def render(tokenizer: Templated, turns: Turns) -> str:
@@ -101,4 +128,6 @@ def _rendered(tokenizer: Templated, turns: Turns, tools: Sequence[Mapping[str, o
         raise Failure("unsupported", f"The model's chat template did not end within {LIMIT_SECONDS:.0f} seconds.")
     if isinstance(results[0], BaseException):
         raise results[0]
+    if len(results[0]) > LONGEST:
+        raise Failure("unsupported", f"The model's chat template made a prompt of {len(results[0]):,} characters.")
     return results[0]

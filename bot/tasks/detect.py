@@ -6,10 +6,10 @@ from collections import Counter
 from collections.abc import Sequence
 
 from bot.amounts import whole
-from bot.drawing import boxed
 from bot.errors import UserError
+from bot.files import boxed
 from bot.inference.kinds import Box, Detect
-from bot.steps import apart, ask
+from bot.steps import ask, elsewhere
 from bot.tables import table
 from bot.task import Given, Steps, Task
 from bot.types import File, Option, Text
@@ -28,7 +28,7 @@ def _steps(given: Given) -> Steps[None]:
     summary = ", ".join(f"{count} × {label}" for label, count in times.most_common())
     yield File(
         "boxes.png",
-        (yield from apart(lambda: boxed(given.data, found.boxes, (found.width, found.height)))),
+        (yield from elsewhere(lambda: boxed(given.data, found.boxes, (found.width, found.height)))),
         f"The picture with boxes: {summary}",
     )
 

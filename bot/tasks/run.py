@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import get_args
 
-from bot.drawing import boxed
+from bot.archive import packed
 from bot.errors import UserError
-from bot.inference.kinds import Embed, Outcome, Pipe, Rewrite, Skill
+from bot.files import boxed
+from bot.inference.kinds import Embed, Outcome, Pipe, Rewrite, Skill, Vectors
 from bot.inference.pipelines import PIPELINES
 from bot.languages import code
-from bot.steps import apart, ask, say
+from bot.steps import apart, ask, elsewhere, say
 from bot.tables import bars
 from bot.task import Given, Steps, Task
 from bot.tasks import (
@@ -28,6 +29,7 @@ from bot.tasks import (
     speak,
     transcribe,
 )
+from bot.tasks.similar import MOST_TEXTS
 from bot.types import File, Option, Text
 
 
@@ -36,10 +38,17 @@ def _rewrite(given: Given) -> Steps[None]:
 
 
 def _embed(given: Given) -> Steps[None]:
-    vectors = yield from ask(Embed(tuple(given.texts)))
-    yield Text(f"{len(given.texts)} × {vectors.dimensions} numbers, one vector for each line.")
-    rows = [{"text": text, "vector": row} for text, row in zip(given.texts, vectors.rows, strict=True)]
-    yield File("vectors.json", json.dumps(rows, ensure_ascii=False).encode(), "The vectors")
+    texts = given.texts(MOST_TEXTS)
+    vectors = yield from ask(Embed(tuple(texts)))
+    yield Text(f"{len(texts)} × {vectors.dimensions} numbers, one vector for each line.")
+    yield (yield from apart(lambda: packed("vectors.json", _written(texts, vectors), "The vectors")))
+
+
+def _written(texts: Sequence[str], vectors: Vectors) -> bytes:
+    """Texts with their vectors as JSON, to as many digits as the numbers have."""
+    rows = (f"[{', '.join(f'{number:.7g}' for number in row)}]" for row in vectors.each())
+    lines = (f'{{"text": {json.dumps(text)}, "vector": {row}}}' for text, row in zip(texts, rows, strict=True))
+    return ("[" + ",\n".join(lines) + "]").encode()
 
 
 NOTHING = Outcome("", (), (), ())
@@ -61,7 +70,9 @@ def _pipe(given: Given) -> Steps[None]:
         yield Text(f"\n{bars([(label.name, label.score) for label in found.labels])}")
     if found.boxes and given.file:
         yield Text(f"\n{detect.things(found.boxes)}")
-        yield File("boxes.png", (yield from apart(lambda: boxed(given.data, found.boxes))), "The picture with boxes")
+        yield File(
+            "boxes.png", (yield from elsewhere(lambda: boxed(given.data, found.boxes))), "The picture with boxes"
+        )
     for shown in found.shown:
         yield File(f"{shown.name}.{shown.media_type.rpartition('/')[2]}", shown.data, shown.name)
 

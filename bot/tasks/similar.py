@@ -7,8 +7,8 @@ import re
 from collections.abc import Sequence
 
 from bot.errors import UserError
-from bot.inference.kinds import Embed
-from bot.steps import ask, instruct, say
+from bot.inference.kinds import Embed, Vectors
+from bot.steps import apart, ask, instruct, say
 from bot.tables import bars
 from bot.task import Given, Steps, Task
 from bot.types import Option, Text
@@ -19,8 +19,8 @@ _SEVERAL = re.compile(r"[\"”]\s*[\"“]")
 
 
 def _others(given: Given) -> Sequence[str]:
-    """What the text is compared with: messages, lines, or what stands in quotes."""
-    texts = [text for line in given.texts for text in map(str.strip, _SEVERAL.split(line)) if text]
+    """What the text is compared with: messages, lines, or what stands in quotes. Raises UserError for too many."""
+    texts = [text for line in given.texts(MOST_TEXTS) for text in map(str.strip, _SEVERAL.split(line)) if text]
     if len(texts) > MOST_TEXTS:
         raise UserError(f"That is more than {MOST_TEXTS} texts to compare with.")
     return texts
@@ -28,11 +28,17 @@ def _others(given: Given) -> Sequence[str]:
 
 def _steps(given: Given) -> Steps[None]:
     one, others = given.option("one"), _others(given)
-    first, *rest = (yield from ask(Embed((one, *others)))).rows
-    alike = [(text, _cosine(first, row)) for text, row in zip(others, rest, strict=True)]
+    vectors = yield from ask(Embed((one, *others)))
+    alike = yield from apart(lambda: list(zip(others, _cosines(vectors), strict=True)))
     if len(alike) > SHOWN:
         yield Text(f"The {SHOWN} most alike of {len(alike)}:\n")
     yield Text(bars(alike, SHOWN))
+
+
+def _cosines(vectors: Vectors) -> Sequence[float]:
+    """How alike the first vector and each of the others are."""
+    first, *rest = vectors.rows
+    return [_cosine(first, row) for row in rest]
 
 
 def _cosine(left: Sequence[float], right: Sequence[float]) -> float:

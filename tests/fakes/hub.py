@@ -15,6 +15,7 @@ import asyncio
 import hashlib
 import json
 import re
+import ssl
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -136,8 +137,10 @@ class FakeHub(Waiting):
     middle of a file.
     """
 
-    def __init__(self, token: str = "") -> None:
+    def __init__(self, token: str = "", tls: ssl.SSLContext | None = None, host: str = "127.0.0.1") -> None:
         self.token = token
+        self.tls = tls
+        self.host = host
         self.endpoint = ""
         self.repositories: dict[str, Repository] = {}
         self.requests: list[tuple[str, str]] = []
@@ -163,8 +166,8 @@ class FakeHub(Waiting):
         addresses = []
         for runner in self._runners:
             await runner.setup()
-            await web.TCPSite(runner, "127.0.0.1", 0).start()
-            addresses.append(f"http://127.0.0.1:{runner.addresses[0][1]}")
+            await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=self.tls).start()
+            addresses.append(f"{'https' if self.tls else 'http'}://{self.host}:{runner.addresses[0][1]}")
         self.endpoint, self._cdn = addresses
         return self
 

@@ -18,9 +18,9 @@ from typing import BinaryIO
 
 from bot.inference import __main__ as real
 from bot.inference.failures import Failure
-from bot.inference.kinds import Answer, Chat, Count, Counted, Job, Skill, Transcript, Written
+from bot.inference.kinds import Answer, Chat, Count, Counted, Job, Skill, Sound, Transcript, Written
 from bot.inference.lanes import Work
-from bot.inference.protocol import LONGEST_LINE, Ready, Source
+from bot.inference.protocol import LONGEST_LINE, MOST_BYTES, Ready, Source
 
 Tell = Callable[[str], None]
 
@@ -87,6 +87,13 @@ class Model:
                 EVENTS[0].write(b"9" * (LONGEST_LINE + 2))
                 EVENTS[0].flush()
                 work.stop.wait()
+            case "huge":
+                EVENTS[0].write(b'%d {"is":"Look","id":1}\n' % (MOST_BYTES + 1))
+                EVENTS[0].flush()
+                work.stop.wait()
+            case "too-many-bytes":
+                work.end(Sound(bytes(MOST_BYTES + 1), 1, 1.0))
+                return
             case "too-much":
                 work.end(Transcript("x" * LONGEST_LINE, (), 1.0))
                 return

@@ -98,6 +98,7 @@ class RecordingIntake:
         self.completions: Sequence[str] = ("large", "small")
         self.broken = False
         self.private = False
+        self.wanted = True
         self.manners = Manner()
         self.form: Form | UserError | PlatformError | None = None
         self.page = Answer("At home")
@@ -132,6 +133,9 @@ class RecordingIntake:
 
     def settle(self, request: Request) -> Request:
         return replace(request, private=True) if self.private else request
+
+    async def wants(self, request: Request) -> bool:
+        return self.wanted
 
     def manner(self, place: Place, person: str) -> Manner:
         return self.manners

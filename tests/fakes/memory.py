@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, Callable, Collection, Sequence
 from dataclasses import dataclass, field
 
 from bot.errors import Forbidden, Gone, PlatformError
-from bot.ports import DraftLog, Intake
+from bot.ports import Audience, DraftLog, Intake
 from bot.types import (
     Answer,
     Attachment,
@@ -74,7 +74,8 @@ class MemoryAdapter:
 
     `people` says who has other rights now than when they asked; `posts` is what the bot said of its own accord;
     `files` are the contents of attachments by name. `said` is what history
-    finds, `pointed_at` what requests point at.
+    finds, `pointed_at` what requests point at. `audiences` are those of channels that not everybody reads, and of
+    what is `closed` nobody who asks may read anything.
     """
 
     name: str = "discord"
@@ -87,6 +88,8 @@ class MemoryAdapter:
     people: dict[str, Person] = field(default_factory=dict)
     posts: list[tuple[Place, str, str]] = field(default_factory=list)
     read: list[tuple[Place, int]] = field(default_factory=list)
+    audiences: dict[str, Audience] = field(default_factory=dict)
+    closed: set[Place] = field(default_factory=set)
 
     async def run(self, intake: Intake, connected: Callable[[str], None]) -> None:
         connected("in memory")
@@ -120,7 +123,10 @@ class MemoryAdapter:
         return self.people.get(request.person.id, request.person)
 
     async def readable(self, request: Request, places: Collection[Place]) -> Collection[Place]:
-        return places
+        return [place for place in places if place not in self.closed]
+
+    async def audience(self, place: Place) -> Audience:
+        return self.audiences.get(place.channel, "everybody")
 
     async def post(self, place: Place, text: str, key: str) -> None:
         if key not in [known for _, _, known in self.posts]:

@@ -6,7 +6,8 @@
     assert not openai.violations
 
 Without a script it says "You said: " and the newest message, word by word. What it does beside chat is in media.py.
-With an `api_version` it is Azure: chat is at a deployment's address, and the key in a header of its own.
+With an `api_version` it is Azure: chat is at a deployment's address, and the key in a header of its own. With `tls` it
+speaks HTTPS, at the name `host`.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from __future__ import annotations
 import asyncio
 import re
 import socket
+import ssl
 from collections import deque
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -139,7 +141,7 @@ class FakeOpenAI:
 
     `requests` are the bodies seen, refused ones too, and `authorizations` their headers. `on_request` is told when a
     request was taken in, and when its answer was sent to its end. `hung_up` is set when a client left in the middle of
-    an answer.
+    an answer. Where it `lists` no models, it still answers.
     """
 
     def __init__(
@@ -149,13 +151,18 @@ class FakeOpenAI:
         models: Sequence[str] = ("test", "gpt-4o-mini", "gpt-4o", "gpt-5-mini"),
         rejects: Collection[str] = (),
         api_version: str = "",
+        tls: ssl.SSLContext | None = None,
+        host: str = "127.0.0.1",
     ) -> None:
         self.key = key
         self.api_version = api_version
         self.models = models
+        self.tls = tls
+        self.host = host
         self.rejects = rejects
         self.answer: Callable[[Body], Answer] = echo
         self.on_request: Callable[[Stage], None] = lambda _stage: None
+        self.lists = True
         self.requests: list[Body] = []
         self.violations: list[str] = []
         self.authorizations: list[str] = []
@@ -175,9 +182,9 @@ class FakeOpenAI:
 
     async def __aenter__(self) -> FakeOpenAI:
         await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", 0)
+        site = web.TCPSite(self._runner, "127.0.0.1", 0, ssl_context=self.tls)
         await site.start()
-        self.base_url = f"http://127.0.0.1:{self._runner.addresses[0][1]}/v1"
+        self.base_url = f"{'https' if self.tls else 'http'}://{self.host}:{self._runner.addresses[0][1]}/v1"
         return self
 
     async def __aexit__(
@@ -196,6 +203,8 @@ class FakeOpenAI:
 
     async def _list(self, request: web.Request) -> web.Response:
         self._authorise(request)
+        if not self.lists:
+            return web.json_response({"detail": "You have no permission for this."}, status=403)
         models = [{"id": model, "object": "model", "created": 1, "owned_by": "tests"} for model in self.models]
         return web.json_response({"object": "list", "data": models})
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from abc import ABC, abstractmethod
 from collections import defaultdict
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
@@ -17,6 +18,9 @@ from bot.ports import Accepted, Adapter, EndState
 from bot.types import Command, Request, by_path
 from storage.sqlite import SQLiteStore
 from tests.fakes.openai import FakeOpenAI
+
+HIDEOUT = "aviary"
+"""What a channel is called that not everybody is in."""
 
 PATIENCE = 10.0
 """Seconds that a test waits for what must come."""
@@ -137,7 +141,8 @@ class Ledger:
 class Stage(ABC):
     """A platform with ann, ben and root (an administrator) in one channel, the bot, and a scripted model.
 
-    Where there are guests, gil is one.
+    Where there are guests, gil is one. With `tls`, all servers speak HTTPS, at the name `host`. `environment` is given
+    to the bot beside its secrets.
     """
 
     platform: str
@@ -153,9 +158,12 @@ class Stage(ABC):
     patience = 30.0
     """Seconds of silence after which the model is given up."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, tls: ssl.SSLContext | None = None, host: str = "127.0.0.1") -> None:
         self.folder = folder
-        self.model = FakeOpenAI(key="")
+        self.tls = tls
+        self.host = host
+        self.environment: dict[str, str] = {}
+        self.model = FakeOpenAI(key="", tls=tls, host=host)
         self.resources = AsyncExitStack()
         self.app: App
         self.ledger: Ledger
@@ -181,7 +189,7 @@ class Stage(ABC):
     async def playing(self) -> AsyncGenerator[None, None]:
         """All of it, with the bot connected; at the end nothing may have been violated."""
         async with self.servers():
-            config = await asyncio.to_thread(load, self.folder / "config.toml", self.secrets())
+            config = await asyncio.to_thread(load, self.folder / "config.toml", {**self.secrets(), **self.environment})
             adapter = self.wrap(make_adapter(config, self.platform))
             async with application(config, {self.platform: adapter}) as app:
                 assert isinstance(app.services.store, SQLiteStore)
@@ -281,6 +289,9 @@ class TeamStage(Stage):
     users: Mapping[str, str]
     """The ids of its people by name."""
 
+    channel: str
+    """The id of the channel that everybody is in."""
+
     rates = True
     """Whether the platform's server limits rates, and the bot keeps to them."""
 
@@ -372,6 +383,18 @@ class TeamStage(Stage):
     @abstractmethod
     async def hideouts(self, *who: str) -> Sequence[Said]:
         """Somewhere that only these people and the bot can read, once of every kind; to be used as `said`."""
+
+    @abstractmethod
+    async def reply(self, message: str, text: str, who: str) -> Said | None:
+        """Mention the bot in the channel, as a reply to a message of it; None where nobody can reply to that."""
+
+    @abstractmethod
+    def below(self, said: Said) -> Said:
+        """The thread that grows out of a message in the channel, where anybody may write; to be used as `said`."""
+
+    @abstractmethod
+    def visible(self, who: str) -> Sequence[str]:
+        """Everything that a person can read on the platform: the text of every message, and what files hold."""
 
     @abstractmethod
     async def join(self) -> Said:

@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from bot.types import Subject
 from tests.fakes.discord import FakeDiscord, Interaction, Message
 from tests.fakes.discord.people import ENTITIES
-from tests.fakes.discord.world import READ_HISTORY, VIEW
-from tests.stages.base import Hook, Said, Shown, TeamStage
+from tests.fakes.discord.world import DIRECT, PRIVATE_THREAD, READ_HISTORY, VIEW
+from tests.stages.base import HIDEOUT, Hook, Said, Shown, TeamStage
 
 FLAG = 5
 
@@ -22,7 +22,7 @@ class DiscordStage(TeamStage):
     }
 
     async def open_platform(self) -> None:
-        self.discord = await self.resources.enter_async_context(FakeDiscord())
+        self.discord = await self.resources.enter_async_context(FakeDiscord(self.tls, self.host))
         self.discord.rates.on = self.rates
         guild = self.discord.add_guild("Team")
         self.channel = self.discord.add_channel(guild, "general")
@@ -60,12 +60,36 @@ class DiscordStage(TeamStage):
         """A channel that others do not see, one that they see without its history, a thread that they are not in."""
         others = [user for name, user in self.users.items() if name not in who]
         channels = []
-        for name, right in (("hidden", VIEW), ("new", READ_HISTORY)):
+        for name, right in ((HIDEOUT, VIEW), ("new", READ_HISTORY)):
             channels.append(self.discord.add_channel(self.guild, name))
             self.discord.world.channels[channels[-1]].forbidden = dict.fromkeys(others, right)
         people = [self.users[name] for name in who]
         thread = self.discord.add_thread(self.channel, "A secret", people[0], people=people)
         return [Said("", who[0], channel) for channel in (*channels, thread)]
+
+    async def reply(self, message: str, text: str, who: str) -> Said | None:
+        """Whatever message it is: who knows its id may name it, and Discord says which one was meant."""
+        if message not in self.discord.world.messages:
+            return None
+        return self._post(self.channel, self.discord.mention(text), who, reply_to=message)
+
+    def below(self, said: Said) -> Said:
+        if said.message not in self.discord.world.channels:
+            self.discord.add_thread(said.channel, "About it", self.users["ben"], said.message)
+        return Said("", said.who, said.message)
+
+    def visible(self, who: str) -> Sequence[str]:
+        seen = [one for one in self.discord.world.messages.values() if not one.deleted and self._sees(who, one)]
+        files = [content.decode(errors="replace") for one in seen for content in one.files.values()]
+        return [*(one.content for one in seen), *files]
+
+    def _sees(self, who: str, message: Message) -> bool:
+        user, channels = self.users[who], self.discord.world.channels
+        channel = channels[message.channel]
+        if channel.type in (DIRECT, PRIVATE_THREAD) and user not in channel.people:
+            return False
+        parent = channels.get(channel.parent, channel)
+        return message.only_for in ("", user) and not parent.forbidden.get(user, 0) & VIEW
 
     async def join(self) -> Said:
         guild = self.discord.add_guild("Another team")

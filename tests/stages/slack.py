@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from adapters.slack.shortcuts import MORE, arranged
 from bot.types import Subject
 from tests.fakes.slack import FakeSlack, Message
-from tests.stages.base import Hook, Said, Shown, TeamStage
+from tests.stages.base import HIDEOUT, Hook, Said, Shown, TeamStage
 
 
 class SlackStage(TeamStage):
@@ -15,7 +16,7 @@ class SlackStage(TeamStage):
     platform = "slack"
 
     async def open_platform(self) -> None:
-        self.slack = await self.resources.enter_async_context(FakeSlack())
+        self.slack = await self.resources.enter_async_context(FakeSlack(self.tls, self.host))
         self.slack.rates.on = self.rates
         self.users = {
             name: self.slack.add_user(name.capitalize(), admin=name == "root", guest=name == "gil")
@@ -62,8 +63,23 @@ class SlackStage(TeamStage):
 
     async def hideouts(self, *who: str) -> Sequence[Said]:
         people = [self.users[name] for name in who]
-        channels = [self.slack.add_channel(kind, *people, kind=kind) for kind in ("group", "mpim")]
+        channels = [self.slack.add_channel(HIDEOUT, *people, kind=kind) for kind in ("group", "mpim")]
         return [Said("", who[0], channel) for channel in channels]
+
+    async def reply(self, message: str, text: str, who: str) -> Said | None:
+        """In the message's thread."""
+        known = self.slack.world.messages.get((self.channel, message))
+        return self._in_thread(self.channel, known.thread or message, self.slack.mention(text), who) if known else None
+
+    def below(self, said: Said) -> Said:
+        return Said("", said.who, said.channel, said.thread or said.message)
+
+    def visible(self, who: str) -> Sequence[str]:
+        user = self.users[who]
+        open_to = {one.id for one in self.slack.world.channels.values() if one.kind == "channel" or user in one.members}
+        seen = [one for one in self.slack.world.messages.values() if one.channel in open_to and not one.deleted]
+        files = [content.decode(errors="replace") for one in seen for _, content in self.slack.contents(one)]
+        return [*(one.shown for one in [*seen, *self.slack.only_seen_by(user)]), *files]
 
     async def join(self) -> Said:
         channel = self.slack.add_channel("lobby", self.users["ben"], joined=False)
@@ -127,8 +143,14 @@ class SlackStage(TeamStage):
         return await self._fill(Said(act.trigger, who, said.channel, found.thread), values)
 
     async def point(self, said: Said, label: str, who: str = "ann") -> Said:
-        name = next(command.name for command in self.app.services.commands if command.shortcut == label)
-        act = self.slack.shortcut(said.channel, said.message, name, self.users[who])
+        """What a message's menu has no room for is in the form of its last entry."""
+        user, (direct, rest) = self.users[who], arranged(self.app.services.commands)
+        names = {command.shortcut: command.name for command in (*direct, *rest)}
+        shown = label in [command.shortcut for command in direct]
+        act = self.slack.shortcut(said.channel, said.message, names[label] if shown else MORE, user)
+        if not shown:
+            await self.slack.wait(lambda: self.slack.modal(user))
+            act = self.slack.send(user, {"task": names[label]})
         return Said(act.trigger, who, said.channel, said.thread or said.message)
 
     async def fill_picked(

@@ -8,6 +8,7 @@ from pathlib import Path
 from bot.backends.openai.chat import OpenAIBackend
 from bot.backends.openai.connection import Connection
 from bot.backends.openai.settings import OpenAIModel, server_of
+from bot.network import network_of
 from bot.ports import Backend, BackendKind
 from bot.section import ModelSection, Section
 
@@ -16,7 +17,7 @@ def create(
     tables: Mapping[str, ModelSection], environ: Mapping[str, str], _data: Path, _shared: Section
 ) -> Mapping[str, Backend]:
     """A backend for each table; all share one HTTP client. Raises ConfigError."""
-    connection = Connection()
+    connection = Connection(network_of(environ))
     backends: dict[str, Backend] = {}
     for name, table in tables.items():
         assert isinstance(table, OpenAIModel)

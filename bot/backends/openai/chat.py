@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING, Literal
 
 from bot.backends.openai import connection, failures, media
 from bot.backends.openai.completions import Events, messages_of
-from bot.backends.openai.connection import Access, Connection, next_attempt
+from bot.backends.openai.connection import Access, Connection, next_attempt, versioned
 from bot.backends.openai.failures import FailedError, failed, refused_field, refuses_any
 from bot.backends.openai.settings import OpenAIModel, Server
 from bot.backends.openai.tokens import Counter, window
-from bot.types import Done, Media, Piece, Prompt, Sampling, Status, Text, Transcript, Usage, Used
+from bot.errors import BackendError, Refused
+from bot.types import Done, Media, Piece, Prompt, Sampling, Status, Text, Transcript, Usage, Used, Utterance
 
 if TYPE_CHECKING:
     import openai
@@ -30,7 +31,11 @@ USAGE_SECONDS = 2.0
 """How long after its finish_reason a stream may take to say what it used."""
 CLOSE_SECONDS = 0.2
 """How long it may take to close by itself after [DONE], so that its connection serves again."""
-CHECK_SECONDS = 10.0
+CHECK_SECONDS = 9.0
+CHECK: Prompt = (Utterance("user", "Say hello."),)
+CHECK_SAMPLING = Sampling(max_tokens=16)
+AGAIN = ("Trying again", "Trying for the last time", "")
+"""The words between two attempts."""
 
 NOTHING_YET = Used(Usage())
 """The server has taken the request."""
@@ -74,14 +79,42 @@ class OpenAIBackend:
         await self._counter.count(())
 
     async def check(self) -> str:
-        """Ask which models there are. Raises BackendError."""
+        """Ask which models there are; a server that does not say so, for a word of an answer. Raises BackendError."""
+        name, where = self._settings.model, self.destination
+        try:
+            listed = await self._access.ask(self._names, CHECK_SECONDS)
+        except BackendError as error:
+            if not self._settings.converses or self.missing_key:
+                raise
+            await self._check_chat()
+            return f"{name} at {where} answers, but its models cannot be listed: {error.message}"
+        return f"{name} at {where}" + ("" if name in listed else ", which does not list this model")
 
-        async def names(client: openai.AsyncOpenAI) -> Sequence[str]:
-            return [model.id for model in (await client.models.list(extra_headers=self._access.headers())).data or ()]
+    async def _names(self, client: openai.AsyncOpenAI) -> Sequence[str]:
+        return [model.id for model in (await client.models.list(extra_headers=self._access.headers())).data or ()]
 
-        listed = await self._access.ask(names, CHECK_SECONDS)
-        name = self._settings.model
-        return f"{name} at {self.destination}" + ("" if name in listed else ", which does not list this model")
+    async def _check_chat(self) -> None:
+        """Ask for a word. Raises BackendError, which names the address where the API is if it is found nearby."""
+        try:
+            async with asyncio.timeout(CHECK_SECONDS), aclosing(self._attempt(CHECK, CHECK_SAMPLING)) as chunks:
+                async for _ in chunks:
+                    pass
+        except TimeoutError:
+            raise self._access.explain(FailedError(failures.SLOW)) from None
+        except FailedError as caught:
+            better = versioned(self._access.server) if caught.failure in (failures.NO_API, failures.NO_STREAM) else ""
+            if better and await self._is_api(better):
+                sentence = f"The API is at {better}: write that in {self._access.server.setting}."
+                raise Refused(f"{self._access.happened(caught)} {sentence}") from None
+            raise self._access.explain(caught) from None
+
+    async def _is_api(self, url: str) -> bool:
+        """Tell whether models are listed there."""
+        try:
+            await self._access.ask(lambda client: self._names(client.with_options(base_url=url)), CHECK_SECONDS)
+        except BackendError:
+            return False
+        return True
 
     async def aclose(self) -> None:
         """Let go of the connections."""
@@ -106,7 +139,7 @@ class OpenAIBackend:
     async def stream(self, prompt: Prompt, sampling: Sampling) -> AsyncGenerator[Piece, None]:
         """Answer. Before the first text a passing failure is tried again, which a Status says. Raises BackendError."""
         began, lost = False, False
-        for pause in (*connection.PAUSES, None):
+        for pause, again in zip((*connection.PAUSES, None), AGAIN, strict=True):
             taken = False
             try:
                 async with aclosing(self._attempt(prompt, self._settings.sampling(sampling))) as chunks:
@@ -122,7 +155,7 @@ class OpenAIBackend:
                     raise self._access.explain(caught, began=began) from None
                 happened, lost = self._access.happened(caught), True
                 how: Literal["read", "unread"] = "unread" if caught.paid == "nothing" else "read"
-            yield Status(f"{happened} Trying again in {failures.duration(wait)}.", lost=how)
+            yield Status(f"{happened} {again} in {failures.duration(wait)}.", lost=how)
             await asyncio.sleep(wait)
 
     async def _attempt(self, prompt: Prompt, sampling: Sampling) -> AsyncGenerator[Piece, None]:
@@ -174,8 +207,11 @@ class OpenAIBackend:
                     raise failed(error) from None
             except TimeoutError:
                 raise FailedError(failures.SLOW) from None
-        if "text/html" in response.headers.get("content-type", ""):
+        kind = response.headers.get("content-type", "")
+        if "text/html" in kind:
             raise FailedError(failures.WEB_PAGE)
+        if "application/json" in kind:  # as LM Studio answers at an address without /v1
+            raise FailedError(failures.NO_STREAM)
         return response.iter_bytes()
 
     async def _read(self, reads: AsyncIterator[bytes], events: Events) -> bytes:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import re
+from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, TypeVar
+from urllib.parse import urlsplit
 
 from bot.backends.openai import failures
 from bot.backends.openai.failures import FailedError, failed
 from bot.backends.openai.settings import OpenAIModel, Server
 from bot.errors import BackendError
+from bot.network import Network, endpoint
 
 if TYPE_CHECKING:  # importing the SDK takes 0.65 s, which a chat with a local model need not wait for
     import httpx2
@@ -24,10 +27,16 @@ PATIENCE = 20.0
 """The longest Retry-After that is waited for, in seconds; beyond it the person decides."""
 
 
+VERSION = re.compile(r"/v\d\w*(/|$)")
+"""The part of an address that says which version of an API is meant."""
+
+
 class Connection:
     """The HTTP client that all models share, made at the first use and in a thread, with the SDK."""
 
-    def __init__(self) -> None:
+    def __init__(self, network: Network) -> None:
+        self._network = network
+        self._settings: dict[str, str] = {}
         self._users: set[object] = set()
         self._lock = asyncio.Lock()
         self._http: httpx2.AsyncClient | None = None
@@ -36,7 +45,9 @@ class Connection:
         """The SDK's client for one server; it stays open until the last user leaves."""
         async with self._lock:
             self._users.add(user)
-            self._http = self._http or await asyncio.to_thread(open_http)
+            if server.setting:
+                self._settings[endpoint(server.base_url)] = server.setting
+            self._http = self._http or await asyncio.to_thread(open_http, self._network, self._settings)
         import openai
 
         url, key = server.base_url, server.key or "none"
@@ -59,14 +70,15 @@ class Connection:
             await http.aclose()
 
 
-def open_http() -> httpx2.AsyncClient:
+def open_http(network: Network, settings: Mapping[str, str]) -> httpx2.AsyncClient:
     """An HTTP client; takes most of a second, for its imports and certificates."""
     import httpx2
     import openai.types.chat  # noqa: F401  so that no request imports it
 
     from bot.backends.openai.streaming import GatheringTransport
 
-    return httpx2.AsyncClient(transport=GatheringTransport(), follow_redirects=True, timeout=None)
+    _ = network.tls  # read here, in a thread
+    return httpx2.AsyncClient(transport=GatheringTransport(network, settings), follow_redirects=True, timeout=None)
 
 
 class Access:
@@ -77,7 +89,12 @@ class Access:
         self.server = server
         self._connection = connection
         self._client: openai.AsyncOpenAI | None = None
-        self._words = {"host": server.name, "model": settings.model, "key_env": settings.key_env or "key_env"}
+        self._words = {
+            "host": server.name,
+            "model": settings.model,
+            "key_env": settings.key_env or "key_env",
+            "address": address(server),
+        }
 
     async def client(self) -> openai.AsyncOpenAI:
         """The SDK's client. Raises FailedError where the key is missing."""
@@ -128,13 +145,30 @@ class Access:
                 return await question(client)
         except openai.OpenAIError as error:
             caught = failed(error)
-            if caught.failure is failures.NO_MODEL:  # or it does not know what was asked of the model
+            if caught.failure in (
+                failures.NO_MODEL,
+                failures.NO_API,
+            ):  # or it does not know what was asked of the model
                 caught.failure = failures.CANNOT
             raise caught from None
         except httpx2.HTTPError:
             raise FailedError(failures.CUT) from None
         except TimeoutError:
             raise FailedError(failures.SLOW) from None
+
+
+def versioned(server: Server) -> str:
+    """Guess where the API is if it is not where the operator wrote; "" where no other place is likely."""
+    shown = urlsplit(server.base_url)._replace(netloc=server.host).geturl()
+    return f"{shown}/v1" if server.setting and not VERSION.search(shown) else ""
+
+
+def address(server: Server) -> str:
+    """Say what to do about an address where there is no API."""
+    if not server.setting:
+        return f"find out what answers in place of {server.host}"
+    better = versioned(server)
+    return f"correct {server.setting}" + (f", perhaps to {better}" if better else "")
 
 
 def next_attempt(caught: FailedError, pause: float | None) -> float | None:

@@ -18,6 +18,7 @@ from bot.errors import (
     Unauthorised,
     Unavailable,
 )
+from bot.network import Trouble
 from bot.secrets import blanked
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ LONGEST_DETAIL = 200
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """What went wrong: `happened` and `advice` are sentences with {host}, {model}, {key_env} and {detail}.
+    """One way to fail: `happened` and `advice` are sentences with {host}, {model}, {key_env}, {address} and {detail}.
 
     `again` says that asking again at once may work; `temporary` that waiting helps.
     """
@@ -59,8 +60,23 @@ WRONG_KEY = Failure(Unauthorised, "{host} does not accept the bot's key.", OPERA
 NO_RIGHT = Failure(Unauthorised, "{host} does not let this bot use {model}.", f"{OPERATOR}the key's rights.")
 NO_KEY = Failure(Unauthorised, "There is no key for {host}.", "Set {key_env} in the environment or in .env.")
 NO_MODEL = Failure(Refused, "{host} has no model {model}.", "Waiting does not help; /models lists the others.")
+NO_API = Failure(
+    Refused,
+    "{host} has nothing at the address that it was asked at.",
+    "Waiting does not help; whoever runs this bot must {address}.",
+)
 CANNOT = Failure(
     Refused, "{host} has no model {model}, or cannot use it for this.", f"{OPERATOR}the model's table in config.toml."
+)
+NO_STREAM = Failure(
+    Refused,
+    "{host} did not send its answer as a stream.",
+    "Waiting does not help; whoever runs this bot must {address}.",
+)
+PLAIN = Failure(
+    Unavailable,
+    "{host} speaks HTTPS at that port, and not HTTP.",
+    f"{OPERATOR}base_url: it has to begin with https://.",
 )
 LINK = Failure(Refused, "{host} sent a link where the picture should be.", f"{OPERATOR}its settings.")
 TOO_LONG = Failure(
@@ -69,7 +85,9 @@ TOO_LONG = Failure(
 FILTERED = Failure(
     Refused, "The content filter of {host} ended this answer.", "Other words may help; waiting does not."
 )
-REFUSED = Failure(Refused, "{host} refused the request: {detail}", "Waiting does not help.")
+REFUSED = Failure(
+    Refused, "{host} refused the request: {detail}", "Waiting does not help; other words or another model (/model) may."
+)
 
 BY_CODE: Mapping[str, Failure] = {
     "insufficient_quota": NO_CREDIT,
@@ -125,13 +143,25 @@ TOO_LONG_SAYINGS = ("context length", "context size", "context window", "prompt 
 """How compatible servers say it without a code."""
 
 
+PLAIN_SAYINGS = ("http request to an https server", "plain http request was sent to https port")
+"""How servers answer plain HTTP where they speak HTTPS, when they do not just hang up."""
+
+
 def failure_of(names: tuple[object, ...], message: str, fallback: Failure) -> Failure:
     """The failure that an error object describes; `names` are its code, type and status, most specific first."""
     for name in names:
         if str(name) in BY_CODE:
             return BY_CODE[str(name)]
     said = message.lower()
+    if any(saying in said for saying in PLAIN_SAYINGS):
+        return PLAIN
     return TOO_LONG if any(saying in said for saying in TOO_LONG_SAYINGS) else fallback
+
+
+def unreachable(trouble: Trouble) -> Failure:
+    """Make a failure of a connection that was not made; no word in its sentences is a placeholder."""
+    happened, advice = (text.replace("{", "{{").replace("}", "}}") for text in (trouble.happened, trouble.advice))
+    return Failure(Unavailable, happened, advice, again=trouble.temporary, temporary=trouble.temporary)
 
 
 class FailedError(Exception):
@@ -153,16 +183,21 @@ class FailedError(Exception):
         Secrets are blanked before the detail is cut, as nobody recognises the half of one.
         """
         failure = self.failure
-        detail = " ".join(blanked(self.detail, secrets, "[key]").split())[:LONGEST_DETAIL]
+        detail = _sentence(" ".join(blanked(self.detail, secrets, "[key]").split())[:LONGEST_DETAIL])
         happened = failure.happened.format(detail=detail, **words)
         advice = failure.advice.format(**words)
         if self.retry_after is not None and failure.temporary:
             advice = f"It asks to wait {duration(self.retry_after)}."
         kind = BrokenOff if began and failure.temporary else failure.kind
         prefix = "The answer broke off. " if began else ""
-        error = kind(f"{prefix}{happened} {advice}", retry_after=self.retry_after)
+        error = kind(f"{prefix}{happened} {advice}".rstrip(), retry_after=self.retry_after)
         error.temporary, error.paid = failure.temporary, self.paid
         return error
+
+
+def _sentence(said: str) -> str:
+    """Give a server's words the full stop that many leave out."""
+    return said if not said or said[-1] in ".!?…" else f"{said}."
 
 
 def duration(seconds: float) -> str:
@@ -194,16 +229,35 @@ def failed(error: openai.OpenAIError) -> FailedError:
     """What one of the SDK's exceptions means: by the server's code if there is one, else by its class."""
     import openai
 
+    from bot.connector import trouble_in  # only now: with it comes aiohttp
+
     by_class = next(name for kind in type(error).__mro__ if (name := kind.__name__) in BY_CLASS)
     fallback = BY_CLASS[by_class]
+    if trouble := trouble_in(error):
+        return FailedError(unreachable(trouble))
     if not isinstance(error, openai.APIError):
         return FailedError(fallback)
-    said = error.body if isinstance(error.body, dict) else {}
-    detail = said.get("message") or said.get("detail")
+    if isinstance(error, openai.NotFoundError) and _is_nowhere(error.body):
+        return FailedError(NO_API)
+    detail = _said(error.body)
     status = error.status_code if isinstance(error, openai.APIStatusError) else None
     headers = error.response.headers if isinstance(error, openai.APIStatusError) else {}
-    failure = failure_of((error.code, error.type, status), error.message, fallback)
-    return FailedError(failure, str(detail or "no reason given."), retry_after(headers))
+    failure = failure_of((error.code, error.type, status), f"{error.message} {detail}", fallback)
+    return FailedError(failure, detail or "no reason given.", retry_after(headers))
+
+
+def _said(body: object) -> str:
+    """Find a server's own words, in an error object or plain; a page for browsers holds none fit for people."""
+    if isinstance(body, dict):
+        return str(body.get("message") or body.get("detail") or "")
+    return body if isinstance(body, str) and not body.lstrip().startswith("<") else ""
+
+
+def _is_nowhere(body: object) -> bool:
+    """Tell whether a 404 is about the address: a server that knows the API says which model is missing."""
+    if not isinstance(body, dict):
+        return "model" not in _said(body).lower()
+    return "message" not in body and body.get("detail", "Not Found") == "Not Found"
 
 
 def refused_field(error: openai.OpenAIError, sent: Iterable[str]) -> str:

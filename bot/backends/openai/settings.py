@@ -65,12 +65,16 @@ class OpenAIModel(ModelSection):
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """Where a model's requests go, and with which key. `version` is Azure's api-version."""
+    """Where a model's requests go, and with which key. `version` is Azure's api-version.
+
+    `setting` is where the operator wrote the address, "" where nobody did.
+    """
 
     base_url: str
     key: str
     preset: Preset
     version: str = ""
+    setting: str = ""
 
     @property
     def host(self) -> str:
@@ -97,7 +101,9 @@ def server_of(entry: str, table: OpenAIModel, environ: Mapping[str, str]) -> Ser
         raise ConfigError(f'[models.{entry}] api_version is for preset = "azure" alone.')
     base_url = _azure_url(entry, table) if table.preset == "azure" else table.base_url or _default_url(environ)
     preset = preset_for(table.preset, base_url)
-    return Server(base_url, key, preset, table.api_version)
+    hosted = bool(preset.key_env) and base_url == preset.base_url
+    setting = "" if hosted else "base_url" if table.base_url else "OPENAI_BASE_URL"
+    return Server(base_url, key, preset, table.api_version, setting)
 
 
 def _default_url(environ: Mapping[str, str]) -> str:

@@ -10,12 +10,14 @@ Import this late: httpx2 takes its time.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from functools import cache
-from urllib.request import getproxies, proxy_bypass
+from collections.abc import AsyncIterator, Mapping
 
 import aiohttp
 import httpx2
+
+from bot.connector import Connector, UnreachableError, meant_secure
+from bot.errors import ConfigError
+from bot.network import Network
 
 PAUSE_PER_STREAM = 0.0005
 SHORTEST_PAUSE = 0.02
@@ -80,17 +82,12 @@ class GatheredBody(httpx2.AsyncByteStream):
         self._response.close()
 
 
-@cache
-def proxy_for(scheme: str, host: str) -> str | None:
-    """The proxy that the environment names for a host."""
-    return None if proxy_bypass(host) else getproxies().get(scheme)
-
-
 class GatheringTransport(httpx2.AsyncBaseTransport):
-    """What an httpx2.AsyncClient sends its requests with. Obeys HTTPS_PROXY, HTTP_PROXY and NO_PROXY."""
+    """The transport of an httpx2.AsyncClient, by the network's proxies and certificates."""
 
-    def __init__(self) -> None:
-        self._tls = httpx2.create_ssl_context()
+    def __init__(self, network: Network, settings: Mapping[str, str]) -> None:
+        self._network = network
+        self._settings = settings
         self._pulse = Pulse()
         self._session: aiohttp.ClientSession | None = None
 
@@ -98,7 +95,7 @@ class GatheringTransport(httpx2.AsyncBaseTransport):
         """Send one request. Raises httpx2.ConnectError; how long to wait for an answer is the caller's matter."""
         if self._session is None:
             self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(ssl=self._tls, limit=MOST_CONNECTIONS),
+                connector=Connector(self._network, self._settings, MOST_CONNECTIONS),
                 timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS),
                 auto_decompress=False,
             )
@@ -109,10 +106,14 @@ class GatheringTransport(httpx2.AsyncBaseTransport):
                 headers=request.headers.multi_items(),
                 data=await request.aread(),
                 allow_redirects=False,
-                proxy=proxy_for(request.url.scheme, request.url.host),
             )
-        except (aiohttp.ClientError, OSError) as error:
-            raise httpx2.ConnectError(str(error), request=request) from error
+        except (aiohttp.ClientError, OSError, ConfigError) as error:
+            trouble = await meant_secure(error, str(request.url), self._network, self._settings)
+            cause = UnreachableError(trouble) if trouble else error
+            raise httpx2.ConnectError(type(error).__name__, request=request) from cause
+        if response.status == 407 and (trouble := self._network.refused_by_proxy(407, str(request.url))):
+            response.close()
+            raise httpx2.ConnectError("407", request=request) from UnreachableError(trouble)
         return httpx2.Response(
             response.status, headers=response.raw_headers, stream=GatheredBody(response, self._pulse), request=request
         )

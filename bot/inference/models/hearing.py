@@ -2,23 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
 import torch
 from transformers import AutoProcessor, PreTrainedConfig
 
 from bot import languages
-from bot.inference import sound
 from bot.inference.failures import Failure
-from bot.inference.kinds import Answer, Segment, Transcribe, Transcript
+from bot.inference.kinds import Segment, Transcribe, Transcript
 from bot.inference.lanes import Work
 from bot.inference.models.loaded import SAFE, Loaded, stopping
 from bot.inference.protocol import Source
+from bot.inference.sound import Samples, Sound
+
+
+@dataclass(slots=True)
+class _Recording:
+    """One file on its way: what was read of it and is not heard yet begins at `at` seconds."""
+
+    sound: Sound
+    samples: Samples
+    language: str = ""
+    at: float = 0.0
+    segments: list[Segment] = field(default_factory=list)
 
 
 class Transcriber(Loaded):
-    """Writes what it hears window by window."""
+    """Writes what it hears window by window; several recordings take turns."""
 
     auto = "AutoModelForSpeechSeq2Seq"
     unit = "seconds of sound"
+    capacity = 8
 
     @classmethod
     def auto_class(cls, config: PreTrainedConfig, _source: Source) -> str:
@@ -33,30 +49,57 @@ class Transcriber(Loaded):
         self.tokenizer = self._processor.tokenizer
         self._rate: int = self._processor.feature_extractor.sampling_rate
         self._seconds: float = self._processor.feature_extractor.chunk_length
+        self._recordings: dict[int, _Recording] = {}
 
-    def do(self, work: Work) -> Answer:
-        """Listen from beginning to end."""
+    def step(self, works: Sequence[Work]) -> int:
+        """Hear one window of each, so that a long recording holds up nobody."""
+        self.made = 0
+        for work in works:
+            with work.failing_alone(), self.at_work():
+                self._turn(work)
+        going = {work.number for work in works if not work.ended}
+        self._recordings = {number: kept for number, kept in self._recordings.items() if number in going}
+        return self.made
+
+    def _turn(self, work: Work) -> None:
         job = work.job
         assert isinstance(job, Transcribe)
-        samples = torch.from_numpy(sound.decoded(job.data, self._rate))
-        language = self._language(job, samples)
-        segments: list[Segment] = []
-        at, length = 0.0, len(samples) / self._rate
-        while at < length and not work.stop.is_set():
-            if length > self._seconds:
-                work.tell(f"Heard {at / length:.0%} of it")
-            heard = self._hear(work, samples[int(at * self._rate) :], language)
-            last = length - at <= self._seconds
-            # The last segment may be cut off by the window's end: the next window begins with it.
-            whole = heard if last or len(heard) < 2 else heard[:-1]
-            for start, end, text in whole:
-                begin, finish = (round(min(at + moment, length), 2) for moment in (start, end))
-                segments.append(Segment(begin, finish, text.strip()))
-                work.write(text if len(segments) > 1 else text.lstrip())
-            at += self._seconds if last or len(heard) < 2 or whole[-1][1] <= 0 else whole[-1][1]
-        self.made = round(length)
-        text = " ".join(segment.text for segment in segments if segment.text)
-        return Transcript(text, tuple(segments) if job.timestamps else (), round(length, 2), language)
+        recording = self._recordings.get(work.number)
+        if recording is None:
+            sound = Sound(job.data, self._rate)
+            recording = self._recordings[work.number] = _Recording(sound, sound.read(self._window + 1))
+            recording.language = self._language(job, torch.from_numpy(recording.samples))
+        if not work.stop.is_set() and len(recording.samples):
+            self._listen(work, recording)
+        if work.stop.is_set() or not len(recording.samples):
+            segments, heard = recording.segments, round(recording.sound.seconds, 2)
+            text = " ".join(segment.text for segment in segments if segment.text)
+            work.end(Transcript(text, tuple(segments) if job.timestamps else (), heard, recording.language))
+
+    @property
+    def _window(self) -> int:
+        """In samples."""
+        return int(self._seconds * self._rate)
+
+    def _listen(self, work: Work, recording: _Recording) -> None:
+        """Hear a window; the next one begins where the last sentence of this one ended."""
+        last, at = len(recording.samples) <= self._window, recording.at
+        if at:
+            stated = recording.sound.stated
+            work.tell(f"Heard {min(at / stated, 1):.0%} of it" if stated else f"Heard {at:.0f} seconds of it")
+        heard = self._hear(work, torch.from_numpy(recording.samples), recording.language)
+        # The last segment may be cut off by the window's end: the next window begins with it.
+        whole = heard if last or len(heard) < 2 else heard[:-1]
+        for start, end, text in whole:
+            begin, finish = (round(min(at + moment, recording.sound.seconds), 2) for moment in (start, end))
+            recording.segments.append(Segment(begin, finish, text.strip()))
+            work.write(text if len(recording.segments) > 1 else text.lstrip())
+        step = self._seconds if last or len(heard) < 2 or whole[-1][1] <= 0 else whole[-1][1]
+        done = min(int(step * self._rate), len(recording.samples))
+        self.made += round(done / self._rate)
+        recording.at += done / self._rate
+        rest = recording.samples[done:]
+        recording.samples = np.concatenate((rest, recording.sound.read(self._window + 1 - len(rest))))
 
     def _hear(self, work: Work, samples: torch.Tensor, language: str) -> list[tuple[float, float, str]]:
         """What is said in one window, with its times."""

@@ -29,6 +29,11 @@ _LONG = ("text-generation", "text-to-audio", "automatic-speech-recognition", "im
 _LONGEST = 256
 """Tokens that are written at most."""
 
+_MOST_PARTS = 1_000
+"""Things that are found,"""
+_MOST_SHOWN = 10
+"""and those of which there is a picture."""
+
 _MARKS = 3
 """Tokens that a model puts around texts, """
 _HYPOTHESIS = 6
@@ -98,7 +103,7 @@ class Runner(Loaded):
                 most = self._room(job.text)
                 return _outcome(self._pipeline(**self._asked(job), return_full_text=False, max_new_tokens=most))
             case "video-classification":
-                shots = video.frames(job.data, self.network.config.num_frames)
+                shots = video.frames(job.data, self.network.config.num_frames, work.stop)
                 inputs = self._pipeline.image_processor(shots, return_tensors="pt")
                 return _outcome(self._pipeline.postprocess(self._pipeline.forward(inputs)))
         return _outcome(self._pipeline(self._given(job), **labels))
@@ -157,11 +162,11 @@ def _outcome(result: Mapping[str, object] | list[object]) -> Outcome:
     shown: list[Shown] = []
     texts: list[str] = []
     parts = _parts(result)
-    for part in parts:
+    for part in parts[:_MOST_PARTS]:
         match part:
             case {"box": {"xmin": left, "ymin": top, "xmax": right, "ymax": bottom}, "label": name, "score": score}:
                 boxes.append(Box(name, float(score), left, top, right, bottom))
-            case {"mask": mask, "label": name}:
+            case {"mask": mask, "label": name} if len(shown) < _MOST_SHOWN:
                 shown.append(Shown(name, "image/png", _png(mask)))
             case {"depth": depth}:
                 shown.append(Shown("depth", "image/png", _png(depth)))
@@ -177,6 +182,8 @@ def _outcome(result: Mapping[str, object] | list[object]) -> Outcome:
                 texts.append("There is no answer in it.")
             case {"generated_text": str(text)} | {"text": str(text)} | {"answer": str(text)}:
                 texts.append(text)
+            case {"mask": _, "label": name}:
+                texts.append(f"There is also: {name}.")
     if parts and not (labels or boxes or shown or texts):
         raise Failure("unsupported", "What this pipeline gives back cannot be shown.")
     return Outcome("\n".join(texts), tuple(labels), tuple(boxes), tuple(shown))

@@ -10,7 +10,9 @@ from uuid import uuid4
 import orjson
 from aiohttp import WSMsgType, web
 
+from tests.fakes.discord import defaults
 from tests.fakes.discord.world import DIRECT, Channel, Json, Message, World, as_list
+from tests.specs.discord import Judge
 
 GUILDS, MEMBERS, PRESENCES, GUILD_MESSAGES, DIRECT_MESSAGES, CONTENT = 1, 1 << 1, 1 << 8, 1 << 9, 1 << 12, 1 << 15
 PRIVILEGED = MEMBERS | PRESENCES | CONTENT
@@ -24,6 +26,7 @@ class Session:
     id: str
     shard: int
     intents: int
+    judge: Judge
     events: list[str] = field(default_factory=list)
     socket: Socket | None = None
     resumable: bool = True
@@ -33,6 +36,7 @@ class Session:
         return len(self.events)
 
     def dispatch(self, event: str, data: Json) -> None:
+        self.judge.event(event, data)
         payload = {"op": 0, "t": event, "s": len(self.events) + 1, "d": data}
         self.events.append(orjson.dumps(payload).decode())
         if self.socket is not None:
@@ -69,7 +73,9 @@ class Gateway:
     distance of two identifies in seconds: 5 at Discord, 0 where a test starts bots in a row.
     """
 
-    def __init__(self, world: World, token: str, violate: Callable[[str], None], changed: Callable[[], None]) -> None:
+    def __init__(
+        self, world: World, token: str, violate: Callable[[str], None], changed: Callable[[], None], judge: Judge
+    ) -> None:
         self.url = ""
         self.shards = 1
         self.starts_left = 1000
@@ -87,6 +93,7 @@ class Gateway:
         self._token = token
         self._violate = violate
         self._changed = changed
+        self._judge = judge
 
     def limits(self) -> Json:
         reset = 3_600_000
@@ -208,7 +215,7 @@ class Gateway:
         if code := self._refusal(data):
             socket.queue.put_nowait(code)
             return
-        session = Session(uuid4().hex, shard, int(str(data["intents"])), socket=socket)
+        session = Session(uuid4().hex, shard, int(str(data["intents"])), self._judge, socket=socket)
         socket.session = self.sessions[session.id] = session
         self._greet(session)
         self._changed()
@@ -226,7 +233,7 @@ class Gateway:
             "READY",
             {
                 "v": 10,
-                "user": self._world.bot.json(),
+                "user": self._world.bot.json() | defaults.SELF,
                 "guilds": [{"id": guild.id, "unavailable": True} for guild in mine],
                 "session_id": session.id,
                 "resume_gateway_url": self.url,

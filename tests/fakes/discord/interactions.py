@@ -10,9 +10,12 @@ from tests.fakes.discord.writing import Call, Writing
 
 
 class Interactions(Writing):
-    """The calls that a token allows."""
+    """The calls that a token allows. `forgetful`: what follows a first answer that was deleted is seen by everybody."""
 
-    def _callback(self, call: Call) -> Json | None:
+    forgetful = False
+
+    def _callback(self, call: Call) -> None:
+        """Answered with nothing, as nobody asks for the response here."""
         interaction = self._world.interactions.get(call.args[0])
         if interaction is None or interaction.token != call.args[1]:
             raise refuse(404, 10062, "Unknown interaction")
@@ -32,7 +35,6 @@ class Interactions(Writing):
             raise self._fault(f"callback type {kind} to an interaction of type {interaction.kind}")
         interaction.callback = kind
         self._respond(interaction, kind, data or {})
-        return {"interaction": {"id": interaction.id, "type": interaction.kind}, "resource": {"type": kind}}
 
     def _respond(self, interaction: Interaction, kind: int, data: Json) -> None:
         flags = int(str(data.get("flags", 0)))
@@ -67,6 +69,8 @@ class Interactions(Writing):
             original.flags &= ~LOADING
             return self._change(original, replace(call, body={k: v for k, v in call.body.items() if k != "flags"}))
         flags = self._check(call.body, FOLLOWUP_FIELDS, reply=False)
+        if self.forgetful and original is not None and original.deleted:
+            flags &= ~EPHEMERAL
         message = self._new_message(call.body, interaction.channel, flags)
         self._own(interaction, message, ephemeral=bool(flags & EPHEMERAL))
         return self._show(message)
@@ -79,6 +83,7 @@ class Interactions(Writing):
 
     def _edit_answer(self, call: Call) -> Json:
         message = self._answer(call)
+        self._must_be_open(message.channel)
         message.flags &= ~LOADING
         return self._change(message, call)
 

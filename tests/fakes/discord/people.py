@@ -114,9 +114,9 @@ class People:
             self.gateway.dispatch_message("MESSAGE_CREATE", starter)
         return made.id
 
-    def archive(self, thread: str) -> None:
+    def archive(self, thread: str, *, locked: bool = False) -> None:
         """A thread in which nobody wrote for long: Discord no longer lists it when the bot connects."""
-        self.world.channels[thread].archived = True
+        self.world.channels[thread].archived, self.world.channels[thread].locked = True, locked
 
     def delete_channel(self, channel: str) -> None:
         """Delete a channel, with the threads in it, or a thread."""
@@ -150,12 +150,24 @@ class People:
         reply_to: str = "",
         mention: bool = True,
         files: Sequence[str] = (),
+        more: Json | None = None,
     ) -> str:
-        """Write a message; `mention` says whether a reply pings whom it replies to. Returns the message's id."""
+        """Write a message, with `more` than a text; `mention` says whether a reply pings whom it replies to. Its id."""
         pings = [self.world.messages[reply_to].author] if reply_to and mention else []
         message = Message(self.clock.snowflake(), channel, author, text, REPLY if reply_to else DEFAULT, reply_to)
         message.pings = pings
         message.attachments = [self._attachment(name) for name in files]
+        message.more = more or {}
+        return self._posted(message)
+
+    def forward(self, message: str, channel: str, author: str) -> str:
+        """Forward a message into a channel: a message without words, which holds a copy. Its id."""
+        found = self.world.messages[message]
+        made = Message(self.clock.snowflake(), channel, author, "", DEFAULT, message)
+        made.forwarded_from, made.more = found.channel, {"message_snapshots": [self.world.snapshot(found)]}
+        return self._posted(made)
+
+    def _posted(self, message: Message) -> str:
         self.world.add_message(message)
         self.gateway.dispatch_message("MESSAGE_CREATE", message)
         self.changed()
@@ -209,7 +221,7 @@ class People:
                 option["value"] = files[-1]["id"]
         ids = [str(option["value"]) for option in filled if option["type"] in ENTITIES]
         resolved = self._resolved(self.world.channels[channel].guild, ids) | (
-            {"attachments": {file["id"]: file for file in files}} if files else {}
+            {"attachments": {file["id"]: self.world.signed(file) for file in files}} if files else {}
         )
         return self._interact(
             2, channel, user, self._used(command, filled) | ({"resolved": resolved} if resolved else {})
@@ -281,7 +293,8 @@ class People:
             else:
                 found["users"][key] = self.world.users[key].json()
                 if guild:
-                    found["members"][key] = self.world.guilds[guild].member(key)
+                    member = self.world.guilds[guild].member(key)
+                    found["members"][key] = {name: member[name] for name in member if name not in ("deaf", "mute")}
         return {kind: entries for kind, entries in found.items() if entries}
 
     def _interact(self, kind: int, channel: str, user: str, data: Json, source: str = "") -> Interaction:
@@ -297,7 +310,7 @@ class People:
             "data": data,
             "channel_id": channel,
             "channel": where.json(self.world.users),
-            "attachment_size_limit": 10 << 20,
+            "attachment_size_limit": self.world.largest_file(channel),
             "entitlements": [],
             "authorizing_integration_owners": {},
             "locale": "en-US",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+from tests.fakes.discord import defaults
 from tests.fakes.discord.gateway import Gateway
 from tests.fakes.discord.interactions import Interactions
 from tests.fakes.discord.rules import CREATE_FIELDS, command_faults, refuse
@@ -17,15 +18,18 @@ from tests.fakes.discord.world import (
     TEXT,
     THREAD,
     THREAD_STARTER,
+    THREADS,
     Channel,
     Json,
     Message,
     World,
     as_list,
     made_at,
+    stamp,
 )
 from tests.fakes.discord.writing import Call
 
+ENTRY_POINT = 4
 NONCE_SECONDS = 300
 """How long a nonce is remembered: "a few minutes"."""
 
@@ -45,7 +49,7 @@ class Rest(Interactions):
         self.routes: list[tuple[str, re.Pattern[str], Callable[[Call], object]]] = [
             (method, re.compile(path), answer)
             for method, path, answer in (
-                ("GET", r"/users/@me", lambda call: world.bot.json()),
+                ("GET", r"/users/@me", lambda call: world.bot.json() | defaults.SELF),
                 ("POST", r"/users/@me/channels", self._open_direct),
                 ("GET", r"/oauth2/applications/@me|/applications/@me", self._application),
                 ("GET", r"/gateway/bot", lambda call: gateway.limits()),
@@ -56,6 +60,7 @@ class Rest(Interactions):
                 ("GET", r"/guilds/(\d+)/channels", self._channels),
                 ("GET", c + r"/thread-members/(\d+)", self._thread_member),
                 ("GET", c, lambda call: self._channel(call).json(world.users)),
+                ("PATCH", c, self._change_thread),
                 ("POST", c + r"/typing", self._typing),
                 ("GET", c + r"/messages", self._history),
                 ("POST", c + r"/messages", self._create),
@@ -83,18 +88,30 @@ class Rest(Interactions):
             "verify_key": "",
             "owner": bot.json(),
             "flags": 0,
+            **defaults.APPLICATION,
         }
 
     def _put_commands(self, call: Call) -> object:
         self.syncs += 1
         commands = as_list(call.raw)
+        kept = {str(command["id"]): command for command in self.commands if command["type"] == ENTRY_POINT}
+        entry = [str(command.get("id")) for command in commands if command.get("type") == ENTRY_POINT]
+        if entry != list(kept):
+            raise refuse(400, 50240, "You cannot remove this app's Entry Point command in a bulk update operation.")
+        commands = [command for command in commands if command.get("type") != ENTRY_POINT]
         self._must_be_right("commands", command_faults(commands))
-        self.commands = [self._declared(command) for command in commands]
+        self.commands = [*(self._declared(command) for command in commands), *kept.values()]
         return self.commands
 
     def _declared(self, command: Json) -> Json:
         """As Discord gives it back: with much that nobody said, and without what is empty."""
-        more: Json = {"default_member_permissions": None, "nsfw": False, "dm_permission": True, "version": "1"}
+        more: Json = {
+            "default_member_permissions": None,
+            "nsfw": False,
+            "dm_permission": True,
+            "version": "1",
+            "type": 1,
+        }
         more |= {"id": self._world.clock.snowflake(), "application_id": self._world.bot.id}
         return more | _without_nothing(command)
 
@@ -120,7 +137,8 @@ class Rest(Interactions):
     def _thread_member(self, call: Call) -> Json:
         if call.args[1] not in self._channel(call).people:
             raise refuse(404, 10007, "Unknown Member")
-        return {"id": call.args[0], "user_id": call.args[1], "flags": 0}
+        joined = stamp(made_at(call.args[0]))
+        return {"id": call.args[0], "user_id": call.args[1], "flags": 0, "join_timestamp": joined}
 
     def _open_direct(self, call: Call) -> Json:
         person = str(call.body.get("recipient_id"))
@@ -132,6 +150,19 @@ class Rest(Interactions):
         channel = Channel(self._world.clock.snowflake(), "", DIRECT, people=(person,))
         self._world.channels[channel.id] = channel
         return channel.json(self._world.users)
+
+    def _change_thread(self, call: Call) -> Json:
+        """Open an archived thread, which is all that a bot of ours changes."""
+        thread = self._channel(call)
+        if call.body != {"archived": False} or thread.type not in THREADS:
+            raise self._fault(f"a channel is changed: {call.body}")
+        self._writable(call)
+        self._open(thread)
+        return thread.json(self._world.users)
+
+    def _open(self, thread: Channel) -> None:
+        thread.archived = False
+        self._gateway.dispatch("THREAD_UPDATE", thread.json(self._world.users), guild=thread.guild)
 
     def _typing(self, call: Call) -> None:
         self.typing.append(self._writable(call).id)
@@ -158,6 +189,8 @@ class Rest(Interactions):
         reference = call.body.get("message_reference")
         target = ""
         if isinstance(reference, dict):
+            if channel.denied & READ_HISTORY:
+                raise refuse(400, 160002, "Cannot reply without permission to read message history")
             target = str(reference.get("message_id"))
             found = self._world.messages.get(target)
             if found is None or found.deleted or found.channel != channel.id:
@@ -170,6 +203,8 @@ class Rest(Interactions):
             return self._show(twin)
         message = self._new_message(call.body, channel.id, flags)
         message.nonce, message.reference, message.type = nonce, target, REPLY if target else DEFAULT
+        if channel.archived:
+            self._open(channel)
         return self._added(message) | ({"nonce": nonce} if nonce else {})
 
     def _by_nonce(self, channel: str, nonce: str) -> Message | None:
@@ -183,10 +218,10 @@ class Rest(Interactions):
         return None
 
     def _edit(self, call: Call) -> Json:
-        return self._change(self._mine(call), call)
+        return self._change(self._mine(call, edited=True), call)
 
     def _delete(self, call: Call) -> None:
-        self._remove(self._mine(call))
+        self._remove(self._mine(call, edited=False))
 
     def _open_thread(self, call: Call) -> Json:
         parent = self._channel(call)

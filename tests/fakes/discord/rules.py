@@ -45,8 +45,6 @@ LABEL_FIELDS = {"type", "label", "description", "component"}
 INPUT_FIELDS = {"type", "custom_id", "style", "min_length", "max_length", "required", "value", "placeholder"}
 ATTACHMENT_FIELDS = {"id", "filename", "description"}
 
-LARGEST_FILE, LARGEST_BODY = 10 << 20, 25 << 20
-
 _LINK = re.compile(r"https?://")
 _NAME = re.compile(r"[-_a-z0-9]{1,32}")
 

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import ssl
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -29,10 +30,11 @@ from tests.fakes.attached import content_of
 from tests.fakes.discord.gateway import CONTENT, Gateway, Session
 from tests.fakes.discord.people import People
 from tests.fakes.discord.rest import Rest
-from tests.fakes.discord.rules import LARGEST_BODY, Rates, Refused, refuse
-from tests.fakes.discord.world import Interaction, Json, Message, World
+from tests.fakes.discord.rules import Rates, Refused, refuse
+from tests.fakes.discord.world import LARGEST_BODY, Interaction, Json, Message, World
 from tests.fakes.discord.writing import Call
 from tests.fakes.waiting import Waiting
+from tests.specs.discord import Judge
 
 Stage = Literal["received", "applied", "answered"]
 Hook: TypeAlias = Callable[[Stage, str, str], Awaitable[None]]
@@ -48,7 +50,8 @@ class Fault:
     """What happens to the next `times` matching requests.
 
     With a `status`, they get it instead of an answer (429 with `retry_after` seconds, `shared` for everybody). With
-    `drop`, the connection breaks before or after the request is applied. `hold` delays applying it.
+    `drop`, the connection breaks before or after the request is applied, or, after that, the `status` is the answer.
+    `hold` delays applying it.
     """
 
     method: str
@@ -69,9 +72,11 @@ class Fault:
 
 
 class FakeDiscord(Waiting, People):
-    """One Discord with one bot on it. `rates.on = False` serves benchmarks."""
+    """One Discord with one bot on it, with `tls` behind HTTPS. `rates.on = False` serves benchmarks."""
 
-    def __init__(self) -> None:
+    def __init__(self, tls: ssl.SSLContext | None = None, host: str = "127.0.0.1") -> None:
+        self.tls = tls
+        self.host = host
         self.token = f"fake.{uuid4().hex}"
         self.violations: list[str] = []
         self.requests: list[tuple[str, str]] = []
@@ -79,24 +84,25 @@ class FakeDiscord(Waiting, People):
         self.on_request: Hook | None = None
         self._waiting = []
         world = World()
-        gateway = Gateway(world, self.token, self.violations.append, self.changed)
+        self.judge = Judge(self.violations.append)
+        gateway = Gateway(world, self.token, self.violations.append, self.changed, self.judge)
         super().__init__(world, gateway, Rest(world, gateway, self.violations.append))
         self.rates = Rates(self.clock.now)
         self._runner: web.AppRunner | None = None
 
     async def __aenter__(self) -> FakeDiscord:
-        app = web.Application(middlewares=[self._notice_own_faults], client_max_size=LARGEST_BODY)
+        app = web.Application(middlewares=[self._notice_own_faults], client_max_size=2 * LARGEST_BODY)
         app.router.add_get("/gateway/", self.gateway.handle)
         app.router.add_route("*", "/api/v10/{path:.*}", self._handle)
         app.router.add_get("/files/{name}", self._file)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0, handler_cancellation=True)
         await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", 0)
+        site = web.TCPSite(self._runner, "127.0.0.1", 0, ssl_context=self.tls)
         await site.start()
-        host, port = self._runner.addresses[0][:2]
-        self.api_url = f"http://{host}:{port}/api/v10"
-        self.files_url = f"http://{host}:{port}/files"
-        self.gateway.url = self.gateway_url = f"ws://{host}:{port}/gateway/"
+        address, secure = f"{self.host}:{self._runner.addresses[0][1]}", "s" if self.tls else ""
+        self.api_url = f"http{secure}://{address}/api/v10"
+        self.files_url = f"http{secure}://{address}/files"
+        self.gateway.url = self.gateway_url = f"ws{secure}://{address}/gateway/"
         return self
 
     async def __aexit__(
@@ -112,9 +118,13 @@ class FakeDiscord(Waiting, People):
         if "Authorization" in request.headers:
             self.violations.append("the token was sent with a request for a file")
         name = request.match_info["name"]
-        if name.startswith("lost"):
+        if name.startswith("lost") or request.query.get("ex") != str(self.world.signature):
             return web.Response(status=404, text="This content is no longer available.")
         return web.Response(body=self.held.get(name) or content_of(name), content_type="application/octet-stream")
+
+    def expire_addresses(self) -> None:
+        """The addresses of files that were told so far no longer work."""
+        self.world.signature += 1
 
     def refuse_message_content(self) -> None:
         """The intent is not granted: identifying with it ends in 4014, and content stays blank."""
@@ -179,9 +189,12 @@ class FakeDiscord(Waiting, People):
             await fault.hold.wait()
         if fault is not None and fault.drop == "before":
             raise _Dropped
-        if fault is not None and fault.status:
-            return _failure(fault)
+        if fault is not None and fault.status and not fault.drop:
+            return self._judged(method, path, _failure(fault))
         try:
+            if (request.content_length or 0) > LARGEST_BODY:
+                self.violations.append(f"a request above 25 MiB: {method} {path}")
+                raise refuse(413, 40005, "Request entity too large")
             sent = await _read(request)
             self._authorise(request, path)
             limited, headers = self._rate(method, path)
@@ -189,10 +202,18 @@ class FakeDiscord(Waiting, People):
                 return limited
             answer = self._route(method, path, sent, request.query)
         except Refused as refused:
-            return _json({"code": refused.code, "message": refused.message}, refused.status)
+            return self._judged(method, path, _json({"code": refused.code, "message": refused.message}, refused.status))
         if fault is not None and fault.drop == "after":
+            if fault.status:
+                return self._judged(method, path, _failure(fault))
             raise _Dropped
-        return _json(answer, 204 if answer is None else 200, headers)
+        made = 201 if method == "POST" and path.endswith("/threads") else 200
+        return self._judged(method, path, _json(answer, 204 if answer is None else made, headers))
+
+    def _judged(self, method: str, path: str, response: web.Response) -> web.Response:
+        body = orjson.loads(response.body) if isinstance(response.body, bytes) and response.body else None
+        self.judge.answer(method, path, response.status, body)
+        return response
 
     def _authorise(self, request: web.Request, path: str) -> None:
         if request.headers.get("Authorization") != f"Bot {self.token}" and not path.startswith(UNLIMITED):
@@ -219,7 +240,10 @@ class FakeDiscord(Waiting, People):
             found = pattern.fullmatch(path) if known == method else None
             if found:
                 body, files = sent
-                return answer(Call(found.groups(), body if isinstance(body, dict) else {}, query, body, files))
+                try:
+                    return answer(Call(found.groups(), body if isinstance(body, dict) else {}, query, body, files))
+                finally:
+                    self.judge.request(method, path, body, query, files=bool(files))
         self.violations.append(f"unknown route {method} {path}")
         raise refuse(404, 0, "404: Not Found")
 
@@ -231,7 +255,7 @@ Sent: TypeAlias = tuple[object, Mapping[int, tuple[str, bytes]]]
 async def _read(request: web.Request) -> Sent:
     if not request.content_type.startswith("multipart/"):
         raw = await request.read()
-        return orjson.loads(raw) if raw else {}, {}
+        return orjson.loads(raw) if raw else None, {}
     body: object = {}
     files: dict[int, tuple[str, bytes]] = {}
     for name, part in (await request.post()).items():

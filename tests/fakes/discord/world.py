@@ -10,6 +10,8 @@ from datetime import UTC, datetime
 from itertools import count
 from typing import Final, TypeAlias
 
+from tests.fakes.discord import defaults
+
 Json: TypeAlias = dict[str, object]
 
 EPOCH_MS: Final = 1_420_070_400_000
@@ -24,6 +26,7 @@ VIEW, SEND, ATTACH, READ_HISTORY = 1 << 10, 1 << 11, 1 << 15, 1 << 16
 MANAGE_GUILD, OPEN_THREADS, SEND_IN_THREADS = 1 << 5, 1 << 35, 1 << 38
 EVERYONE: Final = VIEW | SEND | ATTACH | READ_HISTORY | OPEN_THREADS | SEND_IN_THREADS
 TOKEN_SECONDS: Final = 15 * 60
+LARGEST_FILE, LARGEST_BODY = 10 << 20, 25 << 20
 
 _USER = re.compile(r"<@!?(\d+)>")
 _ROLE = re.compile(r"<@&(\d+)>")
@@ -69,6 +72,7 @@ class User:
             "discriminator": "0",
             "avatar": None,
             "bot": self.bot,
+            **defaults.USER,
         }
 
 
@@ -86,7 +90,7 @@ class Role:
             "name": self.name,
             "permissions": str(self.permissions),
             "position": 1,
-            "colors": {},
+            **defaults.ROLE,
             "managed": bool(self.bot),
             "mentionable": True,
             "flags": 0,
@@ -103,6 +107,7 @@ class Guild:
     roles: dict[str, Role] = field(default_factory=dict)
     members: dict[str, list[str]] = field(default_factory=dict)  # user → role ids
     system_channel: str | None = None
+    largest_file: int = LARGEST_FILE  # more with boosts
 
     def permissions(self, user: str) -> int:
         if user == self.owner:
@@ -123,6 +128,7 @@ class Guild:
             "deaf": False,
             "mute": False,
             "pending": False,
+            **defaults.MEMBER,
         }
 
 
@@ -143,24 +149,26 @@ class Channel:
     denied: int = 0
     forbidden: dict[str, int] = field(default_factory=dict)
     archived: bool = False
+    locked: bool = False
     last_message: str | None = None
 
     def json(self, users: dict[str, User]) -> Json:
-        base: Json = {"id": self.id, "type": self.type, "last_message_id": self.last_message}
+        base: Json = {"id": self.id, "type": self.type, "last_message_id": self.last_message, **defaults.CHANNEL}
         if self.type == DIRECT:
             return base | {"recipients": [users[person].json() for person in self.people]}
-        base |= {"guild_id": self.guild, "name": self.name, "parent_id": self.parent or None, "position": 0}
+        base |= {"guild_id": self.guild, "name": self.name, "parent_id": self.parent or None}
         if self.type in THREADS:
             archive = {
                 "archived": self.archived,
                 "auto_archive_duration": 1440,
                 "archive_timestamp": stamp(made_at(self.id)),
-                "locked": False,
+                "locked": self.locked,
             }
-            return base | {"owner_id": self.owner, "message_count": 0, "member_count": 2, "thread_metadata": archive}
+            base |= {"owner_id": self.owner, "message_count": 0, "member_count": 2, "thread_metadata": archive}
+            return base | defaults.THREAD
         overwrite = {"id": self.guild, "type": 0, "allow": "0", "deny": str(self.denied)}
         people = [{"id": user, "type": 1, "allow": "0", "deny": str(deny)} for user, deny in self.forbidden.items()]
-        return base | {"permission_overwrites": [*([overwrite] if self.denied else []), *people]}
+        return base | {"permission_overwrites": [*([overwrite] if self.denied else []), *people], "position": 0}
 
 
 @dataclass(slots=True)
@@ -184,6 +192,8 @@ class Message:
     deleted: bool = False
     edited_at: float = 0.0
     versions: list[str] = field(default_factory=list)
+    more: Json = field(default_factory=dict)  # embeds, a poll and the like, as the API shows them
+    forwarded_from: str = ""  # the channel; then `reference` is what is forwarded
 
     @property
     def buttons(self) -> dict[str, str]:
@@ -226,6 +236,18 @@ def as_list(value: object) -> list[Json]:
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
+def numbered(components: list[Json]) -> list[Json]:
+    """Components as Discord shows them: each has a number, and a menu says how many it takes."""
+    numbers = count(1)
+
+    def shown(one: Json) -> Json:
+        held = {"components": [shown(inner) for inner in as_list(one["components"])]} if "components" in one else {}
+        menu = {"min_values": 1, "max_values": 1} if one["type"] == SELECT else {}
+        return {"id": next(numbers), **menu, **one, **held}
+
+    return [shown(one) for one in components]
+
+
 def mentioned_users(content: str) -> list[str]:
     return list(dict.fromkeys(_USER.findall(content)))
 
@@ -246,6 +268,7 @@ class World:
         self.in_channel: dict[str, list[str]] = {}
         self.interactions: dict[str, Interaction] = {}
         self.by_token: dict[str, Interaction] = {}
+        self.signature = 1  # of the addresses of files; older ones have expired
         self.bot = self.add_user("Shoulders", bot=True)
 
     def add_user(self, name: str, *, bot: bool = False) -> User:
@@ -261,6 +284,11 @@ class World:
             self.channels[message.channel].last_message = message.id
         return message
 
+    def largest_file(self, channel: str) -> int:
+        """The bytes that one file may have in a channel."""
+        guild = self.guilds.get(self.channels[channel].guild)
+        return guild.largest_file if guild else LARGEST_FILE
+
     def history(self, channel: str) -> Sequence[Message]:
         """What everybody can see in a channel, oldest first."""
         found = (self.messages[message] for message in self.in_channel.get(channel, []))
@@ -269,6 +297,7 @@ class World:
     def guild_json(self, guild: Guild) -> Json:
         channels = [channel for channel in self.channels.values() if channel.guild == guild.id]
         return {
+            **defaults.GUILD,
             "id": guild.id,
             "name": guild.name,
             "owner_id": guild.owner,
@@ -294,8 +323,8 @@ class World:
             "type": message.type,
             "author": self.users[message.author].json(),
             "content": message.content if content else "",
-            "components": message.components if content else [],
-            "attachments": message.attachments if content else [],
+            "components": numbered(message.components) if content else [],
+            "attachments": [self.signed(file) for file in message.attachments] if content else [],
             "embeds": [],
             "timestamp": stamp(made_at(message.id)),
             "edited_timestamp": stamp(message.edited_at) if message.edited_at else None,
@@ -306,12 +335,15 @@ class World:
             "mentions": [self.users[name].json() for name in names if name in self.users],
             "mention_roles": mentioned_roles(message.content),
         }
+        shown |= {key: value for key, value in message.more.items() if content or key == "sticker_items"}
         if message.reference:
+            elsewhere = channel.parent if message.type == THREAD_STARTER else message.forwarded_from
             shown["message_reference"] = {
-                "type": 0,
+                "type": int(bool(message.forwarded_from)),
                 "message_id": message.reference,
-                "channel_id": channel.parent if message.type == THREAD_STARTER else message.channel,
+                "channel_id": elsewhere or message.channel,
             }
+        if message.reference and not message.forwarded_from:
             target = self.messages.get(message.reference)
             if nested and target is not None:
                 there = not target.deleted
@@ -325,6 +357,19 @@ class World:
                 "authorizing_integration_owners": {},
             }
         return shown
+
+    def signed(self, file: Json) -> Json:
+        """A file with an address that works for some time from now."""
+        return {
+            key: f"{value}?ex={self.signature}" if key in ("url", "proxy_url") else value for key, value in file.items()
+        }
+
+    def snapshot(self, message: Message) -> Json:
+        """What a forward holds of a message: neither who wrote it nor where."""
+        shown = self.message_json(message, nested=False)
+        held = ("type", "content", "mentions", "mention_roles", "attachments", "embeds", "timestamp")
+        more = ("edited_timestamp", "flags", "components", "sticker_items", "message_snapshots")
+        return {"message": {key: shown[key] for key in (*held, *more) if key in shown}}
 
     def may_read(self, message: Message, *, intent: bool) -> bool:
         """Whether the bot is given a message's content."""

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from tests.fakes.discord.gateway import Gateway
 from tests.fakes.discord.rules import (
     EDIT_FIELDS,
-    LARGEST_FILE,
     Refused,
     attachment_faults,
     message_faults,
@@ -63,7 +62,14 @@ class Writing:
         above = self._world.channels[channel.parent].denied if channel.type in THREADS else 0
         if (channel.denied | above) & SEND:
             raise refuse(403, 50013, "Missing Permissions")
+        if channel.locked:
+            raise refuse(400, 160005, "Thread is locked")
         return channel
+
+    def _must_be_open(self, channel: str) -> None:
+        """In an archived thread nothing changes."""
+        if self._world.channels[channel].archived:
+            raise refuse(400, 50083, "Thread is archived")
 
     def _readable(self, call: Call) -> Message:
         self._channel(call)
@@ -72,7 +78,7 @@ class Writing:
             raise refuse(404, 10008, "Unknown Message")
         return message
 
-    def _mine(self, call: Call) -> Message:
+    def _mine(self, call: Call, *, edited: bool) -> Message:
         self._writable(call)
         message = self._world.messages.get(call.args[1])
         if message is not None and message.deleted:
@@ -82,6 +88,8 @@ class Writing:
         if message.author != self._world.bot.id:
             self._violate(f"message {message.id} of somebody else is changed")
             raise refuse(403, 50005, "Cannot edit a message authored by another user")
+        if edited:
+            self._must_be_open(message.channel)
         return message
 
     def _new_message(self, body: Json, channel: str, flags: int) -> Message:
@@ -128,7 +136,7 @@ class Writing:
         above = self._world.channels[where.parent].denied if where.type in THREADS else 0
         if (where.denied | above) & ATTACH and not message.interaction:
             raise refuse(403, 50013, "Missing Permissions")
-        if any(len(content) > LARGEST_FILE for _, content in call.files.values()):
+        if any(len(content) > self._world.largest_file(message.channel) for _, content in call.files.values()):
             self._violate("a file that is larger than Discord takes")
             raise refuse(413, 40005, "Request entity too large")
         self._must_be_right("message", attachment_faults(call.body, call.files, set(message.files)))

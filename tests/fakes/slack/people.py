@@ -7,11 +7,12 @@ from typing import Literal
 
 from adapters.slack.manifest import EVENTS
 from tests.fakes.attached import content_of, kind_of
+from tests.fakes.slack import defaults
 from tests.fakes.slack.rules import KINDS
 from tests.fakes.slack.socket import Envelope, SocketMode
 from tests.fakes.slack.views import Acting
 from tests.fakes.slack.web import WebApi
-from tests.fakes.slack.world import Channel, Group, Json, Message, User, World, escape
+from tests.fakes.slack.world import APP, Channel, Group, Json, Message, User, World, escape
 
 
 class People(Acting):
@@ -46,7 +47,9 @@ class People(Acting):
         changed = self.world.users[user]
         for right, given in rights.items():
             setattr(changed, right, given)
-        self.event({"type": "user_change", "user": changed.json(), "event_ts": self.clock.ts()})
+        user = changed.json()
+        user["profile"] = {**user["profile"], "fields": None}  # type: ignore[dict-item]  # an object
+        self.event({"type": "user_change", "user": user, "cache_ts": 1, "event_ts": self.clock.ts()})
 
     def add_channel(
         self, name: str, *users: str, kind: Literal["channel", "group", "mpim"] = "channel", joined: bool = True
@@ -72,7 +75,16 @@ class People(Acting):
         return f"<@{self.bot}> {text}".strip()
 
     def post(
-        self, channel: str, user: str, text: str, thread_ts: str = "", *, files: Sequence[str] = (), quiet: bool = False
+        self,
+        channel: str,
+        user: str,
+        text: str,
+        thread_ts: str = "",
+        *,
+        files: Sequence[str] = (),
+        quiet: bool = False,
+        blocks: Sequence[Json] = (),
+        attachments: Sequence[Json] = (),
     ) -> str:
         """Write a message; its ts. A mention brings app_mention and message, in this order, as Slack does.
 
@@ -83,6 +95,7 @@ class People(Acting):
         message.bot = self.world.users[user].bot
         message.files = [self._file_json(name) for name in files]
         message.subtype = "file_share" if files else ""
+        message.blocks, message.attachments = list(blocks), list(attachments)
         self.world.channels[channel].members.add(user)
         self.world.add_message(message)
         if not quiet:
@@ -92,8 +105,15 @@ class People(Acting):
 
     def _file_json(self, name: str) -> Json:
         key, held = self.clock.id("F"), self.held.get(name) or content_of(name.removeprefix("huge-"))
-        url = f"{self.base_url}/files/{key}/{name}"
-        return {"id": key, "name": name, "mimetype": kind_of(name), "size": len(held), "url_private": url}
+        url = f"{self.base_url}/files-pri/{self.team}-{key}/{name}"
+        kind = name.rpartition(".")[2]
+        shown: Json = {"title": name, "filetype": kind, "permalink": f"https://team.slack.invalid/files/{key}"}
+        known: Json = {"id": key, "name": name, "mimetype": kind_of(name), "size": len(held), "url_private": url}
+        file: Json = {**defaults.FILE, **shown, **known}
+        if not name.startswith("theirs"):
+            return file
+        self.world.hidden_files[key] = file  # of another organisation: Slack says what it is when asked
+        return {"id": key, "file_access": "check_file_info", "mode": "file_access"}
 
     def tell(self, message: Message) -> list[Envelope | None]:
         """Deliver a message's events."""
@@ -106,14 +126,20 @@ class People(Acting):
             "event_ts": message.ts,
             "client_msg_id": self.clock.id("m"),
         }
+        if message.subtype == "file_share":
+            del said["team"], said["client_msg_id"]
         sent: list[Envelope | None] = []
         if f"<@{self.bot}>" in message.text and channel.kind != "im":
-            kept = {key: value for key, value in said.items() if key not in ("files", "subtype", "channel_type")}
+            kept = {
+                key: value
+                for key, value in said.items()
+                if key not in ("files", "subtype", "channel_type", "parent_user_id")
+            }
             sent.append(self.event(kept | {"type": "app_mention"}))
         return [*sent, self.event(said)]
 
-    def event(self, event: Json) -> Envelope | None:
-        """Deliver any event that the app subscribes to."""
+    def event(self, event: Json, **envelope: object) -> Envelope | None:
+        """Deliver any event that the app subscribes to; keywords change what the envelope says."""
         name = str(event["type"])
         if name == "message":
             name = f"message.{KINDS[self.world.channels[str(event['channel'])].kind]}"
@@ -121,15 +147,24 @@ class People(Acting):
             return None
         payload: Json = {
             "type": "event_callback",
+            "token": "legacy",
             "team_id": self.team,
             "context_team_id": self.team,
-            "api_app_id": "A000000001",
+            "api_app_id": APP,
             "event_id": self.clock.id("Ev"),
             "event_time": int(self.clock.now()),
             "event": event,
-            "authorizations": [{"team_id": self.team, "user_id": self.bot, "is_bot": True}],
+            "authorizations": [
+                {
+                    "enterprise_id": None,
+                    "team_id": self.team,
+                    "user_id": self.bot,
+                    "is_bot": True,
+                    "is_enterprise_install": False,
+                }
+            ],
         }
-        return self.socket.deliver("events_api", payload)
+        return self.socket.deliver("events_api", payload | envelope)
 
     def edit(self, channel: str, ts: str, text: str) -> None:
         """Change a message."""
@@ -164,7 +199,8 @@ class People(Acting):
     def _tell_change(self, message: Message, change: Json) -> None:
         channel = self.world.channels[message.channel]
         said: Json = {"type": "message", "hidden": True, "channel": channel.id, "channel_type": channel.kind}
-        self.event(said | change | {"ts": self.clock.ts()})
+        ts = self.clock.ts()
+        self.event(said | change | {"ts": ts, "event_ts": ts})
 
     def group(self, handle: str, *users: str) -> str:
         """Make a user group, or put people into one; its id."""
@@ -174,23 +210,33 @@ class People(Acting):
             found, kind = Group(self.clock.id("S"), handle), "subteam_created"
             self.world.groups[found.id] = found
         found.users += users
-        self.event({"type": kind, "subteam_id": found.id, "subteam": found.json(), "event_ts": self.clock.ts()})
+        if kind == "subteam_created":
+            self.event({"type": kind, "subteam": found.json(), "event_ts": self.clock.ts()})
+        else:
+            self._tell_members(found.id, {"added_users": list(users), "added_users_count": len(users)})
         return found.id
 
     def leave(self, group: str, user: str) -> None:
         """Take somebody out of a user group."""
         self.world.groups[group].users.remove(user)
-        self.event({"type": "subteam_members_changed", "subteam_id": group, "event_ts": self.clock.ts()})
+        self._tell_members(group, {"removed_users": [user], "removed_users_count": 1})
+
+    def _tell_members(self, group: str, change: Json) -> None:
+        event: Json = {"type": "subteam_members_changed", "subteam_id": group, "team_id": self.team}
+        when: Json = {"date_previous_update": defaults.MADE, "date_update": int(self.clock.now())}
+        self.event(event | when | change | {"event_ts": self.clock.ts()})
 
     def delete_channel(self, channel: str) -> None:
         """Delete a channel; of a private one Slack tells only its members."""
         found = self.world.channels.pop(channel)
         kind = "group_deleted" if found.kind == "group" else "channel_deleted"
         if found.kind != "group" or self.bot in found.members:
-            self.event({"type": kind, "channel": channel, "actor_id": "U0ADMIN", "event_ts": self.clock.ts()})
+            by: Json = {"actor_id": "U0ADMIN", "date_deleted": int(self.clock.now())} if kind == "group_deleted" else {}
+            self.event({"type": kind, "channel": channel, **by, "event_ts": self.clock.ts()})
 
     def uninstall(self) -> None:
         """Remove the bot from the workspace."""
+        self.world.removed = True
         self.event({"type": "tokens_revoked", "tokens": {"oauth": [], "bot": [self.bot]}})
         self.event({"type": "app_uninstalled"})
 
@@ -206,7 +252,7 @@ class People(Acting):
         streams = [m for m in self.world.said(channel, thread) if m.stream and m.stream.open(self.clock.now())]
         for message in streams:
             assert message.stream is not None
-            message.stream.dead = True
+            message.stream.dead = message.stream.by_user = True
         event: Json = {"type": "agent_session_stopped", "channel": channel, "thread_ts": thread, "user": user}
         ts = self.clock.ts()
         self.event(event | {"streaming_message_ts": [m.ts for m in streams], "event_ts": ts})

@@ -5,6 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from markdown_it import MarkdownIt
 
 from tests.fakes.slack.blocks import message_faults
 from tests.fakes.slack.world import Json, as_list
@@ -41,7 +44,8 @@ _CONTENT = "text blocks markdown_text parse link_names"
 METHODS: Mapping[str, Method] = {
     "auth.test": _method(FREE, "", reads=True),
     "apps.connections.open": _method(FREE, "", reads=True),
-    "users.conversations": _method(TIER_3, "", "user types cursor limit exclude_archived", reads=True),
+    "files.info": _method(TIER_4, "file", "cursor limit page count", reads=True),
+    "users.conversations": _method(TIER_2, "", "user types cursor limit exclude_archived", reads=True),
     "users.info": _method(TIER_4, "user", "include_locale", reads=True),
     "usergroups.list": _method(TIER_2, "", "include_users include_count include_disabled", reads=True),
     "conversations.info": _method(TIER_3, "channel", "include_locale include_num_members", reads=True),
@@ -79,6 +83,7 @@ GRANTS = {
     "conversations.info": "{kind}:read",
     "conversations.open": "im:write",
     "conversations.replies": "{kind}:history",
+    "files.info": "files:read",
     "files.": "files:write",
     "usergroups.": "usergroups:read",
     "users.conversations": "{kind}:read",
@@ -93,9 +98,8 @@ def scope_of(method: str, kind: str) -> str:
 
 
 _PING = re.compile(r"<(?:!(?:channel|here|everyone|group|subteam\b)|@[UWB]\w)")
-_FENCE = re.compile(r" {0,3}(```+|~~~+)[^`]*$")
-_INLINE = re.compile(r"(?<!`)(`+)(?!`).+?(?<!`)\1(?!`)")
 _LINK = re.compile(r"https?://\S", re.IGNORECASE)
+_MARKDOWN = MarkdownIt("commonmark")
 _PLAIN_PING = re.compile(r"@(channel|here|everyone)\b")
 
 
@@ -144,21 +148,40 @@ def sins(method: str, text: str, body: Json) -> Iterator[str]:
     if loose and _PLAIN_PING.search(text):
         yield f"{method} pings by a name in plain text"
     silent = body.get("unfurl_links") is False and body.get("unfurl_media") is False
-    if not silent and any(_LINK.search(line) for line in _outside_code(text)):
+    streams = method in ("chat.startStream", "chat.appendStream", "chat.stopStream")
+    written = list(_outside_code(text)) if _LINK.search(text) or "](" in text else []
+    if not (silent or streams) and any(_LINK.search(piece) for _, piece in written):
         yield f"{method} unfurls a link"
+    if any(kind == "image" for kind, _ in written):
+        yield f"{method} loads an image"
+    for kind, target in written:
+        label = kind.removeprefix("link ")
+        if kind.startswith("link ") and urlsplit(target).hostname != _said(label):
+            yield f"{method} hides where {label!r} leads"
 
 
-def _outside_code(text: str) -> Iterator[str]:
-    """The lines in which Slack makes links of addresses, as CommonMark sees them."""
-    fence = ""
-    for line in text.splitlines():
-        found = _FENCE.match(line)
-        if fence:
-            fence = "" if found and found[1].startswith(fence) else fence
-        elif found:
-            fence = found[1]
-        else:
-            yield _INLINE.sub("", line)
+def _said(label: str) -> str | None:
+    """The host that people take a link's label for."""
+    try:
+        return urlsplit(label if _LINK.match(label) else f"https://{label}").hostname
+    except ValueError:
+        return None
+
+
+def _outside_code(text: str) -> Iterator[tuple[str, str]]:
+    """What CommonMark makes of a text: ("text", …), ("image", address) and ("link LABEL", address)."""
+    for block in _MARKDOWN.parse(text):
+        tokens = block.children or ([block] if block.type == "html_block" else [])
+        for index, token in enumerate(tokens):
+            several_lines = token.type == "code_inline" and token.content not in text  # which Slack may read otherwise
+            if token.type in ("text", "html_inline", "html_block") or several_lines:
+                yield "text", token.content
+            elif token.type == "image":
+                yield "image", str(token.attrs["src"])
+            elif token.type == "link_open":
+                end = next(at for at in range(index, len(tokens)) if tokens[at].type == "link_close")
+                label = "".join(inner.content for inner in tokens[index:end])
+                yield f"link {label}", str(token.attrs["href"])
 
 
 class Rates:

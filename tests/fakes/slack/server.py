@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import ssl
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -25,9 +26,10 @@ from uuid import uuid4
 import orjson
 from aiohttp import web
 
-from adapters.slack.manifest import SCOPES
+from adapters.slack.manifest import AGENT_SCOPE, SCOPES
 from tests.fakes.attached import content_of
 from tests.fakes.slack.people import People
+from tests.fakes.slack.records import record
 from tests.fakes.slack.rules import KINDS_LISTED, METHODS, Rates, Refused, scope_of
 from tests.fakes.slack.socket import SocketMode
 from tests.fakes.slack.web import WebApi
@@ -67,9 +69,14 @@ class Fault:
 
 
 class FakeSlack(Waiting, People):
-    """One workspace with one bot in it, installed by its manifest. `rates.on = False` serves benchmarks."""
+    """One workspace with one bot in it, installed by its manifest, over HTTPS where there is `tls`.
 
-    def __init__(self) -> None:
+    `rates.on = False` serves benchmarks.
+    """
+
+    def __init__(self, tls: ssl.SSLContext | None = None, host: str = "127.0.0.1") -> None:
+        self.tls = tls
+        self.host = host
         self.bot_token = f"xoxb-{uuid4().hex}"
         self.app_token = f"xapp-{uuid4().hex}"
         self.violations: list[str] = []
@@ -90,12 +97,11 @@ class FakeSlack(Waiting, People):
         app.router.add_route("*", "/api/{method}", self._handle)
         app.router.add_post("/response/{trigger}", self._handle)
         app.router.add_post("/upload/{file}", self._upload)
-        app.router.add_get("/files/{file}/{name}", self._file)
+        app.router.add_get("/files-pri/{file}/{name}", self._file)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0, handler_cancellation=True)
         await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", 0).start()
-        host, port = self._runner.addresses[0][:2]
-        self.base_url = f"http://{host}:{port}"
+        await web.TCPSite(self._runner, "127.0.0.1", 0, ssl_context=self.tls).start()
+        self.base_url = f"{'https' if self.tls else 'http'}://{self.host}:{self._runner.addresses[0][1]}"
         self.api_url = f"{self.base_url}/api/"
         self.web.surfaces.base_url = self.base_url
         return self
@@ -191,6 +197,7 @@ class FakeSlack(Waiting, People):
             return web.json_response({"ok": False, "error": fault.error})
         if method == RESPONSE_URL:
             return self._respond(request.match_info["trigger"], body, dropping=fault)
+        form, before = request.content_type != "application/json", len(self.violations)
         try:
             self._authorise(request, method)
             self._must_be_known(method, body)
@@ -202,13 +209,19 @@ class FakeSlack(Waiting, People):
             answer: Json = {"ok": True, **self.web.answer(method, body)}
         except Refused as refused:
             return web.json_response({"ok": False, "error": refused.error})
+        if len(self.violations) == before:
+            record("form" if form else "call", method, body)
+            record("answer", method, answer)
         if fault is not None and fault.drop == "after":
             raise _Dropped
-        return web.json_response(answer)
+        return web.json_response(answer, headers={"X-OAuth-Scopes": ",".join(sorted(self.scopes))})
 
     def _respond(self, trigger: str, body: Json, *, dropping: Fault | None) -> web.Response:
         try:
+            before = len(self.violations)
             self.web.respond(self.world.acts[trigger], body)
+            if len(self.violations) == before:
+                record("call", RESPONSE_URL, body)
         except Refused as refused:
             return web.json_response({"ok": False, "error": refused.error}, status=404)
         if dropping is not None and dropping.drop == "after":
@@ -219,6 +232,8 @@ class FakeSlack(Waiting, People):
         wanted = self.app_token if method == "apps.connections.open" else self.bot_token
         if request.headers.get("Authorization") != f"Bearer {wanted}":
             raise Refused("invalid_auth")
+        if self.world.removed and wanted == self.bot_token:
+            raise Refused("account_inactive")
         if method == "apps.connections.open":
             ticket = uuid4().hex
             self.socket.tickets.add(ticket)
@@ -242,6 +257,8 @@ class FakeSlack(Waiting, People):
         kinds = [KINDS_LISTED[kind] for kind in types] or [channel.kind if channel else "channel"]
         if {scope_of(method, kind) for kind in kinds} - {"", *self.scopes}:
             raise Refused("missing_scope")
+        if method == "chat.startStream" and AGENT_SCOPE not in self.scopes:
+            raise Refused("not_authorized")
 
     async def _upload(self, request: web.Request) -> web.Response:
         """The bytes of a file; its hooks and faults are called like a method."""

@@ -11,7 +11,8 @@ from itertools import count
 import orjson
 from aiohttp import WSMsgType, web
 
-from tests.fakes.slack.world import Act, Json
+from tests.fakes.slack.records import record
+from tests.fakes.slack.world import APP, Act, Json
 
 ACK_SECONDS = 3.0
 MOST_RETRIES = 3
@@ -77,7 +78,7 @@ class SocketMode:
             await ws.close()
             return ws
         number = next(self._numbers)
-        hello: Json = {"type": "hello", "num_connections": len(self.sockets) + 1, "connection_info": {"app_id": "A1"}}
+        hello: Json = {"type": "hello", "num_connections": len(self.sockets) + 1, "connection_info": {"app_id": APP}}
         await ws.send_str(orjson.dumps(hello).decode())
         self.sockets[number] = ws
         self.opened += 1
@@ -98,6 +99,11 @@ class SocketMode:
     def deliver(self, kind: str, payload: Json, act: Act | None = None) -> Envelope:
         envelope = Envelope(f"env-{next(self._numbers)}", kind, payload, act)
         self.envelopes.append(envelope)
+        event = payload.get("event")
+        if isinstance(event, dict):
+            record("event", str(event.get("type")), event)
+        outer = payload | ({"event": {"type": event["type"]}} if isinstance(event, dict) else {})
+        record("envelope", kind if kind != "interactive" else str(payload.get("type")), outer)
         self._send(envelope)
         return envelope
 
@@ -157,6 +163,8 @@ class SocketMode:
             envelope.timer.cancel()
         envelope.acknowledged = True
         envelope.answer = answer.get("payload")
+        if envelope.answer and envelope.type != "events_api":
+            record("acknowledgement", str(envelope.payload.get("type") or envelope.type), envelope.answer)
         if envelope.answer and envelope.type == "events_api":
             self._violate("an event acknowledged with a payload")
         if envelope.act is not None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from tests.fakes.slack.blocks import view_faults
 from tests.fakes.slack.rules import Refused
-from tests.fakes.slack.world import TRIGGER_SECONDS, Channel, Json, Message, Upload, View, World, as_list
+from tests.fakes.slack.world import TRIGGER_SECONDS, Channel, Json, Message, Upload, View, World, as_list, shown_view
 
 
 @dataclass(slots=True)
@@ -48,8 +48,8 @@ class Surfaces:
         if user not in self.world.users:
             raise Refused("user_not_found")
         self._check(body["view"], "home")
-        self.world.homes[user] = body["view"]  # type: ignore[assignment]  # just checked
-        return {"view": body["view"]}
+        self.world.homes[user] = view = body["view"]  # type: ignore[assignment]  # just checked
+        return {"view": shown_view(self.world.clock.id("V"), view)}
 
     def _place(self, body: Json) -> Json:
         length = int(str(body["length"]))

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from tests.fakes.slack.blocks import SELECTS
 from tests.fakes.slack.socket import SocketMode
-from tests.fakes.slack.world import Act, Json, Message, View, World, as_list, elements, escape
+from tests.fakes.slack.world import APP, Act, Json, Message, View, World, as_list, elements, escape, shown_view
 
 
 class Acting:
@@ -32,7 +32,7 @@ class Acting:
             "user_name": who.name.lower(),
             "command": command,
             "text": escape(text),
-            "api_app_id": "A000000001",
+            "api_app_id": APP,
             "is_enterprise_install": "false",
             "response_url": f"{self.base_url}/response/{act.trigger}",
             "trigger_id": act.trigger,
@@ -55,6 +55,7 @@ class Acting:
             "trigger_id": act.trigger,
             "action_ts": self.world.clock.ts(),
             "message_ts": ts,
+            "token": "legacy",
             "response_url": f"{self.base_url}/response/{act.trigger}",
             "team": {"id": self.team, "domain": "team"},
             "user": self._user(user),
@@ -102,9 +103,10 @@ class Acting:
         act = self._act(user, "")
         payload: Json = {
             "type": "view_submission",
-            "api_app_id": "A000000001",
+            "api_app_id": APP,
             "team": {"id": self.team, "domain": "team"},
-            "user": self._user(user),
+            "user": self._sender(user),
+            "token": "legacy",
             "trigger_id": act.trigger,
             "view": view.json() | {"state": {"values": state}},
             "response_urls": [],
@@ -122,7 +124,7 @@ class Acting:
         texts = [block["text"] for block in blocks if isinstance(block.get("text"), dict)]
         return "\n".join(str(text["text"]) for text in texts if isinstance(text, dict))
 
-    def event(self, event: Json) -> object:
+    def event(self, event: Json, **envelope: object) -> object:
         """Deliver any event."""
         raise NotImplementedError
 
@@ -142,15 +144,17 @@ class Acting:
 
     def _in_home(self, user: str, chosen: Json, element: Json) -> Act:
         view = self.world.homes[user]
-        payload: Json = {"container": {"type": "view", "view_id": "V0"}, "view": {"id": "V0", **view}}
+        payload: Json = {"container": {"type": "view", "view_id": "V0"}, "view": shown_view("V0", view)}
         return self._acted(self._act(user, ""), payload, chosen, element)
 
     def _acted(self, act: Act, payload: Json, chosen: Json, element: Json) -> Act:
-        action = {key: element.get(key) for key in ("action_id", "block_id", "type")}
+        action = {key: element[key] for key in ("action_id", "type", "text", "placeholder") if key in element}
+        action["block_id"] = "made-by-slack"
         common: Json = {
             "type": "block_actions",
-            "api_app_id": "A000000001",
+            "api_app_id": APP,
             "team": {"id": self.team, "domain": "team"},
+            "token": "legacy",
             "user": self._user(act.user),
             "trigger_id": act.trigger,
             "actions": [action | chosen | {"action_ts": self.world.clock.ts()}],
@@ -168,7 +172,11 @@ class Acting:
 
     def _user(self, user: str) -> Json:
         known = self.world.users[user]
-        return {"id": user, "username": known.name.lower(), "team_id": known.team}
+        return self._sender(user) | {"username": known.name.lower()}
+
+    def _sender(self, user: str) -> Json:
+        known = self.world.users[user]
+        return {"id": user, "name": known.name.lower(), "team_id": known.team}
 
     def _found(self, channel: str, ts: str) -> Message:
         hidden = (message for message in self.world.hidden if message.ts == ts)
@@ -179,6 +187,12 @@ def _option(menu: Json, value: str) -> Json:
     return next(option for option in as_list(menu.get("options")) if option.get("value") == value)
 
 
+def _chosen(menu: Json, value: str) -> Json:
+    """An option that was offered, or one that a client of one's own made up."""
+    made: Json = {"text": {"type": "plain_text", "text": value}, "value": value}
+    return next((option for option in as_list(menu.get("options")) if option.get("value") == value), made)
+
+
 def _filled(element: Json, value: str | None) -> Json:
     """The state of an input, as it was opened or as it was changed."""
     kind = element["type"]
@@ -187,9 +201,9 @@ def _filled(element: Json, value: str | None) -> Json:
         assert len(said) <= int(str(element.get("max_length", 3_000)))
         return {"type": kind, "value": said or None}
     if kind == "static_select":
-        chosen = element.get("initial_option") if value is None else {"value": value}
+        chosen = element.get("initial_option") if value is None else _chosen(element, value)
         return {"type": kind, "selected_option": chosen}
     several = element.get("initial_options") or []
     if value is not None:
-        several = [{"value": one} for one in value.split(",") if one]
+        several = [_chosen(element, one) for one in value.split(",") if one]
     return {"type": kind, "selected_options": several}

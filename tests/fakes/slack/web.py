@@ -44,6 +44,7 @@ class WebApi:
             "auth.test": self._auth_test,
             "apps.connections.open": lambda body: {"url": self.socket_url},
             "users.info": self._user,
+            "files.info": self._file,
             "users.conversations": self._conversations,
             "usergroups.list": self._groups,
             "conversations.info": lambda body: {"channel": self._known(body).json()},
@@ -69,7 +70,8 @@ class WebApi:
             raise self._fault("used_url", "a response_url used more than 5 times")
         if self.world.clock.now() > act.made + RESPONSE_URL_SECONDS:
             raise self._fault("expired_url", "a response_url used after 30 minutes")
-        if unknown := set(body) - {"text", "blocks", "response_type", "replace_original", "delete_original"}:
+        known = {"text", "blocks", "response_type", "replace_original", "delete_original"}
+        if unknown := set(body) - known - {"unfurl_links", "unfurl_media"}:
             raise self._fault("invalid_arguments", f"response_url with unknown arguments {sorted(unknown)}")
         self._check("response_url", body)
         user = "" if body.get("response_type") == "in_channel" else act.user
@@ -105,6 +107,12 @@ class WebApi:
         if user is None:
             raise Refused("user_not_found")
         return {"user": user.json()}
+
+    def _file(self, body: Json) -> Json:
+        found = self.world.hidden_files.get(str(body["file"]))
+        if found is None:
+            raise Refused("file_not_found")
+        return {"file": found}
 
     def _conversations(self, body: Json) -> Json:
         """What somebody is in; of closed channels only those that the bot is in, too."""
@@ -189,6 +197,8 @@ class WebApi:
     def _update(self, body: Json) -> Json:
         message = self._mine("chat.update", body, "cant_update_message")
         if message.stream is not None and message.stream.open(self.world.clock.now()):
+            if self.world.stream_error:
+                raise Refused("streaming_state_conflict")
             raise self._fault("streaming_state_conflict", "chat.update of a message that is being streamed")
         self._check("chat.update", body, needs_content=True)
         before = message.json()
@@ -200,11 +210,16 @@ class WebApi:
         message.stream = None
         message.versions.append(message.shown)
         self.updated(message, before)
-        return {"channel": message.channel, "ts": message.ts, "text": message.text, "message": message.json()}
+        shown = {
+            key: value for key, value in message.json().items() if key not in ("ts", "thread_ts", "parent_user_id")
+        }
+        return {"channel": message.channel, "ts": message.ts, "text": message.text, "message": shown}
 
     def _delete(self, body: Json) -> Json:
         message = self._mine("chat.delete", body, "cant_delete_message")
         if message.stream is not None and message.stream.open(self.world.clock.now()):
+            if self.world.stream_error:
+                raise Refused("cant_delete_message")
             raise self._fault("cant_delete_message", "chat.delete of a message that is being streamed")
         message.deleted = True
         self.deleted(message)
@@ -213,6 +228,8 @@ class WebApi:
     def _start(self, body: Json) -> Json:
         channel = self._writable(body)
         self._check("chat.startStream", body)
+        if channel.kind != "im":
+            self.violate("chat.startStream in a channel, where one person sees the answer grow")
         if channel.kind != "im" and not (body.get("recipient_user_id") and body.get("recipient_team_id")):
             raise self._fault("missing_recipient", "chat.startStream in a channel without its recipient")
         message = self._add(channel, body)
@@ -282,6 +299,10 @@ class WebApi:
     def _streaming(self, method: str, body: Json) -> Message:
         message = self._mine(method, body, "message_not_owned_by_app")
         stream, now = message.stream, self.world.clock.now()
+        if stream is not None and stream.open(now) and self.world.stream_error:
+            raise Refused(self.world.stream_error)
+        if stream is not None and stream.by_user and method == "chat.appendStream":
+            raise Refused("stopped_by_user")
         if stream is None or not stream.open(now):
             if stream is not None and stream.stopped and method == "chat.appendStream":
                 self.violate("chat.appendStream to a stream that was stopped")  # stopping twice is how one finds out

@@ -9,7 +9,14 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import Final, Literal, TypeAlias
 
+from tests.fakes.slack import defaults
+
 Json: TypeAlias = dict[str, object]
+
+APP: Final = defaults.APP
+"""The app's id."""
+
+TEAM: Final = "T000000001"
 
 STREAM_SECONDS: Final = 300.0
 """A native stream ends by itself after about this time, active or not."""
@@ -72,12 +79,15 @@ class User:
 
     def json(self) -> Json:
         handle = self.name.lower().replace(" ", ".")
+        names = {"display_name": self.name, "real_name": self.name}
+        normal = {f"{key}_normalized": name for key, name in names.items()}
         return {
+            **defaults.USER,
             "id": self.id,
             "team_id": self.team,
             "name": handle,
             "real_name": self.name,
-            "profile": {"display_name": self.name, "real_name": self.name},
+            "profile": {**defaults.PROFILE, **names, **normal, "team": self.team},
             "is_admin": self.admin or self.owner,
             "is_owner": self.owner,
             "is_primary_owner": False,
@@ -119,7 +129,8 @@ class Group:
     users: list[str] = field(default_factory=list)
 
     def json(self) -> Json:
-        return {"id": self.id, "handle": self.handle, "name": self.handle.title(), "users": list(self.users)}
+        known: Json = {"id": self.id, "handle": self.handle, "name": self.handle.title(), "users": list(self.users)}
+        return {**defaults.GROUP, **known, "user_count": len(self.users)}
 
 
 @dataclass(slots=True)
@@ -147,16 +158,17 @@ class View:
         return as_list(self.content.get("blocks"))
 
     def json(self) -> Json:
-        return {"id": self.id, **self.content}
+        return shown_view(self.id, self.content)
 
 
 @dataclass(slots=True)
 class Stream:
-    """A message that is being streamed; `dead` says that Slack ended it."""
+    """A message that is being streamed; `dead` says that Slack ended it, `by_user` that its person did."""
 
     started: float
     stopped: bool = False
     dead: bool = False
+    by_user: bool = False
 
     def open(self, now: float) -> bool:
         return not self.stopped and not self.dead and now < self.started + STREAM_SECONDS
@@ -180,6 +192,7 @@ class Message:
     source: str = ""  # the act whose response_url brought it
     deleted: bool = False
     subtype: str = ""
+    attachments: list[Json] = field(default_factory=list)
     parent: str = ""  # who began the thread
     versions: list[str] = field(default_factory=list)
 
@@ -199,18 +212,25 @@ class Message:
         return elements(self.blocks, "static_select")
 
     def json(self, *, metadata: bool = False) -> Json:
-        said: Json = {"type": "message", "ts": self.ts, "user": self.user, "text": self.text, "team": "T000000001"}
+        said: Json = {"type": "message", "ts": self.ts, "user": self.user, "text": self.text, "team": TEAM}
         if self.thread:
             said["thread_ts"] = self.thread
             said |= {"parent_user_id": self.parent} if self.parent else {}
         if self.bot:
-            said["bot_id"] = "B000000001"
-        for name, value in (("blocks", self.blocks), ("files", self.files), ("subtype", self.subtype)):
-            if value:
+            said["bot_id"] = defaults.BOT
+        for name in ("blocks", "files", "subtype", "attachments"):
+            if value := getattr(self, name):
                 said[name] = value
         if metadata and self.metadata:
             said["metadata"] = self.metadata
         return said
+
+
+def shown_view(key: str, content: Json) -> Json:
+    """A view as Slack shows it, with all that it adds to what an app said."""
+    added: Json = {"id": key, "team_id": TEAM, "app_installed_team_id": TEAM, "state": {"values": {}}}
+    empty: Json = {"title": {"type": "plain_text", "text": "Shoulders"}}
+    return {**defaults.VIEW, **empty, **added, **content}
 
 
 def elements(blocks: list[Json], kind: str) -> Mapping[str, Json]:
@@ -258,7 +278,9 @@ class World:
 
     def __init__(self) -> None:
         self.clock = Clock()
-        self.team, self.team_name = "T000000001", "Team"
+        self.team, self.team_name = TEAM, "Team"
+        self.removed = False  # the app is not installed any more
+        self.hidden_files: dict[str, Json] = {}  # what files.info says of files from elsewhere
         self.users: dict[str, User] = {}
         self.channels: dict[str, Channel] = {}
         self.messages: dict[tuple[str, str], Message] = {}
@@ -268,6 +290,7 @@ class World:
         self.uploads: dict[str, Upload] = {}
         self.modals: dict[str, View] = {}
         self.homes: dict[str, Json] = {}
+        self.stream_error = ""  # what streams that are open are refused with, though they stay open
         self.bot = User("U000000000", "shoulders", self.team, bot=True)
         self.users[self.bot.id] = self.bot
 

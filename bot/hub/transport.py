@@ -1,0 +1,73 @@
+"""The HTTP client for the Hub: connects by the network's proxies and certificates, and says why it could not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import httpx2
+from huggingface_hub.utils._http import hf_request_event_hook
+
+from bot.network import Network, Trouble, endpoint
+
+
+class UnreachableError(Exception):
+    """No connection was made, and asking again would not help; the message says why and what to do."""
+
+
+class Transport(httpx2.BaseTransport):
+    """One way for each proxy that a URL may need, none of which looks into the environment.
+
+    `settings` says where the operator wrote an address, by its endpoint.
+    """
+
+    def __init__(self, network: Network, settings: Mapping[str, str]) -> None:
+        self._network = network
+        self._settings = settings
+        self._ways: dict[str, httpx2.HTTPTransport] = {}
+
+    def handle_request(self, request: httpx2.Request) -> httpx2.Response:
+        """Send one request. Raises UnreachableError, ConfigError, or httpx2's errors for what may pass."""
+        url = str(request.url)
+        proxy = self._network.proxy(url)
+        if "https" in (request.url.scheme, proxy.partition(":")[0]):
+            self._network.must_trust()
+        try:
+            response = self._way(proxy).handle_request(request)
+        except httpx2.TransportError as error:
+            trouble = trouble_of(error, url, self._network, self._settings)
+            if trouble is None or trouble.temporary:
+                raise
+            raise UnreachableError(str(trouble)) from None
+        if response.status_code == 407 and (trouble := self._network.refused_by_proxy(407, url)):
+            response.close()
+            raise UnreachableError(str(trouble))
+        return response
+
+    def close(self) -> None:
+        """Close every connection."""
+        for way in self._ways.values():
+            way.close()
+
+    def _way(self, proxy: str) -> httpx2.HTTPTransport:
+        if proxy not in self._ways:
+            tls = self._network.tls
+            through = httpx2.Proxy(proxy, ssl_context=tls if proxy.startswith("https") else None) if proxy else None
+            self._ways[proxy] = httpx2.HTTPTransport(verify=tls, trust_env=False, proxy=through)
+        return self._ways[proxy]
+
+
+def trouble_of(error: httpx2.TransportError, url: str, network: Network, settings: Mapping[str, str]) -> Trouble | None:
+    """Explain why the connection to a URL was not made; None where nothing more is known."""
+    if isinstance(error, httpx2.ProxyError) and str(error)[:3].isdecimal():
+        return network.refused_by_proxy(int(str(error)[:3]), url)
+    return network.trouble(error, url, settings.get(endpoint(url), ""))
+
+
+def client(network: Network, settings: Mapping[str, str]) -> httpx2.Client:
+    """Make the client that huggingface_hub asks with."""
+    return httpx2.Client(
+        transport=Transport(network, settings),
+        event_hooks={"request": [hf_request_event_hook]},
+        follow_redirects=True,
+        timeout=None,
+    )

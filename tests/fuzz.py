@@ -1,0 +1,90 @@
+"""Mutations of real payloads, and how many of them a run tries: SHOULDERS_FUZZ=1000 tries so many of each kind."""
+
+from __future__ import annotations
+
+import copy
+import os
+from collections.abc import Sequence
+from typing import Final, TypeAlias
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+
+Json: TypeAlias = dict[str, object]
+
+BUDGET: Final = int(os.environ.get("SHOULDERS_FUZZ", "60"))
+
+FUZZED = settings(
+    max_examples=BUDGET,
+    derandomize="SHOULDERS_FUZZ" not in os.environ,
+    deadline=None,
+    database=None,
+    suppress_health_check=list(HealthCheck),
+)
+
+GONE: Final = "taken away"
+DEEP: Json = {"text": "a"}
+for _ in range(60):
+    DEEP = {"text": "a", "elements": [DEEP]}
+
+ODD: Sequence[object] = (
+    GONE,
+    None,
+    True,
+    False,
+    0,
+    -1,
+    1.5,
+    10**30,
+    "",
+    " ",
+    "0",
+    "-1",
+    "1e400",
+    "not a number",
+    "a\x00\u202eb",
+    "\ud800",
+    "x" * 20_000,
+    "<!channel> <@U000000001> @everyone <@&1> <@1>",
+    "https://example.org/a",
+    [],
+    {},
+    [None],
+    [[]],
+    [{}] * 300,
+    ["a", 1, None, {}],
+    {"id": None},
+    {"type": "text", "text": None},
+    DEEP,
+)
+"""What is put where something else stood."""
+
+MUTATIONS = st.lists(st.tuples(st.integers(0, 400), st.sampled_from(ODD)), min_size=1, max_size=3)
+
+
+def mutated(payload: Json, mutations: Sequence[tuple[int, object]]) -> Json:
+    """A payload with some of its parts replaced or taken away; each is named by its number."""
+    made = copy.deepcopy(payload)
+    for number, odd in mutations:
+        places = _places(made)
+        if not places:
+            return made
+        holder, key = places[number % len(places)]
+        if odd == GONE:
+            del holder[key]  # type: ignore[attr-defined]  # a list or an object
+        else:
+            holder[key] = copy.deepcopy(odd)  # type: ignore[index]  # as above
+    return made
+
+
+def _places(value: object) -> list[tuple[object, object]]:
+    """Every part of a value with what holds it; at most 1,000."""
+    found: list[tuple[object, object]] = []
+    waiting = [value]
+    while waiting and len(found) < 1_000:
+        one = waiting.pop(0)
+        parts = one.items() if isinstance(one, dict) else enumerate(one) if isinstance(one, list) else ()
+        for key, inner in parts:
+            found.append((one, key))
+            waiting.append(inner)
+    return found

@@ -1,0 +1,135 @@
+"""Whatever Slack sends, mangled in any way: nothing raises, hangs or pings, and every envelope is acknowledged."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Sequence
+
+import pytest
+from hypothesis import given
+
+from bot.types import Choice, Field, Form
+from tests.fakes.slack.world import Json
+from tests.fuzz import FUZZED, MUTATIONS, mutated
+from tests.slack_town import Town, town
+
+KINDS = (
+    "agent_session_stopped",
+    "app_home_opened",
+    "app_mention",
+    "app_uninstalled",
+    "block_actions",
+    "channel_deleted",
+    "file_share",
+    "member_joined_channel",
+    "message",
+    "message_action",
+    "message_changed",
+    "message_deleted",
+    "slash_commands",
+    "subteam_created",
+    "subteam_members_changed",
+    "tokens_revoked",
+    "user_change",
+    "view_submission",
+)
+
+
+async def lived(team: Town) -> None:
+    """Let people do everything that there is to do, once."""
+    slack, channel, ada = team.slack, team.channel, team.ada
+    team.intake.form = Form("Setting", "config set", (Field("value", "Value", value="1"),))
+    ts, request = await team.asked()
+    await team.answer(request, "Hi", Choice("Again", "ask", {"text": "more"}))
+    answer = slack.answers(channel, ts)[-1]
+    slack.press(channel, answer.ts, "Again", ada)
+    await team.intake.next()
+    team.say(slack.mention("look"), files=["cat.png"])
+    await team.intake.next()
+    slack.edit(channel, ts, slack.mention("hello again"))
+    slack.stop_session(channel, ts, ada)
+    await team.intake.next()
+    slack.command(channel, ada, "/ask", "what is this")
+    await team.intake.next()
+    slack.command(channel, ada, "/shoulders", "config set value")
+    await slack.wait(lambda: slack.modal(ada))
+    slack.send(ada, {"value": "2"})
+    await team.intake.next()
+    slack.shortcut(channel, ts, "retry", ada)
+    await team.intake.next()
+    slack.open_home(ada, slack.add_direct(ada))
+    slack.change(ada, admin=True)
+    slack.leave(slack.group("team", ada, team.ben), ada)
+    slack.group("team", ada)
+    slack.join(slack.add_channel("more", ada), inviter=ada)
+    slack.delete(channel, ts)
+    slack.delete_channel(slack.add_channel("gone", ada))
+    slack.uninstall()
+    await slack.settled()
+
+
+def kind_of(payload: Json) -> str:
+    """What a payload is about."""
+    event = payload.get("event")
+    if isinstance(event, dict):
+        return str(event.get("subtype") or event["type"])
+    return str(payload.get("type", "slash_commands"))
+
+
+class Mill:
+    """A workspace that goes on, in a loop that runs while something is being tried."""
+
+    def __init__(self, runner: asyncio.Runner, caplog: pytest.LogCaptureFixture | None = None) -> None:
+        self._runner = runner
+        self._town = town(pace=1_000_000)
+        self.team = runner.run(self._town.__aenter__())
+        runner.run(self._begin())
+        self.payloads = {kind: self._of(kind) for kind in KINDS}
+
+    async def _begin(self) -> None:
+        self.team.slack.rates.on = False
+        await self.team.start()
+        await lived(self.team)
+
+    def _of(self, kind: str) -> Sequence[tuple[str, Json]]:
+        sent = [(envelope.type, envelope.payload) for envelope in self.team.slack.socket.envelopes]
+        return [(type_, payload) for type_, payload in sent if kind_of(payload) == kind][-4:]
+
+    def deliver(self, kind: str, payload: Json) -> None:
+        """Send one envelope, and see it acknowledged."""
+        self._runner.run(self._delivered(kind, payload))
+
+    async def _delivered(self, kind: str, payload: Json) -> None:
+        slack = self.team.slack
+        slack.socket.envelopes.clear()
+        envelope = slack.socket.deliver(kind, payload)
+        async with asyncio.timeout(5):
+            await slack.wait(lambda: envelope.acknowledged)
+        assert [sin for sin in slack.violations if "ping" in sin] == []
+
+    def close(self) -> None:
+        self.team.slack.violations.clear()
+        self._runner.run(self._town.__aexit__(None, None, None))
+
+
+@pytest.fixture(scope="module")
+def mill() -> Iterator[Mill]:
+    with asyncio.Runner() as runner:
+        made = Mill(runner)
+        yield made
+        made.close()
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_mangled_envelope_is_acknowledged(mill: Mill, kind: str) -> None:
+    examples = mill.payloads[kind]
+    assert examples, f"nobody does {kind}"
+
+    @FUZZED
+    @given(MUTATIONS)
+    def attempt(mutations: Sequence[tuple[int, object]]) -> None:
+        for envelope, payload in examples:
+            mill.deliver(envelope, mutated(payload, mutations))
+
+    attempt()
