@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import copy
+import logging
 import os
 from collections.abc import Sequence
 from typing import Final, TypeAlias
 
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 
 Json: TypeAlias = dict[str, object]
 
-BUDGET: Final = int(os.environ.get("SHOULDERS_FUZZ", "60"))
+BUDGET: Final = int(os.environ.get("SHOULDERS_FUZZ", "100"))
 
 FUZZED = settings(
     max_examples=BUDGET,
     derandomize="SHOULDERS_FUZZ" not in os.environ,
     deadline=None,
     database=None,
+    phases=[Phase.generate],
     suppress_health_check=list(HealthCheck),
 )
 
@@ -59,7 +61,23 @@ ODD: Sequence[object] = (
 )
 """What is put where something else stood."""
 
+WHICH = st.integers(0, 11)
+"""Which of several examples is changed."""
+
 MUTATIONS = st.lists(st.tuples(st.integers(0, 400), st.sampled_from(ODD)), min_size=1, max_size=3)
+
+
+class Tracebacks(logging.Handler):
+    """Collects what is logged with a traceback: errors that nobody expected."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[str] = []
+        logging.getLogger().addHandler(self)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if (record.exc_info or record.name == "asyncio") and record.name != "aiohttp.server":  # the stand-in's own
+            self.found.append(record.getMessage())
 
 
 def mutated(payload: Json, mutations: Sequence[tuple[int, object]]) -> Json:

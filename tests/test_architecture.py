@@ -94,13 +94,14 @@ def _may(file: str, module: str) -> bool:
     shared = {
         "adapters.drafts",
         "adapters.fetching",
+        "adapters.malformed",
         "adapters.pacer",
         "adapters.private",
         "adapters.split",
         "adapters.typed",
     }
     return top == "adapters" and (
-        platform in ("drafts", "fetching", "pacer", "private", "split", "typed")
+        platform in ("drafts", "fetching", "malformed", "pacer", "private", "split", "typed")
         or _within(module, {*shared, f"adapters.{platform}"})
     )
 

@@ -72,6 +72,7 @@ class Connection:
             request_verification_enabled=False,
             ssl_check_enabled=False,
         )
+        app.error(_raise_again)
         keeping = [asyncio.create_task(self._keep_open(app, number * STAGGER_SECONDS)) for number in range(SOCKETS)]
         try:
             done, _ = await asyncio.wait(keeping, return_when=asyncio.FIRST_COMPLETED)
@@ -137,3 +138,8 @@ class Connection:
             log.error("Not accepted: %s", error.message)
             return BoltResponse(status=NOT_TAKEN)
         return BoltResponse(status=TAKEN, body={"response_type": "ephemeral", "text": told} if told else "")
+
+
+async def _raise_again(error: Exception) -> None:
+    """Leave errors to the socket: Bolt would log a traceback and answer 500."""
+    raise error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 from collections.abc import Awaitable, Callable
 from typing import TypeAlias
 
@@ -12,11 +13,16 @@ from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
 from slack_bolt.async_app import AsyncApp
 from slack_sdk.socket_mode.aiohttp import SocketModeClient
 from slack_sdk.socket_mode.async_client import AsyncBaseSocketModeClient
+from slack_sdk.socket_mode.request import SocketModeRequest
+from slack_sdk.socket_mode.response import SocketModeResponse
 
+from adapters.malformed import MALFORMED, cause
 from adapters.slack.handle import Json
 from adapters.slack.rest import Rest
 from bot.errors import PlatformError, ShouldersError
 from bot.network import Trouble
+
+log = logging.getLogger(__name__)
 
 PING_SECONDS = 5.0
 DEAD_SECONDS = 20.0
@@ -25,6 +31,18 @@ DEAD_SECONDS = 20.0
 CROWDED, LONGEST_FAREWELL = "too_many_websockets", 1_000
 
 Told: TypeAlias = Callable[["Socket"], Awaitable[None]]
+
+
+class Handler(AsyncSocketModeHandler):
+    """Acknowledges what cannot be read, after one line in the log: Slack would only send the same again."""
+
+    async def handle(self, client: SocketModeClient, req: SocketModeRequest) -> None:  # type: ignore[override]  # as there
+        """Take one envelope, whatever is in it."""
+        try:
+            await super().handle(client, req)
+        except MALFORMED as error:
+            log.error("Slack sent something that cannot be read; it is ignored: %s", cause(error))
+            await client.send_socket_mode_response(SocketModeResponse(envelope_id=req.envelope_id))
 
 
 class Socket:
@@ -42,7 +60,7 @@ class Socket:
     async def serve(self) -> None:
         """Serve until cancelled. Raises ConfigError or PlatformError when it cannot go on."""
         first_url = await self._rest.socket_url()
-        handler = AsyncSocketModeHandler(self._app, self._rest.app_token, ping_interval=PING_SECONDS)
+        handler = Handler(self._app, self._rest.app_token, ping_interval=PING_SECONDS)
         client = handler.client
         client.issue_new_wss_url = self._next_url  # type: ignore[method-assign]  # its own would try a bad token for ever
         client.message_listeners.append(self._frame)

@@ -14,6 +14,7 @@ People and the bot share one clock, `slack.clock`; every id is a string.
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 import ssl
 from collections.abc import Awaitable, Callable, Mapping
@@ -296,7 +297,7 @@ async def _arguments(request: web.Request, *, reads: bool) -> Json:
     body: Json = dict(request.query)
     if request.content_type == "application/json":
         raw = await request.read()
-        sent: object = orjson.loads(raw) if raw else {}
+        sent: object = json.loads(raw) if raw else {}
         if isinstance(sent, dict) and not reads:
             body |= sent
     elif request.can_read_body:
