@@ -58,6 +58,7 @@ class Spending:
         """Take notice of what the model said or thought: both are paid for."""
         match piece:
             case Text(text) | Thought(text):
+                self._at_work = True
                 self._pieces.append(text)
                 self.said = self.said or (isinstance(piece, Text) and bool(text.strip()))
             case Used(usage):
@@ -85,7 +86,8 @@ class Spending:
         told = Usage(tokens(usage.prompt_tokens), tokens(usage.completion_tokens))
         if told.completion_tokens:
             self._pieces = []
-        self._told = Usage(told.prompt_tokens or self._told.prompt_tokens, told.completion_tokens)
+        written = max(told.completion_tokens, self._told.completion_tokens)
+        self._told = Usage(told.prompt_tokens or self._told.prompt_tokens, written)
 
     def _lose(self, *, read: bool) -> None:
         """Note that an attempt failed and another one follows."""

@@ -31,8 +31,11 @@ NAMES: dict[Who, str] = {
 
 
 @pytest.fixture(params=sorted(TEAMS))
-async def stage(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncGenerator[TeamStage, None]:
-    """A platform where rights can differ."""
+async def stage(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> AsyncGenerator[TeamStage, None]:
+    """A platform where rights can differ; each refusal is written down and told, however many there are."""
+    monkeypatch.setattr("bot.refusals.MINUTE", 0.0)
     played = TEAMS[request.param](tmp_path)
     played.rates = False
     async with played.playing():

@@ -395,7 +395,7 @@ async def test_files_that_slack_does_not_take_are_named(team: Town, private: boo
 
 
 async def test_files_that_are_too_large_are_named(team: Town, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("adapters.slack.surface.ThreadSurface.room", 10)
+    monkeypatch.setattr("adapters.slack.surface.ThreadSurface.largest", 10)
     root, request = await team.asked()
     await team.draft(request).finish(Answer("See:", files=(TABLE, CHART)))
     text, held = team.slack.answers(team.channel, root)

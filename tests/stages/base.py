@@ -196,8 +196,8 @@ class Stage(ABC):
                 self.app, self.ledger = app, Ledger(app.services.store)
                 async with _served(app):
                     yield
-            assert self.violations == []
-            assert self.model.violations == []
+            assert self.violations == [], self.violations  # pytest rewrites no assertion here
+            assert self.model.violations == [], self.model.violations
 
     def wrap(self, adapter: Adapter) -> Adapter:
         """The adapter that plays; contract tests put a broken one here."""

@@ -111,6 +111,7 @@ class Rest(Interactions):
             "dm_permission": True,
             "version": "1",
             "type": 1,
+            "description": "",
         }
         more |= {"id": self._world.clock.snowflake(), "application_id": self._world.bot.id}
         return more | _without_nothing(command)
