@@ -64,7 +64,7 @@ ODD: Sequence[object] = (
     {"type": "text", "text": None},
     DEEP,
 )
-"""What is put where something else stood."""
+"""Values that are put in the place of others."""
 
 WHICH = st.integers(0, 11)
 """Which of several examples is changed."""

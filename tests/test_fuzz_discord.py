@@ -35,7 +35,7 @@ KINDS = (
 INTERACTIONS = {2: "command", 3: "component", 4: "completion", 5: "form"}
 
 
-async def lived(team: Town) -> None:
+async def use_everything(team: Town) -> None:
     """Let people do everything that there is to do, once."""
     discord, ada = team.discord, team.ada
     team.intake.form = Form("Setting", "config set", (Field("value", "Value", value="1"),))
@@ -70,8 +70,8 @@ async def lived(team: Town) -> None:
     await team.asked("are you there?")
 
 
-class Mill:
-    """A guild that goes on, in a loop that runs while something is being tried."""
+class Server:
+    """A guild in a loop of its own, which runs while something is being tried."""
 
     def __init__(self, runner: asyncio.Runner) -> None:
         self._runner = runner
@@ -85,7 +85,7 @@ class Mill:
     async def _begin(self) -> None:
         self.team.discord.rates.on = False
         await self.team.start()
-        await lived(self.team)
+        await use_everything(self.team)
         self._session = await self.team.discord.connected()
 
     def _of(self, kind: str) -> Sequence[Json]:
@@ -117,17 +117,17 @@ class Mill:
 
 
 @pytest.fixture(scope="module")
-def mill() -> Iterator[Mill]:
+def server() -> Iterator[Server]:
     with asyncio.Runner() as runner:
-        made = Mill(runner)
+        made = Server(runner)
         yield made
         made.close()
 
 
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_mangled_dispatch_ends_nothing(mill: Mill, kind: str) -> None:
-    examples = mill.events[kind]
+def test_a_mangled_dispatch_ends_nothing(server: Server, kind: str) -> None:
+    examples = server.events[kind]
     assert examples, f"nobody does {kind}"
 
     @FUZZED
@@ -137,6 +137,6 @@ def test_a_mangled_dispatch_ends_nothing(mill: Mill, kind: str) -> None:
         data = event["d"]
         assert isinstance(data, dict)
         whole = [(place, "" if odd == HALF else odd) for place, odd in mutations]  # no JSON to orjson, nor to Discord
-        mill.dispatch(str(event["t"]), mutated(data, whole))
+        server.dispatch(str(event["t"]), mutated(data, whole))
 
     attempt()

@@ -48,7 +48,7 @@ PATHS = {path: command for path, command in by_path(COMMANDS).items() if not com
 
 
 def shown_on_slack(text: str) -> Iterator[str]:
-    """What is wrong with a text on Slack, in each of the ways in which it may get there."""
+    """Say what is wrong with a text on Slack, in each of the ways in which it may get there."""
     quiet: Json = {"parse": "none"}
     silent: Json = {"unfurl_links": False, "unfurl_media": False}
     for part in split(text, 2_000):

@@ -50,7 +50,7 @@ discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False  # no voic
 
 
 def lenient(name: str, parse: Callable[[Json], None]) -> Callable[[Json], None]:
-    """A parser of discord.py's that takes what it cannot read for nothing: it would end the connection otherwise."""
+    """Wrap a parser of discord.py's: what it cannot read is ignored, and does not end the connection."""
 
     def parsed(data: Json) -> None:
         try:
@@ -172,7 +172,7 @@ class Client(discord.AutoShardedClient):
         self._connected(f"Discord: {self._rest.name}, connected again")
 
     async def on_error(self, event_method: str, /, *args: object, **kwargs: object) -> None:
-        """Something was raised while an event was handled."""
+        """Log what was raised while an event was handled; what could not be read is one line."""
         error = sys.exc_info()[1]
         if isinstance(error, MALFORMED):
             log.error(UNREADABLE, event_method, cause(error))

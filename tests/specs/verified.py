@@ -54,7 +54,7 @@ ONLY_DISCORD: Mapping[str, str] = {
     "MESSAGE_CREATE": "whether a mention of the bot's own role counts as a mention without the message-content intent",
     "INTERACTION_CREATE": "which of the documented fields are left out",
 }
-"""What no document says, by operation or event."""
+"""Questions that no document answers, by operation or event."""
 
 ONLY_SLACK: Mapping[str, str] = {
     "chat.postMessage": "whether unfurl_links holds for what an edit brings",
@@ -71,7 +71,7 @@ ONLY_SLACK: Mapping[str, str] = {
     "message": "what a file of another organisation looks like in it",
     "manifest": "how many message shortcuts are taken: Slack's own pages say five, and ten",
 }
-"""What no document says, by method, event or else."""
+"""Questions that no document answers, by method, event or else."""
 
 REPORTS: Mapping[str, str] = {
     "chat.startStream": "public reports: only the recipient sees it grow; it ends by itself after about 5 minutes",
@@ -81,7 +81,7 @@ REPORTS: Mapping[str, str] = {
     "auth.test": "Slack's Python library",
     "apps.connections.open": "Slack's Python library",
 }
-"""What others saw of the real platform."""
+"""Reports of others about the real platform."""
 
 BY_HAND: Sequence[Row] = (
     ("Discord: the gateway's own frames, close codes", "Gateway", "discord.py", "how long a session can be resumed"),
@@ -92,7 +92,7 @@ BY_HAND: Sequence[Row] = (
     ("Slack: the bytes of files", "Working with files", "–", "what mimetype a remote file has"),
     ("Slack: lengths of texts, blocks and views", "Block Kit's pages", "–", "what is counted: characters, or bytes"),
 )
-"""What neither a document nor types describe: the page that was read, the library on the other side, what is open."""
+"""Parts that neither a document nor types describe: the page that was read, the library on the other side, what is open."""
 
 
 def discord_calls() -> Sequence[Row]:
@@ -149,6 +149,6 @@ def slack_events() -> Sequence[Row]:
 
 
 def differences() -> Sequence[Row]:
-    """Where a platform and its own document differ."""
+    """List where a platform and its own document differ."""
     rows = [("Discord", f"`{known.broken}`", known.reason) for known in discord.KNOWN]
     return [*rows, *(("Slack", f"{known.kind} `{known.name}`", known.reason) for known in SLACK_KNOWN)]

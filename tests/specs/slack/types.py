@@ -24,13 +24,13 @@ ENVELOPES: Mapping[str, str] = {
     "message_action": "B.MessageShortcut",
     "view_submission": "B.ViewSubmitAction",
 }
-"""What Socket Mode carries, by its type."""
+"""Types of the payloads that Socket Mode carries, by their names."""
 
 ACKNOWLEDGEMENTS: Mapping[str, str] = {
     "slash_commands": "B.RespondArguments",
     "view_submission": "B.ViewResponseAction",
 }
-"""What may be answered to an envelope."""
+"""Types of what may be answered to an envelope."""
 
 
 def type_of(kind: str, name: str) -> str:
