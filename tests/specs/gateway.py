@@ -1,4 +1,4 @@
-"""Schemas of the events that the gateway sends: the document describes the objects in it, Discord's documentation the rest."""
+"""Schemas of the gateway's events: the document describes the objects in them, Discord's documentation the rest."""
 
 from __future__ import annotations
 

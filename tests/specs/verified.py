@@ -92,7 +92,7 @@ BY_HAND: Sequence[Row] = (
     ("Slack: the bytes of files", "Working with files", "–", "what mimetype a remote file has"),
     ("Slack: lengths of texts, blocks and views", "Block Kit's pages", "–", "what is counted: characters, or bytes"),
 )
-"""Parts that neither a document nor types describe: the page that was read, the library on the other side, what is open."""
+"""Parts that no document and no types describe: the page that was read, the library on the other side, what is open."""
 
 
 def discord_calls() -> Sequence[Row]:
