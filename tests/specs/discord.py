@@ -32,7 +32,7 @@ KNOWN = (
     Difference(
         r"PUT /applications/\{application_id\}/commands",
         r"\$\[\]\.default_member_permissions: '\d+' is not of type 'integer', 'null'",
-        "Discord's documentation wants permissions as text; the document's own introduction says so of big numbers.",
+        "Discord takes text for numbers, and its documentation wants text here: JavaScript has no numbers so big.",
         "$[].default_member_permissions: '32' is not of type 'integer', 'null'",
     ),
     Difference(
