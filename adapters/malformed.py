@@ -1,4 +1,4 @@
-"""What a platform sends and nobody can read: one line in the log, and the bot goes on."""
+"""Errors of payloads that cannot be read: one line in the log, and the bot goes on."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 MALFORMED: Final = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
-"""What reading a payload raises whose fields are missing or of another kind than the platform documents."""
+"""Raised where fields of a payload are missing, or of another kind than the platform documents."""
 
 
 def cause(error: Exception) -> str:

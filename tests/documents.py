@@ -14,6 +14,7 @@ from bot.task import load_tasks
 from tests.examples import EXAMPLES
 from tests.matrix import ASKED, LACKING, WAYS, cell
 from tests.permissions import MAY, ROWS, WHO
+from tests.specs import verified
 
 DOCS = Path(__file__).parent.parent / "docs"
 
@@ -142,6 +143,39 @@ TABLES: Mapping[str, tuple[str, Callable[[], str]]] = {
     "pipelines": ("models.md", pipelines),
     "absent": ("models.md", absent),
     "servers": ("models.md", servers),
+    "discord-calls": (
+        "verified.md",
+        lambda: markdown(
+            ("call", "operation", "judged", "page of Discord's documentation", "only Discord can tell"),
+            verified.discord_calls(),
+        ),
+    ),
+    "discord-events": (
+        "verified.md",
+        lambda: markdown(
+            ("event", "objects judged by", "page of Discord's documentation", "only Discord can tell"),
+            verified.discord_events(),
+        ),
+    ),
+    "slack-methods": (
+        "verified.md",
+        lambda: markdown(
+            ("method", "arguments judged by", "answer judged by", "seen by others", "only Slack can tell"),
+            verified.slack_methods(),
+        ),
+    ),
+    "slack-events": (
+        "verified.md",
+        lambda: markdown(("event", "judged by", "only Slack can tell"), verified.slack_events()),
+    ),
+    "by-hand": (
+        "verified.md",
+        lambda: markdown(("what", "page that was read", "library on the other side", "open"), verified.BY_HAND),
+    ),
+    "differences": (
+        "verified.md",
+        lambda: markdown(("platform", "where", "why it is let pass"), verified.differences()),
+    ),
 }
 """Each table's mark, the document that it stands in, and how it is made."""
 

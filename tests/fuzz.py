@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 Json: TypeAlias = dict[str, object]
 
-BUDGET: Final = int(os.environ.get("SHOULDERS_FUZZ", "100"))
+BUDGET: Final = int(os.environ.get("SHOULDERS_FUZZ", "40"))
 
 FUZZED = settings(
     max_examples=BUDGET,
@@ -23,6 +23,11 @@ FUZZED = settings(
     phases=[Phase.generate],
     suppress_health_check=list(HealthCheck),
 )
+
+TEXTS = settings(FUZZED, max_examples=10 * BUDGET)
+
+HALF: Final = "\ud800"
+"""Half a character, which JSON can write down but no encoder of UTF-8 makes."""
 
 GONE: Final = "taken away"
 DEEP: Json = {"text": "a"}
@@ -45,7 +50,7 @@ ODD: Sequence[object] = (
     "1e400",
     "not a number",
     "a\x00\u202eb",
-    "\ud800",
+    HALF,
     "x" * 20_000,
     "<!channel> <@U000000001> @everyone <@&1> <@1>",
     "https://example.org/a",
@@ -59,7 +64,7 @@ ODD: Sequence[object] = (
     {"type": "text", "text": None},
     DEEP,
 )
-"""What is put where something else stood."""
+"""Values that are put in the place of others."""
 
 WHICH = st.integers(0, 11)
 """Which of several examples is changed."""

@@ -233,6 +233,27 @@ async def test_after_stop_intake_nothing_is_taken(team: Town) -> None:
     assert interaction.callback == 0
 
 
+@pytest.mark.parametrize(
+    ("event", "data"),
+    [
+        ("MESSAGE_CREATE", {"content": "hello"}),
+        ("MESSAGE_DELETE", {"id": "one", "channel_id": None}),
+        ("INTERACTION_CREATE", {"id": "1", "type": 2, "data": {"options": [{"type": 1}]}}),
+    ],
+)
+async def test_what_cannot_be_read_ends_no_connection(
+    team: Town, caplog: pytest.LogCaptureFixture, event: str, data: dict[str, object]
+) -> None:
+    await team.start()
+    session = await team.discord.connected()
+    session.push(event, data)
+    await team.asked("are you there?")
+    assert team.discord.gateway.identifies == 1
+    (line,) = [record for record in caplog.records if record.levelno >= logging.ERROR]
+    assert line.getMessage().startswith("Discord sent something that cannot be read; it is ignored: ")
+    assert line.exc_info is None
+
+
 async def test_the_doctor_signs_in(team: Town) -> None:
     assert await team.adapter.check() == "Discord accepts the token of shoulders"
 

@@ -37,7 +37,7 @@ KINDS = (
 )
 
 
-async def lived(team: Town) -> None:
+async def use_everything(team: Town) -> None:
     """Let people do everything that there is to do, once."""
     slack, channel, ada = team.slack, team.channel, team.ada
     team.intake.form = Form("Setting", "config set", (Field("value", "Value", value="1"),))
@@ -73,15 +73,15 @@ async def lived(team: Town) -> None:
 
 
 def kind_of(payload: Json) -> str:
-    """What a payload is about."""
+    """Name the kind of a payload."""
     event = payload.get("event")
     if isinstance(event, dict):
         return str(event.get("subtype") or event["type"])
     return str(payload.get("type", "slash_commands"))
 
 
-class Mill:
-    """A workspace that goes on, in a loop that runs while something is being tried."""
+class Workspace:
+    """A workspace in a loop of its own, which runs while something is being tried."""
 
     def __init__(self, runner: asyncio.Runner) -> None:
         self._runner = runner
@@ -94,7 +94,7 @@ class Mill:
     async def _begin(self) -> None:
         self.team.slack.rates.on = False
         await self.team.start()
-        await lived(self.team)
+        await use_everything(self.team)
 
     def _of(self, kind: str) -> Sequence[tuple[str, Json]]:
         sent = [(envelope.type, envelope.payload) for envelope in self.team.slack.socket.envelopes]
@@ -119,24 +119,24 @@ class Mill:
 
 
 @pytest.fixture(scope="module")
-def mill() -> Iterator[Mill]:
+def workspace() -> Iterator[Workspace]:
     with asyncio.Runner() as runner, pytest.MonkeyPatch.context() as patch:
         patch.setattr(arrivals, "MESSAGE_SECONDS", 0.0)
-        made = Mill(runner)
+        made = Workspace(runner)
         yield made
         made.close()
 
 
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_mangled_envelope_is_acknowledged(mill: Mill, kind: str) -> None:
-    examples = mill.payloads[kind]
+def test_a_mangled_envelope_is_acknowledged(workspace: Workspace, kind: str) -> None:
+    examples = workspace.payloads[kind]
     assert examples, f"nobody does {kind}"
 
     @FUZZED
     @given(WHICH, MUTATIONS)
     def attempt(which: int, mutations: Sequence[tuple[int, object]]) -> None:
         envelope, payload = examples[which % len(examples)]
-        mill.deliver(envelope, mutated(payload, mutations))
+        workspace.deliver(envelope, mutated(payload, mutations))
 
     attempt()

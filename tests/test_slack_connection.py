@@ -357,6 +357,25 @@ async def test_catching_up_is_bounded_and_stays_within_the_rates(team: Town) -> 
     assert texts(team) == ["more"] * 10
 
 
+@pytest.mark.parametrize(
+    ("kind", "payload"),
+    [
+        ("events_api", {"type": "event_callback", "event": {"type": "member_joined_channel", "user": "U000000000"}}),
+        ("interactive", {"type": "block_actions", "user": "ada", "team": "T000000001", "actions": []}),
+        ("slash_commands", {"command": "/ask", "channel_id": "C1"}),
+    ],
+)
+async def test_what_cannot_be_read_does_not_come_again(
+    team: Town, caplog: pytest.LogCaptureFixture, kind: str, payload: dict[str, object]
+) -> None:
+    envelope = team.slack.socket.push(kind, payload)
+    await team.slack.wait(lambda: envelope.acknowledged)
+    (line,) = [record for record in caplog.records if record.levelno >= logging.ERROR]
+    assert line.getMessage().startswith("Slack sent something that cannot be read; it is ignored: ")
+    assert line.exc_info is None
+    await team.asked("are you there?")
+
+
 async def test_what_cannot_be_read_does_not_keep_the_bot_away(team: Town) -> None:
     root, _ = await team.asked()
     took_part(team, (team.channel, root), order=root)

@@ -93,11 +93,11 @@ MISSED = {
     "a command's name with a blank": (COMMANDS, [COMMAND], put(0, "name", to="a b")),
     "two commands of one name": (COMMANDS, [COMMAND, COMMAND], put(0, "description", to="Other")),
 }
-"""What the document allows and Discord refuses: the stand-in's own rules know better."""
+"""Bodies that the document allows and Discord refuses: the stand-in's own rules know better."""
 
 
 def judged(path: str, body: object, method: str = "") -> list[str]:
-    """What the judge says of a request."""
+    """Ask the judge about a request."""
     found: list[str] = []
     discord.Judge(found.append).request(method or ("PUT" if path == COMMANDS else "POST"), path, body)
     return found
@@ -162,7 +162,7 @@ def test_the_judge_notices_wrong_events() -> None:
     assert len(found) == 3
 
 
-def test_a_remembered_verdict_is_that_of_a_fresh_look() -> None:
+def test_remembered_verdicts_are_those_of_fresh_looks() -> None:
     """Whatever differs in a way that the document can tell is looked at again."""
     bodies = [(path, body) for path, body, _ in CAUGHT.values()]
     for path, body, change in CAUGHT.values():
@@ -175,7 +175,7 @@ def test_a_remembered_verdict_is_that_of_a_fresh_look() -> None:
 
 
 def _places(path: str, body: object) -> list[str]:
-    """Where something is wrong; what is quoted is the first value of its shape."""
+    """List where something is wrong; what is quoted is the first value of its shape."""
     return [": ".join(complaint.split(": ")[:2]) for complaint in judged(path, body)]
 
 
@@ -206,7 +206,7 @@ def test_every_known_difference_is_there(known: discord.Difference) -> None:
     )
 
 
-async def test_a_violation_of_the_document_is_one_of_the_stand_in() -> None:
+async def test_a_violation_fails_the_test() -> None:
     async with FakeDiscord() as fake:
         fake.judge.event("MESSAGE_DELETE", {})
         assert fake.violations == [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sys
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from dataclasses import replace
 
@@ -20,6 +21,7 @@ from adapters.discord.people import place_of
 from adapters.discord.requests import Heard, Reader
 from adapters.discord.rest import EPHEMERAL, EXPLAINED, SILENCED, Json, Rest
 from adapters.discord.surface import said
+from adapters.malformed import MALFORMED, cause
 from bot.connector import OneLine, UnreachableError
 from bot.errors import ConfigError, PlatformError, ShouldersError, StoreError, UserError
 from bot.ports import Intake
@@ -31,6 +33,11 @@ MESSAGE, DEFERRED_MESSAGE, DEFERRED_UPDATE, COMPLETIONS, MODAL = 4, 5, 6, 8, 9
 GUILDS_SECONDS = 0.1
 """How long no further guild may arrive until the list counts as complete."""
 
+HANDSHAKE = {"READY", "RESUMED"}
+"""Without these there is no connection: where they cannot be read, it is made anew."""
+
+UNREADABLE = "Discord sent something that cannot be read; it is ignored: %s, %s"
+
 HEARTBEAT_SECONDS = 60.0
 """A connection that says nothing for so long is dead."""
 
@@ -40,6 +47,18 @@ logging.getLogger("discord.client").addFilter(OneLine())
 logging.getLogger("discord.shard").addFilter(OneLine())
 
 discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False  # no voice here, and no warnings that it lacks
+
+
+def lenient(name: str, parse: Callable[[Json], None]) -> Callable[[Json], None]:
+    """Wrap a parser of discord.py's: what it cannot read is ignored, and does not end the connection."""
+
+    def parsed(data: Json) -> None:
+        try:
+            parse(data)
+        except MALFORMED as error:
+            log.error(UNREADABLE, name, cause(error))
+
+    return parsed
 
 
 class Client(discord.AutoShardedClient):
@@ -82,6 +101,8 @@ class Client(discord.AutoShardedClient):
         self._seen: dict[int, Sequence[tuple[Place, int]]] = {}
         http.gateway, http.refused = gateway.address, self._refused
         self.http = self._connection.http = http
+        parsers = self._connection.parsers
+        parsers.update({name: lenient(name, parsers[name]) for name in set(parsers) - HANDSHAKE})
 
     async def serve(self, token: str) -> None:
         """Connect and serve until cancelled.
@@ -149,6 +170,14 @@ class Client(discord.AutoShardedClient):
     async def on_shard_resumed(self, shard_id: int) -> None:
         """The old session goes on; Discord sends what was missed."""
         self._connected(f"Discord: {self._rest.name}, connected again")
+
+    async def on_error(self, event_method: str, /, *args: object, **kwargs: object) -> None:
+        """Log what was raised while an event was handled; what could not be read is one line."""
+        error = sys.exc_info()[1]
+        if isinstance(error, MALFORMED):
+            log.error(UNREADABLE, event_method, cause(error))
+        else:
+            await super().on_error(event_method, *args, **kwargs)
 
     # What people say --------------------------------------------------------------------------------------------------
 

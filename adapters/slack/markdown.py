@@ -79,7 +79,7 @@ def harmless(text: str, *, links: bool = False, growing: bool = False) -> str:
     which can be copied. While `growing`, an end that may yet become something else is left out, so that each text
     begins with the last one.
     """
-    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\x00", "\ufffd")  # as CommonMark reads them
     if growing:
         text = _UNDECIDED.sub("", text[: _first_open_run(text)])
     pieces = list(_pieces(text))

@@ -77,7 +77,7 @@ class Judge:
     def request(
         self, method: str, path: str, body: object, query: Mapping[str, str] | None = None, *, files: bool = False
     ) -> None:
-        """What was sent; `body` is None where nothing was."""
+        """Judge what was sent; `body` is None where nothing was."""
         operation = document().operation(method, path)
         if operation is None:
             self._violate(f"{method} {path} is not in tests/specs/discord.json: see tests/specs/trim.py")
@@ -85,7 +85,7 @@ class Judge:
         self._tell(operation.name, self._wrong_in_request(operation, body, query or {}, files=files))
 
     def answer(self, method: str, path: str, status: int, body: object) -> None:
-        """What was answered; server errors are not described and not judged."""
+        """Judge an answer; server errors are not described and not judged."""
         operation = document().operation(method, path)
         if operation is None or status >= 500:
             return
@@ -100,7 +100,7 @@ class Judge:
             self._tell(where, ["has a body"])
 
     def event(self, name: str, data: object) -> None:
-        """What the gateway dispatched."""
+        """Judge what the gateway dispatched."""
         known = document().described
         if name not in known:
             self._violate(f"{name} is not in tests/specs/gateway.py")

@@ -1,4 +1,4 @@
-"""What the gateway sends, as schemas: the document describes the objects in it, Discord's documentation the rest."""
+"""Schemas of the gateway's events: the document describes the objects in them, Discord's documentation the rest."""
 
 from __future__ import annotations
 

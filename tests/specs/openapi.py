@@ -220,7 +220,7 @@ class Document:
         return None
 
     def wrong(self, key: str, schema: Json, value: object) -> Sequence[str]:
-        """What is wrong with a value, each with its place in it; `key` names the schema, for remembering."""
+        """Say what is wrong with a value, and where in it; `key` names the schema, for remembering."""
         shape = key, self.shapes.of(value)
         if shape not in self._verdicts:
             errors = self._validator(key, schema).iter_errors(value)  # type: ignore[arg-type]  # any JSON

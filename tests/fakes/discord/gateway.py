@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from uuid import uuid4
@@ -37,8 +38,12 @@ class Session:
 
     def dispatch(self, event: str, data: Json) -> None:
         self.judge.event(event, data)
+        self.push(event, data)
+
+    def push(self, event: str, data: Json) -> None:
+        """Dispatch something, be it what Discord would never send."""
         payload = {"op": 0, "t": event, "s": len(self.events) + 1, "d": data}
-        self.events.append(orjson.dumps(payload).decode())
+        self.events.append(json.dumps(payload))
         if self.socket is not None:
             self.socket.queue.put_nowait(self.events[-1])
 

@@ -47,9 +47,9 @@ class People(Acting):
         changed = self.world.users[user]
         for right, given in rights.items():
             setattr(changed, right, given)
-        user = changed.json()
-        user["profile"] = {**user["profile"], "fields": None}  # type: ignore[dict-item]  # an object
-        self.event({"type": "user_change", "user": user, "cache_ts": 1, "event_ts": self.clock.ts()})
+        said = changed.json()
+        said["profile"] = {**said["profile"], "fields": None}  # type: ignore[dict-item]  # an object
+        self.event({"type": "user_change", "user": said, "cache_ts": 1, "event_ts": self.clock.ts()})
 
     def add_channel(
         self, name: str, *users: str, kind: Literal["channel", "group", "mpim"] = "channel", joined: bool = True

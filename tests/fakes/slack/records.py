@@ -40,7 +40,7 @@ def record(kind: Kind, name: str, value: object) -> None:
 
 
 def _shape(value: object, key: str) -> object:
-    """What types can tell apart: fields and their kinds, and words that may be one of a few."""
+    """Keep what types can tell apart: fields and their kinds, and words that may be one of a few."""
     if isinstance(value, dict):
         return {name: _shape(item, name) for name, item in value.items()}
     if isinstance(value, list):

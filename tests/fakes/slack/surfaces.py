@@ -48,8 +48,8 @@ class Surfaces:
         if user not in self.world.users:
             raise Refused("user_not_found")
         self._check(body["view"], "home")
-        self.world.homes[user] = view = body["view"]  # type: ignore[assignment]  # just checked
-        return {"view": shown_view(self.world.clock.id("V"), view)}
+        self.world.homes[user] = body["view"]  # type: ignore[assignment]  # just checked
+        return {"view": shown_view(self.world.clock.id("V"), self.world.homes[user])}
 
     def _place(self, body: Json) -> Json:
         length = int(str(body["length"]))

@@ -148,7 +148,7 @@ class Acting:
         return self._acted(self._act(user, ""), payload, chosen, element)
 
     def _acted(self, act: Act, payload: Json, chosen: Json, element: Json) -> Act:
-        action = {key: element[key] for key in ("action_id", "type", "text", "placeholder") if key in element}
+        action: Json = {key: element[key] for key in ("action_id", "type", "text", "placeholder") if key in element}
         action["block_id"] = "made-by-slack"
         common: Json = {
             "type": "block_actions",

@@ -72,7 +72,7 @@ def literal(record: Record, number: int) -> str:
     value = _typed(record.value) if record.kind == "form" else record.value
     text = json.dumps(_named(value) if record.kind == "event" else value, ensure_ascii=True, indent=1)
     text = text.replace(f'"{UNDEFINED}"', "undefined")
-    return f"export const r{number} = {text} satisfies {type_of(record.kind, record.name, record.value)};"
+    return f"export const r{number} = {text} satisfies {type_of(record.kind, record.name)};"
 
 
 def _named(value: object) -> object:
@@ -97,7 +97,7 @@ def _typed(form: object) -> object:
 
 @dataclass(frozen=True, slots=True)
 class Complaint:
-    """What the compiler says of a record, and the line of the literal that it means."""
+    """One error of the compiler, with the record and the line of its literal that are meant."""
 
     record: Record
     line: str
@@ -108,7 +108,7 @@ class Complaint:
 
 
 def complaints(every: Sequence[Record]) -> list[Complaint]:
-    """What the compiler says of all of them at once."""
+    """Compile all of them at once; the errors."""
     BUILD.mkdir(exist_ok=True)
     lines, owners = list(IMPORTS), [-1] * len(IMPORTS)
     for number, record in enumerate(every):
@@ -139,7 +139,7 @@ def forgiven(record: Record) -> Record:
 
 
 def unexpected_verdicts() -> Iterable[str]:
-    """Where the judge does not judge as it should: broken records that pass, and differences that are gone."""
+    """Judge the judge: broken records that pass, and known differences that are gone."""
     cases = [(what, Record(*record), True) for what, record in CAUGHT.items()]
     cases += [(what, Record(*record), False) for what, record in MISSED.items()]
     for known in KNOWN:

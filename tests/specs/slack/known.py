@@ -1,4 +1,4 @@
-"""Where Slack's types and Slack differ: each with its reason, and an example that the types still refuse."""
+"""Known differences between Slack and its types: each with its reason, and an example that the types still refuse."""
 
 from __future__ import annotations
 

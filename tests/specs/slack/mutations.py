@@ -37,7 +37,7 @@ RIGHT: dict[str, Case] = {
     "an answer": ("answer", "chat.postMessage", {"ok": True, "channel": "C1", "ts": "1", "message": {"text": "a"}}),
     "a status": ("call", "agents.sessions.setStatus", {"channel_id": "C1", "thread_ts": "1", "status": "active"}),
 }
-"""What the broken ones are made from."""
+"""The records that the broken ones are made from."""
 
 CAUGHT: dict[str, Case] = {
     "a text that is a number": _post(text=5),

@@ -24,23 +24,23 @@ ENVELOPES: Mapping[str, str] = {
     "message_action": "B.MessageShortcut",
     "view_submission": "B.ViewSubmitAction",
 }
-"""What Socket Mode carries, by its type."""
+"""Types of the payloads that Socket Mode carries, by their names."""
 
 ACKNOWLEDGEMENTS: Mapping[str, str] = {
     "slash_commands": "B.RespondArguments",
     "view_submission": "B.ViewResponseAction",
 }
-"""What may be answered to an envelope."""
+"""Types of what may be answered to an envelope."""
 
 
-def type_of(kind: str, name: str, value: object) -> str:
+def type_of(kind: str, name: str) -> str:
     """The type's name in TypeScript."""
     if kind in ("call", "form"):
         return "B.RespondArguments" if name == "response_url" else f"W.{pascal(name)}Arguments"
     if kind == "answer":
         return f"Plain<W.{pascal(name)}Response>"
     if kind == "event":
-        return f"Event<{name!r}>"
+        return f"Event<'{name}'>"
     if kind == "envelope":
         return ENVELOPES.get(name, "never")
     if kind == "acknowledgement":

@@ -1,0 +1,108 @@
+"""Whatever people and models write: no text raises on its way, pings, loads a picture or hides where a link leads."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import suppress
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from adapters.console.markdown import clean, finished, parse
+from adapters.discord.surface import said
+from adapters.discord.text import readable as readable_on_discord
+from adapters.discord.text import with_subjects
+from adapters.slack.body import text_of
+from adapters.slack.markdown import streamed
+from adapters.slack.messages import content
+from adapters.slack.text import called, is_to_others, mrkdwn, readable
+from adapters.split import balance, hold_back, open_fence, size, split, split_off
+from adapters.typed import arguments, find, nearest, written
+from bot.errors import UserError
+from bot.types import by_path
+from tests.fakes.discord.rules import message_sins
+from tests.fakes.intake import COMMANDS
+from tests.fakes.slack.rules import sins, words
+from tests.fakes.slack.world import Json
+from tests.fuzz import TEXTS
+
+PIECES = (
+    "<!channel>", "<!here|here>", "<@U000000001>", "<@U1|ada>", "<!subteam^S1>", "<#C1|general>", "@everyone", "@here",
+    "@channel", "<@1>", "<@&1>", "<a:wave:1>", "https://a.example/b", "http://b.example", "[a](https://a.example)",
+    "[b.example](https://a.example)", "![x](https://a.example/x.png)", "<https://a.example|b.example>", "[x][1]",
+    "\n[1]: https://a.example\n", "```", "\n```python\n", "\n~~~\n", "`", "``", "\\`", "\\", "> ", "\n- ", "\n1. ",
+    "\n\n", "\n", " ", "\t", "\r\n", "\r", "&lt;", "&amp;", "&", "<", ">", "|", "*", "**", "_", "~", "#", "\n# ",
+    "/ask ", "/config set ", "--private ", "--model large ", "last:50", "—model ", '"', "“", "’", "=", ":",
+    "ä", "e\u0301", "😀", "👩\u200d👩\u200d👧", "\u202e", "\u2060", "\u200b", "\x00", "\x1b[31m", "\ud800", "\udfff",
+    "語" * 50, "a" * 200, "<b>", "<!--", "<script>", "$x$", "| a | b |\n|---|---|\n",
+)  # fmt: skip
+
+WRITTEN = st.lists(
+    st.one_of(st.sampled_from(PIECES), st.text(max_size=12), st.sampled_from(PIECES).map(lambda piece: piece * 9)),
+    max_size=24,
+).map("".join)
+
+PATHS = {path: command for path, command in by_path(COMMANDS).items() if not command.hidden}
+
+
+def shown_on_slack(text: str) -> Iterator[str]:
+    """Say what is wrong with a text on Slack, in each of the ways in which it may get there."""
+    quiet: Json = {"parse": "none"}
+    silent: Json = {"unfurl_links": False, "unfurl_media": False}
+    for part in split(text, 2_000):
+        for method, body, how in (
+            ("chat.postMessage", content(part, (), links=True), silent),
+            ("chat.update", content(part, (), links=False), quiet),
+        ):
+            yield from sins(method, words({"blocks": body["blocks"]}), how)
+            yield from sins(method, str(body["text"]), how)  # which notifications show
+    yield from sins("chat.appendStream", streamed(text), {})
+    yield from (f"mrkdwn shows {found}" for found in re.findall(r"<[@!#]\w*", mrkdwn(text)))
+
+
+@pytest.mark.timeout(600)
+@TEXTS
+@given(WRITTEN)
+def test_what_is_written_harms_nobody(text: str) -> None:
+    assert list(shown_on_slack(text)) == []
+    for part in split(text, 2_000):
+        body = said(part)
+        assert list(message_sins(body, int(str(body["flags"])), reply=False)) == []
+
+
+@pytest.mark.timeout(600)
+@TEXTS
+@given(WRITTEN, st.integers(150, 600))
+def test_what_is_cut_fits_and_is_closed(text: str, limit: int) -> None:
+    for part in [*split(text, limit), *split_off(text, limit, 3)[0]]:
+        assert 0 < size(part) <= limit
+        assert open_fence(part) is None
+    assert open_fence(balance(text)) is None
+    assert text.startswith(hold_back(text))
+
+
+@pytest.mark.timeout(600)
+@TEXTS
+@given(WRITTEN)
+def test_what_is_read_is_text(text: str) -> None:
+    names = {"U1": "Ada", "1": "Ada", "C1": "general"}
+    assert readable(text, names, "U0") == readable(text, names, "U0").strip()
+    assert isinstance(readable(text, names, "U0", subjects=True) + readable_on_discord(text, names), str)
+    assert isinstance(with_subjects(text, names, ("2",)) + text_of({"text": text, "bot_id": "B1"}), str)
+    assert all(isinstance(key, str) for key in called(text))
+    assert is_to_others(text, "U0") in (True, False)
+    assert "\x1b" not in clean(text)
+    parse(clean(text))
+    finished(clean(text))
+
+
+@pytest.mark.timeout(600)
+@TEXTS
+@given(WRITTEN, st.sampled_from(sorted(PATHS)))
+def test_what_is_typed_is_a_command_or_explained(text: str, path: str) -> None:
+    find(text, COMMANDS)
+    nearest(text, COMMANDS)
+    with suppress(UserError):
+        assert written(path, PATHS[path], arguments(path, PATHS[path], text)).startswith(f"/{path}")
