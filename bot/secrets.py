@@ -16,7 +16,8 @@ def secrets_in(environment: Mapping[str, str]) -> Collection[str]:
     """Find the values of variables that hold secrets, by their names, and passwords in addresses, such as a proxy's."""
     named = (value for name, value in environment.items() if any(mark in name.upper() for mark in SECRET_NAMES))
     inside = (_password(value) for value in environment.values() if "://" in value)
-    return passwords(environment) | {value for value in (*named, *inside) if len(value) >= SHORTEST_SECRET}
+    marked = (form if len(form) - 2 < SHORTEST_SECRET else form[1:-1] for form in passwords(environment))
+    return {*marked, *(value for value in (*named, *inside) if len(value) >= SHORTEST_SECRET)}
 
 
 def blanked(text: str, secrets: Collection[str], mark: str = "•••") -> str:

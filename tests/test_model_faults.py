@@ -17,7 +17,7 @@ from bot.section import Section
 from bot.types import Done, Prompt, Sampling, Text, Utterance
 
 KEY = "sk-canary-that-nobody-may-see"
-HELLO: Prompt = (Utterance("user", "Hello"),)
+HELLO: Prompt = (Utterance("user", "Hello, what is a pretrained model?"),)
 ACTIONS = ("aiting", "whoever runs this bot", "Shorten", "asks to wait", "Set ")
 """A sentence to act on says one of these: whether waiting helps, or who has to do what."""
 

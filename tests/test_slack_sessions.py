@@ -165,7 +165,7 @@ async def test_the_audit_tells_nothing_of_sessions(stage: SlackStage) -> None:
 
 async def test_an_unanswered_session_is_known_after_a_crash(stage: SlackStage) -> None:
     gate = asyncio.Event()
-    stage.model.script(Words(("Once", gate, " more.")))
+    stage.model.script(Words(("Once upon", gate, " a time.")))
     said = await stage.direct("Tell me")
     await stage.sees(said, "Once")
     store = stage.app.services.store
