@@ -427,6 +427,7 @@ PIECES = [
         ("1. ```\n   https://a.b\n   ```", "1. ```\n   https://a.b\n   ```", "1. ```\n   https://a.b\n   ```"),
         ("```\n<!channel>\n```", f"```\n<{WORD_JOINER}!channel>\n```", None),
         ("`open\nhttps://a.b `", "`open\nhttps://a.b `", f"`open\nhttps:{WORD_JOINER}//a.b `"),
+        ("https://a.b![a.b](https://a.b/c)", "https://a.b!a.b (https://a.b/c)", None),
         ("https://a.b\x00c", f"https:{WORD_JOINER}//a.b\ufffdc", "`https://a.b\ufffdc`"),
         ("- ```\n  x\n  ```\nhttps://a.b", "- ```\n  x\n  ```\nhttps://a.b", "- ```\n  x\n  ```\n`https://a.b`"),
     ],

@@ -179,7 +179,8 @@ def _defused(text: str, *, links: bool, as_code: bool, beside_code: tuple[bool, 
     """
 
     def say(found: re.Match[str]) -> str:
-        escaped = text[found.start() - 1 : found.start()] == "\\"
+        before = text[max(0, found.start() - 1) : found.start()]
+        escaped = before == "\\"
         beside = (found.start() == 0 and beside_code[0], found.end() == len(text) and beside_code[1])
         if found["bracket"]:
             return f"]{WORD_JOINER}"
@@ -189,7 +190,7 @@ def _defused(text: str, *, links: bool, as_code: bool, beside_code: tuple[bool, 
             as_it_is, may_be_code = links and _host(url), as_code and not (links or escaped or any(beside))
             return found[0] if as_it_is else _inert(url, as_code=may_be_code)
         label, target = found["label"], found["target"]
-        plain = links and found[0][0] == "[" and not escaped
+        plain = links and found[0][0] == "[" and before not in ("\\", "!")  # an address may end in what makes an image
         if plain and _host(target) and _host_of_label(label) == _host(target):
             return found[0]
         label = _defused(label, links=links, as_code=as_code, beside_code=(beside[0], False))
