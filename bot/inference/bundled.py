@@ -110,7 +110,8 @@ def unpack(model: Bundled, cache: Path, convert: Callable[[Path], None]) -> Path
     target = folder(model, cache)
     if complete(target):
         return target
-    cache.mkdir(parents=True, exist_ok=True)
+    for place in (cache.parent, cache):  # beside the database, which is for its owner's eyes only
+        place.mkdir(mode=0o700, parents=True, exist_ok=True)
     with FileLock(cache / f"{model.name}.lock"):
         if complete(target):
             return target
