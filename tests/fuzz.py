@@ -73,12 +73,27 @@ MUTATIONS = st.lists(st.tuples(st.integers(0, 400), st.sampled_from(ODD)), min_s
 
 
 class Tracebacks(logging.Handler):
-    """Collects what is logged with a traceback: errors that nobody expected."""
+    """Collects what is logged with a traceback: errors that nobody expected.
+
+    Until it is closed, half characters in the log are written out: reports of tests cannot hold them.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.found: list[str] = []
+        self._make = logging.getLogRecordFactory()
+        logging.setLogRecordFactory(self._whole)
         logging.getLogger().addHandler(self)
+
+    def close(self) -> None:
+        logging.getLogger().removeHandler(self)
+        logging.setLogRecordFactory(self._make)
+        super().close()
+
+    def _whole(self, *args: object, **kwargs: object) -> logging.LogRecord:
+        record = self._make(*args, **kwargs)
+        record.msg, record.args = record.getMessage().encode(errors="backslashreplace").decode(), ()
+        return record
 
     def emit(self, record: logging.LogRecord) -> None:
         if (record.exc_info or record.name == "asyncio") and record.name != "aiohttp.server":  # the stand-in's own

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Iterator, Sequence
 
 import orjson
@@ -111,8 +110,9 @@ class Server:
         assert [sin for sin in discord.violations if "ping" in sin] == []
 
     def close(self) -> None:
-        logging.getLogger().removeHandler(self._tracebacks)
-        self.team.discord.violations.clear()
+        self._tracebacks.close()
+        self._runner.run(self.team.stop())
+        self.team.discord.violations.clear()  # of what was sent, not of the bot
         self._runner.run(self._town.__aexit__(None, None, None))
 
 

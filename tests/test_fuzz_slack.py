@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Iterator, Sequence
 
 import pytest
@@ -113,8 +112,9 @@ class Workspace:
         assert self._tracebacks.found == []
 
     def close(self) -> None:
-        logging.getLogger().removeHandler(self._tracebacks)
-        self.team.slack.violations.clear()
+        self._tracebacks.close()
+        self._runner.run(self.team.stop())
+        self.team.slack.violations.clear()  # of what was sent, not of the bot
         self._runner.run(self._town.__aexit__(None, None, None))
 
 
