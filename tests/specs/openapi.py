@@ -10,13 +10,15 @@ import copy
 import json
 import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Final, TypeAlias
 from urllib.parse import urlsplit
 
+import jsonschema_rs
 from jsonschema import Draft202012Validator, FormatChecker, ValidationError
 from jsonschema.protocols import Validator
 from referencing.jsonschema import DRAFT202012, SchemaRegistry
@@ -78,6 +80,10 @@ def _is_uri(value: object) -> bool:
 @FORMATS.checks("int32")
 def _is_int32(value: object) -> bool:
     return not isinstance(value, int) or -(1 << 31) <= value < 1 << 31
+
+
+CHECKS: dict[str, Callable[[str], bool]] = {name: partial(FORMATS.conforms, format=name) for name in FORMATS.checkers}
+"""The same checks for the faster validator."""
 
 
 def as_object(value: object) -> Json:
@@ -209,7 +215,8 @@ class Document:
         ]
         self.shapes = Shapes([*own.values(), *(part for _, one in self.operations for part in _own_schemas(one))])
         self._registry = SchemaRegistry().with_resource(HERE, DRAFT202012.create_resource(self._document))
-        self._validators: dict[str, Validator] = {}
+        self._fast_registry = jsonschema_rs.Registry([(HERE, self._document)], draft=jsonschema_rs.Draft202012)
+        self._validators: dict[str, tuple[jsonschema_rs.Draft202012Validator, Validator]] = {}
         self._verdicts: dict[tuple[str, object], tuple[str, ...]] = {}
 
     def operation(self, method: str, path: str) -> Operation | None:
@@ -223,14 +230,21 @@ class Document:
         """Say what is wrong with a value, and where in it; `key` names the schema, for remembering."""
         shape = key, self.shapes.of(value)
         if shape not in self._verdicts:
-            errors = self._validator(key, schema).iter_errors(value)  # type: ignore[arg-type]  # any JSON
+            fast, telling = self._validators_of(key, schema)
+            errors = () if fast.is_valid(value) else telling.iter_errors(value)  # type: ignore[arg-type]  # any JSON
             self._verdicts[shape] = tuple(sorted({_said(error) for error in errors}))
         return self._verdicts[shape]
 
-    def _validator(self, key: str, schema: Json) -> Validator:
+    def _validators_of(self, key: str, schema: Json) -> tuple[jsonschema_rs.Draft202012Validator, Validator]:
+        """Two validators of a schema: a fast one for the verdict, and one that says what is wrong."""
         if key not in self._validators:
             here = json.loads(json.dumps(schema).replace('"#/', f'"{HERE}#/'))
-            self._validators[key] = Draft202012Validator(here, registry=self._registry, format_checker=FORMATS)
+            self._validators[key] = (
+                jsonschema_rs.Draft202012Validator(
+                    here, registry=self._fast_registry, formats=CHECKS, validate_formats=True
+                ),
+                Draft202012Validator(here, registry=self._registry, format_checker=FORMATS),
+            )
         return self._validators[key]
 
     def _operations(self, template: str, item: Json) -> Iterator[Operation]:
