@@ -18,10 +18,10 @@ from pathlib import Path
 import psutil
 
 from benchmarks.table import Row
-from bot.inference.client import Inference
-from bot.inference.kinds import Chat, Embed, Skill
+from bot.inference.client import InferenceClient
 from bot.inference.process import ModelProcess
-from bot.inference.protocol import Quantisation, Ready, Source
+from bot.inference.protocol import ModelSource, Quantisation, Ready
+from bot.interfaces.jobs import Embed, Skill, WriteAnswer
 
 DATA = Path(__file__).parents[1] / "data" / "models"
 SIDE_BY_SIDE = 8
@@ -29,10 +29,10 @@ TOKENS = 64
 TEXTS = 64
 ROUNDS = 3
 SENTENCE = "What is a pretrained model, and why would a team want to run one on its own machine?"
-SMOLLM2, MINILM = Source("bundled:smollm2", threads=1), Source("bundled:minilm", threads=1)
+SMOLLM2, MINILM = ModelSource("bundled:smollm2", threads=1), ModelSource("bundled:minilm", threads=1)
 
 
-class Models(Inference):
+class Models(InferenceClient):
     """The process, and how much time it took on the processor."""
 
     def __init__(self) -> None:
@@ -54,7 +54,7 @@ async def process() -> AsyncGenerator[Models, None]:
         await models.aclose()
 
 
-async def load(inference: Inference, source: Source, skill: Skill) -> tuple[float, float]:
+async def load(inference: InferenceClient, source: ModelSource, skill: Skill) -> tuple[float, float]:
     """Seconds until it is loaded, and the MB of its weights."""
     began, size = time.perf_counter(), 0
     async for chunk in inference.warm(source, skill):
@@ -62,11 +62,11 @@ async def load(inference: Inference, source: Source, skill: Skill) -> tuple[floa
     return time.perf_counter() - began, size / 1e6
 
 
-async def tokens(inference: Models, source: Source, people: int) -> float:
+async def tokens(inference: Models, source: ModelSource, people: int) -> float:
     """Tokens a second, all answers together, their prompts included; the best of a few rounds."""
     best = 0.0
     for _ in range(ROUNDS):
-        jobs = [Chat((("user", f"{number}. {SENTENCE}"),), TOKENS, 0.0) for number in range(people)]
+        jobs = [WriteAnswer((("user", f"{number}. {SENTENCE}"),), TOKENS, 0.0) for number in range(people)]
         began = inference.seconds()
         answers = await asyncio.gather(*(inference.answer(source, job) for job in jobs))
         best = max(best, sum(answer.completion_tokens for answer in answers) / (inference.seconds() - began))

@@ -17,7 +17,7 @@ from benchmarks.model_server import model_server
 from benchmarks.table import Row
 from bot.app import application
 from bot.config import load
-from bot.types import Act, Person, Place, Request
+from bot.interfaces.messages import Act, Person, Place, Request
 from tests.fakes.memory import MemoryAdapter
 
 STREAMS = 200

@@ -10,10 +10,11 @@ from functools import partial
 from pathlib import Path
 
 from benchmarks.table import Row
-from bot.types import Act, Command, Person, Place, Request
-from storage.migrate import migrations
-from storage.sqlite import open_store
-from storage.writer import Connection, Writer
+from bot.interfaces.command import Command
+from bot.interfaces.messages import Act, Person, Place, Request
+from storage.sqlite.migrate import migrations
+from storage.sqlite.store import open_store
+from storage.sqlite.writer import Connection, GroupCommitWriter
 
 TASKS = 100
 GROUPED = 20_000
@@ -43,7 +44,7 @@ async def rate(path: Path, turns: int, *, grouped: bool) -> float:
     connection = Connection(partial(sqlite3.connect, path, isolation_level=None), iter_chunk_size=64)
     async with connection:
         await connection.execute("PRAGMA synchronous = FULL")
-        writer = Writer(connection)
+        writer = GroupCommitWriter(connection)
 
         async def task() -> None:
             for _ in range(turns // TASKS):

@@ -14,7 +14,7 @@ import typer
 
 from bot import __version__
 from bot.config import Config, load
-from bot.errors import ConfigError, ShouldersError, StoreError
+from bot.interfaces.errors import ConfigError, ShouldersError, StoreError
 from bot.logs import plain, start_logging
 
 UNUSABLE = 2
@@ -46,10 +46,14 @@ def say(line: str) -> None:
 
 
 def _config(path: Path | None) -> Config:
+    from bot.app import check_task_preferences
+
     try:
-        return load(path, os.environ)
+        config = load(path, os.environ)
+        check_task_preferences(config)
     except ConfigError as error:
         fail(error)
+    return config
 
 
 def _serve(work: Callable[[], object]) -> None:

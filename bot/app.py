@@ -11,25 +11,28 @@ from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping, Sequen
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 
-from bot.administration import Administration
-from bot.budget import Budget
+from bot.administration.audit_announcer import AuditAnnouncer
+from bot.administration.limits.budget import Budget
+from bot.administration.policy import Policy
+from bot.administration.retention import Retention
+from bot.administration.state import Administration
+from bot.administration.task_preferences import check_preferences
 from bot.catalogue import Catalogue
+from bot.commands._registry import CommandModule, load_commands
 from bot.config import Config, backend_kinds, platforms
-from bot.core import CommandModule, Core, load_commands
-from bot.errors import ConfigError, ShouldersError
-from bot.herald import Herald
-from bot.hub import folders
+from bot.core.dispatcher import Dispatcher
+from bot.core.intake import CoreIntake
+from bot.core.request_queue import RequestQueue
 from bot.hub.client import Hub
-from bot.inbox import Inbox
-from bot.network import network_of
-from bot.permissions import loose
-from bot.policy import Policy
-from bot.ports import Adapter, Backend
-from bot.privacy import Privacy
-from bot.recent import Recent
-from bot.reception import Reception
-from bot.services import Services
-from storage.sqlite import SQLiteStore, open_store
+from bot.inference import downloads
+from bot.interfaces.adapter import Adapter
+from bot.interfaces.backend import Backend
+from bot.interfaces.errors import ConfigError, ShouldersError, UserError
+from bot.interfaces.network import network_of
+from bot.services import RecentRequests, Services
+from bot.tasks.engine.registry import load_tasks
+from bot.utils.file_permissions import open_to_others
+from storage.sqlite.store import SQLiteStore, open_store
 
 log = logging.getLogger(__name__)
 
@@ -43,7 +46,7 @@ CLOSE_SECONDS = 10.0
 """How long a platform or a model may take to let go when the program ends."""
 
 Say = Callable[[str], None]
-Chore = Callable[[], Coroutine[object, object, None]]
+BackgroundJob = Callable[[], Coroutine[object, object, None]]
 """What runs beside the platforms until the program ends."""
 
 
@@ -53,9 +56,9 @@ class App:
 
     config: Config
     services: Services
-    intake: Reception
-    inbox: Inbox
-    chores: Mapping[str, Chore]
+    intake: CoreIntake
+    inbox: RequestQueue
+    chores: Mapping[str, BackgroundJob]
     adapters: Mapping[str, Adapter]
 
     @property
@@ -74,6 +77,14 @@ class App:
         for adapter in self.adapters.values():
             await adapter.stop_intake()
         await self.inbox.aclose(self.config.bot.stop_seconds)
+
+
+def check_task_preferences(config: Config) -> None:
+    """Raise ConfigError where the setting `tasks` names a task or a model that does not exist."""
+    try:
+        check_preferences(config.settings.tasks, load_tasks(), config.models)
+    except UserError as error:
+        raise ConfigError(f"{config.source}: [settings] {error.message}") from None
 
 
 def make_backends(config: Config) -> Mapping[str, Backend]:
@@ -128,7 +139,7 @@ async def application(config: Config, adapters: Mapping[str, Adapter]) -> AsyncG
     async with AsyncExitStack() as resources:
         store = await open_store(config.database)
         resources.push_async_callback(store.aclose)
-        for sentence in await asyncio.to_thread(loose, config):
+        for sentence in await asyncio.to_thread(open_to_others, config.private_files):
             log.warning("%s", sentence)
         backends = make_backends(config)
         for backend in backends.values():
@@ -154,13 +165,13 @@ async def assemble(
     terminals = (name for name, platform in platforms().items() if not platform.lasting)  # who sits there began it
     administration = Administration(store.books, config.settings, (*config.bot.administrators, *terminals))
     await administration.load()
-    hub = Hub(config.hub, folders.within(config.data / "models"), config.environment, config.memory)
+    hub = Hub(config.hub, downloads.within(config.data / "models"), config.environment, config.memory)
     catalogue = Catalogue(config, backends, store.catalogue, hub)
     await catalogue.load()
     budget = Budget(administration, store.usage, catalogue.sections, config.bot.currency, clock)
     await budget.load()
     grace = config.bot.uninstall_grace_hours * 3_600
-    privacy = Privacy(store.traces, administration, adapters, lambda: inbox, grace, clock)
+    privacy = Retention(store.traces, administration, adapters, lambda: inbox, grace, clock)
     await privacy.load()
     services = Services(
         config,
@@ -172,18 +183,18 @@ async def assemble(
         catalogue,
         adapters,
         declared,
-        Recent(),
+        RecentRequests(),
         stop=lambda request: inbox.stop(request),
         running=lambda conversation: inbox.running(conversation),
     )
-    core = Core(services, commands)
-    inbox = Inbox(store, adapters, declared, core.handle, administration)
-    chores: Mapping[str, Chore] = {
-        "announcing": Herald(administration, adapters).run,
+    core = Dispatcher(services, commands)
+    inbox = RequestQueue(store, adapters, declared, core.handle, administration)
+    chores: Mapping[str, BackgroundJob] = {
+        "announcing": AuditAnnouncer(administration, adapters).run,
         "tidying": privacy.run,
         "downloading": catalogue.fetch,
     }
-    return App(config, services, Reception(services, core, inbox), inbox, chores, adapters)
+    return App(config, services, CoreIntake(services, core, inbox), inbox, chores, adapters)
 
 
 async def _close(opened: Backend | Adapter | Catalogue) -> None:
@@ -222,7 +233,7 @@ async def serve(app: App, say: Say) -> None:
         await _end([*serving, *chores])
 
 
-async def _keep_doing(name: str, chore: Chore) -> None:
+async def _keep_doing(name: str, chore: BackgroundJob) -> None:
     """Begin again, after a pause, what ended by a fault."""
     while True:
         try:

@@ -9,16 +9,17 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from time import monotonic
 
-from bot.books import Added, Additions
 from bot.config import Config, backend_kinds
-from bot.errors import ShouldersError, UserError
+from bot.hub.admission import COMMIT, MODEL_ID, HubSection, ModelFiles
 from bot.hub.client import Hub
-from bot.hub.messages import Progress
-from bot.hub.rules import COMMIT, MODEL_ID, Chosen, HubSection
-from bot.hub.tasks import KINDS, TASKS, Kind
-from bot.ports import Backend, Loads, Standing
-from bot.section import ModelSection
-from bot.types import Done, Piece, Place, Text, Thought
+from bot.hub.protocol import DownloadProgress
+from bot.hub.task_types import KINDS, TASKS, Kind
+from bot.interfaces.backend import Backend, LoadableBackend, ModelStatus
+from bot.interfaces.catalogue import AddedModel, CatalogueStore
+from bot.interfaces.config import ModelSection
+from bot.interfaces.errors import ShouldersError, UserError
+from bot.interfaces.messages import Place
+from bot.interfaces.replies import Done, Piece, Text, Thought
 
 log = logging.getLogger(__name__)
 
@@ -26,12 +27,12 @@ NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,31}")
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class CatalogueEntry:
     """One model. `added` is there for those that do not stand in config.toml."""
 
     name: str
     section: ModelSection
-    added: Added | None = None
+    added: AddedModel | None = None
 
     @property
     def kind(self) -> Kind:
@@ -51,7 +52,7 @@ class Entry:
         return (model, revision) if MODEL_ID.fullmatch(model) and COMMIT.fullmatch(revision) else None
 
 
-class Speeds:
+class TokenSpeeds:
     """How many tokens a second each model last wrote, from its first word on."""
 
     def __init__(self, clock: Callable[[], float] = monotonic) -> None:
@@ -75,12 +76,12 @@ class Speeds:
 class Catalogue:
     """`entries`, `sections` and `backends` have the same names, and grow and shrink while the program runs."""
 
-    def __init__(self, config: Config, backends: Mapping[str, Backend], kept: Additions, hub: Hub) -> None:
+    def __init__(self, config: Config, backends: Mapping[str, Backend], kept: CatalogueStore, hub: Hub) -> None:
         self.hub = hub
-        self.speeds = Speeds()
+        self.speeds = TokenSpeeds()
         self.sections: dict[str, ModelSection] = dict(config.models)
         self.backends: dict[str, Backend] = dict(backends)
-        self.entries = {name: Entry(name, section) for name, section in config.models.items()}
+        self.entries = {name: CatalogueEntry(name, section) for name, section in config.models.items()}
         self._config = config
         self._kept = kept
         self._made: list[Backend] = []
@@ -93,7 +94,7 @@ class Catalogue:
             else:
                 self._put(added)
 
-    def entry(self, name: str) -> Entry:
+    def entry(self, name: str) -> CatalogueEntry:
         """One model. Raises UserError that names those there are."""
         if name not in self.entries:
             raise UserError(f"There is no model “{name[:40]}” here. There are: {', '.join(self.entries)}.")
@@ -108,16 +109,16 @@ class Catalogue:
             raise UserError(f"There is a model “{wanted}” already. Add this one under another name: `--name …`.")
         return wanted
 
-    async def add(self, name: str, chosen: Chosen, place: Place) -> Entry:
+    async def add(self, name: str, chosen: ModelFiles, place: Place) -> CatalogueEntry:
         """Offer a model of the Hub under a name, from now on and after restarts. Raises UserError or StoreError."""
         name = self.free_name(name, chosen.model)
         about = (chosen.model, chosen.revision, chosen.task, chosen.licence, chosen.size)
-        added = Added(name, *about, place.platform, place.workspace)
+        added = AddedModel(name, *about, place.platform, place.workspace)
         await self._kept.add(added)
         self._put(added)
         return self.entries[name]
 
-    async def remove(self, entry: Entry) -> None:
+    async def remove(self, entry: CatalogueEntry) -> None:
         """Forget an added model and its files, if no other entry is about them. Raises UserError or StoreError."""
         assert entry.pinned
         if [other.pinned for other in self.entries.values()].count(entry.pinned) == 1:
@@ -126,10 +127,10 @@ class Catalogue:
         backend = self.backends.pop(entry.name, None)  # two may remove it at once
         self.entries.pop(entry.name, None)
         self.sections.pop(entry.name, None)
-        if isinstance(backend, Loads):
+        if isinstance(backend, LoadableBackend):
             await backend.unload()
 
-    async def pull(self, entry: Entry) -> AsyncGenerator[Progress]:
+    async def pull(self, entry: CatalogueEntry) -> AsyncGenerator[DownloadProgress]:
         """Download what is missing of a model's files. Raises UserError or HubError."""
         if entry.pinned is None:
             raise UserError(f"{entry.name} does not come from the Hub: there is nothing to download.")
@@ -143,14 +144,14 @@ class Catalogue:
             async for step in progress:
                 yield step
 
-    async def here(self, entry: Entry) -> bool:
+    async def here(self, entry: CatalogueEntry) -> bool:
         """Whether nothing has to be downloaded before it can answer."""
         return entry.pinned is None or await self.hub.ready(*entry.pinned)
 
-    async def standing(self, name: str) -> Standing | None:
+    async def standing(self, name: str) -> ModelStatus | None:
         """Whether a model is in this machine's memory, and how fast it was; None where it runs elsewhere."""
         backend = self.backends[name]
-        return await backend.standing() if isinstance(backend, Loads) else None
+        return await backend.standing() if isinstance(backend, LoadableBackend) else None
 
     async def fetch(self) -> None:
         """Download what config.toml names and is not here yet; a chore of the program."""
@@ -171,20 +172,20 @@ class Catalogue:
         for backend in self._made:
             await backend.aclose()
 
-    def _put(self, added: Added) -> None:
+    def _put(self, added: AddedModel) -> None:
         kind = backend_kinds()["local"]
         table = {"backend": kind.name, "model": added.model, "revision": added.revision}
         can, skill = ["chat"] if added.task == "chat" else [], TASKS[added.task].skill
         pipeline = added.task if skill == "run" else ""
         section = kind.settings.model_validate({**table, "skill": skill, "can": can, "pipeline": pipeline})
         self.sections[added.name] = section
-        self.entries[added.name] = Entry(added.name, section, added)
+        self.entries[added.name] = CatalogueEntry(added.name, section, added)
         self.backends[added.name] = self._make(added.name, section)
 
     def _make(self, name: str, section: ModelSection) -> Backend:
         """A backend beside the others of its kind, whose process it shares."""
         for backend in self.backends.values():
-            if isinstance(backend, Loads):
+            if isinstance(backend, LoadableBackend):
                 return backend.another(section)
         kind, config = backend_kinds()[section.backend], self._config
         made = kind.create({name: section}, config.environment, config.data, config.backends[kind.name])[name]

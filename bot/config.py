@@ -6,7 +6,7 @@ import difflib
 import pkgutil
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
@@ -18,13 +18,13 @@ from pydantic import Field, ValidationError, field_validator
 
 import adapters
 import bot.backends
-from bot import wishes
-from bot.errors import ConfigError, UserError
-from bot.hub.rules import HubSection
-from bot.inference.shelf import GB
-from bot.ports import BackendKind, Platform
-from bot.section import ModelSection, Section
-from bot.settings import Settings, check_commands_off, check_placeholders
+from bot.administration.settings import Settings, check_commands_off, check_placeholders
+from bot.hub.admission import HubSection
+from bot.inference.memory_manager import GB
+from bot.interfaces.adapter import Platform
+from bot.interfaces.backend import BackendKind
+from bot.interfaces.config import ModelSection, Section
+from bot.interfaces.errors import ConfigError, UserError
 
 S = TypeVar("S", bound=Section)
 
@@ -100,6 +100,12 @@ class Config:
     def secrets_file(self) -> Path:
         """The file beside the configuration that secrets are read from, too."""
         return _beside(Path(self.source) if self.source != DEFAULTS else DEFAULT_PATH)
+
+    @property
+    def private_files(self) -> Sequence[Path]:
+        """The files and folders that only the operator should be able to read."""
+        database = (Path(f"{self.database}{ending}") for ending in ("", "-wal", "-shm"))
+        return (self.secrets_file, self.data, *database)
 
     @property
     def memory(self) -> int:
@@ -232,7 +238,6 @@ def _check_names(config: Config, file: Path) -> None:
     try:
         check_placeholders(config.settings.system_prompt)
         check_commands_off(config.settings.commands_off)
-        wishes.check(config.settings.tasks, config.models)
     except UserError as error:
         raise ConfigError(f"{file}: [settings] {error.message}") from None
 

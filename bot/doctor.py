@@ -11,11 +11,11 @@ from importlib.metadata import version
 from bot import __version__
 from bot.app import make_adapter, make_backends
 from bot.config import Config, platforms
-from bot.errors import ConfigError, DatabaseBusy, ShouldersError
+from bot.interfaces.errors import ConfigError, DatabaseBusy, ShouldersError
+from bot.interfaces.network import network_of
 from bot.logs import plain
-from bot.network import network_of
-from bot.permissions import loose
-from storage.sqlite import open_store
+from bot.utils.file_permissions import open_to_others
+from storage.sqlite.store import open_store
 
 CHECK_SECONDS = 20.0
 """How long one thing may take to answer."""
@@ -139,7 +139,7 @@ async def _database(config: Config) -> str:
 
 
 async def _permissions(config: Config) -> str:
-    if found := await asyncio.to_thread(loose, config):
+    if found := await asyncio.to_thread(open_to_others, config.private_files):
         raise ConfigError(" ".join(found))
     return f"{config.secrets_file}, {config.data} and the database are open to nobody else"
 

@@ -6,7 +6,7 @@ import logging
 import sys
 from collections.abc import Collection, Mapping
 
-from bot.secrets import blanked, secrets_in
+from bot.utils.secrets import blanked, secrets_in
 
 BIDI = (0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A))
 """Characters that turn the direction of what follows, so that it reads as something else."""

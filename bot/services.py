@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from bot.administration import Administration
-from bot.budget import Budget
+from bot.administration.limits.budget import Budget
+from bot.administration.policy import Policy, must_be_allowed_to_steer
+from bot.administration.retention import Retention
+from bot.administration.settings import Settings
+from bot.administration.state import Administration
 from bot.catalogue import Catalogue
 from bot.config import Config
-from bot.errors import PlatformError, UserError
-from bot.policy import Policy, must_be_allowed_to_steer
-from bot.ports import Adapter, Backend, Store
-from bot.privacy import Privacy
-from bot.recent import Recent
-from bot.room import Room
-from bot.settings import Settings
-from bot.types import Command, Place, Request
-from bot.wellformed import well_formed
+from bot.interfaces.adapter import Adapter
+from bot.interfaces.backend import Backend
+from bot.interfaces.command import Command
+from bot.interfaces.errors import PlatformError, UserError
+from bot.interfaces.messages import Place, Request
+from bot.interfaces.store import Store
+from bot.utils.unicode_text import well_formed
+from bot.utils.upload_memory import Room
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +36,11 @@ class Services:
     administration: Administration
     policy: Policy
     budget: Budget
-    privacy: Privacy
+    privacy: Retention
     catalogue: Catalogue
     adapters: Mapping[str, Adapter]
     commands: Sequence[Command]
-    recent: Recent
+    recent: RecentRequests
     stop: Callable[[int], bool]
     running: Callable[[int], int | None]
     room: Room = field(default_factory=Room)
@@ -131,3 +134,31 @@ class Services:
         """The models that this person may use here, in the catalogue's order."""
         there = list(self.backends)  # in one step: an import asks in a thread while a model may be added
         return [name for name in there if self.policy.model_refusal(request, name) is None]
+
+
+RECENT_REQUESTS = 500
+"""Requests that are remembered."""
+
+
+class RecentRequests:
+    """The newest requests, by the number of their row."""
+
+    def __init__(self) -> None:
+        self._requests: OrderedDict[int, Request] = OrderedDict()
+
+    def keep(self, number: int, request: Request) -> None:
+        """Remember a request."""
+        self._requests[number] = request
+        while len(self._requests) > RECENT_REQUESTS:
+            self._requests.popitem(last=False)
+
+    def get(self, number: str) -> Request | None:
+        """What a button's request was about; None when it is not remembered. Not everybody may ask for it again."""
+        return self._requests.get(int(number)) if number.isdecimal() else None
+
+    def require(self, number: str) -> Request:
+        """The same, where there is nothing to be done without it. Raises UserError."""
+        known = self.get(number)
+        if known is None:
+            raise UserError("I no longer know what that was about: ask again, please.")
+        return known

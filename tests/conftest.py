@@ -18,12 +18,12 @@ from blockbuster import blockbuster_ctx
 
 import storage
 from bot.config import load
-from bot.network import VARIABLES
-from storage.sqlite import SQLiteStore
-from tests.kept import Files
+from bot.interfaces.network import VARIABLES
+from storage.sqlite.store import SQLiteStore
+from tests.administration.kept import Files
+from tests.core.world import CONFIG, World
 from tests.stages import stages
 from tests.stages.base import Stage
-from tests.world import CONFIG, World
 
 OWN_CODE = ["bot", "adapters", "storage"]
 
@@ -97,7 +97,7 @@ async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncGenerato
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A language model of a few kilobytes, made in a process of its own: torch stays out of the tests'."""
     folder = tmp_path_factory.mktemp("tiny")
-    subprocess.run([sys.executable, "-m", "tests.tiny_model", str(folder)], check=True, capture_output=True)
+    subprocess.run([sys.executable, "-m", "tests.inference.tiny_model", str(folder)], check=True, capture_output=True)
     return folder
 
 
@@ -123,7 +123,7 @@ async def stage(
         if reason := kind.cannot.get(mark.args[0]):
             pytest.skip(reason)
     monkeypatch.chdir(tmp_path)  # the terminal saves files where it was started
-    monkeypatch.setattr("bot.backends.openai.connection.PAUSES", (0.0, 0.0))
+    monkeypatch.setattr("bot.backends.openai.client.PAUSES", (0.0, 0.0))
     played = kind(tmp_path)
     if "fault" in request.fixturenames:
         played.patience = 0.3

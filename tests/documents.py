@@ -6,17 +6,17 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from bot.administration.settings import KEYS, Settings, about, format_value, summary, takes
 from bot.backends.openai.presets import PRESETS
-from bot.hub.tasks import TASKS
+from bot.hub.task_types import TASKS
 from bot.inference.pipelines import ABSENT, ALIASES, PIPELINES
-from bot.settings import KEYS, Settings, about, shown, summary, takes
-from bot.task import load_tasks
-from tests.examples import EXAMPLES
-from tests.matrix import ASKED, LACKING, WAYS, cell
-from tests.permissions import MAY, ROWS, WHO
+from bot.tasks.engine.registry import load_tasks
+from tests.scenarios.matrix import ASKED, LACKING, WAYS, cell
+from tests.scenarios.permissions import MAY, ROWS, WHO
 from tests.specs import verified
+from tests.tasks.examples import EXAMPLES
 
-DOCS = Path(__file__).parent.parent / "docs"
+DOCS = Path(__file__).parents[1] / "docs"
 
 
 def markdown(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -29,7 +29,13 @@ def settings() -> str:
     """Every setting as it is declared."""
     default = Settings()
     rows = [
-        (f"`{key}`", summary(key), takes(key), _default(shown(getattr(default, key))), ", ".join(about(key).levels))
+        (
+            f"`{key}`",
+            summary(key),
+            takes(key),
+            _default(format_value(getattr(default, key))),
+            ", ".join(about(key).levels),
+        )
         for key in KEYS
     ]
     return markdown(("setting", "what", "takes", "default", "can be set for"), rows)
@@ -131,7 +137,7 @@ def tasks() -> str:
 
 
 PLATFORMS = ("Discord", "Slack", "terminal")
-"""Where tests/test_task_scenarios.py asks for every task that has an example."""
+"""Where tests/scenarios/test_task_scenarios.py asks for every task that has an example."""
 
 
 TABLES: Mapping[str, tuple[str, Callable[[], str]]] = {

@@ -1,25 +1,46 @@
-"""Who may import whom, as drawn in docs/design.md."""
+"""Check who imports whom against the rules of docs/design.md."""
 
 from __future__ import annotations
 
 import ast
+import sys
 from collections.abc import Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parent.parent
-CONTRACT = {
-    "bot.types",
-    "bot.ports",
-    "bot.books",
-    "bot.traces",
-    "bot.errors",
-    "bot.section",
-    "bot.inference.kinds",
-    "bot.network",
-    "bot.connector",
+ROOT = Path(__file__).parents[1]
+
+ROOMS = (
+    "interfaces",
+    "utils",
+    "logs",
+    "inference",
+    "administration",
+    "backends",
+    "hub",
+    "config",
+    "catalogue",
+    "services",
+    "chat",
+    "tasks",
+    "commands",
+    "core",
+    "app",
+    "doctor",
+    "__main__",
+)
+"""The rooms of bot/, the lowest first: each imports only from those before it."""
+
+ANYWHERE = {"__version__"}
+"""Open to every room."""
+
+EXCEPTIONS = {
+    "config.py": {"pydantic"},  # the tables of config.toml
+    "connector.py": {"aiohttp", "yarl"},  # the one way in which platforms and models connect
 }
+"""Libraries beside the standard one that a file of interfaces/ needs."""
 
 SDK_HOMES = {
     "discord": "adapters/discord/",
@@ -29,23 +50,27 @@ SDK_HOMES = {
     "transformers": "bot/inference/",
     "torch": "bot/inference/",
     "huggingface_hub": "bot/hub/",
-    "aiosqlite": "storage/",
-    "matplotlib": "bot/charts/",
-    "prompt_toolkit": "adapters/console",
+    "aiosqlite": "storage/sqlite/",
+    "matplotlib": "bot/utils/charts/",
+    "prompt_toolkit": "adapters/console/",
 }
 """Each SDK and the one place that may import it."""
 
+
 PARSERS = ("PIL", "av")
-"""What takes people's files apart: never in the process that holds the tokens."""
+"""Libraries that take people's files apart: never in the process that holds the tokens."""
 
-PARSING = ("bot/files/pictures.py", "bot/inference/picture.py", "bot/inference/video.py", "bot/inference/sound.py")
-PARSING_FOLDER = "bot/inference/models/"
-"""The modules that may, which child processes import and no other module does."""
+PARSING = (
+    "bot/utils/files/pictures.py",
+    "bot/inference/images.py",
+    "bot/inference/video.py",
+    "bot/inference/audio.py",
+    "bot/inference/models/",
+)
+"""The modules and folders that may import parsers; only child processes import them."""
 
-
-_PARSING_MODULES = tuple(path.removesuffix(".py").rstrip("/").replace("/", ".") for path in (*PARSING, PARSING_FOLDER))
-_CHILDREN = ("bot/files/__main__.py", "bot/inference/engine.py")
-"""Where child processes import them."""
+CHILDREN = ("bot/utils/files/__main__.py", "bot/inference/loader.py")
+"""The modules by which child processes import them."""
 
 
 def own_files() -> list[Path]:
@@ -53,94 +78,130 @@ def own_files() -> list[Path]:
 
 
 def imports(source: str) -> Iterator[str]:
-    """Every module that the source imports, at whatever depth."""
+    """Every module that the source imports, at whatever depth; names of packages come with what is taken of them."""
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            yield node.module
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+            names = (f"{node.module}.{alias.name}" for alias in node.names)
+            yield from names if node.module in ("bot", "adapters", "storage") else (node.module,)
 
 
 def mistakes(file: str, source: str) -> list[str]:
-    """What `file` imports although it may not."""
+    """The imports of `file` that break a rule."""
     found = []
     for module in imports(source):
         top = module.split(".")[0]
         home = SDK_HOMES.get(top)
         if home and not file.startswith(home):
             found.append(f"{file} imports {module}; only {home} may")
-        parses = file in (*PARSING, *_CHILDREN) or file.startswith(PARSING_FOLDER)
-        if not parses and (top in PARSERS or any(module.startswith(name) for name in _PARSING_MODULES)):
-            found.append(f"{file} imports {module}; only child processes may")
         if top in ("bot", "adapters", "storage") and not _may(file, module):
             found.append(f"{file} imports {module}")
+        if (top in PARSERS or f"{module.replace('.', '/')}.py".startswith(PARSING)) and not file.startswith(
+            (*PARSING, *CHILDREN)
+        ):
+            found.append(f"{file} imports {module}; only child processes may")
     return found
 
 
 def _may(file: str, module: str) -> bool:
-    folder = file.split("/")[0]
-    top = module.split(".")[0]
-    if file in {f"{name.replace('.', '/')}.py" for name in CONTRACT}:
-        return _within(module, CONTRACT)
+    folder, top = file.split("/")[0], module.split(".")[0]
     if folder == "bot":
-        # only the composition root and the doctor meet the store; adapters are found by name, in config.py
-        return top == "bot" or (top == "storage" and file in ("bot/app.py", "bot/doctor.py")) or module == "adapters"
-    if _within(module, CONTRACT) or module == "bot":
-        return True
+        # only the composition root and the doctor meet the store; config.py finds adapters by name
+        if top != "bot":
+            return (top == "storage" and file in ("bot/app.py", "bot/doctor.py")) or module == "adapters"
+        return _downward(_room(file), _room(module.replace(".", "/")))
+    if top == "bot":
+        return _within(module, "bot.interfaces") or module == "bot.__version__"
     if folder == "storage":
-        return top == "storage"
-    platform = file.split("/")[1].removesuffix(".py")
-    shared = {
-        "adapters.drafts",
-        "adapters.fetching",
-        "adapters.malformed",
-        "adapters.pacer",
-        "adapters.private",
-        "adapters.split",
-        "adapters.typed",
-    }
-    return top == "adapters" and (
-        platform in ("drafts", "fetching", "malformed", "pacer", "private", "split", "typed")
-        or _within(module, {*shared, f"adapters.{platform}"})
-    )
+        return top == "storage" and _same_or_shared(file, module, shared="migrations")
+    return top == "adapters" and _same_or_shared(file, module, shared="shared")
 
 
-def _within(module: str, allowed: set[str]) -> bool:
-    return any(module == name or module.startswith(f"{name}.") for name in allowed)
+def _room(path: str) -> str:
+    """The room of a file or module path below bot/; "" for bot/ itself."""
+    parts = path.removesuffix(".py").split("/")
+    return parts[1] if len(parts) > 1 and parts[1] != "__init__" else ""
+
+
+def _downward(room: str, wanted: str) -> bool:
+    if room == wanted or wanted in ANYWHERE or not wanted:
+        return True
+    return room in ROOMS and wanted in ROOMS and ROOMS.index(wanted) < ROOMS.index(room)
+
+
+def _same_or_shared(file: str, module: str, shared: str) -> bool:
+    """Whether a platform or a database imports only its own folder and the shared one."""
+    own, parts = file.split("/")[1], module.split(".")
+    return len(parts) < 2 or parts[1] in (own, shared)
+
+
+def _within(module: str, package: str) -> bool:
+    return module == package or module.startswith(f"{package}.")
 
 
 @pytest.mark.parametrize("path", own_files(), ids=lambda path: str(path.relative_to(ROOT)))
-def test_everyone_keeps_to_the_import_rule(path: Path) -> None:
+def test_imports_keep_to_the_rules(path: Path) -> None:
     assert mistakes(str(path.relative_to(ROOT)), path.read_text(encoding="utf-8")) == []
 
 
 @pytest.mark.parametrize(
     ("file", "source"),
     [
-        ("bot/core.py", "import discord"),
-        ("bot/core.py", "from storage.sqlite import open_store"),
-        ("bot/core.py", "from adapters.drafts import split"),
-        ("bot/types.py", "from bot.core import Core"),
-        ("adapters/slack/events.py", "from bot.core import Core"),
-        ("adapters/slack/events.py", "def late():\n    from adapters.discord import client"),
-        ("storage/sqlite.py", "from adapters.drafts import split"),
+        ("bot/core/dispatcher.py", "import discord"),
+        ("bot/core/dispatcher.py", "from storage.sqlite import open_store"),
+        ("bot/core/dispatcher.py", "from adapters.shared.message_split import split"),
+        ("bot/interfaces/messages.py", "from bot.core.dispatcher import Dispatcher"),
+        ("bot/chat/prompt.py", "from bot.core.dispatcher import Dispatcher"),
+        ("bot/utils/formatting.py", "from bot.administration.state import Administration"),
+        ("adapters/slack/incoming/events.py", "from bot.core.dispatcher import Dispatcher"),
+        ("adapters/slack/incoming/events.py", "def late():\n    from adapters.discord import adapter"),
+        ("adapters/shared/paced_draft.py", "from adapters.slack import adapter"),
+        ("storage/sqlite/store.py", "from adapters.shared.message_split import split"),
         ("bot/backends/local.py", "import torch"),
-        ("bot/pictures.py", "def late():\n    from PIL import Image"),
-        ("bot/tasks/detect.py", "from bot.files.pictures import boxed"),
-        ("bot/inference/client.py", "from bot.inference import sound"),
+        ("bot/chat/images.py", "def late():\n    from PIL import Image"),
+        ("bot/tasks/detect.py", "from bot.utils.files.pictures import draw_boxes"),
+        ("bot/inference/client.py", "from bot.inference.audio import decoded"),
     ],
 )
-def test_the_rule_notices(file: str, source: str) -> None:
+def test_a_broken_rule_is_noticed(file: str, source: str) -> None:
     assert mistakes(file, source) != []
 
 
-def test_types_and_errors_need_the_standard_library_alone() -> None:
-    import sys
+def test_modules_import_each_other_without_circles() -> None:
+    known = {_module(path) for path in own_files()}
+    graph = {}
+    for path in own_files():
+        source = path.read_text(encoding="utf-8")
+        graph[_module(path)] = set(_targets(source, known))
+    list(TopologicalSorter(graph).static_order())  # raises CycleError with the circle in it
 
-    for name in ("types", "errors"):
-        modules = {module.split(".")[0] for module in imports((ROOT / "bot" / f"{name}.py").read_text())}
-        assert modules <= set(sys.stdlib_module_names) | {"bot"}
+
+def _module(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+def _targets(source: str, known: set[str]) -> Iterator[str]:
+    """The modules of ours that the source imports when it is imported itself; a package only for what it holds."""
+    for node in ast.parse(source).body:
+        if isinstance(node, ast.Import):
+            yield from known.intersection(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            modules = {f"{node.module}.{alias.name}" for alias in node.names}
+            yield from known & modules
+            if modules - known:
+                yield from known & {node.module}
+
+
+def test_interfaces_need_only_the_standard_library() -> None:
+    for path in (ROOT / "bot" / "interfaces").glob("*.py"):
+        modules = {module.split(".")[0] for module in imports(path.read_text(encoding="utf-8"))}
+        allowed = {"bot"} | EXCEPTIONS.get(path.name, set())
+        assert modules <= set(sys.stdlib_module_names) | allowed, path
+
+
+def test_the_root_of_bot_stays_small() -> None:
+    assert len(list((ROOT / "bot").glob("[!_]*.py"))) + 1 <= 8, "with __main__.py; other modules belong into a room"
 
 
 def test_every_type_ignore_has_its_reason() -> None:

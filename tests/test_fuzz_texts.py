@@ -11,17 +11,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.console.markdown import clean, finished, parse
-from adapters.discord.surface import said
-from adapters.discord.text import readable as readable_on_discord
-from adapters.discord.text import with_subjects
-from adapters.slack.body import text_of
-from adapters.slack.markdown import streamed
-from adapters.slack.messages import content
-from adapters.slack.text import called, is_to_others, mrkdwn, readable
-from adapters.split import balance, hold_back, open_fence, size, split, split_off
-from adapters.typed import arguments, find, nearest, written
-from bot.errors import UserError
-from bot.types import by_path
+from adapters.discord.outgoing.channel_surface import text_body
+from adapters.discord.outgoing.markdown import readable as readable_on_discord
+from adapters.discord.outgoing.markdown import with_subjects
+from adapters.shared.command_line import find_command, nearest_command, parse_arguments, written_command
+from adapters.shared.message_split import balance, hold_back, open_fence, size, split, split_off
+from adapters.slack.incoming.message_text import text_of
+from adapters.slack.outgoing.markdown import streamed
+from adapters.slack.outgoing.message_finder import message_body
+from adapters.slack.outgoing.mrkdwn import is_to_others, mentioned_ids, mrkdwn, readable
+from bot.interfaces.command import by_path
+from bot.interfaces.errors import UserError
 from tests.fakes.discord.rules import message_sins
 from tests.fakes.intake import COMMANDS
 from tests.fakes.slack.rules import sins, words
@@ -53,8 +53,8 @@ def shown_on_slack(text: str) -> Iterator[str]:
     silent: Json = {"unfurl_links": False, "unfurl_media": False}
     for part in split(text, 2_000):
         for method, body, how in (
-            ("chat.postMessage", content(part, (), links=True), silent),
-            ("chat.update", content(part, (), links=False), quiet),
+            ("chat.postMessage", message_body(part, (), links=True), silent),
+            ("chat.update", message_body(part, (), links=False), quiet),
         ):
             yield from sins(method, words({"blocks": body["blocks"]}), how)
             yield from sins(method, str(body["text"]), how)  # which notifications show
@@ -68,7 +68,7 @@ def shown_on_slack(text: str) -> Iterator[str]:
 def test_what_is_written_harms_nobody(text: str) -> None:
     assert list(shown_on_slack(text)) == []
     for part in split(text, 2_000):
-        body = said(part)
+        body = text_body(part)
         assert list(message_sins(body, int(str(body["flags"])), reply=False)) == []
 
 
@@ -91,7 +91,7 @@ def test_what_is_read_is_text(text: str) -> None:
     assert readable(text, names, "U0") == readable(text, names, "U0").strip()
     assert isinstance(readable(text, names, "U0", subjects=True) + readable_on_discord(text, names), str)
     assert isinstance(with_subjects(text, names, ("2",)) + text_of({"text": text, "bot_id": "B1"}), str)
-    assert all(isinstance(key, str) for key in called(text))
+    assert all(isinstance(key, str) for key in mentioned_ids(text))
     assert is_to_others(text, "U0") in (True, False)
     assert "\x1b" not in clean(text)
     parse(clean(text))
@@ -102,7 +102,7 @@ def test_what_is_read_is_text(text: str) -> None:
 @TEXTS
 @given(WRITTEN, st.sampled_from(sorted(PATHS)))
 def test_what_is_typed_is_a_command_or_explained(text: str, path: str) -> None:
-    find(text, COMMANDS)
-    nearest(text, COMMANDS)
+    find_command(text, COMMANDS)
+    nearest_command(text, COMMANDS)
     with suppress(UserError):
-        assert written(path, PATHS[path], arguments(path, PATHS[path], text)).startswith(f"/{path}")
+        assert written_command(path, PATHS[path], parse_arguments(path, PATHS[path], text)).startswith(f"/{path}")

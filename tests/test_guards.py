@@ -8,7 +8,7 @@ import time
 import pytest
 from blockbuster import BlockingError
 
-from bot import policy
+from bot.administration import policy
 from tests.conftest import ReachedOut
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from bot.network import Network
-from bot.ports import Adapter, Platform
-from bot.section import Section
+from bot.interfaces.adapter import Adapter, Platform
+from bot.interfaces.config import Section
+from bot.interfaces.network import Network
 
 
 class ConsoleSettings(Section):

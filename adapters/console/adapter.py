@@ -26,13 +26,13 @@ from prompt_toolkit.output import Output
 from prompt_toolkit.styles import Style
 from rich.console import Console as Screen
 
-from adapters.console.drawing import LiveDraft, PlainDraft
-from adapters.console.leftovers import Offered
-from adapters.console.lines import LEAVE, complete, read
+from adapters.console.command_line import LEAVE, complete, read
+from adapters.console.files_and_choices import TerminalChoices
+from adapters.console.live_draft import LiveDraft, PlainDraft
 from adapters.console.markdown import THEME
-from bot.errors import Forbidden, Gone, PlatformError, ShouldersError, UserError
-from bot.ports import Audience, Draft, DraftLog, Intake
-from bot.types import Act, Attachment, Message, Person, Place, Request
+from bot.interfaces.adapter import Audience, Draft, DraftLog, Intake
+from bot.interfaces.errors import Forbidden, Gone, PlatformError, ShouldersError, UserError
+from bot.interfaces.messages import Act, Attachment, Message, Person, Place, Request
 
 try:
     import termios
@@ -65,14 +65,14 @@ class Console:
         self._person = Person(login(), login(), administrator=True)
         self._ended: dict[str, asyncio.Event] = {}
         self._running: DraftLog | None = None
-        self._offered = Offered()
+        self._offered = TerminalChoices()
         self._order = 0
         # every start is a conversation of its own: what a script or yesterday's chat chose does not go on silently
         self._place = Place("console", "local", f"terminal-{time.time_ns()}", direct=True, name="the terminal")
 
     async def run(self, intake: Intake, connected: Callable[[str], None]) -> None:
         """Talk until the user leaves or the input ends. Raises UserError when a line of a script was not answered."""
-        self._offered = Offered({command.name for command in intake.commands if command.hidden})
+        self._offered = TerminalChoices({command.name for command in intake.commands if command.hidden})
         connected(f"{self._person.name} at this terminal")
         await (self._talk(intake) if self._live else self._pipe(intake))
         if self.failed:

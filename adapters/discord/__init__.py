@@ -7,38 +7,20 @@ import binascii
 from collections.abc import Mapping, Sequence
 from urllib.parse import urlencode
 
-from pydantic import Field
-
-from bot.errors import ConfigError
-from bot.network import Network
-from bot.ports import Adapter, Platform
-from bot.section import Section
-from bot.types import Command
+from adapters.discord.settings import DiscordSettings
+from bot.interfaces.adapter import Adapter, Platform
+from bot.interfaces.command import Command
+from bot.interfaces.config import Section
+from bot.interfaces.errors import ConfigError
+from bot.interfaces.network import Network
 
 TOKEN = "DISCORD_TOKEN"  # noqa: S105 -- the name of a variable
 
+
 VIEW, SEND, ATTACH, READ_HISTORY, OPEN_THREADS, SEND_IN_THREADS = 1 << 10, 1 << 11, 1 << 15, 1 << 16, 1 << 35, 1 << 38
+
+
 PERMISSIONS = VIEW | SEND | ATTACH | READ_HISTORY | OPEN_THREADS | SEND_IN_THREADS
-
-
-class DiscordSettings(Section):
-    """The `[discord]` table."""
-
-    api_url: str = Field(
-        default="", pattern=r"^(https?://.*[^/])?$", description="Where Discord's API is; empty means Discord's own."
-    )
-    gateway_url: str = Field(
-        default="",
-        pattern=r"^(wss?://.*)?$",
-        description="The gateway, whatever the API says; empty means what it says.",
-    )
-    message_content: bool = Field(
-        default=True,
-        description="Ask for the message-content intent; without it the bot reads direct messages, mentions and "
-        "replies that ping it.",
-    )
-    requests_per_second: float = Field(default=40.0, gt=0, description="Calls that the bot allows itself in all.")
-    edits_per_second: float = Field(default=0.75, gt=0, description="Edits that it allows itself in one channel.")
 
 
 def invite(section: Section, commands: Sequence[Command], environment: Mapping[str, str]) -> str:

@@ -11,24 +11,35 @@ from urllib.parse import urlsplit
 
 import discord
 
-from adapters.discord import DiscordSettings, reading
-from adapters.discord.answers import InteractionSurface
-from adapters.discord.client import Client
-from adapters.discord.content import files, mentioned, replied_to, words
-from adapters.discord.gateway import Gateway, Spacing
-from adapters.discord.handle import Handle
-from adapters.discord.people import called, person_now
-from adapters.discord.rest import ALL, EXPLAINED, FAILURES, SILENCED, WRONG_TOKEN, Json, Rest, error_of, listed
-from adapters.discord.surface import LONGEST, ChannelSurface, DirectSurface, DiscordDraft, said
-from adapters.fetching import Source, fetch, origin_of
-from adapters.pacer import Budget, Pacer
-from adapters.private import HiddenLog, PrivateDraft
-from adapters.split import split
-from bot.connector import written
-from bot.errors import ConfigError, Forbidden, Gone, PlatformError
-from bot.network import DIRECT, Network
-from bot.ports import Audience, Draft, DraftLog, Intake
-from bot.types import Attachment, Message, Person, Place, Request
+from adapters.discord.incoming.gateway_client import GatewayClient
+from adapters.discord.incoming.gateway_limits import GatewayLimits, IdentifySpacing
+from adapters.discord.incoming.message_content import files, mentioned, replied_to, words
+from adapters.discord.outgoing.channel_surface import LONGEST, ChannelSurface, DirectSurface, DiscordDraft, text_body
+from adapters.discord.outgoing.interaction_surface import InteractionSurface
+from adapters.discord.people import channel_access
+from adapters.discord.people.people import display_name, person_now
+from adapters.discord.reply_target import DiscordReplyTarget
+from adapters.discord.rest_api import (
+    ALL,
+    EXPLAINED,
+    FAILURES,
+    SILENCED,
+    WRONG_TOKEN,
+    DiscordApi,
+    Json,
+    error_of,
+    listed,
+)
+from adapters.discord.settings import DiscordSettings
+from adapters.shared.attachments import Source, fetch, origin_of
+from adapters.shared.message_split import split
+from adapters.shared.private_draft import PrivateDraft, PrivateDraftLog
+from adapters.shared.rate_limiter import RateLimit, RateLimiter
+from bot.interfaces.adapter import Audience, Draft, DraftLog, Intake
+from bot.interfaces.connector import written
+from bot.interfaces.errors import ConfigError, Forbidden, Gone, PlatformError
+from bot.interfaces.messages import Attachment, Message, Person, Place, Request
+from bot.interfaces.network import DIRECT, Network
 
 log = logging.getLogger(__name__)
 
@@ -58,7 +69,7 @@ CLOSED: Mapping[int, str] = {
 
 
 class DiscordAdapter:
-    """A bot.ports.Adapter."""
+    """A bot.interfaces.adapter.Adapter."""
 
     name = "discord"
 
@@ -73,13 +84,13 @@ class DiscordAdapter:
         self._network = network
         self._token = token
         self._clock = clock
-        self._pacer = Pacer(self.budget)
+        self._pacer = RateLimiter(self.budget)
         settings_of = written("discord", api_url=settings.api_url, gateway_url=settings.gateway_url)
-        self._rest = Rest(token, settings.api_url, self._pacer, network, settings_of)
+        self._rest = DiscordApi(token, settings.api_url, self._pacer, network, settings_of)
         self._content = settings.message_content
         self._acknowledging: dict[str, asyncio.Future[None]] = {}
-        self._spacing = Spacing()
-        self._client: Client | None = None
+        self._spacing = IdentifySpacing()
+        self._client: GatewayClient | None = None
 
     async def run(self, intake: Intake, connected: Callable[[str], None]) -> None:
         """Connect and serve until cancelled."""
@@ -105,9 +116,9 @@ class DiscordAdapter:
 
     async def _serve(self, intake: Intake, connected: Callable[[str], None]) -> None:
         http = await self._rest.sign_in()
-        gateway = Gateway.read(await self._rest.gateway(), self._settings.gateway_url)
+        gateway = GatewayLimits.read(await self._rest.gateway(), self._settings.gateway_url)
         gateway.must_have_starts()
-        client = Client(
+        client = GatewayClient(
             self._rest, http, intake, connected, gateway, self._spacing, self._acknowledging, content=self._content
         )
         async with client:
@@ -124,7 +135,7 @@ class DiscordAdapter:
 
     def draft(self, request: Request, draft_log: DraftLog) -> Draft:
         """A draft of the answer."""
-        handle = Handle.load(request.handle)
+        handle = DiscordReplyTarget.load(request.handle)
         surface = ChannelSurface(self._rest, request, handle)
         if handle.token and (handle.original or handle.hidden):
             surface = self._answer(request, handle)
@@ -134,13 +145,13 @@ class DiscordAdapter:
         alone: ChannelSurface = DirectSurface(self._rest, request, handle)
         if handle.token:
             alone = self._answer(request, replace(handle, original=False, hidden=True))
-        hidden = DiscordDraft(alone, HiddenLog(draft_log), self._pacer)
+        hidden = DiscordDraft(alone, PrivateDraftLog(draft_log), self._pacer)
         return PrivateDraft(public, hidden, private=handle.hidden, excuse=True)
 
     async def context(self, request: Request, limit: int) -> Sequence[Message]:
         """What was said before in the thread, or the chain of replies that the request ends."""
         place = request.place
-        if not Handle.load(request.handle).reads:
+        if not DiscordReplyTarget.load(request.handle).reads:
             return ()
         try:
             if place.thread not in ("", request.message):
@@ -205,18 +216,18 @@ class DiscordAdapter:
 
     async def readable(self, request: Request, places: Collection[Place]) -> Collection[Place]:
         """What was said where the asking person may read now."""
-        return await reading.readable(self._rest, request.place.workspace, request.person.id, places)
+        return await channel_access.readable_places(self._rest, request.place.workspace, request.person.id, places)
 
     async def audience(self, place: Place) -> Audience:
         """Who reads a channel or thread now."""
-        return await reading.audience(self._rest, place)
+        return await channel_access.audience(self._rest, place)
 
     async def post(self, place: Place, text: str, key: str) -> None:
         """Say something of the bot's own accord; Discord takes the same key only once within minutes."""
         channel = place.thread or place.channel
         for number, part in enumerate(split(text, LONGEST)):
             await self._rest.turn()
-            await self._rest.send(channel, said(part) | {"nonce": f"{key}-{number}", "enforce_nonce": True})
+            await self._rest.send(channel, text_body(part) | {"nonce": f"{key}-{number}", "enforce_nonce": True})
 
     async def check(self) -> str:
         """Sign in and say as whom."""
@@ -227,16 +238,16 @@ class DiscordAdapter:
         """Close the connection."""
         await self._rest.aclose()
 
-    def budget(self, name: str) -> Budget:
+    def budget(self, name: str) -> RateLimit:
         """What Discord allows: 50 calls a second in all, 5 of a kind in 5 seconds in a channel; less, to never wait."""
         edits = self._settings.edits_per_second
         if name == ALL:
-            return Budget(self._settings.requests_per_second, CALLS_AT_ONCE)
+            return RateLimit(self._settings.requests_per_second, CALLS_AT_ONCE)
         if name.startswith(f"{EXPLAINED}:"):
-            return Budget(EXPLAINED_A_MINUTE / 60, EXPLAINED_A_MINUTE)
+            return RateLimit(EXPLAINED_A_MINUTE / 60, EXPLAINED_A_MINUTE)
         if name.startswith(f"{SILENCED}:"):
-            return Budget(1 / 60)
-        return Budget(edits) if name.startswith("edit:") else Budget(edits / 2, CREATES_AT_ONCE)
+            return RateLimit(1 / 60)
+        return RateLimit(edits) if name.startswith("edit:") else RateLimit(edits / 2, CREATES_AT_ONCE)
 
     async def _anew(self, request: Request, attachment: Attachment) -> Attachment | None:
         """The attachment as the request's message, or the one that it points at, has it now; None where it has not."""
@@ -250,7 +261,7 @@ class DiscordAdapter:
                 return fresh
         return None
 
-    def _answer(self, request: Request, handle: Handle) -> ChannelSurface:
+    def _answer(self, request: Request, handle: DiscordReplyTarget) -> ChannelSurface:
         return InteractionSurface(self._rest, request, handle, self._acknowledged, self._clock)
 
     async def _chain(self, place: Place, message: str, most: int) -> Sequence[Message]:
@@ -272,7 +283,7 @@ class DiscordAdapter:
         link = f"https://discord.com/channels/{place.workspace}/{channel}/{key}"
         hidden = not (self._content or place.direct or mine or text or files(message))
         withheld = SOME_HIDDEN if hidden else ""
-        return Message(key, called(author), text, mine, files(message), link, withheld)
+        return Message(key, display_name(author), text, mine, files(message), link, withheld)
 
     async def _acknowledged(self, interaction: str) -> None:
         """Wait until an interaction of this run is acknowledged: before that it takes no answer."""
@@ -288,5 +299,5 @@ def _channel_of(request: Request) -> str:
 
 def _must_read(request: Request) -> None:
     """Raise Forbidden where the asking person may not read what was said before."""
-    if not Handle.load(request.handle).reads:
+    if not DiscordReplyTarget.load(request.handle).reads:
         raise Forbidden("You may not read what was said here before, so I do not read it for you.")

@@ -6,31 +6,14 @@ import json
 from collections.abc import Mapping, Sequence
 from functools import partial
 
-from pydantic import Field
-
 from adapters.slack.manifest import manifest
-from bot.network import Network
-from bot.ports import Adapter, Platform
-from bot.section import Section
-from bot.types import Command
+from adapters.slack.settings import SlackSettings
+from bot.interfaces.adapter import Adapter, Platform
+from bot.interfaces.command import Command
+from bot.interfaces.config import Section
+from bot.interfaces.network import Network
 
 BOT_TOKEN, APP_TOKEN = "SLACK_BOT_TOKEN", "SLACK_APP_TOKEN"
-
-
-class SlackSettings(Section):
-    """The `[slack]` table. An empty address means Slack's own.
-
-    `ask_command` and `command` are the slash commands that the app declares; Slack's names are not namespaced, so
-    another app in the workspace may have one of them already. `pace` multiplies the rates that the bot allows itself,
-    which are Slack's published ones; a workspace with raised limits can set more. `links_in_edits` says that links can
-    be clicked in messages that were edited, too, although Slack documents no way to have no preview of them fetched.
-    """
-
-    api_url: str = Field(default="", pattern=r"^(https?://.*)?$")
-    ask_command: str = Field(default="/ask", pattern=r"^/[a-z0-9_-]{1,31}$")
-    command: str = Field(default="/shoulders", pattern=r"^/[a-z0-9_-]{1,31}$")
-    pace: float = Field(default=1.0, gt=0)
-    links_in_edits: bool = False
 
 
 def create(section: Section, secrets: Mapping[str, str], network: Network) -> Adapter:

@@ -7,30 +7,32 @@ from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from time import time
 
-from adapters.fetching import fetch
-from adapters.pacer import Pacer
-from adapters.private import HiddenLog, PrivateDraft
-from adapters.slack import SlackSettings, membership
-from adapters.slack.arrivals import Arrivals
-from adapters.slack.attachments import source
-from adapters.slack.connection import Connection
-from adapters.slack.directory import Directory
-from adapters.slack.draft import HiddenDraft, ThreadDraft
-from adapters.slack.handle import Handle, ts_of
-from adapters.slack.hidden import HiddenSurface
-from adapters.slack.home import Home, HomeDraft
+from adapters.shared.attachments import fetch
+from adapters.shared.message_split import split
+from adapters.shared.private_draft import PrivateDraft, PrivateDraftLog
+from adapters.shared.rate_limiter import RateLimiter
+from adapters.slack.incoming.attachments import source
+from adapters.slack.incoming.command_text import CommandText
+from adapters.slack.incoming.connection import SocketConnection
+from adapters.slack.incoming.events import EventRouter
+from adapters.slack.incoming.history import SlackHistory
+from adapters.slack.incoming.messages import SlackMessageReader
 from adapters.slack.manifest import AGENT_SCOPE, SCOPES
-from adapters.slack.messages import Finder, content
-from adapters.slack.requests import Reader
-from adapters.slack.rest import POST, Rest, budget_for, budgets_of
-from adapters.slack.surface import ThreadSurface
-from adapters.slack.transcript import Transcript
-from adapters.slack.words import Words
-from adapters.split import split
-from bot.errors import Forbidden
-from bot.network import DIRECT, Network
-from bot.ports import Audience, Draft, DraftLog, Intake
-from bot.types import Attachment, Message, Part, Person, Place, Request
+from adapters.slack.outgoing.draft import SlackPrivateDraft, ThreadDraft
+from adapters.slack.outgoing.home_tab import HomeDraft, HomeTab
+from adapters.slack.outgoing.message_finder import MessageFinder, message_body
+from adapters.slack.outgoing.private_surface import PrivateSurface
+from adapters.slack.outgoing.thread_surface import ThreadSurface
+from adapters.slack.people import channel_access
+from adapters.slack.people.directory import Directory
+from adapters.slack.reply_target import SlackReplyTarget, ts_of
+from adapters.slack.settings import SlackSettings
+from adapters.slack.web_api import POST, SlackApi, rate_limit_for, rate_limits_of
+from bot.interfaces.adapter import Audience, Draft, DraftLog, Intake
+from bot.interfaces.errors import Forbidden
+from bot.interfaces.messages import Attachment, Message, Person, Place, Request
+from bot.interfaces.network import DIRECT, Network
+from bot.interfaces.replies import Part
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +40,7 @@ DAY = 86_400
 
 
 class SlackAdapter:
-    """A bot.ports.Adapter."""
+    """A bot.interfaces.adapter.Adapter."""
 
     name = "slack"
 
@@ -54,24 +56,24 @@ class SlackAdapter:
         self._network = network
         self._token = bot_token
         self._clock = clock
-        self._pacer = Pacer(partial(budget_for, settings.pace))
-        self._rest = Rest(
+        self._pacer = RateLimiter(partial(rate_limit_for, settings.pace))
+        self._rest = SlackApi(
             bot_token, app_token, settings.api_url, self._pacer, network, links_in_edits=settings.links_in_edits
         )
         self._directory = Directory(self._rest)
-        self._transcript = Transcript(self._rest, self._directory)
-        self._connection: Connection | None = None
-        self._home: Home | None = None
+        self._history = SlackHistory(self._rest, self._directory)
+        self._connection: SocketConnection | None = None
+        self._home: HomeTab | None = None
 
     async def run(self, intake: Intake, connected: Callable[[str], None]) -> None:
         """Connect and serve until cancelled."""
         await self._rest.sign_in()
         await intake.installed("slack", (self._rest.team,))
-        words = Words(self._rest.me, intake.commands, self._directory, self._settings.ask_command)
-        reader = Reader(self._rest, words, self._directory, intake.manner, intake.wants)
-        self._home = Home(self._rest, self._directory, intake)
-        arrivals = Arrivals(self._rest, reader, intake, self._home, self._clock)
-        self._connection = Connection(self._rest, reader, arrivals, intake, connected)
+        words = CommandText(self._rest.me, intake.commands, self._directory, self._settings.ask_command)
+        reader = SlackMessageReader(self._rest, words, self._directory, intake.manner, intake.wants)
+        self._home = HomeTab(self._rest, self._directory, intake)
+        arrivals = EventRouter(self._rest, reader, intake, self._home, self._clock)
+        self._connection = SocketConnection(self._rest, reader, arrivals, intake, connected)
         try:
             await self._connection.serve()
         finally:
@@ -84,10 +86,10 @@ class SlackAdapter:
 
     def draft(self, request: Request, draft_log: DraftLog) -> Draft:
         """A draft of the answer."""
-        handle = Handle.load(request.handle)
+        handle = SlackReplyTarget.load(request.handle)
         alone = handle if handle.hidden else handle.privately(request.message)
-        surface = HiddenSurface(self._rest, request, alone, self._clock)
-        hidden = HiddenDraft(surface, HiddenLog(draft_log), self._pacer)
+        surface = PrivateSurface(self._rest, request, alone, self._clock)
+        hidden = SlackPrivateDraft(surface, PrivateDraftLog(draft_log), self._pacer)
         threads = ThreadSurface(self._rest, request, handle, draft_log)
         instead = hidden if handle.response_url else None
         public = ThreadDraft(threads, draft_log, self._pacer, handle.pressed, instead)
@@ -99,15 +101,15 @@ class SlackAdapter:
 
     async def context(self, request: Request, limit: int) -> Sequence[Message]:
         """What was said before in the thread."""
-        return await self._transcript.context(request, limit)
+        return await self._history.context(request, limit)
 
     async def pointed(self, request: Request) -> Message | None:
         """The message that a shortcut was chosen for, or the one that the request's thread began with."""
-        return await self._transcript.pointed(request)
+        return await self._history.pointed(request)
 
     async def history(self, request: Request, limit: int, since_ms: int) -> Sequence[Message]:
         """The last messages that people and bots wrote."""
-        return await self._transcript.history(request, limit, since_ms)
+        return await self._history.history(request, limit, since_ms)
 
     async def fetch(self, request: Request, attachment: Attachment, limit: int) -> bytes:
         """A file, which Slack shows to the bot's token alone."""
@@ -121,24 +123,28 @@ class SlackAdapter:
     async def readable(self, request: Request, places: Collection[Place]) -> Collection[Place]:
         """What was said in channels that the asking person may read: who is in a channel reads all its threads."""
         person = await self._directory.whois(request.person.id)
-        channels = await membership.readable(self._rest, person, {place.channel for place in places})
+        channels = await channel_access.readable_channels(self._rest, person, {place.channel for place in places})
         return [place for place in places if place.channel in channels]
 
     async def audience(self, place: Place) -> Audience:
         """Who reads a channel now, and all its threads."""
-        return await membership.audience(self._rest, place.channel) if place.workspace == self._rest.team else "none"
+        return (
+            await channel_access.audience(self._rest, place.channel) if place.workspace == self._rest.team else "none"
+        )
 
     async def post(self, place: Place, text: str, key: str) -> None:
         """Say something of the bot's own accord. What may have been said already is looked for."""
-        finder, day_ago = Finder(self._rest, f"post:{key}"), ts_of(int(self._clock() - DAY) * 1_000_000)
+        finder, day_ago = MessageFinder(self._rest, f"post:{key}"), ts_of(int(self._clock() - DAY) * 1_000_000)
         for index, part in enumerate(split(text, ThreadSurface.limit)):
             try:
                 if await finder.find(place.channel, place.thread, day_ago, Part(index, part)):
                     continue
             except Forbidden as error:
                 log.info("Whether something was said already cannot be seen: %s", error)
-            await self._pacer.turn(budgets_of(POST, place.channel), urgent=True)
-            await self._rest.post(place.channel, content(part, (), links=True), finder.metadata(index), place.thread)
+            await self._pacer.turn(rate_limits_of(POST, place.channel), urgent=True)
+            await self._rest.post(
+                place.channel, message_body(part, (), links=True), finder.metadata(index), place.thread
+            )
 
     async def check(self) -> str:
         """Try both tokens and say as whom."""

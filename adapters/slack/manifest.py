@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from adapters.slack import shortcuts
-from bot.types import Command, Option
+from bot.interfaces.command import Command, Option
 
 DESCRIPTION = "Answers questions with pretrained models: mention it, write to it, or use its commands."
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from adapters.slack.handle import Json
-from bot.types import LONGEST_LABEL, Command, Field, Form, Item
+from adapters.slack.reply_target import Json
+from bot.interfaces.command import Command
+from bot.interfaces.replies import LONGEST_LABEL, Field, Form, Item
 
 MOST = 5
 FIRST = ("summarise", "translate", "transcribe", "describe")

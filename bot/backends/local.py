@@ -13,18 +13,19 @@ from typing import Self, TypeVar
 
 from pydantic import Field, model_validator
 
-from bot.errors import Refused
-from bot.hub import folders
-from bot.inference.bundled import BUNDLED, PREFIX, Bundled, complete, folder, weights
-from bot.inference.client import Inference
-from bot.inference.kinds import Answer, Chat, Count, Job, Pipe, Skill, Written
+from bot.inference import downloads
+from bot.inference.bundled import BUNDLED, PREFIX, BundledModel, complete, folder, weights
+from bot.inference.client import InferenceClient
+from bot.inference.memory_manager import GB
 from bot.inference.pipelines import PIPELINES
 from bot.inference.process import ModelProcess
-from bot.inference.protocol import DataType, Device, Quantisation, Ready, Resident, Source
-from bot.inference.shelf import GB
-from bot.ports import Backend, BackendKind, Standing
-from bot.section import ModelSection, Section
-from bot.types import Done, Prompt, Sampling, Status, Text, Usage
+from bot.inference.protocol import DataType, Device, ModelSource, Quantisation, Ready, Resident
+from bot.interfaces.backend import Backend, BackendKind, ModelStatus
+from bot.interfaces.config import ModelSection, Section
+from bot.interfaces.errors import Refused
+from bot.interfaces.jobs import Count, Job, JobAnswer, Pipe, Skill, WriteAnswer, Written
+from bot.interfaces.prompts import Prompt, Sampling
+from bot.interfaces.replies import Done, Status, Text, Usage
 
 _NEEDED = ("torch", "transformers", "safetensors", "accelerate", "gguf", "psutil", "PIL", "av", "sentencepiece")
 _INSTALL = "scripts/setup local, or pip install -c constraints.txt -e '.[local]'"
@@ -32,10 +33,10 @@ _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _UNKNOWN_CONTEXT = 4096
 
-A = TypeVar("A", bound=Answer)
+A = TypeVar("A", bound=JobAnswer)
 
 
-class LocalModel(ModelSection):
+class LocalModelSettings(ModelSection):
     """`model` is "bundled:smollm2", a folder (beginning with /, . or ~) or a Hub id, which needs `revision`, a commit.
 
     `at_once` answers are written at a time, others wait. `threads` 0 is half of the processor's cores. `skill` is what
@@ -69,7 +70,7 @@ class LocalModel(ModelSection):
         return False
 
     @property
-    def bundled(self) -> Bundled | None:
+    def bundled(self) -> BundledModel | None:
         """The model that came as a package."""
         return BUNDLED.get(self.model.removeprefix(PREFIX)) if self.model.startswith(PREFIX) else None
 
@@ -92,11 +93,11 @@ class LocalModel(ModelSection):
         """The folder that holds the model, or will once it is downloaded; None for a bundled one."""
         if self.bundled:
             return None
-        return self.folder or folders.of(folders.within(cache), self.model, self.revision).absolute()
+        return self.folder or downloads.of(downloads.within(cache), self.model, self.revision).absolute()
 
-    def source(self, cache: Path) -> Source:
+    def source(self, cache: Path) -> ModelSource:
         """The model as the process knows it. Tables that differ in sampling alone share their weights."""
-        return Source(
+        return ModelSource(
             model=str(self.place(cache) or self.model),
             context=self.window,
             at_once=self.at_once,
@@ -125,7 +126,7 @@ class LocalModel(ModelSection):
         return self
 
 
-class LocalModels(Section):
+class LocalSettings(Section):
     """The table `[local]`. `memory_gb` is what all loaded models may take, 0 for 60 % of what the machine has."""
 
     memory_gb: float = Field(default=0.0, ge=0)
@@ -136,7 +137,7 @@ class LocalBackend:
 
     destination = "this machine"
 
-    def __init__(self, section: LocalModel, inference: Inference, cache: Path) -> None:
+    def __init__(self, section: LocalModelSettings, inference: InferenceClient, cache: Path) -> None:
         self._section = section
         self._source = section.source(cache)
         self._inference = inference
@@ -166,7 +167,7 @@ class LocalBackend:
             async for status in loading:
                 yield status
         asked = self._section.sampling(sampling)
-        chat = Chat(_messages(prompt), asked.max_tokens, asked.temperature)
+        chat = WriteAnswer(_messages(prompt), asked.max_tokens, asked.temperature)
         async with aclosing(self._inference.run(self._source, chat)) as chunks:
             async for chunk in chunks:
                 if isinstance(chunk, Written):
@@ -214,17 +215,17 @@ class LocalBackend:
         """Look for everything that is needed, without loading it."""
         return await asyncio.to_thread(self._find)
 
-    async def standing(self) -> Standing:
+    async def standing(self) -> ModelStatus:
         """Whether it is loaded, how fast it was, and what is known of its files."""
         size, licence = await asyncio.to_thread(self._files)
         mine = await self._residents()
         if not mine:
-            return Standing(False, size=size, licence=licence, context=self._context)
+            return ModelStatus(False, size=size, licence=licence, context=self._context)
         memory, newest = sum(resident.ready.bytes for resident in mine), mine[-1]
         ready, chats = newest.ready, self._section.converses
         how = f"{ready.device}, {ready.dtype}"
         tools = ready.tools if chats else None
-        return Standing(True, memory, newest.speed, newest.unit, size, licence, ready.context, how, tools)
+        return ModelStatus(True, memory, newest.speed, newest.unit, size, licence, ready.context, how, tools)
 
     async def unload(self) -> None:
         """Leave the memory to others."""
@@ -239,7 +240,7 @@ class LocalBackend:
 
     def another(self, section: ModelSection) -> LocalBackend:
         """A backend for another model in the same process."""
-        assert isinstance(section, LocalModel)
+        assert isinstance(section, LocalModelSettings)
         return LocalBackend(section, self._inference, self._cache)
 
     async def aclose(self) -> None:
@@ -259,7 +260,7 @@ class LocalBackend:
         path = self._section.place(self._cache)
         assert path
         if self._section.needs_hub:
-            if not folders.ready(path):
+            if not downloads.ready(path):
                 raise Refused(f"{self._section.model} is not downloaded yet. An administrator can: `/models pull`.")
         elif not any(path.glob("*.gguf")) and not _holds_a_model(path):
             raise Refused(f"{path} holds no model: config.json and a .safetensors file are needed, or a .gguf file.")
@@ -286,12 +287,12 @@ def _messages(prompt: Prompt) -> tuple[tuple[str, str], ...]:
 def _create(
     sections: Mapping[str, ModelSection], environment: Mapping[str, str], data: Path, shared: Section
 ) -> Mapping[str, Backend]:
-    local = {name: section for name, section in sections.items() if isinstance(section, LocalModel)}
+    local = {name: section for name, section in sections.items() if isinstance(section, LocalModelSettings)}
     cache = data / "models"
-    memory = int(shared.memory_gb * GB) if isinstance(shared, LocalModels) else 0
+    memory = int(shared.memory_gb * GB) if isinstance(shared, LocalSettings) else 0
     process = ModelProcess(cache, {**environment, "HF_HUB_OFFLINE": "1"}, memory=memory)
-    inference = Inference(process)
+    inference = InferenceClient(process)
     return {name: LocalBackend(section, inference, cache) for name, section in local.items()}
 
 
-BACKEND = BackendKind(name="local", settings=LocalModel, create=_create, shared=LocalModels)
+BACKEND = BackendKind(name="local", settings=LocalModelSettings, create=_create, shared=LocalSettings)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bot.books import Decided, Rule
-from bot.decisions import changed, rule, target_of, thing, value
-from bot.errors import UserError
-from bot.policy import nearest_first
-from bot.ports import Accepted
+from bot.administration.policy import nearest_first
+from bot.commands._rule_changes import changed, rule, target_of, thing, value
+from bot.interfaces.command import Command, Option
+from bot.interfaces.errors import UserError
+from bot.interfaces.messages import Request, Subject
+from bot.interfaces.records import AuditedChange, Rule
+from bot.interfaces.replies import Done, Reply, Text
+from bot.interfaces.store import Accepted
 from bot.services import Services
-from bot.tables import table
-from bot.types import Command, Done, Option, Reply, Request, Subject, Text
+from bot.utils.formatting import markdown_table
 
 WHAT = Option("what", "The bot as a whole, /COMMAND, or a model's name", suggested=True)
 WHO = Option("who", "A person, a role or user group, everyone or guests", "who")
@@ -66,7 +68,7 @@ async def _remove(services: Services, request: Request) -> str:
     asked = _asked(services, request, allowed=False)
     about = f"for {asked.subject.label} about {thing(asked.target)}"
 
-    def decision() -> Sequence[Decided]:
+    def decision() -> Sequence[AuditedChange]:
         if services.administration.kept(asked) is None:
             raise UserError(f"There is no rule {about}. `/access show` lists all rules.")
         return [changed(services, request, asked, removed=True)]
@@ -99,7 +101,7 @@ def _shown(services: Services, request: Request) -> str:
     rules = sorted(services.administration.rules(request.place), key=nearest_first)
     if person.administrator and rules:
         rows = [(one.subject.kind, one.subject.label, thing(one.target), value(services, one)) for one in rules]
-        lines.append(table(("kind", "who", "what", "verdict"), rows))
+        lines.append(markdown_table(("kind", "who", "what", "verdict"), rows))
         lines.append("The rule about the nearest counts: person, role, channel, then everyone.")
     elif person.administrator:
         lines.append("There are no rules: every member may use everything, guests nothing.")

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import aclosing
 
-from bot.ports import Accepted
+from bot.chat.completion import answer_question
+from bot.interfaces.command import Command, Option
+from bot.interfaces.messages import Request
+from bot.interfaces.replies import Reply
+from bot.interfaces.store import Accepted
 from bot.services import Services
-from bot.talk import talk
-from bot.types import Command, Option, Reply, Request
 
 COMMAND = Command(
     "ask",
@@ -25,7 +27,7 @@ COMMAND = Command(
 async def run(services: Services, accepted: Accepted) -> Reply:
     """Answer with the chosen model."""
     request = accepted.request
-    async with aclosing(talk(services, accepted, request.arguments.get("model", ""))) as reply:
+    async with aclosing(answer_question(services, accepted, request.arguments.get("model", ""))) as reply:
         async for chunk in reply:
             yield chunk
 

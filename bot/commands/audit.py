@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from bot import levels
-from bot.books import UNTOLD, Entry
-from bot.closed import closed_to, places_in, veiled
-from bot.errors import UserError
-from bot.ports import Accepted
+from bot.administration.closed_places import places_in, veiled
+from bot.commands import _setting_changes
+from bot.commands._closed_places import closed_to
+from bot.interfaces.command import Command, Option
+from bot.interfaces.errors import UserError
+from bot.interfaces.messages import Request, Subject
+from bot.interfaces.records import UNTOLD, AuditEntry
+from bot.interfaces.replies import Done, File, Reply, Text
+from bot.interfaces.store import Accepted
 from bot.services import Services
-from bot.sheets import sheet
-from bot.tables import brief, table
-from bot.times import ago
-from bot.types import Command, Done, File, Option, Reply, Request, Subject, Text
+from bot.utils.csv_files import csv_file
+from bot.utils.durations import ago
+from bot.utils.formatting import brief, markdown_table
 
 FILTERS = (
     Option("action", "Only actions that begin like this, such as “config” or “refused”", suggested=True),
@@ -63,7 +66,7 @@ async def run(services: Services, accepted: Accepted) -> Reply:
             yield File("audit.csv", _csv(entries), "The audit")
         case _:
             channel = request.arguments.get("channel", "")
-            yield Text(await levels.put(services, request, "audit_channel", channel, "workspace"))
+            yield Text(await _setting_changes.put(services, request, "audit_channel", channel, "workspace"))
     yield Done()
 
 
@@ -72,7 +75,7 @@ async def suggest(services: Services, request: Request, option: str) -> Sequence
     return ACTIONS
 
 
-async def _entries(services: Services, request: Request, limit: int) -> Sequence[Entry]:
+async def _entries(services: Services, request: Request, limit: int) -> Sequence[AuditEntry]:
     """The newest, without what was done where the asking person may not read."""
     given, place = request.arguments, request.place
     who = Subject.read(given["who"]) if given.get("who") else None
@@ -90,7 +93,7 @@ async def _entries(services: Services, request: Request, limit: int) -> Sequence
     return [veiled(entry, closed) for entry in entries]
 
 
-def _shown(entries: Sequence[Entry]) -> str:
+def _shown(entries: Sequence[AuditEntry]) -> str:
     rows = [
         (
             _at(entry)[:16],
@@ -103,23 +106,23 @@ def _shown(entries: Sequence[Entry]) -> str:
         for entry in entries
     ]
     more = f"\nThe newest {SHOWN}; `/audit export` has all." if len(entries) == SHOWN else ""
-    return table(("when (UTC)", "who", "where", "did", "what", "change"), rows) + more
+    return markdown_table(("when (UTC)", "who", "where", "did", "what", "change"), rows) + more
 
 
-def _change(entry: Entry) -> str:
+def _change(entry: AuditEntry) -> str:
     both = f"{brief(entry.before)} → {brief(entry.after)}" if entry.before else brief(entry.after)
     return "" if both == "–" else both
 
 
-def _csv(entries: Sequence[Entry]) -> bytes:
-    return sheet(COLUMNS, [_row(entry) for entry in entries])
+def _csv(entries: Sequence[AuditEntry]) -> bytes:
+    return csv_file(COLUMNS, [_row(entry) for entry in entries])
 
 
-def _row(entry: Entry) -> Sequence[str]:
+def _row(entry: AuditEntry) -> Sequence[str]:
     place, person = entry.place, entry.person
     where = (place.name, place.channel, place.thread)
     return (_at(entry), person.name, person.id, *where, entry.action, entry.target, entry.before, entry.after)
 
 
-def _at(entry: Entry) -> str:
+def _at(entry: AuditEntry) -> str:
     return datetime.fromtimestamp(entry.at / 1000, UTC).isoformat(" ", "seconds")

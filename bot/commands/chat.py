@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from contextlib import aclosing
 
+from bot.chat.completion import answer_question
 from bot.commands import help as help_command
-from bot.ports import Accepted
+from bot.interfaces.command import Command, Option
+from bot.interfaces.replies import Reply
+from bot.interfaces.store import Accepted
 from bot.services import Services
-from bot.talk import talk
-from bot.types import Command, Option, Reply
 
 COMMAND = Command("chat", "Talk with the bot", (Option("text", "What to say"),), converses=True, hidden=True)
 
@@ -17,6 +18,6 @@ async def run(services: Services, accepted: Accepted) -> Reply:
     """Answer; a bare mention gets help."""
     request = accepted.request
     bare = not (request.text or request.attachments or request.replies_to)
-    async with aclosing((help_command.run if bare else talk)(services, accepted)) as reply:
+    async with aclosing((help_command.run if bare else answer_question)(services, accepted)) as reply:
         async for chunk in reply:
             yield chunk

@@ -4,30 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bot import levels, transfer
-from bot.administration import scope_of
-from bot.errors import UserError
-from bot.given import read_text
-from bot.ports import Accepted
+from bot.administration.settings import KEYS, LEVELS, NONE, about, choices, format_value, summary, takes
+from bot.administration.state import scope_of
+from bot.commands import _setting_changes, _settings_file
+from bot.interfaces.command import Command, Option
+from bot.interfaces.errors import UserError
+from bot.interfaces.messages import Request
+from bot.interfaces.replies import LONGEST_LABEL, Answer, Choices, Done, Field, File, Form, Item, Menu, Reply, Text
+from bot.interfaces.store import Accepted
 from bot.services import Services
-from bot.settings import KEYS, LEVELS, NONE, about, choices, shown, summary, takes
-from bot.tables import brief, table
-from bot.types import (
-    LONGEST_LABEL,
-    Answer,
-    Choices,
-    Command,
-    Done,
-    Field,
-    File,
-    Form,
-    Item,
-    Menu,
-    Option,
-    Reply,
-    Request,
-    Text,
-)
+from bot.tasks.engine.inputs import read_text
+from bot.utils.formatting import brief, markdown_table
 
 KEY = Option("key", "Which setting", required=True, suggested=True)
 SCOPE = Option("scope", "For whom: the workspace, this channel or thread, or only you", choices=LEVELS, named=True)
@@ -99,16 +86,18 @@ async def run(services: Services, accepted: Accepted) -> Reply:
             key = given["key"]
             raise UserError(f"Write the new value after it: `/config set {key} VALUE`. It takes {takes(key)}.")
         case "config set":
-            yield Text(await levels.put(services, request, given["key"], given["value"], given.get("scope", "")))
+            yield Text(
+                await _setting_changes.put(services, request, given["key"], given["value"], given.get("scope", ""))
+            )
         case "config reset":
-            yield Text(await levels.take_back(services, request, given["key"], given.get("scope", "")))
+            yield Text(await _setting_changes.take_back(services, request, given["key"], given.get("scope", "")))
         case "config export":
             yield Text("All that was set here; `/config import` takes it back in.")
-            exported = await transfer.export(services.administration, request.place)
+            exported = await _settings_file.export_settings(services.administration, request.place)
             yield File("shoulders.toml", exported.encode(), "Settings")
         case _:
             text, exact = await _file(services, request), bool(given.get("exact"))
-            taken = await transfer.take_in(services, request, text, exact=exact)
+            taken = await _settings_file.import_settings(services, request, text, exact=exact)
             yield Text(taken.said)
             if taken.before:
                 yield File("before.toml", taken.before.encode(), "The settings as they were before")
@@ -123,7 +112,7 @@ async def suggest(services: Services, request: Request, option: str) -> Sequence
         return [name for name in KEYS if request.command != "config reset" or name in changed]
     if key not in KEYS:
         return ()
-    offered = [*choices(key), *levels.offered(services, request, key)]
+    offered = [*choices(key), *_setting_changes.offered(services, request, key)]
     return offered or [now for now in [_now(services, request, key)] if 0 < len(now) <= LONGEST_SUGGESTION]
 
 
@@ -146,8 +135,10 @@ async def dialog(services: Services, request: Request) -> Form | None:
         possible = [level for level in possible if level == "me"]
     if not possible:
         raise services.policy.for_administrators(request)
-    scopes = tuple(Item(level, levels.named(level, request.place)[:75]) for level in possible)
-    scope = Field("scope", "For whom", "choice", given.get("scope") or levels.usual(request, tuple(possible)), scopes)
+    scopes = tuple(Item(level, _setting_changes.named(level, request.place)[:75]) for level in possible)
+    scope = Field(
+        "scope", "For whom", "choice", given.get("scope") or _setting_changes.usual(request, tuple(possible)), scopes
+    )
     return Form(key[:24], "config set", (value_field(services, request, key), scope), {"key": key})
 
 
@@ -169,7 +160,7 @@ def value_field(services: Services, request: Request, key: str) -> Field:
     value, hint = getattr(services.settings(request), key), summary(key)[:100]
     now = _now(services, request, key)
     words, empty = choices(key), NOTHING.get(key)
-    offered = words or [word for word in levels.offered(services, request, key) if len(word) <= LONGEST_LABEL]
+    offered = words or [word for word in _setting_changes.offered(services, request, key) if len(word) <= LONGEST_LABEL]
     items = tuple(Item(word, word) for word in offered)
     if words:
         return Field("value", key, "choice", now, items, hint)
@@ -200,7 +191,8 @@ def overview(services: Services, request: Request) -> str:
         (key, brief(_now(services, request, key)), sources.get(key, "config.toml" if key in stated else "default"))
         for key in KEYS
     ]
-    return f"In force here, for you:\n{table(('setting', 'value', 'from'), rows)}\n`/config show KEY` says more of one."
+    table = markdown_table(("setting", "value", "from"), rows)
+    return f"In force here, for you:\n{table}\n`/config show KEY` says more of one."
 
 
 def one(services: Services, request: Request, key: str) -> str:
@@ -211,7 +203,7 @@ def one(services: Services, request: Request, key: str) -> str:
     for level in LEVELS:
         values = administration.at(level, request.place, request.person)
         at |= {level: values[key]} if key in values else {}
-    lines = [f"- {level}: {levels.said(key, value)}" for level, value in at.items()]
+    lines = [f"- {level}: {_setting_changes.quoted_value(key, value)}" for level, value in at.items()]
     if "me" in at and key not in services.settings(request).personal:
         lines[-1] += ", which does not count here: it is the same for everybody"
     nearest = f"`/config set {key} VALUE --scope {'|'.join(allowed)}` changes it; the nearest wins."
@@ -219,5 +211,5 @@ def one(services: Services, request: Request, key: str) -> str:
 
 
 def _now(services: Services, request: Request, key: str) -> str:
-    value = shown(getattr(services.settings(request), key))
+    value = format_value(getattr(services.settings(request), key))
     return value or (services.default_model(request) if key == "model" else "")

@@ -6,13 +6,15 @@ from collections.abc import Sequence
 from contextlib import aclosing
 from functools import partial
 
-from bot.archive import Archive
-from bot.errors import UserError
-from bot.ports import Accepted
+from bot.administration.export_file import ExportFile
+from bot.interfaces.command import Command, Option
+from bot.interfaces.errors import UserError
+from bot.interfaces.history import Extent, HistoryItem, Vote
+from bot.interfaces.messages import Place, Request, Subject
+from bot.interfaces.replies import Done, Reply, Status, Text
+from bot.interfaces.store import Accepted
 from bot.services import Services
-from bot.threads import in_thread
-from bot.traces import Extent, Kept, Vote
-from bot.types import Command, Done, Option, Place, Reply, Request, Status, Subject, Text
+from bot.utils.worker_threads import in_thread
 
 COMMAND = Command(
     "export",
@@ -54,7 +56,7 @@ async def run(services: Services, accepted: Accepted) -> Reply:
         if not extent.person:
             closed = await _closed(services, request, extent)
         own = services.administration.at("me", request.place, request.person) if extent.person else {}
-        made = Archive(services.config.bot.name, of, request.command.replace(" ", "-"), own)
+        made = ExportFile(services.config.bot.name, of, request.command.replace(" ", "-"), own)
         turns, overheard, votes = await _copied(services, request, extent, closed, made)
         if extent.person:
             await _add_ones_own(services, request, made)
@@ -89,7 +91,7 @@ async def _closed(services: Services, request: Request, extent: Extent) -> froze
 
 
 async def _copied(
-    services: Services, request: Request, extent: Extent, closed: frozenset[Place], made: Archive
+    services: Services, request: Request, extent: Extent, closed: frozenset[Place], made: ExportFile
 ) -> tuple[int, int, int]:
     """Write down what was said elsewhere than where that is closed; how much of each kind that was."""
     counts = (0, 0, 0)
@@ -105,7 +107,9 @@ async def _copied(
     return counts
 
 
-def _add(made: Archive, turns: Sequence[Kept], overheard: Sequence[Kept], votes: Sequence[Vote]) -> None:
+def _add(
+    made: ExportFile, turns: Sequence[HistoryItem], overheard: Sequence[HistoryItem], votes: Sequence[Vote]
+) -> None:
     made.turns(turns)
     made.overheard(overheard)
     made.ratings(votes)
@@ -132,7 +136,7 @@ def _extent(request: Request) -> Extent:
             return Extent(place.platform, place.workspace)
 
 
-async def _add_ones_own(services: Services, request: Request, made: Archive) -> None:
+async def _add_ones_own(services: Services, request: Request, made: ExportFile) -> None:
     """What a person used, and what the audit says that they did in this workspace."""
     administration, place, person = services.administration, request.place, request.person
     usage = await services.budget.ledger.totals(("day", "model"), 0, place.platform, person.home, person.id)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from bot.errors import UserError
-from bot.ports import Accepted
+from bot.interfaces.command import Command
+from bot.interfaces.errors import UserError
+from bot.interfaces.replies import Done, Reply, Text
+from bot.interfaces.store import Accepted
 from bot.services import Services
-from bot.types import Command, Done, Reply, Text
 
 COMMAND = Command("feedback", "Say whether an answer was good", passes=True, quiet=True, hidden=True)
 

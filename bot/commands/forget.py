@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from bot.books import Scope
-from bot.errors import Denied, UserError
-from bot.ports import Accepted
-from bot.privacy import Wish, listed
+from bot.administration.retention import DeletionRequest, listed
+from bot.interfaces.command import Command, Option
+from bot.interfaces.errors import Denied, UserError
+from bot.interfaces.history import Extent
+from bot.interfaces.messages import Place, Request, Subject
+from bot.interfaces.records import Scope
+from bot.interfaces.replies import Choice, Choices, Done, Reply, Text
+from bot.interfaces.store import Accepted
 from bot.services import Services
-from bot.traces import Extent
-from bot.types import Choice, Choices, Command, Done, Option, Place, Reply, Request, Subject, Text
 
 SURE = Option("sure", "Do it now, without being shown first what would go", kind="flag", named=True)
 WHO = Option("who", "Whom", "who", required=True)
@@ -67,7 +69,7 @@ def _confirmed(accepted: Accepted) -> dict[str, str]:
     return {**named, **meant, "sure": "yes"}
 
 
-async def _wish(services: Services, accepted: Accepted) -> Wish:
+async def _wish(services: Services, accepted: Accepted) -> DeletionRequest:
     request = accepted.request
     place, person = request.place, request.person
     match request.command.partition(" ")[2]:
@@ -75,24 +77,26 @@ async def _wish(services: Services, accepted: Accepted) -> Wish:
             where = "in this workspace" if person.home else f"everywhere on {place.platform.capitalize()}"
             extent = Extent(place.platform, person.home, person=person.id)
             own = Scope(place.platform, person.home, person=person.id)
-            return Wish(f"what I keep about you {where}", extent, own, own=True)
+            return DeletionRequest(f"what I keep about you {where}", extent, own, own=True)
         case "conversation":
             return await _conversation(services, accepted)
         case "person":
             who = _subject(request, "who", "person")
             scope = Scope(place.platform, person.home, person=who.id) if person.home else None
             extent = Extent(place.platform, place.workspace, person=who.id)
-            return Wish(f"what I keep about {who.label} {_here(place)}", extent, scope, f"{who.label} ({who.id})")
+            return DeletionRequest(
+                f"what I keep about {who.label} {_here(place)}", extent, scope, f"{who.label} ({who.id})"
+            )
         case "channel":
             channel = _subject(request, "channel", "channel")
             extent = Extent(place.platform, place.workspace, channel.id)
             label = "this channel" if channel.id == place.channel else channel.label
-            return Wish(f"what was said in {label}", extent, None, f"{channel.label} ({channel.id})")
+            return DeletionRequest(f"what was said in {label}", extent, None, f"{channel.label} ({channel.id})")
         case _:
-            return Wish(f"everything that was said {_here(place)}", Extent(place.platform, place.workspace))
+            return DeletionRequest(f"everything that was said {_here(place)}", Extent(place.platform, place.workspace))
 
 
-async def _conversation(services: Services, accepted: Accepted) -> Wish:
+async def _conversation(services: Services, accepted: Accepted) -> DeletionRequest:
     """The conversation, of who began it, was alone in it, or is an administrator. Raises UserError or Denied."""
     place, person = accepted.request.place, accepted.request.person
     if not accepted.conversation:
@@ -100,8 +104,8 @@ async def _conversation(services: Services, accepted: Accepted) -> Wish:
     conversation = await services.store.conversation(accepted.conversation)
     label = "this conversation" if accepted.request.arguments.get("sure") else f"the conversation {conversation.label}"
     extent = Extent(place.platform, place.workspace, conversation=conversation.id)
-    everyones, _ = await services.privacy.count(Wish("", extent), accepted.id)
-    mine, _ = await services.privacy.count(Wish("", replace(extent, person=person.id)), accepted.id)
+    everyones, _ = await services.privacy.count(DeletionRequest("", extent), accepted.id)
+    mine, _ = await services.privacy.count(DeletionRequest("", replace(extent, person=person.id)), accepted.id)
     alone = mine.questions == everyones.questions
     theirs = alone or person.id == conversation.person
     if not (theirs or (await services.certain(accepted.request)).person.administrator):
@@ -109,7 +113,7 @@ async def _conversation(services: Services, accepted: Accepted) -> Wish:
             "Others took part in this conversation: who began it, or an administrator, can have it forgotten. "
             "`/forget me` deletes what is yours."
         )
-    return Wish(label, extent, own=alone and mine.questions > 0)
+    return DeletionRequest(label, extent, own=alone and mine.questions > 0)
 
 
 def _subject(request: Request, option: str, kind: str) -> Subject:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from bot.errors import Unknown
-from bot.ports import Accepted
+from bot.interfaces.command import Command, Option, by_path, usage
+from bot.interfaces.errors import Unknown
+from bot.interfaces.messages import Request
+from bot.interfaces.replies import Done, Reply, Text
+from bot.interfaces.store import Accepted
 from bot.services import Services
-from bot.task import load_tasks
-from bot.types import Command, Done, Option, Reply, Request, Text, by_path, usage
+from bot.tasks.engine.registry import load_tasks
 
 COMMAND = Command(
     "help",

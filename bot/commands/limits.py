@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import cast, get_args
 
-from bot import amounts
-from bot.books import Decided, Limit, Unit, Window
-from bot.decisions import about_limit, changed, limit
-from bot.errors import UserError
-from bot.limits import FARTHEST_FIRST, named, standings_table
-from bot.ports import Accepted
+from bot.administration.limits import money
+from bot.administration.limits.periods import WINDOWS
+from bot.administration.limits.rules import FARTHEST_FIRST, named, standings_table
+from bot.commands._rule_changes import about_limit, changed, limit
+from bot.interfaces.command import Command, Option
+from bot.interfaces.errors import UserError
+from bot.interfaces.messages import Request, Subject
+from bot.interfaces.records import AuditedChange, Limit, Unit, Window
+from bot.interfaces.replies import Done, Reply, Text
+from bot.interfaces.store import Accepted
 from bot.services import Services
-from bot.tables import table
-from bot.types import Command, Done, Option, Reply, Request, Subject, Text
-from bot.windows import WINDOWS
+from bot.utils.formatting import markdown_table
 
 UNITS: tuple[Unit, ...] = get_args(Unit)
 
@@ -72,7 +74,7 @@ def _shown(services: Services, request: Request) -> str:
     limits = sorted(services.administration.limits(request.place), key=_nearest_last)
     if request.person.administrator and limits:
         rows = [(one.subject.kind, one.subject.label, named(one, budget.currency)) for one in limits]
-        lines.append(table(("kind", "who", "limit"), rows))
+        lines.append(markdown_table(("kind", "who", "limit"), rows))
         lines.append(
             "A person's limit replaces a role's, and that everyone's; of several roles the most generous counts. "
             "A channel's and the workspace's count beside them."
@@ -96,7 +98,7 @@ async def _set(services: Services, request: Request) -> str:
 async def _remove(services: Services, request: Request) -> str:
     asked = _asked(services, request, "0")
 
-    def decision() -> Sequence[Decided]:
+    def decision() -> Sequence[AuditedChange]:
         if services.administration.kept(asked) is None:
             raise UserError(f"There is no limit of {about_limit(asked)}. `/limits show` lists all limits.")
         return [changed(services, request, asked, removed=True)]
@@ -111,7 +113,7 @@ def _asked(services: Services, request: Request, amount: str) -> Limit:
     channel, who, model = given.get("channel", ""), given.get("who", ""), given.get("model", "").strip()
     subject = None if channel and who else Subject.read(channel or who or "everyone")
     unit, window = cast("Unit", given["of"]), cast("Window", given["per"])  # of the choices: the core made sure
-    return limit(services, request.place, subject, model, unit, window, amounts.read(amount, unit))
+    return limit(services, request.place, subject, model, unit, window, money.parse_amount(amount, unit))
 
 
 def _who(limit: Limit) -> str:
@@ -132,7 +134,7 @@ def _without_price(services: Services, limit: Limit) -> str:
     """A warning where money is limited that nobody counts."""
     models = services.catalogue.sections
     chosen = [limit.model] if limit.model else list(models)
-    free = [name for name in chosen if not amounts.costs(models[name])]
+    free = [name for name in chosen if not money.costs(models[name])]
     if limit.unit != "money" or not free:
         return ""
     return f"\n⚠️ No price is set in config.toml for: {', '.join(free)}. What they answer costs nothing by this count."

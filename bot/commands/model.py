@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bot.ports import Accepted
+from bot.interfaces.command import Command, Option
+from bot.interfaces.messages import Request
+from bot.interfaces.replies import Done, Reply, Text
+from bot.interfaces.store import Accepted
 from bot.services import Services
-from bot.types import Command, Done, Option, Reply, Request, Text
 
 COMMAND = Command(
     "model",

@@ -6,17 +6,20 @@ from collections.abc import Sequence
 from contextlib import aclosing
 from time import monotonic
 
-from bot.catalogue import Entry
-from bot.errors import Denied, UserError
-from bot.hub.messages import Hit
-from bot.hub.pace import Pace
-from bot.hub.sizes import shown
-from bot.hub.tasks import TASKS
-from bot.ports import Accepted, Keyed, Loads, Standing
+from bot.catalogue import CatalogueEntry
+from bot.chat.buttons import stop_choice
+from bot.hub.progress import DownloadSpeed
+from bot.hub.protocol import Hit
+from bot.hub.task_types import TASKS
+from bot.interfaces.backend import KeyedBackend, LoadableBackend, ModelStatus
+from bot.interfaces.command import Command, Option
+from bot.interfaces.errors import Denied, UserError
+from bot.interfaces.messages import Request
+from bot.interfaces.replies import Choice, Choices, Chunk, Done, Item, Menu, Reply, Status, Text
+from bot.interfaces.store import Accepted
 from bot.services import Services
-from bot.tables import table
-from bot.talk import stop_choice
-from bot.types import Choice, Choices, Chunk, Command, Done, Item, Menu, Option, Reply, Request, Status, Text
+from bot.utils.byte_sizes import format_bytes
+from bot.utils.formatting import markdown_table
 
 NAME = Option("name", "The model's name here", required=True, suggested=True)
 TOOLS = {True: "its template tells it of them", False: "its template leaves them out", None: ""}
@@ -80,7 +83,7 @@ async def suggest(services: Services, request: Request, option: str) -> Sequence
         case "pull":
             return [name for name, entry in catalogue.entries.items() if entry.pinned]
         case "load" | "unload":
-            return [name for name, backend in catalogue.backends.items() if isinstance(backend, Loads)]
+            return [name for name, backend in catalogue.backends.items() if isinstance(backend, LoadableBackend)]
         case "remove":
             return [name for name, entry in catalogue.entries.items() if entry.added]
         case _:
@@ -106,7 +109,7 @@ async def _list(services: Services, accepted: Accepted) -> Reply:
                 _speed(services, name, standing),
             )
         )
-    yield Text(table(("name", "for", "runs on", "size", "licence", "state", "speed"), rows))
+    yield Text(markdown_table(("name", "for", "runs on", "size", "licence", "state", "speed"), rows))
 
 
 async def _info(services: Services, accepted: Accepted) -> Reply:
@@ -125,7 +128,7 @@ async def _info(services: Services, accepted: Accepted) -> Reply:
         "licence": _licence(entry, standing),
         "reads": f"{context:,} tokens" if context else "",
         "state": await _state(services, entry, standing),
-        "memory": shown(standing.bytes) if standing and standing.bytes else "",
+        "memory": format_bytes(standing.bytes) if standing and standing.bytes else "",
         "computes": standing.how if standing else "",
         "tools": TOOLS[standing.tools if standing else None],
         "speed": _speed(services, name, standing),
@@ -136,19 +139,19 @@ async def _info(services: Services, accepted: Accepted) -> Reply:
     yield Text(f"**{name}**\n{told}")
 
 
-def _size(entry: Entry, standing: Standing | None) -> str:
+def _size(entry: CatalogueEntry, standing: ModelStatus | None) -> str:
     size = entry.added.size if entry.added else standing.size if standing else 0
-    return shown(size) if size else "–"
+    return format_bytes(size) if size else "–"
 
 
-def _licence(entry: Entry, standing: Standing | None) -> str:
+def _licence(entry: CatalogueEntry, standing: ModelStatus | None) -> str:
     return entry.added.licence if entry.added else standing.licence if standing else ""
 
 
-async def _state(services: Services, entry: Entry, standing: Standing | None) -> str:
+async def _state(services: Services, entry: CatalogueEntry, standing: ModelStatus | None) -> str:
     """What keeps a model from answering or, if nothing does, whether it is in memory."""
     backend = services.backends[entry.name]
-    if isinstance(backend, Keyed) and backend.missing_key:
+    if isinstance(backend, KeyedBackend) and backend.missing_key:
         return f"⚠ {backend.missing_key} is missing"
     if not await services.catalogue.here(entry):
         return "not downloaded"
@@ -157,7 +160,7 @@ async def _state(services: Services, entry: Entry, standing: Standing | None) ->
     return "loaded" if standing.loaded else "not loaded"
 
 
-def _speed(services: Services, name: str, standing: Standing | None) -> str:
+def _speed(services: Services, name: str, standing: ModelStatus | None) -> str:
     if standing and standing.speed:
         return f"{standing.speed:.0f} {standing.unit}/s"
     speed = services.catalogue.speeds.last.get(name)
@@ -181,7 +184,7 @@ async def _search(services: Services, accepted: Accepted) -> Reply:
     rows = [
         (hit.model, hit.task or "–", f"{hit.downloads:,}", hit.licence or "–", _against(services, hit)) for hit in hits
     ]
-    yield Text(table(("model", "for", "downloads", "licence", ""), rows))
+    yield Text(markdown_table(("model", "for", "downloads", "licence", ""), rows))
     items = [
         Item(hit.model, hit.model[-75:], (hit.task or hit.licence)[:75]) for hit in hits if not _against(services, hit)
     ]
@@ -213,7 +216,7 @@ async def _add(services: Services, accepted: Accepted) -> Reply:
     await services.administration.note(request.place, request.person, "model add", entry.name, at)
     yield Text(
         f"**{entry.name}** is in the catalogue, for {chosen.task}: {chosen.model} as it is now "
-        f"(commit {chosen.revision[:12]}), {shown(chosen.size)}, licence {chosen.licence}."
+        f"(commit {chosen.revision[:12]}), {format_bytes(chosen.size)}, licence {chosen.licence}."
     )
     if not await catalogue.here(entry):
         yield Text(f" It is not downloaded yet: `/models pull {entry.name}`.")
@@ -225,7 +228,7 @@ async def _pull(services: Services, accepted: Accepted) -> Reply:
     entry = catalogue.entry(_name(accepted))
     yield Choices((stop_choice(accepted.id),))
     yield Status(f"Looking at {entry.section.model} on the Hub…", long=True)
-    pace, size = Pace(), 0
+    pace, size = DownloadSpeed(), 0
     async with aclosing(catalogue.pull(entry)) as steps:
         async for step in steps:
             size = step.total
@@ -236,8 +239,8 @@ async def _pull(services: Services, accepted: Accepted) -> Reply:
         await services.administration.note(request.place, request.person, "model pull", entry.name, entry.section.model)
 
 
-def _pulled(entry: Entry, size: int) -> Sequence[Chunk]:
-    told = f"{shown(size)}, every byte checked" if size else "nothing was missing"
+def _pulled(entry: CatalogueEntry, size: int) -> Sequence[Chunk]:
+    told = f"{format_bytes(size)}, every byte checked" if size else "nothing was missing"
     skill = entry.section.skills
     how = f" `/model {entry.name}` lets it answer." if entry.kind == "chat" else ""
     how = f" `/run {entry.name}` runs it." if "run" in skill and len(skill) == 1 else how
@@ -282,11 +285,11 @@ async def _unload(services: Services, accepted: Accepted) -> Reply:
     yield Text(f"**{name}** is out of memory. The next question loads it again.")
 
 
-def _in_memory(services: Services, name: str) -> Loads:
+def _in_memory(services: Services, name: str) -> LoadableBackend:
     """A model on this machine. Raises UserError for others."""
     services.catalogue.entry(name)
     backend = services.backends[name]
-    if not isinstance(backend, Loads):
+    if not isinstance(backend, LoadableBackend):
         raise UserError(f"{name} runs at {backend.destination}: there is nothing to load or unload here.")
     return backend
 

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bot import levels
-from bot.books import Decided, Persona
-from bot.decisions import changed, new_name, persona
-from bot.errors import UserError
-from bot.ports import Accepted
+from bot.administration.settings import LEVELS, NONE
+from bot.commands import _setting_changes
+from bot.commands._rule_changes import changed, new_name, persona
+from bot.interfaces.command import Command, Option
+from bot.interfaces.errors import UserError
+from bot.interfaces.messages import Request
+from bot.interfaces.records import AuditedChange, Persona
+from bot.interfaces.replies import LONGEST_LABEL, Choices, Done, Field, Form, Item, Menu, Reply, Text
+from bot.interfaces.store import Accepted
 from bot.services import Services
-from bot.settings import LEVELS, NONE
-from bot.tables import brief
-from bot.types import LONGEST_LABEL, Choices, Command, Done, Field, Form, Item, Menu, Option, Reply, Request, Text
+from bot.utils.formatting import brief
 
 NAME = Option("name", "The persona's name", required=True, suggested=True)
 PROMPT = Option("prompt", "What the model is told: who it is and how it speaks")
@@ -49,9 +51,11 @@ async def run(services: Services, accepted: Accepted) -> Reply:
             if items := _items(services, request):
                 yield Choices((Menu("Choose a persona…", "persona use", "name", items),))
         case "use" if name.lower() == NONE:
-            yield Text(await levels.put(services, request, "persona", "", request.arguments.get("scope", "")))
+            yield Text(await _setting_changes.put(services, request, "persona", "", request.arguments.get("scope", "")))
         case "use":
-            yield Text(await levels.put(services, request, "persona", name, request.arguments.get("scope", "")))
+            yield Text(
+                await _setting_changes.put(services, request, "persona", name, request.arguments.get("scope", ""))
+            )
         case "show":
             known = _known(services, request, name)
             yield Text(f"**{known.name}** tells the model:\n>>> {known.prompt}")
@@ -122,7 +126,7 @@ async def _write(services: Services, request: Request, name: str, prompt: str) -
     if not prompt:
         raise UserError(f"Write the prompt after the name: `/{request.command} {name} You are …`.")
 
-    def decision() -> Sequence[Decided]:
+    def decision() -> Sequence[AuditedChange]:
         wanted = _new(services, request, name) if _makes(request) else _known(services, request, name).name
         return [changed(services, request, persona(services, request.place, wanted, prompt))]
 
@@ -135,7 +139,7 @@ def _makes(request: Request) -> bool:
 
 
 async def _delete(services: Services, request: Request, name: str) -> str:
-    def decision() -> Sequence[Decided]:
+    def decision() -> Sequence[AuditedChange]:
         return [changed(services, request, _known(services, request, name), removed=True)]
 
     (entry,) = await services.administration.decide(decision)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bot.ports import Accepted
-from bot.privacy import AUDIT_DAYS, USAGE_DAYS
+from bot.administration.retention import AUDIT_DAYS, USAGE_DAYS
+from bot.interfaces.command import Command
+from bot.interfaces.messages import Request
+from bot.interfaces.replies import Done, Reply, Text
+from bot.interfaces.store import Accepted
 from bot.services import Services
-from bot.types import Command, Done, Reply, Request, Text
 
 COMMAND = Command("privacy", "What I keep here, and for how long", passes=True, quiet=True, unrestricted=True)
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 from contextlib import aclosing
 from dataclasses import replace
 
-from bot.errors import UserError
-from bot.ports import Accepted
+from bot.chat.completion import ask_model
+from bot.interfaces.command import Command
+from bot.interfaces.errors import UserError
+from bot.interfaces.messages import Request, Turn
+from bot.interfaces.replies import Note, Reply
+from bot.interfaces.store import Accepted
 from bot.services import Services
-from bot.talk import ask
-from bot.task import load_tasks
-from bot.types import Command, Note, Reply, Request, Turn
-from bot.work import TaskCommand
+from bot.tasks.engine.command import TaskCommand
+from bot.tasks.engine.registry import load_tasks
 
 COMMAND = Command("retry", "Answer the last question again")
 
@@ -32,7 +34,7 @@ async def run(services: Services, accepted: Accepted) -> Reply:
     if "request" not in request.arguments and not (request.place.thread or request.place.direct):
         conversation = await services.store.conversation(accepted.conversation)
         yield Note(f"Answered again: {conversation.label}.")
-    async with aclosing(ask(services, accepted, question.id, None)) as reply:
+    async with aclosing(ask_model(services, accepted, question.id, None)) as reply:
         async for chunk in reply:
             yield chunk
 

@@ -6,17 +6,20 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
-from bot import amounts
-from bot.books import Grouping, Total
-from bot.charts import Chart, draw
-from bot.closed import closed_to, name_of
-from bot.errors import UserError
-from bot.limits import standings_table
-from bot.ports import Accepted
+from bot.administration.closed_places import name_of
+from bot.administration.limits import money
+from bot.administration.limits.rules import standings_table
+from bot.commands._closed_places import closed_to
+from bot.interfaces.command import Command, Option
+from bot.interfaces.errors import UserError
+from bot.interfaces.messages import Place, Request
+from bot.interfaces.replies import Done, File, Reply, Text
+from bot.interfaces.store import Accepted
+from bot.interfaces.usage import Grouping, UsageTotal
 from bot.services import Services
-from bot.sheets import sheet
-from bot.tables import table
-from bot.types import Command, Done, File, Option, Place, Reply, Request, Text
+from bot.utils.charts import Chart, draw_chart
+from bot.utils.csv_files import csv_file
+from bot.utils.formatting import markdown_table
 
 MOST_PEOPLE = 20
 MOST_PLACES = 10
@@ -34,12 +37,12 @@ PERIODS: Mapping[str, Callable[[date], date]] = {
 }
 """The first day of each period, which ends today; the first one is the usual."""
 
-Measure = Callable[[Total], float]
+Measure = Callable[[UsageTotal], float]
 
 MEASURES: Mapping[str, Measure] = {
     "tokens": lambda total: total.usage.prompt_tokens + total.usage.completion_tokens,
     "requests": lambda total: total.requests,
-    "money": lambda total: total.cost / amounts.MILLION,
+    "money": lambda total: total.cost / money.MILLION,
 }
 
 PERIOD = Option("period", "Since when; this month if nothing is said", choices=tuple(PERIODS))
@@ -79,7 +82,7 @@ async def run(services: Services, accepted: Accepted) -> Reply:
         case "chart":
             chart = await _chart(services, request, first)
             yield Text(f"{chart.title}:")
-            yield File("usage.png", await draw(chart, services.config.data / "charts"), _in_words(chart))
+            yield File("usage.png", await draw_chart(chart, services.config.data / "charts"), _in_words(chart))
         case _:
             yield Text(f"What was used since {first}, by day, person, channel and model.")
             yield File(f"usage-{first}.csv", await _csv(services, request, first), "What was used")
@@ -97,7 +100,7 @@ def _today(services: Services) -> date:
 
 async def _totals(
     services: Services, request: Request, first: date, *by: Grouping, person: str = ""
-) -> Sequence[Total]:
+) -> Sequence[UsageTotal]:
     place = request.place
     return await services.budget.ledger.totals(by, _milliseconds(first), place.platform, place.workspace, person)
 
@@ -151,19 +154,19 @@ async def _opinions(services: Services, request: Request, first: date) -> str:
     return f"What people thought of the answers: {said}." if said else ""
 
 
-def _table(services: Services, first: str, totals: Sequence[Total], name: Callable[[Total], str]) -> str:
+def _table(services: Services, first: str, totals: Sequence[UsageTotal], name: Callable[[UsageTotal], str]) -> str:
     """One row a total; what it cost only where that is anything."""
     costs = any(total.cost for total in totals)
     headers = (first, "requests", "failed", "tokens", *(("cost",) if costs else ()))
     rows = []
     for total in totals:
-        cost = amounts.shown(total.cost, "money", services.budget.currency)
+        cost = money.format_amount(total.cost, "money", services.budget.currency)
         counted = (total.requests, total.failures, int(MEASURES["tokens"](total)))
         rows.append((name(total), *(f"{number:,}" for number in counted), *((cost,) if costs else ())))
-    return table(headers, rows)
+    return markdown_table(headers, rows)
 
 
-def _most(totals: Sequence[Total], measure: Measure) -> Sequence[Total]:
+def _most(totals: Sequence[UsageTotal], measure: Measure) -> Sequence[UsageTotal]:
     return sorted(totals, key=measure, reverse=True)
 
 
@@ -174,17 +177,17 @@ async def _closed(services: Services, request: Request, channels: Collection[str
     return {closed.channel for closed in await closed_to(services, request, places)}
 
 
-def _without_place(total: Total, hidden: bool) -> Total:
+def _without_place(total: UsageTotal, hidden: bool) -> UsageTotal:
     """A sum that does not say where things were said, where that is hidden."""
     name = name_of(Place("", "", "", name=total.place_name))
     return replace(total, place_name=name) if hidden else total
 
 
-def _person(total: Total) -> str:
+def _person(total: UsageTotal) -> str:
     return total.person_name or total.key[0] or FORGOTTEN
 
 
-def _place(total: Total) -> str:
+def _place(total: UsageTotal) -> str:
     return (total.place_name or total.key[0]) if total.key[0] else "direct messages"
 
 
@@ -220,12 +223,12 @@ def _in_words(chart: Chart) -> str:
 async def _csv(services: Services, request: Request, first: date) -> bytes:
     totals = await _totals(services, request, first, "day", "person", "channel", "model")
     closed = await _closed(services, request, [total.key[2] for total in totals])
-    return sheet(COLUMNS, [_row(total, hidden=total.key[2] in closed) for total in totals])
+    return csv_file(COLUMNS, [_row(total, hidden=total.key[2] in closed) for total in totals])
 
 
-def _row(total: Total, *, hidden: bool) -> Sequence[str | int]:
+def _row(total: UsageTotal, *, hidden: bool) -> Sequence[str | int]:
     day, person, channel, model = total.key
     total = _without_place(total, hidden)
     what = (day, total.person_name, person, total.place_name, "" if hidden else channel, model)
     tokens = (total.usage.prompt_tokens, total.usage.completion_tokens)
-    return (*what, total.requests, total.failures, *tokens, f"{total.cost / amounts.MILLION:.6f}")
+    return (*what, total.requests, total.failures, *tokens, f"{total.cost / money.MILLION:.6f}")

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from bot.commands.help import HOW
-from bot.ports import Accepted
+from bot.interfaces.command import Command
+from bot.interfaces.replies import Done, Reply, Text
+from bot.interfaces.store import Accepted
 from bot.services import Services
-from bot.types import Command, Done, Reply, Text
 
 COMMAND = Command("welcome", "Introduce the bot", passes=True, hidden=True, unrestricted=True)
 

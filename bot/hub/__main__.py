@@ -34,17 +34,16 @@ from huggingface_hub.hf_api import ModelInfo, RepoSibling
 from huggingface_hub.utils import hf_raise_for_status  # type: ignore[attr-defined]  # it is, if not in so many words
 
 from bot import __version__
-from bot.errors import ConfigError
 from bot.hub.download import BusyError, Download, WrongBytesError
-from bot.hub.messages import (
-    Ask,
-    Event,
-    Failed,
-    Found,
+from bot.hub.protocol import (
+    DownloadProgress,
+    FoundModel,
     Hit,
     Hits,
-    Look,
-    Progress,
+    HubEvent,
+    HubFailed,
+    HubRequest,
+    Inspect,
     Pull,
     Pulled,
     RemoteFile,
@@ -52,11 +51,12 @@ from bot.hub.messages import (
     decode_ask,
     encode_event,
 )
-from bot.hub.transport import UnreachableError, client, trouble_of
-from bot.network import Trouble, endpoint, network_of
-from bot.secrets import blanked, secrets_in
+from bot.hub.transport import HubUnreachableError, client, trouble_of
+from bot.interfaces.errors import ConfigError
+from bot.interfaces.network import Trouble, endpoint, network_of
+from bot.utils.secrets import blanked, secrets_in
 
-Tell = Callable[[Event], None]
+Tell = Callable[[HubEvent], None]
 
 LOOKED_THROUGH = 100
 """Results of a search that are looked through for those with weights that can be loaded."""
@@ -80,7 +80,7 @@ def main() -> None:
     ask = decode_ask(sys.stdin.buffer.readline())
     set_client_factory(partial(client, NETWORK, SETTINGS))
 
-    def tell(event: Event) -> None:
+    def tell(event: HubEvent) -> None:
         events.write(encode_event(event))
 
     try:
@@ -88,14 +88,14 @@ def main() -> None:
     except BrokenPipeError:
         raise SystemExit(1) from None
     except Exception as error:  # noqa: BLE001 -- told to who asked; there is nobody else here
-        tell(Failed(sentence(error, ask)))
+        tell(HubFailed(sentence(error, ask)))
 
 
-def _do(ask: Ask, tell: Tell) -> None:
+def _do(ask: HubRequest, tell: Tell) -> None:
     match ask:
         case Search():
             tell(search(ask))
-        case Look():
+        case Inspect():
             tell(look(ask))
         case Pull():
             pull(ask, tell)
@@ -123,17 +123,17 @@ def _hit(info: ModelInfo) -> Hit:
     return Hit(info.id, info.pipeline_tag or "", _licence(info), info.downloads or 0, bool(info.gated))
 
 
-def look(ask: Look) -> Found | Failed:
+def look(ask: Inspect) -> FoundModel | HubFailed:
     """Everything about a model that its being admitted hangs on."""
     api = HfApi(token=TOKEN or False, library_name="shoulders", library_version=__version__)
     info = api.model_info(ask.model, revision=ask.revision or None, files_metadata=True, timeout=_ASK_SECONDS)
     if info.gated and TOKEN is None:
-        return Failed(gated(info.id))
+        return HubFailed(gated(info.id))
     config = info.config or {}
     tokenizer = config.get("tokenizer_config") or {}
     gguf = info.gguf or {}
     tags = set(info.tags or ())
-    return Found(
+    return FoundModel(
         info.id,
         info.sha or "",
         info.pipeline_tag or "",
@@ -167,7 +167,10 @@ def pull(ask: Pull, tell: Tell) -> None:
         nonlocal done
         done += more
 
-    with FileLock(ask.lock, timeout=0), _telling(lambda: Progress(done, sum(file.size for file in ask.files)), tell):
+    with (
+        FileLock(ask.lock, timeout=0),
+        _telling(lambda: DownloadProgress(done, sum(file.size for file in ask.files)), tell),
+    ):
         for file in sorted(ask.files, key=lambda file: file.size):
             target = folder / file.path
             if not target.resolve().is_relative_to(folder.resolve()):
@@ -177,7 +180,7 @@ def pull(ask: Pull, tell: Tell) -> None:
 
 
 @contextmanager
-def _telling(now: Callable[[], Progress], tell: Tell) -> Iterator[None]:
+def _telling(now: Callable[[], DownloadProgress], tell: Tell) -> Iterator[None]:
     """Tell how far it is whenever that changed, and at the end."""
     ended = Flag()
 
@@ -232,7 +235,7 @@ def _after(response: httpx2.Response) -> float | None:
     return float(said) if said.isdecimal() else None
 
 
-def sentence(error: Exception, ask: Ask) -> str:
+def sentence(error: Exception, ask: HubRequest) -> str:
     """What went wrong, and what to do about it."""
     model = getattr(ask, "model", "the model")
     match error:
@@ -250,7 +253,7 @@ def sentence(error: Exception, ask: Ask) -> str:
             return f"{HOST} is too busy or out of order. What is there is kept: pulling again later goes on from there."
         case HfHubHTTPError():
             return _refused(error.response, model)
-        case UnreachableError():
+        case HubUnreachableError():
             return str(error)
         case ConfigError():
             return error.message

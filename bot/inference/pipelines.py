@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from bot.errors import UserError
+from bot.interfaces.errors import UserError
 
 Feed = Literal["text", "sound", "picture", "video"]
 

@@ -9,25 +9,25 @@ import logging
 from collections.abc import AsyncGenerator, Callable, Mapping
 from pathlib import Path
 
-from bot import child
-from bot.inference.kinds import Counted
 from bot.inference.protocol import (
     LONGEST_LINE,
     MOST_BYTES,
     Ask,
     Cancel,
-    Ended,
     Event,
-    Failed,
     Inventory,
-    Piece,
-    Progress,
+    JobEnded,
+    JobFailed,
+    JobProgress,
     Ready,
     Shutdown,
+    TextPiece,
     announced,
     decode,
     encode,
 )
+from bot.interfaces.jobs import Counted
+from bot.utils import child_process
 
 logger = logging.getLogger(__name__)
 
@@ -124,7 +124,7 @@ class ModelProcess:
             while True:
                 event = await self._next(queue)
                 yield event
-                if not isinstance(event, Progress | Piece):
+                if not isinstance(event, JobProgress | TextPiece):
                     return
         finally:
             if self._asked.pop(number, None):
@@ -152,7 +152,7 @@ class ModelProcess:
                 raise ProcessDied("The program is stopping.", 0.0)
             if pause > 0:
                 raise ProcessDied("The models' process keeps breaking down.", pause)
-            process = await child.start(*self._command, environment=self._environment, line=LONGEST_LINE)
+            process = await child_process.start(*self._command, environment=self._environment, line=LONGEST_LINE)
             self._process = process
             self.starts += 1
             self._watcher = asyncio.create_task(self._watch(process))
@@ -195,15 +195,17 @@ class ModelProcess:
                     raise ValueError(f"an event of {size} bytes")
                 raw = await process.stdout.readexactly(size)
                 event = decode(line, raw) if len(line) < SHORT_LINE else await asyncio.to_thread(decode, line, raw)
-                if not isinstance(event, Progress | Piece | Ended | Failed):
+                if not isinstance(event, JobProgress | TextPiece | JobEnded | JobFailed):
                     raise TypeError(f"{type(event).__name__} is no event")
                 self._deal(event)
 
     def _deal(self, event: Event) -> None:
         self._last_event = asyncio.get_running_loop().time()
-        if isinstance(event, Ended) and not isinstance(event.answer, Ready | Inventory | Counted):  # real work was done
+        if isinstance(event, JobEnded) and not isinstance(
+            event.answer, Ready | Inventory | Counted
+        ):  # real work was done
             self._crashes = 0
-        last = not isinstance(event, Progress | Piece)
+        last = not isinstance(event, JobProgress | TextPiece)
         queue = self._asked.pop(event.id, None) if last else self._asked.get(event.id)
         if queue:
             queue.put_nowait(event)

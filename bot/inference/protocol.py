@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from typing import Literal, Protocol, TypeAlias
 
-from bot.inference import kinds
-from bot.inference.kinds import Answer, Job, Skill
+from bot.interfaces import jobs
+from bot.interfaces.jobs import Job, JobAnswer, Skill
 
 Device = Literal["auto", "cpu", "cuda", "mps"]
 DataType = Literal["auto", "float32", "bfloat16", "float16"]
@@ -27,7 +27,7 @@ FailureKind = Literal["context-too-long", "out-of-memory", "too-big", "no-such-m
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class ModelSource:
     """Which model, and how it is to run.
 
     `model` is "bundled:NAME" or an absolute folder. `context` is in tokens, 0 for what the model says of itself.
@@ -51,8 +51,8 @@ class Run:
     """Do a job, loading its model if need be: Progress and Piece any number of times, then Ended or Failed."""
 
     id: int
-    source: Source
-    job: Job[Answer]
+    source: ModelSource
+    job: Job[JobAnswer]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ class Warm:
     """Load a model before anybody asks; answered by Ready."""
 
     id: int
-    source: Source
+    source: ModelSource
     skill: Skill
 
 
@@ -69,11 +69,11 @@ class Unload:
     """Forget a model, once what it is doing is done; answered by Inventory."""
 
     id: int
-    source: Source
+    source: ModelSource
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class ListLoaded:
     """What is loaded? Answered by Inventory."""
 
     id: int
@@ -92,7 +92,7 @@ class Shutdown:
 
 
 @dataclass(frozen=True, slots=True)
-class Ready(Answer):
+class Ready(JobAnswer):
     """A loaded model: its window in tokens, 0 where it has none, and whether it can be told of tools."""
 
     context: int
@@ -106,7 +106,7 @@ class Ready(Answer):
 class Resident:
     """One loaded model; `speed` is what it last did in a second, in `unit`, 0 before it did anything."""
 
-    source: Source
+    source: ModelSource
     skill: Skill
     ready: Ready
     busy: bool
@@ -115,7 +115,7 @@ class Resident:
 
 
 @dataclass(frozen=True, slots=True)
-class Inventory(Answer):
+class Inventory(JobAnswer):
     """What is loaded, the least recently used first; `limit` is what models may take on the processor's side."""
 
     models: tuple[Resident, ...]
@@ -124,7 +124,7 @@ class Inventory(Answer):
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class JobProgress:
     """What is waited for: a place in the queue, 1 for next, or, at 0, something told in `text`."""
 
     id: int
@@ -133,7 +133,7 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
+class TextPiece:
     """The next characters of a text; never half of one."""
 
     id: int
@@ -141,15 +141,15 @@ class Piece:
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
+class JobEnded:
     """The end of what was asked."""
 
     id: int
-    answer: Answer
+    answer: JobAnswer
 
 
 @dataclass(frozen=True, slots=True)
-class Failed:
+class JobFailed:
     """The request came to nothing; `message` is a sentence for people. The process goes on."""
 
     id: int
@@ -157,13 +157,13 @@ class Failed:
     message: str
 
 
-Ask: TypeAlias = Run | Warm | Unload | Look | Cancel | Shutdown
-Event: TypeAlias = Progress | Piece | Ended | Failed
+Ask: TypeAlias = Run | Warm | Unload | ListLoaded | Cancel | Shutdown
+Event: TypeAlias = JobProgress | TextPiece | JobEnded | JobFailed
 Message: TypeAlias = Ask | Event
 
 _KINDS: Mapping[str, type] = {
     name: kind
-    for name, kind in {**vars(kinds), **globals()}.items()
+    for name, kind in {**vars(jobs), **globals()}.items()
     if isinstance(kind, type) and is_dataclass(kind) and not name.startswith("_")
 }
 """Every class that travels, by its name."""
@@ -200,7 +200,9 @@ def encode_event(event: Event) -> bytes:
     message = encode(event)
     if message.index(b"\n") < LONGEST_LINE and announced(message) <= MOST_BYTES:
         return message
-    return encode(Failed(event.id, "failed", "The answer is too large to be handed on: give the model less at a time."))
+    return encode(
+        JobFailed(event.id, "failed", "The answer is too large to be handed on: give the model less at a time.")
+    )
 
 
 def announced(line: bytes) -> int:

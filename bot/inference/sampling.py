@@ -9,7 +9,7 @@ import torch
 from transformers import GenerationConfig
 from transformers.generation import logits_process as known
 
-from bot.inference.failures import Failure
+from bot.inference.errors import InferenceError
 
 Process: TypeAlias = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 Setting: TypeAlias = tuple[str, Callable[[object], Process], tuple[object, object]]
@@ -54,5 +54,7 @@ class Sampler:
             return int(scores.argmax())
         chances = scores.softmax(-1)
         if not bool(chances.isfinite().all()):
-            raise Failure("failed", "The model's numbers ran over: no next word can be chosen. Try dtype float32.")
+            raise InferenceError(
+                "failed", "The model's numbers ran over: no next word can be chosen. Try dtype float32."
+            )
         return int(torch.multinomial(chances, 1))

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import psutil
 
-from bot.inference.kinds import Skill
-from bot.inference.lanes import Lane, Model, Send, Tell
-from bot.inference.memory import limit, release
-from bot.inference.protocol import Ask, Cancel, Ended, Inventory, Look, Run, Source, Unload, Warm
-from bot.inference.shelf import Shelf
+from bot.inference.memory_limits import limit, release
+from bot.inference.memory_manager import MemoryManager
+from bot.inference.protocol import Ask, Cancel, Inventory, JobEnded, ListLoaded, ModelSource, Run, Unload, Warm
+from bot.inference.scheduler import Model, ModelQueue, Send, Tell
+from bot.interfaces.jobs import Skill
 
 
 class Engine:
@@ -19,27 +19,27 @@ class Engine:
     def __init__(self, cache: Path) -> None:
         self._cache = cache
 
-    def need(self, source: Source, skill: Skill, tell: Tell) -> tuple[str, int]:
+    def need(self, source: ModelSource, skill: Skill, tell: Tell) -> tuple[str, int]:
         """The device that the model goes to, and the bytes that it will take there. Raises Failure."""
-        from bot.inference import engine
+        from bot.inference import loader
 
-        return engine.need(source, skill, self._cache, tell)
+        return loader.need(source, skill, self._cache, tell)
 
-    def load(self, source: Source, skill: Skill, tell: Tell) -> Model:
+    def load(self, source: ModelSource, skill: Skill, tell: Tell) -> Model:
         """Load it. Raises Failure."""
-        from bot.inference import engine
+        from bot.inference import loader
 
-        return engine.load(source, skill, self._cache, tell)
+        return loader.load(source, skill, self._cache, tell)
 
 
-class Server:
+class InferenceServer:
     """Every model that was asked for. `handle` never waits: the work is done in threads."""
 
     def __init__(self, cache: Path, memory: int, send: Send) -> None:
         self._engine = Engine(cache)
-        self._shelf = Shelf(lambda device: limit(memory, device), release)
+        self._shelf = MemoryManager(lambda device: limit(memory, device), release)
         self._send = send
-        self._lanes: dict[tuple[Source, Skill], Lane] = {}
+        self._lanes: dict[tuple[ModelSource, Skill], ModelQueue] = {}
 
     def handle(self, ask: Ask) -> None:
         """Begin what is asked for."""
@@ -55,17 +55,17 @@ class Server:
                 for (source, _), lane in self._lanes.items():
                     if source == ask.source:
                         self._shelf.remove(lane)
-                self._send(Ended(ask.id, self._inventory()))
-            case Look():
-                self._send(Ended(ask.id, self._inventory()))
+                self._send(JobEnded(ask.id, self._inventory()))
+            case ListLoaded():
+                self._send(JobEnded(ask.id, self._inventory()))
 
-    def _lane(self, source: Source, skill: Skill) -> Lane:
+    def _lane(self, source: ModelSource, skill: Skill) -> ModelQueue:
         key = (source, skill)
         if key not in self._lanes:
-            self._lanes[key] = Lane(source, skill, self._engine, self._shelf, self._send)
+            self._lanes[key] = ModelQueue(source, skill, self._engine, self._shelf, self._send)
         return self._lanes[key]
 
     def _inventory(self) -> Inventory:
-        standing = [lane.resident() for lane in self._shelf.order if isinstance(lane, Lane)]
+        standing = [lane.resident() for lane in self._shelf.order if isinstance(lane, ModelQueue)]
         models = tuple(resident for resident in standing if resident)
         return Inventory(models, self._shelf.limit("cpu"), psutil.Process().memory_info().rss)

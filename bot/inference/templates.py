@@ -12,7 +12,7 @@ from jinja2.exceptions import SecurityError
 from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment, SandboxedEnvironment
 
-from bot.inference.failures import Failure
+from bot.inference.errors import InferenceError
 
 Turns: TypeAlias = Sequence[tuple[str, str]]
 
@@ -80,7 +80,7 @@ def render(tokenizer: Templated, turns: Turns) -> str:
         return _rendered(tokenizer, turns)
     except TemplateError as error:  # some templates know no system message: let the first user say it
         if turns[0][0] != "system":
-            raise Failure("unsupported", f"The model's template refuses this conversation: {error}.") from error
+            raise InferenceError("unsupported", f"The model's template refuses this conversation: {error}.") from error
         return _rendered(tokenizer, merged([("user", turns[0][1]), *turns[1:]]))
 
 
@@ -90,7 +90,7 @@ def tells_of_tools(tokenizer: Templated) -> bool:
         return False
     try:
         return "shoulders_probe" in _rendered(tokenizer, [("user", "?")], [_PROBE])
-    except (TemplateError, Failure):
+    except (TemplateError, InferenceError):
         return False
 
 
@@ -108,7 +108,7 @@ def merged(messages: Turns) -> list[tuple[str, str]]:
 def _rendered(tokenizer: Templated, turns: Turns, tools: Sequence[Mapping[str, object]] | None = None) -> str:
     """In a thread of its own, which is ended when its time is over: at the template's next step, or left behind."""
     if not tokenizer.chat_template:
-        raise Failure("unsupported", "This model has no chat template: it was not made for conversations.")
+        raise InferenceError("unsupported", "This model has no chat template: it was not made for conversations.")
     messages = [{"role": role, "content": text} for role, text in turns]
     results: list[str | BaseException] = []
 
@@ -125,9 +125,13 @@ def _rendered(tokenizer: Templated, turns: Turns, tools: Sequence[Mapping[str, o
     thread.join(LIMIT_SECONDS)
     if not results:
         ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident or 0), ctypes.py_object(_TooSlow))
-        raise Failure("unsupported", f"The model's chat template did not end within {LIMIT_SECONDS:.0f} seconds.")
+        raise InferenceError(
+            "unsupported", f"The model's chat template did not end within {LIMIT_SECONDS:.0f} seconds."
+        )
     if isinstance(results[0], BaseException):
         raise results[0]
     if len(results[0]) > LONGEST:
-        raise Failure("unsupported", f"The model's chat template made a prompt of {len(results[0]):,} characters.")
+        raise InferenceError(
+            "unsupported", f"The model's chat template made a prompt of {len(results[0]):,} characters."
+        )
     return results[0]

@@ -1,1 +1,1 @@
-"""One file a task, each offering TASK, a bot.task.Task."""
+"""One file a task, each offering TASK, a bot.tasks.engine.task.Task."""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 
-from bot.inference.kinds import Extract, Span
-from bot.steps import ask, told_briefly
-from bot.task import Given, Steps, Task
-from bot.types import Option, Text
+from bot.interfaces.command import Option
+from bot.interfaces.jobs import Extract, Span
+from bot.interfaces.replies import Text
+from bot.tasks.engine.steps import ask, told_briefly
+from bot.tasks.engine.task import Steps, Task, TaskInput
 
 AROUND = 120
 """Characters that are quoted on either side."""
@@ -23,7 +24,7 @@ UNSURE = 0.2
 """Scores below this are said to be unsure."""
 
 
-def _steps(given: Given) -> Steps[None]:
+def _steps(given: TaskInput) -> Steps[None]:
     found = yield from ask(Extract(given.option("question"), given.text))
     best = found.spans[0].score if found.spans else 0.0
     if best <= found.nothing:
@@ -35,7 +36,7 @@ def _steps(given: Given) -> Steps[None]:
     yield Text("\n\n".join(f"**{span.text}** ({span.score:.0%})\n{_quoted(given, span)}" for span in shown))
 
 
-def _quoted(given: Given, span: Span) -> str:
+def _quoted(given: TaskInput, span: Span) -> str:
     """The span in its surroundings, no farther than its source, and whose words they are."""
     source = given.source(span.start)
     first, last = (source.start, source.end) if source else (0, len(given.text))
@@ -49,7 +50,7 @@ def _quoted(given: Given, span: Span) -> str:
     return f"{quote}\n> — {f'[{name}]({source.link})' if source.link else name}"
 
 
-def _told(given: Given) -> Steps[None]:
+def _told(given: TaskInput) -> Steps[None]:
     instruction = (
         f"Answer this question from the text alone: {given.option('question')}\n"
         "Quote the words that say it, with who said them. Where the text does not say it, say so."

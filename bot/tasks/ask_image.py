@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from bot.inference.kinds import Chat, Describe
-from bot.steps import say
-from bot.task import Given, Steps, Task
-from bot.types import Option
+from bot.interfaces.command import Option
+from bot.interfaces.jobs import Describe, WriteAnswer
+from bot.tasks.engine.steps import say
+from bot.tasks.engine.task import Steps, Task, TaskInput
 
 
-def _steps(given: Given) -> Steps[None]:
+def _steps(given: TaskInput) -> Steps[None]:
     yield from say(Describe(given.data, given.option("question")))
 
 
-def _told(given: Given) -> Steps[None]:
-    yield from say(Chat((("user", given.option("question")),)))
+def _told(given: TaskInput) -> Steps[None]:
+    yield from say(WriteAnswer((("user", given.option("question")),)))
 
 
 TASK = Task(

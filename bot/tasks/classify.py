@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from functools import partial
 
-from bot.errors import UserError
-from bot.inference.kinds import Choose
-from bot.steps import own_labels, scored, told_briefly
-from bot.tables import bars
-from bot.task import Given, Steps, Task
-from bot.types import Option, Text
+from bot.interfaces.command import Option
+from bot.interfaces.errors import UserError
+from bot.interfaces.jobs import Choose
+from bot.interfaces.replies import Text
+from bot.tasks.engine.steps import own_labels, scored, told_briefly
+from bot.tasks.engine.task import Steps, Task, TaskInput
+from bot.utils.formatting import bars
 
 MOST_LABELS = 20
 
 
-def _labels(given: Given) -> tuple[str, ...]:
+def _labels(given: TaskInput) -> tuple[str, ...]:
     found = tuple(dict.fromkeys(label.strip() for label in given.option("labels").split(",") if label.strip()))
     if len(found) == 1 or len(found) > MOST_LABELS:
         raise UserError(
@@ -23,7 +24,7 @@ def _labels(given: Given) -> tuple[str, ...]:
     return found
 
 
-def _steps(given: Given) -> Steps[None]:
+def _steps(given: TaskInput) -> Steps[None]:
     if labels := _labels(given):
         make = partial(Choose, labels=labels, several="several" in given.options)
         yield Text(bars((yield from scored(given, make))))
@@ -31,7 +32,7 @@ def _steps(given: Given) -> Steps[None]:
         yield Text(bars((yield from own_labels(given, "say which labels there are, such as `labels:praise,question`"))))
 
 
-def _told(given: Given) -> Steps[None]:
+def _told(given: TaskInput) -> Steps[None]:
     labels = _labels(given)
     which = f"of these labels: {', '.join(labels)}" if labels else "subject, in one or two words of your own"
     many = "Name all that fit" if "several" in given.options else "Name the one that fits best"

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from bot.inference.kinds import ClassifyPicture
-from bot.steps import ask
-from bot.tables import bars
-from bot.task import Given, Steps, Task
-from bot.types import Text
+from bot.interfaces.jobs import ClassifyPicture
+from bot.interfaces.replies import Text
+from bot.tasks.engine.steps import ask
+from bot.tasks.engine.task import Steps, Task, TaskInput
+from bot.utils.formatting import bars
 
 
-def _steps(given: Given) -> Steps[None]:
+def _steps(given: TaskInput) -> Steps[None]:
     labels = yield from ask(ClassifyPicture(given.data))
     yield Text(bars([(label.name, label.score) for label in labels.rows[0]]))
 

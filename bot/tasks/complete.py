@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
-from bot.amounts import whole
-from bot.errors import UserError
-from bot.inference.kinds import Complete
-from bot.steps import instruct, say
-from bot.task import Given, Steps, Task
-from bot.types import Option
+from bot.administration.limits.money import whole
+from bot.interfaces.command import Option
+from bot.interfaces.errors import UserError
+from bot.interfaces.jobs import Complete
+from bot.tasks.engine.steps import instruct, say
+from bot.tasks.engine.task import Steps, Task, TaskInput
 
 MOST_TOKENS = 512
 
 
-def _length(given: Given) -> int:
+def _length(given: TaskInput) -> int:
     length = whole(given.option("length", "64"), 1, MOST_TOKENS)
     if length is None:
         raise UserError(f"Write the length as a number of tokens up to {MOST_TOKENS}.")
     return length
 
 
-def _steps(given: Given) -> Steps[None]:
+def _steps(given: TaskInput) -> Steps[None]:
     yield from say(Complete(given.text, _length(given)), before=given.text)
 
 
-def _told(given: Given) -> Steps[None]:
+def _told(given: TaskInput) -> Steps[None]:
     words = _length(given) * 3 // 4
     told = instruct(f"Go on with the text for about {words} words. Write the continuation alone.", given.text)
     yield from say(told, before=f"{given.text} ")

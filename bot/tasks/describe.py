@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from bot.inference.kinds import Chat, Describe
-from bot.steps import say
-from bot.task import Given, Steps, Task
+from bot.interfaces.jobs import Describe, WriteAnswer
+from bot.tasks.engine.steps import say
+from bot.tasks.engine.task import Steps, Task, TaskInput
 
 
-def _steps(given: Given) -> Steps[None]:
+def _steps(given: TaskInput) -> Steps[None]:
     yield from say(Describe(given.data))
 
 
-def _told(given: Given) -> Steps[None]:
+def _told(given: TaskInput) -> Steps[None]:
     language = f", in {given.language}" if given.language else ""
-    yield from say(Chat((("user", f"Say in one or two sentences what the picture shows{language}."),)))
+    yield from say(WriteAnswer((("user", f"Say in one or two sentences what the picture shows{language}."),)))
 
 
 TASK = Task(

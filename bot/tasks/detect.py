@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from bot.amounts import whole
-from bot.errors import UserError
-from bot.files import boxed
-from bot.inference.kinds import Box, Detect
-from bot.steps import ask, elsewhere
-from bot.tables import table
-from bot.task import Given, Steps, Task
-from bot.types import File, Option, Text
+from bot.administration.limits.money import whole
+from bot.interfaces.command import Option
+from bot.interfaces.errors import UserError
+from bot.interfaces.jobs import Box, Detect
+from bot.interfaces.replies import File, Text
+from bot.tasks.engine.steps import ask, elsewhere
+from bot.tasks.engine.task import Steps, Task, TaskInput
+from bot.utils.files import boxed
+from bot.utils.formatting import markdown_table
 
 
-def _steps(given: Given) -> Steps[None]:
+def _steps(given: TaskInput) -> Steps[None]:
     surety = whole(given.option("surety", "50").removesuffix("%").strip(), 0, 100)
     if surety is None:
         raise UserError("Write the surety as a percentage, such as 50.")
@@ -38,7 +39,7 @@ def things(boxes: Sequence[Box]) -> str:
     times = Counter(box.label for box in boxes)
     surest = {label: max(box.score for box in boxes if box.label == label) for label in times}
     rows = [(label, str(count), f"{surest[label]:.0%}") for label, count in times.most_common()]
-    return table(("thing", "times", "surety"), rows)
+    return markdown_table(("thing", "times", "surety"), rows)
 
 
 TASK = Task(

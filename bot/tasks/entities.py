@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from bot.inference.kinds import Tag
-from bot.steps import ask, told_throughout
-from bot.tables import table
-from bot.task import Given, Steps, Task
-from bot.types import Text
+from bot.interfaces.jobs import Tag
+from bot.interfaces.replies import Text
+from bot.tasks.engine.steps import ask, told_throughout
+from bot.tasks.engine.task import Steps, Task, TaskInput
+from bot.utils.formatting import markdown_table
 
 NAMES = {"PER": "person", "LOC": "place", "ORG": "organisation", "MISC": "other"}
 """What the labels mean that most models share."""
@@ -14,7 +14,7 @@ NAMES = {"PER": "person", "LOC": "place", "ORG": "organisation", "MISC": "other"
 MOST_ROWS = 40
 
 
-def _steps(given: Given) -> Steps[None]:
+def _steps(given: TaskInput) -> Steps[None]:
     found = (yield from ask(Tag((given.text,)))).rows[0]
     if not found:
         yield Text("The text names nothing that the model knows.")
@@ -23,12 +23,12 @@ def _steps(given: Given) -> Steps[None]:
     for entity in found:
         together.setdefault((entity.text, NAMES.get(entity.label, entity.label.lower())), []).append(entity.score)
     rows = [(name, kind, str(len(scores)), f"{max(scores):.0%}") for (name, kind), scores in together.items()]
-    yield Text(table(("name", "kind", "times", "surety"), rows[:MOST_ROWS]))
+    yield Text(markdown_table(("name", "kind", "times", "surety"), rows[:MOST_ROWS]))
     if len(rows) > MOST_ROWS:
         yield Text(f"\nThe first {MOST_ROWS} of {len(rows)}.")
 
 
-def _told(given: Given) -> Steps[None]:
+def _told(given: TaskInput) -> Steps[None]:
     instruction = "List the people, places, organisations and dates that the text names, as: name (kind), one a line."
     yield from told_throughout(instruction, given)
 

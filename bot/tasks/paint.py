@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from bot.inference.kinds import Paint
-from bot.steps import ask
-from bot.task import Given, Steps, Task
-from bot.types import File, Option, Status
+from bot.interfaces.command import Option
+from bot.interfaces.jobs import Paint
+from bot.interfaces.replies import File, Status
+from bot.tasks.engine.steps import ask
+from bot.tasks.engine.task import Steps, Task, TaskInput
 
 LONGEST_SUMMARY = 500
 """Characters of the description that goes with the picture, for who cannot see it."""
 
 
-def _steps(given: Given) -> Steps[None]:
+def _steps(given: TaskInput) -> Steps[None]:
     yield Status("Painting…", long=True)
     painted = yield from ask(Paint(given.text, given.option("size")))
     ending = painted.media_type.rpartition("/")[2]

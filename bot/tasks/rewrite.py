@@ -4,22 +4,22 @@ from __future__ import annotations
 
 from functools import partial
 
-from bot.cutting import cut
-from bot.inference.kinds import Rewrite
-from bot.steps import instruct, one_by_one, say, told_throughout
-from bot.task import Given, Steps, Task
-from bot.types import Option
+from bot.interfaces.command import Option
+from bot.interfaces.jobs import Rewrite
+from bot.tasks.engine.steps import instruct, one_by_one, say, told_throughout
+from bot.tasks.engine.task import Steps, Task, TaskInput
+from bot.utils.chunking import chunk_text
 
 
-def _steps(given: Given) -> Steps[None]:
+def _steps(given: TaskInput) -> Steps[None]:
     instruction = given.option("how")
     if not given.text:
         yield from say(Rewrite(instruction))
         return
-    yield from one_by_one(partial(cut, given.text, given.room), lambda text: Rewrite(f"{instruction}: {text}"))
+    yield from one_by_one(partial(chunk_text, given.text, given.room), lambda text: Rewrite(f"{instruction}: {text}"))
 
 
-def _told(given: Given) -> Steps[None]:
+def _told(given: TaskInput) -> Steps[None]:
     if not given.text:
         yield from say(
             instruct("Do with this text what it says at its beginning; write the result alone.", given.option("how"))

@@ -6,15 +6,12 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import get_args
 
-from bot.archive import packed
-from bot.errors import UserError
-from bot.files import boxed
-from bot.inference.kinds import Embed, Outcome, Pipe, Rewrite, Skill, Vectors
+from bot.administration.export_file import packed
 from bot.inference.pipelines import PIPELINES
-from bot.languages import code
-from bot.steps import apart, ask, elsewhere, say
-from bot.tables import bars
-from bot.task import Given, Steps, Task
+from bot.interfaces.command import Option
+from bot.interfaces.errors import UserError
+from bot.interfaces.jobs import Embed, Pipe, PipelineOutput, Rewrite, Skill, Vectors
+from bot.interfaces.replies import File, Text
 from bot.tasks import (
     answer,
     ask_image,
@@ -29,15 +26,19 @@ from bot.tasks import (
     speak,
     transcribe,
 )
+from bot.tasks.engine.steps import apart, ask, elsewhere, say
+from bot.tasks.engine.task import Steps, Task, TaskInput
 from bot.tasks.similar import MOST_TEXTS
-from bot.types import File, Option, Text
+from bot.utils.files import boxed
+from bot.utils.formatting import bars
+from bot.utils.languages import language_code
 
 
-def _rewrite(given: Given) -> Steps[None]:
-    yield from say(Rewrite(given.text, "", code(given.option("from")), code(given.option("to"))))
+def _rewrite(given: TaskInput) -> Steps[None]:
+    yield from say(Rewrite(given.text, "", language_code(given.option("from")), language_code(given.option("to"))))
 
 
-def _embed(given: Given) -> Steps[None]:
+def _embed(given: TaskInput) -> Steps[None]:
     texts = given.texts(MOST_TEXTS)
     vectors = yield from ask(Embed(tuple(texts)))
     yield Text(f"{len(texts)} × {vectors.dimensions} numbers, one vector for each line.")
@@ -51,10 +52,10 @@ def _written(texts: Sequence[str], vectors: Vectors) -> bytes:
     return ("[" + ",\n".join(lines) + "]").encode()
 
 
-NOTHING = Outcome("", (), (), ())
+NOTHING = PipelineOutput("", (), (), ())
 
 
-def _pipe(given: Given) -> Steps[None]:
+def _pipe(given: TaskInput) -> Steps[None]:
     pipeline, asked = PIPELINES[given.pipeline], given.option("question")
     labels = tuple(label.strip() for label in given.option("labels").split(",") if label.strip())
     if pipeline.labels and not labels:
@@ -77,11 +78,11 @@ def _pipe(given: Given) -> Steps[None]:
         yield File(f"{shown.name}.{shown.media_type.rpartition('/')[2]}", shown.data, shown.name)
 
 
-def _describe(given: Given) -> Steps[None]:
+def _describe(given: TaskInput) -> Steps[None]:
     yield from (ask_image if given.option("question") else describe).TASK.steps(given)
 
 
-STEPS: Mapping[Skill, Callable[[Given], Steps[None]]] = {
+STEPS: Mapping[Skill, Callable[[TaskInput], Steps[None]]] = {
     "write": complete.TASK.steps,
     "rewrite": _rewrite,
     "classify": classify.TASK.steps,
@@ -102,7 +103,7 @@ STEPS: Mapping[Skill, Callable[[Given], Steps[None]]] = {
 KINDS = tuple(skill for skill in get_args(Skill) if skill != "run")
 
 
-def _steps(given: Given) -> Steps[None]:
+def _steps(given: TaskInput) -> Steps[None]:
     assert given.skill
     yield from STEPS[given.skill](given)
 

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from bot.steps import own_labels, told_briefly
-from bot.tables import bars
-from bot.task import Given, Steps, Task
-from bot.types import Text
+from bot.interfaces.replies import Text
+from bot.tasks.engine.steps import own_labels, told_briefly
+from bot.tasks.engine.task import Steps, Task, TaskInput
+from bot.utils.formatting import bars
 
 INSTRUCTION = "Say in one line whether the text is positive, negative or neutral, and in one more what shows it."
 
 
-def _steps(given: Given) -> Steps[None]:
+def _steps(given: TaskInput) -> Steps[None]:
     yield Text(bars((yield from own_labels(given, "choose another for feelings"))))
 
 
-def _told(given: Given) -> Steps[None]:
+def _told(given: TaskInput) -> Steps[None]:
     yield from told_briefly(INSTRUCTION, given)
 
 

@@ -6,19 +6,20 @@ import math
 import re
 from collections.abc import Sequence
 
-from bot.errors import UserError
-from bot.inference.kinds import Embed, Vectors
-from bot.steps import apart, ask, instruct, say
-from bot.tables import bars
-from bot.task import Given, Steps, Task
-from bot.types import Option, Text
+from bot.interfaces.command import Option
+from bot.interfaces.errors import UserError
+from bot.interfaces.jobs import Embed, Vectors
+from bot.interfaces.replies import Text
+from bot.tasks.engine.steps import apart, ask, instruct, say
+from bot.tasks.engine.task import Steps, Task, TaskInput
+from bot.utils.formatting import bars
 
 MOST_TEXTS = 500
 SHOWN = 10
 _SEVERAL = re.compile(r"[\"”]\s*[\"“]")
 
 
-def _others(given: Given) -> Sequence[str]:
+def _others(given: TaskInput) -> Sequence[str]:
     """What the text is compared with: messages, lines, or what stands in quotes. Raises UserError for too many."""
     texts = [text for line in given.texts(MOST_TEXTS) for text in map(str.strip, _SEVERAL.split(line)) if text]
     if len(texts) > MOST_TEXTS:
@@ -26,7 +27,7 @@ def _others(given: Given) -> Sequence[str]:
     return texts
 
 
-def _steps(given: Given) -> Steps[None]:
+def _steps(given: TaskInput) -> Steps[None]:
     one, others = given.option("one"), _others(given)
     vectors = yield from ask(Embed((one, *others)))
     alike = yield from apart(lambda: list(zip(others, _cosines(vectors), strict=True)))
@@ -46,7 +47,7 @@ def _cosine(left: Sequence[float], right: Sequence[float]) -> float:
     return sum(a * b for a, b in zip(left, right, strict=True)) / lengths if lengths else 0.0
 
 
-def _told(given: Given) -> Steps[None]:
+def _told(given: TaskInput) -> Steps[None]:
     instruction = (
         f"Say how alike in meaning each of the lines of the text is to this: {given.option('one')}\n"
         "Begin each with a number from 0 to 100; the most alike first."

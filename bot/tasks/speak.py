@@ -6,13 +6,14 @@ import io
 import wave
 from collections.abc import Sequence
 
-from bot.cutting import cut
-from bot.errors import UserError
-from bot.inference.kinds import Speak
-from bot.magic import sound_ending
-from bot.steps import apart, ask
-from bot.task import Given, Steps, Task
-from bot.types import File, Option, Status
+from bot.interfaces.command import Option
+from bot.interfaces.errors import UserError
+from bot.interfaces.jobs import Speak
+from bot.interfaces.replies import File, Status
+from bot.tasks.engine.steps import apart, ask
+from bot.tasks.engine.task import Steps, Task, TaskInput
+from bot.utils.chunking import chunk_text
+from bot.utils.media_types import sound_ending
 
 LONGEST = 4_000
 """Characters: about five minutes."""
@@ -24,10 +25,10 @@ PAUSE = 0.25
 """Seconds between two pieces."""
 
 
-def _steps(given: Given) -> Steps[None]:
+def _steps(given: TaskInput) -> Steps[None]:
     if len(given.text) > LONGEST:
         raise UserError(f"That is too long to be read aloud: {len(given.text):,} characters, and I read {LONGEST:,}.")
-    sounds, pieces = [], cut(given.text, min(given.room, ROOM))
+    sounds, pieces = [], chunk_text(given.text, min(given.room, ROOM))
     for number, piece in enumerate(pieces, 1):
         yield Status(f"Speaking: {number} of {len(pieces)}…")
         sounds.append((yield from ask(Speak(piece.text, given.option("voice")))))

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 from functools import partial
 
-from bot.inference.kinds import Rewrite
-from bot.steps import condensed, told_briefly
-from bot.task import Given, Steps, Task
-from bot.types import Option
+from bot.interfaces.command import Option
+from bot.interfaces.jobs import Rewrite
+from bot.tasks.engine.steps import condensed, told_briefly
+from bot.tasks.engine.task import Steps, Task, TaskInput
 
 LENGTHS = {"short": "in one or two sentences", "medium": "in one paragraph", "long": "in several paragraphs"}
 TOKENS = {"short": 60, "medium": 150, "long": 300}
 
 
-def _steps(given: Given) -> Steps[None]:
+def _steps(given: TaskInput) -> Steps[None]:
     most = TOKENS[given.option("length", "medium")]
     make = partial(Rewrite, purpose="summarization", max_tokens=most, beams=2)
     yield from condensed(given.text, given.room, make)
 
 
-def _told(given: Given) -> Steps[None]:
+def _told(given: TaskInput) -> Steps[None]:
     how = LENGTHS[given.option("length", "medium")]
     language = given.language or "its own language"
     who = " Say who said what where that matters." if len(given.sources) > 1 else ""

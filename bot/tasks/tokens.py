@@ -4,23 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bot.inference.kinds import Count, Token, Tokens
-from bot.steps import ask
-from bot.tables import table
-from bot.task import Given, Steps, Task
-from bot.types import Text
+from bot.interfaces.jobs import Count, Token, Tokens
+from bot.interfaces.replies import Text
+from bot.tasks.engine.steps import ask
+from bot.tasks.engine.task import Steps, Task, TaskInput
+from bot.utils.formatting import markdown_table
 
 SHOWN = 200
 """Tokens that are shown piece by piece."""
 
 
-def _steps(given: Given) -> Steps[None]:
+def _steps(given: TaskInput) -> Steps[None]:
     cut = yield from ask(Tokens(given.text, SHOWN))
     yield Text(f"{_counted(cut.total, cut.context)}\n\n{_pieces(given.text, cut.tokens, more=cut.total > SHOWN)}")
     yield Text(_prices(given, cut.total))
 
 
-def _told(given: Given) -> Steps[None]:
+def _told(given: TaskInput) -> Steps[None]:
     counted = yield from ask(Count((("user", given.text),)))
     yield Text(f"About {_counted(counted.tokens, counted.context)}{_prices(given, counted.tokens)}")
 
@@ -45,9 +45,9 @@ def _mark(token: Token) -> str:
     return "‹…›" if token.end > token.start else f"‹{token.text}›"
 
 
-def _prices(given: Given, tokens: int) -> str:
+def _prices(given: TaskInput, tokens: int) -> str:
     rows = given.prices(tokens)
-    return f"\nAs a question they would cost:\n{table(('model', 'price'), rows)}" if rows else ""
+    return f"\nAs a question they would cost:\n{markdown_table(('model', 'price'), rows)}" if rows else ""
 
 
 TASK = Task(

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from bot.inference.kinds import Transcribe
-from bot.languages import code
-from bot.steps import ask, say
-from bot.task import Given, Steps, Task
-from bot.types import Option, Text
+from bot.interfaces.command import Option
+from bot.interfaces.jobs import Transcribe
+from bot.interfaces.replies import Text
+from bot.tasks.engine.steps import ask, say
+from bot.tasks.engine.task import Steps, Task, TaskInput
+from bot.utils.languages import language_code
 
 
-def _steps(given: Given) -> Steps[None]:
-    language, english = code(given.option("language")), "english" in given.options
+def _steps(given: TaskInput) -> Steps[None]:
+    language, english = language_code(given.option("language")), "english" in given.options
     if "timestamps" not in given.options:
         yield from say(Transcribe(given.data, language, english))
         return

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from functools import partial
 
-from bot.cutting import lines
-from bot.inference.kinds import Rewrite
-from bot.languages import code
-from bot.steps import one_by_one, told_throughout
-from bot.task import Given, Steps, Task
-from bot.types import Option
+from bot.interfaces.command import Option
+from bot.interfaces.jobs import Rewrite
+from bot.tasks.engine.steps import one_by_one, told_throughout
+from bot.tasks.engine.task import Steps, Task, TaskInput
+from bot.utils.chunking import lines
+from bot.utils.languages import language_code
 
 
-def _steps(given: Given) -> Steps[None]:
-    source, target = code(given.option("from")), code(given.option("to", given.language))
+def _steps(given: TaskInput) -> Steps[None]:
+    source, target = language_code(given.option("from")), language_code(given.option("to", given.language))
     make = partial(Rewrite, purpose="translation", source=source, target=target)
     yield from one_by_one(partial(lines, given.text, given.room), make)
 
 
-def _told(given: Given) -> Steps[None]:
+def _told(given: TaskInput) -> Steps[None]:
     origin = f" from {given.option('from')}" if given.option("from") else ""
     target = given.option("to", given.language) or "English"
     instruction = (

@@ -1,6 +1,6 @@
 """The models' process with a scripted engine in place of torch: `python -m tests.fakes.inference FOLDER BYTES`.
 
-Everything but bot/inference/engine.py is the real thing. The last word of the last message says what the engine does.
+Everything but bot/inference/loader.py is the real thing. The last word of the last message says what the engine does.
 A model's folder may say in `bytes` how large it is.
 """
 
@@ -17,10 +17,10 @@ from types import ModuleType
 from typing import BinaryIO
 
 from bot.inference import __main__ as real
-from bot.inference.failures import Failure
-from bot.inference.kinds import Answer, Chat, Count, Counted, Job, Skill, Sound, Transcript, Written
-from bot.inference.lanes import Work
-from bot.inference.protocol import LONGEST_LINE, MOST_BYTES, Ready, Source
+from bot.inference.errors import InferenceError
+from bot.inference.protocol import LONGEST_LINE, MOST_BYTES, ModelSource, Ready
+from bot.inference.scheduler import Work
+from bot.interfaces.jobs import Count, Counted, Job, JobAnswer, Skill, Sound, TranscribedText, WriteAnswer, Written
 
 Tell = Callable[[str], None]
 
@@ -44,7 +44,7 @@ class Model:
         self.ready = Ready(100, False, "cpu", "float32", size)
         self.begun: set[int] = set()
 
-    def quick(self, job: Job[Answer]) -> Answer:
+    def quick(self, job: Job[JobAnswer]) -> JobAnswer:
         assert isinstance(job, Count)
         return Counted(sum(len(text.split()) for _, text in job.messages), 100)
 
@@ -55,7 +55,7 @@ class Model:
         return len(works)
 
     def go_on(self, work: Work) -> None:
-        assert isinstance(work.job, Chat)
+        assert isinstance(work.job, WriteAnswer)
         wanted = work.job.messages[-1][1].split()[-1]
         match wanted:
             case "forever":
@@ -95,7 +95,7 @@ class Model:
                 work.end(Sound(bytes(MOST_BYTES + 1), 1, 1.0))
                 return
             case "too-much":
-                work.end(Transcript("x" * LONGEST_LINE, (), 1.0))
+                work.end(TranscribedText("x" * LONGEST_LINE, (), 1.0))
                 return
             case "noise":
                 print('{"type":"Finished"}')
@@ -110,19 +110,19 @@ def _size(folder: Path) -> int:
     return int((folder / "bytes").read_text()) if (folder / "bytes").exists() else 1
 
 
-def need(source: Source, skill: Skill, cache: Path, tell: Tell) -> tuple[str, int]:
+def need(source: ModelSource, skill: Skill, cache: Path, tell: Tell) -> tuple[str, int]:
     if not Path(source.model).is_dir():
-        raise Failure("no-such-model", "There is no such model.")
+        raise InferenceError("no-such-model", "There is no such model.")
     return "cpu", _size(Path(source.model))
 
 
-def load(source: Source, skill: Skill, cache: Path, tell: Tell) -> Model:
+def load(source: ModelSource, skill: Skill, cache: Path, tell: Tell) -> Model:
     tell("Loading the model")
     return Model(_size(Path(source.model)))
 
 
 if __name__ == "__main__":
-    engine = ModuleType("bot.inference.engine")
+    engine = ModuleType("bot.inference.loader")
     engine.need, engine.load = need, load  # type: ignore[attr-defined]  # stand in for the real module
     sys.modules[engine.__name__] = engine
     real._take_over_streams = take_over_streams

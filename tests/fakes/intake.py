@@ -6,9 +6,11 @@ import asyncio
 from collections.abc import Awaitable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from bot.errors import PlatformError, StoreError, UserError
-from bot.ports import Adapter, Draft
-from bot.types import Answer, Command, Form, Manner, Option, Part, Person, Place, Request
+from bot.interfaces.adapter import Adapter, Draft
+from bot.interfaces.command import Command, Option
+from bot.interfaces.errors import PlatformError, StoreError, UserError
+from bot.interfaces.messages import Manner, Person, Place, Request
+from bot.interfaces.replies import Answer, Form, Part
 
 COMMANDS = (
     Command("chat", "Talk with the bot", (Option("text", "What to say"),), converses=True, hidden=True),

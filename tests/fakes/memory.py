@@ -6,24 +6,11 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable, Collection, Sequence
 from dataclasses import dataclass, field
 
-from bot.errors import Forbidden, Gone, PlatformError
-from bot.ports import Audience, DraftLog, Intake
-from bot.types import (
-    Answer,
-    Attachment,
-    Chunk,
-    Done,
-    Message,
-    Person,
-    Place,
-    Prompt,
-    Request,
-    Sampling,
-    Status,
-    Text,
-    Thought,
-    Usage,
-)
+from bot.interfaces.adapter import Audience, DraftLog, Intake
+from bot.interfaces.errors import Forbidden, Gone, PlatformError
+from bot.interfaces.messages import Attachment, Message, Person, Place, Request
+from bot.interfaces.prompts import Prompt, Sampling
+from bot.interfaces.replies import Answer, Chunk, Done, Status, Text, Thought, Usage
 
 
 @dataclass

@@ -9,11 +9,11 @@ from collections.abc import AsyncGenerator, Collection
 from dataclasses import dataclass, field
 from typing import cast, get_args
 
-from bot.errors import ContextTooLong
-from bot.inference import kinds
-from bot.inference.kinds import A, Job, Skill
-from bot.section import ModelSection
-from bot.types import Status, Text
+from bot.interfaces import jobs as job_types
+from bot.interfaces.config import ModelSection
+from bot.interfaces.errors import ContextTooLong
+from bot.interfaces.jobs import A, Job, Skill
+from bot.interfaces.replies import Status, Text
 from tests.fakes.memory import MemoryBackend
 
 RATE = 8_000
@@ -41,7 +41,7 @@ class Pretrained(ModelSection):
 class MemoryPretrained(MemoryBackend):
     """Keeps every job. Texts of more than `longest` words are refused as too long."""
 
-    jobs: list[Job[kinds.Answer]] = field(default_factory=list)
+    jobs: list[Job[job_types.JobAnswer]] = field(default_factory=list)
     longest: int = 1_000
 
     async def run(self, job: Job[A]) -> AsyncGenerator[Text | Status | A, None]:
@@ -56,61 +56,61 @@ class MemoryPretrained(MemoryBackend):
         yield cast("A", answer)
 
 
-def labels(job: kinds.Classify) -> kinds.Labels:
+def labels(job: job_types.Classify) -> job_types.Labels:
     """Positive by the share of glad words."""
 
-    def row(text: str) -> tuple[kinds.Label, ...]:
+    def row(text: str) -> tuple[job_types.Label, ...]:
         words = text.lower().replace(".", " ").replace("!", " ").split()
         glad, cross = sum(word in GLAD for word in words), sum(word in CROSS for word in words)
         share = (glad + 1) / (glad + cross + 2)
-        return kinds.Label("POSITIVE", share), kinds.Label("NEGATIVE", 1 - share)
+        return job_types.Label("POSITIVE", share), job_types.Label("NEGATIVE", 1 - share)
 
-    return kinds.Labels(tuple(map(row, job.texts)))
+    return job_types.Labels(tuple(map(row, job.texts)))
 
 
-def chosen(job: kinds.Choose) -> kinds.Labels:
+def chosen(job: job_types.Choose) -> job_types.Labels:
     """The labels that the text holds."""
     fits = [[label in text for label in job.labels] for text in job.texts]
-    return kinds.Labels(
+    return job_types.Labels(
         tuple(
-            tuple(kinds.Label(name, 0.9 if fit else 0.1) for name, fit in zip(job.labels, row, strict=True))
+            tuple(job_types.Label(name, 0.9 if fit else 0.1) for name, fit in zip(job.labels, row, strict=True))
             for row in fits
         )
     )
 
 
-def extracted(job: kinds.Extract) -> kinds.Spans:
+def extracted(job: job_types.Extract) -> job_types.Spans:
     """The last word of the question, where the text holds it."""
     word = job.question.rstrip("?").split()[-1]
     at = job.text.find(word)
-    spans = (kinds.Span(word, at, at + len(word), 0.8),) if at >= 0 else ()
-    return kinds.Spans(spans, nothing=0.1 if spans else 0.9)
+    spans = (job_types.Span(word, at, at + len(word), 0.8),) if at >= 0 else ()
+    return job_types.Spans(spans, nothing=0.1 if spans else 0.9)
 
 
-def tagged(job: kinds.Tag) -> kinds.Entities:
+def tagged(job: job_types.Tag) -> job_types.Entities:
     """Every word with a capital letter."""
 
-    def row(text: str) -> tuple[kinds.Entity, ...]:
+    def row(text: str) -> tuple[job_types.Entity, ...]:
         words = ((word, text.index(word)) for word in text.split() if word[0].isupper())
-        return tuple(kinds.Entity("PER", word, at, at + len(word), 0.99) for word, at in words)
+        return tuple(job_types.Entity("PER", word, at, at + len(word), 0.99) for word, at in words)
 
-    return kinds.Entities(tuple(map(row, job.texts)))
+    return job_types.Entities(tuple(map(row, job.texts)))
 
 
-def embedded(job: kinds.Embed) -> kinds.Vectors:
+def embedded(job: job_types.Embed) -> job_types.Vectors:
     """How often each letter occurs."""
     counts = array("f", [text.lower().count(chr(97 + letter)) for text in job.texts for letter in range(26)])
-    return kinds.Vectors(26, counts.tobytes())
+    return job_types.Vectors(26, counts.tobytes())
 
 
-def cut(job: kinds.Tokens) -> kinds.Cut:
+def cut(job: job_types.Tokens) -> job_types.Cut:
     """A token is a word with the space before it."""
     tokens, at = [], 0
     for number, word in enumerate(job.text.split(" ")):
         end = at + len(word) + bool(number)
-        tokens.append(kinds.Token(number, job.text[at:end], at, end))
+        tokens.append(job_types.Token(number, job.text[at:end], at, end))
         at = end
-    return kinds.Cut(len(tokens), tuple(tokens[: job.most]), 100)
+    return job_types.Cut(len(tokens), tuple(tokens[: job.most]), 100)
 
 
 def spoken(text: str) -> bytes:
@@ -124,65 +124,67 @@ def spoken(text: str) -> bytes:
     return written.getvalue()
 
 
-def fillings(job: kinds.Fill) -> kinds.Fillings:
+def fillings(job: job_types.Fill) -> job_types.Fillings:
     words = (("capital", 0.7), ("heart", 0.2))
-    return kinds.Fillings(tuple(kinds.Filling(word, job.text.replace(job.blank, word), score) for word, score in words))
+    return job_types.Fillings(
+        tuple(job_types.Filling(word, job.text.replace(job.blank, word), score) for word, score in words)
+    )
 
 
-def transcribed(job: kinds.Transcribe) -> tuple[str, kinds.Transcript]:
+def transcribed(job: job_types.Transcribe) -> tuple[str, job_types.TranscribedText]:
     words = job.data.decode()
-    segments = (kinds.Segment(0, 2.5, words), kinds.Segment(62.5, 65, "the end")) if job.timestamps else ()
-    return words, kinds.Transcript(words, segments, 65)
+    segments = (job_types.TimedText(0, 2.5, words), job_types.TimedText(62.5, 65, "the end")) if job.timestamps else ()
+    return words, job_types.TranscribedText(words, segments, 65)
 
 
 def described(question: str) -> str:
     return f"a cat, {question}" if question else "a cat on a mat"
 
 
-def rewritten(job: kinds.Rewrite) -> str:
+def rewritten(job: job_types.Rewrite) -> str:
     first = job.text.split()[0]
     return f"{first}→{job.target}" if job.target else first
 
 
-def piped(job: kinds.Pipe) -> kinds.Outcome:
-    label, box = kinds.Label("cat", 0.8), kinds.Box("cat", 0.9, 5, 5, 30, 25)
-    shown = kinds.Shown("mask", "image/png", job.data)
-    return kinds.Outcome(job.text, (label,), (box,) if job.data else (), (shown,) if job.data else ())
+def piped(job: job_types.Pipe) -> job_types.PipelineOutput:
+    label, box = job_types.Label("cat", 0.8), job_types.Box("cat", 0.9, 5, 5, 30, 25)
+    shown = job_types.MadeFile("mask", "image/png", job.data)
+    return job_types.PipelineOutput(job.text, (label,), (box,) if job.data else (), (shown,) if job.data else ())
 
 
-def work(job: Job[kinds.Answer]) -> tuple[str, kinds.Answer]:
+def work(job: Job[job_types.JobAnswer]) -> tuple[str, job_types.JobAnswer]:
     """What is written, and the answer."""
     match job:
-        case kinds.Complete():
-            return "and so on", kinds.Written("length", 2, 3)
-        case kinds.Rewrite():
-            return rewritten(job), kinds.Written()
-        case kinds.Describe():
-            return described(job.question), kinds.Written()
-        case kinds.Transcribe():
+        case job_types.Complete():
+            return "and so on", job_types.Written("length", 2, 3)
+        case job_types.Rewrite():
+            return rewritten(job), job_types.Written()
+        case job_types.Describe():
+            return described(job.question), job_types.Written()
+        case job_types.Transcribe():
             return transcribed(job)
-        case kinds.Classify():
+        case job_types.Classify():
             return "", labels(job)
-        case kinds.Choose():
+        case job_types.Choose():
             return "", chosen(job)
-        case kinds.Extract():
+        case job_types.Extract():
             return "", extracted(job)
-        case kinds.Tag():
+        case job_types.Tag():
             return "", tagged(job)
-        case kinds.Fill():
+        case job_types.Fill():
             return "", fillings(job)
-        case kinds.Embed():
+        case job_types.Embed():
             return "", embedded(job)
-        case kinds.Tokens():
+        case job_types.Tokens():
             return "", cut(job)
-        case kinds.Speak():
-            return "", kinds.Sound(spoken(job.text), RATE, len(job.text) / RATE)
-        case kinds.Paint():
-            return "", kinds.Painting("image/png", job.text.encode())
-        case kinds.Pipe():
+        case job_types.Speak():
+            return "", job_types.Sound(spoken(job.text), RATE, len(job.text) / RATE)
+        case job_types.Paint():
+            return "", job_types.Painting("image/png", job.text.encode())
+        case job_types.Pipe():
             return "", piped(job)
-        case kinds.ClassifyPicture():
-            return "", kinds.Labels(((kinds.Label("cat", 0.8), kinds.Label("dog", 0.2)),))
-        case kinds.Detect():
-            return "", kinds.Boxes(40, 30, (kinds.Box("cat", 0.9, 5, 5, 30, 25),))
+        case job_types.ClassifyPicture():
+            return "", job_types.Labels(((job_types.Label("cat", 0.8), job_types.Label("dog", 0.2)),))
+        case job_types.Detect():
+            return "", job_types.Boxes(40, 30, (job_types.Box("cat", 0.9, 5, 5, 30, 25),))
     raise NotImplementedError(type(job).__name__)

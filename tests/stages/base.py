@@ -14,9 +14,11 @@ from typing import Literal, Protocol
 
 from bot.app import App, application, make_adapter, serve
 from bot.config import load
-from bot.ports import Accepted, Adapter, EndState
-from bot.types import Command, Request, by_path
-from storage.sqlite import SQLiteStore
+from bot.interfaces.adapter import Adapter
+from bot.interfaces.command import Command, by_path
+from bot.interfaces.messages import Request
+from bot.interfaces.store import Accepted, EndState
+from storage.sqlite.store import SQLiteStore
 from tests.fakes.openai import FakeOpenAI
 
 HIDEOUT = "aviary"

@@ -14,7 +14,7 @@ from rich.console import Console as Screen
 
 from adapters.console.adapter import Console
 from adapters.console.markdown import THEME
-from bot.ports import Adapter
+from bot.interfaces.adapter import Adapter
 from tests.fakes.terminal import Terminal
 from tests.stages.base import PATIENCE, Said, Shown, Stage
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from bot.types import Subject
+from bot.interfaces.messages import Subject
 from tests.fakes.discord import FakeDiscord, Interaction, Message
 from tests.fakes.discord.people import ENTITIES
 from tests.fakes.discord.world import DIRECT, PRIVATE_THREAD, READ_HISTORY, VIEW

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from adapters.slack.shortcuts import MORE, arranged
-from bot.types import Subject
+from bot.interfaces.messages import Subject
 from tests.fakes.slack import FakeSlack, Message
 from tests.stages.base import HIDEOUT, Hook, Said, Shown, TeamStage
 

@@ -13,14 +13,15 @@ from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, aclosing
 from typing import TYPE_CHECKING, Literal
 
-from bot.backends.openai import connection, failures, media
-from bot.backends.openai.completions import Events, messages_of
-from bot.backends.openai.connection import Access, Connection, next_attempt, versioned
-from bot.backends.openai.failures import FailedError, failed, refused_field, refuses_any
-from bot.backends.openai.settings import OpenAIModel, Server
-from bot.backends.openai.tokens import Counter, window
-from bot.errors import BackendError, Refused
-from bot.types import Done, Media, Piece, Prompt, Sampling, Status, Text, Transcript, Usage, Used, Utterance
+from bot.backends.openai import client, errors, media
+from bot.backends.openai.client import HttpClient, ServerAccess, next_attempt, versioned
+from bot.backends.openai.errors import RequestFailedError, failed, refused_field, refuses_any
+from bot.backends.openai.settings import OpenAIModelSettings, ServerSettings
+from bot.backends.openai.stream_parser import CompletionParser, messages_of
+from bot.backends.openai.tokens import TokenCounter, window
+from bot.interfaces.errors import BackendError, Refused
+from bot.interfaces.prompts import Media, Prompt, Sampling, Transcript, Utterance
+from bot.interfaces.replies import Done, Piece, Status, Text, Usage, Used
 
 if TYPE_CHECKING:
     import openai
@@ -42,12 +43,12 @@ NOTHING_YET = Used(Usage())
 
 
 class OpenAIBackend:
-    """A bot.ports.Backend, which also embeds, transcribes, speaks and paints."""
+    """A bot.interfaces.backend.Backend, which also embeds, transcribes, speaks and paints."""
 
-    def __init__(self, settings: OpenAIModel, server: Server, shared: Connection) -> None:
+    def __init__(self, settings: OpenAIModelSettings, server: ServerSettings, shared: HttpClient) -> None:
         self._settings = settings
-        self._access = Access(settings, server, shared)
-        self._counter = Counter(settings.model)
+        self._access = ServerAccess(settings, server, shared)
+        self._counter = TokenCounter(settings.model)
         self._unknown = set[str]() if server.preset.says_usage else {"stream_options"}
 
     @property
@@ -74,7 +75,7 @@ class OpenAIBackend:
         """Import the SDK and read the tokenizer's data. Raises Unauthorised where the key is missing."""
         try:
             await self._access.client()
-        except FailedError as caught:
+        except RequestFailedError as caught:
             raise self._access.explain(caught) from None
         await self._counter.count(())
 
@@ -100,9 +101,9 @@ class OpenAIBackend:
                 async for _ in chunks:
                     pass
         except TimeoutError:
-            raise self._access.explain(FailedError(failures.SLOW)) from None
-        except FailedError as caught:
-            better = versioned(self._access.server) if caught.failure in (failures.NO_API, failures.NO_STREAM) else ""
+            raise self._access.explain(RequestFailedError(errors.SLOW)) from None
+        except RequestFailedError as caught:
+            better = versioned(self._access.server) if caught.failure in (errors.NO_API, errors.NO_STREAM) else ""
             if better and await self._is_api(better):
                 sentence = f"The API is at {better}: write that in {self._access.server.setting}."
                 raise Refused(f"{self._access.happened(caught)} {sentence}") from None
@@ -139,7 +140,7 @@ class OpenAIBackend:
     async def stream(self, prompt: Prompt, sampling: Sampling) -> AsyncGenerator[Piece, None]:
         """Answer. Before the first text a passing failure is tried again, which a Status says. Raises BackendError."""
         began, lost = False, False
-        for pause, again in zip((*connection.PAUSES, None), AGAIN, strict=True):
+        for pause, again in zip((*client.PAUSES, None), AGAIN, strict=True):
             taken = False
             try:
                 async with aclosing(self._attempt(prompt, self._settings.sampling(sampling))) as chunks:
@@ -148,19 +149,19 @@ class OpenAIBackend:
                         if lost or chunk is not NOTHING_YET:
                             yield chunk
                 return
-            except FailedError as caught:
-                caught.paid = failures.PAID.get(caught.failure, "nothing") if taken else "nothing"
+            except RequestFailedError as caught:
+                caught.paid = errors.PAID.get(caught.failure, "nothing") if taken else "nothing"
                 wait = None if began else next_attempt(caught, pause)
                 if wait is None:
                     raise self._access.explain(caught, began=began) from None
                 happened, lost = self._access.happened(caught), True
                 how: Literal["read", "unread"] = "unread" if caught.paid == "nothing" else "read"
-            yield Status(f"{happened} {again} in {failures.duration(wait)}.", lost=how)
+            yield Status(f"{happened} {again} in {errors.duration(wait)}.", lost=how)
             await asyncio.sleep(wait)
 
     async def _attempt(self, prompt: Prompt, sampling: Sampling) -> AsyncGenerator[Piece, None]:
         """Ask once. Raises FailedError."""
-        events, told = Events(thinks_first=self._settings.thinks_first), Usage()
+        events, told = CompletionParser(thinks_first=self._settings.thinks_first), Usage()
         async with AsyncExitStack() as stack:
             reads = await self._open(stack, prompt, sampling)
             yield NOTHING_YET
@@ -175,10 +176,10 @@ class OpenAIBackend:
         for said in events.end():
             yield said
         if not events.finish:
-            raise FailedError(failures.TRUNCATED)
+            raise RequestFailedError(errors.TRUNCATED)
         if events.finish == "content_filter":
             yield Used(events.usage)
-            raise FailedError(failures.FILTERED)
+            raise RequestFailedError(errors.FILTERED)
         yield Done("length" if events.finish == "length" else "complete", events.usage)
 
     async def _open(self, stack: AsyncExitStack, prompt: Prompt, sampling: Sampling) -> AsyncIterator[bytes]:
@@ -206,15 +207,15 @@ class OpenAIBackend:
                 if not self._adapt(error, options):
                     raise failed(error) from None
             except TimeoutError:
-                raise FailedError(failures.SLOW) from None
+                raise RequestFailedError(errors.SLOW) from None
         kind = response.headers.get("content-type", "")
         if "text/html" in kind:
-            raise FailedError(failures.WEB_PAGE)
+            raise RequestFailedError(errors.WEB_PAGE)
         if "application/json" in kind:  # as LM Studio answers at an address without /v1
-            raise FailedError(failures.NO_STREAM)
+            raise RequestFailedError(errors.NO_STREAM)
         return response.iter_bytes()
 
-    async def _read(self, reads: AsyncIterator[bytes], events: Events) -> bytes:
+    async def _read(self, reads: AsyncIterator[bytes], events: CompletionParser) -> bytes:
         """The next bytes; none at the end. Raises FailedError when they do not come and the answer is not whole."""
         import httpx2
 
@@ -222,14 +223,14 @@ class OpenAIBackend:
             async with asyncio.timeout(self._patience(events)):
                 return await anext(reads, b"")
         except TimeoutError:
-            failure = failures.STALLED if events.began else failures.SLOW
+            failure = errors.STALLED if events.began else errors.SLOW
         except httpx2.HTTPError:
-            failure = failures.CUT
+            failure = errors.CUT
         if not events.finish:
-            raise FailedError(failure)
+            raise RequestFailedError(failure)
         return b""
 
-    def _patience(self, events: Events) -> float:
+    def _patience(self, events: CompletionParser) -> float:
         if events.done:
             return CLOSE_SECONDS
         if events.finish:

@@ -15,17 +15,17 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import orjson
 
-from bot.backends.openai import failures
-from bot.backends.openai.connection import Access
-from bot.backends.openai.failures import FailedError, refused_field
-from bot.magic import picture_kind
-from bot.types import Media, Segment, Transcript
+from bot.backends.openai import errors
+from bot.backends.openai.client import ServerAccess
+from bot.backends.openai.errors import RequestFailedError, refused_field
+from bot.interfaces.prompts import Media, Segment, Transcript
+from bot.utils.media_types import picture_kind
 
 if TYPE_CHECKING:
     import httpx2
     import openai
 
-    Asking = Callable[[openai.AsyncOpenAI, Mapping[str, object]], Awaitable["Whole"]]
+    Asking = Callable[[openai.AsyncOpenAI, Mapping[str, object]], Awaitable["JsonResponse"]]
 
 T = TypeVar("T")
 
@@ -46,7 +46,7 @@ ENDINGS: Mapping[str, str] = {
 """Endings of files, by which servers tell kinds of sound; others end as their type does."""
 
 
-class Whole(Protocol):
+class JsonResponse(Protocol):
     """An answer that came as one."""
 
     @property
@@ -58,14 +58,14 @@ class Whole(Protocol):
         """Its body."""
 
 
-async def embed(access: Access, texts: Sequence[str]) -> Sequence[Sequence[float]]:
+async def embed(access: ServerAccess, texts: Sequence[str]) -> Sequence[Sequence[float]]:
     """One vector for each text, in order."""
     batches = [list(texts[start : start + EMBED_AT_ONCE]) for start in range(0, len(texts), EMBED_AT_ONCE)]
     return [vector for batch in batches for vector in await _embed_at_once(access, batch)]
 
 
-async def _embed_at_once(access: Access, texts: list[str]) -> Sequence[Sequence[float]]:
-    async def ask(client: openai.AsyncOpenAI, fields: Mapping[str, object]) -> Whole:
+async def _embed_at_once(access: ServerAccess, texts: list[str]) -> Sequence[Sequence[float]]:
+    async def ask(client: openai.AsyncOpenAI, fields: Mapping[str, object]) -> JsonResponse:
         return await client.embeddings.with_raw_response.create(
             model=access.settings.model, input=texts, extra_body=fields, extra_headers=access.headers()
         )
@@ -76,12 +76,12 @@ async def _embed_at_once(access: Access, texts: list[str]) -> Sequence[Sequence[
     return await _ask(access, ask, {"encoding_format": "base64"}, read)
 
 
-async def transcribe(access: Access, sound: Media, language: str) -> Transcript:
+async def transcribe(access: ServerAccess, sound: Media, language: str) -> Transcript:
     """What is said in a recording, with times where the model tells them."""
     ending = ENDINGS.get(sound.media_type, sound.media_type.rpartition("/")[2].removeprefix("x-"))
     file = (f"sound.{ending or 'mp3'}", sound.content, sound.media_type)
 
-    async def ask(client: openai.AsyncOpenAI, fields: Mapping[str, object]) -> Whole:
+    async def ask(client: openai.AsyncOpenAI, fields: Mapping[str, object]) -> JsonResponse:
         return await client.audio.transcriptions.with_raw_response.create(
             file=file, model=access.settings.model, extra_body=fields, extra_headers=access.headers()
         )
@@ -90,10 +90,10 @@ async def transcribe(access: Access, sound: Media, language: str) -> Transcript:
     return await _ask(access, ask, {**wanted, "language": language}, transcript_of)
 
 
-async def speak(access: Access, text: str, voice: str) -> Media:
+async def speak(access: ServerAccess, text: str, voice: str) -> Media:
     """A recording of the text."""
 
-    async def ask(client: openai.AsyncOpenAI, fields: Mapping[str, object]) -> Whole:
+    async def ask(client: openai.AsyncOpenAI, fields: Mapping[str, object]) -> JsonResponse:
         return await client.audio.speech.with_raw_response.create(
             input=text,
             model=access.settings.model,
@@ -105,10 +105,10 @@ async def speak(access: Access, text: str, voice: str) -> Media:
     return await _ask(access, ask, {}, recording_of)
 
 
-async def paint(access: Access, prompt: str, size: str) -> Media:
+async def paint(access: ServerAccess, prompt: str, size: str) -> Media:
     """A picture."""
 
-    async def ask(client: openai.AsyncOpenAI, fields: Mapping[str, object]) -> Whole:
+    async def ask(client: openai.AsyncOpenAI, fields: Mapping[str, object]) -> JsonResponse:
         return await client.images.with_raw_response.generate(
             prompt=prompt, model=access.settings.model, extra_body=fields, extra_headers=access.headers()
         )
@@ -116,11 +116,13 @@ async def paint(access: Access, prompt: str, size: str) -> Media:
     return await _ask(access, ask, {"response_format": "b64_json", "size": size}, picture_of)
 
 
-async def _ask(access: Access, asking: Asking, optional: Mapping[str, object], read: Callable[[bytes, str], T]) -> T:
+async def _ask(
+    access: ServerAccess, asking: Asking, optional: Mapping[str, object], read: Callable[[bytes, str], T]
+) -> T:
     """Send a request, without what the server refuses of `optional`; its answer as `read` reads it, in a thread."""
     fields: dict[str, object] = {name: value for name, value in optional.items() if value} | access.settings.extra
 
-    async def ask(client: openai.AsyncOpenAI) -> Whole:
+    async def ask(client: openai.AsyncOpenAI) -> JsonResponse:
         import openai
 
         while True:
@@ -137,13 +139,13 @@ async def _ask(access: Access, asking: Asking, optional: Mapping[str, object], r
     response = await access.ask(ask, access.settings.timeout)
     kind = response.headers.get("content-type", "").partition(";")[0].strip()
     if kind == "text/html":
-        raise access.explain(FailedError(failures.WEB_PAGE))
+        raise access.explain(RequestFailedError(errors.WEB_PAGE))
     try:
         return await asyncio.to_thread(read, response.content, kind)
-    except FailedError as caught:
+    except RequestFailedError as caught:
         raise access.explain(caught) from None
     except (orjson.JSONDecodeError, AttributeError, LookupError, TypeError, ValueError, struct.error):
-        raise access.explain(FailedError(failures.GARBLED)) from None
+        raise access.explain(RequestFailedError(errors.GARBLED)) from None
 
 
 def vectors_of(content: bytes, count: int) -> Sequence[Sequence[float]]:
@@ -185,7 +187,7 @@ def picture_of(content: bytes, _kind: str) -> Media:
     """The first picture. Raises FailedError where there is only a link to one, which is not followed."""
     first = orjson.loads(content)["data"][0]
     if not first.get("b64_json"):
-        raise FailedError(failures.LINK)
+        raise RequestFailedError(errors.LINK)
     picture = b64decode(first["b64_json"], validate=True)
     kind = picture_kind(picture)
     if not kind:

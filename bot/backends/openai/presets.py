@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from bot.types import Ability
+from bot.interfaces.prompts import Ability
 
 NEW_LIMIT, OLD_LIMIT = "max_completion_tokens", "max_tokens"
 

@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 from pydantic import Field, JsonValue, field_validator, model_validator
 
 from bot.backends.openai.presets import PRESETS, Preset, preset_for
-from bot.errors import ConfigError
-from bot.section import ModelSection
+from bot.interfaces.config import ModelSection
+from bot.interfaces.errors import ConfigError
 
 OWN_URL = PRESETS["openai"].base_url
 
@@ -23,7 +23,7 @@ def checked_url(url: str) -> str:
     return url.rstrip("/")
 
 
-class OpenAIModel(ModelSection):
+class OpenAIModelSettings(ModelSection):
     """A `[models.NAME]` table with backend = "openai"; `preset` fills in what the table does not say itself.
 
     `base_url` empty means OPENAI_BASE_URL, or else OpenAI itself; `key_env` names the variable that holds the key, and
@@ -64,7 +64,7 @@ class OpenAIModel(ModelSection):
 
 
 @dataclass(frozen=True, slots=True)
-class Server:
+class ServerSettings:
     """Where a model's requests go, and with which key. `version` is Azure's api-version.
 
     `setting` is where the operator wrote the address, "" where nobody did.
@@ -92,7 +92,7 @@ class Server:
         return self.preset.title if self.hosted else self.host
 
 
-def server_of(entry: str, table: OpenAIModel, environ: Mapping[str, str]) -> Server:
+def server_of(entry: str, table: OpenAIModelSettings, environ: Mapping[str, str]) -> ServerSettings:
     """The server of a model's table. Raises ConfigError."""
     key = environ.get(table.key_env, "").strip() if table.key_env else ""
     if not key.isascii() or not key.isprintable():
@@ -103,7 +103,7 @@ def server_of(entry: str, table: OpenAIModel, environ: Mapping[str, str]) -> Ser
     preset = preset_for(table.preset, base_url)
     hosted = bool(preset.key_env) and base_url == preset.base_url
     setting = "" if hosted else "base_url" if table.base_url else "OPENAI_BASE_URL"
-    return Server(base_url, key, preset, table.api_version, setting)
+    return ServerSettings(base_url, key, preset, table.api_version, setting)
 
 
 def _default_url(environ: Mapping[str, str]) -> str:
@@ -113,7 +113,7 @@ def _default_url(environ: Mapping[str, str]) -> str:
         raise ConfigError(f"OPENAI_BASE_URL {error}.") from None
 
 
-def _azure_url(entry: str, table: OpenAIModel) -> str:
+def _azure_url(entry: str, table: OpenAIModelSettings) -> str:
     """A resource's address with the path that its API is at, unless it has one."""
     if not table.base_url:
         raise ConfigError(f"[models.{entry}] preset azure needs base_url: https://YOUR-RESOURCE.openai.azure.com")

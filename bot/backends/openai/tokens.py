@@ -15,8 +15,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
 
-from bot.estimate import estimate
-from bot.types import Prompt
+from bot.interfaces.prompts import Prompt
+from bot.utils.token_estimate import estimate
 
 log = logging.getLogger(__name__)
 
@@ -78,7 +78,7 @@ def window(model: str) -> int:
     return WINDOWS.get(known, UNKNOWN_WINDOW)
 
 
-class Counter:
+class TokenCounter:
     """Counts prompts for one model: exactly where tiktoken's data is at hand, else by `estimate`."""
 
     def __init__(self, model: str) -> None:

@@ -6,14 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from tests.fakes.discord.gateway import Gateway
-from tests.fakes.discord.rules import (
-    EDIT_FIELDS,
-    Refused,
-    attachment_faults,
-    message_faults,
-    message_sins,
-    refuse,
-)
+from tests.fakes.discord.rules import EDIT_FIELDS, Refused, attachment_faults, message_faults, message_sins, refuse
 from tests.fakes.discord.world import (
     ATTACH,
     EPHEMERAL,

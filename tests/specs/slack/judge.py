@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Final
 
 from adapters.slack.manifest import manifest
-from bot.core import load_commands
+from bot.commands._registry import load_commands
 from tests.specs.slack.known import KNOWN
 from tests.specs.slack.mutations import CAUGHT, MISSED
 from tests.specs.slack.types import IMPORTS, type_of

@@ -1,0 +1,164 @@
+"""Messages as requests."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import discord
+
+from adapters.discord.incoming.message_content import files, json_of, words
+from adapters.discord.outgoing.markdown import readable, with_subjects
+from adapters.discord.people.people import (
+    first_writable,
+    may_open_threads,
+    may_read_back,
+    names_in,
+    person_of,
+    place_of,
+)
+from adapters.discord.reply_target import DiscordReplyTarget
+from adapters.shared.command_line import find_command, parse_arguments
+from bot.interfaces.command import Command
+from bot.interfaces.messages import Act, Manner, Person, Place, Request
+
+SAID = (discord.MessageType.default, discord.MessageType.reply)
+LONGEST_TITLE = 80
+
+
+@dataclass(frozen=True, slots=True)
+class IncomingMessage:
+    """A message of a person's. Where it is not `wanted` it may still be `kept`."""
+
+    request: Request
+    wanted: bool
+    kept: bool
+
+
+@dataclass(frozen=True, slots=True)
+class DiscordMessageReader:
+    """Reads messages as the bot `me`. `content` says whether Discord shows it every message."""
+
+    me: int
+    commands: Sequence[Command]
+    content: bool
+    manner: Callable[[Place, str], Manner]
+
+    def blank(self, message: discord.Message) -> bool:
+        """Whether Discord hid what a message says, because the message-content intent is missing."""
+        return not (self.content or message.guild is None or self._mentioned_as(message))
+
+    def missed(self, message: discord.Message) -> bool:
+        """Whether a message may have been for the bot, but is blank."""
+        if message.author.bot or message.type not in SAID or not self.blank(message):
+            return False
+        manner = self.manner(place_of(message.channel, message.guild), str(message.author.id))
+        listens = manner.speaks == "everything" or manner.keeps
+        return listens or isinstance(message.channel, discord.Thread) or _replied_to(message) == self.me
+
+    def readable(self, message: discord.Message) -> bool:
+        """Whether a person said this and Discord shows it."""
+        return not (message.author.bot or message.webhook_id or message.type not in SAID or self.blank(message))
+
+    def text(self, message: discord.Message) -> str:
+        """What a message says, for people and models."""
+        return words(json_of(message), names_in(message), self._mentioned_as(message))
+
+    def message(self, message: discord.Message, place: Place | None = None) -> IncomingMessage | None:
+        """What a person said; `place` where it is known better than from the message.
+
+        Raises UserError for a command that is written wrongly.
+        """
+        if not self.readable(message):
+            return None
+        place = place or place_of(message.channel, message.guild)
+        manner = self.manner(place, str(message.author.id))
+        spoken_to = place.direct or bool(self._mentioned_as(message)) or _replied_to(message) == self.me
+        for_others = self._is_for_others(message)
+        addressed = spoken_to or (manner.speaks == "everything" and not for_others)
+        follows = manner.speaks == "threads" and bool(place.thread) and not for_others
+        command, given = self._command(message) if addressed else ("chat", {"text": self.text(message)})
+        replied = _reply(message)
+        request = Request(
+            act=Act(str(message.id), message.id),
+            place=place,
+            person=person_of(message.author, guild=message.guild is not None),
+            command=command,
+            arguments=given,
+            attachments=files(json_of(message)),
+            message=str(message.id),
+            replies_to=str(replied.message_id or "") if replied else "",
+            addressed=addressed,
+            private="private" in given,
+            handle=DiscordReplyTarget(
+                str(message.channel.id), reply=str(message.id), reads=may_read_back(message, place)
+            ).dump(),
+        )
+        if addressed and manner.answers_in == "thread" and message.guild and may_open_threads(place, message.guild):
+            request = _in_thread(request)
+        return IncomingMessage(request, addressed or follows, manner.keeps and not addressed)
+
+    def joined(self, guild: discord.Guild) -> Request | None:
+        """The bot was added to a guild; None where it may write nowhere."""
+        channel = first_writable(guild)
+        if channel is None:
+            return None
+        since = guild.me.joined_at or discord.utils.utcnow()
+        act = Act(f"join:{guild.id}:{since.isoformat()}", discord.utils.time_snowflake(since))
+        person = Person(str(guild.owner_id or guild.id), guild.name)
+        return Request(
+            act, place_of(channel, guild), person, "welcome", handle=DiscordReplyTarget(str(channel.id)).dump()
+        )
+
+    def _command(self, message: discord.Message) -> tuple[str, Mapping[str, str]]:
+        """`/name words` as that command; anything else is talk, a command that is only forwarded too."""
+        text = readable(message.content, names_in(message), self._mentioned_as(message))
+        found = find_command(text, self.commands) if text.startswith("/") else None
+        if found is None:
+            return "chat", {"text": self.text(message)}
+        path, command, words = found
+        if any(option.kind in ("who", "channel") for option in command.options):
+            typed = with_subjects(message.content, names_in(message), self._mentioned_as(message))
+            path, command, words = find_command(typed, self.commands) or found
+        return path, parse_arguments(path, command, words)
+
+    def _mentioned_as(self, message: discord.Message) -> Collection[str]:
+        """The ids in a message that mean the bot: its own and that of the role that Discord made for it.
+
+        Without the message-content intent, Discord shows what mentions the bot, and does not document whether its
+        role counts there.
+        """
+        users = [user.id for user in message.mentions if user.id == self.me]
+        roles = [role.id for role in message.role_mentions if role.tags and role.tags.bot_id == self.me]
+        return {str(key) for key in (*users, *roles)}
+
+    def _is_for_others(self, message: discord.Message) -> bool:
+        """Whether people clearly talk to each other."""
+        others = [user for user in message.mentions if user.id not in (self.me, message.author.id)]
+        replied = _replied_to(message)
+        to_other = replied is not None and replied not in (self.me, message.author.id)
+        return bool(others or message.role_mentions or message.mention_everyone or to_other)
+
+
+def _in_thread(request: Request) -> Request:
+    """The request as it is answered in a thread that grows out of its message, and has its id."""
+    place, handle = request.place, DiscordReplyTarget.load(request.handle)
+    first, _, _ = request.text.strip().partition("\n")
+    title = first[:LONGEST_TITLE].strip() or f"{request.person.name} and the bot"
+    handle = replace(handle, channel=request.message, parent=place.channel, title=title)
+    return replace(request, place=replace(place, thread=request.message), handle=handle.dump())
+
+
+def _reply(message: discord.Message) -> discord.MessageReference | None:
+    """What a message replies to: neither a forward nor what came out of another channel is a reply."""
+    reference = message.reference
+    if reference is None or reference.type is not discord.MessageReferenceType.default:
+        return None
+    return reference if reference.channel_id == message.channel.id else None
+
+
+def _replied_to(message: discord.Message) -> int | None:
+    """The author of the message replied to, where Discord says so."""
+    replied = _reply(message)
+    target = replied.resolved if replied else None
+    return target.author.id if isinstance(target, discord.Message) else None

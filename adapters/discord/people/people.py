@@ -1,0 +1,112 @@
+"""Who and where, as discord.py's events and Discord's own JSON say it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+import discord
+
+from adapters.discord.rest_api import Json, listed
+from bot.interfaces.messages import Attachment, Person, Place
+
+Author = discord.User | discord.Member
+
+ADMINISTRATOR, MANAGE_GUILD = 1 << 3, 1 << 5
+
+
+def person_of(author: Author, *, administrator: bool | None = None, guild: bool = False) -> Person:
+    """Who wrote, in a `guild` or not. In a guild an administrator is who may manage it."""
+    member = author if isinstance(author, discord.Member) else None
+    if administrator is None:
+        administrator = member is not None and member.guild_permissions.manage_guild
+    roles = tuple(str(role.id) for role in member.roles if not role.is_default()) if member else ()
+    unsaid: Literal["", "roles"] = "roles" if guild and member is None else ""
+    return Person(str(author.id), author.display_name, roles, administrator, author.bot, unsaid=unsaid)
+
+
+def person_now(person: Person, guild: Json, member: Json) -> Person:
+    """A person with the rights that a guild and their membership of it give them."""
+    manages = rights_in(guild, member, person.id) & (ADMINISTRATOR | MANAGE_GUILD)
+    return Person(person.id, person.name, roles_of(member), bool(manages), person.bot)
+
+
+def rights_in(guild: Json, member: Json, person: str) -> int:
+    """What a member may do in a guild, where a channel makes no exception; its owner has every right."""
+    if guild["owner_id"] == person:
+        return ADMINISTRATOR
+    held, rights = {*roles_of(member), str(guild["id"])}, 0
+    for role in listed(guild.get("roles")):
+        rights |= int(str(role["permissions"])) if role["id"] in held else 0
+    return rights
+
+
+def roles_of(member: Json) -> tuple[str, ...]:
+    """The ids of a member's roles, as Discord's own JSON says it."""
+    given = member.get("roles")
+    return tuple(map(str, given)) if isinstance(given, list) else ()
+
+
+def place_of(channel: discord.abc.Snowflake, guild: discord.Guild | None) -> Place:
+    """Where something was said; a thread belongs to its channel."""
+    if guild is None:
+        return Place("discord", "@me", str(channel.id), direct=True, name="a direct message")
+    told = channel.parent if isinstance(channel, discord.Thread) else channel  # threads are named by what was asked
+    name = getattr(told, "name", None)
+    where = f"#{name} in {guild.name}" if isinstance(name, str) else guild.name
+    if isinstance(channel, discord.Thread):
+        return Place("discord", str(guild.id), str(channel.parent_id), str(channel.id), name=where)
+    return Place("discord", str(guild.id), str(channel.id), name=where)
+
+
+def display_name(user: Json) -> str:
+    """A person's name as Discord's JSON says it."""
+    return str(user.get("global_name") or user.get("username", ""))
+
+
+def attachment_of(file: Json) -> Attachment:
+    """A file as Discord's JSON says it."""
+    size = file.get("size")
+    kind, url = str(file.get("content_type") or ""), str(file.get("url", ""))
+    return Attachment(str(file.get("filename", "")), kind, size if isinstance(size, int) else 0, url)
+
+
+def may_open_threads(place: Place, guild: discord.Guild) -> bool:
+    """Whether the bot can make a thread out of a message there, and write in it."""
+    channel = guild.get_channel(int(place.channel))
+    if place.thread or not isinstance(channel, discord.TextChannel):
+        return False
+    rights = channel.permissions_for(guild.me)
+    return rights.create_public_threads and rights.send_messages_in_threads
+
+
+def may_read_back(message: discord.Message, place: Place) -> bool:
+    """Whether who wrote a message may read what was said there before; not where that is not known."""
+    author, guild = message.author, message.guild
+    if place.direct:
+        return True
+    channel = guild.get_channel(int(place.channel)) if guild else None
+    if channel is None or not isinstance(author, discord.Member):
+        return False
+    return channel.permissions_for(author).read_message_history
+
+
+def first_writable(guild: discord.Guild) -> discord.TextChannel | None:
+    """Where the bot may say hello."""
+    system = guild.system_channel
+    channels = [system, *guild.text_channels] if system else guild.text_channels
+    for channel in channels:
+        rights = channel.permissions_for(guild.me)
+        if rights.view_channel and rights.send_messages:
+            return channel
+    return None
+
+
+def names_in(message: discord.Message) -> Mapping[str, str]:
+    """Who and what is mentioned, by id."""
+    named: Sequence[tuple[int, str]] = (
+        *((user.id, user.display_name) for user in message.mentions),
+        *((role.id, role.name) for role in message.role_mentions),
+        *((channel.id, channel.name) for channel in message.channel_mentions),
+    )
+    return {str(key): name for key, name in named}

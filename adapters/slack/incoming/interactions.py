@@ -1,0 +1,161 @@
+"""What people do on Slack other than speaking, as requests: slash commands, buttons, menus, forms."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+
+from adapters.shared.command_line import written_command
+from adapters.slack import shortcuts
+from adapters.slack.incoming.attachments import attachments
+from adapters.slack.incoming.message_text import text_of
+from adapters.slack.incoming.messages import SlackMessageReader
+from adapters.slack.outgoing import modals
+from adapters.slack.outgoing.markdown import harmless
+from adapters.slack.reply_target import Json, SlackReplyTarget, order_of, read_action
+from adapters.slack.web_api import listed
+from bot.interfaces.command import Command
+from bot.interfaces.messages import Act, Attachment, Person, Request
+
+LONGEST_QUOTE = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class InteractionReader:
+    """Reads what Slack calls interactions. Each has a trigger, which makes it one act and lets a form be opened."""
+
+    reader: SlackMessageReader
+
+    async def slash(self, payload: Json, now: float) -> Request:
+        """A slash command. Raises UserError."""
+        channel, user = str(payload["channel_id"]), str(payload["user_id"])
+        team, url = str(payload.get("team_id") or self.reader.team), str(payload.get("response_url", ""))
+        read = partial(self.reader.words.slash, str(payload["command"]), str(payload.get("text", "")), channel)
+        path, arguments = await read(look=False)
+        handle = SlackReplyTarget(channel, team=team, response_url=url, since=now)
+        act = Act(str(payload["trigger_id"]), _order(now))
+
+        async def named() -> Mapping[str, str]:
+            return (await read())[1]
+
+        return await self._request(act, user, path, arguments, handle, named)
+
+    async def press(self, payload: Json, now: float) -> Request | None:
+        """A pressed button, or an entry picked from a menu; None for what is none of ours."""
+        action = next(iter(listed(payload.get("actions"))), {})
+        path, arguments = read_action(action)
+        handle, user = self.origin(payload, now), user_of(payload)
+        if path not in self.reader.words.paths or not handle.channel:
+            return None
+        if handle.thread in ("", handle.pressed) and not handle.hidden:
+            below = self.reader.manner(self.reader.place(handle.channel, ""), user).answers_in != "place"
+            handle = replace(handle, thread=handle.pressed if below else "")
+        act = Act(str(payload["trigger_id"]), order_of(str(action.get("action_ts") or f"{now:.6f}")))
+        return await self._request(act, user, path, arguments, handle)
+
+    async def pointed(self, payload: Json, now: float) -> Request | None:
+        """A shortcut chosen for a message, in whose thread the answer stands; None for what is none of ours."""
+        path, message, user = str(payload.get("callback_id", "")), _object(payload, "message"), user_of(payload)
+        handle, ts = self._below(payload, now), str(message.get("ts", ""))
+        if path not in self.reader.words.paths or not handle.channel:
+            return None
+        act = Act(str(payload["trigger_id"]), order_of(str(payload.get("action_ts") or f"{now:.6f}")))
+
+        files: tuple[Attachment, ...] = ()
+
+        async def named() -> Mapping[str, str]:
+            nonlocal files
+            prose = self.reader.words.prose(text_of(message), handle.channel)
+            text, (files,) = await asyncio.gather(prose, attachments(self.reader.rest, [message]))
+            return {"text": text}
+
+        request = await self._request(act, user, path, {}, handle, named)
+        return replace(request, replies_to=ts, attachments=files)
+
+    async def sent(self, payload: Json, now: float) -> Request | None:
+        """A form that was sent; None for what is none of ours."""
+        path, arguments, handle = modals.read_modal(_object(payload, "view"))
+        message = ""
+        if path == shortcuts.MORE:
+            path, arguments, message = shortcuts.chosen(arguments)
+        if path not in self.reader.words.paths:
+            return None
+        act = Act(str(payload["trigger_id"]), _order(now))
+        return replace(await self._request(act, user_of(payload), path, arguments, handle), replies_to=message)
+
+    async def more(self, payload: Json, now: float) -> Json:
+        """The form with the tasks that a message's menu has no room for."""
+        message, handle = _object(payload, "message"), self._below(payload, now)
+        words = await self.reader.words.prose(text_of(message), handle.channel)
+        return modals.modal_view(shortcuts.form(list(self.reader.words.paths.values()), message, words), handle)
+
+    def _below(self, payload: Json, now: float) -> SlackReplyTarget:
+        """Where the answer to a shortcut goes: into the thread of its message, unless answers stand in the place."""
+        handle, ts = self.origin(payload, now), str(_object(payload, "message").get("ts", ""))
+        below = self.reader.manner(self.reader.place(handle.channel, ""), user_of(payload)).answers_in != "place"
+        return replace(handle, thread=handle.thread or (ts if below else ""))
+
+    def origin(self, payload: Json, now: float) -> SlackReplyTarget:
+        """Where something was pressed, or where the form was asked for that was sent."""
+        view, container = _object(payload, "view"), _object(payload, "container")
+        if payload.get("type") == "view_submission":
+            return modals.read_modal(view)[2]
+        return SlackReplyTarget(
+            str(_object(payload, "channel").get("id") or view.get("private_metadata") or ""),
+            str(container.get("thread_ts") or _object(payload, "message").get("thread_ts") or ""),
+            str(_object(payload, "user").get("team_id") or self.reader.team),
+            response_url=str(payload.get("response_url") or ""),
+            since=now,
+            hidden=container.get("is_ephemeral") is True,
+            pressed=str(container.get("message_ts") or ""),
+            home=bool(view),
+        )
+
+    async def _request(
+        self,
+        act: Act,
+        user: str,
+        path: str,
+        arguments: Mapping[str, str],
+        handle: SlackReplyTarget,
+        named: Callable[[], Awaitable[Mapping[str, str]]] | None = None,
+    ) -> Request:
+        """The request; `named` gives its arguments with names that are looked up only for who may ask."""
+        command = self.reader.words.paths[path]
+        person, where = await asyncio.gather(
+            self.reader.directory.person(user, rights=not command.converses),
+            self.reader.directory.place_name(handle.channel),
+        )
+        place = self.reader.place(handle.channel, handle.thread, where)
+        private = command.quiet or "private" in arguments or handle.hidden
+        if named and await self.reader.wants(Request(act, place, person, path, arguments, private=private)):
+            arguments = await named()
+        if not (handle.thread or handle.pressed or handle.home):
+            below = self.reader.manner(place, user).answers_in != "place"
+            handle = replace(handle, opening=_opening(person, path, command, arguments), below=below)
+        return Request(act, place, person, path, arguments, private=private, handle=handle.dump())
+
+
+def user_of(payload: Json) -> str:
+    """Who pressed or sent something."""
+    return str(_object(payload, "user")["id"])
+
+
+def _opening(person: Person, path: str, command: Command, arguments: Mapping[str, str]) -> str:
+    """The message whose thread holds the answer to a slash command: everybody sees who asked what."""
+    words = arguments.get("text", "") if command.converses else written_command(path, command, arguments)
+    if len(words) > LONGEST_QUOTE:
+        words = f"{words[:LONGEST_QUOTE]}…"
+    quoted = "\n".join(f"> {line}" for line in words.splitlines())
+    return harmless(f"**{person.name}** asked:\n{quoted}")
+
+
+def _order(now: float) -> int:
+    return int(now * 1_000_000)
+
+
+def _object(payload: Json, key: str) -> Json:
+    found = payload.get(key)
+    return found if isinstance(found, dict) else {}

@@ -1,0 +1,68 @@
+"""The message that shows everybody what somebody asked by a slash command; the answer hangs on it, or follows it."""
+
+from __future__ import annotations
+
+import asyncio
+
+from adapters.slack.outgoing.message_finder import OPENING, MessageFinder, message_body
+from adapters.slack.reply_target import SlackReplyTarget, ts_of
+from adapters.slack.web_api import POST, SlackApi, rate_limits_of
+from bot.interfaces.adapter import DraftLog
+from bot.interfaces.replies import Part
+
+
+class QuestionPost:
+    """Posted once, when it is first needed. `message` is its ts, "" while that is not known."""
+
+    def __init__(self, rest: SlackApi, handle: SlackReplyTarget, finder: MessageFinder, draft_log: DraftLog) -> None:
+        self.message = ""
+        self._rest = rest
+        self._handle = handle
+        self._finder = finder
+        self._log = draft_log
+        self._part = next((part for part in draft_log.parts if part.index == OPENING), None)
+        self._posting: asyncio.Task[str] | None = None
+
+    async def post(self) -> str:
+        """Its ts, posted if it is not there. Safe to cancel: the post goes on."""
+        failed = self._posting is not None and self._posting.done() and self._posting.exception() is not None
+        if self._posting is None or failed:
+            self._posting = asyncio.create_task(self._post())
+        return await asyncio.shield(self._posting)
+
+    async def known(self) -> str:
+        """Its ts, "" where there is none; one that may have been posted is looked for."""
+        if self.message or self._part is None:
+            return self.message
+        self.message = self._part.message
+        if not self.message:
+            since = ts_of(int(self._handle.since - 60) * 1_000_000)  # our clock's time, not Slack's
+            self.message = await self._finder.find(self._handle.channel, "", since, self._part)
+            if self.message:
+                await self._log.created(OPENING, self.message)
+        return self.message
+
+    async def take_back(self) -> None:
+        """Remove it: nobody but the person is to see even that they asked."""
+        if message := await self.known():
+            await self._rest.delete(self._handle.channel, message)
+            self.message, self._part = "", None
+
+    async def pause(self) -> None:
+        """A post that is under way is waited for."""
+        if self._posting is not None:
+            await asyncio.wait([self._posting])
+
+    async def _post(self) -> str:
+        if known := await self.known():
+            return known
+        channel, text = self._handle.channel, self._handle.opening
+        if self._part is None:
+            await self._log.creating(OPENING, text)
+            self._part = Part(OPENING, text)
+        await self._rest.pacer.turn(rate_limits_of(POST, channel), urgent=True)
+        self.message = await self._rest.post(
+            channel, message_body(text, (), links=True), self._finder.metadata(OPENING)
+        )
+        await self._log.created(OPENING, self.message)
+        return self.message

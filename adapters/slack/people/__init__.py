@@ -1,0 +1,1 @@
+"""People, user groups and what they may read, as Slack says."""

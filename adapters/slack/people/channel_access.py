@@ -1,0 +1,45 @@
+"""Which channels somebody may read, as Slack says now."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from adapters.slack.web_api import SlackApi
+from bot.interfaces.adapter import Audience
+from bot.interfaces.errors import Forbidden, Gone
+from bot.interfaces.messages import Person
+
+MOST_PAGES = 50
+"""Of what somebody is in: 10,000 channels."""
+
+
+async def readable_channels(rest: SlackApi, person: Person, channels: Collection[str]) -> Collection[str]:
+    """Those that somebody is in and, unless they are a guest, those that are open to everybody. Raises PlatformError.
+
+    Of closed channels Slack tells the bot only where it is in them itself.
+    """
+    joined = await _joined(rest, person.id) if channels else set[str]()
+    others = [] if person.guest else [channel for channel in channels if channel not in joined]
+    return {*joined.intersection(channels), *[channel for channel in others if await _is_open(rest, channel)]}
+
+
+async def _joined(rest: SlackApi, person: str) -> set[str]:
+    where = {"user": person, "types": "public_channel,private_channel,mpim"}
+    pages = rest.pages("users.conversations", MOST_PAGES, where, "channels")
+    return {str(channel["id"]) async for page in pages for channel in page}
+
+
+async def audience(rest: SlackApi, channel: str) -> Audience:
+    """Who reads a channel of the workspace. Raises PlatformError."""
+    try:
+        found = (await rest.read("conversations.info", {"channel": channel})).get("channel")
+    except (Forbidden, Gone):
+        return "none"
+    known = found if isinstance(found, dict) else {}
+    if not known or known.get("is_im"):
+        return "none"
+    return "everybody" if known.get("is_private") is False and not known.get("is_mpim") else "some"
+
+
+async def _is_open(rest: SlackApi, channel: str) -> bool:
+    return await audience(rest, channel) == "everybody"

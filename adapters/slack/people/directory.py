@@ -1,0 +1,224 @@
+"""Who and where, as Slack says: looked up when needed, remembered for a while."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from time import monotonic
+from typing import TypeVar
+
+from adapters.slack.incoming.deadline import patience
+from adapters.slack.people.user_groups import UserGroups
+from adapters.slack.reply_target import Json
+from adapters.slack.web_api import NAMES, SlackApi
+from bot.interfaces.errors import ShouldersError
+from bot.interfaces.messages import Person
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+NAME_SECONDS = 3_600.0
+RIGHTS_SECONDS = 60.0
+"""How old it may be what Slack said of somebody's rights, for a Slack that does not tell of changes."""
+
+MOST_NAMES = 20
+"""Look-ups of names that one message costs at most."""
+
+REMEMBERED = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class _LookupKind:
+    """`name` is both the argument's and that of what is answered."""
+
+    method: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Lookup:
+    """A look-up made or under way, or what Slack told; `at_once` says that it did not wait for a slot."""
+
+    at: float
+    answer: asyncio.Future[Json]
+    at_once: bool
+
+    @property
+    def failed(self) -> bool:
+        return self.answer.done() and (self.answer.cancelled() or self.answer.exception() is not None)
+
+    def serves(self, age: float) -> bool:
+        """Whether nothing newer need be asked for."""
+        return not self.failed and self.at >= monotonic() - age
+
+
+_PERSON, _CHANNEL = _LookupKind("users.info", "user"), _LookupKind("conversations.info", "channel")
+
+
+class Directory:
+    """People, channels and user groups. What cannot be found out has no rights and a plain name."""
+
+    def __init__(self, rest: SlackApi) -> None:
+        self.groups = UserGroups(rest)
+        self._rest = rest
+        self._asked: dict[str, _Lookup] = {}
+        self._known: dict[str, Json] = {}
+        self._changes = 0
+
+    async def person(self, key: str, *, rights: bool = False, named: bool = False) -> Person:
+        """Somebody; with `rights`, waited for as long as there is time, while for one `named` only the name matters.
+
+        Of whom Slack said nothing yet is a guest. Where it does not say in time who is in which group, that is as it
+        last was.
+        """
+        needed, age = rights or key not in self._known, NAME_SECONDS if named else RIGHTS_SECONDS
+        (user, fresh), roles = await asyncio.gather(self._look(_PERSON, key, age, needed=needed), self._roles(key))
+        return self._person(key, user, roles, fresh=fresh)
+
+    async def whois(self, key: str) -> Person:
+        """Somebody, as Slack says now, but for groups, which may be those of last time. Raises PlatformError."""
+        user, roles = await asyncio.gather(self._ask(_PERSON, key, paced=False), self._roles(key))
+        return self._person(key, user, roles, fresh=True)
+
+    def changed(self, user: Json) -> None:
+        """Somebody is as Slack tells now, as far as it tells; what is just being asked of anybody is not remembered."""
+        self._changes += 1
+        key = str(user.get("id") or "")
+        asked, known = self._asked.pop(key, None), self._known.pop(key, None)
+        if (asked or known) and "is_admin" in user:
+            answer = asyncio.get_running_loop().create_future()
+            answer.set_result(user)
+            self._remember(key, _Lookup(monotonic(), answer, at_once=True))
+            self._known[key] = user
+
+    def close(self) -> None:
+        """Forget everything."""
+        for asked in self._asked.values():
+            asked.answer.cancel()
+        self._asked.clear()
+        self._known.clear()
+        self.groups.close()
+
+    async def names(self, keys: Collection[str], here: str = "", *, look: bool = True) -> Mapping[str, str]:
+        """Names of people, channels and user groups by id, as far as known names and a few look-ups tell.
+
+        Of private channels only the one `here` has a name. Without `look` nothing is asked for.
+        """
+        found = list(dict.fromkeys(filter(None, keys)))
+        allowed = {*self._unknown(found)[:MOST_NAMES], *(key for key in found if key.startswith("S"))} if look else ()
+        named = await asyncio.gather(*(self._named(key, here, look=key in allowed) for key in found))
+        return dict(zip(found, named, strict=True))
+
+    async def place_name(self, channel: str) -> str:
+        """Where something is said, for people."""
+        if not channel or channel.startswith("D"):
+            return "a direct message"
+        found, _ = await self._look(_CHANNEL, channel, NAME_SECONDS)
+        if found.get("is_mpim"):
+            return "a group message"
+        return f"#{found['name']} in {self._rest.team_name}" if found.get("name") else self._rest.team_name
+
+    def _unknown(self, keys: Sequence[str]) -> Sequence[str]:
+        """Those people and channels that a look-up would be made for."""
+        return [
+            key
+            for key in keys
+            if not key.startswith("S") and not ((asked := self._asked.get(key)) and asked.serves(NAME_SECONDS))
+        ]
+
+    async def _named(self, key: str, here: str, *, look: bool) -> str:
+        if key.startswith("S"):
+            found = await self._in_time(self.groups.name(key)) if look else ""
+            return found or self.groups.last_name(key)
+        kind = _CHANNEL if key.startswith(("C", "G")) else _PERSON
+        known = self._known.get(key, {})
+        if look or ((asked := self._asked.get(key)) and asked.serves(NAME_SECONDS)):
+            known, _ = await self._look(kind, key, NAME_SECONDS, (NAMES,))
+        if kind is _PERSON:
+            return _name(known)
+        closed = any(known.get(f"is_{quality}") for quality in ("private", "im", "mpim"))
+        return "" if closed and key != here else str(known.get("name", ""))
+
+    async def _roles(self, key: str) -> tuple[str, ...] | None:
+        """The groups somebody is in, or was when Slack last said; None where it never did."""
+        roles = await self._in_time(self.groups.of(key))
+        return self.groups.last_of(key) if roles is None else roles
+
+    async def _in_time(self, asking: Awaitable[T]) -> T | None:
+        try:
+            async with patience():
+                return await asking
+        except (ShouldersError, TimeoutError):
+            return None
+
+    def _person(self, key: str, user: Json, roles: tuple[str, ...] | None, *, fresh: bool) -> Person:
+        """Administrators are those of our own workspace; guests everybody who is not wholly a member of it."""
+        ours = self._rest.team in (user.get("team_id"), *_teams(user))
+        leads = any(user.get(f"is_{right}") for right in ("admin", "owner", "primary_owner"))
+        partly = any(user.get(f"is_{kind}") for kind in ("restricted", "ultra_restricted", "stranger"))
+        return Person(
+            key,
+            _name(user) or key,
+            roles or (),
+            administrator=bool(fresh and ours and leads and not user.get("deleted")),
+            bot=user.get("is_bot") is True,
+            guest=bool(partly or not ours),
+            home=self._rest.team,
+            unsaid="person" if not user else "roles" if roles is None else "",
+        )
+
+    async def _look(
+        self, kind: _LookupKind, key: str, age: float, budgets: Sequence[str] = (), *, needed: bool = False
+    ) -> tuple[Json, bool]:
+        """What Slack says of one thing, and whether it is that fresh; many who ask at once share one call.
+
+        It spends these `budgets`, too. What is not `needed` is asked for only where Slack's rates allow it at once.
+        """
+        asked = self._asked.get(key)
+        if asked is None or not asked.serves(age):
+            at_once = self._rest.pacer.spare((kind.method, *budgets))
+            if not (at_once or needed):
+                return self._known.get(key, {}), False
+            task = asyncio.create_task(self._ask(kind, key, paced=at_once))
+            task.add_done_callback(lambda done: done.cancelled() or done.exception())  # perhaps nobody waits for it
+            asked = _Lookup(monotonic(), task, at_once)
+            self._remember(key, asked)
+        if not (asked.at_once or asked.answer.done() or needed):
+            return self._known.get(key, {}), False
+        try:
+            async with patience():
+                return await asyncio.shield(asked.answer), True
+        except (ShouldersError, TimeoutError) as error:
+            log.info("Slack does not say who or what %s is: %s", key, error or "too slow")
+            return self._known.get(key, {}), False
+
+    def _remember(self, key: str, asked: _Lookup) -> None:
+        if len(self._asked) >= REMEMBERED:
+            oldest = next(iter(self._asked))
+            del self._asked[oldest]
+            self._known.pop(oldest, None)
+        self._asked[key] = asked
+
+    async def _ask(self, kind: _LookupKind, key: str, *, paced: bool) -> Json:
+        before = self._changes
+        answer = (await self._rest.read(kind.method, {kind.name: key}, paced=paced)).get(kind.name)
+        found = answer if isinstance(answer, dict) else {}
+        if before == self._changes:
+            self._known[key] = found
+        return found
+
+
+def _teams(user: Json) -> list[str]:
+    """The workspaces of an organisation that somebody is in."""
+    organisation = user.get("enterprise_user")
+    teams = organisation.get("teams") if isinstance(organisation, dict) else None
+    return [str(team) for team in teams] if isinstance(teams, list) else []
+
+
+def _name(user: Json) -> str:
+    profile = user.get("profile")
+    shown = profile if isinstance(profile, dict) else {}
+    return str(shown.get("display_name") or user.get("real_name") or user.get("name") or "")

@@ -1,0 +1,1 @@
+"""Limits and budgets: reserved before a model is asked, settled afterwards."""

@@ -1,0 +1,305 @@
+"""What is in force where: settings, rules, limits and personas, held in memory and written through to the books."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import TypeAlias, TypeVar
+
+from bot.administration.refusals import Refusals
+from bot.administration.settings import LEVELS, Level, Settings, Value, dump, format_value, load
+from bot.interfaces.errors import StoreError, UserError
+from bot.interfaces.messages import Person, Place, Request
+from bot.interfaces.records import (
+    AuditedChange,
+    AuditEntry,
+    Limit,
+    Persona,
+    Record,
+    RecordChange,
+    RecordStore,
+    Rule,
+    Scope,
+    Setting,
+    understood,
+)
+
+log = logging.getLogger(__name__)
+
+Made: TypeAlias = tuple[Sequence[RecordChange], Sequence[AuditEntry]]
+
+R = TypeVar("R", bound=Rule | Limit | Persona)
+
+NOBODY = Person("", "")
+
+MOST_RESOLVED = 10_000
+"""Combinations of place and person whose settings are remembered; then all are worked out anew."""
+
+
+class Administration:
+    """Answers at once, since everything is in memory; a change is on disk before it is in force.
+
+    `told` is called with what was written down.
+    """
+
+    def __init__(self, books: RecordStore, base: Settings, administrators: Sequence[str] = ()) -> None:
+        self.books = books
+        self.base = base
+        self.told: Callable[[Sequence[AuditEntry]], None] = lambda _entries: None
+        self._administrators = frozenset(administrators)
+        self._deciding = asyncio.Lock()
+        self._refusals = Refusals()
+        self._left_out: dict[tuple[str, str], set[Record]] = {}
+        self._records: dict[tuple[str, str], dict[Record, Record]] = {}
+        self._values: dict[Scope, dict[str, Value]] = {}
+        self._resolved: dict[tuple[Place, str, str], Settings] = {}
+
+    async def load(self) -> None:
+        """Read everything once, before the first request."""
+        for record in await self.books.load():
+            self._put(RecordChange(record))
+
+    # Settings -------------------------------------------------------------------------------------------------------
+
+    def settings(self, place: Place, person: Person | None = None) -> Settings:
+        """What is in force for a person in a place; without a person, for the place."""
+        key = (place, person.home, person.id) if person else (place, "", "")
+        if (known := self._resolved.get(key)) is not None:
+            return known
+        levels = LEVELS[: LEVELS.index("me")]
+        scopes = (scope for level in levels if (scope := scope_of(level, place, person or NOBODY)))
+        found = self.base.model_copy(
+            update={key: value for scope in scopes for key, value in self.set_at(scope).items()}
+        )
+        if person:
+            own = self.at("me", place, person).items()
+            found = found.model_copy(update={key: value for key, value in own if key in found.personal})
+        if len(self._resolved) >= MOST_RESOLVED:
+            self._resolved.clear()
+        self._resolved[key] = found
+        return found
+
+    def sources(self, place: Place, person: Person) -> Mapping[str, Level]:
+        """For each setting that was set somewhere, the level that its value comes from."""
+        personal = self.settings(place).personal
+        return {
+            key: level for level in LEVELS for key in self.at(level, place, person) if level != "me" or key in personal
+        }
+
+    def at(self, level: Level, place: Place, person: Person) -> Mapping[str, Value]:
+        """What was set at one level alone; nothing for a level that a place does not have."""
+        scope = scope_of(level, place, person)
+        return self.set_at(scope) if scope else {}
+
+    def set_at(self, scope: Scope) -> Mapping[str, Value]:
+        """What was set in one scope alone."""
+        return self._values.get(scope, {})
+
+    def set_in(self, place: Place) -> Iterator[tuple[Scope, Mapping[str, Value]]]:
+        """All that was set in a workspace, but not what people set for themselves."""
+        for scope, values in self._values.items():
+            if (scope.platform, scope.workspace, scope.person) == (place.platform, place.workspace, "") and values:
+                yield scope, values
+
+    # Rules, limits, personas ------------------------------------------------------------------------------------------
+
+    def rules(self, place: Place) -> Sequence[Rule]:
+        """Who may use what in a workspace."""
+        return self._of(Rule, place)
+
+    def limits(self, place: Place) -> Sequence[Limit]:
+        """How much may be used in a workspace."""
+        return self._of(Limit, place)
+
+    def personas(self, place: Place) -> Mapping[str, Persona]:
+        """A workspace's personas by name."""
+        return {persona.name: persona for persona in self._of(Persona, place)}
+
+    def persona(self, place: Place, name: str) -> Persona | None:
+        """A workspace's persona by its name, however that is written."""
+        personas = self.personas(place)
+        return personas.get(name) or next((known for known in personas.values() if known.is_called(name)), None)
+
+    def kept(self, record: R) -> R | None:
+        """What is in force in the place of a record, None for nothing."""
+        found = self._records.get((record.platform, record.workspace), {}).get(record)
+        return found if isinstance(found, type(record)) else None
+
+    def _of(self, kind: type[R], place: Place) -> Sequence[R]:
+        records = self._records.get((place.platform, place.workspace), {})
+        return [record for record in records.values() if isinstance(record, kind)]
+
+    # Administrators -------------------------------------------------------------------------------------------------
+
+    def recognise(self, place: Place, person: Person) -> Person:
+        """The person, an administrator also when the configuration names them so."""
+        if person.administrator or not self.named(place, person):
+            return person
+        return replace(person, administrator=True)
+
+    def named(self, place: Place, person: Person) -> bool:
+        """Tell whether the operator named a person, or everybody on their platform, an administrator."""
+        return bool(self._administrators & {f"{place.platform}:{person.id}", place.platform})
+
+    def whom_to_ask(self, place: Place) -> str:
+        """How a refusal ends."""
+        return f"Ask {self.settings(place).contact or 'an administrator'}."
+
+    # Changes --------------------------------------------------------------------------------------------------------
+
+    async def decide(
+        self,
+        decision: Callable[[], Sequence[AuditedChange]],
+        sum_up: Callable[[Sequence[AuditEntry]], AuditEntry] | None = None,
+    ) -> Sequence[AuditEntry]:
+        """Make changes one after the other, and how they were written down.
+
+        `decision` sees what those before it made; what it raises changes nothing. One that may be of many changes has
+        `sum_up`, which makes the one entry that is announced of several and comes last; it is made in a thread.
+        """
+
+        def make() -> Made:
+            decided = decision()
+            entries = [entry for _, entry in decided]
+            if sum_up and len(entries) > 1:
+                entries = [*(replace(entry, summed=True) for entry in entries), sum_up(entries)]
+            return [change for change, _ in decided], entries
+
+        return await self._alone(make, long=sum_up is not None)
+
+    async def change(self, changes: Sequence[RecordChange], entries: Sequence[AuditEntry]) -> None:
+        """Make changes that do not depend on what there was before."""
+        await self._alone(lambda: (changes, entries))
+
+    async def empty(self, scope: Scope, entry: AuditEntry) -> None:
+        """End whatever is set in one scope alone by then."""
+
+        def make() -> Made:
+            return [RecordChange(Setting(scope, key, ""), removed=True) for key in self.set_at(scope)], [entry]
+
+        await self._alone(make)
+
+    def after(self, changes: Sequence[RecordChange]) -> Administration:
+        """What would be in force after changes, to see whether others fit them."""
+        then = Administration(self.books, self.base, tuple(self._administrators))
+        then._records = {where: dict(records) for where, records in self._records.items()}
+        then._values = {scope: dict(values) for scope, values in self._values.items()}
+        for change in changes:
+            then._put(change)
+        return then
+
+    async def _alone(self, make: Callable[[], Made], *, long: bool = False) -> Sequence[AuditEntry]:
+        """Make changes one after the other; disk and memory agree even if who asks is cut off meanwhile."""
+
+        async def kept() -> Sequence[AuditEntry]:
+            async with self._deciding:
+                changes, entries = await asyncio.to_thread(make) if long else make()
+                return await self._keep(changes, entries) if changes or entries else ()
+
+        return await asyncio.shield(asyncio.create_task(kept()))
+
+    async def _keep(self, changes: Sequence[RecordChange], entries: Sequence[AuditEntry]) -> Sequence[AuditEntry]:
+        """Make the changes and write them down; they are in force once both are on disk."""
+        written = await self.books.keep(changes, entries)
+        for change in changes:
+            self._put(change)
+        self.told(written)
+        return written
+
+    def removal(self, platform: str, workspace: str) -> Sequence[RecordChange]:
+        """The end of everything that was decided in a workspace."""
+        settings = [
+            Setting(scope, key, "")
+            for scope, values in self._values.items()
+            if (scope.platform, scope.workspace) == (platform, workspace)
+            for key in values
+        ]
+        where = (platform, workspace)
+        records = (*settings, *self._records.get(where, {}), *self._left_out.get(where, ()))
+        return [RecordChange(record, removed=True) for record in records]
+
+    async def note(self, place: Place, person: Person, action: str, target: str = "", after: str = "") -> None:
+        """Write down what is no change of these: a refusal, a deletion."""
+        await self._keep((), [AuditEntry(place, person, action, target, after=after)])
+
+    async def refused(self, request: Request, why: str) -> bool:
+        """Write down a refusal, the same once a minute; whether to tell the person.
+
+        Where the store fails, it is a refusal all the same.
+        """
+        try:
+            if self._refusals.is_new(request, why):
+                await self.note(request.place, request.person, "refused", f"/{request.command}", why)
+        except StoreError as error:
+            log.error("A refusal is not in the audit: %s", error)
+        return self._refusals.is_told(request)
+
+    def setting(
+        self, key: str, value: Value, scope: Scope, place: Place, person: Person, *, reset: bool = False
+    ) -> AuditedChange:
+        """The change of one setting, or its end, and how that is written down.
+
+        What is somebody's own is written down without its values: the audit outlives what people have forgotten.
+        """
+        known, own = self.set_at(scope), bool(scope.person)
+        before = format_value(known[key]) if key in known and not own else ""
+        after = "" if reset or own else format_value(value)
+        action, level = "config reset" if reset else "config set", level_of(scope)
+        where = "" if scope == scope_of(level, place, person) else f" {scope.thread or scope.channel}"
+        entry = AuditEntry(place, person, action, f"{key} ({level}{where})", before, after, own=own)
+        return RecordChange(Setting(scope, key, dump(value)), removed=reset), entry
+
+    def _put(self, change: RecordChange) -> None:
+        self._resolved.clear()
+        record = change.record
+        if isinstance(record, Setting):
+            self._put_setting(record, removed=change.removed)
+            return
+        where = (record.platform, record.workspace)
+        records = self._records.setdefault(where, {})
+        records.pop(record, None)
+        if change.removed:
+            return
+        if understood(record):
+            records[record] = record
+        else:
+            self._leave_out(where, record, repr(record))
+
+    def _put_setting(self, setting: Setting, *, removed: bool) -> None:
+        values = self._values.setdefault(setting.scope, {})
+        values.pop(setting.key, None)
+        if removed:
+            return
+        try:
+            values[setting.key] = load(setting.key, setting.value)
+        except UserError as error:
+            self._leave_out((setting.scope.platform, setting.scope.workspace), setting, error.message)
+
+    def _leave_out(self, where: tuple[str, str], record: Record, why: str) -> None:
+        """What this version does not know, but another one kept: it goes with its workspace."""
+        self._left_out.setdefault(where, set()).add(record)
+        log.warning("What was kept is left out: %s", why)
+
+
+def scope_of(level: Level, place: Place, person: Person) -> Scope | None:
+    """The scope that a level means in a place; None for a thread outside threads."""
+    match level:
+        case "workspace":
+            return Scope(place.platform, place.workspace)
+        case "channel":
+            return Scope(place.platform, place.workspace, place.channel)
+        case "thread":
+            return Scope(place.platform, place.workspace, place.channel, place.thread) if place.thread else None
+        case "me":
+            return Scope(place.platform, person.home, person=person.id)
+
+
+def level_of(scope: Scope) -> Level:
+    """The level of a scope."""
+    if scope.person:
+        return "me"
+    if scope.thread:
+        return "thread"
+    return "channel" if scope.channel else "workspace"

@@ -1,0 +1,1 @@
+"""Asking a model: prompt, completion, images, reasoning, buttons."""

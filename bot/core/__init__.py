@@ -1,0 +1,1 @@
+"""The way of a request: intake, request queue, dispatcher, delivery."""

@@ -1,0 +1,140 @@
+"""The store of requests and conversations, as a protocol, and its values."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from bot.interfaces.command import Command
+from bot.interfaces.messages import Place, Request, Turn
+from bot.interfaces.replies import Answer, Part
+
+EndState = Literal["done", "undeliverable", "dropped"]
+"""How a request ended: shown; kept but not showable (the channel is gone, the token expired); nothing to show."""
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """A request's durable row. `conversation` is 0 for a command that belongs to none."""
+
+    id: int
+    conversation: int
+    request: Request
+
+
+@dataclass(frozen=True, slots=True)
+class Unfinished:
+    """A request that an earlier run left behind; `answer` is there when only its delivery is missing.
+
+    `since` is when it was accepted, in seconds since 1970.
+    """
+
+    accepted: Accepted
+    attempts: int
+    parts: Sequence[Part]
+    answer: Answer | None
+    since: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """`title` is how its first question began; `person` asked it."""
+
+    id: int
+    person: str
+    private: bool
+    title: str
+    model: str
+
+    @property
+    def label(self) -> str:
+        """How people recognise it."""
+        return f"“{self.title}”" if self.title else "a conversation that has not begun yet"
+
+
+@dataclass(frozen=True, slots=True)
+class RequestOutcome:
+    """All that one request leaves behind, written at once: what it shows and its turns.
+
+    `question` and `reply` are None for a command that adds no turn. `parent` is the turn that the question answers; a
+    retry has no question of its own and its reply's parent is the question asked before.
+    """
+
+    answer: Answer
+    parent: int | None = None
+    question: Turn | None = None
+    reply: Turn | None = None
+
+
+class Store(Protocol):
+    """What must survive. Every method that writes returns once its change is on disk; raises StoreError."""
+
+    async def accept(
+        self, request: Request, command: Command, continue_ms: int, *, shared: bool = False
+    ) -> Accepted | None:
+        """Keep a request and settle its conversation; None for a duplicate or a post that is not for the bot.
+
+        A mention outside threads continues the person's conversation in that channel, or where it is `shared`
+        anybody's, if it was active within the last `continue_ms` milliseconds.
+        """
+
+    async def begin(self, request: int) -> None:
+        """Count one more attempt at answering."""
+
+    async def part_creating(self, request: int, index: int, text: str) -> None:
+        """Keep that part `index` is about to be sent."""
+
+    async def part_created(self, request: int, index: int, message: str) -> None:
+        """Keep the message id of part `index`."""
+
+    async def answered(self, accepted: Accepted, outcome: RequestOutcome) -> None:
+        """Keep the outcome; from here on only its delivery is missing."""
+
+    async def end(self, request: int, state: EndState) -> None:
+        """The request needs nothing more; its text leaves the row, its key against duplicates stays."""
+
+    async def unfinished(self, platform: str) -> Sequence[Unfinished]:
+        """What an earlier run, or an outage of the platform, left behind: oldest first."""
+
+    async def request(self, request: int) -> Accepted | None:
+        """A request that has not ended."""
+
+    async def asker(self, request: int) -> tuple[Place, str] | None:
+        """Where a request was made and by which person's id, ended or not."""
+
+    async def turns(self, conversation: int, upto: int | None = None, limit: int = 1_000) -> Sequence[Turn]:
+        """The chain of turns that ends with turn `upto` (None: the newest), oldest first, at most `limit`."""
+
+    async def turn_of_message(self, place: Place, message: str, person: str = "") -> int | None:
+        """The turn that a platform message holds, question or answer, where it can be replied to from a place.
+
+        Turns that only one person sees are found for this person alone.
+        """
+
+    async def question_of(self, request: int) -> Turn | None:
+        """The question that a request asked, for asking it again."""
+
+    async def latest(self, place: Place, person: str, *, create: bool = False) -> Conversation | None:
+        """The thread's, the direct message's, or else this person's latest open conversation there."""
+
+    async def conversation(self, conversation: int) -> Conversation:
+        """One conversation."""
+
+    async def close_conversation(self, conversation: int) -> None:
+        """What is said next begins another."""
+
+    async def set_model(self, conversation: int, model: str) -> None:
+        """The model for this conversation; "" for the default."""
+
+    async def takes_part(self, place: Place) -> bool:
+        """Whether the bot was ever part of this thread."""
+
+    async def known_messages(self, place: Place, messages: Sequence[str]) -> Collection[str]:
+        """Which of these platform messages are turns already."""
+
+    async def seen(self, platform: str, since_ms: int) -> Sequence[tuple[Place, int]]:
+        """Places with acts since then, each with the order of its newest."""
+
+    async def aclose(self) -> None:
+        """Finish what is queued and close the database."""

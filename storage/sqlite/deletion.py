@@ -1,0 +1,276 @@
+"""What is kept, found by whose it is or where it was said, and erased: functions of one small transaction each."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import NamedTuple, TypeAlias
+
+from bot.interfaces.history import ALL, Extent, HistoryCounts
+from bot.interfaces.messages import Place
+
+Values: TypeAlias = Mapping[str, str | int]
+Erasing: TypeAlias = Callable[[sqlite3.Connection, Sequence[int]], None]
+"""Erases rows, in one transaction."""
+
+
+WHOLE = ("requests", "usage", "audit", "places")
+DECIDED = {"settings": "key <> 'on_uninstall'", "rules": "1", "personas": "1", "limits": "1"}
+"""Tables of what belongs to a workspace by itself: numbered rows, and others."""
+
+HERE = "SELECT id FROM places WHERE platform = :platform AND workspace = :workspace AND channel = :channel"
+_THREAD = " AND thread = :thread"
+
+
+class RowQuery(NamedTuple):
+    """SQL that finds rows' numbers, and its values."""
+
+    sql: str
+    values: Values
+
+    def run(self, connection: sqlite3.Connection) -> Sequence[int]:
+        """What it finds."""
+        return [int(row[0]) for row in connection.execute(self.sql, self.values)]
+
+    def count(self, connection: sqlite3.Connection) -> int:
+        """How much it finds."""
+        (found,) = connection.execute(f"SELECT count(*) FROM ({self.sql})", self.values).fetchone()  # noqa: S608
+        return int(found)
+
+
+class RequestFilter(NamedTuple):
+    """A condition on requests `r`. Where it chooses a person, answers to others' questions are left out."""
+
+    where: str
+    values: Values
+    person: str = ""
+
+
+# Which requests ---------------------------------------------------------------------------------------------------
+
+
+def within(extent: Extent, before: int) -> RequestFilter:
+    """The requests of an extent before request number `before`. The plus signs leave the index to the narrower part."""
+    plus = "+" if extent.channel or extent.person or extent.conversation else ""
+    parts = [f"{plus}r.platform = :platform", "r.id < :before"]
+    parts += [f"{plus}r.workspace = :workspace"] if extent.workspace else []
+    parts += [f"r.place IN ({HERE}{_THREAD if extent.thread else ''})"] if extent.channel else []
+    parts += ["r.person = :person"] if extent.person else []
+    parts += ["r.conversation = :conversation"] if extent.conversation else []
+    return RequestFilter(" AND ".join(parts), {**_values(extent), "before": before}, extent.person)
+
+
+def older(place: int, until: int) -> RequestFilter:
+    """The requests of a place, given by its row, before a moment."""
+    return RequestFilter("r.place = :place AND r.accepted < :until", {"place": place, "until": until})
+
+
+def asked_by(place: Place, message: str) -> RequestFilter:
+    """The requests that a message in a channel was."""
+    where = f"r.message = :message AND r.message <> '' AND r.place IN ({HERE})"
+    return RequestFilter(where, {**channel_of(place), "message": message})
+
+
+def answered_by(place: Place, message: str) -> RequestFilter:
+    """The ended requests whose answer a message in a channel is, or is a part of."""
+    drawn = "SELECT request FROM drafts WHERE message = :message AND message <> ''"
+    where = f"r.id IN ({drawn}) AND r.ended IS NOT NULL AND r.place IN ({HERE})"
+    return RequestFilter(where, {**channel_of(place), "message": message})
+
+
+def channel_of(place: Place) -> dict[str, str]:
+    """The values of HERE."""
+    return {"platform": place.platform, "workspace": place.workspace, "channel": place.channel}
+
+
+def _values(extent: Extent) -> dict[str, str | int]:
+    return {
+        "platform": extent.platform,
+        "workspace": extent.workspace,
+        "channel": extent.channel,
+        "thread": extent.thread,
+        "person": extent.person,
+        "conversation": extent.conversation,
+    }
+
+
+# What there is of them --------------------------------------------------------------------------------------------
+
+
+def requests(chosen: RequestFilter, also: str = "1") -> RowQuery:
+    """The requests, if they meet another condition too."""
+    return RowQuery(f"SELECT r.id FROM requests r WHERE {chosen.where} AND {also}", chosen.values)  # noqa: S608
+
+
+def waiting(chosen: RequestFilter) -> RowQuery:
+    """Those that are not answered yet."""
+    return requests(chosen, "r.ended IS NULL")
+
+
+def answered(connection: sqlite3.Connection) -> Sequence[int]:
+    """The requests whose answer is known and was not shown yet."""
+    sql = "SELECT id FROM requests INDEXED BY requests_unfinished WHERE ended IS NULL AND state = 'answered'"
+    return [int(row[0]) for row in connection.execute(sql)]
+
+
+def questions(chosen: RequestFilter) -> RowQuery:
+    """The turns that they asked."""
+    sql = f"SELECT t.id FROM requests r JOIN turns t ON t.request = r.id WHERE {chosen.where} AND t.role = 'user'"  # noqa: S608
+    return RowQuery(sql, chosen.values)
+
+
+def answers(chosen: RequestFilter) -> RowQuery:
+    """The turns that answer these, whoever asked again, and those whose question is no more."""
+    also = "0" if chosen.person else "1"
+    sql = f"""
+    SELECT a.id FROM requests r JOIN turns q ON q.request = r.id AND q.role = 'user'
+    JOIN turns a ON a.parent = q.id AND a.role = 'assistant' WHERE {chosen.where}
+    UNION
+    SELECT a.id FROM requests r JOIN turns a ON a.request = r.id AND a.role = 'assistant'
+    LEFT JOIN turns q ON q.id = a.parent AND q.role = 'user' WHERE {chosen.where} AND (q.id IS NULL OR {also})
+    """  # noqa: S608 -- own names
+    return RowQuery(sql, chosen.values)
+
+
+def replies(chosen: RequestFilter) -> RowQuery:
+    """What the requests themselves were answered."""
+    sql = f"SELECT t.id FROM requests r JOIN turns t ON t.request = r.id WHERE {chosen.where} AND t.role = 'assistant'"  # noqa: S608
+    return RowQuery(sql, chosen.values)
+
+
+def turns(chosen: RequestFilter) -> RowQuery:
+    """Questions and answers."""
+    return RowQuery(f"{questions(chosen).sql} UNION {answers(chosen).sql}", chosen.values)
+
+
+def overheard(extent: Extent) -> RowQuery:
+    """Messages that were overheard; none belongs to a conversation."""
+    parts = ["o.id = 0"] if extent.conversation else [_places(extent)]
+    parts += ["o.person = :person"] if extent.person else []
+    sql = f"SELECT o.id FROM overheard o JOIN places p ON p.id = o.place WHERE {' AND '.join(parts)}"  # noqa: S608
+    return RowQuery(sql, _values(extent))
+
+
+def begun(extent: Extent) -> RowQuery:
+    """Conversations, a person's being those that they began."""
+    parts = [_places(extent)]
+    parts += ["c.person = :person"] if extent.person else []
+    parts += ["c.id = :conversation"] if extent.conversation else []
+    sql = f"SELECT c.id FROM conversations c JOIN places p ON p.id = c.place WHERE {' AND '.join(parts)}"  # noqa: S608
+    return RowQuery(sql, _values(extent))
+
+
+def votes(extent: Extent, before: int) -> RowQuery:
+    """The requests with votes that are a person's, or else on answers of the extent."""
+    chosen = within(replace(extent, person=""), ALL if extent.person else before)
+    mine = "v.person = :person" if extent.person else "1"
+    sql = f"SELECT v.request FROM votes v JOIN requests r ON r.id = v.request WHERE {mine} AND {chosen.where}"  # noqa: S608
+    return RowQuery(sql, {**chosen.values, "person": extent.person})
+
+
+def _places(extent: Extent) -> str:
+    """A condition on places `p`; the plus signs leave the index to a person or a conversation."""
+    plus = "+" if extent.person or extent.conversation else ""
+    parts = [f"{plus}p.platform = :platform"]
+    parts += [f"{plus}p.workspace = :workspace"] if extent.workspace else []
+    parts += ["p.channel = :channel"] if extent.channel else []
+    parts += ["p.thread = :thread"] if extent.thread else []
+    return " AND ".join(parts)
+
+
+def count(connection: sqlite3.Connection, extent: Extent, before: int) -> HistoryCounts:
+    """How much there is of everything."""
+    chosen = within(extent, before)
+    found = (questions(chosen), answers(chosen), waiting(chosen), overheard(extent), votes(extent, before))
+    return HistoryCounts(*(query.count(connection) for query in found))
+
+
+# Erasing ----------------------------------------------------------------------------------------------------------
+
+
+def drop(connection: sqlite3.Connection, rows: Iterable[int], now: int) -> None:
+    """End requests without an answer; whatever is still said to them is not kept any more."""
+    for request in rows:
+        connection.execute(
+            "UPDATE requests SET state = 'dropped', ended = ?, body = NULL, answer = NULL WHERE id = ?", (now, request)
+        )
+        connection.execute("UPDATE drafts SET text = '' WHERE request = ?", (request,))
+    leaves_remains(connection)
+
+
+def remove_turns(connection: sqlite3.Connection, rows: Iterable[int]) -> None:
+    """Delete turns; what followed them follows what was before."""
+    conversations = set()
+    for turn in rows:
+        lifted = "UPDATE turns SET parent = (SELECT parent FROM turns WHERE id = :turn) WHERE parent = :turn"
+        connection.execute(lifted, {"turn": turn})
+        conversations |= {row[0] for row in connection.execute("SELECT conversation FROM turns WHERE id = ?", (turn,))}
+        connection.execute("DELETE FROM turns WHERE id = ?", (turn,))
+    _remove_empty(connection, conversations)
+    leaves_remains(connection)
+
+
+def remove_names(connection: sqlite3.Connection, rows: Iterable[int]) -> None:
+    """Leave of requests what tells duplicates, and of what they used the sums."""
+    named = [(request,) for request in rows]
+    connection.executemany("UPDATE requests SET person = '' WHERE id = ?", named)
+    connection.executemany(
+        "UPDATE usage SET person = '', person_name = '', home = '', place_name = iif(thread = '', place_name, '') "
+        "WHERE request = ?",
+        named,
+    )
+
+
+def remove_overheard(connection: sqlite3.Connection, rows: Iterable[int]) -> None:
+    """Delete overheard messages."""
+    connection.executemany("DELETE FROM overheard WHERE id = ?", [(row,) for row in rows])
+    leaves_remains(connection)
+
+
+def remove_votes(connection: sqlite3.Connection, rows: Iterable[int], person: str) -> None:
+    """Delete a person's votes, "" for everybody's, on the answers to requests."""
+    sql = "DELETE FROM votes WHERE request = ? AND (person = ? OR ? = '')"
+    connection.executemany(sql, [(request, person, person) for request in rows])
+
+
+def remove_conversations(connection: sqlite3.Connection, rows: Sequence[int], but: int = 0) -> None:
+    """Delete conversations that are empty; of others, forget who began them."""
+    _remove_empty(connection, rows, but)
+    connection.executemany("UPDATE conversations SET person = '' WHERE id = ?", [(row,) for row in rows])
+
+
+def remove_rows(connection: sqlite3.Connection, rows: Iterable[int], table: str) -> None:
+    """Delete all that is left of requests, or whole rows of another table."""
+    connection.executemany(f"DELETE FROM {table} WHERE id = ?", [(row,) for row in rows])  # noqa: S608 -- own names
+
+
+def everything(platform: str, workspace: str) -> Iterable[tuple[RowQuery, Erasing]]:
+    """What is numbered of a workspace, and how it goes: places last, as the others stand in them."""
+    for table in WHOLE:
+        sql = f"SELECT id FROM {table} WHERE platform = :platform AND workspace = :workspace"  # noqa: S608 -- own names
+        yield RowQuery(sql, {"platform": platform, "workspace": workspace}), partial(remove_rows, table=table)
+
+
+def remove_decisions(connection: sqlite3.Connection, *, platform: str, workspace: str) -> None:
+    """Delete what was decided in a workspace, but for what says whether it is to go: that goes when all has."""
+    for table, also in DECIDED.items():
+        sql = f"DELETE FROM {table} WHERE platform = ? AND workspace = ? AND {also}"  # noqa: S608 -- own names
+        connection.execute(sql, (platform, workspace))
+    leaves_remains(connection)
+
+
+def _remove_empty(connection: sqlite3.Connection, rows: Iterable[int], but: int = 0) -> None:
+    """Delete conversations without a turn and without an unfinished request, except request `but`."""
+    sql = (
+        "DELETE FROM conversations WHERE id = :id "
+        "AND NOT EXISTS (SELECT 1 FROM turns WHERE conversation = :id) "
+        "AND NOT EXISTS (SELECT 1 FROM requests WHERE conversation = :id AND ended IS NULL AND id <> :but)"
+    )
+    connection.executemany(sql, [{"id": row, "but": but} for row in rows])
+
+
+def leaves_remains(connection: sqlite3.Connection) -> None:
+    """Text was deleted: the file has to be rewritten. A search index would be emptied of it here, too."""
+    connection.execute("INSERT OR IGNORE INTO chores (name) VALUES ('rewrite')")

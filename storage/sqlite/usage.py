@@ -1,0 +1,105 @@
+"""What the models were asked and what that cost, in SQLite. A bot.interfaces.usage.UsageStore."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Mapping, Sequence
+from functools import partial
+
+from bot.interfaces.records import ENDLESS
+from bot.interfaces.replies import Usage
+from bot.interfaces.usage import Grouping, ModelCall, RatingTotal, UsageTotal
+from storage.sqlite.writer import Connection, GroupCommitWriter
+
+_INSERT = """
+INSERT INTO usage (
+    request, at, platform, workspace, channel, thread, direct, place_name, person, person_name, home,
+    model, prompt_tokens, completion_tokens, cost, succeeded, further
+) VALUES ((SELECT id FROM requests WHERE id = ?), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+"""
+
+_FORGOTTEN = "SELECT 1 FROM requests WHERE id = ? AND person = ''"
+
+_KEYS: Mapping[Grouping, str] = {
+    "day": "strftime('%Y-%m-%d', at / 1000, 'unixepoch')",
+    "model": "model",
+    "person": "person",
+    "channel": "channel",
+    "place": "CASE WHEN direct THEN '' ELSE channel END",
+    "workspace": "workspace",
+    "platform": "platform",
+}
+
+_NEWEST = "substr(max(iif({name} = '', '', printf('%016d', at) || {name})), 17)"
+"""A name as it was seen last; rows without one, as of the forgotten, do not count."""
+
+_SUMS = f"""
+{_NEWEST.format(name="person_name")}, {_NEWEST.format(name="place_name")},
+sum(NOT further AND (succeeded OR prompt_tokens + completion_tokens > 0)), sum(NOT succeeded),
+sum(prompt_tokens), sum(completion_tokens), sum(cost)
+"""
+
+_OPINIONS = """
+SELECT v.model, sum(v.good), sum(NOT v.good) FROM votes v JOIN requests r ON r.id = v.request
+WHERE v.at >= ? AND r.platform = ? AND r.workspace = ? GROUP BY v.model ORDER BY v.model
+"""
+
+
+class SQLiteUsage:
+    """Shares the store's connections."""
+
+    def __init__(self, writer: GroupCommitWriter, reading: Connection) -> None:
+        self._writer = writer
+        self._reading = reading
+
+    def spent(self, calls: Sequence[ModelCall]) -> asyncio.Future[None]:
+        """Keep calls; their place among all writes is taken at once."""
+        return self._writer.put(partial(_keep, calls=calls))
+
+    async def totals(
+        self,
+        by: Sequence[Grouping],
+        since: int,
+        platform: str = "",
+        workspace: str = "",
+        person: str = "",
+        until: int = ENDLESS,
+    ) -> Sequence[UsageTotal]:
+        """Calls between two moments in milliseconds, summed up and in order of what they are summed up by."""
+        keys = ", ".join(_KEYS[word] for word in by)
+        within = {"platform": platform, "workspace": workspace, "person": person}
+        within_columns = [f"{column} = :{column}" for column, value in within.items() if value]
+        where = " AND ".join(["at >= :since", "at < :until", *within_columns])
+        grouped = ", ".join(str(number + 1) for number in range(len(by)))
+        query = f"SELECT {keys}, {_SUMS} FROM usage WHERE {where} GROUP BY {grouped} ORDER BY {grouped}"  # noqa: S608 -- own names
+        rows = await self._reading.execute_fetchall(query, {"since": since, "until": until, **within})
+        return [_total(tuple(row[: len(by)]), *row[len(by) :]) for row in rows]
+
+    async def opinions(self, since: int, platform: str, workspace: str) -> Sequence[RatingTotal]:
+        """What people thought of each model's answers since a moment in milliseconds."""
+        rows = await self._reading.execute_fetchall(_OPINIONS, (since, platform, workspace))
+        return [RatingTotal(*row) for row in rows]
+
+
+def _total(
+    key: tuple[str, ...],
+    person_name: str,
+    place_name: str,
+    requests: int,
+    failures: int,
+    prompt_tokens: int,
+    completion_tokens: int,
+    cost: int,
+) -> UsageTotal:
+    return UsageTotal(key, person_name, place_name, requests, failures, Usage(prompt_tokens, completion_tokens), cost)
+
+
+def _keep(connection: sqlite3.Connection, *, calls: Sequence[ModelCall]) -> None:
+    for call in calls:
+        place, person = call.place, call.person
+        where = (place.platform, place.workspace, place.channel, place.thread, place.direct, place.name)
+        forgotten = connection.execute(_FORGOTTEN, (call.request,)).fetchone()
+        who = ("", "", "") if forgotten else (person.id, person.name, person.home)
+        used = (call.usage.prompt_tokens, call.usage.completion_tokens, call.cost, call.succeeded, call.further)
+        connection.execute(_INSERT, (call.request, call.at, *where, *who, call.model, *used))

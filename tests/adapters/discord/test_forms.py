@@ -1,0 +1,187 @@
+"""Forms and menus on Discord, through the real discord.py."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+
+import pytest
+
+from bot.interfaces.errors import PlatformError, UserError
+from bot.interfaces.messages import Request
+from bot.interfaces.replies import Answer, Choice, Field, Form, Item, Menu
+from tests.adapters.discord.town import Town, town
+from tests.fakes.discord import Interaction
+
+MODELS = (Item("large", "Large", "The good one"), Item("small", "Small"))
+FORM = Form(
+    "Settings of this channel",
+    "config set",
+    (
+        Field("value", "System prompt", "text", "Be kind.", hint="What the model reads first"),
+        Field("model", "Model", "choice", "small", MODELS),
+        Field("allowed", "Allowed models", "several", "large,small", MODELS, required=False),
+        Field("name", "Name", required=False),
+    ),
+    {"key": "prompt", "scope": "channel"},
+)
+EDIT = Choice("Edit", "config set", {"key": "prompt"})
+PICK = Menu("Model", "config set", "value", MODELS, {"key": "model"})
+
+
+@pytest.fixture
+async def team(monkeypatch: pytest.MonkeyPatch) -> AsyncGenerator[Town, None]:
+    monkeypatch.setattr("adapters.discord.incoming.gateway_client.GUILDS_SECONDS", 0.02)
+    async with town() as made:
+        await made.start()
+        yield made
+
+
+async def opened(team: Town, interaction: Interaction) -> Interaction:
+    await team.discord.wait(lambda: interaction.modal)
+    return interaction
+
+
+async def sent(team: Town, form: Interaction, **values: str) -> tuple[Interaction, Request]:
+    interaction = team.discord.submit(form, values)
+    request = await team.intake.next()
+    await team.discord.wait(lambda: interaction.callback)
+    return interaction, request
+
+
+async def test_a_form_is_shown_instead_of_offering_the_command_and_sending_it_is_the_request(team: Town) -> None:
+    team.intake.form = FORM
+    form = await opened(team, team.discord.slash(team.channel, team.ada, "config set", {"key": "prompt"}))
+    assert team.intake.requests == []
+    await team.restart()
+    interaction, request = await sent(team, form, value="Be brief.", allowed="large")
+    assert request.command == "config set"
+    assert request.arguments == {
+        "key": "prompt",
+        "scope": "channel",
+        "value": "Be brief.",
+        "model": "small",
+        "allowed": "large",
+        "name": "",
+    }
+    assert (request.person.id, request.place.channel, request.act.id) == (team.ada, team.channel, interaction.id)
+    assert interaction.ephemeral
+    await team.answer(request, "Changed.")
+    assert [message.content for message in team.discord.only_seen_by(team.ada)] == ["Changed."]
+    assert team.shown() == []
+
+
+async def test_a_form_that_cannot_be_made_is_answered_all_the_same(team: Town) -> None:
+    team.intake.form = PlatformError("Discord answers 503.")
+    team.discord.slash(team.channel, team.ada, "config set", {"key": "prompt"})
+    await team.discord.wait(lambda: team.discord.only_seen_by(team.ada))
+    assert [message.content for message in team.discord.only_seen_by(team.ada)] == ["Discord answers 503."]
+
+
+async def test_who_sends_a_form_is_judged_by_the_rights_of_that_moment(team: Town) -> None:
+    team.intake.form = FORM
+    staff = team.discord.add_role(team.guild, "Staff", manages=True)
+    team.discord.add_member(team.guild, team.ada, staff)
+    form = await opened(team, team.discord.slash(team.channel, team.ada, "config set", {"key": "prompt"}))
+    team.discord.add_member(team.guild, team.ada)
+    _, request = await sent(team, form)
+    assert not request.person.administrator
+
+
+async def test_where_there_is_no_form_the_command_is_offered(team: Town) -> None:
+    interaction, request = await team.used("config set", key="model", value="large")
+    assert (request.command, interaction.callback) == ("config set", 5)
+
+
+async def test_who_may_not_see_a_form_is_told_alone(team: Town) -> None:
+    team.intake.form = UserError("Only administrators change settings.")
+    interaction = team.discord.slash(team.channel, team.ada, "config set", {"key": "prompt"})
+    await team.discord.wait(lambda: interaction.callback)
+    told = [message.content for message in team.discord.only_seen_by(team.ada)]
+    assert (told, team.shown()) == (["Only administrators change settings."], [])
+    assert team.intake.requests == []
+
+
+async def test_no_text_is_lost_in_a_form_that_cannot_hold_it(team: Town) -> None:
+    team.intake.form = Form("Settings", "config set", (Field("value", "System prompt", "text", "p" * 4001),))
+    interaction = team.discord.slash(team.channel, team.ada, "config set", {"key": "prompt"})
+    await team.discord.wait(lambda: interaction.callback)
+    (told,) = team.discord.only_seen_by(team.ada)
+    assert "System prompt has more text than a form takes" in told.content
+
+
+async def test_what_a_form_cannot_carry_unseen_is_a_field_of_it(team: Town) -> None:
+    name = "日本語の海賊さんの名前です"
+    arguments = {"name": name, "scope": "me"}
+    team.intake.form = Form("Persona", "config set", (Field("value", "Prompt", "text"),), arguments)
+    form = await opened(team, team.discord.slash(team.channel, team.ada, "config set", {"key": "x"}))
+    _, request = await sent(team, form, value="You are.")
+    assert request.arguments == {"name": name, "scope": "me", "value": "You are."}
+
+
+async def test_nobody_writes_more_into_a_field_than_it_takes(team: Town) -> None:
+    team.intake.form = FORM
+    form = await opened(team, team.discord.slash(team.channel, team.ada, "config set", {"key": "x"}))
+    with pytest.raises(AssertionError, match="value takes no more"):
+        team.discord.submit(form, {"value": "x" * 4_001})
+    await sent(team, form, value="x" * 4_000)
+
+
+async def test_a_form_that_discord_has_no_room_for_is_explained(team: Town) -> None:
+    fields = tuple(Field(f"value{number}", "Prompt") for number in range(5))
+    team.intake.form = Form("Persona", "config set", fields, {"name": "n" * 100})
+    interaction = team.discord.slash(team.channel, team.ada, "config set", {"key": "x"})
+    await team.discord.wait(lambda: interaction.callback)
+    (told,) = team.discord.only_seen_by(team.ada)
+    assert told.content == "That is more than a form holds: write all of it as a command, /config set."
+
+
+async def test_a_button_opens_a_form_too(team: Town) -> None:
+    _, request = await team.asked("/config set")
+    await team.answer(request, "Settings", EDIT)
+    team.intake.form = FORM
+    message = team.discord.messages(team.channel)[-1].id
+    form = await opened(team, team.discord.press(message, "Edit", team.ada))
+    interaction, request = await sent(team, form)
+    assert request.command == "config set"
+    assert interaction.callback == 5
+    await team.answer(request, "Changed.")
+    assert [message.content for message in team.discord.only_seen_by(team.ada)] == ["Changed."]
+
+
+async def test_picking_asks_for_the_command_with_what_was_picked(team: Town) -> None:
+    _, request = await team.asked()
+    await team.draft(request).finish(Answer("Which model?", choices=(EDIT, PICK)))
+    message = team.discord.messages(team.channel)[-1]
+    assert (list(message.buttons), list(message.menus)) == (["Edit"], ["Model"])
+    await team.restart()
+    interaction = team.discord.pick(message.id, "Model", "large", team.ada)
+    request = await team.intake.next()
+    await team.discord.wait(lambda: interaction.callback)
+    assert (request.command, request.arguments) == ("config set", {"key": "model", "value": "large"})
+    assert (request.private, interaction.callback) == (True, 6)
+    await team.answer(request, "Changed.")
+    assert [message.content for message in team.discord.only_seen_by(team.ada)] == ["Changed."]
+
+
+async def test_picking_may_open_a_form(team: Town) -> None:
+    _, request = await team.asked()
+    await team.draft(request).finish(Answer("Which model?", choices=(PICK,)))
+    team.intake.form = FORM
+    message = team.discord.messages(team.channel)[-1]
+    form = await opened(team, team.discord.pick(message.id, "Model", "large", team.ada))
+    _, request = await sent(team, form)
+    assert (request.command, request.arguments["value"]) == ("config set", "Be kind.")
+
+
+async def test_what_is_picked_under_a_private_answer_is_answered_privately(team: Town) -> None:
+    interaction, request = await team.used("ask", text="which?", private=True)
+    await team.draft(request).finish(Answer("Which?", choices=(Menu("Model", "retry", "model", MODELS),)))
+    team.discord.pick(interaction.original, "Model", "small", team.ada)
+    request = await team.intake.next()
+    assert (request.command, request.arguments, request.private) == ("retry", {"model": "small"}, True)
+
+
+async def test_more_than_a_component_can_hold_is_a_fault_of_ours(team: Town) -> None:
+    _, request = await team.asked()
+    with pytest.raises(AssertionError, match="too much in a component"):
+        await team.answer(request, "Settings", Choice("Edit", "config set", {"key": "k" * 90}))

@@ -1,0 +1,129 @@
+"""A workspace with people in it and a bot that serves it, for tests of the Slack adapter."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+from adapters.slack.adapter import SlackAdapter
+from adapters.slack.settings import SlackSettings
+from bot.interfaces.adapter import Draft
+from bot.interfaces.messages import Request
+from bot.interfaces.replies import Answer, Choice, Part
+from tests.fakes.intake import ListedDraftLog, RecordingIntake
+from tests.fakes.slack import Act, FakeSlack, Message
+
+
+@dataclass
+class Town:
+    """`lines` are what the adapter says when it is connected; `logs` the draft logs made, by request."""
+
+    slack: FakeSlack
+    settings: SlackSettings
+    intake: RecordingIntake
+    adapter: SlackAdapter
+    channel: str
+    ada: str
+    ben: str
+    lines: asyncio.Queue[str] = field(default_factory=asyncio.Queue)
+    logs: dict[str, ListedDraftLog] = field(default_factory=dict)
+    running: asyncio.Task[None] | None = None
+
+    async def start(self) -> str:
+        """Connect; what the adapter says of it. Raises what run() raises."""
+        self.running = asyncio.create_task(self.adapter.run(self.intake, self.lines.put_nowait))
+        return await self.connected()
+
+    async def connected(self) -> str:
+        line = asyncio.create_task(self.lines.get())
+        assert self.running is not None
+        await asyncio.wait([line, self.running], timeout=20, return_when=asyncio.FIRST_COMPLETED)
+        if not line.done():
+            line.cancel()
+            self.running.result()
+        return line.result()
+
+    async def stop(self) -> None:
+        if self.running is not None:
+            self.running.cancel()
+            await asyncio.wait([self.running])
+            self.running = None
+
+    async def restart(self) -> None:
+        """As after kill -9: nothing is known but what the platform, the request's handle and the draft log say."""
+        await self.stop()
+        await self.adapter.aclose()
+        self.adapter = make_adapter(self.settings, self.slack)
+        await self.start()
+
+    def say(self, text: str, *, to: str = "", who: str = "", thread: str = "", files: Sequence[str] = ()) -> str:
+        return self.slack.post(to or self.channel, who or self.ada, text, thread, files=files)
+
+    async def asked(self, text: str = "hello") -> tuple[str, Request]:
+        """A mention and the request that it becomes."""
+        ts = self.say(self.slack.mention(text))
+        return ts, await self.intake.next()
+
+    async def wrote(self, text: str = "hello") -> tuple[str, Request]:
+        """A direct message and the request that it becomes."""
+        ts = self.say(text, to=self.direct)
+        return ts, await self.intake.next()
+
+    @property
+    def direct(self) -> str:
+        """Ada's direct messages with the bot."""
+        return self.slack.add_direct(self.ada)
+
+    async def used(self, command: str, text: str, *, to: str = "", who: str = "") -> tuple[Act, Request]:
+        """A slash command, acknowledged, and the request that it becomes."""
+        act = self.slack.command(to or self.channel, who or self.ada, command, text)
+        request = await self.intake.next()
+        await self.slack.wait(lambda: act.acknowledged)
+        return act, request
+
+    async def ignored(self) -> None:
+        """Nothing that was said so far is for the bot: what is said next comes next."""
+        ts, request = await self.asked("are you there?")
+        assert request.message == ts
+
+    def draft(self, request: Request, *parts: Part) -> Draft:
+        """A draft; with `parts`, or a log of an earlier draft, it is one of a later run."""
+        known = self.logs.get(request.act.id)
+        found = parts or (known.parts if known else ())
+        log = ListedDraftLog(self.intake.requests.index(request) + 1, found, bool(found))
+        self.logs[request.act.id] = log
+        return self.adapter.draft(request, log)
+
+    async def answer(self, request: Request, text: str, *choices: Choice, notes: tuple[str, ...] = ()) -> None:
+        await self.draft(request).finish(Answer(text, notes, choices))
+
+    def shown(self, thread: str | None = None, channel: str = "") -> list[str]:
+        """What the bot's own messages say."""
+        return [message.shown for message in self.slack.answers(channel or self.channel, thread)]
+
+    async def shows(self, text: str) -> Message:
+        """The bot's message that shows just this, once it does."""
+        messages = self.slack.world.messages
+        return await self.slack.wait(lambda: next((m for m in messages.values() if m.shown == text), None))
+
+
+def make_adapter(settings: SlackSettings, slack: FakeSlack) -> SlackAdapter:
+    return SlackAdapter(settings, slack.bot_token, slack.app_token, slack.clock.now)
+
+
+@asynccontextmanager
+async def town(pace: float = 1.0, *, links_in_edits: bool = False) -> AsyncGenerator[Town, None]:
+    """Everything but the connection; no violation may remain at the end."""
+    async with FakeSlack() as slack:
+        ada, ben = slack.add_user("Ada"), slack.add_user("Ben")
+        channel = slack.add_channel("general", ada, ben)
+        settings = SlackSettings(api_url=slack.api_url, pace=pace, links_in_edits=links_in_edits)
+        made = Town(slack, settings, RecordingIntake(), make_adapter(settings, slack), channel, ada, ben)
+        try:
+            yield made
+        finally:
+            await made.stop()
+            await made.adapter.aclose()
+        assert slack.violations == []

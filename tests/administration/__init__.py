@@ -1,0 +1,1 @@
+"""Administrators' settings, limits, rights and retention, through the core in memory."""

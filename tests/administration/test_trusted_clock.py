@@ -1,0 +1,178 @@
+"""A clock that jumps erases nothing before it was confirmed, and what is due by the right time goes."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from pathlib import Path
+from time import time
+
+import pytest
+
+from bot.administration.trusted_clock import CONFIRM_SECONDS, JUMP_SECONDS, Clock
+from bot.interfaces.history import Reading
+from bot.interfaces.replies import Usage
+from storage.sqlite.migrate import migrate, migrations
+from storage.sqlite.store import open_store
+from tests.administration.kept import Files
+from tests.core.world import CHANNEL, THREAD, World
+
+HOUR, DAY = 3_600.0, 86_400.0
+
+
+class Machine:
+    """Its clock, which may be wrong, and the time that really passes while it runs."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.began = time()
+        self.passed = self.wrong = 0.0
+        monkeypatch.setattr("bot.administration.trusted_clock.monotonic", lambda: self.passed)
+
+    def wall(self) -> float:
+        return self.began + self.passed + self.wrong
+
+
+@pytest.fixture
+def machine(monkeypatch: pytest.MonkeyPatch) -> Machine:
+    return Machine(monkeypatch)
+
+
+@pytest.fixture
+async def timed(world: World, machine: Machine) -> World:
+    world.clock = machine.wall
+    await world.start()
+    await world.inbox.recover("discord")
+    await world.say("my secret", THREAD)
+    assert await world.app.services.privacy.tidy()
+    return world
+
+
+async def hours(world: World, machine: Machine, number: float) -> None:
+    for _ in range(round(number)):
+        machine.passed += HOUR
+        assert await world.app.services.privacy.tidy()
+
+
+async def kept(world: World) -> bool:
+    return bool(await world.store.turns(1))
+
+
+async def test_a_jump_of_the_clock_erases_nothing(
+    timed: World, machine: Machine, files: Files, caplog: pytest.LogCaptureFixture
+) -> None:
+    machine.wrong = 400 * DAY
+    await hours(timed, machine, 20)
+    assert await files.holding("my secret") == ["my secret"]
+    assert caplog.text.count("The clock is 400.0 days ahead of the time that passed") == 1
+    machine.wrong = 0
+    await hours(timed, machine, 48)
+    assert await kept(timed)
+
+
+async def test_a_clock_that_goes_on_jumping_is_not_believed(timed: World, machine: Machine) -> None:
+    for _ in range(10):
+        machine.wrong += 100 * DAY
+        await hours(timed, machine, 20)
+    assert await kept(timed)
+
+
+async def test_what_a_clock_says_for_a_day_is_believed(timed: World, machine: Machine, files: Files) -> None:
+    machine.wrong = 400 * DAY
+    await hours(timed, machine, CONFIRM_SECONDS / HOUR - 1)
+    assert await kept(timed)
+    await hours(timed, machine, 3)
+    assert await files.holding("my secret") == []
+
+
+async def test_what_is_due_goes_while_a_jump_is_held_back(
+    timed: World, machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("storage.sqlite.store._now", lambda: int((machine.began - 90 * DAY + 2 * HOUR) * 1_000))
+    await timed.say("nearly too old", CHANNEL)
+    machine.wrong = 400 * DAY
+    await hours(timed, machine, 1)
+    assert await timed.store.turns(2)
+    await hours(timed, machine, 2)
+    assert not await timed.store.turns(2)
+    assert await kept(timed)
+
+
+async def test_a_start_with_a_wrong_clock_erases_nothing(timed: World, machine: Machine, tmp_path: Path) -> None:
+    machine.wrong = 400 * DAY
+    for _ in range(5):  # as often as it is started within an hour
+        await timed.inbox.aclose(0)
+        await timed.store.aclose()
+        timed.store = await open_store(tmp_path / "shoulders.db")
+        await timed.start()
+        machine.passed += 600
+        assert await timed.app.services.privacy.tidy()
+    assert await kept(timed)
+    await timed.inbox.aclose(0)
+    await timed.store.aclose()
+
+
+async def test_after_an_outage_the_rest_goes_a_day_later(timed: World, machine: Machine, tmp_path: Path) -> None:
+    await timed.inbox.aclose(0)
+    await timed.store.aclose()
+    machine.began += 100 * DAY  # it was switched off
+    timed.store = await open_store(tmp_path / "shoulders.db")
+    await timed.start()
+    assert await timed.app.services.privacy.tidy()
+    assert await kept(timed)
+    await hours(timed, machine, CONFIRM_SECONDS / HOUR + 1)
+    assert not await kept(timed)
+    await timed.inbox.aclose(0)
+    await timed.store.aclose()
+
+
+async def test_who_starts_it_now_and_then_forgets_too(machine: Machine) -> None:
+    clock, believed = Clock(machine.wall), list[float]()
+    for _ in range(12):  # a few minutes a day
+        clock.look()
+        reading = clock.reading
+        clock = Clock(machine.wall)
+        clock.reading = reading
+        machine.began += DAY
+        believed.append(clock.look() - machine.wall())
+    assert min(believed) > -6 * DAY
+    assert believed[-1] > -6 * DAY
+
+
+async def test_a_clock_that_is_set_back_erases_less(machine: Machine) -> None:
+    clock = Clock(machine.wall)
+    clock.look()
+    machine.wrong = -40 * DAY
+    assert clock.look() == machine.wall()
+    machine.wrong = 0
+    assert clock.look() == machine.wall()
+
+
+async def test_small_corrections_are_no_jumps(machine: Machine) -> None:
+    clock = Clock(machine.wall)
+    for wrong in (0, 1, -1, JUMP_SECONDS / 2, -JUMP_SECONDS / 2):
+        machine.passed += HOUR
+        machine.wrong = wrong
+        assert clock.look() == machine.wall()
+
+
+async def test_an_upgrade_goes_by_the_newest_row(tmp_path: Path) -> None:
+    await asyncio.to_thread(older, tmp_path / "shoulders.db")
+    store = await open_store(tmp_path / "shoulders.db")
+    assert await store.traces.reading() == Reading(5.0, 5.0)
+    (total,) = await store.usage.totals(("model",), 0)
+    assert (total.usage, total.cost) == (Usage(7, 0), 0)
+    await store.aclose()
+
+
+def older(file: Path) -> None:
+    """A database as the version before left it, with figures that no model can have used."""
+    connection = sqlite3.connect(file, isolation_level=None)
+    migrate(connection, migrations()[:7])
+    columns = "at, platform, workspace, channel, thread, direct, place_name, person, person_name, home, model"
+    for at, prompt, written, cost in ((1_000, 7, -5, 2**62), (5_000, 2**62, 2**62, -3)):
+        connection.execute(
+            f"INSERT INTO usage ({columns}, prompt_tokens, completion_tokens, cost, succeeded) "
+            "VALUES (?, 'discord', 'guild', 'c', '', 0, '', '1', 'Ann', '', 'm', ?, ?, ?, 1)",
+            (at, prompt, written, cost),
+        )
+    connection.close()

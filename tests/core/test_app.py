@@ -1,0 +1,114 @@
+"""The whole program in memory: what is opened is closed whatever happens, and platforms do not touch each other."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from bot import app
+from bot.backends.openai.chat import OpenAIBackend
+from bot.config import Config, load
+from bot.interfaces.adapter import Intake
+from bot.interfaces.errors import ConfigError, Unavailable
+from storage.sqlite.store import open_store
+from tests.fakes.memory import MemoryAdapter
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Config:
+    path = tmp_path / "config.toml"
+    path.write_text(f"[bot]\ndata = '{tmp_path}'\n")
+    return load(path, {})
+
+
+async def test_what_cannot_be_made_leaves_nothing_open(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_config: Config) -> None:
+        raise ConfigError("There is no such model.")
+
+    monkeypatch.setattr(app, "make_backends", refuse)
+    with pytest.raises(ConfigError):
+        async with app.application(config, {}):
+            pass
+    await (await open_store(config.database)).aclose()
+
+
+async def test_who_does_not_close_or_fails_at_it_keeps_nothing_else_open(
+    config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def hang(_adapter: MemoryAdapter) -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(app, "CLOSE_SECONDS", 0.01)
+    monkeypatch.setattr(MemoryAdapter, "aclose", hang)
+    async with app.application(config, {"discord": MemoryAdapter()}):
+        pass
+    await (await open_store(config.database)).aclose()
+
+
+@pytest.fixture
+def with_warm_models(tmp_path: Path) -> Config:
+    warm = {"first": "false", "second": "false", "third": "true"}
+    tables = (f"[models.{name}]\nbackend = 'openai'\nmodel = 'x'\nwarm = {warm[name]}\n" for name in warm)
+    path = tmp_path / "config.toml"
+    path.write_text(f"[bot]\ndata = '{tmp_path}'\n{''.join(tables)}")
+    return load(path, {})
+
+
+async def test_the_default_model_and_the_warm_ones_are_made_ready_at_the_start(
+    with_warm_models: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prepared: list[str] = []
+
+    async def prepare(backend: OpenAIBackend) -> None:
+        prepared.extend(name for name, made in started.services.backends.items() if made is backend)
+        raise Unavailable("It is not there.")
+
+    monkeypatch.setattr(OpenAIBackend, "prepare", prepare)
+    async with app.application(with_warm_models, {}) as started:
+        await app.prepare(started)
+    assert prepared == ["first", "third"]
+
+
+class Revoked(MemoryAdapter):
+    """A platform that refuses its token each time, at first or once it was connected."""
+
+    connects = True
+
+    def __init__(self, name: str, runs: int = 0) -> None:
+        super().__init__(name)
+        self.runs_left = runs
+        self.ran = asyncio.Event()
+
+    async def run(self, intake: Intake, connected: Callable[[str], None]) -> None:
+        self.runs_left -= 1
+        if self.runs_left == 0:
+            self.ran.set()
+        if self.connects:
+            connected("in memory")
+        raise ConfigError("The token is refused.")
+
+
+async def test_a_token_revoked_later_does_not_end_the_other_platform(
+    config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(app, "LONGEST_PAUSE", 0.001)
+    revoked, fine = Revoked("slack", runs=3), MemoryAdapter("discord")
+    async with app.application(config, {"slack": revoked, "discord": fine}) as running:
+        serving = asyncio.create_task(app.serve(running, lambda _line: None))
+        await revoked.ran.wait()
+        assert not serving.done()
+        serving.cancel()
+        await asyncio.wait([serving])
+        await running.drain()
+
+
+async def test_a_token_that_never_worked_is_said_at_once(config: Config) -> None:
+    revoked = Revoked("slack")
+    revoked.connects = False
+    async with app.application(config, {"slack": revoked, "discord": MemoryAdapter("discord")}) as running:
+        with pytest.raises(ConfigError, match="refused"):
+            await app.serve(running, lambda _line: None)
+        await running.drain()

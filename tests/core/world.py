@@ -1,0 +1,109 @@
+"""The whole core on a platform and models in memory, with a real store."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Mapping
+from dataclasses import replace
+from time import time
+
+from bot.app import assemble
+from bot.commands._registry import load_commands
+from bot.config import Config
+from bot.interfaces.backend import Backend
+from bot.interfaces.messages import Act, Person, Place, Request
+from bot.interfaces.prompts import Prompt
+from bot.interfaces.replies import Done, Status, Text, Thought
+from storage.sqlite.store import SQLiteStore
+from tests.fakes.memory import MemoryAdapter, MemoryBackend, MemoryDraft
+
+COMMANDS = load_commands()
+CHANNEL = Place("discord", "guild", "general", name="#general")
+THREAD = replace(CHANNEL, thread="thread")
+DIRECT = Place("discord", "@me", "dm", direct=True)
+ANN, BEN, ADMIN = Person("1", "Ann"), Person("2", "Ben"), Person("3", "Root", administrator=True)
+
+CONFIG = """
+[bot]
+uninstall_grace_hours = 0
+[settings]
+model = "main"
+[models.main]
+backend = "openai"
+model = "main"
+fallback = "spare"
+[models.spare]
+backend = "openai"
+model = "spare"
+"""
+
+
+class World:
+    """A running core. `say` waits for the answer."""
+
+    def __init__(self, store: SQLiteStore, config: Config) -> None:
+        self.config = config
+        self.store = store
+        self.adapter = MemoryAdapter()
+        self.main, self.spare = MemoryBackend(), MemoryBackend()
+        self.backends: dict[str, Backend] = {"main": self.main, "spare": self.spare}
+        self.acts = 100
+        self.clock: Callable[[], float] = time
+
+    async def start(self) -> None:
+        app = await assemble(self.config, self.store, self.backends, {"discord": self.adapter}, COMMANDS, self.clock)
+        self.app, self.inbox, self.intake = app, app.inbox, app.intake
+
+    async def offer(self, text: str, place: Place = DIRECT, person: Person = ANN, **more: object) -> MemoryDraft | None:
+        self.acts += 1
+        arguments = {"text": text} if text else {}
+        request = Request(Act(str(self.acts), self.acts), place, person, "chat", arguments, message=f"m{self.acts}")
+        before = len(self.adapter.drafts)
+        if not await self.intake.offer(self.intake.settle(replace(request, **more))):  # type: ignore[arg-type]  # any field
+            return None
+        return self.adapter.drafts[before] if len(self.adapter.drafts) > before else None
+
+    def request(self, command: str, place: Place, person: Person, arguments: Mapping[str, str]) -> Request:
+        """A request that nobody offered yet."""
+        self.acts += 1
+        return Request(Act(str(self.acts), self.acts), place, person, command, arguments)
+
+    def hold(self, gate: asyncio.Event) -> None:
+        """Let every answer wait."""
+
+        async def script(prompt: Prompt) -> AsyncGenerator[Text | Thought | Status | Done, None]:
+            await gate.wait()
+            yield Text("at last")
+            yield Done()
+
+        self.main.script = script
+
+    async def say(self, text: str, place: Place = DIRECT, person: Person = ANN, **more: object) -> MemoryDraft:
+        draft = await self.offer(text, place, person, **more)
+        assert draft is not None
+        await draft.finished.wait()
+        while draft.log.request_id in self.inbox._active:  # until its row has ended, too
+            await asyncio.sleep(0)
+        return draft
+
+    async def command(self, name: str, /, place: Place = DIRECT, person: Person = ANN, **arguments: str) -> MemoryDraft:
+        return await self.say("", place, person, command=name, arguments=arguments, message="")
+
+
+def saying(*chunks: Text | Thought | Status | Done | Exception | asyncio.Event) -> object:
+    """A script: says the texts, waits for the events, raises the errors."""
+
+    async def script(prompt: Prompt) -> AsyncGenerator[Text | Thought | Status | Done, None]:
+        for chunk in chunks:
+            if isinstance(chunk, Exception):
+                raise chunk
+            if isinstance(chunk, asyncio.Event):
+                await chunk.wait()
+            else:
+                yield chunk
+
+    return script
+
+
+def play(backend: MemoryBackend, *chunks: Text | Thought | Status | Done | Exception | asyncio.Event) -> None:
+    backend.script = saying(*chunks)  # type: ignore[assignment]  # a script

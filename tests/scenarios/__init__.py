@@ -1,0 +1,1 @@
+"""Tests of whole conversations, the same on every platform."""

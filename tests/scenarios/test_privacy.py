@@ -1,0 +1,160 @@
+"""Forgetting, copying, editing, deleting, overhearing and rating, the same on every platform."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+import pytest
+
+from bot.interfaces.messages import Place
+from tests.scenarios.test_scenarios import needs
+from tests.stages.base import PATIENCE, Stage, TeamStage
+
+
+async def kept(stage: Stage, *words: str) -> list[str]:
+    """Those of the words that are in any file of the database."""
+
+    def everything() -> bytes:
+        return b"".join(path.read_bytes() for path in Path(stage.folder).glob("shoulders.db*"))
+
+    found = await asyncio.to_thread(everything)
+    return [word for word in words if word.encode() in found]
+
+
+class Act(Protocol):
+    """What privacy does when something happened."""
+
+    async def __call__(self, *what: Place | str | Sequence[str]) -> bool | None: ...
+
+
+class Followed:
+    """Waits until the bot has followed what happened on the platform."""
+
+    def __init__(self, stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._done = asyncio.Semaphore(0)
+        privacy = stage.app.services.privacy
+        kinds = ("edited", "deleted", "vanished", "tidy")
+        for owner, name in (*((privacy, kind) for kind in kinds), (privacy.traces, "overhear")):
+            monkeypatch.setattr(owner, name, self._noticing(getattr(owner, name)))
+
+    def _noticing(self, act: Act) -> Act:
+        async def noticed(*what: Place | str | Sequence[str]) -> bool | None:
+            done = await act(*what)
+            self._done.release()
+            return done
+
+        return noticed
+
+    async def wait(self, times: int = 1) -> None:
+        for _ in range(times):
+            await asyncio.wait_for(self._done.acquire(), PATIENCE)
+
+
+async def test_one_is_told_what_is_kept_gets_it_and_has_it_forgotten(stage: Stage) -> None:
+    await stage.answer(await stage.mention("My secret is a canary"))
+    told = await stage.answer(await stage.command("privacy"))
+    assert "for 90 days" in told.text
+    assert "127.0.0.1" in told.text
+    assert await kept(stage, "a canary")
+    shown = await stage.command("forget me")
+    assert "1 question and 1 answer" in (await stage.answer(shown)).text
+    done = await stage.answer(await stage.press(shown, "Forget it all"))
+    assert "Forgotten" in done.text
+    assert not done.buttons
+    assert await kept(stage, "a canary") == []
+
+
+@needs("people")
+async def test_one_gets_ones_data_as_a_file_that_nobody_else_sees(stage: TeamStage) -> None:
+    await stage.answer(await stage.mention("My secret is a canary"))
+    await stage.answer(await stage.mention("Hers", "ben"))
+    for ask, words in ((stage.command, "export me"), (stage.mention, "/export me")):
+        shown = await stage.answer(await ask(words))
+        assert shown.only_for == "ann"
+        ((name, content),) = shown.files
+        assert name == "export-me.json"
+        (conversation,) = json.loads(content)["conversations"]
+        assert [turn["text"].endswith("My secret is a canary") for turn in conversation["turns"]] == [True, True]
+
+
+@needs("people")
+async def test_what_is_edited_is_remembered_as_it_is_now(stage: TeamStage, monkeypatch: pytest.MonkeyPatch) -> None:
+    followed = Followed(stage, monkeypatch)
+    said = await stage.mention("My colour is red")
+    await stage.answer(said)
+    await stage.edit(said, "My colour is blue")
+    await followed.wait()
+    await stage.answer(await stage.follow(said, "Which colour?"))
+    assert stage.prompts[-1][0][1].endswith("My colour is blue")
+
+
+@needs("people")
+async def test_what_is_deleted_is_not_remembered(stage: TeamStage, monkeypatch: pytest.MonkeyPatch) -> None:
+    followed = Followed(stage, monkeypatch)
+    said = await stage.mention("My colour is red")
+    await stage.answer(said)
+    second = await stage.follow(said, "Which colour?")
+    await stage.answer(second)
+    await stage.delete(second)
+    await followed.wait()
+    await stage.answer(await stage.follow(said, "What did I ask?"))
+    assert [text.split(": ")[-1] for role, text in stage.prompts[-1] if role == "user"] == [
+        "My colour is red",
+        "What did I ask?",
+    ]
+
+
+@needs("people")
+async def test_what_people_say_to_each_other_is_kept_where_that_is_wanted(
+    stage: TeamStage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    followed = Followed(stage, monkeypatch)
+    setting = {"key": "keep", "value": "everything", "scope": "workspace"}
+    await stage.answer(await stage.command("config set", setting, "root"))
+    talk = await stage.thread("The build is red.")
+    await stage.speak(talk, "It was my change.", "ben")
+    await followed.wait(2)
+    said = await stage.mention("Whose fault is it?", said=talk)
+    await stage.answer(said)
+    asked = stage.prompts[-1][0][1]
+    assert "Ben: The build is red.\nBen: It was my change.\n" in asked
+    assert asked.count("The build is red.") == 1
+    shown = await stage.answer(await stage.command("forget me", who="ben"))
+    assert "2 overheard messages" in shown.text
+
+
+@needs("people")
+async def test_an_answer_is_rated_by_a_button_and_thanks_are_private(stage: TeamStage) -> None:
+    setting = {"key": "feedback", "value": "on", "scope": "channel"}
+    await stage.answer(await stage.command("config set", setting, "root"))
+    said = await stage.mention("Hello")
+    assert (await stage.answer(said)).buttons == ["👍", "👎"]
+    thanks = await stage.answer(await stage.press(said, "👎", "ben"))
+    assert "Thank you: 👎" in thanks.text
+    assert thanks.only_for == "ben"
+
+
+@needs("people")
+async def test_what_was_said_in_a_channel_goes_with_it(stage: TeamStage, monkeypatch: pytest.MonkeyPatch) -> None:
+    followed = Followed(stage, monkeypatch)
+    said = await stage.mention("Our secret is a canary")
+    await stage.answer(said)
+    await stage.answer(await stage.follow(said, "A canary, you said?"))
+    await stage.answer(await stage.direct("My secret is a robin"))
+    await stage.delete_channel()
+    await followed.wait()
+    assert await stage.app.services.privacy.tidy()
+    assert await kept(stage, "canary", "robin") == ["robin"]
+
+
+@needs("people")
+async def test_where_the_bot_is_removed_nothing_stays(stage: TeamStage, monkeypatch: pytest.MonkeyPatch) -> None:
+    followed = Followed(stage, monkeypatch)
+    await stage.answer(await stage.mention("Our secret is a canary"))
+    await stage.uninstall()
+    while await kept(stage, "a canary"):
+        await followed.wait()

@@ -1,0 +1,1 @@
+"""The tasks, through the core in memory."""
