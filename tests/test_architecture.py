@@ -39,6 +39,7 @@ ANYWHERE = {"__version__"}
 EXCEPTIONS = {
     "config.py": {"pydantic"},  # the tables of config.toml
     "connector.py": {"aiohttp", "yarl"},  # the one way in which platforms and models connect
+    "network.py": {"httpx2"},  # knows where each system keeps its authorities
 }
 """Libraries beside the standard one that a file of interfaces/ needs."""
 

@@ -37,8 +37,8 @@ def passing(monkeypatch: pytest.MonkeyPatch) -> Time:
 @pytest.fixture
 async def gracious(world: World, passing: Time, monkeypatch: pytest.MonkeyPatch) -> World:
     """A core that waits a day, with something that was said, a setting and what was used."""
-    for module in ("sqlite", "privacy"):
-        monkeypatch.setattr(f"storage.{module}._now", lambda: int(passing.wall() * 1_000))
+    for module in ("store", "history"):
+        monkeypatch.setattr(f"storage.sqlite.{module}._now", lambda: int(passing.wall() * 1_000))
     bot = world.config.bot.model_copy(update={"uninstall_grace_hours": 24.0})
     world.config, world.clock = replace(world.config, bot=bot), passing.wall
     await again(world)

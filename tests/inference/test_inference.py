@@ -226,13 +226,13 @@ async def test_closing_ends_the_process_and_may_be_done_twice(backend: LocalBack
 PARENT = """
 import asyncio, os, sys
 from pathlib import Path
-from bot.interfaces.jobs import Chat
+from bot.interfaces.jobs import WriteAnswer
 from bot.inference.process import ModelProcess
 from bot.inference.protocol import ModelSource, Run, TextPiece
 
 async def main():
     process = ModelProcess(Path(sys.argv[1]), os.environ, module="tests.fakes.inference")
-    job = Chat((("user", "forever"),))
+    job = WriteAnswer((("user", "forever"),))
     async for event in process.ask(lambda number: Run(number, ModelSource(sys.argv[1]), job)):
         if isinstance(event, TextPiece):
             print(process.pid, flush=True)
