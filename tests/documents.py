@@ -1,4 +1,4 @@
-"""The tables in docs/ that are made from declarations. `python -m tests.documents` writes them anew."""
+"""Generate the parts of docs/ that follow from the code: `python -m tests.documents` writes them."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from bot.backends.openai.presets import PRESETS
 from bot.hub.task_types import TASKS
 from bot.inference.pipelines import ABSENT, ALIASES, PIPELINES
 from bot.tasks.engine.registry import load_tasks
+from tests.architecture import picture
 from tests.scenarios.matrix import ASKED, LACKING, WAYS, cell
 from tests.scenarios.permissions import MAY, ROWS, WHO
 from tests.specs import verified
@@ -141,6 +142,7 @@ PLATFORMS = ("Discord", "Slack", "terminal")
 
 
 TABLES: Mapping[str, tuple[str, Callable[[], str]]] = {
+    "architecture": ("design.md", picture),
     "settings": ("administration.md", settings),
     "permissions": ("administration.md", permissions),
     "matrix": ("privacy.md", matrix),
@@ -183,7 +185,7 @@ TABLES: Mapping[str, tuple[str, Callable[[], str]]] = {
         lambda: markdown(("platform", "where", "why it is let pass"), verified.differences()),
     ),
 }
-"""Each table's mark, the document that it stands in, and how it is made."""
+"""Each generated part's mark, its document, and the function that makes it."""
 
 
 def written(mark: str) -> tuple[Path, str, str]:

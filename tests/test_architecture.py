@@ -10,28 +10,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
-
-ROOMS = (
-    "interfaces",
-    "utils",
-    "logs",
-    "inference",
-    "administration",
-    "backends",
-    "hub",
-    "config",
-    "catalogue",
-    "services",
-    "chat",
-    "tasks",
-    "commands",
-    "core",
-    "app",
-    "doctor",
-    "__main__",
-)
-"""The rooms of bot/, the lowest first: each imports only from those before it."""
+from tests.architecture import ROOMS, ROOT, imports, own_files, room
 
 ANYWHERE = {"__version__"}
 """Open to every room."""
@@ -74,20 +53,6 @@ CHILDREN = ("bot/utils/files/__main__.py", "bot/inference/loader.py")
 """The modules by which child processes import them."""
 
 
-def own_files() -> list[Path]:
-    return sorted(path for folder in ("bot", "adapters", "storage") for path in (ROOT / folder).rglob("*.py"))
-
-
-def imports(source: str) -> Iterator[str]:
-    """Every module that the source imports, at whatever depth; names of packages come with what is taken of them."""
-    for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            names = (f"{node.module}.{alias.name}" for alias in node.names)
-            yield from names if node.module in ("bot", "adapters", "storage") else (node.module,)
-
-
 def mistakes(file: str, source: str) -> list[str]:
     """The imports of `file` that break a rule."""
     found = []
@@ -111,7 +76,7 @@ def _may(file: str, module: str) -> bool:
         # only the composition root and the doctor meet the store; config.py finds adapters by name
         if top != "bot":
             return (top == "storage" and file in ("bot/app.py", "bot/doctor.py")) or module == "adapters"
-        return _downward(_room(file), _room(module.replace(".", "/")))
+        return _downward(room(file), room(module.replace(".", "/")))
     if top == "bot":
         return _within(module, "bot.interfaces") or module == "bot.__version__"
     if folder == "storage":
@@ -119,16 +84,10 @@ def _may(file: str, module: str) -> bool:
     return top == "adapters" and _same_or_shared(file, module, shared="shared")
 
 
-def _room(path: str) -> str:
-    """The room of a file or module path below bot/; "" for bot/ itself."""
-    parts = path.removesuffix(".py").split("/")
-    return parts[1] if len(parts) > 1 and parts[1] != "__init__" else ""
-
-
-def _downward(room: str, wanted: str) -> bool:
-    if room == wanted or wanted in ANYWHERE or not wanted:
+def _downward(own: str, wanted: str) -> bool:
+    if own == wanted or wanted in ANYWHERE or not wanted:
         return True
-    return room in ROOMS and wanted in ROOMS and ROOMS.index(wanted) < ROOMS.index(room)
+    return own in ROOMS and wanted in ROOMS and ROOMS.index(wanted) < ROOMS.index(own)
 
 
 def _same_or_shared(file: str, module: str, shared: str) -> bool:
