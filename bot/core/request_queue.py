@@ -18,7 +18,7 @@ from bot.interfaces.command import Command, by_path
 from bot.interfaces.errors import PlatformError, StoreError
 from bot.interfaces.messages import Request
 from bot.interfaces.replies import Answer, Part, Reply, Status
-from bot.interfaces.store import Accepted, Store, Unfinished
+from bot.interfaces.store import Accepted, RequestStore, Unfinished
 
 log = logging.getLogger(__name__)
 
@@ -47,7 +47,7 @@ class RequestQueue:
 
     def __init__(
         self,
-        store: Store,
+        store: RequestStore,
         adapters: Mapping[str, Adapter],
         commands: Sequence[Command],
         handle: Callable[[Accepted], Reply],

@@ -11,15 +11,16 @@ from pathlib import Path
 import pytest
 
 from bot.interfaces.command import Command
+from bot.interfaces.database import Database
 from bot.interfaces.errors import DatabaseBusy, SchemaTooNew, StoreError
 from bot.interfaces.messages import Act, Person, Place, Request, Turn
 from bot.interfaces.replies import Answer, Part, Usage
 from bot.interfaces.store import Accepted, RequestOutcome
 from bot.interfaces.usage import Grouping, ModelCall
-from storage.sqlite import conversations, store
+from storage.sqlite import SQLiteDatabase, continuation, conversations, open_database
 from storage.sqlite.migrate import migrate, migrations
-from storage.sqlite.store import SQLiteStore, open_store
 from storage.sqlite.writer import Connection, GroupCommitWriter
+from tests.clock import SetClock
 
 CHAT = Command("chat", "", converses=True)
 STEER = Command("stop", "", passes=True, quiet=True)
@@ -34,7 +35,7 @@ ANN, BEN = Person("1", "Ann"), Person("2", "Ben")
 class Desk:
     """Accepts requests the way an inbox does, with acts that count up."""
 
-    def __init__(self, store: SQLiteStore) -> None:
+    def __init__(self, store: Database) -> None:
         self.store = store
         self.acts = 100
 
@@ -43,7 +44,7 @@ class Desk:
     ) -> Accepted | None:
         self.acts += 1
         request = Request(Act(str(self.acts), self.acts), place, person, command.name, message=f"m{self.acts}")
-        return await self.store.accept(replace(request, **more), command, window)  # type: ignore[arg-type]  # any field
+        return await self.store.requests.accept(replace(request, **more), command, window)  # type: ignore[arg-type]  # any field
 
     async def must(self, place: Place, person: Person = ANN, command: Command = CHAT, **more: object) -> Accepted:
         accepted = await self.say(place, person, command, **more)  # type: ignore[arg-type]  # any field
@@ -53,14 +54,14 @@ class Desk:
     async def answer(self, accepted: Accepted, question: str, reply: str, parent: int | None = None) -> None:
         asked = Turn(0, None, "user", accepted.request.person.id, accepted.request.person.name, question)
         said = Turn(0, None, "assistant", "", "", reply, "m")
-        await self.store.answered(accepted, RequestOutcome(Answer(reply), parent, asked, said))
-        await self.store.part_creating(accepted.id, 0, reply)
-        await self.store.part_created(accepted.id, 0, f"a{accepted.id}")
-        await self.store.end(accepted.id, "done")
+        await self.store.requests.answered(accepted, RequestOutcome(Answer(reply), parent, asked, said))
+        await self.store.requests.part_creating(accepted.id, 0, reply)
+        await self.store.requests.part_created(accepted.id, 0, f"a{accepted.id}")
+        await self.store.requests.end(accepted.id, "done")
 
 
 @pytest.fixture
-def desk(store: SQLiteStore) -> Desk:
+def desk(store: Database) -> Desk:
     return Desk(store)
 
 
@@ -71,14 +72,14 @@ async def test_an_act_is_accepted_once(desk: Desk) -> None:
     assert first.conversation > 0
 
 
-async def test_a_store_that_forgets_is_noticed(desk: Desk, store: SQLiteStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    accept = store.accept
+async def test_a_store_that_forgets_is_noticed(desk: Desk, store: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    accept = store.requests.accept
 
     async def forgetful(request: Request, command: Command, continue_ms: int) -> Accepted | None:
         desk.acts += 1
         return await accept(replace(request, act=Act(f"new {desk.acts}", desk.acts)), command, continue_ms)
 
-    monkeypatch.setattr(store, "accept", forgetful)
+    monkeypatch.setattr(store.requests, "accept", forgetful)
     with pytest.raises(AssertionError):
         await test_an_act_is_accepted_once(desk)
 
@@ -96,23 +97,23 @@ async def test_a_thread_is_one_conversation_for_all(desk: Desk) -> None:
     assert (await desk.must(THREAD, BEN, addressed=False)).conversation == first.conversation
 
 
-async def test_a_thread_where_the_bot_takes_no_part_leaves_no_trace(desk: Desk, store: SQLiteStore) -> None:
+async def test_a_thread_where_the_bot_takes_no_part_leaves_no_trace(desk: Desk, store: Database) -> None:
     assert await desk.say(THREAD, addressed=False) is None
-    assert await store.seen("discord", 0) == []
-    assert await store.unfinished("discord") == []
+    assert await store.conversations.seen("discord", 0) == []
+    assert await store.requests.unfinished("discord") == []
 
 
-async def test_a_reply_continues_what_it_replies_to(desk: Desk, store: SQLiteStore) -> None:
+async def test_a_reply_continues_what_it_replies_to(desk: Desk, store: Database) -> None:
     first = await desk.must(CHANNEL)
     await desk.answer(first, "one?", "one")
     second = await desk.must(CHANNEL, window=-1)
     await desk.answer(second, "two?", "two")
     branch = await desk.must(CHANNEL, BEN, replies_to=f"a{first.id}")
     assert branch.conversation == first.conversation
-    turn = await store.turn_of_message(CHANNEL, f"a{first.id}")
-    assert [turn.text for turn in await store.turns(first.conversation, turn)] == ["one?", "one"]
+    turn = await store.conversations.turn_of_message(CHANNEL, f"a{first.id}")
+    assert [turn.text for turn in await store.conversations.turns(first.conversation, turn)] == ["one?", "one"]
     elsewhere = replace(CHANNEL, channel="secret")
-    assert await store.turn_of_message(elsewhere, f"a{first.id}") is None
+    assert await store.conversations.turn_of_message(elsewhere, f"a{first.id}") is None
 
 
 async def test_a_thread_that_grows_out_of_an_answer_continues_it(desk: Desk) -> None:
@@ -130,10 +131,10 @@ async def test_private_and_public_are_kept_apart(desk: Desk) -> None:
     assert (await desk.must(DIRECT, private=True)).conversation == (await desk.must(DIRECT)).conversation
 
 
-async def test_new_ends_a_conversation(desk: Desk, store: SQLiteStore) -> None:
+async def test_new_ends_a_conversation(desk: Desk, store: Database) -> None:
     for place in (CHANNEL, THREAD, DIRECT):
         first = await desk.must(place)
-        await store.close_conversation(first.conversation)
+        await store.conversations.close_conversation(first.conversation)
         assert (await desk.must(place)).conversation != first.conversation
 
 
@@ -154,24 +155,24 @@ async def test_a_public_retry_never_means_a_private_conversation(desk: Desk) -> 
     assert (await desk.must(CHANNEL, command=STEER)).conversation == private.conversation
 
 
-async def test_after_new_the_bot_stays_in_the_thread_and_begins_afresh(desk: Desk, store: SQLiteStore) -> None:
+async def test_after_new_the_bot_stays_in_the_thread_and_begins_afresh(desk: Desk, store: Database) -> None:
     answered = await desk.must(CHANNEL)
     await desk.answer(answered, "one?", "one")
     for thread in (THREAD, replace(CHANNEL, thread=f"a{answered.id}")):
         first = await desk.must(thread)
         new = await desk.must(thread, command=STEER)
         assert new.conversation == first.conversation
-        await store.close_conversation(first.conversation)
+        await store.conversations.close_conversation(first.conversation)
         assert (await desk.must(thread, addressed=False)).conversation != first.conversation
 
 
 async def test_a_thread_on_an_answer_of_a_conversation_left_before_continues_it(
-    desk: Desk, store: SQLiteStore, monkeypatch: pytest.MonkeyPatch
+    desk: Desk, store: Database, database_clock: SetClock
 ) -> None:
-    monkeypatch.setattr("storage.sqlite.store._now", iter(range(1_000)).__next__)
+    database_clock.read = iter(range(1_000)).__next__
     first = await desk.must(CHANNEL)
     await desk.answer(first, "one?", "one")
-    await store.close_conversation(first.conversation)
+    await store.conversations.close_conversation(first.conversation)
     grown = replace(CHANNEL, thread=f"a{first.id}")
     for _ in range(2):
         assert (await desk.must(grown, addressed=False)).conversation == first.conversation
@@ -180,8 +181,9 @@ async def test_a_thread_on_an_answer_of_a_conversation_left_before_continues_it(
 async def test_no_query_reads_a_whole_table(desk: Desk, tmp_path: Path) -> None:
     where = {"platform": "", "workspace": "", "channel": "", "thread": "", "message": "", "person": ""}
     queries: list[tuple[str, dict[str, str] | tuple[int | str, ...]]]
-    queries = [(conversations._OF_MESSAGE, where), (store._TURN_OF_MESSAGE, where), (store._CONVERSATION, (1,))]
-    queries += [(conversations._LATEST_OF_PERSON, ("", "", "", "", 0, 1)), (conversations._OF_ANSWER_SENT, (1, "", ""))]
+    queries = [(continuation._OF_MESSAGE, where), (conversations._TURN_OF_MESSAGE, where)]
+    queries += [(conversations._CONVERSATION, (1,)), (continuation._OF_ANSWER_SENT, (1, "", ""))]
+    queries += [(continuation._LATEST_OF_PERSON, ("", "", "", "", 0, 1))]
     with sqlite3.connect(tmp_path / "shoulders.db") as raw:
         for query, values in queries:
             plan = [step[3] for step in raw.execute(f"EXPLAIN QUERY PLAN {query}", values)]
@@ -189,12 +191,12 @@ async def test_no_query_reads_a_whole_table(desk: Desk, tmp_path: Path) -> None:
     raw.close()
 
 
-async def test_steering_means_the_thread_or_ones_latest_in_the_channel(desk: Desk, store: SQLiteStore) -> None:
+async def test_steering_means_the_thread_or_ones_latest_in_the_channel(desk: Desk, store: Database) -> None:
     mine, _hers, in_thread = await desk.must(CHANNEL), await desk.must(CHANNEL, BEN), await desk.must(THREAD, BEN)
     assert (await desk.must(CHANNEL, command=STEER)).conversation == mine.conversation
     assert (await desk.must(THREAD, command=STEER)).conversation == in_thread.conversation
     assert (await desk.must(DIRECT, command=STEER)).conversation == 0
-    found = await store.latest(DIRECT, ANN.id, create=True)
+    found = await store.conversations.latest(DIRECT, ANN.id, create=True)
     assert found is not None
     assert (await desk.must(DIRECT)).conversation == found.id
 
@@ -208,75 +210,76 @@ async def test_a_button_means_its_own_request_and_only_in_its_channel(desk: Desk
     assert (await desk.must(elsewhere, command=STEER, arguments=about)).conversation == 0
 
 
-async def test_what_is_unfinished_comes_back_as_it_was(desk: Desk, store: SQLiteStore) -> None:
+async def test_what_is_unfinished_comes_back_as_it_was(desk: Desk, store: Database) -> None:
     waiting = await desk.must(CHANNEL, arguments={"text": "hello?"})
     drawn = await desk.must(THREAD)
-    await store.begin(drawn.id)
-    await store.part_creating(drawn.id, 0, "hel")
-    await store.part_created(drawn.id, 0, "m9")
-    await store.part_creating(drawn.id, 1, "lo")
+    await store.requests.begin(drawn.id)
+    await store.requests.part_creating(drawn.id, 0, "hel")
+    await store.requests.part_created(drawn.id, 0, "m9")
+    await store.requests.part_creating(drawn.id, 1, "lo")
     answered = await desk.must(DIRECT)
     answer = Answer("text", ("note",))
-    await store.answered(answered, RequestOutcome(answer))
-    left = await store.unfinished("discord")
+    await store.requests.answered(answered, RequestOutcome(answer))
+    left = await store.requests.unfinished("discord")
     assert [one.accepted for one in left] == [waiting, drawn, answered]
     assert [one.attempts for one in left] == [1, 2, 1]
     assert left[1].parts == [Part(0, "hel", "m9"), Part(1, "lo")]
     assert [one.answer for one in left] == [None, None, answer]
-    assert await store.unfinished("slack") == []
+    assert await store.requests.unfinished("slack") == []
 
 
-async def test_an_ended_request_keeps_its_key_and_nothing_said(desk: Desk, store: SQLiteStore, tmp_path: Path) -> None:
+async def test_an_ended_request_keeps_its_key_and_nothing_said(desk: Desk, store: Database, tmp_path: Path) -> None:
     accepted = await desk.must(CHANNEL, arguments={"text": "hello?"})
     await desk.answer(accepted, "hello?", "hi")
     with sqlite3.connect(tmp_path / "shoulders.db") as raw:
         assert raw.execute("SELECT state, body, answer FROM requests").fetchall() == [("done", None, None)]
         assert raw.execute("SELECT text FROM drafts").fetchall() == [("",)]
     raw.close()
-    assert await store.request(accepted.id) is None
-    assert await store.asker(accepted.id) == (CHANNEL, ANN.id)
+    assert await store.conversations.asker(accepted.id) == (CHANNEL, ANN.id)
 
 
-async def test_an_answer_is_kept_once_however_often_it_is_given(desk: Desk, store: SQLiteStore) -> None:
+async def test_an_answer_is_kept_once_however_often_it_is_given(desk: Desk, store: Database) -> None:
     accepted = await desk.must(CHANNEL)
     for text in ("first", "second"):
-        await store.answered(accepted, RequestOutcome(Answer(text), None, Turn(0, None, "user", "1", "Ann", "q"), None))
-    assert len(await store.turns(accepted.conversation)) == 1
-    left = await store.unfinished("discord")
+        await store.requests.answered(
+            accepted, RequestOutcome(Answer(text), None, Turn(0, None, "user", "1", "Ann", "q"), None)
+        )
+    assert len(await store.conversations.turns(accepted.conversation)) == 1
+    left = await store.requests.unfinished("discord")
     assert left[0].answer == Answer("first")
 
 
-async def test_turns_chain_from_the_first_to_the_newest(desk: Desk, store: SQLiteStore) -> None:
+async def test_turns_chain_from_the_first_to_the_newest(desk: Desk, store: Database) -> None:
     first = await desk.must(DIRECT)
     await desk.answer(first, "one?", "one")
-    newest = (await store.turns(first.conversation))[-1]
+    newest = (await store.conversations.turns(first.conversation))[-1]
     second = await desk.must(DIRECT)
     await desk.answer(second, "two?", "two", parent=newest.id)
-    assert [turn.text for turn in await store.turns(first.conversation)] == ["one?", "one", "two?", "two"]
-    assert [turn.text for turn in await store.turns(first.conversation, limit=2)] == ["two?", "two"]
-    conversation = await store.conversation(first.conversation)
+    assert [turn.text for turn in await store.conversations.turns(first.conversation)] == ["one?", "one", "two?", "two"]
+    assert [turn.text for turn in await store.conversations.turns(first.conversation, limit=2)] == ["two?", "two"]
+    conversation = await store.conversations.conversation(first.conversation)
     assert conversation.label == "“one?”"
-    question = await store.question_of(second.id)
+    question = await store.conversations.question_of(second.id)
     assert question is not None
     assert question.text == "two?"
 
 
-async def test_a_conversation_is_recognised_before_its_first_answer(desk: Desk, store: SQLiteStore) -> None:
+async def test_a_conversation_is_recognised_before_its_first_answer(desk: Desk, store: Database) -> None:
     accepted = await desk.must(CHANNEL, arguments={"text": "How long\nis a piece of string?"})
-    assert (await store.conversation(accepted.conversation)).label == "“How long is a piece of string?”"
+    assert (await store.conversations.conversation(accepted.conversation)).label == "“How long is a piece of string?”"
 
 
-async def test_a_model_chosen_for_a_conversation_stays(desk: Desk, store: SQLiteStore) -> None:
+async def test_a_model_chosen_for_a_conversation_stays(desk: Desk, store: Database) -> None:
     accepted = await desk.must(DIRECT)
-    await store.set_model(accepted.conversation, "big")
-    assert (await store.conversation(accepted.conversation)).model == "big"
-    await store.set_model(accepted.conversation, "")
-    assert (await store.conversation(accepted.conversation)).model == ""
+    await store.conversations.set_model(accepted.conversation, "big")
+    assert (await store.conversations.conversation(accepted.conversation)).model == "big"
+    await store.conversations.set_model(accepted.conversation, "")
+    assert (await store.conversations.conversation(accepted.conversation)).model == ""
 
 
-async def test_two_processes_cannot_share_a_database(store: SQLiteStore, tmp_path: Path) -> None:
+async def test_two_processes_cannot_share_a_database(store: Database, tmp_path: Path) -> None:
     with pytest.raises(DatabaseBusy, match="Another Shoulders"):
-        await open_store(tmp_path / "shoulders.db")
+        await open_database(tmp_path / "shoulders.db")
 
 
 async def test_a_database_from_the_future_is_left_alone(tmp_path: Path) -> None:
@@ -285,18 +288,18 @@ async def test_a_database_from_the_future_is_left_alone(tmp_path: Path) -> None:
         raw.execute("PRAGMA user_version = 999")
     raw.close()
     with pytest.raises(SchemaTooNew, match="newer Shoulders"):
-        await open_store(path)
+        await open_database(path)
 
 
 async def test_what_is_no_database_is_said_plainly(tmp_path: Path) -> None:
     path = tmp_path / "letter.db"
     path.write_text("Dear Sir or Madam, " * 100)
     with pytest.raises(StoreError, match="cannot be used"):
-        await open_store(path)
+        await open_database(path)
 
 
 async def test_what_a_call_used_is_on_disk_no_later_than_the_answer(
-    desk: Desk, store: SQLiteStore, tmp_path: Path
+    desk: Desk, store: Database, tmp_path: Path
 ) -> None:
     first = await desk.must(CHANNEL)
     store.usage.spent([ModelCall(first.id, 1, CHANNEL, ANN, "m", Usage(3, 4), 5, succeeded=True)])
@@ -305,17 +308,18 @@ async def test_what_a_call_used_is_on_disk_no_later_than_the_answer(
         assert other.execute("SELECT request, prompt_tokens, cost FROM usage").fetchall() == [(first.id, 3, 5)]
 
 
-async def test_what_a_call_used_outlives_its_request(desk: Desk, store: SQLiteStore, tmp_path: Path) -> None:
+async def test_what_a_call_used_outlives_its_request(desk: Desk, store: Database, tmp_path: Path) -> None:
     first = await desk.must(CHANNEL)
     call = ModelCall(first.id, 1, CHANNEL, ANN, "m", Usage(3, 4), succeeded=True)
     await store.usage.spent([call])
-    await store._writer.write(lambda connection: connection.execute("DELETE FROM requests").rowcount)
+    assert isinstance(store, SQLiteDatabase)
+    await store.connections.change("DELETE FROM requests")
     await store.usage.spent([call])
     (total,) = await store.usage.totals(("person", "model"), 0)
     assert (total.key, total.requests, total.usage) == (("1", "m"), 2, Usage(6, 8))
 
 
-async def test_usage_is_summed_up_by_whatever_is_asked(store: SQLiteStore) -> None:
+async def test_usage_is_summed_up_by_whatever_is_asked(store: Database) -> None:
     other, direct = replace(CHANNEL, workspace="other"), replace(CHANNEL, channel="dm", direct=True, name="")
     await store.usage.spent(
         [
@@ -461,7 +465,7 @@ def _without_memory(connection: sqlite3.Connection, group: object) -> None:
 
 async def test_what_was_said_is_for_its_owners_eyes(tmp_path: Path) -> None:
     path = tmp_path / "new" / "shoulders.db"
-    store = await open_store(path)
+    store = await open_database(path)
     modes = {file.name: file.stat().st_mode & 0o077 for file in (path.parent, *path.parent.glob("shoulders.db*"))}
     await store.aclose()
     assert {"new", "shoulders.db", "shoulders.db-wal"} <= modes.keys()

@@ -168,12 +168,12 @@ async def test_an_unanswered_session_is_known_after_a_crash(stage: SlackStage) -
     stage.model.script(Words(("Once upon", gate, " a time.")))
     said = await stage.direct("Tell me")
     await stage.sees(said, "Once")
-    store = stage.app.services.store
-    (left,) = await store.unfinished("slack")
+    store = stage.database
+    (left,) = await store.requests.unfinished("slack")
     place = left.accepted.request.place
     assert (place.thread, place.direct, place.channel) == (said.message, True, said.channel)
     gate.set()
     await stage.answer(said)
-    assert (await store.latest(place, stage.users["ann"])) == await store.latest(
+    assert (await store.conversations.latest(place, stage.users["ann"])) == await store.conversations.latest(
         replace(place, thread=""), stage.users["ann"]
     )
