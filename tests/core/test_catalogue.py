@@ -293,15 +293,6 @@ async def test_a_name_that_config_takes_over_leaves_the_added_one_out(store: Dat
     assert again.app.services.catalogue.entry("spare").added is None
 
 
-async def test_the_store_keeps_replaces_and_forgets(store: Database) -> None:
-    first = AddedModel("tiny", "maker/x", "a" * 40, "chat", "mit", 10, "discord", "guild")
-    await store.catalogue.add(first)
-    await store.catalogue.add(replace(first, revision="b" * 40))
-    assert [added.revision for added in await store.catalogue.load()] == ["b" * 40]
-    await store.catalogue.remove("tiny")
-    assert await store.catalogue.load() == []
-
-
 @pytest.mark.timeout(120)
 async def test_a_model_from_the_hub_answers_in_the_models_process(
     world: World, server: FakeHub, tiny: Path, store: Database
