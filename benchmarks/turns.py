@@ -10,8 +10,8 @@ from functools import partial
 from pathlib import Path
 
 from benchmarks.table import Row
-from bot.interfaces.command import Command
 from bot.interfaces.messages import Act, Person, Place, Request
+from bot.interfaces.store import Continuation
 from storage.sqlite import open_database
 from storage.sqlite.migrate import migrations
 from storage.sqlite.writer import Connection, GroupCommitWriter
@@ -34,7 +34,7 @@ async def seeded(path: Path) -> None:
     """A database with one conversation for the turns to belong to."""
     store = await open_database(path)
     request = Request(Act("1", 1), Place("console", "local", "terminal", direct=True), Person("1", "Ann"), "chat")
-    await store.requests.accept(request, Command("chat", "", converses=True), 0)
+    await store.requests.accept(request, Continuation(("place", "new")))
     await store.aclose()
 
 

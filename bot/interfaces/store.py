@@ -6,7 +6,6 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from bot.interfaces.command import Command
 from bot.interfaces.messages import Place, Request, Turn
 from bot.interfaces.replies import Answer, Part
 
@@ -53,6 +52,35 @@ class Conversation:
         return f"“{self.title}”" if self.title else "a conversation that has not begun yet"
 
 
+Source = Literal["button", "reply", "place", "direct messages", "channel", "person", "anyone", "new"]
+"""Where a conversation is looked for. Only open ones are found, except by a button or a reply.
+
+"button": under the answer to request `button`. "reply": the one that `message` belongs to. "place": the public one of
+this thread or direct message; a thread that grew out of a message continues that message's. "direct messages": the
+latest in all threads of these direct messages. "channel": this person's latest in this channel and in threads that grew
+out of questions in it. "person" and "anyone": this person's, or anybody's, latest in exactly this place. "new": one
+that begins now.
+"""
+
+Privacy = Literal["public", "private", "any"]
+"""Who sees a conversation: everybody in its place, or only the person who began it. A new one is public unless it must
+be "private"."""
+
+
+@dataclass(frozen=True, slots=True)
+class Continuation:
+    """Which conversation a request continues: the first that its `sources` find, or none.
+
+    `within_ms`: for "person" and "anyone", the milliseconds since the conversation's newest act; None for any time.
+    """
+
+    sources: tuple[Source, ...]
+    privacy: Privacy = "public"
+    button: int = 0
+    message: str = ""
+    within_ms: int | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class RequestOutcome:
     """Everything that one request leaves behind, written at once: the shown answer and the turns.
@@ -73,13 +101,10 @@ class RequestStore(Protocol):
     Every method that writes returns once its change is on disk. Raises StoreError.
     """
 
-    async def accept(
-        self, request: Request, command: Command, continue_ms: int, *, shared: bool = False
-    ) -> Accepted | None:
-        """Keep a request and settle its conversation; None for a duplicate or a post that is not for the bot.
+    async def accept(self, request: Request, continuation: Continuation) -> Accepted | None:
+        """Keep a request and settle its conversation, both at once; None for a duplicate.
 
-        A mention outside threads continues the person's conversation in that channel, or where it is `shared`
-        anybody's, if it was active within the last `continue_ms` milliseconds.
+        None also for a request that is not addressed to the bot, where it neither finds a conversation nor takes part.
         """
 
     async def begin(self, request: int) -> None:
@@ -110,8 +135,8 @@ class ConversationStore(Protocol):
     async def conversation(self, conversation: int) -> Conversation:
         """Return one conversation. Raises StoreError when there is none."""
 
-    async def latest(self, place: Place, person: str, *, create: bool = False) -> Conversation | None:
-        """Return the thread's, the direct message's, or else this person's latest open conversation there."""
+    async def find(self, place: Place, person: str, continuation: Continuation) -> Conversation | None:
+        """Return the conversation that a request of this person there would continue or begin."""
 
     async def close_conversation(self, conversation: int) -> None:
         """Let the next question begin another conversation."""

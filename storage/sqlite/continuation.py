@@ -1,12 +1,13 @@
-"""Which conversation a request belongs to, settled in the same transaction that makes the request durable."""
+"""Find the conversation that a request continues, in the same transaction that makes the request durable."""
 
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import dataclass
+from collections.abc import Mapping
+from typing import NamedTuple
 
-from bot.interfaces.command import Command
 from bot.interfaces.messages import Place, Request
+from bot.interfaces.store import Continuation, Privacy, Source
 from storage.sqlite.places import find_place, first, keep_place, place_key
 
 _OPEN_AT_PLACE = (
@@ -18,8 +19,8 @@ _LEFT_AT_PLACE = (
     "AND EXISTS (SELECT 1 FROM requests WHERE place = ? AND accepted <= closed)"
 )
 _OPEN_OF_PERSON = (
-    "SELECT id FROM conversations WHERE place = ? AND closed = 0 AND (? OR person = ?) AND private = ? AND active >= ? "
-    "ORDER BY active DESC, id DESC"
+    "SELECT id FROM conversations WHERE place = ? AND closed = 0 AND (? OR person = ?) AND private BETWEEN ? AND ? "
+    "AND active >= ? ORDER BY active DESC, id DESC"
 )
 REACHED = (
     "places.platform = :platform AND places.workspace = :workspace AND places.channel = :channel "
@@ -65,22 +66,30 @@ AND {REACHED} AND private = 0 ORDER BY requests.id DESC
 """
 
 
-@dataclass(frozen=True, slots=True)
-class ContinueWindow:
-    """For how many milliseconds a new mention continues a conversation, and whether also another person's."""
+_PRIVATE: Mapping[Privacy, tuple[bool, bool]] = {
+    "public": (False, False),
+    "private": (True, True),
+    "any": (False, True),
+}
+"""The lowest and the highest value of the column `private`."""
 
-    ms: int
-    shared: bool = False
+
+class Seeker(NamedTuple):
+    """The person who asks, the place, and the time in milliseconds since 1970."""
+
+    place: Place
+    person: str
+    now: int
 
 
 def accept(
-    connection: sqlite3.Connection, *, request: Request, command: Command, body: str, now: int, window: ContinueWindow
+    connection: sqlite3.Connection, *, request: Request, continuation: Continuation, body: str, now: int
 ) -> tuple[int, int] | None:
     """Insert the request; its row's id and its conversation's (0 for none), or None when it is known or not for us."""
-    conversation = _conversation(connection, request, command, now, window)
+    seeker = Seeker(request.place, request.person.id, now)
+    conversation = find(connection, seeker, continuation)
     if not request.addressed and conversation is None and not takes_part(connection, request.place):
         return None
-    place = keep_place(connection, request.place)
     inserted = connection.execute(
         "INSERT OR IGNORE INTO requests "
         "(platform, workspace, act, position, place, conversation, person, message, state, attempts, body, accepted) "
@@ -90,7 +99,7 @@ def accept(
             request.place.workspace,
             request.act.id,
             request.act.order,
-            place,
+            keep_place(connection, request.place),
             conversation,
             request.person.id,
             request.message,
@@ -100,87 +109,64 @@ def accept(
     )
     if inserted.rowcount == 0:
         return None
-    if command.converses and conversation is None:
-        conversation = _begin(connection, place, request.person.id, _apart(request), now)
+    if conversation is None and "new" in continuation.sources:
+        conversation = begin(connection, seeker, continuation)
         connection.execute("UPDATE requests SET conversation = ? WHERE id = ?", (conversation, inserted.lastrowid))
     if conversation is not None:
         connection.execute("UPDATE conversations SET active = max(active, ?) WHERE id = ?", (now, conversation))
     return int(inserted.lastrowid or 0), conversation or 0
 
 
-def latest(
-    connection: sqlite3.Connection,
-    *,
-    place: Place,
-    person: str,
-    now: int,
-    create: bool,
-    private: tuple[bool, bool] = (False, True),
-) -> int | None:
-    """The open conversation that a steering command means: the thread's or direct message's, else the person's.
-
-    `private` says whether it must be, and whether it may be, one that only the person sees.
-    """
-    must, may = private
-    if (place.thread or place.direct) and must:
-        values: tuple[str | int | None, ...] = (find_place(connection, place), False, person, True, 0)
-        found = first(connection, _OPEN_OF_PERSON, values)
-    elif place.thread:
-        found = _thread_or_direct(connection, place)
-    elif place.direct:
-        found = first(connection, _LATEST_DIRECT, (place.platform, place.workspace, place.channel))
-    else:
-        values = (place.platform, place.workspace, place.channel, person, must, may)
-        found = first(connection, _LATEST_OF_PERSON, values)
-    if found is None and create:
-        return _begin(connection, keep_place(connection, place), person, False, now)
-    return found
-
-
-def _apart(request: Request) -> bool:
-    """Whether the request's conversation is kept apart from the place's own; a direct message is private as it is."""
-    return request.private and not request.place.direct
-
-
-def _conversation(
-    connection: sqlite3.Connection, request: Request, command: Command, now: int, window: ContinueWindow
-) -> int | None:
-    """The conversation that exists already for this request.
-
-    What only the person sees never joins one that others see, whatever it replies to, nor the other way round; only
-    commands that steer, and are answered to the person alone, mean both.
-    """
-    place, apart = request.place, _apart(request)
-    private = (apart and not command.quiet, apart or command.quiet)
-    about = request.arguments.get("request", "")
-    if about.isdecimal():
-        return _under(connection, request, int(about), private)
-    if not command.converses:
-        return latest(connection, place=place, person=request.person.id, now=now, create=False, private=private)
-    if not apart:
-        if request.replies_to and (found := _of_message(connection, place, request.replies_to)):
+def find(connection: sqlite3.Connection, seeker: Seeker, continuation: Continuation) -> int | None:
+    """Return the conversation that exists already, if one of the sources finds it."""
+    for source in continuation.sources:
+        if found := _find(connection, source, seeker, continuation):
             return found
-        if place.thread or place.direct:
-            return _thread_or_direct(connection, place)
-    shared = window.shared and not apart
-    values = (find_place(connection, place), shared, request.person.id, apart, now - window.ms)
-    return first(connection, _OPEN_OF_PERSON, values)
+    return None
 
 
-def _under(connection: sqlite3.Connection, request: Request, about: int, private: tuple[bool, bool]) -> int | None:
-    """The conversation of the request under whose answer a button was pressed, where that answer can stand."""
-    place = request.place
-    values = (about, place.platform, place.workspace, place.channel, *private, request.person.id)
+def find_or_begin(connection: sqlite3.Connection, seeker: Seeker, continuation: Continuation) -> int:
+    """Return the conversation that one of the sources finds, or else a new one."""
+    return find(connection, seeker, continuation) or begin(connection, seeker, continuation)
+
+
+def _find(connection: sqlite3.Connection, source: Source, seeker: Seeker, continuation: Continuation) -> int | None:
+    place, person, now = seeker
+    channel = (place.platform, place.workspace, place.channel)
+    private = _PRIVATE[continuation.privacy]
+    match source:
+        case "button":
+            return _under(connection, seeker, continuation.button, private)
+        case "reply":
+            return _of_message(connection, place, continuation.message)
+        case "place":
+            return _at_place(connection, place)
+        case "direct messages":
+            return first(connection, _LATEST_DIRECT, channel)
+        case "channel":
+            return first(connection, _LATEST_OF_PERSON, (*channel, person, *private))
+        case "person" | "anyone":
+            since = 0 if continuation.within_ms is None else now - continuation.within_ms
+            values = (find_place(connection, place), source == "anyone", person, *private, since)
+            return first(connection, _OPEN_OF_PERSON, values)
+        case "new":
+            return None
+
+
+def _under(connection: sqlite3.Connection, seeker: Seeker, about: int, private: tuple[bool, bool]) -> int | None:
+    """Return the conversation of the request under whose answer a button was pressed, where that answer can stand."""
+    place, person, _ = seeker
+    values = (about, place.platform, place.workspace, place.channel, *private, person)
     for conversation, thread, message in connection.execute(_OF_REQUEST, values):
         grown = place.thread and not thread and _of_message(connection, place, place.thread) == conversation
         if grown or place.direct or thread == place.thread or (not place.thread and thread == message):
             return int(conversation)
     if place.direct:
-        return first(connection, _OF_ANSWER_SENT, (about, place.platform, request.person.id))
+        return first(connection, _OF_ANSWER_SENT, (about, place.platform, person))
     return None
 
 
-def _thread_or_direct(connection: sqlite3.Connection, place: Place) -> int | None:
+def _at_place(connection: sqlite3.Connection, place: Place) -> int | None:
     """A thread that grew out of one of our messages continues that message's conversation until it is left there."""
     row = find_place(connection, place)
     if found := first(connection, _OPEN_AT_PLACE, (row,)):
@@ -192,7 +178,7 @@ def _thread_or_direct(connection: sqlite3.Connection, place: Place) -> int | Non
 
 
 def takes_part(connection: sqlite3.Connection, place: Place) -> bool:
-    """Whether the bot was ever part of this thread: after /new it stays, and the next post begins afresh."""
+    """Return whether the bot was ever part of this thread: after /new it stays, and the next post begins another."""
     if not place.thread:
         return False
     ever = first(connection, _EVER_AT_PLACE, (find_place(connection, place),))
@@ -205,11 +191,13 @@ def _of_message(connection: sqlite3.Connection, place: Place, message: str) -> i
     return None
 
 
-def _begin(connection: sqlite3.Connection, place: int, person: str, private: bool, now: int) -> int:
+def begin(connection: sqlite3.Connection, seeker: Seeker, continuation: Continuation) -> int:
+    """Begin a conversation."""
+    place, person, now = seeker
     return int(
         connection.execute(
             "INSERT INTO conversations (place, person, private, active) VALUES (?, ?, ?, ?)",
-            (place, person, private, now),
+            (keep_place(connection, place), person, continuation.privacy == "private", now),
         ).lastrowid
         or 0
     )

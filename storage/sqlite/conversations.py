@@ -7,9 +7,9 @@ from functools import partial
 
 from bot.interfaces.errors import StoreError
 from bot.interfaces.messages import Place, Role, Turn
-from bot.interfaces.store import Conversation
-from storage.sqlite import continuation
+from bot.interfaces.store import Continuation, Conversation
 from storage.sqlite.connections import Connections
+from storage.sqlite.continuation import REACHED, Seeker, find, find_or_begin, takes_part
 from storage.sqlite.places import PLACE_COLUMNS, place_key, place_of
 
 TITLE_LENGTH = 60
@@ -33,7 +33,7 @@ SELECT max(turns.id) FROM places
 JOIN requests ON requests.place = places.id
 JOIN turns ON turns.request = requests.id
 JOIN conversations ON conversations.id = turns.conversation
-WHERE {continuation.REACHED}
+WHERE {REACHED}
 AND ((requests.message = :message AND turns.role = 'user') OR (turns.role = 'assistant' AND requests.id IN
     (SELECT request FROM drafts WHERE message = :message AND message <> '')))
 AND requests.id IN (
@@ -87,9 +87,12 @@ class SQLiteConversations:
             return Conversation(row, person, bool(private), short, model)
         raise StoreError(f"There is no conversation {conversation}.")
 
-    async def latest(self, place: Place, person: str, *, create: bool = False) -> Conversation | None:
-        work = partial(continuation.latest, place=place, person=person, now=self._connections.now, create=create)
-        found = await (self._connections.write(work) if create else self._connections.read(work))
+    async def find(self, place: Place, person: str, continuation: Continuation) -> Conversation | None:
+        seeker = Seeker(place, person, self._connections.now)
+        if "new" in continuation.sources:
+            begun = await self._connections.write(partial(find_or_begin, seeker=seeker, continuation=continuation))
+            return await self.conversation(begun)
+        found = await self._connections.read(partial(find, seeker=seeker, continuation=continuation))
         return await self.conversation(found) if found else None
 
     async def close_conversation(self, conversation: int) -> None:
@@ -127,7 +130,7 @@ class SQLiteConversations:
         return None
 
     async def takes_part(self, place: Place) -> bool:
-        return await self._connections.read(partial(continuation.takes_part, place=place))
+        return await self._connections.read(partial(takes_part, place=place))
 
     async def seen(self, platform: str, since_ms: int) -> Sequence[tuple[Place, int]]:
         return [

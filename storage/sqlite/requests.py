@@ -10,14 +10,14 @@ from typing import TypeVar
 from pydantic import TypeAdapter
 from pydantic_core import PydanticSerializationError
 
-from bot.interfaces.command import Command
 from bot.interfaces.errors import StoreError
 from bot.interfaces.messages import Request
 from bot.interfaces.replies import Answer, Part
-from bot.interfaces.store import Accepted, EndState, RequestOutcome, Unfinished
-from storage.sqlite import continuation, deletion
+from bot.interfaces.store import Accepted, Continuation, EndState, RequestOutcome, Unfinished
+from storage.sqlite import deletion
 from storage.sqlite.answer_files import AnswerFiles
 from storage.sqlite.connections import Connections
+from storage.sqlite.continuation import accept
 
 _REQUEST = TypeAdapter(Request)
 _ANSWER = TypeAdapter(Answer)
@@ -51,14 +51,11 @@ class SQLiteRequests:
         self._connections = connections
         self._files = files
 
-    async def accept(
-        self, request: Request, command: Command, continue_ms: int, *, shared: bool = False
-    ) -> Accepted | None:
-        body = _json(_REQUEST, request)
-        window = continuation.ContinueWindow(continue_ms, shared)
-        now = self._connections.now
-        work = partial(continuation.accept, request=request, command=command, body=body, now=now, window=window)
-        ids = await self._connections.write(work)
+    async def accept(self, request: Request, continuation: Continuation) -> Accepted | None:
+        body, now = _json(_REQUEST, request), self._connections.now
+        ids = await self._connections.write(
+            partial(accept, request=request, continuation=continuation, body=body, now=now)
+        )
         return Accepted(*ids, request) if ids else None
 
     async def begin(self, request: int) -> None:

@@ -11,19 +11,19 @@ from pathlib import Path
 import pytest
 
 from bot.administration import retention
-from bot.commands._registry import load_commands
 from bot.interfaces.database import Database
 from bot.interfaces.history import ALL, Extent
 from bot.interfaces.messages import Act, Request, Turn
 from bot.interfaces.records import AuditEntry
 from bot.interfaces.replies import Answer, Choice, Done, Text
-from bot.interfaces.store import Accepted, RequestOutcome
+from bot.interfaces.store import Accepted, Continuation, RequestOutcome
 from storage.sqlite import open_database
 from storage.sqlite.migrate import migrations
 from tests.administration.kept import ELSEWHERE, OTHER, Files, forget, rows_of, said, said_to, settled, texts
 from tests.core.world import ADMIN, ANN, BEN, CHANNEL, DIRECT, THREAD, World, play
 
-COMMANDS = [module.COMMAND for module in load_commands().values()]
+BEGINS = Continuation(("place", "new"))
+"""A question in a thread continues its conversation, or begins it."""
 
 
 # Forgetting oneself -------------------------------------------------------------------------------------------------
@@ -365,11 +365,10 @@ async def test_nothing_is_left_in_the_file_however_rows_were_moved_in_it(store: 
     chance = random.Random(1)
     marks = [f"secret-{number:04d}-" for number in range(700)]
     waiting: list[Accepted] = []
-    chat = next(command for command in COMMANDS if command.name == "chat")
     for number, mark in enumerate(marks):
         text = mark + "x" * chance.choice([20, 100, 300, 800, 1_500, 5_000])
         request = Request(Act(str(number), number), THREAD, ANN, "chat", {"text": text}, message=f"m{number}")
-        accepted = await store.requests.accept(request, chat, 0)
+        accepted = await store.requests.accept(request, BEGINS)
         assert accepted
         waiting.append(accepted)
         if len(waiting) > chance.choice([1, 5, 20]):
@@ -442,8 +441,7 @@ async def test_others_go_on_writing_meanwhile(world: World, files: Files) -> Non
 
 async def test_what_a_crash_left_in_the_file_goes_at_the_next_start(tmp_path: Path, files: Files) -> None:
     store = await open_database(tmp_path / "shoulders.db")
-    chat = next(command for command in COMMANDS if command.name == "chat")
-    accepted = await store.requests.accept(Request(Act("1", 1), THREAD, ANN, "chat", {"text": "my secret"}), chat, 0)
+    accepted = await store.requests.accept(Request(Act("1", 1), THREAD, ANN, "chat", {"text": "my secret"}), BEGINS)
     assert accepted
     await answer(store, accepted)
     await store.history.forget(Extent("discord", person=ANN.id), ALL)

@@ -9,13 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from bot.interfaces.command import Command
 from bot.interfaces.database import Database
 from bot.interfaces.errors import BrokenOff, Gone, PlatformError, RateLimited, StoreError, Unavailable
 from bot.interfaces.messages import Act, Attachment, Message, Person, Request
 from bot.interfaces.prompts import Prompt
 from bot.interfaces.replies import Answer, Done, Status, Text
-from bot.interfaces.store import Accepted, RequestOutcome, Unfinished
+from bot.interfaces.store import Accepted, Continuation, RequestOutcome, Unfinished
 from storage.sqlite import open_database
 from tests.core.world import ADMIN, ANN, BEN, CHANNEL, DIRECT, THREAD, World, play
 from tests.fakes.memory import MemoryBackend, MemoryDraft
@@ -616,7 +615,7 @@ async def test_what_a_newer_version_was_asked_does_not_keep_the_rest_waiting(sto
     for command in ("teleport", "chat"):
         act = Act(command, len(command))
         request = Request(act, DIRECT, ANN, command, {"text": "hi"})
-        await store.requests.accept(request, Command(command, "", converses=True), 0)
+        await store.requests.accept(request, Continuation(("place", "new")))
     await world.inbox.recover("discord")
     while world.inbox._active:
         await asyncio.sleep(0)

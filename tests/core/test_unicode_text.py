@@ -7,11 +7,11 @@ from dataclasses import replace
 
 import pytest
 
-from bot.interfaces.command import Command
 from bot.interfaces.database import Database
 from bot.interfaces.errors import StoreError
 from bot.interfaces.messages import Act, Attachment, Message, Request
 from bot.interfaces.replies import Done, Text
+from bot.interfaces.store import Continuation
 from bot.utils.unicode_text import well_formed
 from tests.core.world import ANN, CHANNEL, DIRECT, THREAD, World, play
 
@@ -57,7 +57,7 @@ async def test_half_a_character_of_a_model_is_kept(world: World) -> None:
 async def test_what_utf8_cannot_hold_is_a_store_error(store: Database) -> None:
     request = Request(Act("1", 1), DIRECT, replace(ANN, name=HALF), "chat", {"text": "x"})
     with pytest.raises(StoreError):
-        await store.requests.accept(request, Command("chat", "Talk"), 0)
+        await store.requests.accept(request, Continuation(()))
     with pytest.raises(StoreError):
         await store.conversations.set_model(1, HALF)
 

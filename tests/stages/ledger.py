@@ -6,10 +6,9 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Callable
 
-from bot.interfaces.command import Command
 from bot.interfaces.database import Database
 from bot.interfaces.messages import Request
-from bot.interfaces.store import Accepted, EndState, RequestStore
+from bot.interfaces.store import Accepted, Continuation, EndState, RequestStore
 
 PATIENCE = 10.0
 """Seconds that a test waits for what must come."""
@@ -60,10 +59,8 @@ class RecordedRequests:
         self.answered = store.answered
         self.unfinished = store.unfinished
 
-    async def accept(
-        self, request: Request, command: Command, continue_ms: int, *, shared: bool = False
-    ) -> Accepted | None:
-        accepted = await self._store.accept(request, command, continue_ms, shared=shared)
+    async def accept(self, request: Request, continuation: Continuation) -> Accepted | None:
+        accepted = await self._store.accept(request, continuation)
         if accepted:
             await self._ledger.note_accepted(accepted)
         return accepted

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from bot.chat.continuation import continuation
 from bot.interfaces.command import Command
 from bot.interfaces.database import Database
 from bot.interfaces.messages import Act, Person, Place, Request, Turn
@@ -32,7 +33,8 @@ class Desk:
     ) -> Accepted | None:
         self.acts += 1
         request = Request(Act(str(self.acts), self.acts), place, person, command.name, message=f"m{self.acts}")
-        return await self.store.requests.accept(replace(request, **more), command, window)  # type: ignore[arg-type]  # any field
+        request = replace(request, **more)  # type: ignore[arg-type]  # any field
+        return await self.store.requests.accept(request, continuation(request, command, window))
 
     async def must(self, place: Place, person: Person = ANN, command: Command = CHAT, **more: object) -> Accepted:
         accepted = await self.say(place, person, command, **more)  # type: ignore[arg-type]  # any field

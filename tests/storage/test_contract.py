@@ -9,13 +9,12 @@ import pytest
 
 import storage
 from bot.interfaces.catalogue import AddedModel
-from bot.interfaces.command import Command
 from bot.interfaces.database import Database
 from bot.interfaces.history import ALL, Departure, Extent, HistoryCounts, Reading
 from bot.interfaces.messages import Act, Request, Subject, Turn
 from bot.interfaces.records import AuditEntry, Limit, Persona, RecordChange, Rule, Scope, Setting
 from bot.interfaces.replies import Answer, Part, Usage
-from bot.interfaces.store import Accepted, RequestOutcome
+from bot.interfaces.store import Accepted, Continuation, RequestOutcome
 from bot.interfaces.usage import Grouping, ModelCall, RatingTotal
 from tests.clock import SetClock
 from tests.storage.databases import DATABASES
@@ -35,9 +34,9 @@ async def test_an_act_is_accepted_once(desk: Desk) -> None:
 async def test_a_store_that_forgets_is_noticed(desk: Desk, store: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     accept = store.requests.accept
 
-    async def forgetful(request: Request, command: Command, continue_ms: int) -> Accepted | None:
+    async def forgetful(request: Request, continuation: Continuation) -> Accepted | None:
         desk.acts += 1
-        return await accept(replace(request, act=Act(f"new {desk.acts}", desk.acts)), command, continue_ms)
+        return await accept(replace(request, act=Act(f"new {desk.acts}", desk.acts)), continuation)
 
     monkeypatch.setattr(store.requests, "accept", forgetful)
     with pytest.raises(AssertionError):
@@ -143,7 +142,7 @@ async def test_steering_finds_the_nearest_conversation(desk: Desk, store: Databa
     assert (await desk.must(CHANNEL, command=STEER)).conversation == mine.conversation
     assert (await desk.must(THREAD, command=STEER)).conversation == in_thread.conversation
     assert (await desk.must(DIRECT, command=STEER)).conversation == 0
-    found = await store.conversations.latest(DIRECT, ANN.id, create=True)
+    found = await store.conversations.find(DIRECT, ANN.id, Continuation(("direct messages", "new")))
     assert found is not None
     assert (await desk.must(DIRECT)).conversation == found.id
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from bot.chat.continuation import steering
 from bot.interfaces.messages import Place
 from tests.adapters.slack.town import Town, town
 from tests.administration.kept import Files
@@ -174,6 +175,7 @@ async def test_an_unanswered_session_is_known_after_a_crash(stage: SlackStage) -
     assert (place.thread, place.direct, place.channel) == (said.message, True, said.channel)
     gate.set()
     await stage.answer(said)
-    assert (await store.conversations.latest(place, stage.users["ann"])) == await store.conversations.latest(
-        replace(place, thread=""), stage.users["ann"]
-    )
+    for there in (place, replace(place, thread="")):
+        found = await store.conversations.find(there, stage.users["ann"], steering(there, "any"))
+        assert found is not None
+        assert found.id == left.accepted.conversation
