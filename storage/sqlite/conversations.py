@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Sequence
 from functools import partial
 
@@ -28,8 +29,8 @@ WITH RECURSIVE chain ({_TURN_COLUMNS}, depth) AS (
 SELECT {_TURN_COLUMNS} FROM chain ORDER BY depth DESC
 """
 
-_KNOWN = f"""
-SELECT max(turns.id) FROM places
+_HOLDING = f"""
+FROM places
 JOIN requests ON requests.place = places.id
 JOIN turns ON turns.request = requests.id
 JOIN conversations ON conversations.id = turns.conversation
@@ -40,8 +41,14 @@ AND requests.id IN (
     SELECT id FROM requests WHERE message = :message AND message <> ''
     UNION SELECT request FROM drafts WHERE message = :message AND message <> '')
 """
+"""The turns that a message holds, question or answer, in reach of a place."""
 
-_TURN_OF_MESSAGE = f"{_KNOWN} AND (private = 0 OR conversations.person = :person)"
+_TURN_OF_MESSAGE = f"SELECT max(turns.id) {_HOLDING} AND (private = 0 OR conversations.person = :person)"
+
+_KNOWN_MESSAGES = f"""
+SELECT value FROM json_each(:messages) AS wanted
+WHERE EXISTS (SELECT 1 {_HOLDING.replace(":message", "wanted.value")})
+"""
 
 _CONVERSATION = """
 SELECT c.id, c.person, c.private,
@@ -112,7 +119,10 @@ class SQLiteConversations:
         return [_turn(*row) for row in await self._connections.rows(_CHAIN, values)]
 
     async def turn_of_message(self, place: Place, message: str, person: str = "") -> int | None:
-        return await self._known(_TURN_OF_MESSAGE, {**place_key(place), "message": message, "person": person})
+        values = {**place_key(place), "message": message, "person": person}
+        for (turn,) in await self._connections.rows(_TURN_OF_MESSAGE, values):
+            return int(turn) if turn is not None else None
+        return None
 
     async def question_of(self, request: int) -> Turn | None:
         for query in (_QUESTION, _QUESTION_ASKED_AGAIN):
@@ -121,8 +131,8 @@ class SQLiteConversations:
         return None
 
     async def known_messages(self, place: Place, messages: Sequence[str]) -> Collection[str]:
-        there = place_key(place)
-        return {message for message in messages if await self._known(_KNOWN, {**there, "message": message}) is not None}
+        values = {**place_key(place), "messages": json.dumps(list(messages))}
+        return {message for (message,) in await self._connections.rows(_KNOWN_MESSAGES, values)}
 
     async def asker(self, request: int) -> tuple[Place, str] | None:
         for *place, person in await self._connections.rows(_ASKER, (request,)):
@@ -136,11 +146,6 @@ class SQLiteConversations:
         return [
             (place_of(*place), newest) for *place, newest in await self._connections.rows(_SEEN, (platform, since_ms))
         ]
-
-    async def _known(self, query: str, values: dict[str, str]) -> int | None:
-        for (turn,) in await self._connections.rows(query, values):
-            return int(turn) if turn is not None else None
-        return None
 
 
 def _turn(

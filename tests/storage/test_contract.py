@@ -75,6 +75,19 @@ async def test_a_reply_continues_what_it_replies_to(desk: Desk, store: Database)
     assert await store.conversations.turn_of_message(elsewhere, f"a{first.id}") is None
 
 
+async def test_known_messages_are_those_in_reach(desk: Desk, store: Database) -> None:
+    accepted = await desk.must(CHANNEL)
+    await desk.answer(accepted, "one?", "one")
+    unanswered = await desk.must(CHANNEL, window=-1)
+    asked, answered = accepted.request.message, f"a{accepted.id}"
+    messages = [asked, answered, unanswered.request.message, "never said", ""]
+    known = store.conversations.known_messages
+    assert await known(CHANNEL, messages) == {asked, answered}
+    assert await known(replace(CHANNEL, thread=answered), messages) == {answered}
+    assert await known(replace(CHANNEL, channel="secret"), messages) == set()
+    assert await known(CHANNEL, []) == set()
+
+
 async def test_a_thread_on_an_answer_continues_it(desk: Desk) -> None:
     first = await desk.must(CHANNEL)
     await desk.answer(first, "one?", "one")

@@ -23,12 +23,14 @@ async def test_no_query_reads_a_whole_table(desk: Desk, tmp_path: Path) -> None:
     where = {"platform": "", "workspace": "", "channel": "", "thread": "", "message": "", "person": ""}
     queries: list[tuple[str, dict[str, str] | tuple[int | str, ...]]]
     queries = [(continuation._OF_MESSAGE, where), (conversations._TURN_OF_MESSAGE, where)]
+    queries += [(conversations._KNOWN_MESSAGES, {**where, "messages": "[]"})]
     queries += [(conversations._CONVERSATION, (1,)), (continuation._OF_ANSWER_SENT, (1, "", ""))]
     queries += [(continuation._LATEST_OF_PERSON, ("", "", "", "", 0, 1))]
     with sqlite3.connect(tmp_path / "shoulders.db") as raw:
         for query, values in queries:
             plan = [step[3] for step in raw.execute(f"EXPLAIN QUERY PLAN {query}", values)]
-            assert not [step for step in plan if step.startswith("SCAN") and "requests_unfinished" not in step]
+            whole = [step for step in plan if step.startswith("SCAN")]
+            assert not [step for step in whole if "requests_unfinished" not in step and "VIRTUAL" not in step]
     raw.close()
 
 
@@ -39,6 +41,17 @@ async def test_an_ended_request_keeps_no_text(desk: Desk, tmp_path: Path) -> Non
         assert raw.execute("SELECT state, body, answer FROM requests").fetchall() == [("done", None, None)]
         assert raw.execute("SELECT text FROM drafts").fetchall() == [("",)]
     raw.close()
+
+
+async def test_known_messages_take_one_query(desk: Desk, store: Database) -> None:
+    assert isinstance(store, SQLiteDatabase)
+    accepted = await desk.must(CHANNEL)
+    await desk.answer(accepted, "one?", "one")
+    statements: list[str] = []
+    await store.connections.reading.set_trace_callback(statements.append)
+    asked, answered = accepted.request.message, f"a{accepted.id}"
+    assert await store.conversations.known_messages(CHANNEL, ["x", asked, "y", answered]) == {asked, answered}
+    assert len(statements) == 1
 
 
 async def test_two_processes_cannot_share_a_database(store: Database, tmp_path: Path) -> None:
