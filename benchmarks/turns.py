@@ -10,10 +10,10 @@ from functools import partial
 from pathlib import Path
 
 from benchmarks.table import Row
-from bot.interfaces.command import Command
 from bot.interfaces.messages import Act, Person, Place, Request
+from bot.interfaces.store import Continuation
+from storage.sqlite import open_database
 from storage.sqlite.migrate import migrations
-from storage.sqlite.store import open_store
 from storage.sqlite.writer import Connection, GroupCommitWriter
 
 TASKS = 100
@@ -32,9 +32,9 @@ def append(connection: sqlite3.Connection) -> None:
 
 async def seeded(path: Path) -> None:
     """A database with one conversation for the turns to belong to."""
-    store = await open_store(path)
+    store = await open_database(path)
     request = Request(Act("1", 1), Place("console", "local", "terminal", direct=True), Person("1", "Ann"), "chat")
-    await store.accept(request, Command("chat", "", converses=True), 0)
+    await store.requests.accept(request, Continuation(("place", "new")))
     await store.aclose()
 
 

@@ -7,7 +7,7 @@ import logging
 import random
 import signal
 import time
-from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 
@@ -27,12 +27,13 @@ from bot.hub.client import Hub
 from bot.inference import downloads
 from bot.interfaces.adapter import Adapter
 from bot.interfaces.backend import Backend
+from bot.interfaces.database import Database
 from bot.interfaces.errors import ConfigError, ShouldersError, UserError
 from bot.interfaces.network import network_of
 from bot.services import RecentRequests, Services
 from bot.tasks.engine.registry import load_tasks
 from bot.utils.file_permissions import open_to_others
-from storage.sqlite.store import SQLiteStore, open_store
+from storage import sqlite
 
 log = logging.getLogger(__name__)
 
@@ -87,6 +88,14 @@ def check_task_preferences(config: Config) -> None:
         raise ConfigError(f"{config.source}: [settings] {error.message}") from None
 
 
+async def open_database(config: Config) -> Database:
+    """Open the database that `[bot] database` names: a path is a file of SQLite's. Raises StoreError.
+
+    Every other kind of database is a folder under storage/, and one line here.
+    """
+    return await sqlite.open_database(config.database)
+
+
 def make_backends(config: Config) -> Mapping[str, Backend]:
     """One backend a model, in the catalogue's order."""
     made: dict[str, Backend] = {}
@@ -134,11 +143,15 @@ def platforms_with_secrets(config: Config) -> Sequence[str]:
 
 
 @asynccontextmanager
-async def application(config: Config, adapters: Mapping[str, Adapter]) -> AsyncGenerator[App, None]:
-    """Everything opened, and closed again in the order that loses nothing."""
+async def application(
+    config: Config,
+    adapters: Mapping[str, Adapter],
+    opening: Callable[[Config], Awaitable[Database]] = open_database,
+) -> AsyncGenerator[App, None]:
+    """Open everything, and close it again in the order that loses nothing."""
     async with AsyncExitStack() as resources:
-        store = await open_store(config.database)
-        resources.push_async_callback(store.aclose)
+        database = await opening(config)
+        resources.push_async_callback(database.aclose)
         for sentence in await asyncio.to_thread(open_to_others, config.private_files):
             log.warning("%s", sentence)
         backends = make_backends(config)
@@ -147,14 +160,14 @@ async def application(config: Config, adapters: Mapping[str, Adapter]) -> AsyncG
         for adapter in adapters.values():
             resources.push_async_callback(_close, adapter)
         commands = await asyncio.to_thread(load_commands)
-        app = await assemble(config, store, backends, adapters, commands)
+        app = await assemble(config, database, backends, adapters, commands)
         resources.push_async_callback(_close, app.services.catalogue)
         yield app
 
 
 async def assemble(
     config: Config,
-    store: SQLiteStore,
+    database: Database,
     backends: Mapping[str, Backend],
     adapters: Mapping[str, Adapter],
     commands: Mapping[str, CommandModule],
@@ -163,19 +176,19 @@ async def assemble(
     """Put together what was opened."""
     declared = [module.COMMAND for module in commands.values()]
     terminals = (name for name, platform in platforms().items() if not platform.lasting)  # who sits there began it
-    administration = Administration(store.books, config.settings, (*config.bot.administrators, *terminals))
+    administration = Administration(database.records, config.settings, (*config.bot.administrators, *terminals))
     await administration.load()
     hub = Hub(config.hub, downloads.within(config.data / "models"), config.environment, config.memory)
-    catalogue = Catalogue(config, backends, store.catalogue, hub)
+    catalogue = Catalogue(config, backends, database.catalogue, hub)
     await catalogue.load()
-    budget = Budget(administration, store.usage, catalogue.sections, config.bot.currency, clock)
+    budget = Budget(administration, database.usage, catalogue.sections, config.bot.currency, clock)
     await budget.load()
     grace = config.bot.uninstall_grace_hours * 3_600
-    privacy = Retention(store.traces, administration, adapters, lambda: inbox, grace, clock)
+    privacy = Retention(database.history, administration, adapters, lambda: inbox, grace, clock)
     await privacy.load()
     services = Services(
         config,
-        store,
+        database.conversations,
         administration,
         Policy(administration, budget, lambda: config.hub.centrally(several=privacy.departures.workspaces.several)),
         budget,
@@ -188,7 +201,7 @@ async def assemble(
         running=lambda conversation: inbox.running(conversation),
     )
     core = Dispatcher(services, commands)
-    inbox = RequestQueue(store, adapters, declared, core.handle, administration)
+    inbox = RequestQueue(database.requests, adapters, declared, core.handle, administration)
     chores: Mapping[str, BackgroundJob] = {
         "announcing": AuditAnnouncer(administration, adapters).run,
         "tidying": privacy.run,

@@ -9,13 +9,12 @@ from dataclasses import dataclass
 from importlib.metadata import version
 
 from bot import __version__
-from bot.app import make_adapter, make_backends
+from bot.app import make_adapter, make_backends, open_database
 from bot.config import Config, platforms
 from bot.interfaces.errors import ConfigError, DatabaseBusy, ShouldersError
 from bot.interfaces.network import network_of
 from bot.logs import plain
 from bot.utils.file_permissions import open_to_others
-from storage.sqlite.store import open_store
 
 CHECK_SECONDS = 20.0
 """How long one thing may take to answer."""
@@ -131,10 +130,10 @@ def _versions() -> str:
 
 async def _database(config: Config) -> str:
     try:
-        store = await open_store(config.database)
+        database = await open_database(config)
     except DatabaseBusy:
         return f"{config.database} is in use by a running Shoulders"
-    await store.aclose()
+    await database.aclose()
     return f"{config.database} opens and is up to date"
 
 

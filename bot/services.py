@@ -18,7 +18,7 @@ from bot.interfaces.backend import Backend
 from bot.interfaces.command import Command
 from bot.interfaces.errors import PlatformError, UserError
 from bot.interfaces.messages import Place, Request
-from bot.interfaces.store import Store
+from bot.interfaces.store import ConversationStore
 from bot.utils.unicode_text import well_formed
 from bot.utils.upload_memory import Room
 
@@ -32,7 +32,7 @@ class Services:
     """
 
     config: Config
-    store: Store
+    store: ConversationStore
     administration: Administration
     policy: Policy
     budget: Budget

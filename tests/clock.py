@@ -1,10 +1,12 @@
-"""An event loop whose clock jumps to the next timer: tests of pacing and backoff take no time."""
+"""Clocks for tests: an event loop that jumps to its next timer, and a clock that tests set."""
 
 from __future__ import annotations
 
 import asyncio
 import heapq
-from collections.abc import Coroutine
+import time
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -38,3 +40,13 @@ def run_fast(work: Coroutine[object, object, T]) -> T:
     """Run `work` on a FastLoop."""
     with asyncio.Runner(loop_factory=FastLoop) as runner:
         return runner.run(work)
+
+
+@dataclass
+class SetClock:
+    """A clock that returns seconds since 1970 as `read` does."""
+
+    read: Callable[[], float] = time.time
+
+    def __call__(self) -> float:
+        return self.read()

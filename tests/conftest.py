@@ -5,25 +5,24 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import os
-import pkgutil
 import socket
 import subprocess
 import sys
 from collections.abc import AsyncGenerator, Iterator
-from importlib import import_module
 from pathlib import Path
 
 import pytest
 from blockbuster import blockbuster_ctx
 
-import storage
 from bot.config import load
+from bot.interfaces.database import Database
 from bot.interfaces.network import VARIABLES
-from storage.sqlite.store import SQLiteStore
 from tests.administration.kept import Files
+from tests.clock import SetClock
 from tests.core.world import CONFIG, World
 from tests.stages import stages
 from tests.stages.base import Stage
+from tests.storage.databases import DATABASES
 
 OWN_CODE = ["bot", "adapters", "storage"]
 
@@ -77,18 +76,18 @@ def no_secrets_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
 
 
-STORES = [
-    module
-    for found in pkgutil.iter_modules(storage.__path__)
-    if hasattr(module := import_module(f"storage.{found.name}"), "open_store")
-]
-"""Every kind of store there is, found under storage/."""
+@pytest.fixture
+def database_clock() -> SetClock:
+    """The clock by which the database dates its rows."""
+    return SetClock()
 
 
-@pytest.fixture(params=STORES, ids=lambda module: str(module.__name__))
-async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncGenerator[SQLiteStore, None]:
-    """A fresh store on disk."""
-    opened = await request.param.open_store(tmp_path / "shoulders.db")
+@pytest.fixture(params=sorted(DATABASES))
+async def store(
+    request: pytest.FixtureRequest, tmp_path: Path, database_clock: SetClock
+) -> AsyncGenerator[Database, None]:
+    """A fresh database of every kind."""
+    opened = await DATABASES[request.param](tmp_path, database_clock)
     yield opened
     await opened.aclose()
 
@@ -102,7 +101,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-async def world(store: SQLiteStore, tmp_path: Path) -> AsyncGenerator[World, None]:
+async def world(store: Database, tmp_path: Path) -> AsyncGenerator[World, None]:
     """A running core."""
     path = tmp_path / "config.toml"
     await asyncio.to_thread(path.write_text, CONFIG)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from bot.chat.continuation import steering
 from bot.interfaces.command import Command, Option
 from bot.interfaces.messages import Request
 from bot.interfaces.replies import Done, Reply, Text
@@ -23,16 +24,17 @@ async def run(services: Services, accepted: Accepted) -> Reply:
     """Set the model when one is named, else show it."""
     request = accepted.request
     wanted = request.arguments.get("name", "")
+    here = steering(request.place, "any", begins=bool(wanted))
     if wanted:
         model = services.model(request, wanted)
-        conversation = await services.store.latest(request.place, request.person.id, create=True)
+        conversation = await services.store.find(request.place, request.person.id, here)
         assert conversation is not None
         await services.store.set_model(conversation.id, model)
         yield Text(
             f"In {conversation.label} **{model}** answers from now on, and text goes to {_where(services, model)}."
         )
     else:
-        found = await services.store.latest(request.place, request.person.id)
+        found = await services.store.find(request.place, request.person.id, here)
         model = services.model(request, found.model if found else "")
         where = f"In {found.label} " if found else "Here "
         yield Text(f"{where}**{model}** answers, and text goes to {_where(services, model)}. `/models` lists all.")

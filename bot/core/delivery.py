@@ -29,7 +29,7 @@ from bot.interfaces.replies import (
     Text,
     Thought,
 )
-from bot.interfaces.store import Accepted, EndState, RequestOutcome, Store
+from bot.interfaces.store import Accepted, EndState, RequestOutcome, RequestStore
 from bot.utils.unicode_text import well_formed
 
 log = logging.getLogger(__name__)
@@ -47,7 +47,7 @@ MOST_ATTEMPTS = 3
 class StoredDraftLog:
     """A bot.interfaces.adapter.DraftLog in the store."""
 
-    def __init__(self, store: Store, request: int, parts: Sequence[Part], *, resumed: bool) -> None:
+    def __init__(self, store: RequestStore, request: int, parts: Sequence[Part], *, resumed: bool) -> None:
         self.request_id = request
         self.parts = parts
         self.resumed = resumed
@@ -116,7 +116,7 @@ class Delivery:
         self,
         accepted: Accepted,
         draft: Draft,
-        store: Store,
+        store: RequestStore,
         reply: Callable[[Accepted], Reply],
         attempts: int = 0,
         answer: Answer | None = None,

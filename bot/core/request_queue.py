@@ -12,13 +12,14 @@ from heapq import heappop, heappush
 from typing import TypeVar
 
 from bot.administration.state import Administration
+from bot.chat.continuation import continuation
 from bot.core.delivery import Delivery, StoredDraftLog
 from bot.interfaces.adapter import Adapter
 from bot.interfaces.command import Command, by_path
 from bot.interfaces.errors import PlatformError, StoreError
 from bot.interfaces.messages import Request
 from bot.interfaces.replies import Answer, Part, Reply, Status
-from bot.interfaces.store import Accepted, Store, Unfinished
+from bot.interfaces.store import Accepted, RequestStore, Unfinished
 
 log = logging.getLogger(__name__)
 
@@ -47,7 +48,7 @@ class RequestQueue:
 
     def __init__(
         self,
-        store: Store,
+        store: RequestStore,
         adapters: Mapping[str, Adapter],
         commands: Sequence[Command],
         handle: Callable[[Accepted], Reply],
@@ -220,12 +221,9 @@ class RequestQueue:
 
     async def _accept(self, request: Request) -> bool:
         settings = self._administration.settings(request.place, request.person)
-        accepted = await self._store.accept(
-            request,
-            self._by_name[request.command],
-            settings.continue_minutes * 60_000,
-            shared=settings.continues == "channel",
-        )
+        command, shared = self._by_name[request.command], settings.continues == "channel"
+        chosen = continuation(request, command, settings.continue_minutes * 60_000, shared=shared)
+        accepted = await self._store.accept(request, chosen)
         if accepted is None:
             return False
         if request.place.platform in self._recovered:

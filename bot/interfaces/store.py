@@ -1,4 +1,4 @@
-"""The store of requests and conversations, as a protocol, and its values."""
+"""Requests and conversations, as values, and the protocols of their stores."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from bot.interfaces.command import Command
 from bot.interfaces.messages import Place, Request, Turn
 from bot.interfaces.replies import Answer, Part
 
@@ -25,9 +24,9 @@ class Accepted:
 
 @dataclass(frozen=True, slots=True)
 class Unfinished:
-    """A request that an earlier run left behind; `answer` is there when only its delivery is missing.
+    """A request that an earlier run left behind; `answer` is set when only its delivery is missing.
 
-    `since` is when it was accepted, in seconds since 1970.
+    `since` is the time at which it was accepted, in seconds since 1970.
     """
 
     accepted: Accepted
@@ -39,7 +38,7 @@ class Unfinished:
 
 @dataclass(frozen=True, slots=True)
 class Conversation:
-    """`title` is how its first question began; `person` asked it."""
+    """One conversation. `title` is the beginning of its first question; `person` asked it."""
 
     id: int
     person: str
@@ -49,13 +48,42 @@ class Conversation:
 
     @property
     def label(self) -> str:
-        """How people recognise it."""
+        """Return the words by which people recognise it."""
         return f"“{self.title}”" if self.title else "a conversation that has not begun yet"
+
+
+Source = Literal["button", "reply", "place", "direct messages", "channel", "person", "anyone", "new"]
+"""Where a conversation is looked for. Only open ones are found, except by a button or a reply.
+
+"button": under the answer to request `button`. "reply": the one that `message` belongs to. "place": the public one of
+this thread or direct message; a thread that grew out of a message continues that message's. "direct messages": the
+latest in all threads of these direct messages. "channel": this person's latest in this channel and in threads that grew
+out of questions in it. "person" and "anyone": this person's, or anybody's, latest in exactly this place. "new": one
+that begins now.
+"""
+
+Privacy = Literal["public", "private", "any"]
+"""Who sees a conversation: everybody in its place, or only the person who began it. A new one is public unless it must
+be "private"."""
+
+
+@dataclass(frozen=True, slots=True)
+class Continuation:
+    """Which conversation a request continues: the first that its `sources` find, or none.
+
+    `within_ms`: for "person" and "anyone", the milliseconds since the conversation's newest act; None for any time.
+    """
+
+    sources: tuple[Source, ...]
+    privacy: Privacy = "public"
+    button: int = 0
+    message: str = ""
+    within_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class RequestOutcome:
-    """All that one request leaves behind, written at once: what it shows and its turns.
+    """Everything that one request leaves behind, written at once: the shown answer and the turns.
 
     `question` and `reply` are None for a command that adds no turn. `parent` is the turn that the question answers; a
     retry has no question of its own and its reply's parent is the question asked before.
@@ -67,16 +95,16 @@ class RequestOutcome:
     reply: Turn | None = None
 
 
-class Store(Protocol):
-    """What must survive. Every method that writes returns once its change is on disk; raises StoreError."""
+class RequestStore(Protocol):
+    """Accepted requests, their drafts and their answers.
 
-    async def accept(
-        self, request: Request, command: Command, continue_ms: int, *, shared: bool = False
-    ) -> Accepted | None:
-        """Keep a request and settle its conversation; None for a duplicate or a post that is not for the bot.
+    Every method that writes returns once its change is on disk. Raises StoreError.
+    """
 
-        A mention outside threads continues the person's conversation in that channel, or where it is `shared`
-        anybody's, if it was active within the last `continue_ms` milliseconds.
+    async def accept(self, request: Request, continuation: Continuation) -> Accepted | None:
+        """Keep a request and settle its conversation, both at once; None for a duplicate.
+
+        None also for a request that is not addressed to the bot, where it neither finds a conversation nor takes part.
         """
 
     async def begin(self, request: int) -> None:
@@ -89,52 +117,53 @@ class Store(Protocol):
         """Keep the message id of part `index`."""
 
     async def answered(self, accepted: Accepted, outcome: RequestOutcome) -> None:
-        """Keep the outcome; from here on only its delivery is missing."""
+        """Keep the outcome; from here on only its delivery is missing. The first outcome of a request stands."""
 
     async def end(self, request: int, state: EndState) -> None:
-        """The request needs nothing more; its text leaves the row, its key against duplicates stays."""
+        """End a request: its text leaves the row, its key against duplicates stays."""
 
     async def unfinished(self, platform: str) -> Sequence[Unfinished]:
-        """What an earlier run, or an outage of the platform, left behind: oldest first."""
+        """Return the requests that an earlier run, or an outage of the platform, left behind: oldest first."""
 
-    async def request(self, request: int) -> Accepted | None:
-        """A request that has not ended."""
 
-    async def asker(self, request: int) -> tuple[Place, str] | None:
-        """Where a request was made and by which person's id, ended or not."""
+class ConversationStore(Protocol):
+    """Conversations and their turns.
+
+    Every method that writes returns once its change is on disk. Raises StoreError.
+    """
+
+    async def conversation(self, conversation: int) -> Conversation:
+        """Return one conversation. Raises StoreError when there is none."""
+
+    async def find(self, place: Place, person: str, continuation: Continuation) -> Conversation | None:
+        """Return the conversation that a request of this person there would continue or begin."""
+
+    async def close_conversation(self, conversation: int) -> None:
+        """Let the next question begin another conversation."""
+
+    async def set_model(self, conversation: int, model: str) -> None:
+        """Set the model of this conversation; "" for the default."""
 
     async def turns(self, conversation: int, upto: int | None = None, limit: int = 1_000) -> Sequence[Turn]:
-        """The chain of turns that ends with turn `upto` (None: the newest), oldest first, at most `limit`."""
+        """Return the chain of turns that ends with turn `upto` (None: the newest), oldest first, at most `limit`."""
 
     async def turn_of_message(self, place: Place, message: str, person: str = "") -> int | None:
-        """The turn that a platform message holds, question or answer, where it can be replied to from a place.
+        """Return the turn that a platform message holds, question or answer, if a place can reply to it.
 
-        Turns that only one person sees are found for this person alone.
+        Turns that only one person sees are found for this person only.
         """
 
     async def question_of(self, request: int) -> Turn | None:
-        """The question that a request asked, for asking it again."""
-
-    async def latest(self, place: Place, person: str, *, create: bool = False) -> Conversation | None:
-        """The thread's, the direct message's, or else this person's latest open conversation there."""
-
-    async def conversation(self, conversation: int) -> Conversation:
-        """One conversation."""
-
-    async def close_conversation(self, conversation: int) -> None:
-        """What is said next begins another."""
-
-    async def set_model(self, conversation: int, model: str) -> None:
-        """The model for this conversation; "" for the default."""
-
-    async def takes_part(self, place: Place) -> bool:
-        """Whether the bot was ever part of this thread."""
+        """Return the question that a request asked, or asked again."""
 
     async def known_messages(self, place: Place, messages: Sequence[str]) -> Collection[str]:
-        """Which of these platform messages are turns already."""
+        """Return those of these platform messages that are turns already."""
+
+    async def asker(self, request: int) -> tuple[Place, str] | None:
+        """Return the place of a request and the id of its person, ended or not."""
+
+    async def takes_part(self, place: Place) -> bool:
+        """Return whether the bot was ever part of this thread."""
 
     async def seen(self, platform: str, since_ms: int) -> Sequence[tuple[Place, int]]:
-        """Places with acts since then, each with the order of its newest."""
-
-    async def aclose(self) -> None:
-        """Finish what is queued and close the database."""
+        """Return the places with acts since then, each with the order of its newest."""

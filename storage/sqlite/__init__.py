@@ -1,5 +1,5 @@
-"""The store in one SQLite file, with its numbered migrations."""
+"""A database in one SQLite file, with its numbered migrations."""
 
-from storage.sqlite.store import SQLiteStore, open_store
+from storage.sqlite.database import SQLiteDatabase, open_database
 
-__all__ = ["SQLiteStore", "open_store"]
+__all__ = ["SQLiteDatabase", "open_database"]

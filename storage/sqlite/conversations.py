@@ -1,250 +1,154 @@
-"""Which conversation a request belongs to, settled in the same transaction that makes the request durable."""
+"""Conversations and their turns, in SQLite."""
 
 from __future__ import annotations
 
-import sqlite3
-from dataclasses import dataclass
+import json
+from collections.abc import Collection, Sequence
+from functools import partial
 
-from bot.interfaces.command import Command
-from bot.interfaces.messages import Place, Request
+from bot.interfaces.errors import StoreError
+from bot.interfaces.messages import Place, Role, Turn
+from bot.interfaces.store import Continuation, Conversation
+from storage.sqlite.connections import Connections
+from storage.sqlite.continuation import REACHED, Seeker, find, find_or_begin, takes_part
+from storage.sqlite.places import PLACE_COLUMNS, place_key, place_of
 
-_OPEN_AT_PLACE = (
-    "SELECT id FROM conversations WHERE place = ? AND closed = 0 AND private = 0 ORDER BY active DESC, id DESC"
-)
-_EVER_AT_PLACE = "SELECT id FROM conversations WHERE place = ? AND private = 0"
-_LEFT_AT_PLACE = (
-    "SELECT id FROM conversations WHERE id = ? AND closed > 0 "
-    "AND EXISTS (SELECT 1 FROM requests WHERE place = ? AND accepted <= closed)"
-)
-_OPEN_OF_PERSON = (
-    "SELECT id FROM conversations WHERE place = ? AND closed = 0 AND (? OR person = ?) AND private = ? AND active >= ? "
-    "ORDER BY active DESC, id DESC"
-)
-REACHED = (
-    "places.platform = :platform AND places.workspace = :workspace AND places.channel = :channel "
-    "AND (places.thread = :thread OR (places.thread = '' AND :thread = :message) "
-    "OR (:thread = '' AND places.thread = requests.message))"
-)
-"""The messages that can be replied to from a place: its own, the one that its thread grew out of and, from a channel,
-those that threads grew out of. What was said in a thread is not reached from its channel, nor the other way round."""
+TITLE_LENGTH = 60
+"""Characters of a conversation's first question that stand for it."""
 
-_LATEST_OF_PERSON = (
-    "SELECT conversations.id FROM conversations JOIN places ON places.id = conversations.place "
-    "WHERE platform = ? AND workspace = ? AND channel = ? AND person = ? AND private BETWEEN ? AND ? AND closed = 0 "
-    "AND (thread = '' OR EXISTS (SELECT 1 FROM requests WHERE message = thread AND place = places.id)) "
-    "ORDER BY active DESC, conversations.id DESC"
-)
-"""In a channel: the conversations held in it, and those in threads that grew out of questions in it."""
+_TURN_COLUMNS = "id, parent, role, person, name, text, model, complete"
 
-_LATEST_DIRECT = (
-    "SELECT conversations.id FROM conversations JOIN places ON places.id = conversations.place "
-    "WHERE platform = ? AND workspace = ? AND channel = ? AND direct = 1 AND closed = 0 "
-    "ORDER BY active DESC, conversations.id DESC"
+_CHAIN = f"""
+WITH RECURSIVE chain ({_TURN_COLUMNS}, depth) AS (
+    SELECT {_TURN_COLUMNS}, 1 FROM turns
+    WHERE id = coalesce(:upto, (SELECT max(id) FROM turns WHERE conversation = :conversation))
+    UNION ALL
+    SELECT {", ".join(f"turns.{column.strip()}" for column in _TURN_COLUMNS.split(","))}, depth + 1
+    FROM turns JOIN chain ON turns.id = chain.parent WHERE depth < :limit
 )
-"""Of all threads of direct messages: no others read any of them."""
+SELECT {_TURN_COLUMNS} FROM chain ORDER BY depth DESC
+"""
 
-_OF_REQUEST = (
-    "SELECT conversation, places.thread, requests.message FROM requests JOIN places ON places.id = requests.place "
-    "JOIN conversations ON conversations.id = requests.conversation "
-    "WHERE requests.id = ? AND places.platform = ? AND places.workspace = ? AND places.channel = ? "
-    "AND private BETWEEN ? AND ? AND (private = 0 OR conversations.person = ?)"
-)
-_OF_ANSWER_SENT = (
-    "SELECT conversation FROM requests JOIN conversations ON conversations.id = requests.conversation "
-    "WHERE requests.id = ? AND platform = ? AND private = 1 AND conversations.person = ?"
-)
-"""Of a private answer that came as a direct message, which is another place than where it was asked for."""
-
-_OF_MESSAGE = f"""
-SELECT conversation FROM requests JOIN places ON places.id = requests.place
-JOIN conversations ON conversations.id = requests.conversation
-WHERE requests.id IN (SELECT id FROM requests WHERE message = :message AND message <> ''
+_HOLDING = f"""
+FROM places
+JOIN requests ON requests.place = places.id
+JOIN turns ON turns.request = requests.id
+JOIN conversations ON conversations.id = turns.conversation
+WHERE {REACHED}
+AND ((requests.message = :message AND turns.role = 'user') OR (turns.role = 'assistant' AND requests.id IN
+    (SELECT request FROM drafts WHERE message = :message AND message <> '')))
+AND requests.id IN (
+    SELECT id FROM requests WHERE message = :message AND message <> ''
     UNION SELECT request FROM drafts WHERE message = :message AND message <> '')
-AND {REACHED} AND private = 0 ORDER BY requests.id DESC
-"""  # noqa: S608 -- own names
+"""
+"""The turns that a message holds, question or answer, in reach of a place."""
+
+_TURN_OF_MESSAGE = f"SELECT max(turns.id) {_HOLDING} AND (private = 0 OR conversations.person = :person)"
+
+_KNOWN_MESSAGES = f"""
+SELECT value FROM json_each(:messages) AS wanted
+WHERE EXISTS (SELECT 1 {_HOLDING.replace(":message", "wanted.value")})
+"""
+
+_CONVERSATION = """
+SELECT c.id, c.person, c.private,
+    coalesce(
+        (SELECT text FROM turns WHERE conversation = c.id AND role = 'user' ORDER BY id LIMIT 1),
+        (SELECT json_extract(body, '$.arguments.text') FROM requests INDEXED BY requests_unfinished
+            WHERE conversation = c.id AND ended IS NULL ORDER BY id LIMIT 1),
+        ''
+    ),
+    coalesce((SELECT value FROM conversation_settings WHERE conversation = c.id AND key = 'model'), '')
+FROM conversations c WHERE c.id = ?
+"""
+
+_QUESTION = f"SELECT {_TURN_COLUMNS} FROM turns WHERE request = :request AND role = 'user'"
+
+_QUESTION_ASKED_AGAIN = f"""
+SELECT {_TURN_COLUMNS} FROM turns
+WHERE id = (SELECT parent FROM turns WHERE request = :request AND role = 'assistant')
+"""
+"""A retry has no question of its own: its reply's parent is the question."""
+
+_ASKER = f"""
+SELECT {PLACE_COLUMNS}, requests.person FROM requests
+JOIN places ON places.id = requests.place WHERE requests.id = ?
+"""
+
+_SEEN = f"""
+SELECT {PLACE_COLUMNS}, (SELECT max(position) FROM requests WHERE place = places.id) FROM places
+WHERE platform = ? AND EXISTS (SELECT 1 FROM requests WHERE place = places.id AND accepted >= ?)
+"""
 
 
-@dataclass(frozen=True, slots=True)
-class ContinueWindow:
-    """For how many milliseconds a new mention continues a conversation, and whether also another person's."""
+class SQLiteConversations:
+    """A bot.interfaces.store.ConversationStore."""
 
-    ms: int
-    shared: bool = False
+    def __init__(self, connections: Connections) -> None:
+        self._connections = connections
 
+    async def conversation(self, conversation: int) -> Conversation:
+        for row, person, private, title, model in await self._connections.rows(_CONVERSATION, (conversation,)):
+            short = " ".join(title.split())
+            short = short if len(short) <= TITLE_LENGTH else short[: TITLE_LENGTH - 1].rstrip() + "…"
+            return Conversation(row, person, bool(private), short, model)
+        raise StoreError(f"There is no conversation {conversation}.")
 
-def accept(
-    connection: sqlite3.Connection, *, request: Request, command: Command, body: str, now: int, window: ContinueWindow
-) -> tuple[int, int] | None:
-    """Insert the request; its row's id and its conversation's (0 for none), or None when it is known or not for us."""
-    conversation = _conversation(connection, request, command, now, window)
-    if not request.addressed and conversation is None and not takes_part(connection, request.place):
+    async def find(self, place: Place, person: str, continuation: Continuation) -> Conversation | None:
+        seeker = Seeker(place, person, self._connections.now)
+        if "new" in continuation.sources:
+            begun = await self._connections.write(partial(find_or_begin, seeker=seeker, continuation=continuation))
+            return await self.conversation(begun)
+        found = await self._connections.read(partial(find, seeker=seeker, continuation=continuation))
+        return await self.conversation(found) if found else None
+
+    async def close_conversation(self, conversation: int) -> None:
+        sql = "UPDATE conversations SET closed = ? WHERE id = ?"
+        await self._connections.change(sql, self._connections.now, conversation)
+
+    async def set_model(self, conversation: int, model: str) -> None:
+        if model:
+            sql = "INSERT OR REPLACE INTO conversation_settings VALUES (?, 'model', ?)"
+            await self._connections.change(sql, conversation, model)
+        else:
+            sql = "DELETE FROM conversation_settings WHERE conversation = ? AND key = 'model'"
+            await self._connections.change(sql, conversation)
+
+    async def turns(self, conversation: int, upto: int | None = None, limit: int = 1_000) -> Sequence[Turn]:
+        values = {"conversation": conversation, "upto": upto, "limit": limit}
+        return [_turn(*row) for row in await self._connections.rows(_CHAIN, values)]
+
+    async def turn_of_message(self, place: Place, message: str, person: str = "") -> int | None:
+        values = {**place_key(place), "message": message, "person": person}
+        for (turn,) in await self._connections.rows(_TURN_OF_MESSAGE, values):
+            return int(turn) if turn is not None else None
         return None
-    place = keep_place(connection, request.place)
-    inserted = connection.execute(
-        "INSERT OR IGNORE INTO requests "
-        "(platform, workspace, act, position, place, conversation, person, message, state, attempts, body, accepted) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'accepted', 1, ?, ?)",
-        (
-            request.place.platform,
-            request.place.workspace,
-            request.act.id,
-            request.act.order,
-            place,
-            conversation,
-            request.person.id,
-            request.message,
-            body,
-            now,
-        ),
-    )
-    if inserted.rowcount == 0:
+
+    async def question_of(self, request: int) -> Turn | None:
+        for query in (_QUESTION, _QUESTION_ASKED_AGAIN):
+            for row in await self._connections.rows(query, {"request": request}):
+                return _turn(*row)
         return None
-    if command.converses and conversation is None:
-        conversation = _begin(connection, place, request.person.id, _apart(request), now)
-        connection.execute("UPDATE requests SET conversation = ? WHERE id = ?", (conversation, inserted.lastrowid))
-    if conversation is not None:
-        connection.execute("UPDATE conversations SET active = max(active, ?) WHERE id = ?", (now, conversation))
-    return int(inserted.lastrowid or 0), conversation or 0
 
+    async def known_messages(self, place: Place, messages: Sequence[str]) -> Collection[str]:
+        values = {**place_key(place), "messages": json.dumps(list(messages))}
+        return {message for (message,) in await self._connections.rows(_KNOWN_MESSAGES, values)}
 
-def latest(
-    connection: sqlite3.Connection,
-    *,
-    place: Place,
-    person: str,
-    now: int,
-    create: bool,
-    private: tuple[bool, bool] = (False, True),
-) -> int | None:
-    """The open conversation that a steering command means: the thread's or direct message's, else the person's.
-
-    `private` says whether it must be, and whether it may be, one that only the person sees.
-    """
-    must, may = private
-    if (place.thread or place.direct) and must:
-        values: tuple[str | int | None, ...] = (find_place(connection, place), False, person, True, 0)
-        found = _first(connection, _OPEN_OF_PERSON, values)
-    elif place.thread:
-        found = _thread_or_direct(connection, place)
-    elif place.direct:
-        found = _first(connection, _LATEST_DIRECT, (place.platform, place.workspace, place.channel))
-    else:
-        values = (place.platform, place.workspace, place.channel, person, must, may)
-        found = _first(connection, _LATEST_OF_PERSON, values)
-    if found is None and create:
-        return _begin(connection, keep_place(connection, place), person, False, now)
-    return found
-
-
-def _apart(request: Request) -> bool:
-    """Whether the request's conversation is kept apart from the place's own; a direct message is private as it is."""
-    return request.private and not request.place.direct
-
-
-def _conversation(
-    connection: sqlite3.Connection, request: Request, command: Command, now: int, window: ContinueWindow
-) -> int | None:
-    """The conversation that exists already for this request.
-
-    What only the person sees never joins one that others see, whatever it replies to, nor the other way round; only
-    commands that steer, and are answered to the person alone, mean both.
-    """
-    place, apart = request.place, _apart(request)
-    private = (apart and not command.quiet, apart or command.quiet)
-    about = request.arguments.get("request", "")
-    if about.isdecimal():
-        return _under(connection, request, int(about), private)
-    if not command.converses:
-        return latest(connection, place=place, person=request.person.id, now=now, create=False, private=private)
-    if not apart:
-        if request.replies_to and (found := _of_message(connection, place, request.replies_to)):
-            return found
-        if place.thread or place.direct:
-            return _thread_or_direct(connection, place)
-    shared = window.shared and not apart
-    values = (find_place(connection, place), shared, request.person.id, apart, now - window.ms)
-    return _first(connection, _OPEN_OF_PERSON, values)
-
-
-def _under(connection: sqlite3.Connection, request: Request, about: int, private: tuple[bool, bool]) -> int | None:
-    """The conversation of the request under whose answer a button was pressed, where that answer can stand."""
-    place = request.place
-    values = (about, place.platform, place.workspace, place.channel, *private, request.person.id)
-    for conversation, thread, message in connection.execute(_OF_REQUEST, values):
-        grown = place.thread and not thread and _of_message(connection, place, place.thread) == conversation
-        if grown or place.direct or thread == place.thread or (not place.thread and thread == message):
-            return int(conversation)
-    if place.direct:
-        return _first(connection, _OF_ANSWER_SENT, (about, place.platform, request.person.id))
-    return None
-
-
-def _thread_or_direct(connection: sqlite3.Connection, place: Place) -> int | None:
-    """A thread that grew out of one of our messages continues that message's conversation until it is left there."""
-    row = find_place(connection, place)
-    if found := _first(connection, _OPEN_AT_PLACE, (row,)):
-        return found
-    if not place.thread or _first(connection, _EVER_AT_PLACE, (row,)):
+    async def asker(self, request: int) -> tuple[Place, str] | None:
+        for *place, person in await self._connections.rows(_ASKER, (request,)):
+            return place_of(*place), person
         return None
-    grown = _of_message(connection, place, place.thread)
-    return None if grown and _first(connection, _LEFT_AT_PLACE, (grown, row)) else grown
+
+    async def takes_part(self, place: Place) -> bool:
+        return await self._connections.read(partial(takes_part, place=place))
+
+    async def seen(self, platform: str, since_ms: int) -> Sequence[tuple[Place, int]]:
+        return [
+            (place_of(*place), newest) for *place, newest in await self._connections.rows(_SEEN, (platform, since_ms))
+        ]
 
 
-def takes_part(connection: sqlite3.Connection, place: Place) -> bool:
-    """Whether the bot was ever part of this thread: after /new it stays, and the next post begins afresh."""
-    if not place.thread:
-        return False
-    ever = _first(connection, _EVER_AT_PLACE, (find_place(connection, place),))
-    return bool(ever or _of_message(connection, place, place.thread))
-
-
-def _of_message(connection: sqlite3.Connection, place: Place, message: str) -> int | None:
-    for (found,) in connection.execute(_OF_MESSAGE, {**key(place), "message": message}):
-        return int(found)
-    return None
-
-
-def key(place: Place) -> dict[str, str]:
-    """The values of REACHED but for the message."""
-    return {
-        "platform": place.platform,
-        "workspace": place.workspace,
-        "channel": place.channel,
-        "thread": place.thread,
-    }
-
-
-def _first(connection: sqlite3.Connection, query: str, values: tuple[str | int | None, ...]) -> int | None:
-    for (found,) in connection.execute(f"{query} LIMIT 1", values):
-        return int(found) if found is not None else None
-    return None
-
-
-def _begin(connection: sqlite3.Connection, place: int, person: str, private: bool, now: int) -> int:
-    return int(
-        connection.execute(
-            "INSERT INTO conversations (place, person, private, active) VALUES (?, ?, ?, ?)",
-            (place, person, private, now),
-        ).lastrowid
-        or 0
-    )
-
-
-def find_place(connection: sqlite3.Connection, place: Place) -> int | None:
-    """A place's row, if there is one."""
-    query = "SELECT id FROM places WHERE platform = ? AND workspace = ? AND channel = ? AND thread = ?"
-    return _first(connection, query, (place.platform, place.workspace, place.channel, place.thread))
-
-
-def keep_place(connection: sqlite3.Connection, place: Place) -> int:
-    """A place's row, made where there is none."""
-    found = find_place(connection, place)
-    if found is not None:
-        return found
-    return int(
-        connection.execute(
-            "INSERT INTO places (platform, workspace, channel, thread, direct, name) VALUES (?, ?, ?, ?, ?, ?)",
-            (place.platform, place.workspace, place.channel, place.thread, place.direct, place.name),
-        ).lastrowid
-        or 0
-    )
+def _turn(
+    turn: int, parent: int | None, role: Role, person: str, name: str, text: str, model: str, complete: int
+) -> Turn:
+    return Turn(turn, parent, role, person, name, text, model, bool(complete))

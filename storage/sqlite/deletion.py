@@ -36,7 +36,7 @@ class RowQuery(NamedTuple):
 
     def count(self, connection: sqlite3.Connection) -> int:
         """How much it finds."""
-        (found,) = connection.execute(f"SELECT count(*) FROM ({self.sql})", self.values).fetchone()  # noqa: S608
+        (found,) = connection.execute(f"SELECT count(*) FROM ({self.sql})", self.values).fetchone()
         return int(found)
 
 
@@ -101,7 +101,7 @@ def _values(extent: Extent) -> dict[str, str | int]:
 
 def requests(chosen: RequestFilter, also: str = "1") -> RowQuery:
     """The requests, if they meet another condition too."""
-    return RowQuery(f"SELECT r.id FROM requests r WHERE {chosen.where} AND {also}", chosen.values)  # noqa: S608
+    return RowQuery(f"SELECT r.id FROM requests r WHERE {chosen.where} AND {also}", chosen.values)
 
 
 def waiting(chosen: RequestFilter) -> RowQuery:
@@ -117,7 +117,7 @@ def answered(connection: sqlite3.Connection) -> Sequence[int]:
 
 def questions(chosen: RequestFilter) -> RowQuery:
     """The turns that they asked."""
-    sql = f"SELECT t.id FROM requests r JOIN turns t ON t.request = r.id WHERE {chosen.where} AND t.role = 'user'"  # noqa: S608
+    sql = f"SELECT t.id FROM requests r JOIN turns t ON t.request = r.id WHERE {chosen.where} AND t.role = 'user'"
     return RowQuery(sql, chosen.values)
 
 
@@ -130,13 +130,13 @@ def answers(chosen: RequestFilter) -> RowQuery:
     UNION
     SELECT a.id FROM requests r JOIN turns a ON a.request = r.id AND a.role = 'assistant'
     LEFT JOIN turns q ON q.id = a.parent AND q.role = 'user' WHERE {chosen.where} AND (q.id IS NULL OR {also})
-    """  # noqa: S608 -- own names
+    """
     return RowQuery(sql, chosen.values)
 
 
 def replies(chosen: RequestFilter) -> RowQuery:
     """What the requests themselves were answered."""
-    sql = f"SELECT t.id FROM requests r JOIN turns t ON t.request = r.id WHERE {chosen.where} AND t.role = 'assistant'"  # noqa: S608
+    sql = f"SELECT t.id FROM requests r JOIN turns t ON t.request = r.id WHERE {chosen.where} AND t.role = 'assistant'"
     return RowQuery(sql, chosen.values)
 
 
@@ -149,7 +149,7 @@ def overheard(extent: Extent) -> RowQuery:
     """Messages that were overheard; none belongs to a conversation."""
     parts = ["o.id = 0"] if extent.conversation else [_places(extent)]
     parts += ["o.person = :person"] if extent.person else []
-    sql = f"SELECT o.id FROM overheard o JOIN places p ON p.id = o.place WHERE {' AND '.join(parts)}"  # noqa: S608
+    sql = f"SELECT o.id FROM overheard o JOIN places p ON p.id = o.place WHERE {' AND '.join(parts)}"
     return RowQuery(sql, _values(extent))
 
 
@@ -158,7 +158,7 @@ def begun(extent: Extent) -> RowQuery:
     parts = [_places(extent)]
     parts += ["c.person = :person"] if extent.person else []
     parts += ["c.id = :conversation"] if extent.conversation else []
-    sql = f"SELECT c.id FROM conversations c JOIN places p ON p.id = c.place WHERE {' AND '.join(parts)}"  # noqa: S608
+    sql = f"SELECT c.id FROM conversations c JOIN places p ON p.id = c.place WHERE {' AND '.join(parts)}"
     return RowQuery(sql, _values(extent))
 
 
@@ -166,7 +166,7 @@ def votes(extent: Extent, before: int) -> RowQuery:
     """The requests with votes that are a person's, or else on answers of the extent."""
     chosen = within(replace(extent, person=""), ALL if extent.person else before)
     mine = "v.person = :person" if extent.person else "1"
-    sql = f"SELECT v.request FROM votes v JOIN requests r ON r.id = v.request WHERE {mine} AND {chosen.where}"  # noqa: S608
+    sql = f"SELECT v.request FROM votes v JOIN requests r ON r.id = v.request WHERE {mine} AND {chosen.where}"
     return RowQuery(sql, {**chosen.values, "person": extent.person})
 
 
@@ -243,20 +243,20 @@ def remove_conversations(connection: sqlite3.Connection, rows: Sequence[int], bu
 
 def remove_rows(connection: sqlite3.Connection, rows: Iterable[int], table: str) -> None:
     """Delete all that is left of requests, or whole rows of another table."""
-    connection.executemany(f"DELETE FROM {table} WHERE id = ?", [(row,) for row in rows])  # noqa: S608 -- own names
+    connection.executemany(f"DELETE FROM {table} WHERE id = ?", [(row,) for row in rows])
 
 
 def everything(platform: str, workspace: str) -> Iterable[tuple[RowQuery, Erasing]]:
     """What is numbered of a workspace, and how it goes: places last, as the others stand in them."""
     for table in WHOLE:
-        sql = f"SELECT id FROM {table} WHERE platform = :platform AND workspace = :workspace"  # noqa: S608 -- own names
+        sql = f"SELECT id FROM {table} WHERE platform = :platform AND workspace = :workspace"
         yield RowQuery(sql, {"platform": platform, "workspace": workspace}), partial(remove_rows, table=table)
 
 
 def remove_decisions(connection: sqlite3.Connection, *, platform: str, workspace: str) -> None:
     """Delete what was decided in a workspace, but for what says whether it is to go: that goes when all has."""
     for table, also in DECIDED.items():
-        sql = f"DELETE FROM {table} WHERE platform = ? AND workspace = ? AND {also}"  # noqa: S608 -- own names
+        sql = f"DELETE FROM {table} WHERE platform = ? AND workspace = ? AND {also}"
         connection.execute(sql, (platform, workspace))
     leaves_remains(connection)
 

@@ -1,4 +1,4 @@
-"""What is kept of people and places, and how it goes for good, in SQLite. A bot.interfaces.history.HistoryStore.
+"""Everything kept of people and places, and its deletion, in SQLite.
 
 With secure_delete SQLite overwrites what is deleted, but not the copies that it leaves behind where it moved rows
 within a page; and the write-ahead log holds old pages until it is cut. So after deletions the file is rewritten and the
@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-import time
-from collections.abc import AsyncGenerator, Callable, Collection, Iterable, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Iterable, Mapping, Sequence
 from functools import partial
 
 from bot.interfaces.errors import StoreError
@@ -26,10 +25,11 @@ from bot.interfaces.history import (
     Vote,
 )
 from bot.interfaces.messages import Message, Place, Request, Role
-from storage.sqlite import conversations, deletion
+from storage.sqlite import deletion
 from storage.sqlite.answer_files import AnswerFiles
+from storage.sqlite.connections import Connections, Value
 from storage.sqlite.deletion import Erasing, RowQuery
-from storage.sqlite.writer import Connection, GroupCommitWriter
+from storage.sqlite.places import PLACE_COLUMNS, find_place, keep_place, place_key, place_of
 
 BATCH = 200
 """Rows that are erased in one change, so that no other change waits long."""
@@ -37,28 +37,27 @@ BATCH = 200
 CUT_MILLISECONDS = 200
 """How long cutting the write-ahead log waits for readers."""
 
-_PLACE = "p.platform, p.workspace, p.channel, p.thread, p.direct, p.name"
-
 _TURNS = f"""
-SELECT t.created, {_PLACE}, t.conversation, c.private, t.role, t.person, t.name, t.text, t.model
-FROM turns t JOIN requests r ON r.id = t.request JOIN places p ON p.id = r.place
+SELECT t.created, {PLACE_COLUMNS}, t.conversation, c.private, t.role, t.person, t.name, t.text, t.model
+FROM turns t JOIN requests r ON r.id = t.request JOIN places ON places.id = r.place
 JOIN conversations c ON c.id = t.conversation
-WHERE t.id IN ({{chosen}}) AND ((p.direct = 0 AND c.private = 0) OR r.person = :reader) ORDER BY t.conversation, t.id
-"""  # noqa: S608 -- own names
+WHERE t.id IN ({{chosen}}) AND ((places.direct = 0 AND c.private = 0) OR r.person = :reader)
+ORDER BY t.conversation, t.id
+"""
 
 _OVERHEARD = f"""
-SELECT o.at, {_PLACE}, 0, 0, 'user', o.person, o.name, o.text, ''
-FROM overheard o JOIN places p ON p.id = o.place WHERE o.id IN ({{chosen}}) ORDER BY o.id
-"""  # noqa: S608 -- own names
+SELECT o.at, {PLACE_COLUMNS}, 0, 0, 'user', o.person, o.name, o.text, ''
+FROM overheard o JOIN places ON places.id = o.place WHERE o.id IN ({{chosen}}) ORDER BY o.id
+"""
 
 _VOTES = f"""
-SELECT v.at, {_PLACE}, v.person, v.model, v.good
-FROM votes v JOIN requests r ON r.id = v.request JOIN places p ON p.id = r.place
+SELECT v.at, {PLACE_COLUMNS}, v.person, v.model, v.good
+FROM votes v JOIN requests r ON r.id = v.request JOIN places ON places.id = r.place
 LEFT JOIN conversations c ON c.id = r.conversation
 WHERE v.request IN ({{chosen}}) AND (:person = '' OR v.person = :person)
-AND ((p.direct = 0 AND coalesce(c.private, 0) = 0) OR v.person = :reader)
+AND ((places.direct = 0 AND coalesce(c.private, 0) = 0) OR v.person = :reader)
 ORDER BY v.at
-"""  # noqa: S608 -- own names
+"""
 
 _LATELY = """
 SELECT o.message, o.name, o.text FROM overheard o JOIN places p ON p.id = o.place
@@ -69,32 +68,23 @@ ORDER BY o.position DESC LIMIT :limit
 """A thread begins with the message that it is named by, which was said in the channel."""
 
 
-def _now() -> int:
-    return time.time_ns() // 1_000_000
-
-
 class SQLiteHistory:
-    """Shares the store's connections."""
+    """A bot.interfaces.history.HistoryStore."""
 
-    def __init__(self, writing: Connection, writer: GroupCommitWriter, reading: Connection, files: AnswerFiles) -> None:
+    def __init__(self, connections: Connections, files: AnswerFiles) -> None:
+        self._connections = connections
         self._files = files
-        self._writing = writing
-        self._writer = writer
-        self._reading = reading
 
     async def count(self, extent: Extent, before: int) -> HistoryCounts:
-        """How much there is from requests before this one."""
-        return await self._reading.run(partial(deletion.count, extent=extent, before=before))
+        return await self._connections.read(partial(deletion.count, extent=extent, before=before))
 
     async def forget(self, extent: Extent, before: int) -> None:
-        """Delete it, what is not answered yet first: nothing is kept of that from then on."""
-        await self._unsay(extent, before)
+        await self._unsay(extent, before)  # first: from then on nothing is kept of requests that are not answered yet
         await self._erase(deletion.votes(extent, before), partial(deletion.remove_votes, person=extent.person))
         await self._erase(deletion.begun(extent), partial(deletion.remove_conversations, but=before))
         await self._erase(deletion.requests(deletion.within(extent, before), "r.person <> ''"), deletion.remove_names)
 
     async def vanished(self, extent: Extent) -> None:
-        """Delete what was said somewhere; who said how much stays."""
         await self._unsay(extent, ALL)
 
     async def _unsay(self, extent: Extent, before: int) -> None:
@@ -104,9 +94,8 @@ class SQLiteHistory:
         await self._erase(deletion.overheard(extent), deletion.remove_overheard)
 
     async def copy(self, extent: Extent, reader: str) -> AsyncGenerator[HistoryCopy, None]:
-        """All of it, a batch at a time; of direct and private messages only the reader's own."""
         turns = deletion.turns(deletion.within(extent, ALL))
-        ordered = f"SELECT id FROM turns WHERE id IN ({turns.sql}) ORDER BY conversation, id"  # noqa: S608 -- own names
+        ordered = f"SELECT id FROM turns WHERE id IN ({turns.sql}) ORDER BY conversation, id"
         async for rows in self._batches(RowQuery(ordered, turns.values), _TURNS, reader):
             yield [_kept(*row) for row in rows], (), ()
         async for rows in self._batches(deletion.overheard(extent), _OVERHEARD, reader):
@@ -118,56 +107,49 @@ class SQLiteHistory:
         self, query: RowQuery, sql: str, reader: str, person: str = ""
     ) -> AsyncGenerator[Iterable[sqlite3.Row], None]:
         """What SQL says of the rows that are found, so that others read in between."""
-        found = await self._reading.run(query.run)
+        found = await self._connections.read(query.run)
         for start in range(0, len(found), BATCH):
             values = {"ids": json.dumps(found[start : start + BATCH]), "reader": reader, "person": person}
-            yield await self._reading.execute_fetchall(sql.format(chosen="SELECT value FROM json_each(:ids)"), values)
+            yield await self._connections.rows(sql.format(chosen="SELECT value FROM json_each(:ids)"), values)
 
     # What people say and think ----------------------------------------------------------------------------------------
 
     async def overhear(self, request: Request) -> None:
-        """Keep what people said to each other."""
-        await self._writer.write(partial(_overhear, request=request, now=_now()))
+        await self._connections.write(partial(_overhear, request=request, now=self._connections.now))
 
     async def overheard(self, place: Place, before: int, limit: int) -> Sequence[Message]:
-        """What people said to each other in a place before an act's order, oldest first."""
-        values = {**deletion.channel_of(place), "thread": place.thread, "before": before, "limit": limit}
-        rows = await self._reading.execute_fetchall(_LATELY, values)
+        values: Mapping[str, Value] = {**place_key(place), "before": before, "limit": limit}
+        rows = await self._connections.rows(_LATELY, values)
         return [Message(*row) for row in rows][::-1]
 
     async def edited(self, place: Place, message: str, text: str, turned: Callable[[str], str]) -> None:
-        """A message says something else now; `turned` makes what its turn says of what that said."""
         values = {**deletion.channel_of(place), "message": message, "text": text}
-        if await self._reading.run(partial(_knows, values=values)):
-            await self._writer.write(partial(_edit, place=place, values=values, turned=turned))
+        if await self._connections.read(partial(_knows, values=values)):
+            await self._connections.write(partial(_edit, place=place, values=values, turned=turned))
 
     async def deleted(self, place: Place, messages: Sequence[str]) -> None:
-        """Delete the questions that messages were, with the answers to them, and the answers that they were part of."""
         for message in messages:
             values = {**deletion.channel_of(place), "message": message}
-            if await self._reading.run(partial(_knows, values=values)):
-                await self._writer.write(partial(_delete, place=place, message=message, now=_now()))
+            if await self._connections.read(partial(_knows, values=values)):
+                await self._connections.write(partial(_delete, place=place, message=message, now=self._connections.now))
         await self._sweep()
 
     async def vote(self, request: int, person: str, *, good: bool) -> bool:
-        """Keep what a person thinks of the answer to a request, instead of what they thought; False without one."""
         sql = (
             "INSERT OR REPLACE INTO votes (request, person, model, good, at) "
             "SELECT request, ?, model, ?, ? FROM turns WHERE request = ? AND role = 'assistant'"
         )
-        values = (person, good, _now(), request)
-        return await self._writer.write(lambda connection: connection.execute(sql, values).rowcount > 0)
+        values = (person, good, self._connections.now, request)
+        return await self._connections.change(sql, *values) > 0
 
     # What goes by itself ----------------------------------------------------------------------------------------------
 
     async def places(self) -> Sequence[Place]:
-        """Every place of which something is kept."""
-        rows = await self._reading.execute_fetchall(f"SELECT {_PLACE} FROM places p")  # noqa: S608 -- own names
-        return [_place(*row) for row in rows]
+        rows = await self._connections.rows(f"SELECT {PLACE_COLUMNS} FROM places")
+        return [place_of(*row) for row in rows]
 
     async def expire(self, place: Place, bounds: RetentionBounds) -> int:
-        """Forget what is older than its bound, and say how many messages that were."""
-        row = await self._reading.run(partial(conversations.find_place, place=place))
+        row = await self._connections.read(partial(find_place, place=place))
         if row is None:
             return 0
         at = {"place": row, "until": bounds.conversations, "heard": bounds.overheard}
@@ -187,90 +169,78 @@ class SQLiteHistory:
         return gone
 
     async def expire_audit(self, until: int) -> None:
-        """Forget the audit before a moment."""
         old = RowQuery("SELECT id FROM audit WHERE at < :until", {"until": until})
         await self._erase(old, partial(deletion.remove_rows, table="audit"))
 
     async def workspaces(self, platform: str) -> Collection[str]:
-        """The workspaces of which something is kept."""
         sql = "SELECT workspace FROM places WHERE platform = ? UNION SELECT workspace FROM settings WHERE platform = ?"
-        return {row[0] for row in await self._reading.execute_fetchall(sql, (platform, platform)) if row[0]}
+        return {row[0] for row in await self._connections.rows(sql, (platform, platform)) if row[0]}
 
     async def served(self) -> Collection[tuple[str, str]]:
-        """The platforms and workspaces of which something is kept, but for direct messages."""
         sql = "SELECT DISTINCT platform, workspace FROM places WHERE NOT direct"
-        return {(platform, workspace) for platform, workspace in await self._reading.execute_fetchall(sql)}
+        return {(platform, workspace) for platform, workspace in await self._connections.rows(sql)}
 
     async def departures(self) -> Sequence[Departure]:
-        """The workspaces that the bot was removed from, and that were not seen to yet."""
         sql = "SELECT platform, workspace, due FROM chores WHERE name = 'departure' ORDER BY due"
-        return [Departure(*row) for row in await self._reading.execute_fetchall(sql)]
+        return [Departure(*row) for row in await self._connections.rows(sql)]
 
     async def depart(self, departure: Departure) -> None:
-        """Keep that the bot was removed from a workspace; what was kept of that before stays as it is."""
         sql = "INSERT OR IGNORE INTO chores (name, platform, workspace, due) VALUES ('departure', ?, ?, ?)"
         values = (departure.platform, departure.workspace, departure.due)
-        await self._writer.write(lambda connection: connection.execute(sql, values).rowcount)
+        await self._connections.change(sql, *values)
 
     async def remove(self, platform: str, workspace: str) -> None:
-        """Delete all that there is of a workspace, its audit too; only by what it is to be removed is still known."""
         for query, work in deletion.everything(platform, workspace):
             await self._erase(query, work)
-        await self._writer.write(partial(deletion.remove_decisions, platform=platform, workspace=workspace))
+        await self._connections.write(partial(deletion.remove_decisions, platform=platform, workspace=workspace))
         await self._sweep()
 
     async def settled(self, platform: str, workspace: str) -> None:
-        """A departure was seen to, or was none."""
         sql = "DELETE FROM chores WHERE name = 'departure' AND platform = ? AND workspace = ?"
-        await self._writer.write(lambda connection: connection.execute(sql, (platform, workspace)).rowcount)
+        await self._connections.change(sql, platform, workspace)
 
     async def reading(self) -> Reading | None:
-        """The clock's reading that was kept last."""
-        for row in await self._reading.execute_fetchall("SELECT trusted, seen, confirmed FROM clock"):
+        for row in await self._connections.rows("SELECT trusted, seen, confirmed FROM clock"):
             return _clock_reading(*row)
         return None
 
     async def keep_reading(self, reading: Reading) -> None:
-        """Keep the clock's reading."""
         sql = "INSERT OR REPLACE INTO clock (id, trusted, seen, confirmed) VALUES (1, ?, ?, ?)"
         times = (reading.trusted, reading.seen, reading.confirmed)
         values = [None if time is None else int(time * 1_000) for time in times]
-        await self._writer.write(lambda connection: connection.execute(sql, values).rowcount)
+        await self._connections.change(sql, *values)
 
     async def remains(self) -> int:
-        """The size in bytes of the database where it holds remains of what was deleted; 0 where it does not."""
         sql = (
             "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size "
             "WHERE EXISTS (SELECT 1 FROM chores WHERE name = 'rewrite')"
         )
-        return sum(row[0] for row in await self._reading.execute_fetchall(sql))
+        return sum(row[0] for row in await self._connections.rows(sql))
 
     async def rewrite(self) -> None:
-        """Rewrite the database without them, between two groups of changes."""
         try:
-            await self._writing.run(_rewrite)
+            await self._connections.writing.run(_rewrite)
         except sqlite3.Error as error:
             raise StoreError(f"The database cannot be cleared of what was deleted: {error}.") from error
 
     async def cut(self) -> bool:
-        """Leave nothing of what was deleted in the write-ahead log; False while somebody reads."""
-        return await self._writing.run(_cut)
+        return await self._connections.writing.run(_cut)
 
     async def _drop(self, query: RowQuery) -> None:
         """End requests without an answer."""
-        await self._erase(query, partial(deletion.drop, now=_now()))
+        await self._erase(query, partial(deletion.drop, now=self._connections.now))
         await self._sweep()
 
     async def _sweep(self) -> None:
         """Remove the files of answers that are no more."""
         if self._files.held:
-            await self._files.sweep(await self._reading.run(deletion.answered))
+            await self._files.sweep(await self._connections.read(deletion.answered))
 
     async def _erase(self, query: RowQuery, work: Erasing) -> int:
         """Erase all that is found, a batch at a time, and say how much that was."""
-        rows = await self._reading.run(query.run)
+        rows = await self._connections.read(query.run)
         for start in range(0, len(rows), BATCH):
-            await self._writer.write(_with(work, rows[start : start + BATCH]))
+            await self._connections.write(_with(work, rows[start : start + BATCH]))
         return len(rows)
 
 
@@ -283,7 +253,7 @@ def _overhear(connection: sqlite3.Connection, *, request: Request, now: int) -> 
         "INSERT OR IGNORE INTO overheard (place, message, position, person, name, text, at) "
         "VALUES (?, ?, ?, ?, ?, ?, ?)",
         (
-            conversations.keep_place(connection, request.place),
+            keep_place(connection, request.place),
             request.message,
             request.act.order,
             request.person.id,
@@ -300,7 +270,7 @@ _MESSAGE = "message = :message AND message <> ''"
 def _knows(connection: sqlite3.Connection, *, values: dict[str, str]) -> bool:
     """Whether a message is a question, an answer's part, or was overheard."""
     (known,) = connection.execute(
-        f"SELECT EXISTS (SELECT 1 FROM requests WHERE {_MESSAGE}) OR EXISTS (SELECT 1 FROM drafts WHERE {_MESSAGE}) "  # noqa: S608
+        f"SELECT EXISTS (SELECT 1 FROM requests WHERE {_MESSAGE}) OR EXISTS (SELECT 1 FROM drafts WHERE {_MESSAGE}) "
         f"OR EXISTS (SELECT 1 FROM overheard WHERE place IN ({deletion.HERE}) AND {_MESSAGE})",
         values,
     ).fetchone()
@@ -318,7 +288,7 @@ def _edit(
     for request in deletion.waiting(asked).run(connection):
         body = "UPDATE requests SET body = json_set(body, '$.arguments.text', ?) WHERE id = ?"
         connection.execute(body, (values["text"], request))
-    heard = f"UPDATE overheard SET text = :text WHERE place IN ({deletion.HERE}) AND {_MESSAGE}"  # noqa: S608 -- own names
+    heard = f"UPDATE overheard SET text = :text WHERE place IN ({deletion.HERE}) AND {_MESSAGE}"
     connection.execute(heard, values)
     deletion.leaves_remains(connection)
 
@@ -326,7 +296,7 @@ def _edit(
 def _delete(connection: sqlite3.Connection, *, place: Place, message: str, now: int) -> None:
     """A question goes with its answers, and an answer with the first of its messages."""
     asked, answered = deletion.asked_by(place, message), deletion.answered_by(place, message)
-    heard = f"SELECT id FROM overheard WHERE place IN ({deletion.HERE}) AND {_MESSAGE}"  # noqa: S608 -- own names
+    heard = f"SELECT id FROM overheard WHERE place IN ({deletion.HERE}) AND {_MESSAGE}"
     deletion.drop(connection, deletion.waiting(asked).run(connection), now)
     deletion.remove_turns(connection, deletion.turns(asked).run(connection))
     deletion.remove_turns(connection, deletion.replies(answered).run(connection))
@@ -348,10 +318,6 @@ def _cut(connection: sqlite3.Connection) -> bool:
     return not busy
 
 
-def _place(platform: str, workspace: str, channel: str, thread: str, direct: int, name: str) -> Place:
-    return Place(platform, workspace, channel, thread, bool(direct), name)
-
-
 def _kept(
     at: int,
     platform: str,
@@ -368,7 +334,7 @@ def _kept(
     text: str,
     model: str,
 ) -> HistoryItem:
-    place = _place(platform, workspace, channel, thread, direct, place_name)
+    place = place_of(platform, workspace, channel, thread, direct, place_name)
     return HistoryItem(at, place, conversation, bool(private), role, person, name, text, model)
 
 
@@ -388,4 +354,4 @@ def _vote(
     model: str,
     good: int,
 ) -> Vote:
-    return Vote(at, _place(platform, workspace, channel, thread, direct, place_name), person, model, bool(good))
+    return Vote(at, place_of(platform, workspace, channel, thread, direct, place_name), person, model, bool(good))

@@ -1,9 +1,8 @@
-"""What administrators decided, and the audit of it, in SQLite. A bot.interfaces.records.RecordStore."""
+"""Decisions of administrators, and their audit, in SQLite."""
 
 from __future__ import annotations
 
 import sqlite3
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -12,7 +11,7 @@ from typing import TypeAlias
 from bot.interfaces.messages import Person, Place, Subject
 from bot.interfaces.records import AuditEntry, Limit, Persona, Record, RecordChange, Rule, Scope, Setting
 from storage.sqlite import deletion
-from storage.sqlite.writer import Connection, GroupCommitWriter
+from storage.sqlite.connections import Connections
 
 Row: TypeAlias = Mapping[str, str | int]
 """A table's columns with their values."""
@@ -23,21 +22,17 @@ _ENTRY_COLUMNS = (
 
 
 class SQLiteRecords:
-    """Shares the store's connections."""
+    """A bot.interfaces.records.RecordStore."""
 
-    def __init__(self, writer: GroupCommitWriter, reading: Connection) -> None:
-        self._writer = writer
-        self._reading = reading
+    def __init__(self, connections: Connections) -> None:
+        self._connections = connections
 
     async def load(self) -> Sequence[Record]:
-        """All that is in force."""
-        return await self._reading.run(_load)
+        return await self._connections.read(_load)
 
     async def keep(self, changes: Sequence[RecordChange], entries: Sequence[AuditEntry]) -> Sequence[AuditEntry]:
-        """Make the changes and write them down, all or nothing; the entries come back with their ids."""
-        now = time.time_ns() // 1_000_000
-        dated = [replace(entry, at=now) for entry in entries]
-        return await self._writer.write(partial(_keep, changes=changes, entries=dated))
+        dated = [replace(entry, at=self._connections.now) for entry in entries]
+        return await self._connections.write(partial(_keep, changes=changes, entries=dated))
 
     async def audit(
         self,
@@ -49,24 +44,21 @@ class SQLiteRecords:
         since: int = 0,
         limit: int = 1_000,
     ) -> Sequence[AuditEntry]:
-        """Entries of a workspace, newest first; `person` is an id, `action` how the action begins."""
         query = (
-            f"SELECT {_ENTRY_COLUMNS} FROM audit WHERE platform = ? AND workspace = ? "  # noqa: S608 -- own columns
+            f"SELECT {_ENTRY_COLUMNS} FROM audit WHERE platform = ? AND workspace = ? "
             "AND (? = '' OR person = ?) AND substr(action, 1, length(?)) = ? AND at >= ? ORDER BY id DESC LIMIT ?"
         )
         values = (platform, workspace, person, person, action, action, since, limit)
-        return [_entry(*row) for row in await self._reading.execute_fetchall(query, values)]
+        return [_entry(*row) for row in await self._connections.rows(query, values)]
 
     async def unannounced(self, limit: int) -> Sequence[AuditEntry]:
-        """Changes that are to be told in an audit channel and were not yet: the oldest."""
-        query = f"SELECT {_ENTRY_COLUMNS} FROM audit WHERE announced = 0 ORDER BY id LIMIT ?"  # noqa: S608 -- own columns
-        return [_entry(*row) for row in await self._reading.execute_fetchall(query, (limit,))]
+        query = f"SELECT {_ENTRY_COLUMNS} FROM audit WHERE announced = 0 ORDER BY id LIMIT ?"
+        return [_entry(*row) for row in await self._connections.rows(query, (limit,))]
 
     async def announced(self, entries: Sequence[int]) -> None:
-        """Entries were told, or need not be."""
         rows = [(entry,) for entry in entries]
         query = "UPDATE audit SET announced = 1 WHERE id = ?"
-        await self._writer.write(lambda connection: connection.executemany(query, rows).rowcount)
+        await self._connections.write(lambda connection: connection.executemany(query, rows).rowcount)
 
 
 def _setting(setting: Setting) -> tuple[Row, Row]:
@@ -124,11 +116,11 @@ def _keep(
     for change in changes:
         table, key, value = _split(change.record)
         where = " AND ".join(f"{column} = ?" for column in key)
-        connection.execute(f"DELETE FROM {table} WHERE {where}", tuple(key.values()))  # noqa: S608 -- own names
+        connection.execute(f"DELETE FROM {table} WHERE {where}", tuple(key.values()))
         if not change.removed:
             row = {**key, **value}
             names, marks = ", ".join(row), ", ".join("?" * len(row))
-            connection.execute(f"INSERT INTO {table} ({names}) VALUES ({marks})", tuple(row.values()))  # noqa: S608
+            connection.execute(f"INSERT INTO {table} ({names}) VALUES ({marks})", tuple(row.values()))
     if any(change.removed for change in changes):
         deletion.leaves_remains(connection)
     return [_write_down(connection, entry) for entry in entries]
@@ -152,7 +144,7 @@ def _write_down(connection: sqlite3.Connection, entry: AuditEntry) -> AuditEntry
         not entry.to_be_told,
     )
     columns = _ENTRY_COLUMNS.removeprefix("id, ")
-    query = f"INSERT INTO audit ({columns}, announced) VALUES ({', '.join('?' * len(row))})"  # noqa: S608
+    query = f"INSERT INTO audit ({columns}, announced) VALUES ({', '.join('?' * len(row))})"
     return replace(entry, id=int(connection.execute(query, row).lastrowid or 0))
 
 

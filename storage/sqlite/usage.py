@@ -1,4 +1,4 @@
-"""What the models were asked and what that cost, in SQLite. A bot.interfaces.usage.UsageStore."""
+"""Calls of models and their cost, in SQLite."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from functools import partial
 from bot.interfaces.records import ENDLESS
 from bot.interfaces.replies import Usage
 from bot.interfaces.usage import Grouping, ModelCall, RatingTotal, UsageTotal
-from storage.sqlite.writer import Connection, GroupCommitWriter
+from storage.sqlite.connections import Connections
 
 _INSERT = """
 INSERT INTO usage (
@@ -47,15 +47,13 @@ WHERE v.at >= ? AND r.platform = ? AND r.workspace = ? GROUP BY v.model ORDER BY
 
 
 class SQLiteUsage:
-    """Shares the store's connections."""
+    """A bot.interfaces.usage.UsageStore."""
 
-    def __init__(self, writer: GroupCommitWriter, reading: Connection) -> None:
-        self._writer = writer
-        self._reading = reading
+    def __init__(self, connections: Connections) -> None:
+        self._connections = connections
 
     def spent(self, calls: Sequence[ModelCall]) -> asyncio.Future[None]:
-        """Keep calls; their place among all writes is taken at once."""
-        return self._writer.put(partial(_keep, calls=calls))
+        return self._connections.writer.put(partial(_keep, calls=calls))
 
     async def totals(
         self,
@@ -66,19 +64,17 @@ class SQLiteUsage:
         person: str = "",
         until: int = ENDLESS,
     ) -> Sequence[UsageTotal]:
-        """Calls between two moments in milliseconds, summed up and in order of what they are summed up by."""
         keys = ", ".join(_KEYS[word] for word in by)
         within = {"platform": platform, "workspace": workspace, "person": person}
         within_columns = [f"{column} = :{column}" for column, value in within.items() if value]
         where = " AND ".join(["at >= :since", "at < :until", *within_columns])
         grouped = ", ".join(str(number + 1) for number in range(len(by)))
-        query = f"SELECT {keys}, {_SUMS} FROM usage WHERE {where} GROUP BY {grouped} ORDER BY {grouped}"  # noqa: S608 -- own names
-        rows = await self._reading.execute_fetchall(query, {"since": since, "until": until, **within})
+        query = f"SELECT {keys}, {_SUMS} FROM usage WHERE {where} GROUP BY {grouped} ORDER BY {grouped}"
+        rows = await self._connections.rows(query, {"since": since, "until": until, **within})
         return [_total(tuple(row[: len(by)]), *row[len(by) :]) for row in rows]
 
     async def opinions(self, since: int, platform: str, workspace: str) -> Sequence[RatingTotal]:
-        """What people thought of each model's answers since a moment in milliseconds."""
-        rows = await self._reading.execute_fetchall(_OPINIONS, (since, platform, workspace))
+        rows = await self._connections.rows(_OPINIONS, (since, platform, workspace))
         return [RatingTotal(*row) for row in rows]
 
 

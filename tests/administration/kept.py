@@ -41,7 +41,7 @@ async def forget(world: World, what: str, place: Place, person: Person = ANN) ->
 
 
 async def texts(world: World, conversation: int) -> list[str]:
-    return [turn.text.strip() for turn in await world.store.turns(conversation)]
+    return [turn.text.strip() for turn in await world.store.conversations.turns(conversation)]
 
 
 def said_to(world: World) -> list[tuple[str, str]]:

@@ -16,7 +16,7 @@ from bot.interfaces.errors import Denied, Gone, PlatformError, StoreError, UserE
 from bot.interfaces.messages import Person, Place, Request, Subject
 from bot.interfaces.records import AuditEntry, Persona, RecordChange, Rule
 from bot.interfaces.replies import Form, Menu
-from storage.sqlite.store import open_store
+from storage.sqlite import open_database
 from tests.administration.kept import settled
 from tests.core.world import ADMIN, ANN, BEN, CHANNEL, DIRECT, THREAD, World
 from tests.fakes.memory import MemoryDraft
@@ -125,7 +125,7 @@ async def test_what_was_set_is_there_after_a_restart(world: World, tmp_path: Pat
     await world.command("persona make", CHANNEL, ADMIN, name="pirate", prompt="You are a pirate.")
     await world.command("access deny", CHANNEL, ADMIN, who="role:mods|mods", what="/ask")
     await world.store.aclose()
-    world.store = await open_store(tmp_path / "shoulders.db")
+    world.store = await open_database(tmp_path / "shoulders.db")
     try:
         await world.start()
         administration = world.app.services.administration
@@ -477,7 +477,7 @@ async def test_who_asks_too_much_at_once_hears_so_and_loses_nothing(world: World
     sentence = "3 questions of yours are not answered yet: ask again when there is an answer."
     assert said(full).strip() == sentence
     assert full.answers[-1].private
-    (row,) = await world.store.books.audit("discord", "guild", action="refused")
+    (row,) = await world.store.records.audit("discord", "guild", action="refused")
     assert (row.person.name, row.target, row.after) == ("Ann", "/chat", sentence)
     gate.set()
     for draft in (*drafts[:3], other):
@@ -506,7 +506,7 @@ async def test_a_flood_of_refusals_is_silent(
         return sum(bool(said(draft).strip()) for draft in drafts)
 
     async def rows() -> int:
-        return len(await world.store.books.audit("discord", "guild", action="refused"))
+        return len(await world.store.records.audit("discord", "guild", action="refused"))
 
     assert (await flood(30), await rows()) == (5, 1)
     assert caplog.text.count("refused again and again") == 1
@@ -528,7 +528,7 @@ async def test_questions_in_lanes_of_their_own_count_too(world: World, command: 
         assert full is not None
         await full.finished.wait()
     assert len(world.main.prompts) <= 2
-    assert len(await world.store.books.audit("discord", "guild", action="refused")) == 1, "the same once a minute"
+    assert len(await world.store.records.audit("discord", "guild", action="refused")) == 1, "the same once a minute"
     passing = await world.command("help", CHANNEL)
     assert "not answered yet" not in said(passing)
     gate.set()
@@ -551,7 +551,7 @@ async def test_a_place_holds_so_many_questions(world: World) -> None:
         assert full is not None
         await full.finished.wait()
         assert "3 questions are waiting here already" in said(full)
-    assert len(await world.store.books.audit("discord", "guild", action="refused")) == 2
+    assert len(await world.store.records.audit("discord", "guild", action="refused")) == 2
     gate.set()
 
 

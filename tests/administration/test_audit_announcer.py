@@ -17,8 +17,8 @@ from bot.interfaces.messages import Place
 from bot.interfaces.records import UNTOLD
 from tests.administration.test_administration import config, said
 from tests.core.world import ADMIN, ANN, CHANNEL, DIRECT, World
-from tests.stages.base import PATIENCE
 from tests.stages.discord import DiscordStage
+from tests.stages.ledger import PATIENCE
 from tests.stages.slack import SlackStage
 
 LOG = "channel:log|log"

@@ -32,7 +32,7 @@ from bot.interfaces.records import ENDLESS, AuditEntry, Limit, Record, RecordCha
 from bot.interfaces.replies import Done, Status, Text, Usage
 from bot.interfaces.store import Accepted
 from bot.interfaces.usage import Grouping, ModelCall, RatingTotal, UsageTotal
-from storage.sqlite.store import open_store
+from storage.sqlite import open_database
 from storage.sqlite.usage import SQLiteUsage
 from tests.core.world import ADMIN, ANN, BEN, CHANNEL, DIRECT, World, play
 from tests.fakes.memory import MemoryDraft
@@ -205,7 +205,7 @@ async def restarted(world: World, folder: Path) -> AsyncGenerator[None, None]:
     """The world after the program ended and began again, before it answers what was left."""
     await world.inbox.aclose(0)
     await world.store.aclose()
-    world.store = await open_store(folder / "shoulders.db")
+    world.store = await open_database(folder / "shoulders.db")
     await world.start()
     yield
     await world.inbox.aclose(0)
@@ -283,7 +283,7 @@ async def test_a_fallback_that_is_used_up_does_not_answer(budgeted: World) -> No
     assert "Your limit of 0 requests a day with the model spare is used up" in notes(draft)
     assert not draft.answers[-1].private
     assert len(budgeted.spare.prompts) == 1
-    (entry,) = await budgeted.store.books.audit("discord", "guild", action="refused")
+    (entry,) = await budgeted.store.records.audit("discord", "guild", action="refused")
     assert "with the model spare is used up" in entry.after
 
 
@@ -364,7 +364,7 @@ async def test_a_task_of_many_calls_is_one_request(budgeted: World, tmp_path: Pa
     assert "with the model main" in model
     assert used(budgeted, "tokens", place=CHANNEL) == calls * 210
     await budgeted.store.aclose()
-    budgeted.store = await open_store(tmp_path / "shoulders.db")
+    budgeted.store = await open_database(tmp_path / "shoulders.db")
     await again(budgeted)
     assert used(budgeted, "requests", place=CHANNEL) == used(budgeted, "requests", place=CHANNEL, model="main") == 1
     assert used(budgeted, "tokens", place=CHANNEL) == calls * 210

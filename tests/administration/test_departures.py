@@ -12,6 +12,7 @@ from bot.administration.departures import LATE_SECONDS
 from bot.interfaces.history import Departure
 from tests.administration.kept import ELSEWHERE, Files, said
 from tests.administration.test_budget import NOON
+from tests.clock import SetClock
 from tests.core.world import ADMIN, ANN, CHANNEL, DIRECT, World
 
 HOUR = 3_600.0
@@ -35,10 +36,9 @@ def passing(monkeypatch: pytest.MonkeyPatch) -> Time:
 
 
 @pytest.fixture
-async def gracious(world: World, passing: Time, monkeypatch: pytest.MonkeyPatch) -> World:
+async def gracious(world: World, passing: Time, database_clock: SetClock) -> World:
     """A core that waits a day, with something that was said, a setting and what was used."""
-    for module in ("store", "history"):
-        monkeypatch.setattr(f"storage.sqlite.{module}._now", lambda: int(passing.wall() * 1_000))
+    database_clock.read = passing.wall
     bot = world.config.bot.model_copy(update={"uninstall_grace_hours": 24.0})
     world.config, world.clock = replace(world.config, bot=bot), passing.wall
     await again(world)
@@ -70,8 +70,8 @@ async def test_what_is_kept_outlives_the_removal(
     assert await files.holding("their-secret", "their-contact") == ["their-secret", "their-contact"]
     await hours_pass(gracious, passing, 1)
     assert await files.holding("their-secret", "their-contact", "elsewhere") == ["elsewhere"]
-    assert await gracious.store.traces.departures() == []
-    (entry,) = await gracious.store.books.audit("discord", "guild")
+    assert await gracious.store.history.departures() == []
+    (entry,) = await gracious.store.records.audit("discord", "guild")
     assert entry.action == "uninstalled"
 
 
@@ -92,7 +92,7 @@ async def test_whatever_is_said_there_later_keeps_it(gracious: World, files: Fil
     passing.passed += LATE_SECONDS
     await gracious.say("we are still here", CHANNEL)
     await asyncio.gather(*gracious.app.services.privacy.departures._returning)
-    assert await gracious.store.traces.departures() == []
+    assert await gracious.store.history.departures() == []
     await hours_pass(gracious, passing, 48)
     assert await files.holding("their-secret") == ["their-secret"]
 
@@ -111,9 +111,9 @@ async def test_a_removal_is_remembered_and_not_postponed(gracious: World, passin
     await hours_pass(gracious, passing, 5)
     await again(gracious)
     await gracious.intake.uninstalled("discord", "guild")
-    assert await gracious.store.traces.departures() == due
+    assert await gracious.store.history.departures() == due
     await hours_pass(gracious, passing, 20)
-    assert await gracious.store.traces.departures() == []
+    assert await gracious.store.history.departures() == []
     assert await gracious.intake.workspaces("discord") == {"another guild"}
 
 
@@ -132,7 +132,7 @@ async def test_the_chore_wakes_when_it_is_due(
     await gracious.intake.uninstalled("discord", "guild")
     passing.passed += 24 * HOUR - 0.01
     tidying = asyncio.create_task(gracious.app.services.privacy.run())
-    while await gracious.store.traces.departures():
+    while await gracious.store.history.departures():
         passing.passed += 0.01
         await asyncio.sleep(0.001)
     tidying.cancel()

@@ -11,18 +11,19 @@ from pathlib import Path
 import pytest
 
 from bot.administration import retention
-from bot.commands._registry import load_commands
+from bot.interfaces.database import Database
 from bot.interfaces.history import ALL, Extent
 from bot.interfaces.messages import Act, Request, Turn
 from bot.interfaces.records import AuditEntry
 from bot.interfaces.replies import Answer, Choice, Done, Text
-from bot.interfaces.store import Accepted, RequestOutcome
+from bot.interfaces.store import Accepted, Continuation, RequestOutcome
+from storage.sqlite import open_database
 from storage.sqlite.migrate import migrations
-from storage.sqlite.store import SQLiteStore, open_store
 from tests.administration.kept import ELSEWHERE, OTHER, Files, forget, rows_of, said, said_to, settled, texts
 from tests.core.world import ADMIN, ANN, BEN, CHANNEL, DIRECT, THREAD, World, play
 
-COMMANDS = [module.COMMAND for module in load_commands().values()]
+BEGINS = Continuation(("place", "new"))
+"""A question in a thread continues its conversation, or begins it."""
 
 
 # Forgetting oneself -------------------------------------------------------------------------------------------------
@@ -56,7 +57,7 @@ async def test_forgetting_oneself_shows_first_what_would_go_and_then_it_is_gone(
 async def test_the_audit_says_who_forgot_and_holds_nothing_that_was_said(world: World) -> None:
     await world.say("my secret", CHANNEL)
     await forget(world, "me", CHANNEL)
-    (entry,) = await world.store.books.audit("discord", "guild", action="forget")
+    (entry,) = await world.store.records.audit("discord", "guild", action="forget")
     assert (entry.person.id, entry.action, entry.after) == (ANN.id, "forget me", "1 question and 1 answer")
 
 
@@ -64,7 +65,7 @@ async def test_a_setting_that_is_all_that_is_kept_of_somebody_leaves_nothing(wor
     await world.command("config set", CHANNEL, ANN, key="language", value="Secretish", scope="me")
     await forget(world, "me", CHANNEL)
     assert await files.holding("Secretish") == []
-    entries = await world.store.books.audit("discord", "guild")
+    entries = await world.store.records.audit("discord", "guild")
     assert [(entry.action, entry.target) for entry in entries] == [
         ("forget me", ""),
         ("config set", "language (me)"),
@@ -75,19 +76,19 @@ async def test_what_was_set_before_the_audit_held_no_values_of_ones_own_goes_too
     tmp_path: Path, files: Files, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     newest = await asyncio.to_thread(migrations)
-    monkeypatch.setattr("storage.sqlite.store.migrations", lambda: newest[:5])
-    old = await open_store(tmp_path / "shoulders.db")
+    monkeypatch.setattr("storage.sqlite.database.migrations", lambda: newest[:5])
+    old = await open_database(tmp_path / "shoulders.db")
     entries = [
         AuditEntry(CHANNEL, ANN, "config set", "language (me)", "Setish", "Secretish"),
         AuditEntry(CHANNEL, ADMIN, "config set", "language (workspace)", "", "Thai"),
     ]
-    await old.books.keep((), entries)
+    await old.records.keep((), entries)
     await old.aclose()
-    monkeypatch.setattr("storage.sqlite.store.migrations", lambda: newest)
-    new = await open_store(tmp_path / "shoulders.db")
-    assert [entry.after for entry in await new.books.audit("discord", "guild")] == ["Thai", ""]
-    await new.traces.rewrite()
-    assert await new.traces.cut()
+    monkeypatch.setattr("storage.sqlite.database.migrations", lambda: newest)
+    new = await open_database(tmp_path / "shoulders.db")
+    assert [entry.after for entry in await new.records.audit("discord", "guild")] == ["Thai", ""]
+    await new.history.rewrite()
+    assert await new.history.cut()
     assert await files.holding("Setish", "Secretish", "Thai") == ["Thai"]
     await new.aclose()
 
@@ -206,7 +207,7 @@ async def test_a_person_is_forgotten_in_the_administrators_workspace_alone(world
         "ann-there",
         "ben-here",
     ]
-    (entry,) = await world.store.books.audit("discord", "guild", action="forget")
+    (entry,) = await world.store.records.audit("discord", "guild", action="forget")
     assert (entry.target, entry.person.id) == ("@1 (1)", ADMIN.id)
 
 
@@ -262,7 +263,7 @@ async def test_what_runs_and_waits_is_dropped_and_leaves_nothing(world: World, f
     assert await texts(world, 1) == ["hers", "running-answer"]
     assert await world.app.services.privacy.tidy()
     assert await files.holding("running-question", "waiting-question") == []
-    assert await world.store.unfinished("discord") == []
+    assert await world.store.requests.unfinished("discord") == []
     used = await rows_of(tmp_path, "SELECT person, person_name FROM usage ORDER BY id")
     assert used == [("", ""), (BEN.id, BEN.name)]
 
@@ -271,17 +272,17 @@ async def test_what_runs_and_waits_is_dropped_and_leaves_nothing(world: World, f
 async def test_whatever_comes_late_leaves_no_text(
     world: World, files: Files, monkeypatch: pytest.MonkeyPatch, late: str
 ) -> None:
-    keep, keeping, gate = getattr(world.store, late), asyncio.Event(), asyncio.Event()
+    keep, keeping, gate = getattr(world.store.requests, late), asyncio.Event(), asyncio.Event()
 
     async def slowly(*what: Accepted | RequestOutcome | str | int) -> None:
         keeping.set()
         await gate.wait()
         await keep(*what)
 
-    monkeypatch.setattr(world.store, late, slowly)
+    monkeypatch.setattr(world.store.requests, late, slowly)
     draft = await world.offer("my secret", THREAD)
     await keeping.wait()
-    monkeypatch.setattr(world.store, late, keep)
+    monkeypatch.setattr(world.store.requests, late, keep)
     await forget(world, "me", THREAD)
     gate.set()
     assert draft
@@ -328,7 +329,7 @@ async def test_a_retry_of_what_was_forgotten_is_not_kept(world: World, files: Fi
 async def test_what_is_not_answered_before_the_platform_is_there_is_dropped_too(world: World) -> None:
     await world.start()
     await world.offer("my secret", THREAD)
-    await world.store.traces.forget(Extent("discord", person=ANN.id), ALL)
+    await world.store.history.forget(Extent("discord", person=ANN.id), ALL)
     world.inbox.forget(lambda accepted: accepted.request.person == ANN)
     await world.inbox.recover("discord")
     await settled(world)
@@ -339,8 +340,8 @@ async def test_no_part_of_an_answer_is_kept_after_it_was_dropped(world: World, t
     world.hold(asyncio.Event())
     draft = await world.offer("my secret", THREAD)
     assert draft
-    await world.store.traces.forget(Extent("discord", person=ANN.id), ALL)
-    await world.store.part_creating(draft.log.request_id, 0, "late")
+    await world.store.history.forget(Extent("discord", person=ANN.id), ALL)
+    await world.store.requests.part_creating(draft.log.request_id, 0, "late")
     assert await rows_of(tmp_path, "SELECT text FROM drafts") == [("",)]
 
 
@@ -359,22 +360,21 @@ async def test_what_was_dropped_is_not_answered_after_a_restart(world: World) ->
 # The bytes of the files -----------------------------------------------------------------------------------------------
 
 
-async def test_nothing_is_left_in_the_file_however_rows_were_moved_in_it(store: SQLiteStore, files: Files) -> None:
+async def test_nothing_is_left_in_the_file_however_rows_were_moved_in_it(store: Database, files: Files) -> None:
     """Questions that come and end in any order make SQLite move rows within and between pages."""
     chance = random.Random(1)
     marks = [f"secret-{number:04d}-" for number in range(700)]
     waiting: list[Accepted] = []
-    chat = next(command for command in COMMANDS if command.name == "chat")
     for number, mark in enumerate(marks):
         text = mark + "x" * chance.choice([20, 100, 300, 800, 1_500, 5_000])
         request = Request(Act(str(number), number), THREAD, ANN, "chat", {"text": text}, message=f"m{number}")
-        accepted = await store.accept(request, chat, 0)
+        accepted = await store.requests.accept(request, BEGINS)
         assert accepted
         waiting.append(accepted)
         if len(waiting) > chance.choice([1, 5, 20]):
             await answer(store, waiting.pop(chance.randrange(len(waiting))))
     await asyncio.gather(*(answer(store, accepted) for accepted in waiting))
-    traces = store.traces
+    traces = store.history
     await traces.forget(Extent("discord", person=ANN.id), ALL)
     while not await traces.cut():
         await asyncio.sleep(0)
@@ -386,14 +386,14 @@ async def test_nothing_is_left_in_the_file_however_rows_were_moved_in_it(store: 
     assert await traces.remains() == 0
 
 
-async def answer(store: SQLiteStore, accepted: Accepted) -> None:
+async def answer(store: Database, accepted: Accepted) -> None:
     text = accepted.request.text
     asked = Turn(0, None, "user", ANN.id, ANN.name, text)
-    await store.answered(
+    await store.requests.answered(
         accepted, RequestOutcome(Answer(text), None, asked, Turn(0, None, "assistant", "", "", text, "m"))
     )
-    await store.part_creating(accepted.id, 0, text)
-    await store.end(accepted.id, "done")
+    await store.requests.part_creating(accepted.id, 0, text)
+    await store.requests.end(accepted.id, "done")
 
 
 async def test_who_reads_the_file_delays_the_end_and_no_more(
@@ -440,15 +440,14 @@ async def test_others_go_on_writing_meanwhile(world: World, files: Files) -> Non
 
 
 async def test_what_a_crash_left_in_the_file_goes_at_the_next_start(tmp_path: Path, files: Files) -> None:
-    store = await open_store(tmp_path / "shoulders.db")
-    chat = next(command for command in COMMANDS if command.name == "chat")
-    accepted = await store.accept(Request(Act("1", 1), THREAD, ANN, "chat", {"text": "my secret"}), chat, 0)
+    store = await open_database(tmp_path / "shoulders.db")
+    accepted = await store.requests.accept(Request(Act("1", 1), THREAD, ANN, "chat", {"text": "my secret"}), BEGINS)
     assert accepted
     await answer(store, accepted)
-    await store.traces.forget(Extent("discord", person=ANN.id), ALL)
+    await store.history.forget(Extent("discord", person=ANN.id), ALL)
     await store.aclose()  # the rows are gone; nobody has cleared the file
-    store = await open_store(tmp_path / "shoulders.db")
-    assert await store.traces.remains()
+    store = await open_database(tmp_path / "shoulders.db")
+    assert await store.history.remains()
     await store.aclose()
 
 
@@ -467,4 +466,4 @@ async def test_much_is_rewritten_when_nobody_waits(world: World, monkeypatch: py
     await running.finished.wait()
     await settled(world)
     assert await tidy()
-    assert await world.store.traces.remains() == 0
+    assert await world.store.history.remains() == 0

@@ -10,8 +10,8 @@ from typing import Protocol
 import pytest
 
 from bot.config import load
+from bot.interfaces.database import Database
 from bot.interfaces.messages import Person
-from storage.sqlite.store import SQLiteStore
 from tests.administration.kept import ELSEWHERE, said
 from tests.core.test_catalogue import SMALL, Shelved, server
 from tests.core.world import ADMIN, ANN, BEN, CHANNEL, CONFIG, DIRECT, World
@@ -37,7 +37,7 @@ class Begin(Protocol):
 
 
 @pytest.fixture
-async def begin(store: SQLiteStore, tmp_path: Path, server: FakeHub) -> AsyncGenerator[Begin]:
+async def begin(store: Database, tmp_path: Path, server: FakeHub) -> AsyncGenerator[Begin]:
     begun: list[World] = []
 
     async def begin(line: str = "", settings: str = "") -> World:
@@ -111,7 +111,7 @@ async def test_a_refusal_names_the_operators_contact(begin: Begin) -> None:
     world = await begin('managed_by = "operator"', 'contact = "Olga, on floor 3"')
     draft = await world.command("models load", CHANNEL, ADMIN, name="main")
     assert said(draft).endswith("Ask Olga, on floor 3.")
-    (entry,) = await world.store.books.audit("discord", "guild", action="refused")
+    (entry,) = await world.store.records.audit("discord", "guild", action="refused")
     assert entry.target == "/models load"
 
 

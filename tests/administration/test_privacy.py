@@ -13,14 +13,15 @@ from time import time
 import pytest
 
 from bot.administration import export_file, retention
+from bot.interfaces.database import Database
 from bot.interfaces.errors import StoreError
 from bot.interfaces.history import Departure, Extent, Reading
 from bot.interfaces.messages import Attachment, Message, Person, Place
 from bot.interfaces.records import RecordChange, Scope, Setting
 from bot.interfaces.replies import Answer, Done, Text
 from storage.sqlite import deletion
-from storage.sqlite.store import SQLiteStore
 from tests.administration.kept import ELSEWHERE, OTHER, Files, forget, rows_of, said, said_to, settled, texts
+from tests.clock import SetClock
 from tests.core.world import ADMIN, ANN, BEN, CHANNEL, DIRECT, THREAD, World, play
 from tests.fakes.memory import MemoryBackend, MemoryDraft
 
@@ -29,10 +30,9 @@ def labels(draft: MemoryDraft) -> list[str]:
     return [choice.label for choice in draft.answers[-1].choices]
 
 
-def ages(world: World, monkeypatch: pytest.MonkeyPatch, days: float) -> None:
-    """From now on, what is said is said so many days ago."""
-    monkeypatch.setattr("storage.sqlite.store._now", lambda: int((time() - days * retention.DAY) * 1_000))
-    monkeypatch.setattr("storage.sqlite.history._now", lambda: int((time() - days * retention.DAY) * 1_000))
+def ages(database_clock: SetClock, days: float) -> None:
+    """From now on, messages are so many days old."""
+    database_clock.read = lambda: time() - days * retention.DAY
 
 
 # Edits and deletions --------------------------------------------------------------------------------------------------
@@ -142,8 +142,8 @@ async def test_a_deleted_question_goes_with_its_answers(world: World, files: Fil
 async def test_a_deleted_answer_goes_and_its_question_stays(world: World, files: Files) -> None:
     play(world.main, Text("secret-answer"), Done())
     asked = await world.say("question", THREAD)
-    await world.store.part_creating(asked.log.request_id, 1, "second part")
-    await world.store.part_created(asked.log.request_id, 1, "second part's message")
+    await world.store.requests.part_creating(asked.log.request_id, 1, "second part")
+    await world.store.requests.part_created(asked.log.request_id, 1, "second part's message")
     await world.intake.deleted(OTHER, ["second part's message"])
     assert await texts(world, 1) == ["question", "secret-answer"]
     await world.intake.deleted(THREAD, ["second part's message"])
@@ -187,15 +187,15 @@ async def test_a_question_that_is_deleted_before_its_answer_is_dropped(world: Wo
 
 
 async def test_what_is_too_old_in_its_place_goes_by_itself(
-    world: World, files: Files, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    world: World, files: Files, database_clock: SetClock, tmp_path: Path
 ) -> None:
     for place, days in ((CHANNEL, "10"), (OTHER, "0")):
         await world.command("config set", place, ADMIN, key="retention_days", value=days, scope="channel")
-    ages(world, monkeypatch, days=11)
+    ages(database_clock, days=11)
     await world.say("old-thread", THREAD)
     await world.say("old-other", OTHER)
     await world.say("old-elsewhere", ELSEWHERE)
-    ages(world, monkeypatch, days=9)
+    ages(database_clock, days=9)
     await world.say("newer-thread", THREAD)
     assert await world.app.services.privacy.tidy()
     assert await files.holding("old-thread", "old-other", "old-elsewhere", "newer-thread") == [
@@ -204,11 +204,11 @@ async def test_what_is_too_old_in_its_place_goes_by_itself(
         "newer-thread",
     ]
     assert await texts(world, 1) == ["newer-thread", "Ann: newer-thread"]
-    (entry,) = await world.store.books.audit("discord", "guild", action="retention")
+    (entry,) = await world.store.records.audit("discord", "guild", action="retention")
     assert entry.after == "2 messages"
     world.clock = lambda: time() + 1_000 * retention.DAY
     await world.start()
-    await world.store.traces.keep_reading(Reading(world.clock(), world.clock()))
+    await world.store.history.keep_reading(Reading(world.clock(), world.clock()))
     await world.app.services.privacy.load()
     assert await world.app.services.privacy.tidy()
     assert await files.holding("old-other", "old-elsewhere", "newer-thread") == ["old-other"]
@@ -245,7 +245,7 @@ async def test_what_is_due_is_forgotten_at_the_start_and_every_hour(
 
 
 async def test_nothing_of_one_person_or_place_is_found_by_reading_a_whole_table(
-    store: SQLiteStore, tmp_path: Path
+    store: Database, tmp_path: Path
 ) -> None:
     extents = (
         Extent("discord", person="1"),
@@ -305,7 +305,7 @@ async def test_who_removes_the_bot_removes_all_that_it_kept(world: World, files:
     assert await files.holding(*words) == ["elsewhere"]
     assert "Their-prompt" not in world.app.services.administration.settings(CHANNEL).system_prompt
     assert await world.intake.workspaces("discord") == {"another guild"}
-    (entry,) = await world.store.books.audit("discord", "guild")
+    (entry,) = await world.store.records.audit("discord", "guild")
     assert (entry.person.name, entry.action, entry.target, entry.after) == ("Shoulders", "uninstalled", "", "")
     assert entry.at > (time() - 60) * 1_000
 
@@ -324,12 +324,12 @@ async def test_what_is_being_shown_where_the_bot_is_removed_ends_first(
     await world.offer("their-secret", CHANNEL)
     await world.intake.uninstalled("discord", "guild")
     assert not await world.app.services.privacy.tidy()
-    assert await world.store.traces.departures() == [Departure("discord", "guild", 0)]
+    assert await world.store.history.departures() == [Departure("discord", "guild", 0)]
     gate.set()
     await settled(world)
     assert await world.app.services.privacy.tidy()
     assert await files.holding("their-secret", "Ann", "#general") == []
-    assert await world.store.traces.departures() == []
+    assert await world.store.history.departures() == []
 
 
 async def test_an_answer_that_ends_at_once_does_not_put_a_removal_off(world: World) -> None:
@@ -337,12 +337,12 @@ async def test_an_answer_that_ends_at_once_does_not_put_a_removal_off(world: Wor
     await world.offer("their-secret", CHANNEL)
     await world.intake.uninstalled("discord", "guild")
     assert await world.app.services.privacy.tidy()
-    assert await world.store.traces.departures() == []
+    assert await world.store.history.departures() == []
 
 
 async def test_what_another_version_set_goes_with_its_workspace(world: World, tmp_path: Path) -> None:
     unknown = Setting(Scope("discord", "guild"), "unheard_of", '"their-secret"')
-    await world.store.books.keep([RecordChange(unknown)], ())
+    await world.store.records.keep([RecordChange(unknown)], ())
     await world.intake.uninstalled("discord", "guild")
     await world.app.services.privacy.tidy()
     assert await rows_of(tmp_path, "SELECT * FROM settings") == []
@@ -354,16 +354,16 @@ async def test_what_is_to_be_kept_is_kept(world: World) -> None:
     await world.intake.uninstalled("discord", "guild")
     assert await world.app.services.privacy.tidy()
     assert await texts(world, 1) == ["stays", "Ann: stays"]
-    assert await world.store.traces.departures() == []
+    assert await world.store.history.departures() == []
 
 
 async def test_a_removal_that_a_crash_interrupted_is_finished_at_the_next_start(world: World, files: Files) -> None:
     await world.say("their-secret", THREAD)
-    await world.store.traces.depart(Departure("discord", "guild", 0))
+    await world.store.history.depart(Departure("discord", "guild", 0))
     await world.start()
     await world.app.services.privacy.tidy()
     assert await files.holding("their-secret") == []
-    assert await world.store.traces.departures() == []
+    assert await world.store.history.departures() == []
 
 
 # Overhearing ----------------------------------------------------------------------------------------------------------
@@ -459,11 +459,11 @@ async def test_what_was_overheard_is_edited_deleted_and_forgotten_like_the_rest(
     assert await files.holding("heard-ann") == []
 
 
-async def test_what_was_overheard_gets_too_old(world: World, files: Files, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_what_was_overheard_gets_too_old(world: World, files: Files, database_clock: SetClock) -> None:
     await keep(world, "everything")
-    ages(world, monkeypatch, days=91)
+    ages(database_clock, days=91)
     await overhear(world, "heard-old")
-    ages(world, monkeypatch, days=89)
+    ages(database_clock, days=89)
     await overhear(world, "heard-new")
     assert await world.app.services.privacy.tidy()
     assert await files.holding("heard-old", "heard-new") == ["heard-new"]
@@ -556,7 +556,7 @@ async def test_a_place_is_copied_without_what_is_private_to_others(world: World)
     assert [word for word in words if word in channel] == ["public-one", "in-thread", "private-root", "overheard"]
     everything = json.dumps(await export(world, "everything", CHANNEL, ADMIN))
     assert [word for word in words if word in everything] == [*words[:3], "private-root", "overheard"]
-    assert [entry.action for entry in await world.store.books.audit("discord", "guild", action="export")] == [
+    assert [entry.action for entry in await world.store.records.audit("discord", "guild", action="export")] == [
         "export everything",
         "export channel",
     ]

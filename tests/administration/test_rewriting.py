@@ -20,7 +20,7 @@ async def test_a_busy_bot_forgets_for_good(world: World, files: Files, monkeypat
     gate = asyncio.Event()
     world.hold(gate)
     endless = await world.offer("hers", CHANNEL, BEN)
-    cleared, rewrite = asyncio.Event(), world.store.traces.rewrite
+    cleared, rewrite = asyncio.Event(), world.store.history.rewrite
     waiting: list[MemoryDraft] = []
 
     async def rewriting() -> None:
@@ -33,7 +33,7 @@ async def test_a_busy_bot_forgets_for_good(world: World, files: Files, monkeypat
         assert len(world.main.prompts) == 2, "no model is asked meanwhile"
         cleared.set()
 
-    monkeypatch.setattr(world.store.traces, "rewrite", rewriting)
+    monkeypatch.setattr(world.store.history, "rewrite", rewriting)
     tidying = asyncio.create_task(world.app.services.privacy.run())
     assert "within minutes" in said(await forget(world, "me", CHANNEL))
     assert not cleared.is_set()
@@ -46,7 +46,7 @@ async def test_a_busy_bot_forgets_for_good(world: World, files: Files, monkeypat
         assert draft.text == "at last"
     assert Status(retention.CLEARING, long=True) in waiting[0].chunks
     assert await files.holding("my secret") == []
-    assert await world.store.traces.remains() == 0
+    assert await world.store.history.remains() == 0
     tidying.cancel()
     await asyncio.wait([tidying])
 

@@ -10,7 +10,7 @@ import pytest
 
 from bot.interfaces.messages import Attachment, Place, Subject
 from bot.interfaces.records import Limit, Persona, RecordChange, Rule
-from storage.sqlite.store import open_store
+from storage.sqlite import open_database
 from tests.administration.test_administration import ELSEWHERE, GUEST, said
 from tests.core.world import ADMIN, ANN, CHANNEL, THREAD, World
 
@@ -247,7 +247,7 @@ async def test_what_another_version_kept_is_left_out_and_goes_with_its_workspace
     ]
     await world.app.services.administration.books.keep(odd, [])
     await world.store.aclose()
-    world.store = await open_store(tmp_path / "shoulders.db")
+    world.store = await open_database(tmp_path / "shoulders.db")
     await world.start()
     await world.inbox.recover("discord")
     try:

@@ -56,7 +56,7 @@ async def serve(world: World, server: FakeOpenAI, **settings: object) -> None:
 
 async def counted(world: World, folder: Path) -> list[tuple[int, int]]:
     """The tokens read and written of every call that is kept."""
-    await world.store.begin(0)  # what was spent before this is on disk after it
+    await world.store.requests.begin(0)  # what was spent before this is on disk after it
     rows = await rows_of(folder, "SELECT prompt_tokens, completion_tokens FROM usage ORDER BY id")
     return [(int(prompt or 0), int(written or 0)) for prompt, written in rows]
 

@@ -12,9 +12,10 @@ import pytest
 from bot.administration.trusted_clock import CONFIRM_SECONDS, JUMP_SECONDS, Clock
 from bot.interfaces.history import Reading
 from bot.interfaces.replies import Usage
+from storage.sqlite import open_database
 from storage.sqlite.migrate import migrate, migrations
-from storage.sqlite.store import open_store
 from tests.administration.kept import Files
+from tests.clock import SetClock
 from tests.core.world import CHANNEL, THREAD, World
 
 HOUR, DAY = 3_600.0, 86_400.0
@@ -54,7 +55,7 @@ async def hours(world: World, machine: Machine, number: float) -> None:
 
 
 async def kept(world: World) -> bool:
-    return bool(await world.store.turns(1))
+    return bool(await world.store.conversations.turns(1))
 
 
 async def test_a_jump_of_the_clock_erases_nothing(
@@ -85,15 +86,15 @@ async def test_what_a_clock_says_for_a_day_is_believed(timed: World, machine: Ma
 
 
 async def test_what_is_due_goes_while_a_jump_is_held_back(
-    timed: World, machine: Machine, monkeypatch: pytest.MonkeyPatch
+    timed: World, machine: Machine, database_clock: SetClock
 ) -> None:
-    monkeypatch.setattr("storage.sqlite.store._now", lambda: int((machine.began - 90 * DAY + 2 * HOUR) * 1_000))
+    database_clock.read = lambda: machine.began - 90 * DAY + 2 * HOUR
     await timed.say("nearly too old", CHANNEL)
     machine.wrong = 400 * DAY
     await hours(timed, machine, 1)
-    assert await timed.store.turns(2)
+    assert await timed.store.conversations.turns(2)
     await hours(timed, machine, 2)
-    assert not await timed.store.turns(2)
+    assert not await timed.store.conversations.turns(2)
     assert await kept(timed)
 
 
@@ -102,7 +103,7 @@ async def test_a_start_with_a_wrong_clock_erases_nothing(timed: World, machine: 
     for _ in range(5):  # as often as it is started within an hour
         await timed.inbox.aclose(0)
         await timed.store.aclose()
-        timed.store = await open_store(tmp_path / "shoulders.db")
+        timed.store = await open_database(tmp_path / "shoulders.db")
         await timed.start()
         machine.passed += 600
         assert await timed.app.services.privacy.tidy()
@@ -115,7 +116,7 @@ async def test_after_an_outage_the_rest_goes_a_day_later(timed: World, machine: 
     await timed.inbox.aclose(0)
     await timed.store.aclose()
     machine.began += 100 * DAY  # it was switched off
-    timed.store = await open_store(tmp_path / "shoulders.db")
+    timed.store = await open_database(tmp_path / "shoulders.db")
     await timed.start()
     assert await timed.app.services.privacy.tidy()
     assert await kept(timed)
@@ -157,8 +158,8 @@ async def test_small_corrections_are_no_jumps(machine: Machine) -> None:
 
 async def test_an_upgrade_goes_by_the_newest_row(tmp_path: Path) -> None:
     await asyncio.to_thread(older, tmp_path / "shoulders.db")
-    store = await open_store(tmp_path / "shoulders.db")
-    assert await store.traces.reading() == Reading(5.0, 5.0)
+    store = await open_database(tmp_path / "shoulders.db")
+    assert await store.history.reading() == Reading(5.0, 5.0)
     (total,) = await store.usage.totals(("model",), 0)
     assert (total.usage, total.cost) == (Usage(7, 0), 0)
     await store.aclose()

@@ -13,7 +13,7 @@ from bot.backends.openai.chat import OpenAIBackend
 from bot.config import Config, load
 from bot.interfaces.adapter import Intake
 from bot.interfaces.errors import ConfigError, Unavailable
-from storage.sqlite.store import open_store
+from storage.sqlite import open_database
 from tests.fakes.memory import MemoryAdapter
 
 
@@ -32,7 +32,7 @@ async def test_what_cannot_be_made_leaves_nothing_open(config: Config, monkeypat
     with pytest.raises(ConfigError):
         async with app.application(config, {}):
             pass
-    await (await open_store(config.database)).aclose()
+    await (await open_database(config.database)).aclose()
 
 
 async def test_who_does_not_close_or_fails_at_it_keeps_nothing_else_open(
@@ -45,7 +45,7 @@ async def test_who_does_not_close_or_fails_at_it_keeps_nothing_else_open(
     monkeypatch.setattr(MemoryAdapter, "aclose", hang)
     async with app.application(config, {"discord": MemoryAdapter()}):
         pass
-    await (await open_store(config.database)).aclose()
+    await (await open_database(config.database)).aclose()
 
 
 @pytest.fixture

@@ -39,7 +39,7 @@ from bot.tasks.similar import MOST_TEXTS
 from bot.utils import child_process, upload_memory
 from bot.utils.files import boxed, fitted
 from storage.sqlite import answer_files as answer_files
-from storage.sqlite.store import open_store
+from storage.sqlite import open_database
 from tests.administration.kept import forget, said, settled
 from tests.core.world import BEN, DIRECT, World, play
 from tests.fakes.memory import MemoryDraft
@@ -111,7 +111,7 @@ async def test_an_endless_answer_ends_with_a_sentence(world: World) -> None:
     draft = await world.say("go on", DIRECT)
     assert len(draft.text) == answer_length.LONGEST
     assert LENGTH_NOTE in draft.answers[-1].notes
-    (turn,) = [turn for turn in await world.store.turns(1) if turn.role == "assistant"]
+    (turn,) = [turn for turn in await world.store.conversations.turns(1) if turn.role == "assistant"]
     assert len(turn.text) == answer_length.LONGEST
 
 
@@ -314,7 +314,7 @@ def test_how_long_a_recording_may_be_is_said(monkeypatch: pytest.MonkeyPatch) ->
 async def test_one_export_of_a_person_at_a_time(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     await world.say("kept", DIRECT)
     gate, begun = asyncio.Event(), 0
-    copied = type(world.store.traces).copy
+    copied = type(world.store.history).copy
 
     def slowly(traces: object, extent: object, reader: str) -> object:
         async def batches() -> AsyncGenerator[object, None]:
@@ -326,7 +326,7 @@ async def test_one_export_of_a_person_at_a_time(world: World, monkeypatch: pytes
 
         return batches()
 
-    monkeypatch.setattr(type(world.store.traces), "copy", slowly)
+    monkeypatch.setattr(type(world.store.history), "copy", slowly)
     drafts = [await world.offer("", alone(n), command="export me", message="", private=True) for n in range(40)]
     assert (await world.say("hello", DIRECT, BEN)).text.strip() == "hello"
     assert begun == 1
@@ -364,7 +364,7 @@ async def test_a_file_waits_beside_the_database(outage: World, tmp_path: Path) -
     (path,) = await asyncio.to_thread(beside, tmp_path)
     assert (path.stat().st_mode & 0o777, path.parent.stat().st_mode & 0o777) == (0o600, 0o700)
     content = await asyncio.to_thread(path.read_bytes)
-    (left,) = await outage.store.unfinished("discord")
+    (left,) = await outage.store.requests.unfinished("discord")
     assert left.answer
     assert [file.content for file in left.answer.files] == [content]
     await outage.inbox.recover("discord")
@@ -397,7 +397,9 @@ async def another(folder: Path) -> World:
     from tests.core.world import CONFIG
 
     await asyncio.to_thread((folder / "config.toml").write_text, CONFIG)
-    world = World(await open_store(folder / "shoulders.db"), await asyncio.to_thread(load, folder / "config.toml", {}))
+    world = World(
+        await open_database(folder / "shoulders.db"), await asyncio.to_thread(load, folder / "config.toml", {})
+    )
     await world.start()
     world.inbox._recovered.add("discord")
     return world

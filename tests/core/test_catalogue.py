@@ -18,8 +18,8 @@ from bot.hub.protocol import DownloadProgress
 from bot.interfaces.backend import ModelStatus
 from bot.interfaces.catalogue import AddedModel
 from bot.interfaces.config import ModelSection
+from bot.interfaces.database import Database
 from bot.interfaces.replies import Choice, Done, Menu, Status, Text, Usage
-from storage.sqlite.store import SQLiteStore
 from tests.core.world import ADMIN, ANN, CHANNEL, CONFIG, World, play
 from tests.fakes.hub import FakeHub, Hold, Repository
 from tests.fakes.memory import MemoryBackend, MemoryDraft
@@ -60,7 +60,7 @@ async def server() -> AsyncGenerator[FakeHub]:
 
 
 @pytest.fixture
-async def world(store: SQLiteStore, tmp_path: Path, server: FakeHub) -> AsyncGenerator[World]:
+async def world(store: Database, tmp_path: Path, server: FakeHub) -> AsyncGenerator[World]:
     path = tmp_path / "config.toml"
     hub = f'[hub]\nallow = ["maker/*"]\nendpoint = "{server.endpoint}"\nmanaged_by = "administrators"\n'
     await asyncio.to_thread(path.write_text, CONFIG.replace("[bot]", f'[bot]\ndata = "{tmp_path}"') + hub)
@@ -87,7 +87,7 @@ async def listed(world: World) -> dict[str, str]:
 
 
 async def audited(world: World) -> list[tuple[str, str, str]]:
-    entries = await world.store.books.audit("discord", "guild", action="model")
+    entries = await world.store.records.audit("discord", "guild", action="model")
     return [(entry.action, entry.target, entry.after) for entry in reversed(entries)]
 
 
@@ -285,7 +285,7 @@ async def test_what_config_names_from_the_hub_is_fetched_by_itself(world: World,
     await started.inbox.aclose(0)
 
 
-async def test_a_name_that_config_takes_over_leaves_the_added_one_out(store: SQLiteStore, world: World) -> None:
+async def test_a_name_that_config_takes_over_leaves_the_added_one_out(store: Database, world: World) -> None:
     added = AddedModel("spare", "maker/Small-Chat", SMALL.commit, "chat", "mit", 10, "discord", "guild")
     await store.catalogue.add(added)
     again = World(store, world.config)
@@ -293,18 +293,9 @@ async def test_a_name_that_config_takes_over_leaves_the_added_one_out(store: SQL
     assert again.app.services.catalogue.entry("spare").added is None
 
 
-async def test_the_store_keeps_replaces_and_forgets(store: SQLiteStore) -> None:
-    first = AddedModel("tiny", "maker/x", "a" * 40, "chat", "mit", 10, "discord", "guild")
-    await store.catalogue.add(first)
-    await store.catalogue.add(replace(first, revision="b" * 40))
-    assert [added.revision for added in await store.catalogue.load()] == ["b" * 40]
-    await store.catalogue.remove("tiny")
-    assert await store.catalogue.load() == []
-
-
 @pytest.mark.timeout(120)
 async def test_a_model_from_the_hub_answers_in_the_models_process(
-    world: World, server: FakeHub, tiny: Path, store: SQLiteStore
+    world: World, server: FakeHub, tiny: Path, store: Database
 ) -> None:
     server.add(await asyncio.to_thread(Repository.of_folder, "maker/tiny", tiny))
     living = World(store, world.config)

@@ -1,6 +1,6 @@
 """What every command and every backend keeps to. New ones are found by themselves; broken ones are noticed.
 
-Adapters have test_scenarios.py, the store test_storage.py.
+Adapters have test_scenarios.py, databases storage/test_contract.py.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from bot.interfaces.messages import Act, Place, Request
 from bot.interfaces.store import Accepted
 from tests.administration.kept import said, said_to
 from tests.core.world import ANN, BEN, CHANNEL, DIRECT, World
-from tests.storage.test_storage import AGAIN, QUARTER, STEER, Desk
+from tests.storage.desk import AGAIN, QUARTER, STEER, Desk
 
 PRIVATE_THREAD = replace(CHANNEL, thread="a private thread")
 SECRET = "the merger is called Falcon"

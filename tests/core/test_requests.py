@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from bot.interfaces.command import Command
+from bot.interfaces.database import Database
 from bot.interfaces.errors import BrokenOff, Gone, PlatformError, RateLimited, StoreError, Unavailable
 from bot.interfaces.messages import Act, Attachment, Message, Person, Request
 from bot.interfaces.prompts import Prompt
 from bot.interfaces.replies import Answer, Done, Status, Text
-from bot.interfaces.store import Accepted, RequestOutcome, Unfinished
-from storage.sqlite.store import SQLiteStore, open_store
+from bot.interfaces.store import Accepted, Continuation, RequestOutcome, Unfinished
+from storage.sqlite import open_database
 from tests.core.world import ADMIN, ANN, BEN, CHANNEL, DIRECT, THREAD, World, play
 from tests.fakes.memory import MemoryBackend, MemoryDraft
 
@@ -139,7 +139,7 @@ async def test_what_breaks_half_way_keeps_the_text_and_offers_retry(world: World
     assert (draft.text, draft.answers[-1].notes) == ("half ", ("⚠️ The connection was lost.",))
     assert [choice.command for choice in draft.answers[-1].choices] == ["retry"]
     assert not world.spare.prompts
-    turns = await world.store.turns(1)
+    turns = await world.store.conversations.turns(1)
     assert [(turn.text, turn.complete) for turn in turns] == [("hi", True), ("half ", False)]
 
 
@@ -252,7 +252,7 @@ async def test_an_undeliverable_answer_ends_its_request(world: World) -> None:
     assert draft
     while world.inbox._active:
         await asyncio.sleep(0)
-    assert await world.store.unfinished("discord") == []
+    assert await world.store.requests.unfinished("discord") == []
 
 
 async def test_an_answer_that_a_failing_platform_did_not_take_is_shown_later_and_not_asked_again(world: World) -> None:
@@ -275,13 +275,13 @@ async def test_an_answer_never_taken_is_given_up(
     await world.offer("hi")
     while len(world.adapter.drafts) < 3:
         await asyncio.sleep(0.001)
-    assert await world.store.unfinished("discord")
+    assert await world.store.requests.unfinished("discord")
     monkeypatch.setattr("bot.core.request_queue.LEAST_PATIENCE_SECONDS", 0.0)
     tried = len(world.adapter.drafts)
     while len(world.adapter.drafts) < tried + 3:  # a request that is not a day old
         await asyncio.sleep(0.001)
     monkeypatch.setattr("bot.core.request_queue.PATIENCE_SECONDS", 0.0)
-    while await world.store.unfinished("discord"):
+    while await world.store.requests.unfinished("discord"):
         await asyncio.sleep(0.001)
     assert caplog.text.count("is given up") == 1
     assert len(world.main.prompts) == 1
@@ -297,7 +297,7 @@ async def test_an_old_answer_is_tried_before_it_is_given_up(world: World, monkey
     assert world.adapter.drafts[-1].text == "hi "
 
 
-async def test_a_restart_answers_what_was_left_in_order(store: SQLiteStore, world: World) -> None:
+async def test_a_restart_answers_what_was_left_in_order(store: Database, world: World) -> None:
     play(world.main, Text("half"), asyncio.Event())
     first, second = await world.offer("one"), await world.offer("two")
     assert first
@@ -315,7 +315,7 @@ async def test_a_restart_answers_what_was_left_in_order(store: SQLiteStore, worl
     assert world.adapter.drafts[2].log.resumed
 
 
-async def test_what_keeps_ending_the_program_is_given_up(store: SQLiteStore, world: World) -> None:
+async def test_what_keeps_ending_the_program_is_given_up(store: Database, world: World) -> None:
     play(world.main, asyncio.Event())
     for _ in range(3):
         await world.offer("poison", act=Act("p", 1))
@@ -341,14 +341,14 @@ async def test_stopping_lets_running_answers_finish(world: World) -> None:
     gate.set()
     await closing
     assert draft.text == "slow"
-    assert await world.store.unfinished("discord") == []
+    assert await world.store.requests.unfinished("discord") == []
 
 
 async def test_reopened_after_a_clean_end_nothing_is_left(tmp_path: Path) -> None:
-    store = await open_store(tmp_path / "again.db")
+    store = await open_database(tmp_path / "again.db")
     await store.aclose()
-    store = await open_store(tmp_path / "again.db")
-    assert await store.unfinished("discord") == []
+    store = await open_database(tmp_path / "again.db")
+    assert await store.requests.unfinished("discord") == []
     await store.aclose()
 
 
@@ -360,7 +360,7 @@ async def settled(world: World) -> None:
 async def test_what_ends_while_a_reconnect_reads_the_store_is_not_answered_again(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    read, unfinished, gate = asyncio.Event(), world.store.unfinished, asyncio.Event()
+    read, unfinished, gate = asyncio.Event(), world.store.requests.unfinished, asyncio.Event()
 
     async def slowly(platform: str) -> Sequence[Unfinished]:
         left = await unfinished(platform)
@@ -372,7 +372,7 @@ async def test_what_ends_while_a_reconnect_reads_the_store_is_not_answered_again
     draft = await world.offer("hi")
     assert draft
     await draft.wrote.wait()
-    monkeypatch.setattr(world.store, "unfinished", slowly)
+    monkeypatch.setattr(world.store.requests, "unfinished", slowly)
     recovering = asyncio.create_task(world.inbox.recover("discord"))
     await read.wait()
     gate.set()
@@ -383,14 +383,14 @@ async def test_what_ends_while_a_reconnect_reads_the_store_is_not_answered_again
 
 async def test_many_failures_are_tried_again_together(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("bot.core.request_queue.REDELIVERY_SECONDS", 0.01)
-    unfinished, reads = world.store.unfinished, 0
+    unfinished, reads = world.store.requests.unfinished, 0
 
     async def counted(platform: str) -> Sequence[Unfinished]:
         nonlocal reads
         reads += 1
         return await unfinished(platform)
 
-    monkeypatch.setattr(world.store, "unfinished", counted)
+    monkeypatch.setattr(world.store.requests, "unfinished", counted)
     world.adapter.failures += [PlatformError("503")] * 20
     people = [Person(str(number), f"Person {number}") for number in range(20)]
     await asyncio.gather(*(world.offer("hi", replace(DIRECT, channel=person.id), person) for person in people))
@@ -402,14 +402,14 @@ async def test_many_failures_are_tried_again_together(world: World, monkeypatch:
 
 async def test_a_database_that_fails_for_a_while_costs_no_answer(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("bot.core.request_queue.REDELIVERY_SECONDS", 0.01)
-    begin, failures = world.store.begin, [StoreError("database is locked")]
+    begin, failures = world.store.requests.begin, [StoreError("database is locked")]
 
     async def failing(request: int) -> None:
         if failures:
             raise failures.pop()
         await begin(request)
 
-    monkeypatch.setattr(world.store, "begin", failing)
+    monkeypatch.setattr(world.store.requests, "begin", failing)
     await world.offer("hi")
     while not any(draft.answers for draft in world.adapter.drafts):
         await asyncio.sleep(0.001)
@@ -420,14 +420,14 @@ async def test_a_recovery_that_fails_is_tried_again(world: World, monkeypatch: p
     monkeypatch.setattr("bot.core.request_queue.REDELIVERY_SECONDS", 0.01)
     await world.start()
     assert await world.offer("hi") is None
-    unfinished, failures = world.store.unfinished, [OSError("disk")]
+    unfinished, failures = world.store.requests.unfinished, [OSError("disk")]
 
     async def failing(platform: str) -> Sequence[Unfinished]:
         if failures:
             raise failures.pop()
         return await unfinished(platform)
 
-    monkeypatch.setattr(world.store, "unfinished", failing)
+    monkeypatch.setattr(world.store.requests, "unfinished", failing)
     world.inbox.recover_soon("discord")
     while not world.adapter.drafts:
         await asyncio.sleep(0.001)
@@ -479,14 +479,14 @@ async def test_stopped_shows_at_once_even_if_the_model_does_not_let_go(
 async def test_stop_comes_too_late_for_an_answer_that_is_being_kept(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    keep, keeping, gate = world.store.answered, asyncio.Event(), asyncio.Event()
+    keep, keeping, gate = world.store.requests.answered, asyncio.Event(), asyncio.Event()
 
     async def slowly(accepted: Accepted, outcome: RequestOutcome) -> None:
         keeping.set()
         await gate.wait()
         await keep(accepted, outcome)
 
-    monkeypatch.setattr(world.store, "answered", slowly)
+    monkeypatch.setattr(world.store.requests, "answered", slowly)
     draft = await world.offer("hi")
     assert draft
     await keeping.wait()
@@ -521,7 +521,7 @@ async def test_a_stopped_retry_leaves_no_empty_question(world: World) -> None:
     gate.set()
     await retry.finished.wait()
     await settled(world)
-    assert [turn.text for turn in await world.store.turns(1)] == ["one", "one ", "two", "two"]
+    assert [turn.text for turn in await world.store.conversations.turns(1)] == ["one", "one ", "two", "two"]
 
 
 async def test_an_answer_does_not_depend_on_what_was_said_around(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -611,16 +611,16 @@ async def test_help_tells_how_a_command_is_written(world: World) -> None:
     assert "summarise" in await world.intake.suggest("help", "command", "summ", DIRECT, ANN, {})
 
 
-async def test_what_a_newer_version_was_asked_does_not_keep_the_rest_waiting(store: SQLiteStore, world: World) -> None:
+async def test_what_a_newer_version_was_asked_does_not_keep_the_rest_waiting(store: Database, world: World) -> None:
     for command in ("teleport", "chat"):
         act = Act(command, len(command))
         request = Request(act, DIRECT, ANN, command, {"text": "hi"})
-        await store.accept(request, Command(command, "", converses=True), 0)
+        await store.requests.accept(request, Continuation(("place", "new")))
     await world.inbox.recover("discord")
     while world.inbox._active:
         await asyncio.sleep(0)
     assert [draft.text for draft in world.adapter.drafts] == ["hi "]
-    assert await store.unfinished("discord") == []
+    assert await store.requests.unfinished("discord") == []
 
 
 async def test_a_question_that_no_answer_came_to_is_not_asked_again_beside_the_next(world: World) -> None:

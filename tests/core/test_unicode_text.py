@@ -7,12 +7,12 @@ from dataclasses import replace
 
 import pytest
 
-from bot.interfaces.command import Command
+from bot.interfaces.database import Database
 from bot.interfaces.errors import StoreError
 from bot.interfaces.messages import Act, Attachment, Message, Request
 from bot.interfaces.replies import Done, Text
+from bot.interfaces.store import Continuation
 from bot.utils.unicode_text import well_formed
-from storage.sqlite.store import SQLiteStore
 from tests.core.world import ANN, CHANNEL, DIRECT, THREAD, World, play
 
 HALF, MARK = "\ud83d", "\ufffd"
@@ -51,15 +51,15 @@ async def test_half_a_character_of_a_model_is_kept(world: World) -> None:
     play(world.main, Text(f"well {HALF}"), Done())
     draft = await world.say("hello", DIRECT)
     assert draft.text == f"well {MARK}"
-    assert [turn.text for turn in await world.store.turns(1)] == ["hello", f"well {MARK}"]
+    assert [turn.text for turn in await world.store.conversations.turns(1)] == ["hello", f"well {MARK}"]
 
 
-async def test_what_utf8_cannot_hold_is_a_store_error(store: SQLiteStore) -> None:
+async def test_what_utf8_cannot_hold_is_a_store_error(store: Database) -> None:
     request = Request(Act("1", 1), DIRECT, replace(ANN, name=HALF), "chat", {"text": "x"})
     with pytest.raises(StoreError):
-        await store.accept(request, Command("chat", "Talk"), 0)
+        await store.requests.accept(request, Continuation(()))
     with pytest.raises(StoreError):
-        await store.set_model(1, HALF)
+        await store.conversations.set_model(1, HALF)
 
 
 def test_pairs_are_joined_and_the_rest_is_not_copied() -> None:

@@ -11,10 +11,10 @@ from bot.app import assemble
 from bot.commands._registry import load_commands
 from bot.config import Config
 from bot.interfaces.backend import Backend
+from bot.interfaces.database import Database
 from bot.interfaces.messages import Act, Person, Place, Request
 from bot.interfaces.prompts import Prompt
 from bot.interfaces.replies import Done, Status, Text, Thought
-from storage.sqlite.store import SQLiteStore
 from tests.fakes.memory import MemoryAdapter, MemoryBackend, MemoryDraft
 
 COMMANDS = load_commands()
@@ -41,7 +41,7 @@ model = "spare"
 class World:
     """A running core. `say` waits for the answer."""
 
-    def __init__(self, store: SQLiteStore, config: Config) -> None:
+    def __init__(self, store: Database, config: Config) -> None:
         self.config = config
         self.store = store
         self.adapter = MemoryAdapter()

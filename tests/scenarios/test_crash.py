@@ -24,7 +24,8 @@ from bot.config import platforms
 from tests.fakes.openai import Answer, Body
 from tests.scenarios.crash_bot import Commits, run_bot
 from tests.stages import stages
-from tests.stages.base import PATIENCE, Said, TeamStage
+from tests.stages.base import Said, TeamStage
+from tests.stages.ledger import PATIENCE
 
 PROCESSES = multiprocessing.get_context("forkserver")
 PROCESSES.set_forkserver_preload(["tests.scenarios.crash_bot"])

@@ -12,7 +12,8 @@ import pytest
 
 from bot.interfaces.messages import Place
 from tests.scenarios.test_scenarios import needs
-from tests.stages.base import PATIENCE, Stage, TeamStage
+from tests.stages.base import Stage, TeamStage
+from tests.stages.ledger import PATIENCE
 
 
 async def kept(stage: Stage, *words: str) -> list[str]:

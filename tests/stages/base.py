@@ -5,27 +5,22 @@ from __future__ import annotations
 import asyncio
 import ssl
 from abc import ABC, abstractmethod
-from collections import defaultdict
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
 
-from bot.app import App, application, make_adapter, serve
-from bot.config import load
+from bot.app import App, application, make_adapter, open_database, serve
+from bot.config import Config, load
 from bot.interfaces.adapter import Adapter
-from bot.interfaces.command import Command, by_path
-from bot.interfaces.messages import Request
-from bot.interfaces.store import Accepted, EndState
-from storage.sqlite.store import SQLiteStore
+from bot.interfaces.command import by_path
+from bot.interfaces.database import Database
 from tests.fakes.openai import FakeOpenAI
+from tests.stages.ledger import PATIENCE, Ledger, RecordedDatabase
 
 HIDEOUT = "aviary"
 """What a channel is called that not everybody is in."""
-
-PATIENCE = 10.0
-"""Seconds that a test waits for what must come."""
 
 CONFIG = """
 [bot]
@@ -92,54 +87,6 @@ def _quoted(value: str) -> str:
     return f'"{value}"' if " " in value else value
 
 
-class Ledger:
-    """What the store was told, so that tests wait for what really happened and not for time to pass."""
-
-    def __init__(self, store: SQLiteStore) -> None:
-        self.requests: dict[str, int] = {}
-        self.messages: defaultdict[int, dict[int, str]] = defaultdict(dict)
-        self.ended: dict[int, EndState] = {}
-        self._changed = asyncio.Condition()
-        accept, created, end = store.accept, store.part_created, store.end
-
-        async def accept_and_note(
-            request: Request, command: Command, continue_ms: int, *, shared: bool = False
-        ) -> Accepted | None:
-            accepted = await accept(request, command, continue_ms, shared=shared)
-            if accepted:
-                async with self._changed:
-                    self.requests[request.act.id] = accepted.id
-                    self._changed.notify_all()
-            return accepted
-
-        async def created_and_note(request: int, index: int, message: str) -> None:
-            await created(request, index, message)
-            self.messages[request][index] = message
-
-        async def end_and_note(request: int, state: EndState) -> None:
-            await end(request, state)
-            async with self._changed:
-                self.ended[request] = state
-                self._changed.notify_all()
-
-        for name, noting in (("accept", accept_and_note), ("part_created", created_and_note), ("end", end_and_note)):
-            setattr(store, name, noting)
-
-    async def accepted(self, act: Callable[[], object]) -> str:
-        """Do something, and the id of the act that came of it."""
-        known = set(self.requests)
-        act()
-        async with asyncio.timeout(PATIENCE), self._changed:
-            await self._changed.wait_for(lambda: set(self.requests) - known)
-        return (set(self.requests) - known).pop()
-
-    async def end(self, act: str) -> int:
-        """The request of an act, once it has ended."""
-        async with asyncio.timeout(PATIENCE), self._changed:
-            await self._changed.wait_for(lambda: self.requests.get(act) in self.ended)
-        return self.requests[act]
-
-
 class Stage(ABC):
     """A platform with ann, ben and root (an administrator) in one channel, the bot, and a scripted model.
 
@@ -169,6 +116,7 @@ class Stage(ABC):
         self.resources = AsyncExitStack()
         self.app: App
         self.ledger: Ledger
+        self.database: Database
 
     @asynccontextmanager
     async def servers(self) -> AsyncGenerator[None, None]:
@@ -193,13 +141,17 @@ class Stage(ABC):
         async with self.servers():
             config = await asyncio.to_thread(load, self.folder / "config.toml", {**self.secrets(), **self.environment})
             adapter = self.wrap(make_adapter(config, self.platform))
-            async with application(config, {self.platform: adapter}) as app:
-                assert isinstance(app.services.store, SQLiteStore)
-                self.app, self.ledger = app, Ledger(app.services.store)
+            self.ledger = Ledger()
+            async with application(config, {self.platform: adapter}, self._open_database) as app:
+                self.app = app
                 async with _served(app):
                     yield
             assert self.violations == [], self.violations  # pytest rewrites no assertion here
             assert self.model.violations == [], self.model.violations
+
+    async def _open_database(self, config: Config) -> Database:
+        self.database = RecordedDatabase(await open_database(config), self.ledger)
+        return self.database
 
     def wrap(self, adapter: Adapter) -> Adapter:
         """The adapter that plays; contract tests put a broken one here."""

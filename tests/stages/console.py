@@ -16,7 +16,8 @@ from adapters.console.adapter import Console
 from adapters.console.markdown import THEME
 from bot.interfaces.adapter import Adapter
 from tests.fakes.terminal import Terminal
-from tests.stages.base import PATIENCE, Said, Shown, Stage
+from tests.stages.base import Said, Shown, Stage
+from tests.stages.ledger import PATIENCE
 
 
 class ConsoleStage(Stage):

@@ -16,8 +16,8 @@ import pytest
 
 from bot.app import make_backends
 from bot.config import load
+from bot.interfaces.database import Database
 from bot.interfaces.messages import Attachment
-from storage.sqlite.store import SQLiteStore
 from tests.core.world import ANN, CHANNEL, CONFIG, World
 
 pytestmark = pytest.mark.timeout(240)
@@ -78,7 +78,7 @@ def make(folder: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
-async def test_every_task_through_the_models_process(store: SQLiteStore, tmp_path: Path) -> None:
+async def test_every_task_through_the_models_process(store: Database, tmp_path: Path) -> None:
     await asyncio.to_thread(make, tmp_path)
     tables = "".join(
         f'[models.{name}]\nbackend = "local"\nmodel = "{tmp_path / name}"\nskill = "{skill}"\nthreads = 1\n'

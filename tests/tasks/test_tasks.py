@@ -20,6 +20,7 @@ from bot.catalogue import CatalogueEntry
 from bot.config import load
 from bot.interfaces import jobs as job_types
 from bot.interfaces.catalogue import AddedModel
+from bot.interfaces.database import Database
 from bot.interfaces.errors import ConfigError, UserError
 from bot.interfaces.messages import Attachment, Message, Person, Place
 from bot.interfaces.prompts import Media, Segment, Transcript
@@ -29,7 +30,6 @@ from bot.tasks.engine.registry import load_tasks
 from bot.tasks.run import KINDS, NOTHING
 from bot.utils import languages
 from bot.utils.chunking import chunk_text, lines, token_weight
-from storage.sqlite.store import SQLiteStore
 from tests.core.world import ADMIN, ANN, BEN, CHANNEL, CONFIG, DIRECT, THREAD, World, play
 from tests.fakes.memory import MemoryBackend, MemoryDraft
 from tests.fakes.pretrained import MemoryPretrained, Pretrained
@@ -66,7 +66,7 @@ class Endpoint(MemoryBackend):
 class TaskWorld(World):
     """A world with a model that does every job beside those that converse."""
 
-    def __init__(self, store: SQLiteStore, folder: Path, tables: str = MADE) -> None:
+    def __init__(self, store: Database, folder: Path, tables: str = MADE) -> None:
         path = folder / "tasks.toml"
         path.write_text(CONFIG + tables)
         config = load(path, {})
@@ -101,7 +101,7 @@ async def tables() -> str:
 
 
 @pytest.fixture
-async def world(store: SQLiteStore, tmp_path: Path, tables: str) -> AsyncGenerator[TaskWorld, None]:
+async def world(store: Database, tmp_path: Path, tables: str) -> AsyncGenerator[TaskWorld, None]:
     world = await asyncio.to_thread(TaskWorld, store, tmp_path, tables)
     await world.start()
     await world.inbox.recover("discord")
@@ -656,7 +656,7 @@ async def test_what_a_model_may_write_is_what_is_left(world: TaskWorld) -> None:
     assert 256 <= job.max_tokens < 400
 
 
-async def test_prices_are_those_of_the_catalogue(store: SQLiteStore, tmp_path: Path) -> None:
+async def test_prices_are_those_of_the_catalogue(store: Database, tmp_path: Path) -> None:
     priced = MADE.replace('model = "made"', 'model = "made"\ninput_price = 2.5')
     world = await asyncio.to_thread(TaskWorld, store, tmp_path, priced)
     await world.start()

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from bot.chat.continuation import steering
 from bot.interfaces.messages import Place
 from tests.adapters.slack.town import Town, town
 from tests.administration.kept import Files
@@ -168,12 +169,13 @@ async def test_an_unanswered_session_is_known_after_a_crash(stage: SlackStage) -
     stage.model.script(Words(("Once upon", gate, " a time.")))
     said = await stage.direct("Tell me")
     await stage.sees(said, "Once")
-    store = stage.app.services.store
-    (left,) = await store.unfinished("slack")
+    store = stage.database
+    (left,) = await store.requests.unfinished("slack")
     place = left.accepted.request.place
     assert (place.thread, place.direct, place.channel) == (said.message, True, said.channel)
     gate.set()
     await stage.answer(said)
-    assert (await store.latest(place, stage.users["ann"])) == await store.latest(
-        replace(place, thread=""), stage.users["ann"]
-    )
+    for there in (place, replace(place, thread="")):
+        found = await store.conversations.find(there, stage.users["ann"], steering(there, "any"))
+        assert found is not None
+        assert found.id == left.accepted.conversation
