@@ -131,7 +131,7 @@ class Catalogue:
             await backend.unload()
 
     async def pull(self, entry: CatalogueEntry) -> AsyncGenerator[DownloadProgress]:
-        """Download what is missing of a model's files. Raises UserError or HubError."""
+        """Begin to download what is missing of a model's files; return its progress. Raises UserError or HubError."""
         if entry.pinned is None:
             raise UserError(f"{entry.name} does not come from the Hub: there is nothing to download.")
         rules, task = self.hub.rules, entry.added.task if entry.added else ""
@@ -139,10 +139,7 @@ class Catalogue:
             rules = HubSection(allow=(entry.section.model,), licences=("*",), largest=rules.disk)
         fields = entry.section.model_dump()
         run = [str(fields[name]) for name in ("device", "dtype", "quantise")]
-        chosen = await self.hub.look(*entry.pinned, task, rules, run)
-        async with aclosing(self.hub.pull(chosen)) as progress:
-            async for step in progress:
-                yield step
+        return self.hub.pull(await self.hub.look(*entry.pinned, task, rules, run))
 
     async def here(self, entry: CatalogueEntry) -> bool:
         """Whether nothing has to be downloaded before it can answer."""
@@ -160,7 +157,7 @@ class Catalogue:
                 continue
             log.info("Downloading %s (%s)", entry.name, entry.section.model)
             try:
-                async with aclosing(self.pull(entry)) as progress:
+                async with aclosing(await self.pull(entry)) as progress:
                     async for _ in progress:
                         pass
                 log.info("%s is here", entry.name)

@@ -34,18 +34,22 @@ UNBEGUN_NOTE = (
 )
 
 
-async def answer_question(services: Services, accepted: Accepted, chosen: str = "") -> Reply:
+def answer_question(services: Services, accepted: Accepted, chosen: str = "") -> Reply:
     """Ask this request's question, as the next turn of its conversation."""
-    parent = await _parent(services, accepted)
-    async with aclosing(ask_model(services, accepted, parent, question_turn(accepted.request), chosen)) as reply:
-        async for chunk in reply:
-            yield chunk
+    return _answer(services, accepted, None, question_turn(accepted.request), chosen)
 
 
-async def ask_model(
+def answer_again(services: Services, accepted: Accepted, turn: int) -> Reply:
+    """Answer a question that is a turn already."""
+    return _answer(services, accepted, turn, None)
+
+
+async def _answer(
     services: Services, accepted: Accepted, parent: int | None, question: Turn | None, chosen: str = ""
 ) -> Reply:
-    """Answer `question`, which follows turn `parent`, or turn `parent` itself. Failing models may have a fallback."""
+    """Answer `question` as a new turn or, where there is none, turn `parent`. Failing models may have a fallback."""
+    if question:
+        parent = await _parent(services, accepted)
     conversation = await services.store.conversation(accepted.conversation)
     first = services.model(accepted.request, chosen, conversation.model)
     settings = services.settings(accepted.request)

@@ -65,13 +65,9 @@ COMMAND = Command(
 )
 
 
-async def run(services: Services, accepted: Accepted) -> Reply:
-    """Whichever it is."""
-    subcommand = _SUBCOMMANDS[accepted.request.command.partition(" ")[2]]
-    async with aclosing(subcommand(services, accepted)) as reply:
-        async for chunk in reply:
-            yield chunk
-    yield Done()
+def run(services: Services, accepted: Accepted) -> Reply:
+    """Run the subcommand."""
+    return _SUBCOMMANDS[accepted.request.command.partition(" ")[2]](services, accepted)
 
 
 async def suggest(services: Services, request: Request, option: str) -> Sequence[str]:
@@ -110,6 +106,7 @@ async def _list(services: Services, accepted: Accepted) -> Reply:
             )
         )
     yield Text(markdown_table(("name", "for", "runs on", "size", "licence", "state", "speed"), rows))
+    yield Done()
 
 
 async def _info(services: Services, accepted: Accepted) -> Reply:
@@ -137,6 +134,7 @@ async def _info(services: Services, accepted: Accepted) -> Reply:
     }
     told = "\n".join(f"- {what}: {value}" for what, value in lines.items() if value not in ("", "–"))
     yield Text(f"**{name}**\n{told}")
+    yield Done()
 
 
 def _size(entry: CatalogueEntry, standing: ModelStatus | None) -> str:
@@ -180,6 +178,7 @@ async def _search(services: Services, accepted: Accepted) -> Reply:
     hits = await hub.search(given.get("words", ""), "text-generation" if task == "chat" else task)
     if not hits:
         yield Text("Nothing on the Hub fits that and has weights that I can load.")
+        yield Done()
         return
     rows = [
         (hit.model, hit.task or "–", f"{hit.downloads:,}", hit.licence or "–", _against(services, hit)) for hit in hits
@@ -193,6 +192,7 @@ async def _search(services: Services, accepted: Accepted) -> Reply:
     elif services.policy.manages_models(request):
         arguments = {"task": task} if task else {}
         yield Choices((Menu("Add one…", "models add", "model", tuple(items[:25]), arguments),))
+    yield Done()
 
 
 def _against(services: Services, hit: Hit) -> str:
@@ -221,6 +221,7 @@ async def _add(services: Services, accepted: Accepted) -> Reply:
     if not await catalogue.here(entry):
         yield Text(f" It is not downloaded yet: `/models pull {entry.name}`.")
         yield Choices((Choice("Download it now", "models pull", {"name": entry.name}),))
+    yield Done()
 
 
 async def _pull(services: Services, accepted: Accepted) -> Reply:
@@ -229,7 +230,7 @@ async def _pull(services: Services, accepted: Accepted) -> Reply:
     yield Choices((stop_choice(accepted.id),))
     yield Status(f"Looking at {entry.section.model} on the Hub…", long=True)
     pace, size = DownloadSpeed(), 0
-    async with aclosing(catalogue.pull(entry)) as steps:
+    async with aclosing(await catalogue.pull(entry)) as steps:
         async for step in steps:
             size = step.total
             yield Status(f"Downloading {entry.name}: {pace.take(step, monotonic())}", long=True)
@@ -237,6 +238,7 @@ async def _pull(services: Services, accepted: Accepted) -> Reply:
         yield chunk
     if size:
         await services.administration.note(request.place, request.person, "model pull", entry.name, entry.section.model)
+    yield Done()
 
 
 def _pulled(entry: CatalogueEntry, size: int) -> Sequence[Chunk]:
@@ -261,6 +263,7 @@ async def _remove(services: Services, accepted: Accepted) -> Reply:
     await catalogue.remove(entry)
     await services.administration.note(place, person, "model remove", entry.name, f"was {entry.section.model}")
     yield Text(f"**{entry.name}** is gone, and so are its files. Conversations that it answered need another `/model`.")
+    yield Done()
 
 
 # In memory -----------------------------------------------------------------------------------------------------------
@@ -276,6 +279,7 @@ async def _load(services: Services, accepted: Accepted) -> Reply:
     yield Choices(())
     await services.administration.note(accepted.request.place, accepted.request.person, "model load", name)
     yield Text(f"**{name}** is loaded. It took {monotonic() - began:.1f} s.")
+    yield Done()
 
 
 async def _unload(services: Services, accepted: Accepted) -> Reply:
@@ -283,6 +287,7 @@ async def _unload(services: Services, accepted: Accepted) -> Reply:
     await _in_memory(services, name).unload()
     await services.administration.note(accepted.request.place, accepted.request.person, "model unload", name)
     yield Text(f"**{name}** is out of memory. The next question loads it again.")
+    yield Done()
 
 
 def _in_memory(services: Services, name: str) -> LoadableBackend:
