@@ -145,6 +145,14 @@ class Catalogue:
         """Whether nothing has to be downloaded before it can answer."""
         return entry.pinned is None or await self.hub.ready(*entry.pinned)
 
+    def measure_speed(self, name: str) -> Callable[[Piece], None]:
+        """Return a function to call with every piece of one answer of a model."""
+        return self.speeds.watch(name)
+
+    def speed(self, name: str) -> float:
+        """Return the tokens a second that a model last wrote, 0 while that is not known."""
+        return self.speeds.last.get(name, 0.0)
+
     async def standing(self, name: str) -> ModelStatus | None:
         """Whether a model is in this machine's memory, and how fast it was; None where it runs elsewhere."""
         backend = self.backends[name]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bot.chat.completion import answer_question
+from bot.chat.answer import answer_question
 from bot.interfaces.command import Command, Option
 from bot.interfaces.messages import Request
 from bot.interfaces.replies import Reply

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bot.chat.completion import answer_question
+from bot.chat.answer import answer_question
 from bot.commands import help as help_command
 from bot.interfaces.command import Command, Option
 from bot.interfaces.replies import Reply

@@ -161,7 +161,7 @@ async def _state(services: Services, entry: CatalogueEntry, standing: ModelStatu
 def _speed(services: Services, name: str, standing: ModelStatus | None) -> str:
     if standing and standing.speed:
         return f"{standing.speed:.0f} {standing.unit}/s"
-    speed = services.catalogue.speeds.last.get(name)
+    speed = services.catalogue.speed(name)
     return f"{speed:.0f} tokens/s" if speed else "–"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import aclosing
 from dataclasses import replace
 
-from bot.chat.completion import answer_again
+from bot.chat.answer import answer_again
 from bot.interfaces.command import Command
 from bot.interfaces.errors import UserError
 from bot.interfaces.messages import Request, Turn

@@ -7,26 +7,22 @@ from contextlib import aclosing
 from dataclasses import replace
 
 from bot.administration.limits import money
-from bot.chat.answer_length import LONGEST_OF_TASK
+from bot.chat.answer import EMPTY_NOTE
 from bot.chat.buttons import stop_choice
-from bot.chat.completion import EMPTY_NOTE
 from bot.inference import pipelines
 from bot.inference.pipelines import PIPELINES
 from bot.interfaces.command import Command, Option
-from bot.interfaces.errors import UserError
+from bot.interfaces.errors import ContextTooLong, UserError
 from bot.interfaces.jobs import Skill
 from bot.interfaces.messages import Request
-from bot.interfaces.replies import Choices, Chunk, Done, File, Note, Reply, Status, Text, Usage
+from bot.interfaces.replies import Choices, Done, Note, Reply, Status, Usage
 from bot.interfaces.store import Accepted
 from bot.services import Services
 from bot.tasks.engine.inputs import gather
+from bot.tasks.engine.models import SMALLEST_ROOM, TaskModel, task_model
 from bot.tasks.engine.routing import TaskRoute, advice, chat_models, choose_route, made_for, offer, skills
-from bot.tasks.engine.runner import SMALLEST_ROOM, run_task
+from bot.tasks.engine.runner import LENGTH_NOTE, TaskRun
 from bot.tasks.engine.task import Takes, Task, TaskInput
-
-LENGTH_NOTE = "The model stopped at its longest answer, so the end is missing."
-
-LONGEST_NOTE = f"The answer is longer than {LONGEST_OF_TASK:,} characters, so the end is missing. Give less at a time."
 
 FILE = Option("file", "A file", "file", named=True)
 SHARED = (
@@ -67,30 +63,30 @@ class TaskCommand:
             for offered in offer(services, accepted, request, task):
                 yield offered
             return
-        usage, length = Usage(), 0
         async with services.room.share(request) as share:
             given = await gather(services, request, task, share)  # before anything is shown, which would be read, too
             given = _prepared(services, request, task, means, given)
             yield Choices((stop_choice(accepted.id),))
             yield Status("Working on it…")
-            async with aclosing(run_task(services, accepted, task, means, given)) as reply:
-                async for chunk in reply:
-                    length += _length(chunk)
-                    if isinstance(chunk, Text) and length > LONGEST_OF_TASK:
-                        yield Text(chunk.text[: LONGEST_OF_TASK - length])
-                        yield Note(LONGEST_NOTE)
-                        break
-                    if isinstance(chunk, Done):
-                        usage = chunk.usage
-                        if chunk.reason == "length":
-                            yield Note(LENGTH_NOTE)
-                    else:
-                        yield chunk
+            model = task_model(services, accepted, task, means, given.file)
+            run = _begin(services, accepted, task, means, given, model)
+            while (events := await run.events()) is not None:
+                try:
+                    async with aclosing(events) as stream:
+                        async for event in stream:
+                            for chunk in run.take(event):
+                                yield chunk
+                            if run.full:
+                                break
+                except ContextTooLong as error:
+                    run.shorten(error)
+        if run.cut_off and not run.full:
+            yield Note(LENGTH_NOTE)
         yield Choices(())
-        yield Note(_by(services, means) if length else EMPTY_NOTE)
+        yield Note(_by(services, replace(means, model=model.name)) if run.length else EMPTY_NOTE)
         for advised in advice(services, request, task, means):
             yield advised
-        yield Done("complete", usage)
+        yield Done("complete", run.usage)
 
     async def suggest(self, services: Services, request: Request, option: str) -> Sequence[str]:
         """The models that can do it, those that are made for it first; or pipelines."""
@@ -102,9 +98,13 @@ class TaskCommand:
         return list(dict.fromkeys(able))
 
 
-def _length(chunk: Chunk) -> int:
-    """Characters that an answer grows by; a file is shown beside it."""
-    return len(chunk.text) if isinstance(chunk, Text) else int(isinstance(chunk, File))
+def _begin(
+    services: Services, accepted: Accepted, task: Task, means: TaskRoute, given: TaskInput, model: TaskModel
+) -> TaskRun:
+    """Begin the steps that a task has for its model."""
+    steps = task.told if means.told else task.steps
+    assert steps
+    return TaskRun(steps, given, model, thinking=services.settings(accepted.request).thinking)
 
 
 async def again(services: Services, request: Request) -> Request:

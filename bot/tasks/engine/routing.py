@@ -53,7 +53,7 @@ def _by(services: Services, model: str, task: Task, way: str) -> TaskRoute | Non
     """A model as what does a task, in the way that was asked for; None where it cannot."""
     if task.skill in skills(services, model) and way != "chat":
         return TaskRoute(model, told=False)
-    return TaskRoute(model, told=True) if _can_be_told(services, model, task) and way != "local" else None
+    return TaskRoute(model, told=True) if can_be_instructed(services, task, model) and way != "local" else None
 
 
 def made_for(services: Services, request: Request, task: Task) -> Sequence[str]:
@@ -76,7 +76,7 @@ def _tag(services: Services, model: str) -> str:
 def chat_models(services: Services, request: Request, task: Task) -> Sequence[str]:
     """The models that can be told to do a task, the one that answers here first."""
     default = services.default_model(request)
-    able = [name for name in services.models(request) if _can_be_told(services, name, task)]
+    able = [name for name in services.models(request) if can_be_instructed(services, task, name)]
     return sorted(able, key=lambda name: name != default)
 
 
@@ -98,7 +98,8 @@ def skills(services: Services, model: str) -> Collection[Skill]:
     return services.catalogue.sections[model].skills
 
 
-def _can_be_told(services: Services, model: str, task: Task) -> bool:
+def can_be_instructed(services: Services, task: Task, model: str) -> bool:
+    """Return whether a model converses, has its key, and sees where the task is about a picture."""
     section, backend = services.catalogue.sections[model], services.backends[model]
     if isinstance(backend, KeyedBackend) and backend.missing_key and model != services.config.default_model:
         return False
