@@ -94,6 +94,11 @@ class Catalogue:
             else:
                 self._put(added)
 
+    @property
+    def rules(self) -> HubSection:
+        """The operator's rules for models of the Hub."""
+        return self.hub.rules
+
     def entry(self, name: str) -> CatalogueEntry:
         """One model. Raises UserError that names those there are."""
         if name not in self.entries:

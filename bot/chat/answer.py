@@ -15,7 +15,7 @@ from bot.chat.reasoning import ReasoningDisplay
 from bot.interfaces.messages import Message, Turn
 from bot.interfaces.prompts import Prompt
 from bot.interfaces.replies import Choices, Chunk, ModelAsked, Note, Reply, Status
-from bot.interfaces.store import Accepted
+from bot.interfaces.store import Accepted, Store
 from bot.services import Services
 from bot.utils.upload_memory import Share
 
@@ -86,9 +86,9 @@ def answer_again(services: Services, accepted: Accepted, turn: int) -> Reply:
 async def _answer(services: Services, accepted: Accepted, turn: int | None, chosen: str) -> Reply:
     """Answer the request's question or, where it is one already, a turn."""
     new, request = turn is None, accepted.request
-    parent = await _parent(services, accepted) if new else turn
+    parent = await _parent(services.store, accepted) if new else turn
     conversation = await services.store.conversation(accepted.conversation)
-    first = services.model(request, chosen, conversation.model)
+    first = services.models.chat_model(request, chosen, conversation.model)
     model = model_with_fallbacks(services, request, first, partial(services.budget.reserve, accepted))
     yield Choices((stop_choice(accepted.id),))
     yield Status("Thinking…")
@@ -120,7 +120,7 @@ def _ending(services: Services, accepted: Accepted, completion: Completion) -> I
     yield done if completion.written else replace(done, reason="failed")
 
 
-async def _parent(services: Services, accepted: Accepted) -> int | None:
+async def _parent(store: Store, accepted: Accepted) -> int | None:
     """Return the turn that the question follows: of the message replied to, else the conversation's newest.
 
     A private question may follow a turn that all see, and stays in its own conversation.
@@ -128,8 +128,8 @@ async def _parent(services: Services, accepted: Accepted) -> int | None:
     request = accepted.request
     if request.replies_to:
         whose = request.person.id if request.private else ""
-        turn = await services.store.turn_of_message(request.place, request.replies_to, whose)
+        turn = await store.turn_of_message(request.place, request.replies_to, whose)
         if turn is not None:
             return turn
-    turns = await services.store.turns(accepted.conversation, limit=1)
+    turns = await store.turns(accepted.conversation, limit=1)
     return turns[-1].id if turns else None

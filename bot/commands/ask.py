@@ -30,4 +30,4 @@ def run(services: Services, accepted: Accepted) -> Reply:
 
 async def suggest(services: Services, request: Request, option: str) -> Sequence[str]:
     """The models that this person may use here."""
-    return services.talking(request)
+    return services.models.available(request).chat

@@ -24,25 +24,20 @@ async def run(services: Services, accepted: Accepted) -> Reply:
     request = accepted.request
     wanted = request.arguments.get("name", "")
     if wanted:
-        model = services.model(request, wanted)
+        model = services.models.chat_model(request, wanted)
         conversation = await services.store.latest(request.place, request.person.id, create=True)
         assert conversation is not None
         await services.store.set_model(conversation.id, model)
-        yield Text(
-            f"In {conversation.label} **{model}** answers from now on, and text goes to {_where(services, model)}."
-        )
+        where = services.backends[model].destination
+        yield Text(f"In {conversation.label} **{model}** answers from now on, and text goes to {where}.")
     else:
         found = await services.store.latest(request.place, request.person.id)
-        model = services.model(request, found.model if found else "")
-        where = f"In {found.label} " if found else "Here "
-        yield Text(f"{where}**{model}** answers, and text goes to {_where(services, model)}. `/models` lists all.")
+        model = services.models.chat_model(request, found.model if found else "")
+        here, where = f"In {found.label} " if found else "Here ", services.backends[model].destination
+        yield Text(f"{here}**{model}** answers, and text goes to {where}. `/models` lists all.")
     yield Done()
-
-
-def _where(services: Services, model: str) -> str:
-    return services.backends[model].destination
 
 
 async def suggest(services: Services, request: Request, option: str) -> Sequence[str]:
     """The models that this person may use here."""
-    return services.talking(request)
+    return services.models.available(request).chat

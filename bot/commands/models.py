@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from contextlib import aclosing
 from time import monotonic
 
-from bot.catalogue import CatalogueEntry
+from bot.catalogue import Catalogue, CatalogueEntry
 from bot.chat.buttons import stop_choice
 from bot.hub.progress import DownloadSpeed
 from bot.hub.protocol import Hit
@@ -83,16 +83,16 @@ async def suggest(services: Services, request: Request, option: str) -> Sequence
         case "remove":
             return [name for name, entry in catalogue.entries.items() if entry.added]
         case _:
-            return services.models(request)
+            return services.models.available(request).names
 
 
 # What there is -------------------------------------------------------------------------------------------------------
 
 
 async def _list(services: Services, accepted: Accepted) -> Reply:
-    request, default = accepted.request, services.default_model(accepted.request)
+    request, default = accepted.request, services.models.available(accepted.request).default
     rows = []
-    for name in services.models(request):
+    for name in services.models.available(request).names:
         entry, standing = services.catalogue.entry(name), await services.catalogue.standing(name)
         rows.append(
             (
@@ -102,7 +102,7 @@ async def _list(services: Services, accepted: Accepted) -> Reply:
                 _size(entry, standing),
                 _licence(entry, standing) or "–",
                 await _state(services, entry, standing),
-                _speed(services, name, standing),
+                _speed(services.catalogue, name, standing),
             )
         )
     yield Text(markdown_table(("name", "for", "runs on", "size", "licence", "state", "speed"), rows))
@@ -110,7 +110,7 @@ async def _list(services: Services, accepted: Accepted) -> Reply:
 
 
 async def _info(services: Services, accepted: Accepted) -> Reply:
-    name = services.allowed(accepted.request, _name(accepted))
+    name = services.models.require(accepted.request, _name(accepted))
     entry, standing = services.catalogue.entry(name), await services.catalogue.standing(name)
     backend = services.backends[name]
     context = standing.context if standing else backend.context
@@ -128,9 +128,9 @@ async def _info(services: Services, accepted: Accepted) -> Reply:
         "memory": format_bytes(standing.bytes) if standing and standing.bytes else "",
         "computes": standing.how if standing else "",
         "tools": TOOLS[standing.tools if standing else None],
-        "speed": _speed(services, name, standing),
+        "speed": _speed(services.catalogue, name, standing),
         "from": "chat: `/models remove` takes it away" if entry.added else "config.toml",
-        "if it fails": f"{fallback} answers" if fallback in services.models(accepted.request) else "",
+        "if it fails": f"{fallback} answers" if fallback in services.models.available(accepted.request).names else "",
     }
     told = "\n".join(f"- {what}: {value}" for what, value in lines.items() if value not in ("", "–"))
     yield Text(f"**{name}**\n{told}")
@@ -158,10 +158,10 @@ async def _state(services: Services, entry: CatalogueEntry, standing: ModelStatu
     return "loaded" if standing.loaded else "not loaded"
 
 
-def _speed(services: Services, name: str, standing: ModelStatus | None) -> str:
+def _speed(catalogue: Catalogue, name: str, standing: ModelStatus | None) -> str:
     if standing and standing.speed:
         return f"{standing.speed:.0f} {standing.unit}/s"
-    speed = services.catalogue.speed(name)
+    speed = catalogue.speed(name)
     return f"{speed:.0f} tokens/s" if speed else "–"
 
 
@@ -181,11 +181,14 @@ async def _search(services: Services, accepted: Accepted) -> Reply:
         yield Done()
         return
     rows = [
-        (hit.model, hit.task or "–", f"{hit.downloads:,}", hit.licence or "–", _against(services, hit)) for hit in hits
+        (hit.model, hit.task or "–", f"{hit.downloads:,}", hit.licence or "–", _against(services.catalogue, hit))
+        for hit in hits
     ]
     yield Text(markdown_table(("model", "for", "downloads", "licence", ""), rows))
     items = [
-        Item(hit.model, hit.model[-75:], (hit.task or hit.licence)[:75]) for hit in hits if not _against(services, hit)
+        Item(hit.model, hit.model[-75:], (hit.task or hit.licence)[:75])
+        for hit in hits
+        if not _against(services.catalogue, hit)
     ]
     if not items:
         yield Text("\nNone of these is admitted by the operator's rules: the table [hub] in config.toml.")
@@ -195,9 +198,9 @@ async def _search(services: Services, accepted: Accepted) -> Reply:
     yield Done()
 
 
-def _against(services: Services, hit: Hit) -> str:
+def _against(catalogue: Catalogue, hit: Hit) -> str:
     """What speaks against a model, as far as a search tells."""
-    rules = services.catalogue.hub.rules
+    rules = catalogue.rules
     if not rules.admits(hit.model):
         return "not on the list"
     if not rules.admits_licence(hit.licence):

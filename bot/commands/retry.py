@@ -10,7 +10,7 @@ from bot.interfaces.command import Command
 from bot.interfaces.errors import UserError
 from bot.interfaces.messages import Request, Turn
 from bot.interfaces.replies import Note, Reply
-from bot.interfaces.store import Accepted
+from bot.interfaces.store import Accepted, Store
 from bot.services import Services
 from bot.tasks.engine.command import TaskCommand
 from bot.tasks.engine.registry import load_tasks
@@ -24,8 +24,8 @@ async def run(services: Services, accepted: Accepted) -> Reply:
     if task := services.recent.get(request.arguments.get("request", "")):
         answer = await _task_again(services, accepted, task)
     else:
-        question = await _question(services, accepted)
-        await services.must_steer(request, question.person, request.place)
+        question = await _question(services.store, accepted)
+        await services.rights.check_steering(request, question.person, request.place)
         if "request" not in request.arguments and not (request.place.thread or request.place.direct):
             conversation = await services.store.conversation(accepted.conversation)
             yield Note(f"Answered again: {conversation.label}.")
@@ -37,25 +37,25 @@ async def run(services: Services, accepted: Accepted) -> Reply:
 
 async def _task_again(services: Services, accepted: Accepted, task: Request) -> Reply:
     """Return the reply of a task that is done again. Raises Denied for who may not do it any more."""
-    await services.must_steer(accepted.request, task.person.id, task.place)
+    await services.rights.check_steering(accepted.request, task.person.id, task.place)
     command = TaskCommand(load_tasks()[task.command])
     again = replace(task, person=accepted.request.person, act=accepted.request.act)
-    again = await services.admitted(again, command.COMMAND)
+    again = await services.rights.admit(again, command.COMMAND)
     return command.run(services, replace(accepted, request=again))
 
 
-async def _question(services: Services, accepted: Accepted) -> Turn:
+async def _question(store: Store, accepted: Accepted) -> Turn:
     """Return the question to answer again. Raises UserError where there is none."""
-    question = await _button_question(services, accepted) if accepted.conversation else None
+    question = await _button_question(store, accepted) if accepted.conversation else None
     if question is None:
         raise UserError("There is nothing to answer again here.")
     return question
 
 
-async def _button_question(services: Services, accepted: Accepted) -> Turn | None:
+async def _button_question(store: Store, accepted: Accepted) -> Turn | None:
     """Return the question of the button's request, else the newest of the conversation."""
     button = accepted.request.arguments.get("request", "")
-    if button.isdecimal() and (question := await services.store.question_of(int(button))):
+    if button.isdecimal() and (question := await store.question_of(int(button))):
         return question
-    turns = await services.store.turns(accepted.conversation)
+    turns = await store.turns(accepted.conversation)
     return next((turn for turn in reversed(turns) if turn.role == "user"), None)

@@ -7,10 +7,12 @@ from contextlib import aclosing
 from dataclasses import replace
 
 from bot.administration.limits import money
+from bot.catalogue import Catalogue
 from bot.chat.answer import EMPTY_NOTE
 from bot.chat.buttons import stop_choice
 from bot.inference import pipelines
 from bot.inference.pipelines import PIPELINES
+from bot.interfaces.backend import Backend
 from bot.interfaces.command import Command, Option
 from bot.interfaces.errors import ContextTooLong, UserError
 from bot.interfaces.jobs import Skill
@@ -83,7 +85,7 @@ class TaskCommand:
         if run.cut_off and not run.full:
             yield Note(LENGTH_NOTE)
         yield Choices(())
-        yield Note(_by(services, replace(means, model=model.name)) if run.length else EMPTY_NOTE)
+        yield Note(_by(services.backends, replace(means, model=model.name)) if run.length else EMPTY_NOTE)
         for advised in advice(services, request, task, means):
             yield advised
         yield Done("complete", run.usage)
@@ -93,7 +95,7 @@ class TaskCommand:
         if option == "pipeline":
             return tuple(PIPELINES)
         if self.task.skill is None:
-            return [name for name in services.models(request) if skills(services, name)]
+            return [name for name in services.models.available(request).names if skills(services.catalogue, name)]
         able = (*made_for(services, request, self.task), *chat_models(services, request, self.task))
         return list(dict.fromkeys(able))
 
@@ -113,7 +115,7 @@ async def again(services: Services, request: Request) -> Request:
     if not number:
         return request
     before = services.recent.require(number)
-    await services.must_steer(request, before.person.id, before.place)
+    await services.rights.check_steering(request, before.person.id, before.place)
     changed = {name: value for name, value in request.arguments.items() if name != "request"}
     return replace(before, person=request.person, arguments={**before.arguments, **changed})
 
@@ -122,26 +124,28 @@ def settled(services: Services, request: Request, task: Task) -> Task:
     """A task of any skill as one of the skill that is asked for, or else of the chosen model's. Raises UserError."""
     if task.skill is not None:
         return task
-    model = services.allowed(request, request.arguments.get("model", ""))
-    able = skills(services, model)
+    model = services.models.require(request, request.arguments.get("model", ""))
+    able = skills(services.catalogue, model)
     wanted = "run" if request.arguments.get("pipeline") else request.arguments.get("kind", "")
     skill = next((one for one in able if wanted in (one, "")), None)
     if skill is None:
         raise UserError(f"{model} can {', '.join(able)}." if able else f"{model} only converses: use /ask.")
-    takes = PIPELINES[_pipeline(services, request, model)].feed if skill == "run" else TAKES.get(skill, "text")
+    takes = (
+        PIPELINES[_pipeline(services.catalogue, request, model)].feed if skill == "run" else TAKES.get(skill, "text")
+    )
     return replace(task, skill=skill, takes=takes)
 
 
-def _pipeline(services: Services, request: Request, model: str) -> str:
+def _pipeline(catalogue: Catalogue, request: Request, model: str) -> str:
     """The pipeline that is asked for, or the model's usual one. Raises UserError where it is none."""
-    usual = str(services.catalogue.sections[model].model_dump().get("pipeline", ""))
+    usual = str(catalogue.sections[model].model_dump().get("pipeline", ""))
     return pipelines.resolved(request.arguments.get("pipeline", "") or usual)
 
 
 def _prepared(services: Services, request: Request, task: Task, means: TaskRoute, given: TaskInput) -> TaskInput:
     """What was given, and what is known of the model that works on it."""
     context = services.backends[means.model].context
-    priced = {name: services.catalogue.sections[name] for name in services.models(request)}
+    priced = {name: services.catalogue.sections[name] for name in services.models.available(request).names}
 
     def prices(tokens: int) -> Sequence[tuple[str, str]]:
         usage, currency = Usage(tokens), services.config.bot.currency
@@ -154,13 +158,13 @@ def _prepared(services: Services, request: Request, task: Task, means: TaskRoute
     return replace(
         given,
         skill=task.skill,
-        pipeline=_pipeline(services, request, means.model) if task.skill == "run" else "",
+        pipeline=_pipeline(services.catalogue, request, means.model) if task.skill == "run" else "",
         room=max(SMALLEST_ROOM, context // 2) if means.told else given.room,
         prices=prices,
     )
 
 
-def _by(services: Services, means: TaskRoute) -> str:
+def _by(backends: Mapping[str, Backend], means: TaskRoute) -> str:
     """Who did it, and where the text went."""
-    where = services.backends[means.model].destination
+    where = backends[means.model].destination
     return f"By {means.model}, told in words: {where}." if means.told else f"By {means.model}: {where}."
