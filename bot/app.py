@@ -13,8 +13,10 @@ from dataclasses import dataclass
 
 from bot.administration.audit_announcer import AuditAnnouncer
 from bot.administration.limits.budget import Budget
+from bot.administration.model_choice import ModelChoice
 from bot.administration.policy import Policy
 from bot.administration.retention import Retention
+from bot.administration.rights import Rights
 from bot.administration.state import Administration
 from bot.administration.task_preferences import check_preferences
 from bot.catalogue import Catalogue
@@ -186,11 +188,17 @@ async def assemble(
     grace = config.bot.uninstall_grace_hours * 3_600
     privacy = Retention(database.history, administration, adapters, lambda: inbox, grace, clock)
     await privacy.load()
+    policy = Policy(administration, budget, lambda: config.hub.centrally(several=privacy.departures.workspaces.several))
     services = Services(
         config,
         database.conversations,
+        database.history,
+        database.records,
+        database.usage,
         administration,
-        Policy(administration, budget, lambda: config.hub.centrally(several=privacy.departures.workspaces.several)),
+        policy,
+        Rights(administration, policy, adapters, catalogue.backends),
+        ModelChoice(administration, policy, catalogue.backends, catalogue.sections, config.default_model),
         budget,
         privacy,
         catalogue,

@@ -94,6 +94,11 @@ class Catalogue:
             else:
                 self._put(added)
 
+    @property
+    def rules(self) -> HubSection:
+        """The operator's rules for models of the Hub."""
+        return self.hub.rules
+
     def entry(self, name: str) -> CatalogueEntry:
         """One model. Raises UserError that names those there are."""
         if name not in self.entries:
@@ -131,7 +136,7 @@ class Catalogue:
             await backend.unload()
 
     async def pull(self, entry: CatalogueEntry) -> AsyncGenerator[DownloadProgress]:
-        """Download what is missing of a model's files. Raises UserError or HubError."""
+        """Begin to download what is missing of a model's files; return its progress. Raises UserError or HubError."""
         if entry.pinned is None:
             raise UserError(f"{entry.name} does not come from the Hub: there is nothing to download.")
         rules, task = self.hub.rules, entry.added.task if entry.added else ""
@@ -139,14 +144,19 @@ class Catalogue:
             rules = HubSection(allow=(entry.section.model,), licences=("*",), largest=rules.disk)
         fields = entry.section.model_dump()
         run = [str(fields[name]) for name in ("device", "dtype", "quantise")]
-        chosen = await self.hub.look(*entry.pinned, task, rules, run)
-        async with aclosing(self.hub.pull(chosen)) as progress:
-            async for step in progress:
-                yield step
+        return self.hub.pull(await self.hub.look(*entry.pinned, task, rules, run))
 
     async def here(self, entry: CatalogueEntry) -> bool:
         """Whether nothing has to be downloaded before it can answer."""
         return entry.pinned is None or await self.hub.ready(*entry.pinned)
+
+    def measure_speed(self, name: str) -> Callable[[Piece], None]:
+        """Return a function to call with every piece of one answer of a model."""
+        return self.speeds.watch(name)
+
+    def speed(self, name: str) -> float:
+        """Return the tokens a second that a model last wrote, 0 while that is not known."""
+        return self.speeds.last.get(name, 0.0)
 
     async def standing(self, name: str) -> ModelStatus | None:
         """Whether a model is in this machine's memory, and how fast it was; None where it runs elsewhere."""
@@ -160,7 +170,7 @@ class Catalogue:
                 continue
             log.info("Downloading %s (%s)", entry.name, entry.section.model)
             try:
-                async with aclosing(self.pull(entry)) as progress:
+                async with aclosing(await self.pull(entry)) as progress:
                     async for _ in progress:
                         pass
                 log.info("%s is here", entry.name)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from typing import TypeAlias
 
 from bot.interfaces import jobs
 from bot.interfaces.backend import (
@@ -22,14 +22,16 @@ from bot.interfaces.replies import Status, Text
 from bot.utils.media_types import sound_kind
 from bot.utils.worker_threads import in_thread
 
+JobEvents: TypeAlias = AsyncGenerator[Text | Status | jobs.JobAnswer, None]
 
-async def run_job(backend: Backend, job: Job[jobs.JobAnswer]) -> AsyncGenerator[Text | Status | jobs.JobAnswer, None]:
+
+def run_job(backend: Backend, job: Job[jobs.JobAnswer]) -> JobEvents:
     """Have a model do a job that it is made for. Raises BackendError, or UserError for what an API cannot be asked."""
-    if isinstance(backend, JobBackend):
-        async with aclosing(backend.run(job)) as events:
-            async for event in events:
-                yield event
-        return
+    return backend.run(job) if isinstance(backend, JobBackend) else _ask_api(backend, job)
+
+
+async def _ask_api(backend: Backend, job: Job[jobs.JobAnswer]) -> JobEvents:
+    """Have a model behind an API do a job by the one of its abilities that the job needs."""
     match job:
         case jobs.Embed(texts) if isinstance(backend, EmbeddingBackend):
             rows = await backend.embed(texts)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from collections.abc import Sequence
 from dataclasses import replace
 
 from bot.interfaces.replies import Done, Piece, Text, Thought
@@ -18,19 +17,20 @@ LONGEST_THOUGHTS = 2_000_000
 """Characters that a model may think before it answers and while it does."""
 
 
-async def bounded(
-    stream: AsyncGenerator[Piece, None],
-) -> AsyncGenerator[Piece, None]:
-    """What a model says; beyond the bounds it is stopped, as if it had reached a limit of its own."""
-    left = {Text: LONGEST, Thought: LONGEST_THOUGHTS}
-    async with aclosing(stream) as pieces:
-        async for piece in pieces:
-            if not isinstance(piece, Text | Thought):
-                yield piece
-                continue
-            room = left[type(piece)]
-            yield piece if len(piece.text) <= room else replace(piece, text=piece.text[:room])
-            left[type(piece)] = room - len(piece.text)
-            if len(piece.text) > room:
-                yield Done("length")
-                return
+class AnswerBounds:
+    """The room that is left for one answer; `reached` once there is none, and the model has to be stopped."""
+
+    def __init__(self) -> None:
+        self.reached = False
+        self._left = {Text: LONGEST, Thought: LONGEST_THOUGHTS}
+
+    def cut(self, piece: Piece) -> Sequence[Piece]:
+        """Return the piece as far as it fits; at the bound the answer ends as at a limit of the model's own."""
+        if not isinstance(piece, Text | Thought):
+            return (piece,)
+        room = self._left[type(piece)]
+        self._left[type(piece)] = room - len(piece.text)
+        if len(piece.text) <= room:
+            return (piece,)
+        self.reached = True
+        return replace(piece, text=piece.text[:room]), Done("length")

@@ -1,152 +1,165 @@
-"""Asking a model and streaming what it says: shared by the commands that talk (chat, ask, retry)."""
+"""One call of a chat model under a budget, and the models that answer in place of one that fails."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
-from dataclasses import replace
+from dataclasses import dataclass
+from functools import partial
+from typing import Protocol, TypeAlias
 
 from bot.administration.limits.reservation import Reservation
-from bot.chat.answer_length import bounded
-from bot.chat.buttons import opinion_choices, retry_choice, stop_choice
-from bot.chat.images import select_images
-from bot.chat.prompt import PICTURES, prompt_for, question_turn, surroundings
-from bot.chat.reasoning import ReasoningDisplay
+from bot.catalogue import Catalogue
+from bot.chat.answer_length import AnswerBounds
 from bot.interfaces.errors import BackendError, Denied, Refused
-from bot.interfaces.messages import Request, Turn
+from bot.interfaces.messages import Request
 from bot.interfaces.prompts import Prompt, Sampling
-from bot.interfaces.replies import Choices, Chunk, Done, ModelAsked, Note, Reply, Status, Text, Used
-from bot.interfaces.store import Accepted
+from bot.interfaces.replies import Chunk, Done, Note, Text, Used
 from bot.services import Services
 
-LENGTH_NOTE = "The answer reached its length limit. Write “go on” for the rest."
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """The end of a model's answer.
+
+    `written` says whether it wrote any word, to think not counted, and `shortened` which limit left no room for more.
+    `crossed` are sentences about the limits that the call used up, or nearly.
+    """
+
+    done: Done
+    written: bool
+    shortened: str
+    crossed: Sequence[str]
 
 
-EMPTY_NOTE = "⚠️ The model returned an empty answer. Try again, or ask in other words."
+CompletionStream: TypeAlias = AsyncGenerator[Chunk | Completion, None]
+
+Reserve: TypeAlias = Callable[[str, int, Sampling, int], Reservation]
+"""Hold what a call may use, by model, tokens of the prompt, sampling and room for the answer. Raises Denied."""
 
 
-BLIND_NOTE = "The pictures are not looked at again: they are not kept. Ask anew with them."
+class ModelPrompt(Protocol):
+    """A question, made into a prompt for each model that is asked it."""
+
+    async def opening(self, model: str) -> Sequence[Chunk]:
+        """Return what is shown before this model is asked."""
+
+    async def prompt(self, model: str) -> tuple[Prompt, int]:
+        """Return the prompt for this model and its tokens. Raises ContextTooLong."""
 
 
-UNBEGUN_NOTE = (
-    "⚠️ The model reached its length limit before it began to answer, probably by thinking. A larger `answer_tokens` "
-    "helps, or `max_tokens` in its table."
-)
+class ChatModel(Protocol):
+    """A model that answers prompts; it may stand for several."""
+
+    @property
+    def name(self) -> str:
+        """The model that was asked last, or else is asked first."""
+
+    def stream(self, asked: ModelPrompt) -> CompletionStream:
+        """Answer, piece by piece, and end in a Completion. Raises BackendError, or Denied where a limit is used up."""
 
 
-async def answer_question(services: Services, accepted: Accepted, chosen: str = "") -> Reply:
-    """Ask this request's question, as the next turn of its conversation."""
-    parent = await _parent(services, accepted)
-    async with aclosing(ask_model(services, accepted, parent, question_turn(accepted.request), chosen)) as reply:
-        async for chunk in reply:
+class BudgetedModel:
+    """One model of the catalogue, asked within what may be used."""
+
+    def __init__(self, name: str, catalogue: Catalogue, sampling: Sampling, reserve: Reserve) -> None:
+        self.name = name
+        self._catalogue = catalogue
+        self._sampling = sampling
+        self._reserve = reserve
+
+    async def stream(self, asked: ModelPrompt) -> CompletionStream:
+        """Answer; where the model fails, the limits that it used up until then are named first."""
+        for chunk in await asked.opening(self.name):
             yield chunk
-
-
-async def ask_model(
-    services: Services, accepted: Accepted, parent: int | None, question: Turn | None, chosen: str = ""
-) -> Reply:
-    """Answer `question`, which follows turn `parent`, or turn `parent` itself. Failing models may have a fallback."""
-    conversation = await services.store.conversation(accepted.conversation)
-    first = services.model(accepted.request, chosen, conversation.model)
-    settings = services.settings(accepted.request)
-    sampling = Sampling(settings.temperature, settings.answer_tokens)
-    yield Choices((stop_choice(accepted.id),))
-    yield Status("Thinking…")
-    around, withheld = await surroundings(services, accepted) if question else ((), "")
-    if withheld:
-        yield Note(withheld)
-    before = list(await services.store.turns(accepted.conversation, parent)) if parent is not None else []
-    if question is None and before and PICTURES in before[-1].text:
-        yield Note(BLIND_NOTE)
-    thinking = ReasoningDisplay(shown=settings.thinking)
-    for model, fallback in _candidates(services, accepted.request, first):
-        async with services.room.share(accepted.request) as share:
-            look = await select_images(services, model, accepted.request, share)
-            question = question and question_turn(accepted.request, look.seen)
-            yield ModelAsked(model, parent, question)
-            for sentence in look.notes:
+        prompt, tokens = await asked.prompt(self.name)
+        backend, measure = self._catalogue.backends[self.name], self._catalogue.measure_speed(self.name)
+        bounds, done = AnswerBounds(), Done()
+        call = self._reserve(self.name, tokens, self._sampling, backend.context - tokens)
+        try:
+            with call:
+                async with aclosing(backend.stream(prompt, call.sampling(self._sampling))) as stream:
+                    async for received in stream:
+                        for piece in bounds.cut(received):
+                            call.take(piece)
+                            measure(piece)
+                            if isinstance(piece, Done):
+                                done = piece
+                            elif not isinstance(piece, Used):
+                                yield piece
+                        if bounds.reached:
+                            break
+        except BackendError:
+            for sentence in call.crossed:
                 yield Note(sentence)
-            thinking.end()
-            said = False
+            raise
+        yield Completion(done, call.said, call.shortened, call.crossed)
+
+
+class FallbackModel:
+    """Models in order: the next one answers where one fails before its first word, and stays the one that is asked.
+
+    Errors that are `final` have no fallback. `report` is called with the message of a budget that is too small for a
+    fallback.
+    """
+
+    def __init__(
+        self,
+        models: Sequence[BudgetedModel],
+        report: Callable[[str], Awaitable[object]],
+        final: tuple[type[BackendError], ...] = (),
+    ) -> None:
+        self._models = models
+        self._report = report
+        self._final = final
+        self._failed = 0
+
+    @property
+    def name(self) -> str:
+        """The model that was asked last, or else is asked first."""
+        return self._models[self._failed].name
+
+    async def stream(self, asked: ModelPrompt) -> CompletionStream:
+        """Answer with the first model that does."""
+        while True:
+            written = False
             try:
-                turns = [*before, question] if question else before
-                prompt, tokens = await prompt_for(services, model, accepted.request, turns, around, look.pictures)
-                async with aclosing(_stream(services, accepted, model, prompt, tokens, sampling)) as pieces:
-                    async for piece in pieces:
-                        said = said or (isinstance(piece, Text) and bool(piece.text.strip()))
-                        for chunk in thinking.drawn(piece):
-                            yield chunk
+                async with aclosing(self._models[self._failed].stream(asked)) as chunks:
+                    async for chunk in chunks:
+                        written = written or (isinstance(chunk, Text) and bool(chunk.text.strip()))
+                        yield chunk
                 return
             except BackendError as error:
-                if said or not fallback:
+                failed, *others = (model.name for model in self._models[self._failed :])
+                if written or not others or isinstance(error, self._final):
                     raise
-                yield Note(f"{model} did not answer: {error.message} {fallback} answers instead.")
+                self._failed += 1
+                yield Note(f"{failed} did not answer: {error.message} {others[0]} answers instead.")
             except Denied as error:
-                if model == first:
+                if not self._failed:
                     raise
-                await services.administration.refused(accepted.request, error.message)
-                raise Refused(error.message) from None  # the first model's failure was told to everybody already
+                await self._report(error.message)
+                raise Refused(error.message) from None  # the first model's failure was shown to everybody already
 
 
-async def _stream(
-    services: Services, accepted: Accepted, model: str, prompt: Prompt, tokens: int, sampling: Sampling
-) -> Reply:
-    """Ask one model, within what may be used. Raises BackendError, or Denied where that is too little."""
-    backend, done = services.backends[model], Done()
-    timed = services.catalogue.speeds.watch(model)
-    spending = services.budget.reserve(accepted, model, tokens, sampling, backend.context - tokens)
-    try:
-        with spending:
-            async with aclosing(bounded(backend.stream(prompt, spending.sampling(sampling)))) as pieces:
-                async for piece in pieces:
-                    spending.take(piece)
-                    timed(piece)
-                    if isinstance(piece, Done):
-                        done = piece
-                    elif not isinstance(piece, Used):
-                        yield piece
-    except BackendError:
-        for sentence in spending.crossed:
-            yield Note(sentence)
-        raise
-    for chunk in _ending(services, accepted, done, spending):
-        yield chunk
+def model_with_fallbacks(
+    services: Services,
+    request: Request,
+    model: str,
+    reserve: Reserve,
+    *,
+    able: Callable[[str], bool] = lambda _model: True,
+    final: tuple[type[BackendError], ...] = (),
+) -> ChatModel:
+    """Return a model with those that may answer in its place.
 
-
-def _candidates(services: Services, request: Request, model: str) -> Iterator[tuple[str, str]]:
-    """The model and its fallbacks in order, each with the one that comes after it, "" at the end.
-
-    What this person may not use here is passed over: its own fallback comes instead.
+    Passed over is a fallback that is not `able`, or that this person may not use here: its own fallback comes instead.
     """
     chain = [model]
     while (fallback := services.catalogue.sections[chain[-1]].fallback) and fallback not in chain:
         chain.append(fallback)
-    usable = [model, *(name for name in chain[1:] if services.policy.model_refusal(request, name) is None)]
-    return zip(usable, [*usable[1:], ""], strict=True)
-
-
-def _ending(services: Services, accepted: Accepted, done: Done, spending: Reservation) -> Iterator[Chunk]:
-    """What follows the model's last word."""
-    opinions = opinion_choices(accepted.id) if services.settings(accepted.request).feedback else ()
-    yield Choices(opinions if spending.said else (retry_choice(accepted),))
-    if not spending.said:
-        yield Note(UNBEGUN_NOTE if done.reason == "length" else EMPTY_NOTE)
-    elif done.reason == "length":
-        yield Note(spending.shortened or LENGTH_NOTE)
-    yield from map(Note, spending.crossed)
-    yield done if spending.said else replace(done, reason="failed")
-
-
-async def _parent(services: Services, accepted: Accepted) -> int | None:
-    """The turn that the question follows: of the message replied to, else the conversation's newest.
-
-    A private question may follow a turn that all see, and stays in its own conversation.
-    """
-    request = accepted.request
-    if request.replies_to:
-        whose = request.person.id if request.private else ""
-        turn = await services.store.turn_of_message(request.place, request.replies_to, whose)
-        if turn is not None:
-            return turn
-    turns = await services.store.turns(accepted.conversation, limit=1)
-    return turns[-1].id if turns else None
+    others = [name for name in chain[1:] if able(name) and services.policy.model_refusal(request, name) is None]
+    settings = services.settings(request)
+    sampling = Sampling(settings.temperature, settings.answer_tokens)
+    models = [BudgetedModel(name, services.catalogue, sampling, reserve) for name in (model, *others)]
+    return FallbackModel(models, partial(services.administration.refused, request), final) if others else models[0]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from bot.interfaces.adapter import Adapter
 from bot.interfaces.errors import PlatformError, UserError
 from bot.interfaces.messages import Attachment, Request
 from bot.interfaces.prompts import Media
@@ -40,7 +41,9 @@ async def select_images(services: Services, model: str, request: Request, share:
     await share.take(LARGEST + SMALL * min(MOST, len(request.attachments)))
     seen, pictures, notes = list[Attachment](), list[Media](), list[str]()
     for attachment in request.attachments:
-        picture = await _picture(services, request, attachment) if len(seen) < MOST else f"{MOST} are the most."
+        picture = (
+            await _picture(services.adapters, request, attachment) if len(seen) < MOST else f"{MOST} are the most."
+        )
         if isinstance(picture, Media):
             seen.append(attachment)
             pictures.append(picture)
@@ -50,12 +53,12 @@ async def select_images(services: Services, model: str, request: Request, share:
     return ImageSelection(tuple(seen), tuple(pictures), tuple(notes))
 
 
-async def _picture(services: Services, request: Request, attachment: Attachment) -> Media | str:
+async def _picture(adapters: Mapping[str, Adapter], request: Request, attachment: Attachment) -> Media | str:
     """The picture, or why there is none."""
     if not attachment.media_type.startswith("image/"):
         return "Only pictures can."
     try:
-        content = await services.adapters[request.place.platform].fetch(request, attachment, LARGEST)
+        content = await adapters[request.place.platform].fetch(request, attachment, LARGEST)
         if picture_kind(content) and len(content) > SMALL:
             content = await fitted(content, SIDE, SMALL)
     except (PlatformError, UserError) as error:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from itertools import takewhile
 
+from bot.interfaces.adapter import Adapter
 from bot.interfaces.backend import Backend
 from bot.interfaces.errors import ContextTooLong, PlatformError
 from bot.interfaces.messages import Attachment, Message, Place, Request, Turn
@@ -38,7 +39,7 @@ async def surroundings(services: Services, accepted: Accepted) -> tuple[Sequence
     heard = {message.id for message in messages}
     begun = request.place.thread if request.addressed and len(heard) < most else ""
     if not heard.issuperset(filter(None, (begun, request.replies_to))):
-        told = await _told(services, accepted, most)
+        told = await _told(services.adapters, accepted, most)
         known = {message.id for message in told}
         messages = [*told, *(message for message in messages if message.id not in known)][-most:]
     known_turns = await services.store.known_messages(request.place, [message.id for message in messages])
@@ -47,10 +48,10 @@ async def surroundings(services: Services, accepted: Accepted) -> tuple[Sequence
     return [message for message in messages if message.id not in known_turns and message.text], withheld
 
 
-async def _told(services: Services, accepted: Accepted, most: int) -> Sequence[Message]:
+async def _told(adapters: Mapping[str, Adapter], accepted: Accepted, most: int) -> Sequence[Message]:
     """What the platform says was said before; nothing where it cannot tell."""
     request = accepted.request
-    adapter = services.adapters.get(request.place.platform)
+    adapter = adapters.get(request.place.platform)
     try:
         return well_formed(tuple(await adapter.context(request, most))) if adapter else ()
     except PlatformError as error:

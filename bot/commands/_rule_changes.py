@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Mapping
 from typing import TypeAlias
 
 from bot.administration.limits import money
+from bot.administration.limits.budget import Budget
 from bot.administration.limits.rules import about
 from bot.administration.settings import LONGEST, NONE
+from bot.administration.state import Administration
+from bot.interfaces.backend import Backend
 from bot.interfaces.errors import Unknown, UserError
 from bot.interfaces.messages import Place, Request, Subject
 from bot.interfaces.records import RULED, AuditedChange, AuditEntry, Limit, Persona, RecordChange, Rule, Unit, Window
@@ -44,27 +48,33 @@ def target_of(services: Services, what: str) -> str | None:
 
 
 def limit(
-    services: Services, place: Place, subject: Subject | None, model: str, unit: Unit, window: Window, amount: int
+    backends: Mapping[str, Backend],
+    place: Place,
+    subject: Subject | None,
+    model: str,
+    unit: Unit,
+    window: Window,
+    amount: int,
 ) -> Limit:
     """A limit that can be set. Raises UserError."""
     if subject is None:
         raise UserError(
             "Say whom it is for: a person, a role, `guests`, `everyone` or the `workspace`; or name a `--channel`."
         )
-    if model and model not in services.backends:
-        raise Unknown(f"There is no model “{model[:60]}”. There are: {', '.join(services.backends)}.")
+    if model and model not in backends:
+        raise Unknown(f"There is no model “{model[:60]}”. There are: {', '.join(backends)}.")
     if not 0 <= amount <= money.LARGEST:
         raise UserError(f"An amount is at least 0 and at most {money.LARGEST:,}, of money in millionths.")
     return Limit(place.platform, place.workspace, subject, model, unit, window, amount)
 
 
-def persona(services: Services, place: Place, name: str, prompt: str) -> Persona:
+def persona(administration: Administration, place: Place, name: str, prompt: str) -> Persona:
     """A persona that can be made or changed; one that there is keeps its name. Raises UserError."""
     if not prompt.strip():
         raise UserError("A persona needs a prompt: what the model is told, such as “You are a pirate.”")
     if len(prompt) > LONGEST:
         raise UserError(f"A persona's prompt has at most {LONGEST:,} characters; this one has {len(prompt):,}.")
-    known = services.administration.persona(place, name)
+    known = administration.persona(place, name)
     return Persona(place.platform, place.workspace, known.name if known else new_name(name), prompt)
 
 
@@ -97,18 +107,18 @@ def changed(services: Services, request: Request, decision: Decision, *, removed
         case Persona():
             made, ended, target = "persona set", "persona delete", decision.name
     kept = services.administration.kept(decision)
-    before, after = value(services, kept) if kept else "", "" if removed else value(services, decision)
+    before, after = value(services.budget, kept) if kept else "", "" if removed else value(services.budget, decision)
     entry = AuditEntry(request.place, request.person, ended if removed else made, target, before, after)
     return RecordChange(decision, removed), entry
 
 
-def value(services: Services, decision: Decision) -> str:
+def value(budget: Budget, decision: Decision) -> str:
     """What was decided, in words."""
     match decision:
         case Rule():
             return "allowed" if decision.allowed else "denied"
         case Limit():
-            return money.format_amount(decision.amount, decision.unit, services.budget.currency)
+            return money.format_amount(decision.amount, decision.unit, budget.currency)
         case Persona():
             return decision.prompt
 

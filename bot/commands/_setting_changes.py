@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import cast
 
 from bot.administration import task_preferences
@@ -17,6 +17,7 @@ from bot.administration.settings import (
     parse,
 )
 from bot.administration.state import scope_of
+from bot.interfaces.adapter import Adapter
 from bot.interfaces.errors import Denied, Unknown, UserError
 from bot.interfaces.messages import Place, Request, Subject
 from bot.interfaces.records import AuditedChange, Scope
@@ -47,7 +48,7 @@ async def level_for(services: Services, request: Request, key: str, wanted: str)
     if level == "me" and key not in services.settings(request).personal:
         whom = services.administration.whom_to_ask(request.place)
         raise Denied(f"{key} is the same for everybody here. {whom}")
-    return level, request if level == "me" else await services.as_administrator(request)
+    return level, request if level == "me" else await services.rights.require_administrator(request)
 
 
 def usual(request: Request, possible: tuple[Level, ...]) -> Level:
@@ -64,7 +65,7 @@ async def put(services: Services, request: Request, key: str, text: str, wanted:
     value = known(services, request, key, parse(key, text))
     level, request = await level_for(services, request, key, wanted)
     if about(key).known == "channels" and value:
-        await must_be_read_by(services, request, str(value))
+        await must_be_read_by(services.adapters, request, str(value))
     administration, scope, before = services.administration, scope_in(level, request), ""
 
     def decision() -> Sequence[AuditedChange]:
@@ -92,11 +93,11 @@ async def take_back(services: Services, request: Request, key: str, wanted: str)
     return f"**{key}** is no longer set for {named(level, place)}: {now} is in force."
 
 
-async def must_be_read_by(services: Services, request: Request, channel: str) -> None:
+async def must_be_read_by(adapters: Mapping[str, Adapter], request: Request, channel: str) -> None:
     """A channel that is to be told of this workspace is one of it, and who chose it reads it. Raises UserError."""
     subject = Subject.read(channel)
     assert subject is not None, "known() made sure of it"
-    adapter = services.adapters[request.place.platform]
+    adapter = adapters[request.place.platform]
     place = Place(request.place.platform, request.place.workspace, subject.id)
     if await adapter.audience(place) == "none":
         raise UserError(f"{subject.label} is no channel of this workspace that I can see: add me to it first.")
@@ -118,14 +119,14 @@ def known(services: Services, request: Request, key: str, value: Value) -> Value
         value = tuple(name.removeprefix("/") for name in value)
         check_commands_off(value)
     if kind == "tasks" and isinstance(value, tuple):
-        task_preferences.check_preferences(value, load_tasks(), services.models(request))
+        task_preferences.check_preferences(value, load_tasks(), services.models.available(request).names)
     if kind == "personas" and (persona := services.administration.persona(request.place, str(value))):
         value = persona.name
     names = offered(services, request, key)
     given = value if isinstance(value, tuple) else (value,) if value else ()
     missing = next((name for name in given if kind in NAMED and name not in names), None)
     if kind == "models" and missing in services.backends:
-        services.model(request, str(missing))  # says why it is not to be had
+        services.models.chat_model(request, str(missing))  # says why it is not to be had
     if missing is not None:
         there = f"There are: {', '.join(names)}." if names else "There are none yet."
         raise Unknown(f"There is no {NAMED[kind]} “{str(missing)[:60]}” here. {there}")
@@ -145,9 +146,11 @@ def offered(services: Services, request: Request, key: str) -> list[str]:
     """What a setting's value may be completed to."""
     match about(key).known:
         case "models":
-            return list(services.talking(request) if key == "model" else services.models(request))
+            return list(
+                services.models.available(request).chat if key == "model" else services.models.available(request).names
+            )
         case "tasks":
-            return task_preferences.preference_values(load_tasks(), services.models(request))
+            return task_preferences.preference_values(load_tasks(), services.models.available(request).names)
         case "personas":
             return list(services.administration.personas(request.place))
         case "commands":

@@ -194,7 +194,7 @@ async def _must_read_channels(services: Services, request: Request, layout: Sett
         with _entry(f"[workspace] {key}"):
             if about(key).known == "channels" and plain and plain != now.get(key):
                 value = known(services, request, key, check(key, _raw(key, plain), str(plain)))
-                await must_be_read_by(services, request, str(value))
+                await must_be_read_by(services.adapters, request, str(value))
 
 
 def _where(path: Sequence[int | str]) -> str:
@@ -262,7 +262,7 @@ def _decisions(
     for entry, make in makers.items():
         with _entry(entry, left_out):
             decision = make()
-            name = _name(services, decision)
+            name = _name(services.administration, decision)
             if name in names:
                 raise UserError("There is another one about the same before it.")
             names.add(name)
@@ -270,16 +270,20 @@ def _decisions(
     return made
 
 
-def _name(services: Services, decision: Decision) -> Decision:
+def _name(administration: Administration, decision: Decision) -> Decision:
     """What tells decisions apart: new personas differ by more than case."""
-    if isinstance(decision, Persona) and services.administration.kept(decision) is None:
+    if isinstance(decision, Persona) and administration.kept(decision) is None:
         return replace(decision, name=folded(decision.name))
     return decision
 
 
 def _persona(services: Services, place: Place, name: str, prompt: str) -> Persona:
     as_it_is = Persona(place.platform, place.workspace, name, prompt)
-    return as_it_is if _is_in_force(services, as_it_is) else _rule_changes.persona(services, place, name, prompt)
+    return (
+        as_it_is
+        if _is_in_force(services, as_it_is)
+        else _rule_changes.persona(services.administration, place, name, prompt)
+    )
 
 
 def _rule(services: Services, place: Place, table: RuleTable) -> Rule:
@@ -293,13 +297,19 @@ def _rule(services: Services, place: Place, table: RuleTable) -> Rule:
 def _limit(services: Services, place: Place, table: LimitTable) -> Limit:
     subject, about_it = _subject(table.who), (table.model, table.unit, table.window, table.amount)
     as_it_is = Limit(place.platform, place.workspace, subject, *about_it)
-    return as_it_is if _is_in_force(services, as_it_is) else _rule_changes.limit(services, place, subject, *about_it)
+    return (
+        as_it_is
+        if _is_in_force(services, as_it_is)
+        else _rule_changes.limit(services.backends, place, subject, *about_it)
+    )
 
 
 def _is_in_force(services: Services, decision: Decision) -> bool:
     """What was kept may name a model that is no more; then it stays as it is."""
     kept = services.administration.kept(decision)
-    return kept is not None and _rule_changes.value(services, kept) == _rule_changes.value(services, decision)
+    return kept is not None and _rule_changes.value(services.budget, kept) == _rule_changes.value(
+        services.budget, decision
+    )
 
 
 def _subject(text: str) -> Subject:

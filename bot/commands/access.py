@@ -41,7 +41,7 @@ async def run(services: Services, accepted: Accepted) -> Reply:
     request = accepted.request
     match request.command.partition(" ")[2]:
         case "show":
-            yield Text(_shown(services, await services.certain(request)))
+            yield Text(_shown(services, await services.rights.confirm(request)))
         case "allow":
             yield Text(await _rule(services, request, allowed=True))
         case "deny":
@@ -96,11 +96,11 @@ def _asked(services: Services, request: Request, *, allowed: bool) -> Rule:
 def _shown(services: Services, request: Request) -> str:
     person = request.person
     may = ", ".join(f"/{name}" for name in services.policy.commands(request, services.commands)) or "nothing"
-    models = ", ".join(services.models(request)) or "none"
+    models = ", ".join(services.models.available(request).names) or "none"
     lines = [f"You may use here: {may}. Models: {models}."]
     rules = sorted(services.administration.rules(request.place), key=nearest_first)
     if person.administrator and rules:
-        rows = [(one.subject.kind, one.subject.label, thing(one.target), value(services, one)) for one in rules]
+        rows = [(one.subject.kind, one.subject.label, thing(one.target), value(services.budget, one)) for one in rules]
         lines.append(markdown_table(("kind", "who", "what", "verdict"), rows))
         lines.append("The rule about the nearest counts: person, role, channel, then everyone.")
     elif person.administrator:

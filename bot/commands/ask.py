@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import aclosing
 
-from bot.chat.completion import answer_question
+from bot.chat.answer import answer_question
 from bot.interfaces.command import Command, Option
 from bot.interfaces.messages import Request
 from bot.interfaces.replies import Reply
@@ -24,14 +23,11 @@ COMMAND = Command(
 )
 
 
-async def run(services: Services, accepted: Accepted) -> Reply:
+def run(services: Services, accepted: Accepted) -> Reply:
     """Answer with the chosen model."""
-    request = accepted.request
-    async with aclosing(answer_question(services, accepted, request.arguments.get("model", ""))) as reply:
-        async for chunk in reply:
-            yield chunk
+    return answer_question(services, accepted, accepted.request.arguments.get("model", ""))
 
 
 async def suggest(services: Services, request: Request, option: str) -> Sequence[str]:
     """The models that this person may use here."""
-    return services.talking(request)
+    return services.models.available(request).chat

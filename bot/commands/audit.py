@@ -81,7 +81,7 @@ async def _entries(services: Services, request: Request, limit: int) -> Sequence
     who = Subject.read(given["who"]) if given.get("who") else None
     if given.get("who") and (who is None or who.kind != "person"):
         raise UserError("Name one person to see what they did.")
-    entries = await services.administration.books.audit(
+    entries = await services.records.audit(
         place.platform,
         place.workspace,
         person=who.id if who else "",
@@ -89,7 +89,7 @@ async def _entries(services: Services, request: Request, limit: int) -> Sequence
         since=ago(given["since"]) if given.get("since") else 0,
         limit=limit,
     )
-    closed = await closed_to(services, request, {place for entry in entries for place in places_in(entry)})
+    closed = await closed_to(services.adapters, request, {place for entry in entries for place in places_in(entry)})
     return [veiled(entry, closed) for entry in entries]
 
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import aclosing
-
-from bot.chat.completion import answer_question
+from bot.chat.answer import answer_question
 from bot.commands import help as help_command
 from bot.interfaces.command import Command, Option
 from bot.interfaces.replies import Reply
@@ -14,10 +12,8 @@ from bot.services import Services
 COMMAND = Command("chat", "Talk with the bot", (Option("text", "What to say"),), converses=True, hidden=True)
 
 
-async def run(services: Services, accepted: Accepted) -> Reply:
+def run(services: Services, accepted: Accepted) -> Reply:
     """Answer; a bare mention gets help."""
     request = accepted.request
     bare = not (request.text or request.attachments or request.replies_to)
-    async with aclosing((help_command.run if bare else answer_question)(services, accepted)) as reply:
-        async for chunk in reply:
-            yield chunk
+    return help_command.run(services, accepted) if bare else answer_question(services, accepted)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from bot.administration.settings import KEYS, LEVELS, NONE, about, choices, format_value, summary, takes
 from bot.administration.state import scope_of
 from bot.commands import _setting_changes, _settings_file
+from bot.interfaces.adapter import Adapter
 from bot.interfaces.command import Command, Option
 from bot.interfaces.errors import UserError
 from bot.interfaces.messages import Request
@@ -96,7 +97,7 @@ async def run(services: Services, accepted: Accepted) -> Reply:
             exported = await _settings_file.export_settings(services.administration, request.place)
             yield File("shoulders.toml", exported.encode(), "Settings")
         case _:
-            text, exact = await _file(services, request), bool(given.get("exact"))
+            text, exact = await _file(services.adapters, request), bool(given.get("exact"))
             taken = await _settings_file.import_settings(services, request, text, exact=exact)
             yield Text(taken.said)
             if taken.before:
@@ -142,12 +143,12 @@ async def dialog(services: Services, request: Request) -> Form | None:
     return Form(key[:24], "config set", (value_field(services, request, key), scope), {"key": key})
 
 
-async def _file(services: Services, request: Request) -> str:
+async def _file(adapters: Mapping[str, Adapter], request: Request) -> str:
     """What an exported file says, attached or written. Raises UserError."""
     written, files = request.arguments.get("toml", ""), request.attachments
     if len(files) > 1 or (files and written):
         raise UserError("One thing at a time: attach one file, or write what it says.")
-    return await read_text(services, request, files[0]) if files else written
+    return await read_text(adapters, request, files[0]) if files else written
 
 
 async def home(services: Services, request: Request) -> Answer:
@@ -212,4 +213,4 @@ def one(services: Services, request: Request, key: str) -> str:
 
 def _now(services: Services, request: Request, key: str) -> str:
     value = format_value(getattr(services.settings(request), key))
-    return value or (services.default_model(request) if key == "model" else "")
+    return value or (services.models.available(request).default if key == "model" else "")

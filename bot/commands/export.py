@@ -9,7 +9,7 @@ from functools import partial
 from bot.administration.export_file import ExportFile
 from bot.interfaces.command import Command, Option
 from bot.interfaces.errors import UserError
-from bot.interfaces.history import Extent, HistoryItem, Vote
+from bot.interfaces.history import Extent, HistoryItem, HistoryStore, Vote
 from bot.interfaces.messages import Place, Request, Subject
 from bot.interfaces.replies import Done, Reply, Status, Text
 from bot.interfaces.store import Accepted
@@ -57,7 +57,7 @@ async def run(services: Services, accepted: Accepted) -> Reply:
             closed = await _closed(services, request, extent)
         own = services.administration.at("me", request.place, request.person) if extent.person else {}
         made = ExportFile(services.config.bot.name, of, request.command.replace(" ", "-"), own)
-        turns, overheard, votes = await _copied(services, request, extent, closed, made)
+        turns, overheard, votes = await _copied(services.history, request, extent, closed, made)
         if extent.person:
             await _add_ones_own(services, request, made)
         files = await in_thread(made.files)
@@ -83,7 +83,7 @@ async def _closed(services: Services, request: Request, extent: Extent) -> froze
     Of direct messages only one's own are copied.
     """
     everywhere: set[Place] = set()
-    async with aclosing(services.privacy.traces.copy(extent, request.person.id)) as batches:
+    async with aclosing(services.history.copy(extent, request.person.id)) as batches:
         async for copied in batches:
             everywhere |= {one.place for kind in copied for one in kind if not one.place.direct}
     readable = await services.adapters[request.place.platform].readable(request, everywhere)
@@ -91,11 +91,11 @@ async def _closed(services: Services, request: Request, extent: Extent) -> froze
 
 
 async def _copied(
-    services: Services, request: Request, extent: Extent, closed: frozenset[Place], made: ExportFile
+    history: HistoryStore, request: Request, extent: Extent, closed: frozenset[Place], made: ExportFile
 ) -> tuple[int, int, int]:
     """Write down what was said elsewhere than where that is closed; how much of each kind that was."""
     counts = (0, 0, 0)
-    async with aclosing(services.privacy.traces.copy(extent, request.person.id)) as batches:
+    async with aclosing(history.copy(extent, request.person.id)) as batches:
         async for turns, overheard, votes in batches:
             said = [turn for turn in turns if turn.place not in closed]
             heard = [message for message in overheard if message.place not in closed]
@@ -138,8 +138,8 @@ def _extent(request: Request) -> Extent:
 
 async def _add_ones_own(services: Services, request: Request, made: ExportFile) -> None:
     """What a person used, and what the audit says that they did in this workspace."""
-    administration, place, person = services.administration, request.place, request.person
-    usage = await services.budget.ledger.totals(("day", "model"), 0, place.platform, person.home, person.id)
-    audit = await administration.books.audit(place.platform, place.workspace, person=person.id, limit=EXPORTED)
+    place, person = request.place, request.person
+    usage = await services.usage.totals(("day", "model"), 0, place.platform, person.home, person.id)
+    audit = await services.records.audit(place.platform, place.workspace, person=person.id, limit=EXPORTED)
     await in_thread(partial(made.usage, usage))
     await in_thread(partial(made.audit, audit))

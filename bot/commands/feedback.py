@@ -20,7 +20,7 @@ async def run(services: Services, accepted: Accepted) -> Reply:
     sent = asked is not None and request.place.direct and (asked[0].platform, asked[1]) == (here[0], request.person.id)
     if asked is None or not (sent or (asked[0].platform, asked[0].workspace, asked[0].channel) == here):
         raise UserError("That answer was not given here.")
-    if not await services.privacy.traces.vote(int(about), request.person.id, good=good):
+    if not await services.history.vote(int(about), request.person.id, good=good):
         raise UserError("I do not keep that answer any more.")
     yield Text(f"Thank you: {'👍' if good else '👎'} it is. Your last word counts, and `/forget me` takes it back.")
     yield Done()

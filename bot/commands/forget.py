@@ -108,7 +108,7 @@ async def _conversation(services: Services, accepted: Accepted) -> DeletionReque
     mine, _ = await services.privacy.count(DeletionRequest("", replace(extent, person=person.id)), accepted.id)
     alone = mine.questions == everyones.questions
     theirs = alone or person.id == conversation.person
-    if not (theirs or (await services.certain(accepted.request)).person.administrator):
+    if not (theirs or (await services.rights.confirm(accepted.request)).person.administrator):
         raise Denied(
             "Others took part in this conversation: who began it, or an administrator, can have it forgotten. "
             "`/forget me` deletes what is yours."

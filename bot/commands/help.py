@@ -35,7 +35,7 @@ async def run(services: Services, accepted: Accepted) -> Reply:
         yield Text("\n".join(_about(services, accepted.request, asked)))
         yield Done()
         return
-    model = services.default_model(accepted.request)
+    model = services.models.available(accepted.request).default
     yield Text(f"I am **{services.config.bot.name}**, and I answer questions with pretrained models. ")
     yield Text(HOW.get(accepted.request.place.platform, HOW["discord"]))
     answers = f"**{model}** answers by default, and text goes to {services.backends[model].destination}."

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import cast, get_args
 
 from bot.administration.limits import money
 from bot.administration.limits.periods import WINDOWS
 from bot.administration.limits.rules import FARTHEST_FIRST, named, standings_table
+from bot.catalogue import Catalogue
 from bot.commands._rule_changes import about_limit, changed, limit
+from bot.interfaces.backend import Backend
 from bot.interfaces.command import Command, Option
 from bot.interfaces.errors import UserError
 from bot.interfaces.messages import Request, Subject
@@ -52,7 +54,7 @@ async def run(services: Services, accepted: Accepted) -> Reply:
     request = accepted.request
     match request.command.partition(" ")[2]:
         case "show":
-            yield Text(_shown(services, await services.certain(request)))
+            yield Text(_shown(services, await services.rights.confirm(request)))
         case "set":
             yield Text(await _set(services, request))
         case _:
@@ -88,15 +90,15 @@ def _nearest_last(limit: Limit) -> tuple[int, str, str, str, int]:
 
 
 async def _set(services: Services, request: Request) -> str:
-    asked = _asked(services, request, request.arguments.get("amount", ""))
+    asked = _asked(services.backends, request, request.arguments.get("amount", ""))
     (entry,) = await services.administration.decide(lambda: [changed(services, request, asked)])
     was = f" (before: {entry.before})" if entry.before else ""
     said = f"{_who(asked)}: {named(asked, services.budget.currency)} from now on{was}. `/limits show` lists all limits."
-    return f"{said}{_without_price(services, asked)}"
+    return f"{said}{_without_price(services.catalogue, asked)}"
 
 
 async def _remove(services: Services, request: Request) -> str:
-    asked = _asked(services, request, "0")
+    asked = _asked(services.backends, request, "0")
 
     def decision() -> Sequence[AuditedChange]:
         if services.administration.kept(asked) is None:
@@ -107,13 +109,13 @@ async def _remove(services: Services, request: Request) -> str:
     return f"The limit of {entry.target} is gone; it was {entry.before}."
 
 
-def _asked(services: Services, request: Request, amount: str) -> Limit:
+def _asked(backends: Mapping[str, Backend], request: Request, amount: str) -> Limit:
     """The limit that was asked for; without anybody named, everyone's. Raises UserError."""
     given = request.arguments
     channel, who, model = given.get("channel", ""), given.get("who", ""), given.get("model", "").strip()
     subject = None if channel and who else Subject.read(channel or who or "everyone")
     unit, window = cast("Unit", given["of"]), cast("Window", given["per"])  # of the choices: the core made sure
-    return limit(services, request.place, subject, model, unit, window, money.parse_amount(amount, unit))
+    return limit(backends, request.place, subject, model, unit, window, money.parse_amount(amount, unit))
 
 
 def _who(limit: Limit) -> str:
@@ -130,9 +132,9 @@ def _who(limit: Limit) -> str:
             return limit.subject.label
 
 
-def _without_price(services: Services, limit: Limit) -> str:
+def _without_price(catalogue: Catalogue, limit: Limit) -> str:
     """A warning where money is limited that nobody counts."""
-    models = services.catalogue.sections
+    models = catalogue.sections
     chosen = [limit.model] if limit.model else list(models)
     free = [name for name in chosen if not money.costs(models[name])]
     if limit.unit != "money" or not free:

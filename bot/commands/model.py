@@ -26,25 +26,20 @@ async def run(services: Services, accepted: Accepted) -> Reply:
     wanted = request.arguments.get("name", "")
     here = steering(request.place, "any", begins=bool(wanted))
     if wanted:
-        model = services.model(request, wanted)
+        model = services.models.chat_model(request, wanted)
         conversation = await services.store.find(request.place, request.person.id, here)
         assert conversation is not None
         await services.store.set_model(conversation.id, model)
-        yield Text(
-            f"In {conversation.label} **{model}** answers from now on, and text goes to {_where(services, model)}."
-        )
+        where = services.backends[model].destination
+        yield Text(f"In {conversation.label} **{model}** answers from now on, and text goes to {where}.")
     else:
         found = await services.store.find(request.place, request.person.id, here)
-        model = services.model(request, found.model if found else "")
-        where = f"In {found.label} " if found else "Here "
-        yield Text(f"{where}**{model}** answers, and text goes to {_where(services, model)}. `/models` lists all.")
+        model = services.models.chat_model(request, found.model if found else "")
+        where, destination = f"In {found.label} " if found else "Here ", services.backends[model].destination
+        yield Text(f"{where}**{model}** answers, and text goes to {destination}. `/models` lists all.")
     yield Done()
-
-
-def _where(services: Services, model: str) -> str:
-    return services.backends[model].destination
 
 
 async def suggest(services: Services, request: Request, option: str) -> Sequence[str]:
     """The models that this person may use here."""
-    return services.talking(request)
+    return services.models.available(request).chat

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from contextlib import aclosing
 from time import monotonic
 
-from bot.catalogue import CatalogueEntry
+from bot.catalogue import Catalogue, CatalogueEntry
 from bot.chat.buttons import stop_choice
 from bot.hub.progress import DownloadSpeed
 from bot.hub.protocol import Hit
@@ -65,13 +65,9 @@ COMMAND = Command(
 )
 
 
-async def run(services: Services, accepted: Accepted) -> Reply:
-    """Whichever it is."""
-    subcommand = _SUBCOMMANDS[accepted.request.command.partition(" ")[2]]
-    async with aclosing(subcommand(services, accepted)) as reply:
-        async for chunk in reply:
-            yield chunk
-    yield Done()
+def run(services: Services, accepted: Accepted) -> Reply:
+    """Run the subcommand."""
+    return _SUBCOMMANDS[accepted.request.command.partition(" ")[2]](services, accepted)
 
 
 async def suggest(services: Services, request: Request, option: str) -> Sequence[str]:
@@ -87,16 +83,16 @@ async def suggest(services: Services, request: Request, option: str) -> Sequence
         case "remove":
             return [name for name, entry in catalogue.entries.items() if entry.added]
         case _:
-            return services.models(request)
+            return services.models.available(request).names
 
 
 # What there is -------------------------------------------------------------------------------------------------------
 
 
 async def _list(services: Services, accepted: Accepted) -> Reply:
-    request, default = accepted.request, services.default_model(accepted.request)
+    request, default = accepted.request, services.models.available(accepted.request).default
     rows = []
-    for name in services.models(request):
+    for name in services.models.available(request).names:
         entry, standing = services.catalogue.entry(name), await services.catalogue.standing(name)
         rows.append(
             (
@@ -106,14 +102,15 @@ async def _list(services: Services, accepted: Accepted) -> Reply:
                 _size(entry, standing),
                 _licence(entry, standing) or "–",
                 await _state(services, entry, standing),
-                _speed(services, name, standing),
+                _speed(services.catalogue, name, standing),
             )
         )
     yield Text(markdown_table(("name", "for", "runs on", "size", "licence", "state", "speed"), rows))
+    yield Done()
 
 
 async def _info(services: Services, accepted: Accepted) -> Reply:
-    name = services.allowed(accepted.request, _name(accepted))
+    name = services.models.require(accepted.request, _name(accepted))
     entry, standing = services.catalogue.entry(name), await services.catalogue.standing(name)
     backend = services.backends[name]
     context = standing.context if standing else backend.context
@@ -131,12 +128,13 @@ async def _info(services: Services, accepted: Accepted) -> Reply:
         "memory": format_bytes(standing.bytes) if standing and standing.bytes else "",
         "computes": standing.how if standing else "",
         "tools": TOOLS[standing.tools if standing else None],
-        "speed": _speed(services, name, standing),
+        "speed": _speed(services.catalogue, name, standing),
         "from": "chat: `/models remove` takes it away" if entry.added else "config.toml",
-        "if it fails": f"{fallback} answers" if fallback in services.models(accepted.request) else "",
+        "if it fails": f"{fallback} answers" if fallback in services.models.available(accepted.request).names else "",
     }
     told = "\n".join(f"- {what}: {value}" for what, value in lines.items() if value not in ("", "–"))
     yield Text(f"**{name}**\n{told}")
+    yield Done()
 
 
 def _size(entry: CatalogueEntry, standing: ModelStatus | None) -> str:
@@ -160,10 +158,10 @@ async def _state(services: Services, entry: CatalogueEntry, standing: ModelStatu
     return "loaded" if standing.loaded else "not loaded"
 
 
-def _speed(services: Services, name: str, standing: ModelStatus | None) -> str:
+def _speed(catalogue: Catalogue, name: str, standing: ModelStatus | None) -> str:
     if standing and standing.speed:
         return f"{standing.speed:.0f} {standing.unit}/s"
-    speed = services.catalogue.speeds.last.get(name)
+    speed = catalogue.speed(name)
     return f"{speed:.0f} tokens/s" if speed else "–"
 
 
@@ -180,24 +178,29 @@ async def _search(services: Services, accepted: Accepted) -> Reply:
     hits = await hub.search(given.get("words", ""), "text-generation" if task == "chat" else task)
     if not hits:
         yield Text("Nothing on the Hub fits that and has weights that I can load.")
+        yield Done()
         return
     rows = [
-        (hit.model, hit.task or "–", f"{hit.downloads:,}", hit.licence or "–", _against(services, hit)) for hit in hits
+        (hit.model, hit.task or "–", f"{hit.downloads:,}", hit.licence or "–", _against(services.catalogue, hit))
+        for hit in hits
     ]
     yield Text(markdown_table(("model", "for", "downloads", "licence", ""), rows))
     items = [
-        Item(hit.model, hit.model[-75:], (hit.task or hit.licence)[:75]) for hit in hits if not _against(services, hit)
+        Item(hit.model, hit.model[-75:], (hit.task or hit.licence)[:75])
+        for hit in hits
+        if not _against(services.catalogue, hit)
     ]
     if not items:
         yield Text("\nNone of these is admitted by the operator's rules: the table [hub] in config.toml.")
     elif services.policy.manages_models(request):
         arguments = {"task": task} if task else {}
         yield Choices((Menu("Add one…", "models add", "model", tuple(items[:25]), arguments),))
+    yield Done()
 
 
-def _against(services: Services, hit: Hit) -> str:
+def _against(catalogue: Catalogue, hit: Hit) -> str:
     """What speaks against a model, as far as a search tells."""
-    rules = services.catalogue.hub.rules
+    rules = catalogue.rules
     if not rules.admits(hit.model):
         return "not on the list"
     if not rules.admits_licence(hit.licence):
@@ -221,6 +224,7 @@ async def _add(services: Services, accepted: Accepted) -> Reply:
     if not await catalogue.here(entry):
         yield Text(f" It is not downloaded yet: `/models pull {entry.name}`.")
         yield Choices((Choice("Download it now", "models pull", {"name": entry.name}),))
+    yield Done()
 
 
 async def _pull(services: Services, accepted: Accepted) -> Reply:
@@ -229,7 +233,7 @@ async def _pull(services: Services, accepted: Accepted) -> Reply:
     yield Choices((stop_choice(accepted.id),))
     yield Status(f"Looking at {entry.section.model} on the Hub…", long=True)
     pace, size = DownloadSpeed(), 0
-    async with aclosing(catalogue.pull(entry)) as steps:
+    async with aclosing(await catalogue.pull(entry)) as steps:
         async for step in steps:
             size = step.total
             yield Status(f"Downloading {entry.name}: {pace.take(step, monotonic())}", long=True)
@@ -237,6 +241,7 @@ async def _pull(services: Services, accepted: Accepted) -> Reply:
         yield chunk
     if size:
         await services.administration.note(request.place, request.person, "model pull", entry.name, entry.section.model)
+    yield Done()
 
 
 def _pulled(entry: CatalogueEntry, size: int) -> Sequence[Chunk]:
@@ -261,6 +266,7 @@ async def _remove(services: Services, accepted: Accepted) -> Reply:
     await catalogue.remove(entry)
     await services.administration.note(place, person, "model remove", entry.name, f"was {entry.section.model}")
     yield Text(f"**{entry.name}** is gone, and so are its files. Conversations that it answered need another `/model`.")
+    yield Done()
 
 
 # In memory -----------------------------------------------------------------------------------------------------------
@@ -276,6 +282,7 @@ async def _load(services: Services, accepted: Accepted) -> Reply:
     yield Choices(())
     await services.administration.note(accepted.request.place, accepted.request.person, "model load", name)
     yield Text(f"**{name}** is loaded. It took {monotonic() - began:.1f} s.")
+    yield Done()
 
 
 async def _unload(services: Services, accepted: Accepted) -> Reply:
@@ -283,6 +290,7 @@ async def _unload(services: Services, accepted: Accepted) -> Reply:
     await _in_memory(services, name).unload()
     await services.administration.note(accepted.request.place, accepted.request.person, "model unload", name)
     yield Text(f"**{name}** is out of memory. The next question loads it again.")
+    yield Done()
 
 
 def _in_memory(services: Services, name: str) -> LoadableBackend:

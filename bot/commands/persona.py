@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bot.administration.settings import LEVELS, NONE
+from bot.administration.state import Administration
 from bot.commands import _setting_changes
 from bot.commands._rule_changes import changed, new_name, persona
 from bot.interfaces.command import Command, Option
@@ -48,7 +49,7 @@ async def run(services: Services, accepted: Accepted) -> Reply:
     match request.command.partition(" ")[2]:
         case "list":
             yield Text(_listed(services, request))
-            if items := _items(services, request):
+            if items := _items(services.administration, request):
                 yield Choices((Menu("Choose a persona…", "persona use", "name", items),))
         case "use" if name.lower() == NONE:
             yield Text(await _setting_changes.put(services, request, "persona", "", request.arguments.get("scope", "")))
@@ -57,7 +58,7 @@ async def run(services: Services, accepted: Accepted) -> Reply:
                 await _setting_changes.put(services, request, "persona", name, request.arguments.get("scope", ""))
             )
         case "show":
-            known = _known(services, request, name)
+            known = _known(services.administration, request, name)
             yield Text(f"**{known.name}** tells the model:\n>>> {known.prompt}")
         case "make" | "edit":
             yield Text(await _write(services, request, name, prompt))
@@ -78,9 +79,9 @@ async def dialog(services: Services, request: Request) -> Form | None:
         return None
     name, before = request.arguments.get("name", ""), ""
     if _makes(request):
-        name = _new(services, request, name)
+        name = _new(services.administration, request, name)
     else:
-        known = _known(services, request, name)
+        known = _known(services.administration, request, name)
         name, before = known.name, known.prompt
     field = Field("prompt", "What the model is told", "text", before, hint="You are a pirate. You answer in rhymes.")
     return Form(f"Persona {name}"[:24], request.command, (field,), {"name": name})
@@ -98,25 +99,25 @@ def _listed(services: Services, request: Request) -> str:
     return "\n".join(lines)
 
 
-def _items(services: Services, request: Request) -> tuple[Item, ...]:
-    personas = services.administration.personas(request.place).values()
+def _items(administration: Administration, request: Request) -> tuple[Item, ...]:
+    personas = administration.personas(request.place).values()
     short = [one for one in personas if len(one.name) <= LONGEST_LABEL]
     items = [Item(one.name, one.name, brief(one.prompt, LONGEST_LABEL)) for one in short]
     return (*items[:24], Item(NONE, NONE, "Answer without a persona")) if items else ()
 
 
-def _known(services: Services, request: Request, name: str) -> Persona:
+def _known(administration: Administration, request: Request, name: str) -> Persona:
     """The persona of a name. Raises UserError that lists them."""
-    if found := services.administration.persona(request.place, name):
+    if found := administration.persona(request.place, name):
         return found
-    names = services.administration.personas(request.place)
+    names = administration.personas(request.place)
     there = f"There are: {', '.join(names)}." if names else "There are none yet."
     raise UserError(f"There is no persona “{name[:60]}” here. {there}")
 
 
-def _new(services: Services, request: Request, name: str) -> str:
+def _new(administration: Administration, request: Request, name: str) -> str:
     """The name of a persona that there is not yet. Raises UserError."""
-    if known := services.administration.persona(request.place, name):
+    if known := administration.persona(request.place, name):
         raise UserError(f"There is a persona “{known.name}” already. Change it with `/persona edit {known.name}`.")
     return new_name(name)
 
@@ -125,10 +126,11 @@ async def _write(services: Services, request: Request, name: str, prompt: str) -
     """Make or change one."""
     if not prompt:
         raise UserError(f"Write the prompt after the name: `/{request.command} {name} You are …`.")
+    personas = services.administration
 
     def decision() -> Sequence[AuditedChange]:
-        wanted = _new(services, request, name) if _makes(request) else _known(services, request, name).name
-        return [changed(services, request, persona(services, request.place, wanted, prompt))]
+        wanted = _new(personas, request, name) if _makes(request) else _known(personas, request, name).name
+        return [changed(services, request, persona(personas, request.place, wanted, prompt))]
 
     (entry,) = await services.administration.decide(decision)
     return f"**{entry.target}** is ready: `/persona use {entry.target}` lets it answer."
@@ -140,7 +142,7 @@ def _makes(request: Request) -> bool:
 
 async def _delete(services: Services, request: Request, name: str) -> str:
     def decision() -> Sequence[AuditedChange]:
-        return [changed(services, request, _known(services, request, name), removed=True)]
+        return [changed(services, request, _known(services.administration, request, name), removed=True)]
 
     (entry,) = await services.administration.decide(decision)
     return f"**{entry.target}** is gone. Where it was chosen, no persona answers now."

@@ -79,7 +79,7 @@ def _left(services: Services, request: Request) -> str:
 def _destinations(services: Services, request: Request) -> str:
     """Where text goes, each with the models that take it there."""
     places: dict[str, list[str]] = {}
-    for name in services.models(request):
+    for name in services.models.available(request).names:
         places.setdefault(services.backends[name].destination, []).append(name)
     return "; ".join(f"{destination} ({', '.join(names)})" for destination, names in places.items())
 

@@ -22,7 +22,7 @@ async def run(services: Services, accepted: Accepted) -> Reply:
     if running is None or asked is None:
         raise UserError(NOTHING)
     place, person = asked
-    await services.must_steer(request, person, place)
+    await services.rights.check_steering(request, person, place)
     if not services.stop(running):
         raise UserError(NOTHING)
     if not button:

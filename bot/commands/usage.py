@@ -8,14 +8,16 @@ from datetime import UTC, date, datetime, timedelta
 
 from bot.administration.closed_places import name_of
 from bot.administration.limits import money
+from bot.administration.limits.budget import Budget
 from bot.administration.limits.rules import standings_table
 from bot.commands._closed_places import closed_to
+from bot.interfaces.adapter import Adapter
 from bot.interfaces.command import Command, Option
 from bot.interfaces.errors import UserError
 from bot.interfaces.messages import Place, Request
 from bot.interfaces.replies import Done, File, Reply, Text
 from bot.interfaces.store import Accepted
-from bot.interfaces.usage import Grouping, UsageTotal
+from bot.interfaces.usage import Grouping, UsageStore, UsageTotal
 from bot.services import Services
 from bot.utils.charts import Chart, draw_chart
 from bot.utils.csv_files import csv_file
@@ -73,7 +75,7 @@ COMMAND = Command(
 async def run(services: Services, accepted: Accepted) -> Reply:
     """Show, or report to administrators."""
     request = accepted.request
-    first = _first_day(services, request)
+    first = _first_day(services.budget, request)
     match request.command.partition(" ")[2]:
         case "show":
             yield Text(await _shown(services, request, first))
@@ -89,20 +91,20 @@ async def run(services: Services, accepted: Accepted) -> Reply:
     yield Done()
 
 
-def _first_day(services: Services, request: Request) -> date:
+def _first_day(budget: Budget, request: Request) -> date:
     """The first day of the period that was asked for."""
-    return PERIODS[request.arguments.get("period") or next(iter(PERIODS))](_today(services))
+    return PERIODS[request.arguments.get("period") or next(iter(PERIODS))](_today(budget))
 
 
-def _today(services: Services) -> date:
-    return datetime.fromtimestamp(services.budget.clock(), UTC).date()
+def _today(budget: Budget) -> date:
+    return datetime.fromtimestamp(budget.clock(), UTC).date()
 
 
 async def _totals(
-    services: Services, request: Request, first: date, *by: Grouping, person: str = ""
+    usage: UsageStore, request: Request, first: date, *by: Grouping, person: str = ""
 ) -> Sequence[UsageTotal]:
     place = request.place
-    return await services.budget.ledger.totals(by, _milliseconds(first), place.platform, place.workspace, person)
+    return await usage.totals(by, _milliseconds(first), place.platform, place.workspace, person)
 
 
 def _milliseconds(day: date) -> int:
@@ -114,10 +116,10 @@ def _milliseconds(day: date) -> int:
 
 async def _shown(services: Services, request: Request, first: date) -> str:
     budget = services.budget
-    used = await _totals(services, request, first, "model", person=request.person.id)
+    used = await _totals(services.usage, request, first, "model", person=request.person.id)
     lines = [f"You used nothing since {first}."]
     if used:
-        lines = [f"What you used since {first}:", _table(services, "model", used, lambda total: total.key[0])]
+        lines = [f"What you used since {first}:", _table(services.budget, "model", used, lambda total: total.key[0])]
     standings = budget.standings(request.place, request.person, *services.backends)
     if standings:
         lines += ["What holds for you here:", standings_table(standings, budget.currency, budget.clock())]
@@ -127,40 +129,40 @@ async def _shown(services: Services, request: Request, first: date) -> str:
 
 
 async def _people(services: Services, request: Request, first: date) -> str:
-    people = _most(await _totals(services, request, first, "person"), MEASURES["tokens"])
+    people = _most(await _totals(services.usage, request, first, "person"), MEASURES["tokens"])
     if not people:
         return f"Nothing was used since {first}."
-    places = _most(await _totals(services, request, first, "place"), MEASURES["tokens"])[:MOST_PLACES]
-    closed = await _closed(services, request, [total.key[0] for total in places])
+    places = _most(await _totals(services.usage, request, first, "place"), MEASURES["tokens"])[:MOST_PLACES]
+    closed = await _closed(services.adapters, request, [total.key[0] for total in places])
     places = [_without_place(total, total.key[0] in closed) for total in places]
-    models = _most(await _totals(services, request, first, "model"), MEASURES["tokens"])
+    models = _most(await _totals(services.usage, request, first, "model"), MEASURES["tokens"])
     more = f"\nThe first {MOST_PEOPLE} of {len(people)}; `/usage csv` has all." if len(people) > MOST_PEOPLE else ""
     return "\n".join(
         (
             f"What was used since {first}:",
-            _table(services, "person", people[:MOST_PEOPLE], _person) + more,
-            _table(services, "channel", places, _place),
-            _table(services, "model", models, lambda total: total.key[0]),
-            await _opinions(services, request, first),
+            _table(services.budget, "person", people[:MOST_PEOPLE], _person) + more,
+            _table(services.budget, "channel", places, _place),
+            _table(services.budget, "model", models, lambda total: total.key[0]),
+            await _opinions(services.usage, request, first),
         )
     ).rstrip()
 
 
-async def _opinions(services: Services, request: Request, first: date) -> str:
+async def _opinions(usage: UsageStore, request: Request, first: date) -> str:
     """What people thought of the models' answers; "" where nobody said."""
     place, since = request.place, _milliseconds(first)
-    opinions = await services.budget.ledger.opinions(since, place.platform, place.workspace)
+    opinions = await usage.opinions(since, place.platform, place.workspace)
     said = ", ".join(f"{opinion.model} {opinion.good:,} 👍 {opinion.bad:,} 👎" for opinion in opinions)
     return f"What people thought of the answers: {said}." if said else ""
 
 
-def _table(services: Services, first: str, totals: Sequence[UsageTotal], name: Callable[[UsageTotal], str]) -> str:
+def _table(budget: Budget, first: str, totals: Sequence[UsageTotal], name: Callable[[UsageTotal], str]) -> str:
     """One row a total; what it cost only where that is anything."""
     costs = any(total.cost for total in totals)
     headers = (first, "requests", "failed", "tokens", *(("cost",) if costs else ()))
     rows = []
     for total in totals:
-        cost = money.format_amount(total.cost, "money", services.budget.currency)
+        cost = money.format_amount(total.cost, "money", budget.currency)
         counted = (total.requests, total.failures, int(MEASURES["tokens"](total)))
         rows.append((name(total), *(f"{number:,}" for number in counted), *((cost,) if costs else ())))
     return markdown_table(headers, rows)
@@ -170,11 +172,11 @@ def _most(totals: Sequence[UsageTotal], measure: Measure) -> Sequence[UsageTotal
     return sorted(totals, key=measure, reverse=True)
 
 
-async def _closed(services: Services, request: Request, channels: Collection[str]) -> Collection[str]:
+async def _closed(adapters: Mapping[str, Adapter], request: Request, channels: Collection[str]) -> Collection[str]:
     """Those of the channels that the asking person may not read. Raises PlatformError."""
     place = request.place
     places = {Place(place.platform, place.workspace, channel) for channel in channels}
-    return {closed.channel for closed in await closed_to(services, request, places)}
+    return {closed.channel for closed in await closed_to(adapters, request, places)}
 
 
 def _without_place(total: UsageTotal, hidden: bool) -> UsageTotal:
@@ -197,15 +199,15 @@ def _place(total: UsageTotal) -> str:
 async def _chart(services: Services, request: Request, first: date) -> Chart:
     """What the picture shows. Raises UserError where that is nothing."""
     wanted = request.arguments.get("of") or next(iter(MEASURES))
-    measure, today = MEASURES[wanted], _today(services)
-    by_day = await _totals(services, request, first, "day", "model")
+    measure, today = MEASURES[wanted], _today(services.budget)
+    by_day = await _totals(services.usage, request, first, "day", "model")
     if not any(measure(total) for total in by_day):
         raise UserError(f"There is nothing to draw: no {wanted} were used since {first}.")
     days = [str(first + timedelta(days=number)) for number in range((today - first).days + 1)]
     counted = {total.key: measure(total) for total in by_day}
-    used = _most(await _totals(services, request, first, "model"), measure)
+    used = _most(await _totals(services.usage, request, first, "model"), measure)
     models = {model: [counted.get((day, model), 0.0) for day in days] for (model,) in (total.key for total in used)}
-    people = _most(await _totals(services, request, first, "person"), measure)
+    people = _most(await _totals(services.usage, request, first, "person"), measure)
     bars = [(_person(total), measure(total)) for total in people[:MOST_BARS]]
     if len(people) > MOST_BARS:
         bars.append((OTHERS, sum(map(measure, people[MOST_BARS:]))))
@@ -221,8 +223,8 @@ def _in_words(chart: Chart) -> str:
 
 
 async def _csv(services: Services, request: Request, first: date) -> bytes:
-    totals = await _totals(services, request, first, "day", "person", "channel", "model")
-    closed = await _closed(services, request, [total.key[2] for total in totals])
+    totals = await _totals(services.usage, request, first, "day", "person", "channel", "model")
+    closed = await _closed(services.adapters, request, [total.key[2] for total in totals])
     return csv_file(COLUMNS, [_row(total, hidden=total.key[2] in closed) for total in totals])
 
 

@@ -13,7 +13,7 @@ COMMAND = Command("welcome", "Introduce the bot", passes=True, hidden=True, unre
 
 async def run(services: Services, accepted: Accepted) -> Reply:
     """Introduce the bot in one message."""
-    model = services.default_model(accepted.request)
+    model = services.models.available(accepted.request).default
     how = HOW.get(accepted.request.place.platform, HOW["discord"])
     keeps = services.privacy.keeps(accepted.request.place)
     also = "so is what people say to each other here." if keeps else "I keep nothing else that is said here."

@@ -60,7 +60,7 @@ class Dispatcher:
         """The form that a request opens, for somebody who may use it. Raises UserError."""
         module = self._module(request)
         try:
-            request = await self._admit(await self._services.as_they_are(request))
+            request = await self._admit(await self._services.rights.refresh(request))
             return await module.dialog(self._services, request) if isinstance(module, CommandWithForm) else None
         except Denied as error:
             await self._services.administration.refused(request, error.message)
@@ -98,7 +98,7 @@ class Dispatcher:
     async def _admit(self, request: Request) -> Request:
         """The whole request of somebody who may make it. Raises Denied or UserError."""
         command = self._declared[request.command]
-        request = await self._services.admitted(request, command)
+        request = await self._services.rights.admit(request, command)
         if absent := next((o for o in command.options if o.required and not request.arguments.get(o.name)), None):
             needs = f"/{request.command} needs to know {absent.name}: {absent.summary}."
             raise UserError(f"{needs} Write `{usage(request.command, command)}`.")

@@ -107,13 +107,13 @@ class CoreIntake:
 
     async def workspaces(self, platform: str) -> Collection[str]:
         """The workspaces of which something is kept."""
-        return await self._services.privacy.traces.workspaces(platform)
+        return await self._services.history.workspaces(platform)
 
     async def overhear(self, request: Request) -> None:
         """Something was said that is not for the bot: kept where that is set."""
         self._services.privacy.departures.heard_from(request.place)
         if self._services.privacy.keeps(request.place) and request.message and request.text:
-            await self._services.privacy.traces.overhear(well_formed(request))
+            await self._services.history.overhear(well_formed(request))
 
     async def edited(self, place: Place, message: str, text: str) -> None:
         """Somebody changed what a message says: a question's turn says so, too, and what is not answered yet."""

@@ -392,6 +392,7 @@ async def test_who_is_forgotten_begins_afresh_and_the_channel_and_the_workspace_
 async def test_nothing_of_a_task_counts_before_the_models_first_word(budgeted: World) -> None:
     await limit(budgeted, 2, place=CHANNEL)
     play(budgeted.main, Unavailable("It is down."))
+    play(budgeted.spare, Unavailable("It is down."))
     await budgeted.command("summarise", CHANNEL, text="A short one.")
     assert used(budgeted, "requests", place=CHANNEL) == 0
     play(budgeted.main, Text("In short."), Done())

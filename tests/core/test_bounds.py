@@ -23,7 +23,7 @@ from PIL import Image
 from bot.administration import export_file
 from bot.administration.trusted_clock import Clock
 from bot.chat import answer_length, images
-from bot.chat.completion import LENGTH_NOTE
+from bot.chat.answer import LENGTH_NOTE
 from bot.chat.images import SIDE, SMALL
 from bot.inference import audio
 from bot.inference.errors import InferenceError
@@ -34,7 +34,7 @@ from bot.interfaces.messages import Attachment, Place
 from bot.interfaces.prompts import Prompt
 from bot.interfaces.replies import Done, Status, Text, Thought
 from bot.tasks import run
-from bot.tasks.engine.command import LONGEST_NOTE
+from bot.tasks.engine.runner import LONGEST_NOTE
 from bot.tasks.similar import MOST_TEXTS
 from bot.utils import child_process, upload_memory
 from bot.utils.files import boxed, fitted

@@ -108,7 +108,7 @@ async def test_buttons_work_in_ones_direct_message(desk: Desk, world: World) -> 
     assert (await desk.must(DIRECT, command=AGAIN, arguments={"request": str(public.id)})).conversation == 0
     services = world.app.services
     pressed = Request(Act("pressed", 1), DIRECT, ANN, "stop")
-    await services.must_steer(pressed, ANN.id, CHANNEL)
+    await services.rights.check_steering(pressed, ANN.id, CHANNEL)
 
 
 # Private threads ------------------------------------------------------------------------------------------------------

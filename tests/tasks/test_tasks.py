@@ -643,6 +643,7 @@ async def test_tasks_at_once_never_use_more_tokens_than_there_are(
     await world.do("limits set", CHANNEL, ADMIN, of="tokens", amount="1000", per="day", who="everyone")
     await asyncio.gather(*(world.do("summarise", CHANNEL, text=NOTES) for _ in range(20)))
     drafts = world.adapter.drafts[-20:]
+    await asyncio.gather(*(draft.finished.wait() for draft in drafts))
     answered = [draft for draft in drafts if draft.text]
     assert 0 < len(answered) * 153 <= 1_000
     assert all("limit" in notes(draft) for draft in drafts if draft not in answered)

@@ -7,26 +7,24 @@ from contextlib import aclosing
 from dataclasses import replace
 
 from bot.administration.limits import money
-from bot.chat.answer_length import LONGEST_OF_TASK
+from bot.catalogue import Catalogue
+from bot.chat.answer import EMPTY_NOTE
 from bot.chat.buttons import stop_choice
-from bot.chat.completion import EMPTY_NOTE
 from bot.inference import pipelines
 from bot.inference.pipelines import PIPELINES
+from bot.interfaces.backend import Backend
 from bot.interfaces.command import Command, Option
-from bot.interfaces.errors import UserError
+from bot.interfaces.errors import ContextTooLong, UserError
 from bot.interfaces.jobs import Skill
 from bot.interfaces.messages import Request
-from bot.interfaces.replies import Choices, Chunk, Done, File, Note, Reply, Status, Text, Usage
+from bot.interfaces.replies import Choices, Done, Note, Reply, Status, Usage
 from bot.interfaces.store import Accepted
 from bot.services import Services
 from bot.tasks.engine.inputs import gather
+from bot.tasks.engine.models import SMALLEST_ROOM, TaskModel, task_model
 from bot.tasks.engine.routing import TaskRoute, advice, chat_models, choose_route, made_for, offer, skills
-from bot.tasks.engine.runner import SMALLEST_ROOM, run_task
+from bot.tasks.engine.runner import LENGTH_NOTE, TaskRun
 from bot.tasks.engine.task import Takes, Task, TaskInput
-
-LENGTH_NOTE = "The model stopped at its longest answer, so the end is missing."
-
-LONGEST_NOTE = f"The answer is longer than {LONGEST_OF_TASK:,} characters, so the end is missing. Give less at a time."
 
 FILE = Option("file", "A file", "file", named=True)
 SHARED = (
@@ -67,44 +65,48 @@ class TaskCommand:
             for offered in offer(services, accepted, request, task):
                 yield offered
             return
-        usage, length = Usage(), 0
         async with services.room.share(request) as share:
             given = await gather(services, request, task, share)  # before anything is shown, which would be read, too
             given = _prepared(services, request, task, means, given)
             yield Choices((stop_choice(accepted.id),))
             yield Status("Working on it…")
-            async with aclosing(run_task(services, accepted, task, means, given)) as reply:
-                async for chunk in reply:
-                    length += _length(chunk)
-                    if isinstance(chunk, Text) and length > LONGEST_OF_TASK:
-                        yield Text(chunk.text[: LONGEST_OF_TASK - length])
-                        yield Note(LONGEST_NOTE)
-                        break
-                    if isinstance(chunk, Done):
-                        usage = chunk.usage
-                        if chunk.reason == "length":
-                            yield Note(LENGTH_NOTE)
-                    else:
-                        yield chunk
+            model = task_model(services, accepted, task, means, given.file)
+            run = _begin(services, accepted, task, means, given, model)
+            while (events := await run.events()) is not None:
+                try:
+                    async with aclosing(events) as stream:
+                        async for event in stream:
+                            for chunk in run.take(event):
+                                yield chunk
+                            if run.full:
+                                break
+                except ContextTooLong as error:
+                    run.shorten(error)
+        if run.cut_off and not run.full:
+            yield Note(LENGTH_NOTE)
         yield Choices(())
-        yield Note(_by(services, means) if length else EMPTY_NOTE)
+        yield Note(_by(services.backends, replace(means, model=model.name)) if run.length else EMPTY_NOTE)
         for advised in advice(services, request, task, means):
             yield advised
-        yield Done("complete", usage)
+        yield Done("complete", run.usage)
 
     async def suggest(self, services: Services, request: Request, option: str) -> Sequence[str]:
         """The models that can do it, those that are made for it first; or pipelines."""
         if option == "pipeline":
             return tuple(PIPELINES)
         if self.task.skill is None:
-            return [name for name in services.models(request) if skills(services, name)]
+            return [name for name in services.models.available(request).names if skills(services.catalogue, name)]
         able = (*made_for(services, request, self.task), *chat_models(services, request, self.task))
         return list(dict.fromkeys(able))
 
 
-def _length(chunk: Chunk) -> int:
-    """Characters that an answer grows by; a file is shown beside it."""
-    return len(chunk.text) if isinstance(chunk, Text) else int(isinstance(chunk, File))
+def _begin(
+    services: Services, accepted: Accepted, task: Task, means: TaskRoute, given: TaskInput, model: TaskModel
+) -> TaskRun:
+    """Begin the steps that a task has for its model."""
+    steps = task.told if means.told else task.steps
+    assert steps
+    return TaskRun(steps, given, model, thinking=services.settings(accepted.request).thinking)
 
 
 async def again(services: Services, request: Request) -> Request:
@@ -113,7 +115,7 @@ async def again(services: Services, request: Request) -> Request:
     if not number:
         return request
     before = services.recent.require(number)
-    await services.must_steer(request, before.person.id, before.place)
+    await services.rights.check_steering(request, before.person.id, before.place)
     changed = {name: value for name, value in request.arguments.items() if name != "request"}
     return replace(before, person=request.person, arguments={**before.arguments, **changed})
 
@@ -122,26 +124,28 @@ def settled(services: Services, request: Request, task: Task) -> Task:
     """A task of any skill as one of the skill that is asked for, or else of the chosen model's. Raises UserError."""
     if task.skill is not None:
         return task
-    model = services.allowed(request, request.arguments.get("model", ""))
-    able = skills(services, model)
+    model = services.models.require(request, request.arguments.get("model", ""))
+    able = skills(services.catalogue, model)
     wanted = "run" if request.arguments.get("pipeline") else request.arguments.get("kind", "")
     skill = next((one for one in able if wanted in (one, "")), None)
     if skill is None:
         raise UserError(f"{model} can {', '.join(able)}." if able else f"{model} only converses: use /ask.")
-    takes = PIPELINES[_pipeline(services, request, model)].feed if skill == "run" else TAKES.get(skill, "text")
+    takes = (
+        PIPELINES[_pipeline(services.catalogue, request, model)].feed if skill == "run" else TAKES.get(skill, "text")
+    )
     return replace(task, skill=skill, takes=takes)
 
 
-def _pipeline(services: Services, request: Request, model: str) -> str:
+def _pipeline(catalogue: Catalogue, request: Request, model: str) -> str:
     """The pipeline that is asked for, or the model's usual one. Raises UserError where it is none."""
-    usual = str(services.catalogue.sections[model].model_dump().get("pipeline", ""))
+    usual = str(catalogue.sections[model].model_dump().get("pipeline", ""))
     return pipelines.resolved(request.arguments.get("pipeline", "") or usual)
 
 
 def _prepared(services: Services, request: Request, task: Task, means: TaskRoute, given: TaskInput) -> TaskInput:
     """What was given, and what is known of the model that works on it."""
     context = services.backends[means.model].context
-    priced = {name: services.catalogue.sections[name] for name in services.models(request)}
+    priced = {name: services.catalogue.sections[name] for name in services.models.available(request).names}
 
     def prices(tokens: int) -> Sequence[tuple[str, str]]:
         usage, currency = Usage(tokens), services.config.bot.currency
@@ -154,13 +158,13 @@ def _prepared(services: Services, request: Request, task: Task, means: TaskRoute
     return replace(
         given,
         skill=task.skill,
-        pipeline=_pipeline(services, request, means.model) if task.skill == "run" else "",
+        pipeline=_pipeline(services.catalogue, request, means.model) if task.skill == "run" else "",
         room=max(SMALLEST_ROOM, context // 2) if means.told else given.room,
         prices=prices,
     )
 
 
-def _by(services: Services, means: TaskRoute) -> str:
+def _by(backends: Mapping[str, Backend], means: TaskRoute) -> str:
     """Who did it, and where the text went."""
-    where = services.backends[means.model].destination
+    where = backends[means.model].destination
     return f"By {means.model}, told in words: {where}." if means.told else f"By {means.model}: {where}."

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from bot.administration.limits.money import whole
+from bot.interfaces.adapter import Adapter
 from bot.interfaces.errors import PlatformError, UserError
 from bot.interfaces.messages import Attachment, Message, Request
 from bot.services import Services
@@ -48,8 +49,8 @@ async def gather(services: Services, request: Request, task: Task, share: Share)
     """
     given = TaskInput(dict(request.arguments), language=services.settings(request).language)
     if task.takes in KINDS:
-        return replace(given, file=await _file(services, request, task.takes, share))
-    text, sources = together(await _texts(services, request, task))
+        return replace(given, file=await _file(services.adapters, request, task.takes, share))
+    text, sources = together(await _texts(services.adapters, request, task))
     return replace(given, text=text, sources=sources)
 
 
@@ -64,19 +65,19 @@ def together(words: Sequence[SourceText]) -> tuple[str, tuple[TextSource, ...]]:
     return text, tuple(sources)
 
 
-async def _texts(services: Services, request: Request, task: Task) -> Sequence[SourceText]:
+async def _texts(adapters: Mapping[str, Adapter], request: Request, task: Task) -> Sequence[SourceText]:
     """The words that were given; the first way that gives some counts."""
     given = request.arguments
     if given.get("last") or given.get("since"):
-        messages = await _said(services, request)
+        messages = await _said(adapters, request)
         return [SourceText(message.author, message.text, message.link) for message in messages if message.text.strip()]
     said = given.get(task.text.name, "").strip()
-    if words := await _read(services, request, SourceText("", said), request.attachments, task):
+    if words := await _read(adapters, request, SourceText("", said), request.attachments, task):
         return words
-    pointed = await _pointed(services, request)
+    pointed = await _pointed(adapters, request)
     if pointed:
         said_there = SourceText(pointed.author, pointed.text.strip(), pointed.link)
-        if words := await _read(services, request, said_there, pointed.attachments, task):
+        if words := await _read(adapters, request, said_there, pointed.attachments, task):
             return words
     if not task.needs_text:
         return ()
@@ -86,13 +87,13 @@ async def _texts(services: Services, request: Request, task: Task) -> Sequence[S
     )
 
 
-async def _pointed(services: Services, request: Request) -> Message | None:
+async def _pointed(adapters: Mapping[str, Adapter], request: Request) -> Message | None:
     """The message that the request points at."""
-    return well_formed(await services.adapters[request.place.platform].pointed(request))
+    return well_formed(await adapters[request.place.platform].pointed(request))
 
 
 async def _read(
-    services: Services, request: Request, said: SourceText, files: Sequence[Attachment], task: Task
+    adapters: Mapping[str, Adapter], request: Request, said: SourceText, files: Sequence[Attachment], task: Task
 ) -> Sequence[SourceText]:
     """What a message says, and its text files. Raises UserError for files that are none, where a task reads text."""
     if (others := [file for file in files if not _is_text(file)]) and not said.text:
@@ -100,7 +101,7 @@ async def _read(
     texts = [file for file in files if _is_text(file)]
     read: list[SourceText] = []
     for file in texts:
-        read.append(SourceText(file.name, await read_text(services, request, file), said.link))
+        read.append(SourceText(file.name, await read_text(adapters, request, file), said.link))
         if sum(len(words.text) for words in read) > MOST_BYTES_OF_TEXT:
             raise UserError(f"These files hold more than {MOST_BYTES_OF_TEXT >> 20} MiB of text: give fewer at a time.")
     filled = [words for words in (said, *read) if words.text]
@@ -109,21 +110,21 @@ async def _read(
     return filled
 
 
-async def read_text(services: Services, request: Request, file: Attachment) -> str:
+async def read_text(adapters: Mapping[str, Adapter], request: Request, file: Attachment) -> str:
     """What a text file says. Raises UserError for one that is none, or that cannot be read."""
     if not _is_text(file):
         raise _unreadable(file)
-    return _decoded(file, await _fetch(services, request, file))
+    return _decoded(file, await _fetch(adapters, request, file))
 
 
-async def _said(services: Services, request: Request) -> Sequence[Message]:
+async def _said(adapters: Mapping[str, Adapter], request: Request) -> Sequence[Message]:
     """The last messages here, without the one that asks for them."""
     given = request.arguments
     last, since = given.get("last", ""), given.get("since", "")
     limit = whole(last, 1, MOST_MESSAGES) if last else MOST_MESSAGES
     if limit is None:
         raise UserError(f"Write how many messages as a number up to {MOST_MESSAGES}, such as `last:50`.")
-    adapter = services.adapters[request.place.platform]
+    adapter = adapters[request.place.platform]
     begins = request.place.thread == request.message  # the answer's thread grows out of what asks for it
     place = replace(request.place, thread="") if begins else request.place
     found = well_formed(
@@ -138,19 +139,19 @@ async def _said(services: Services, request: Request) -> Sequence[Message]:
     return said
 
 
-async def _file(services: Services, request: Request, takes: Takes, share: Share) -> Upload:
+async def _file(adapters: Mapping[str, Adapter], request: Request, takes: Takes, share: Share) -> Upload:
     """The picture or sound that was given: attached, in the message pointed at, or the newest of the last messages."""
     candidates = list(request.attachments)
     if not candidates and (request.arguments.get("last") or request.arguments.get("since")):
-        candidates = [file for said in reversed(await _said(services, request)) for file in said.attachments]
+        candidates = [file for said in reversed(await _said(adapters, request)) for file in said.attachments]
     if not candidates:
-        pointed = await _pointed(services, request)
+        pointed = await _pointed(adapters, request)
         candidates = list(pointed.attachments) if pointed else []
     for file in candidates:
         media_type = media_type_of(file)
         if media_type.startswith(KINDS[takes]):
             await share.take(min(file.size or MOST_BYTES, MOST_BYTES))
-            data = await _fetch(services, request, file)
+            data = await _fetch(adapters, request, file)
             share.keep(len(data))
             return Upload(file.name, media_type, data)
     if candidates:
@@ -158,10 +159,10 @@ async def _file(services: Services, request: Request, takes: Takes, share: Share
     raise UserError(f"Which {takes}? Attach one to the command, or reply with it to a message that has one.")
 
 
-async def _fetch(services: Services, request: Request, file: Attachment) -> bytes:
+async def _fetch(adapters: Mapping[str, Adapter], request: Request, file: Attachment) -> bytes:
     limit = MOST_BYTES_OF_TEXT if _is_text(file) else MOST_BYTES
     try:
-        return await services.adapters[request.place.platform].fetch(request, file, limit)
+        return await adapters[request.place.platform].fetch(request, file, limit)
     except PlatformError as error:
         raise UserError(f"“{file.name}” cannot be read. {error.message}") from error
 

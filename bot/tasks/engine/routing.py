@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from bot.administration import task_preferences
+from bot.catalogue import Catalogue
 from bot.interfaces.backend import KeyedBackend
 from bot.interfaces.errors import UserError
 from bot.interfaces.jobs import Skill
@@ -32,11 +33,11 @@ def choose_route(services: Services, request: Request, task: Task) -> TaskRoute 
     """What does the task here; None where nothing serves. Raises UserError or Denied for a model that cannot."""
     asked_way, asked_model = request.arguments.get("with", ""), request.arguments.get("model", "")
     if asked_model:
-        if means := _by(services, services.allowed(request, asked_model), task, asked_way):
+        if means := _by(services, services.models.require(request, asked_model), task, asked_way):
             return means
         raise UserError(f"The model {asked_model} is not made for /{task.name}.")
     wish = task_preferences.preference_for(services.settings(request).tasks, task.name)
-    if wish in services.models(request) and (means := _by(services, wish, task, asked_way)):
+    if wish in services.models.available(request).names and (means := _by(services, wish, task, asked_way)):
         return means
     possible = wish in task_preferences.WAYS and (wish != "chat" or task.told)
     way = asked_way or (wish if possible else "auto")
@@ -51,32 +52,32 @@ def choose_route(services: Services, request: Request, task: Task) -> TaskRoute 
 
 def _by(services: Services, model: str, task: Task, way: str) -> TaskRoute | None:
     """A model as what does a task, in the way that was asked for; None where it cannot."""
-    if task.skill in skills(services, model) and way != "chat":
+    if task.skill in skills(services.catalogue, model) and way != "chat":
         return TaskRoute(model, told=False)
-    return TaskRoute(model, told=True) if _can_be_told(services, model, task) and way != "local" else None
+    return TaskRoute(model, told=True) if can_be_instructed(services, task, model) and way != "local" else None
 
 
 def made_for(services: Services, request: Request, task: Task) -> Sequence[str]:
     """The models of the task's skill that this person may use here; the one that is set for it first."""
-    able = [name for name in services.models(request) if task.skill in skills(services, name)]
+    able = [name for name in services.models.available(request).names if task.skill in skills(services.catalogue, name)]
     first = task_preferences.preference_for(services.settings(request).tasks, task.name)
     with_option = (tags for option, tags in task.tags_with.items() if request.arguments.get(option))
     wanted = ("", *next(with_option, task.tags))
-    tags = {name: _tag(services, name) if task.tags else "" for name in able}
+    tags = {name: _tag(services.catalogue, name) if task.tags else "" for name in able}
     fitting = [name for name in able if tags[name] in wanted]
     return sorted(fitting, key=lambda name: (name != first, wanted.index(tags[name])))
 
 
-def _tag(services: Services, model: str) -> str:
+def _tag(catalogue: Catalogue, model: str) -> str:
     """What the Hub says that a model is for; "" for those of config.toml, whose operator knows."""
-    added = services.catalogue.entry(model).added
+    added = catalogue.entry(model).added
     return added.task if added else ""
 
 
 def chat_models(services: Services, request: Request, task: Task) -> Sequence[str]:
     """The models that can be told to do a task, the one that answers here first."""
-    default = services.default_model(request)
-    able = [name for name in services.models(request) if _can_be_told(services, name, task)]
+    default = services.models.available(request).default
+    able = [name for name in services.models.available(request).names if can_be_instructed(services, task, name)]
     return sorted(able, key=lambda name: name != default)
 
 
@@ -85,7 +86,7 @@ def _at_hand(services: Services, request: Request, task: Task) -> Sequence[str]:
 
     For a text that is the one that answers here; for a picture it may be another beside it.
     """
-    default = services.default_model(request)
+    default = services.models.available(request).default
     there = services.backends[default].destination
     able = chat_models(services, request, task)
     if task.takes == "picture":
@@ -93,12 +94,13 @@ def _at_hand(services: Services, request: Request, task: Task) -> Sequence[str]:
     return [name for name in able if name == default]
 
 
-def skills(services: Services, model: str) -> Collection[Skill]:
+def skills(catalogue: Catalogue, model: str) -> Collection[Skill]:
     """What a model is made for."""
-    return services.catalogue.sections[model].skills
+    return catalogue.sections[model].skills
 
 
-def _can_be_told(services: Services, model: str, task: Task) -> bool:
+def can_be_instructed(services: Services, task: Task, model: str) -> bool:
+    """Return whether a model converses, has its key, and sees where the task is about a picture."""
     section, backend = services.catalogue.sections[model], services.backends[model]
     if isinstance(backend, KeyedBackend) and backend.missing_key and model != services.config.default_model:
         return False
@@ -133,7 +135,7 @@ def _to_add(services: Services, request: Request, task: Task) -> tuple[str, tupl
     """How a model for the task gets here, in words and as a button for who may."""
     if not task.model:
         return f'The operator can name one in config.toml: `can = ["{task.skill}"]` in its table.', ()
-    if not services.catalogue.hub.rules.admits(task.model):
+    if not services.catalogue.rules.admits(task.model):
         return f"{task.model} would serve, once the operator admits it: [hub] allow in config.toml.", ()
     if services.policy.for_the_operator(request):
         return f"{task.model} would serve: whoever runs this bot can add it.", ()

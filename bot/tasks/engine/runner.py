@@ -1,215 +1,131 @@
-"""Taking a task's steps with a model: one that is made for it, or one that converses and is told in words."""
+"""A task under way: its steps, one after the other, and what came of each."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
-from contextlib import aclosing
-from dataclasses import fields, replace
-from functools import partial
-from typing import TypeAlias
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 
-from bot.administration.limits.budget import UNBOUNDED
-from bot.administration.limits.reservation import Reservation
-from bot.backends import dispatch
-from bot.chat.answer_length import bounded
+from bot.chat.answer_length import LONGEST_OF_TASK
+from bot.chat.completion import Completion
 from bot.chat.reasoning import ReasoningDisplay
 from bot.interfaces import jobs
 from bot.interfaces.errors import ContextTooLong, UserError
-from bot.interfaces.jobs import (
-    Complete,
-    Count,
-    Counted,
-    Describe,
-    Job,
-    Pipe,
-    Rewrite,
-    Transcribe,
-    TranscribedText,
-    WriteAnswer,
-    Written,
-)
-from bot.interfaces.prompts import Media, Prompt, Sampling, Utterance
-from bot.interfaces.replies import Done, File, Note, Reply, Status, Text, Thought, Usage, Used
-from bot.interfaces.store import Accepted
-from bot.services import Services
-from bot.tasks.engine.routing import TaskRoute
-from bot.tasks.engine.task import JobStep, StepResult, Steps, Task, TaskInput, ThreadStep, Upload
-from bot.utils.chunking import token_weight
-from bot.utils.media_types import picture_kind
-from bot.utils.token_estimate import estimate
-
-SMALLEST_ROOM = 40
-"""Tokens; where a model refuses even that much, cutting a text smaller does not help."""
-
-SHORT = 512
-"""Tokens that are enough for what writes little."""
+from bot.interfaces.jobs import Written
+from bot.interfaces.replies import Chunk, File, Note, Status, Text, Thought, Usage
+from bot.tasks.engine.models import SMALLEST_ROOM, TaskEvents, TaskModel
+from bot.tasks.engine.task import JobStep, Step, StepResult, Steps, TaskInput, ThreadStep
 
 LARGEST = 24 << 20
 """Bytes of a file in an answer."""
 
-BYTES_OF_SOUND = 700
-"""For one token of what is said in it: three a second, at the rate of a voice message."""
+LENGTH_NOTE = "The model stopped at its longest answer, so the end is missing."
 
-Event: TypeAlias = Status | Text | Thought | Note | jobs.JobAnswer
-
-
-class TaskBudget:
-    """What one act spends on a model: one request, however many calls it takes."""
-
-    def __init__(self, services: Services, accepted: Accepted, model: str) -> None:
-        self.accepted = accepted
-        self.model = model
-        self._reserve = partial(services.budget.reserve, accepted, model)
-        self._calls: list[Reservation] = []
-
-    def reserve(self, tokens: int, asked: Sampling, room: int) -> Reservation:
-        """Hold what the next call may use. Raises Denied."""
-        self._calls.append(self._reserve(tokens, asked, room, further=any(call.counted for call in self._calls)))
-        return self._calls[-1]
+LONGEST_NOTE = f"The answer is longer than {LONGEST_OF_TASK:,} characters, so the end is missing. Give less at a time."
 
 
-async def run_task(services: Services, accepted: Accepted, task: Task, means: TaskRoute, given: TaskInput) -> Reply:
-    """Take the steps; where the model reads less at once than was thought, once more with smaller pieces."""
-    purse = TaskBudget(services, accepted, means.model)
-    steps, ask = (task.told, _told) if means.told else (task.steps, _made)
-    assert steps
-    while True:
-        said = False
-        try:
-            async with aclosing(take(steps(given), partial(ask, services, purse, given.file))) as chunks:
-                async for chunk in chunks:
-                    said = said or isinstance(chunk, Text)
-                    yield chunk
-            return
-        except ContextTooLong:
-            if said or given.room < 2 * SMALLEST_ROOM:
-                raise
-            given = replace(given, room=given.room // 2)
+class TaskRun:
+    """Hand every event of what `events` returns to `take`, until it returns None.
 
+    `length` is how much the answer has, in characters and files; a `full` one takes no more. `usage` and `cut_off` are
+    what the model used, and whether it stopped before the end of what is shown.
+    """
 
-async def _made(
-    services: Services, purse: TaskBudget, _file: Upload | None, job: Job[jobs.JobAnswer]
-) -> AsyncGenerator[Event, None]:
-    """One job of a model that is made for it, within what may be used. Raises BackendError, UserError or Denied."""
-    tokens, most = token_weight(" ".join(_words(job))), _most(job)
-    spending = purse.reserve(tokens, Sampling(max_tokens=most), most)
-    bound = spending.sampling(Sampling()).max_tokens
-    if bound and isinstance(job, Complete | Describe | Rewrite):
-        job = replace(job, max_tokens=bound)
-    with spending:
-        async with aclosing(dispatch.run_job(services.backends[purse.model], job)) as events:
-            async for event in events:
-                if isinstance(event, Text):
-                    spending.take(event)
-                elif isinstance(event, jobs.JobAnswer):
-                    spending.take(Done(usage=_used(event, tokens)))
-                yield event
-    for sentence in spending.crossed:
-        yield Note(sentence)
+    def __init__(
+        self, steps: Callable[[TaskInput], Steps[None]], given: TaskInput, model: TaskModel, *, thinking: bool
+    ) -> None:
+        self.usage = Usage()
+        self.cut_off = False
+        self.length = 0
+        self.full = False
+        self._steps = steps
+        self._given = given
+        self._model = model
+        self._thinking = thinking
+        self._begin()
 
+    def _begin(self) -> None:
+        self._under_way = self._steps(self._given)
+        self._step: Step | None = None
+        self._result = StepResult()
+        self._pieces: list[str] = []
+        self._written = False
 
-def _words(job: Job[jobs.JobAnswer]) -> Iterator[str]:
-    """What a model is given to read, as far as it is text."""
-    for value in (getattr(job, field.name) for field in fields(job)):  # type: ignore[arg-type]  # each kind is one
-        yield from (one for one in (value if isinstance(value, tuple) else (value,)) if isinstance(one, str))
+    def shorten(self, error: ContextTooLong) -> None:
+        """Begin again with smaller pieces. Raises the error where text is shown already, or the pieces are small."""
+        if self._written or self._given.room < 2 * SMALLEST_ROOM:
+            raise error
+        self._given = replace(self._given, room=self._given.room // 2)
+        self._begin()
 
-
-def _most(job: Job[jobs.JobAnswer]) -> int:
-    """Tokens that a model may write for a job; where nobody bounds it, about as many as it should need."""
-    match job:
-        case Rewrite(text=text, purpose="translation", max_tokens=0):
-            return 2 * token_weight(text) + SMALLEST_ROOM
-        case Complete() | Describe() | Rewrite():
-            return job.max_tokens or SHORT
-        case Transcribe(data=data):
-            return min(SHORT + len(data) // BYTES_OF_SOUND, UNBOUNDED)
-        case Pipe():
-            return SHORT
-    return 1
-
-
-def _used(answer: jobs.JobAnswer, read: int) -> Usage:
-    match answer:
-        case Written(prompt_tokens=prompt, completion_tokens=completion):
-            return Usage(prompt or read, completion)
-        case TranscribedText(text=text):
-            return Usage(read, estimate(text))
-    return Usage(read)
-
-
-async def _told(
-    services: Services, purse: TaskBudget, file: Upload | None, job: Job[jobs.JobAnswer]
-) -> AsyncGenerator[Event, None]:
-    """One answer of a model that converses, within what may be used. Raises BackendError or Denied."""
-    backend, settings = services.backends[purse.model], services.settings(purse.accepted.request)
-    if isinstance(job, Count):
-        yield Counted(await backend.count(_prompt(job.messages)), backend.context)
-        return
-    assert isinstance(job, WriteAnswer), f"{type(job).__name__} is for models that are made for it"
-    images = (Media(picture_kind(file.data) or file.media_type, file.data),) if file else ()
-    prompt, asked = _prompt(job.messages, images), Sampling(settings.temperature, settings.answer_tokens)
-    tokens = await backend.count(prompt)
-    if tokens >= backend.context:
-        raise ContextTooLong(f"That is too long for {purse.model}, which reads {backend.context:,} tokens at once.")
-    spending, end = purse.reserve(tokens, asked, backend.context - tokens), Done()
-    thinking = ReasoningDisplay(shown=settings.thinking)
-    with spending:
-        async with aclosing(bounded(backend.stream(prompt, spending.sampling(asked)))) as pieces:
-            async for piece in pieces:
-                spending.take(piece)
-                if isinstance(piece, Done):
-                    end = piece
-                if isinstance(piece, Used):
-                    continue
-                for chunk in thinking.drawn(piece):
-                    if isinstance(chunk, Text | Thought | Status):
-                        yield chunk
-    for sentence in spending.crossed:
-        yield Note(sentence)
-    used, cut_off = end.usage, end.reason == "length"
-    yield Written("length" if cut_off else "complete", used.prompt_tokens, used.completion_tokens)
-
-
-def _prompt(messages: Sequence[tuple[str, str]], images: tuple[Media, ...] = ()) -> Prompt:
-    return tuple(
-        Utterance("system", text) if role == "system" else Utterance("user", text, images) for role, text in messages
-    )
-
-
-async def take(steps: Steps[None], run: Callable[[Job[jobs.JobAnswer]], AsyncGenerator[Event, None]]) -> Reply:
-    """Take each step, and tell the next what came of it."""
-    usage, cut_off = Usage(), False
-    try:
-        step = next(steps)
-        while True:
-            heard = StepResult()
-            match step:
-                case JobStep(job, aloud, before):
-                    pieces: list[str] = []
-                    async with aclosing(run(job)) as events:
-                        async for event in events:
-                            if isinstance(event, jobs.JobAnswer):
-                                heard = StepResult("".join(pieces), event)
-                            elif isinstance(event, Text):
-                                if before and not pieces:
-                                    yield Text(before)
-                                pieces.append(event.text)
-                            if isinstance(event, Status | Note) or (aloud and isinstance(event, Text | Thought)):
-                                yield event
-                    if isinstance(heard.answer, Written):
-                        usage = _sum(usage, heard.answer)
-                        cut_off = cut_off or (aloud and heard.answer.reason == "length")
+    async def events(self) -> TaskEvents | None:
+        """Take steps until a model has to be asked or something is to be shown; None after the last one."""
+        while not self.full:
+            try:
+                self._step = self._under_way.send(self._result) if self._step else next(self._under_way)
+            except StopIteration:
+                break
+            self._result, self._pieces = StepResult(), []
+            match self._step:
+                case JobStep(job):
+                    self._reasoning = ReasoningDisplay(shown=self._thinking)
+                    return self._model.do(job)
                 case ThreadStep(call):
                     await call()
-                case File(content=content) if len(content) > LARGEST:
-                    raise UserError(f"What came of it is too large for a file: {len(content) >> 20} MiB.")
-                case _:
-                    yield step
-            step = steps.send(heard)
-    except StopIteration:
-        yield Done("length" if cut_off else "complete", usage)
+                case shown:
+                    return _only(shown)
+        return None
+
+    def take(self, event: Chunk | Completion | jobs.JobAnswer) -> Iterator[Chunk]:
+        """Yield what is shown of an event, and keep what the next step has to know."""
+        if isinstance(event, Completion):
+            used, reason = event.done.usage, event.done.reason
+            end = Written("length" if reason == "length" else "complete", used.prompt_tokens, used.completion_tokens)
+            self._finish(end)
+            yield from map(Note, event.crossed)
+        elif isinstance(event, jobs.JobAnswer):
+            self._finish(event)
+        elif isinstance(self._step, JobStep):
+            for chunk in self._reasoning.drawn(event):
+                yield from self._take_of_job(self._step, chunk)
+        else:
+            yield from self._show(event)
+
+    def _finish(self, answer: jobs.JobAnswer) -> None:
+        """Keep a job's answer and count it."""
+        self._result = StepResult("".join(self._pieces), answer)
+        if isinstance(answer, Written):
+            prompt, completion = self.usage.prompt_tokens, self.usage.completion_tokens
+            self.usage = Usage(prompt + answer.prompt_tokens, completion + answer.completion_tokens)
+            aloud = isinstance(self._step, JobStep) and self._step.aloud
+            self.cut_off = self.cut_off or (aloud and answer.reason == "length")
+
+    def _take_of_job(self, step: JobStep, chunk: Chunk) -> Iterator[Chunk]:
+        """Yield what is shown of a model's work; its words only where the step is aloud."""
+        if isinstance(chunk, Text):
+            if step.before and not self._pieces:
+                yield from self._show(Text(step.before))
+            self._pieces.append(chunk.text)
+        if isinstance(chunk, Status | Note) or (step.aloud and isinstance(chunk, Text | Thought)):
+            yield from self._show(chunk)
+
+    def _show(self, chunk: Chunk) -> Iterator[Chunk]:
+        """Yield a chunk as far as the answer has room. Raises UserError for a file that is too large."""
+        if self.full:
+            return
+        if isinstance(chunk, File):
+            if len(chunk.content) > LARGEST:
+                raise UserError(f"What came of it is too large for a file: {len(chunk.content) >> 20} MiB.")
+            self.length += 1
+        elif isinstance(chunk, Text):
+            self._written = True
+            self.length += len(chunk.text)
+            self.full = self.length > LONGEST_OF_TASK
+            if self.full:
+                yield Text(chunk.text[: LONGEST_OF_TASK - self.length])
+                yield Note(LONGEST_NOTE)
+                return
+        yield chunk
 
 
-def _sum(usage: Usage, written: Written) -> Usage:
-    prompt, completion = usage.prompt_tokens + written.prompt_tokens, usage.completion_tokens
-    return Usage(prompt, completion + written.completion_tokens)
+async def _only(chunk: Chunk) -> TaskEvents:
+    yield chunk
