@@ -135,23 +135,23 @@ class DiscordAdapter:
 
     def draft(self, request: Request, draft_log: DraftLog) -> Draft:
         """A draft of the answer."""
-        handle = DiscordReplyTarget.load(request.handle)
-        surface = ChannelSurface(self._rest, request, handle)
-        if handle.token and (handle.original or handle.hidden):
-            surface = self._answer(request, handle)
+        target = DiscordReplyTarget.of(request)
+        surface = ChannelSurface(self._rest, request, target)
+        if target.token and (target.original or target.hidden):
+            surface = self._answer(request, target)
         public = DiscordDraft(surface, draft_log, self._pacer)
-        if request.place.direct or (handle.token and handle.hidden):
+        if request.place.direct or (target.token and target.hidden):
             return public
-        alone: ChannelSurface = DirectSurface(self._rest, request, handle)
-        if handle.token:
-            alone = self._answer(request, replace(handle, original=False, hidden=True))
+        alone: ChannelSurface = DirectSurface(self._rest, request, target)
+        if target.token:
+            alone = self._answer(request, replace(target, original=False, hidden=True))
         hidden = DiscordDraft(alone, PrivateDraftLog(draft_log), self._pacer)
-        return PrivateDraft(public, hidden, private=handle.hidden, excuse=True)
+        return PrivateDraft(public, hidden, private=target.hidden, excuse=True)
 
     async def context(self, request: Request, limit: int) -> Sequence[Message]:
         """What was said before in the thread, or the chain of replies that the request ends."""
         place = request.place
-        if not DiscordReplyTarget.load(request.handle).reads:
+        if not DiscordReplyTarget.of(request).reads:
             return ()
         try:
             if place.thread not in ("", request.message):
@@ -261,8 +261,8 @@ class DiscordAdapter:
                 return fresh
         return None
 
-    def _answer(self, request: Request, handle: DiscordReplyTarget) -> ChannelSurface:
-        return InteractionSurface(self._rest, request, handle, self._acknowledged, self._clock)
+    def _answer(self, request: Request, target: DiscordReplyTarget) -> ChannelSurface:
+        return InteractionSurface(self._rest, request, target, self._acknowledged, self._clock)
 
     async def _chain(self, place: Place, message: str, most: int) -> Sequence[Message]:
         chain: list[Message] = []
@@ -299,5 +299,5 @@ def _channel_of(request: Request) -> str:
 
 def _must_read(request: Request) -> None:
     """Raise Forbidden where the asking person may not read what was said before."""
-    if not DiscordReplyTarget.load(request.handle).reads:
+    if not DiscordReplyTarget.of(request).reads:
         raise Forbidden("You may not read what was said here before, so I do not read it for you.")

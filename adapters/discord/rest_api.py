@@ -333,11 +333,11 @@ class DiscordApi:
         return _id(made), bool(int(str(made.get("flags", 0))) & EPHEMERAL)
 
     async def edit_answer(
-        self, handle: DiscordReplyTarget, message: str, body: Json, files: Sequence[File] = ()
+        self, target: DiscordReplyTarget, message: str, body: Json, files: Sequence[File] = ()
     ) -> str:
         """Change an answer to an interaction, "@original" for the first; its id."""
-        route = _answer("PATCH", handle.application, handle.token, message)
-        return _id(await self._change(handle.channel, route, body, files))
+        route = _answer("PATCH", target.application, target.token, message)
+        return _id(await self._change(target.channel, route, body, files))
 
     async def delete_answer(self, application: str, token: str, message: str) -> None:
         """Delete an answer to an interaction; one that is gone already is no error."""

@@ -86,18 +86,18 @@ class SlackAdapter:
 
     def draft(self, request: Request, draft_log: DraftLog) -> Draft:
         """A draft of the answer."""
-        handle = SlackReplyTarget.load(request.handle)
-        alone = handle if handle.hidden else handle.privately(request.message)
+        target = SlackReplyTarget.of(request)
+        alone = target if target.hidden else target.privately(request.message)
         surface = PrivateSurface(self._rest, request, alone, self._clock)
         hidden = SlackPrivateDraft(surface, PrivateDraftLog(draft_log), self._pacer)
-        threads = ThreadSurface(self._rest, request, handle, draft_log)
-        instead = hidden if handle.response_url else None
-        public = ThreadDraft(threads, draft_log, self._pacer, handle.pressed, instead)
-        if handle.home:
-            return HomeDraft(public, partial(self._show_home, request.person.id, handle.channel))
+        threads = ThreadSurface(self._rest, request, target, draft_log)
+        instead = hidden if target.response_url else None
+        public = ThreadDraft(threads, draft_log, self._pacer, target.pressed, instead)
+        if target.home:
+            return HomeDraft(public, partial(self._show_home, request.person.id, target.channel))
         if request.place.direct and request.message:
             return public
-        return PrivateDraft(public, hidden, private=handle.hidden)
+        return PrivateDraft(public, hidden, private=target.hidden)
 
     async def context(self, request: Request, limit: int) -> Sequence[Message]:
         """What was said before in the thread."""

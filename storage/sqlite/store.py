@@ -27,10 +27,10 @@ from storage.sqlite.catalogue import SQLiteCatalogue
 from storage.sqlite.history import SQLiteHistory
 from storage.sqlite.migrate import migrate, migrations
 from storage.sqlite.records import SQLiteRecords
+from storage.sqlite.request_body import read_body, write_body
 from storage.sqlite.usage import SQLiteUsage
 from storage.sqlite.writer import Connection, GroupCommitWriter
 
-_REQUEST = TypeAdapter(Request)
 _ANSWER = TypeAdapter(Answer)
 
 T = TypeVar("T")
@@ -126,7 +126,7 @@ class SQLiteStore:
         self, request: Request, command: Command, continue_ms: int, *, shared: bool = False
     ) -> Accepted | None:
         """Keep a request and settle its conversation; None for a duplicate or a post that is not for the bot."""
-        body = _json(_REQUEST, request)
+        body = write_body(request)
         window = conversations.ContinueWindow(continue_ms, shared)
         work = partial(conversations.accept, request=request, command=command, body=body, now=_now(), window=window)
         ids = await self._writer.write(work)
@@ -168,7 +168,7 @@ class SQLiteStore:
         rows = await self._reading.execute_fetchall(query, (platform,))
         return [
             Unfinished(
-                Accepted(row, conversation, _REQUEST.validate_json(body)),
+                Accepted(row, conversation, read_body(body)),
                 attempts,
                 await self._parts(row),
                 await self._files.restored(row, _ANSWER.validate_json(answer)) if answer else None,
@@ -181,7 +181,7 @@ class SQLiteStore:
         """A request that has not ended."""
         query = "SELECT coalesce(conversation, 0), body FROM requests WHERE id = ? AND ended IS NULL"
         for conversation, body in await self._reading.execute_fetchall(query, (request,)):
-            return Accepted(request, conversation, _REQUEST.validate_json(body))
+            return Accepted(request, conversation, read_body(body))
         return None
 
     async def asker(self, request: int) -> tuple[Place, str] | None:

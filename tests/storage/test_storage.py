@@ -12,7 +12,7 @@ import pytest
 
 from bot.interfaces.command import Command
 from bot.interfaces.errors import DatabaseBusy, SchemaTooNew, StoreError
-from bot.interfaces.messages import Act, Person, Place, Request, Turn
+from bot.interfaces.messages import Act, Person, Place, Request, StoredTarget, Turn
 from bot.interfaces.replies import Answer, Part, Usage
 from bot.interfaces.store import Accepted, RequestOutcome
 from bot.interfaces.usage import Grouping, ModelCall
@@ -209,7 +209,8 @@ async def test_a_button_means_its_own_request_and_only_in_its_channel(desk: Desk
 
 
 async def test_what_is_unfinished_comes_back_as_it_was(desk: Desk, store: SQLiteStore) -> None:
-    waiting = await desk.must(CHANNEL, arguments={"text": "hello?"})
+    target = StoredTarget('{"channel": "general"}')
+    waiting = await desk.must(CHANNEL, arguments={"text": "hello?"}, reply_target=target)
     drawn = await desk.must(THREAD)
     await store.begin(drawn.id)
     await store.part_creating(drawn.id, 0, "hel")

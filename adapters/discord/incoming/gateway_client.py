@@ -314,9 +314,9 @@ class GatewayClient(discord.AutoShardedClient):
         done = self._acknowledging[request.act.id] = asyncio.get_running_loop().create_future()
         try:
             if await self._offer(request):
-                handle = DiscordReplyTarget.load(request.handle)
-                data: Json = {"flags": EPHEMERAL} if handle.original and handle.hidden else {}
-                await self._respond(interaction, DEFERRED_MESSAGE if handle.original else DEFERRED_UPDATE, data)
+                target = DiscordReplyTarget.of(request)
+                data: Json = {"flags": EPHEMERAL} if target.original and target.hidden else {}
+                await self._respond(interaction, DEFERRED_MESSAGE if target.original else DEFERRED_UPDATE, data)
         finally:
             self._acknowledging.pop(request.act.id, None)  # a redelivery may have taken it away
             done.set_result(None)
@@ -325,7 +325,7 @@ class GatewayClient(discord.AutoShardedClient):
         """Show the form that a request has, or why it may not; whether there was one."""
         try:
             form = await self._intake.dialog(request)
-            shown = modal(form, DiscordReplyTarget.load(request.handle).reply) if form else None
+            shown = modal(form, DiscordReplyTarget.of(request).reply) if form else None
         except (UserError, PlatformError) as error:
             body = text_body(error.message)
             await self._respond(interaction, MESSAGE, body | {"flags": int(str(body["flags"])) | EPHEMERAL})

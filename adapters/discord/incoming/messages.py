@@ -90,9 +90,9 @@ class DiscordMessageReader:
             replies_to=str(replied.message_id or "") if replied else "",
             addressed=addressed,
             private="private" in given,
-            handle=DiscordReplyTarget(
+            reply_target=DiscordReplyTarget(
                 str(message.channel.id), reply=str(message.id), reads=may_read_back(message, place)
-            ).dump(),
+            ),
         )
         if addressed and manner.answers_in == "thread" and message.guild and may_open_threads(place, message.guild):
             request = _in_thread(request)
@@ -107,7 +107,7 @@ class DiscordMessageReader:
         act = Act(f"join:{guild.id}:{since.isoformat()}", discord.utils.time_snowflake(since))
         person = Person(str(guild.owner_id or guild.id), guild.name)
         return Request(
-            act, place_of(channel, guild), person, "welcome", handle=DiscordReplyTarget(str(channel.id)).dump()
+            act, place_of(channel, guild), person, "welcome", reply_target=DiscordReplyTarget(str(channel.id))
         )
 
     def _command(self, message: discord.Message) -> tuple[str, Mapping[str, str]]:
@@ -142,11 +142,11 @@ class DiscordMessageReader:
 
 def _in_thread(request: Request) -> Request:
     """The request as it is answered in a thread that grows out of its message, and has its id."""
-    place, handle = request.place, DiscordReplyTarget.load(request.handle)
+    place, target = request.place, DiscordReplyTarget.of(request)
     first, _, _ = request.text.strip().partition("\n")
     title = first[:LONGEST_TITLE].strip() or f"{request.person.name} and the bot"
-    handle = replace(handle, channel=request.message, parent=place.channel, title=title)
-    return replace(request, place=replace(place, thread=request.message), handle=handle.dump())
+    target = replace(target, channel=request.message, parent=place.channel, title=title)
+    return replace(request, place=replace(place, thread=request.message), reply_target=target)
 
 
 def _reply(message: discord.Message) -> discord.MessageReference | None:

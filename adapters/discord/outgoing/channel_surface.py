@@ -63,13 +63,13 @@ class ChannelSurface:
     appends = False
     room = LARGEST_REQUEST
 
-    def __init__(self, rest: DiscordApi, request: Request, handle: DiscordReplyTarget) -> None:
-        self.largest = min(handle.largest or LARGEST_FILE, LARGEST_REQUEST)
+    def __init__(self, rest: DiscordApi, request: Request, target: DiscordReplyTarget) -> None:
+        self.largest = min(target.largest or LARGEST_FILE, LARGEST_REQUEST)
         self._rest = rest
-        self._handle = handle
+        self._target = target
         self._person = request.person.id
         self._order = request.act.order
-        self._channel = "" if handle.title else handle.channel
+        self._channel = "" if target.title else target.channel
         self._unsure: set[int] = set()
         self._typing: asyncio.Task[None] | None = None
 
@@ -103,7 +103,7 @@ class ChannelSurface:
 
     def budgets(self, kind: CallKind) -> Sequence[str]:
         """The bot's own budget and the channel's."""
-        return (ALL, f"{budget_kind(kind)}:{self._handle.channel}")
+        return (ALL, f"{budget_kind(kind)}:{self._target.channel}")
 
     def hush(self) -> None:
         """Type no longer."""
@@ -117,13 +117,13 @@ class ChannelSurface:
     async def channel(self) -> str:
         """Where the answer is written; the thread is made when it is needed, and done without where it cannot be."""
         if not self._channel:
-            handle = self._handle
+            target = self._target
             try:
-                await self._rest.open_thread(handle.parent, handle.reply, handle.title)
-                self._channel = handle.channel
+                await self._rest.open_thread(target.parent, target.reply, target.title)
+                self._channel = target.channel
             except (Forbidden, Gone) as error:
                 log.info("Answered in place, not in a thread: %s", error)
-                self._channel = handle.parent
+                self._channel = target.parent
         return self._channel
 
     async def _keep_typing(self) -> None:
@@ -137,16 +137,16 @@ class ChannelSurface:
 
     async def _post(self, channel: str, index: int, body: Json) -> str:
         """Its nonce makes Discord return the first message when it is sent again within minutes."""
-        handle, nonce = self._handle, {"nonce": self._nonce(index), "enforce_nonce": True}
-        replies = index == 0 and channel == (handle.parent or handle.channel)
-        return await self._rest.send(channel, body | nonce, handle.reply if replies else "")
+        target, nonce = self._target, {"nonce": self._nonce(index), "enforce_nonce": True}
+        replies = index == 0 and channel == (target.parent or target.channel)
+        return await self._rest.send(channel, body | nonce, target.reply if replies else "")
 
     def _nonce(self, index: int) -> str:
         return f"{self._order}-{index}"  # at most 25 characters
 
     def _body(self, index: int, text: str, choices: Sequence[Control]) -> Json:
         again = PERHAPS_AGAIN if index in self._unsure else ""
-        reply = "" if self._handle.title else self._handle.reply
+        reply = "" if self._target.title else self._target.reply
         return text_body(again + self._remark(index) + text) | {"components": rows(choices, reply)}
 
     def _remark(self, index: int) -> str:
@@ -176,7 +176,7 @@ class ChannelSurface:
             return False
         if message.get("nonce") == self._nonce(part.index):
             return True
-        if isinstance(reference, dict) and reference.get("message_id") != self._handle.reply:
+        if isinstance(reference, dict) and reference.get("message_id") != self._target.reply:
             return False
         return str(message["content"]).strip() == (self._remark(part.index) + part.text).strip()
 
@@ -189,8 +189,8 @@ def budget_kind(kind: CallKind) -> str:
 class DirectSurface(ChannelSurface):
     """Direct messages to the person, for what nobody else may see. Their ids are "channel/message"."""
 
-    def __init__(self, rest: DiscordApi, request: Request, handle: DiscordReplyTarget) -> None:
-        super().__init__(rest, request, handle)
+    def __init__(self, rest: DiscordApi, request: Request, target: DiscordReplyTarget) -> None:
+        super().__init__(rest, request, target)
         self.largest = LARGEST_FILE  # as nobody boosts direct messages
         self._channel = ""
         self._place = request.place.thread or request.place.channel

@@ -175,18 +175,18 @@ class EventRouter:
         form = await self._intake.dialog(request)
         if form is None:
             return False
-        view = modals.modal_view(form, SlackReplyTarget.load(request.handle))
+        view = modals.modal_view(form, SlackReplyTarget.of(request))
         await self._rest.write("views.open", {"trigger_id": trigger, "view": view})
         return True
 
     def _settled(self, request: Request) -> Request:
         """As the core wants it treated. A message to the bot alone and its own page are private as they are."""
         request = self._intake.settle(request)
-        handle = SlackReplyTarget.load(request.handle)
-        alone = request.place.direct and (request.message or handle.home)
+        target = SlackReplyTarget.of(request)
+        alone = request.place.direct and (request.message or target.home)
         if not request.private or alone:
             return request
-        return replace(request, handle=handle.privately(request.message).dump())
+        return replace(request, reply_target=target.privately(request.message))
 
     # Events ----------------------------------------------------------------------------------------------------------
 
@@ -274,9 +274,9 @@ class EventRouter:
 
     # What they share -------------------------------------------------------------------------------------------------
 
-    async def _tell(self, handle: SlackReplyTarget, person: str, sentence: str) -> None:
+    async def _tell(self, target: SlackReplyTarget, person: str, sentence: str) -> None:
         try:
-            await send_private(self._rest, handle, person, sentence, self._clock())
+            await send_private(self._rest, target, person, sentence, self._clock())
         except PlatformError as error:
             log.warning("“%s” cannot be said to %s: %s", sentence, person, error)
 
