@@ -6,6 +6,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from bot.administration import platforms
 from bot.administration.limits.budget import Budget
 from bot.administration.policy import Policy, must_be_allowed_to_steer
 from bot.administration.retention import Retention
@@ -94,7 +95,7 @@ class Services:
 
     async def as_they_are(self, request: Request) -> Request:
         """The request with the person's rights as the platform says now."""
-        person = well_formed(await self.adapters[request.place.platform].whois(request))
+        person = well_formed(await platforms.person_now(self.adapters[request.place.platform], request))
         return replace(request, person=self.administration.recognise(request.place, person))
 
     def model(self, request: Request, *wanted: str) -> str:

@@ -32,7 +32,7 @@ from adapters.console.live_draft import LiveDraft, PlainDraft
 from adapters.console.markdown import THEME
 from bot.interfaces.adapter import Audience, Draft, DraftLog, Intake
 from bot.interfaces.errors import Forbidden, Gone, PlatformError, ShouldersError, UserError
-from bot.interfaces.messages import Act, Attachment, Message, Person, Place, Request
+from bot.interfaces.messages import Act, Attachment, Person, Place, Request
 
 try:
     import termios
@@ -89,18 +89,6 @@ class Console:
         if request.command != "stop":
             self._running = log
         return LiveDraft(self._screen, ended, self._offered)
-
-    async def context(self, request: Request, limit: int) -> Sequence[Message]:
-        """Nothing is said here but to the bot."""
-        return ()
-
-    async def pointed(self, request: Request) -> Message | None:
-        """Nothing can be pointed at."""
-        return None
-
-    async def history(self, request: Request, limit: int, since_ms: int) -> Sequence[Message]:
-        """Nothing is said here but to the bot. Raises PlatformError."""
-        raise Forbidden("A terminal shows me nothing of before: write it, or name a file with `--file notes.txt`.")
 
     async def fetch(self, request: Request, attachment: Attachment, limit: int) -> bytes:
         """The file that a path names."""

@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import datetime
 from itertools import takewhile
 
+from bot.administration import platforms
 from bot.interfaces.backend import Backend
 from bot.interfaces.errors import ContextTooLong, PlatformError
 from bot.interfaces.messages import Attachment, Message, Place, Request, Turn
@@ -52,7 +53,7 @@ async def _told(services: Services, accepted: Accepted, most: int) -> Sequence[M
     request = accepted.request
     adapter = services.adapters.get(request.place.platform)
     try:
-        return well_formed(tuple(await adapter.context(request, most))) if adapter else ()
+        return well_formed(tuple(await platforms.context(adapter, request, most)))
     except PlatformError as error:
         log.warning("Request %d is answered without what was said before: %s", accepted.id, error)
         return ()

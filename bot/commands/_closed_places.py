@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 
+from bot.administration import platforms
 from bot.interfaces.messages import Place, Request
 from bot.services import Services
 
@@ -14,4 +15,4 @@ async def closed_to(services: Services, request: Request, places: Iterable[Place
     if not asked or request.place.workspace == "@me":  # there are direct messages only, and each is one person's
         return ()
     adapter = services.adapters[request.place.platform]
-    return asked - frozenset(await adapter.readable(request, asked))
+    return asked - frozenset(await platforms.readable(adapter, request, asked))
