@@ -33,7 +33,7 @@ from adapters.discord.rest_api import (
 from adapters.discord.settings import DiscordSettings
 from adapters.shared.attachments import Source, fetch, origin_of
 from adapters.shared.message_split import split
-from adapters.shared.private_draft import PrivateDraft, PrivateDraftLog
+from adapters.shared.private_draft import HiddenDraft, PrivateDraft
 from adapters.shared.rate_limiter import RateLimit, RateLimiter
 from bot.interfaces.adapter import Audience, Draft, DraftLog, Intake
 from bot.interfaces.connector import written
@@ -142,11 +142,14 @@ class DiscordAdapter:
         public = DiscordDraft(surface, draft_log, self._pacer)
         if request.place.direct or (target.token and target.hidden):
             return public
-        alone: ChannelSurface = DirectSurface(self._rest, request, target)
-        if target.token:
-            alone = self._answer(request, replace(target, original=False, hidden=True))
-        hidden = DiscordDraft(alone, PrivateDraftLog(draft_log), self._pacer)
-        return PrivateDraft(public, hidden, private=target.hidden, excuse=True)
+
+        def alone(hidden_log: DraftLog) -> Draft:
+            to_one: ChannelSurface = DirectSurface(self._rest, request, target)
+            if target.token:
+                to_one = self._answer(request, replace(target, original=False, hidden=True))
+            return DiscordDraft(to_one, hidden_log, self._pacer)
+
+        return PrivateDraft(public, HiddenDraft(alone, draft_log), private=target.hidden, excuse=True)
 
     async def context(self, request: Request, limit: int) -> Sequence[Message]:
         """What was said before in the thread, or the chain of replies that the request ends."""

@@ -9,7 +9,7 @@ from time import time
 
 from adapters.shared.attachments import fetch
 from adapters.shared.message_split import split
-from adapters.shared.private_draft import PrivateDraft, PrivateDraftLog
+from adapters.shared.private_draft import HiddenDraft, PrivateDraft
 from adapters.shared.rate_limiter import RateLimiter
 from adapters.slack.incoming.attachments import source
 from adapters.slack.incoming.command_text import CommandText
@@ -87,9 +87,13 @@ class SlackAdapter:
     def draft(self, request: Request, draft_log: DraftLog) -> Draft:
         """A draft of the answer."""
         target = SlackReplyTarget.of(request)
-        alone = target if target.hidden else target.privately(request.message)
-        surface = PrivateSurface(self._rest, request, alone, self._clock)
-        hidden = SlackPrivateDraft(surface, PrivateDraftLog(draft_log), self._pacer)
+
+        def alone(hidden_log: DraftLog) -> Draft:
+            to_one = target if target.hidden else target.privately(request.message)
+            surface = PrivateSurface(self._rest, request, to_one, self._clock)
+            return SlackPrivateDraft(surface, hidden_log, self._pacer)
+
+        hidden = HiddenDraft(alone, draft_log)
         threads = ThreadSurface(self._rest, request, target, draft_log)
         instead = hidden if target.response_url else None
         public = ThreadDraft(threads, draft_log, self._pacer, target.pressed, instead)

@@ -100,7 +100,7 @@ class GatewayClient(discord.AutoShardedClient):
         self._reader = DiscordMessageReader(int(rest.me or 0), intake.commands, content, intake.manner)
         self._spacing = spacing
         self._seen: dict[int, Sequence[tuple[Place, int]]] = {}
-        http.gateway, http.refused = gateway.address, self._refused
+        http.route_gateway(gateway.address, self._refused)
         self.http = self._connection.http = http
         parsers = self._connection.parsers
         parsers.update({name: lenient(name, parsers[name]) for name in set(parsers) - HANDSHAKE})
