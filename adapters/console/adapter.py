@@ -30,7 +30,16 @@ from adapters.console.command_line import LEAVE, complete, read
 from adapters.console.files_and_choices import TerminalChoices
 from adapters.console.live_draft import LiveDraft, PlainDraft
 from adapters.console.markdown import THEME
-from bot.interfaces.adapter import Audience, Draft, DraftLog, Intake
+from bot.interfaces.adapter import (
+    Adapter,
+    Audience,
+    Draft,
+    DraftLog,
+    Intake,
+    LocalDataAdapter,
+    PeopleAdapter,
+    PostAdapter,
+)
 from bot.interfaces.errors import Forbidden, Gone, PlatformError, ShouldersError, UserError
 from bot.interfaces.messages import Act, Attachment, Person, Place, Request
 
@@ -43,7 +52,7 @@ STYLE = Style.from_dict({"prompt": "ansicyan bold", "auto-suggestion": "ansibrig
 HINT = "/help tells more, Ctrl-D leaves."
 
 
-class Console:
+class Console(Adapter, PeopleAdapter, PostAdapter, LocalDataAdapter):
     """An adapter for the terminal that the program was started in. `failed` says whether any answer failed."""
 
     name = "console"
@@ -82,7 +91,6 @@ class Console:
         """Nothing comes in while nobody is asked."""
 
     def draft(self, request: Request, log: DraftLog) -> Draft:
-        """The answer, drawn at once."""
         ended = self._ended.get(request.act.id, asyncio.Event()).set
         if not self._live:
             return PlainDraft(ended, self._fail)
@@ -123,7 +131,7 @@ class Console:
         return "the terminal is ready"
 
     async def aclose(self) -> None:
-        """Nothing is held."""
+        """Do nothing: no connection is held."""
 
     def _fail(self) -> None:
         self.failed = True

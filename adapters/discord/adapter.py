@@ -35,7 +35,16 @@ from adapters.shared.attachments import Source, fetch, origin_of
 from adapters.shared.message_split import split
 from adapters.shared.private_draft import HiddenDraft, PrivateDraft
 from adapters.shared.rate_limiter import RateLimit, RateLimiter
-from bot.interfaces.adapter import Audience, Draft, DraftLog, Intake
+from bot.interfaces.adapter import (
+    Adapter,
+    Audience,
+    Draft,
+    DraftLog,
+    HistoryAdapter,
+    Intake,
+    PeopleAdapter,
+    PostAdapter,
+)
 from bot.interfaces.connector import written
 from bot.interfaces.errors import ConfigError, Forbidden, Gone, PlatformError
 from bot.interfaces.messages import Attachment, Message, Person, Place, Request
@@ -68,8 +77,8 @@ CLOSED: Mapping[int, str] = {
 }
 
 
-class DiscordAdapter:
-    """A bot.interfaces.adapter.Adapter."""
+class DiscordAdapter(Adapter, HistoryAdapter, PeopleAdapter, PostAdapter):
+    """Discord, by one bot's token."""
 
     name = "discord"
 
@@ -93,7 +102,6 @@ class DiscordAdapter:
         self._client: GatewayClient | None = None
 
     async def run(self, intake: Intake, connected: Callable[[str], None]) -> None:
-        """Connect and serve until cancelled."""
         while True:
             try:
                 await self._serve(intake, connected)
@@ -129,12 +137,10 @@ class DiscordAdapter:
                 self._client = None
 
     async def stop_intake(self) -> None:
-        """Take no new requests."""
         if self._client is not None:
             self._client.taking = False
 
     def draft(self, request: Request, draft_log: DraftLog) -> Draft:
-        """A draft of the answer."""
         target = DiscordReplyTarget.of(request)
         surface = ChannelSurface(self._rest, request, target)
         if target.token and (target.original or target.hidden):
@@ -167,7 +173,6 @@ class DiscordAdapter:
             return ()
 
     async def pointed(self, request: Request) -> Message | None:
-        """The message that the request replies to or points at."""
         if not request.replies_to:
             return None
         _must_read(request)
@@ -218,11 +223,9 @@ class DiscordAdapter:
         return person_now(person, guild, member)
 
     async def readable(self, request: Request, places: Collection[Place]) -> Collection[Place]:
-        """What was said where the asking person may read now."""
         return await channel_access.readable_places(self._rest, request.place.workspace, request.person.id, places)
 
     async def audience(self, place: Place) -> Audience:
-        """Who reads a channel or thread now."""
         return await channel_access.audience(self._rest, place)
 
     async def post(self, place: Place, text: str, key: str) -> None:
@@ -238,7 +241,6 @@ class DiscordAdapter:
         return f"Discord accepts the token of {self._rest.name}"
 
     async def aclose(self) -> None:
-        """Close the connection."""
         await self._rest.aclose()
 
     def budget(self, name: str) -> RateLimit:

@@ -13,7 +13,7 @@ from typing import Literal, Protocol, TypeAlias
 
 from adapters.shared.message_split import balance, hold_back, open_fence, split_off
 from adapters.shared.rate_limiter import RateLimiter
-from bot.interfaces.adapter import DraftLog
+from bot.interfaces.adapter import Draft, DraftLog
 from bot.interfaces.errors import Forbidden, Gone, PlatformError, StoreError
 from bot.interfaces.replies import Answer, Choice, Choices, Chunk, File, Menu, Note, Part, Status, Text
 
@@ -90,8 +90,8 @@ class ShownPart:
     final: bool = False
 
 
-class PacedDraft:
-    """A bot.interfaces.adapter.Draft on a Surface: one call at a time, newest text wins, stale edits are skipped."""
+class PacedDraft(Draft):
+    """A draft on a Surface: one call at a time, newest text wins, stale edits are skipped."""
 
     def __init__(self, surface: Surface, draft_log: DraftLog, pacer: RateLimiter) -> None:
         self._surface = surface
@@ -109,7 +109,6 @@ class PacedDraft:
         self._call: asyncio.Task[None] | None = None
 
     def write(self, chunk: Chunk) -> None:
-        """Take a chunk and return at once."""
         match chunk:
             case Text(text):
                 self._pieces.append(text)

@@ -17,7 +17,7 @@ HIDDEN = 1_000
 NOTHING = Answer("")
 
 
-class PrivateDraftLog:
+class PrivateDraftLog(DraftLog):
     """The half of a DraftLog that holds what only the person sees; its parts count from 0 again."""
 
     def __init__(self, draft_log: DraftLog) -> None:
@@ -25,12 +25,10 @@ class PrivateDraftLog:
 
     @property
     def request_id(self) -> int:
-        """The request's row."""
         return self._log.request_id
 
     @property
     def resumed(self) -> bool:
-        """Whether an earlier run of the bot already worked on this request."""
         return self._log.resumed
 
     @property
@@ -48,7 +46,7 @@ class PrivateDraftLog:
         await self._log.created(HIDDEN + index, message)
 
 
-class HiddenDraft:
+class HiddenDraft(Draft):
     """A draft for the person alone, made when something is hidden, or where an earlier run hid something."""
 
     def __init__(self, make: Callable[[DraftLog], Draft], draft_log: DraftLog) -> None:
@@ -57,7 +55,6 @@ class HiddenDraft:
         self._draft: Draft | None = None
 
     def write(self, chunk: Chunk) -> None:
-        """Take a chunk and return at once."""
         self._made().write(chunk)
 
     async def finish(self, answer: Answer) -> None:
@@ -66,7 +63,6 @@ class HiddenDraft:
             await self._made().finish(answer)
 
     async def abandon(self) -> None:
-        """Stop drawing and leave what is there."""
         if self._draft is not None:
             await self._draft.abandon()
 
@@ -76,7 +72,7 @@ class HiddenDraft:
         return self._draft
 
 
-class PrivateDraft:
+class PrivateDraft(Draft):
     """A draft that everybody sees, and a hidden one for what only the person may see.
 
     With `private` the answer is for the person from the start. One that becomes private later is drawn at its end,
@@ -92,7 +88,6 @@ class PrivateDraft:
         self._drawn: Draft | None = hidden if private else public
 
     def write(self, chunk: Chunk) -> None:
-        """Take a chunk and return at once."""
         if isinstance(chunk, Private) and not self._private:
             self._private, self._drawn = True, None
         if self._drawn is not None:
@@ -113,7 +108,6 @@ class PrivateDraft:
             await self._public.finish(Answer(f"The answer is for you alone and could not be shown. {error.message}"))
 
     async def abandon(self) -> None:
-        """Stop drawing and leave what is there."""
         await self._public.abandon()
         await self._hidden.abandon()
 

@@ -28,7 +28,16 @@ from adapters.slack.people.directory import Directory
 from adapters.slack.reply_target import SlackReplyTarget, ts_of
 from adapters.slack.settings import SlackSettings
 from adapters.slack.web_api import POST, SlackApi, rate_limit_for, rate_limits_of
-from bot.interfaces.adapter import Audience, Draft, DraftLog, Intake
+from bot.interfaces.adapter import (
+    Adapter,
+    Audience,
+    Draft,
+    DraftLog,
+    HistoryAdapter,
+    Intake,
+    PeopleAdapter,
+    PostAdapter,
+)
 from bot.interfaces.errors import Forbidden
 from bot.interfaces.messages import Attachment, Message, Person, Place, Request
 from bot.interfaces.network import DIRECT, Network
@@ -39,8 +48,8 @@ log = logging.getLogger(__name__)
 DAY = 86_400
 
 
-class SlackAdapter:
-    """A bot.interfaces.adapter.Adapter."""
+class SlackAdapter(Adapter, HistoryAdapter, PeopleAdapter, PostAdapter):
+    """Slack, by the two tokens of one app."""
 
     name = "slack"
 
@@ -66,7 +75,6 @@ class SlackAdapter:
         self._home: HomeTab | None = None
 
     async def run(self, intake: Intake, connected: Callable[[str], None]) -> None:
-        """Connect and serve until cancelled."""
         await self._rest.sign_in()
         await intake.installed("slack", (self._rest.team,))
         words = CommandText(self._rest.me, intake.commands, self._directory, self._settings.ask_command)
@@ -80,12 +88,10 @@ class SlackAdapter:
             self._connection = None
 
     async def stop_intake(self) -> None:
-        """Take no new requests."""
         if self._connection is not None:
             self._connection.taking = False
 
     def draft(self, request: Request, draft_log: DraftLog) -> Draft:
-        """A draft of the answer."""
         target = SlackReplyTarget.of(request)
 
         def alone(hidden_log: DraftLog) -> Draft:
@@ -104,7 +110,6 @@ class SlackAdapter:
         return PrivateDraft(public, hidden, private=target.hidden)
 
     async def context(self, request: Request, limit: int) -> Sequence[Message]:
-        """What was said before in the thread."""
         return await self._history.context(request, limit)
 
     async def pointed(self, request: Request) -> Message | None:
@@ -112,7 +117,6 @@ class SlackAdapter:
         return await self._history.pointed(request)
 
     async def history(self, request: Request, limit: int, since_ms: int) -> Sequence[Message]:
-        """The last messages that people and bots wrote."""
         return await self._history.history(request, limit, since_ms)
 
     async def fetch(self, request: Request, attachment: Attachment, limit: int) -> bytes:
@@ -121,7 +125,6 @@ class SlackAdapter:
         return await fetch(attachment, limit, source(self._settings.api_url), headers, network=self._network)
 
     async def whois(self, request: Request) -> Person:
-        """The asking person, as Slack says now."""
         return await self._directory.whois(request.person.id)
 
     async def readable(self, request: Request, places: Collection[Place]) -> Collection[Place]:
@@ -157,7 +160,6 @@ class SlackAdapter:
         return f"Slack accepts the tokens of {self._rest.name} in {self._rest.team_name}.{_granted(self._rest.scopes)}"
 
     async def aclose(self) -> None:
-        """Close the connection."""
         self._directory.close()
         await self._rest.aclose()
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from adapters.discord.outgoing.components import rows
 from adapters.discord.reply_target import DiscordReplyTarget
 from adapters.discord.rest_api import ALL, DiscordApi, Json
-from adapters.shared.paced_draft import FILES, MEBIBYTE, CallKind, Control, PacedDraft
+from adapters.shared.paced_draft import FILES, MEBIBYTE, CallKind, Control, PacedDraft, Surface
 from adapters.shared.rate_limiter import RateLimiter
 from bot.interfaces.adapter import DraftLog
 from bot.interfaces.errors import Forbidden, Gone, PlatformError
@@ -56,7 +56,7 @@ def attachments_body(files: Sequence[File]) -> Json:
     return {"attachments": described, "allowed_mentions": PING_NOBODY}
 
 
-class ChannelSurface:
+class ChannelSurface(Surface):
     """Messages in a channel; the first replies to the asking message."""
 
     limit = LONGEST - REMARKS
@@ -74,11 +74,9 @@ class ChannelSurface:
         self._typing: asyncio.Task[None] | None = None
 
     async def create(self, index: int, text: str, choices: Sequence[Control], *, final: bool) -> str:
-        """Send a part."""
         return await self._post(await self.channel(), index, self._body(index, text, choices))
 
     async def edit(self, index: int, message: str, text: str, choices: Sequence[Control], *, final: bool) -> None:
-        """Change a part."""
         await self._rest.edit(await self.channel(), message, self._body(index, text, choices))
 
     async def find(self, part: Part, after: str) -> str:
@@ -91,7 +89,6 @@ class ChannelSurface:
         return message
 
     async def delete(self, message: str) -> None:
-        """Remove a part."""
         await self._rest.delete(await self.channel(), message)
 
     async def status(self, status: Status | None) -> None:
@@ -196,11 +193,9 @@ class DirectSurface(ChannelSurface):
         self._place = request.place.thread or request.place.channel
 
     async def create(self, index: int, text: str, choices: Sequence[Control], *, final: bool) -> str:
-        """Send a part."""
         return f"{await self.channel()}/{await super().create(index, text, choices, final=final)}"
 
     async def edit(self, index: int, message: str, text: str, choices: Sequence[Control], *, final: bool) -> None:
-        """Change a part."""
         await self.change(message, self._body(index, text, choices))
 
     async def find(self, part: Part, after: str) -> str:
@@ -214,7 +209,6 @@ class DirectSurface(ChannelSurface):
         return message
 
     async def delete(self, message: str) -> None:
-        """Remove a part."""
         await self._rest.delete(*_split(message))
 
     async def change(self, message: str, body: Json, files: Sequence[File] = ()) -> None:
@@ -245,7 +239,6 @@ class DiscordDraft(PacedDraft):
         self._drawn = surface
 
     async def finish(self, answer: Answer) -> None:
-        """Show exactly `answer`."""
         await super().finish(answer)
         if not (answer.text.strip() or answer.notes or answer.files):
             await self._drawn.nothing()

@@ -65,7 +65,6 @@ class InteractionSurface(ChannelSurface):
             self._moved[index] = await self._move(index, text, choices)
 
     async def upload(self, index: int, message: str, files: Sequence[File]) -> str:
-        """Put the files into the last part."""
         message = self._moved.get(index, message)
         if not await self._change(message, attachments_body(files), files):
             raise Gone("the answer cannot be changed any more.")

@@ -70,7 +70,6 @@ class ThreadDraft(PacedDraft):
             self._pressed = ""
 
     async def finish(self, answer: Answer) -> None:
-        """Show exactly `answer`."""
         await self.abandon()
         self._slack.finishing = True
         try:
@@ -85,7 +84,6 @@ class ThreadDraft(PacedDraft):
         await self._slack.end()
 
     async def abandon(self) -> None:
-        """Stop drawing and leave what is there."""
         if self._choosing is not None:
             self._choosing.cancel()
             await asyncio.wait([self._choosing])

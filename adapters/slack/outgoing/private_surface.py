@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 
-from adapters.shared.paced_draft import FILES, CallKind, Control
+from adapters.shared.paced_draft import FILES, CallKind, Control, Surface
 from adapters.slack.outgoing import files
 from adapters.slack.outgoing.message_finder import MessageFinder, message_body
 from adapters.slack.outgoing.thread_surface import LIMIT, PERHAPS_AGAIN
@@ -49,7 +49,7 @@ async def send_private(rest: SlackApi, target: SlackReplyTarget, person: str, se
         await rest.post(channel, message_body(sentence, (), links=True), {})
 
 
-class PrivateSurface:
+class PrivateSurface(Surface):
     """Only finished texts: what is ephemeral can be neither edited nor read back, and a response_url serves 5 times."""
 
     limit = LIMIT

@@ -6,7 +6,7 @@ import logging
 from collections import Counter
 from collections.abc import Sequence
 
-from adapters.shared.paced_draft import FILES, CallKind, Control
+from adapters.shared.paced_draft import FILES, CallKind, Control, Surface
 from adapters.slack.errors import SlackRefused
 from adapters.slack.outgoing import files
 from adapters.slack.outgoing.markdown import harmless, streamed
@@ -30,7 +30,7 @@ PERHAPS_AGAIN = "_You may have seen this part already._\n\n"
 START, APPEND, STOP = "chat.startStream", "chat.appendStream", "chat.stopStream"
 
 
-class ThreadSurface:
+class ThreadSurface(Surface):
     """Messages in a thread, or at the top of a channel when the target names no thread and none is begun.
 
     `appends` while parts are streamed. A stream that Slack ended, or refuses, goes on as an edited message, and a
@@ -89,7 +89,6 @@ class ThreadSurface:
         return rate_limits_of(POST, self._target.channel)
 
     async def create(self, index: int, text: str, choices: Sequence[Control], *, final: bool) -> str:
-        """Send a part."""
         thread = await self.thread()
         if self._may_stream and not self.finishing:
             if not final and (started := await self._start(index, text, thread)):
@@ -133,11 +132,9 @@ class ThreadSurface:
             return ""
 
     async def upload(self, index: int, message: str, attached: Sequence[File]) -> str:
-        """Show files after the last part."""
         return await files.share(self._rest, attached, self._target.channel, await self.thread())
 
     async def delete(self, message: str) -> None:
-        """Remove a part."""
         if message not in self._posted:
             await self._end_stream(message)
         await self._rest.delete(self._target.channel, message)
