@@ -31,6 +31,7 @@ from adapters.discord.rest_api import (
     listed,
 )
 from adapters.discord.settings import DiscordSettings
+from adapters.discord.timeouts import DEFAULT, DiscordTimeouts
 from adapters.shared.attachments import Source, fetch, origin_of
 from adapters.shared.message_split import split
 from adapters.shared.private_draft import HiddenDraft, PrivateDraft
@@ -88,6 +89,7 @@ class DiscordAdapter(Adapter, HistoryAdapter, PeopleAdapter, PostAdapter):
         token: str,
         clock: Callable[[], float] = time.time,
         network: Network = DIRECT,
+        timeouts: DiscordTimeouts = DEFAULT,
     ) -> None:
         self._settings = settings
         self._network = network
@@ -95,7 +97,7 @@ class DiscordAdapter(Adapter, HistoryAdapter, PeopleAdapter, PostAdapter):
         self._clock = clock
         self._pacer = RateLimiter(self.budget)
         settings_of = written("discord", api_url=settings.api_url, gateway_url=settings.gateway_url)
-        self._rest = DiscordApi(token, settings.api_url, self._pacer, network, settings_of)
+        self._rest = DiscordApi(token, settings.api_url, self._pacer, network, settings_of, timeouts)
         self._content = settings.message_content
         self._acknowledging: dict[str, asyncio.Future[None]] = {}
         self._spacing = IdentifySpacing()
@@ -145,7 +147,7 @@ class DiscordAdapter(Adapter, HistoryAdapter, PeopleAdapter, PostAdapter):
         surface = ChannelSurface(self._rest, request, target)
         if target.token and (target.original or target.hidden):
             surface = self._answer(request, target)
-        public = DiscordDraft(surface, draft_log, self._pacer)
+        public = DiscordDraft(surface, draft_log, self._pacer, self._rest.timeouts.retries)
         if request.place.direct or (target.token and target.hidden):
             return public
 
@@ -153,7 +155,7 @@ class DiscordAdapter(Adapter, HistoryAdapter, PeopleAdapter, PostAdapter):
             to_one: ChannelSurface = DirectSurface(self._rest, request, target)
             if target.token:
                 to_one = self._answer(request, replace(target, original=False, hidden=True))
-            return DiscordDraft(to_one, hidden_log, self._pacer)
+            return DiscordDraft(to_one, hidden_log, self._pacer, self._rest.timeouts.retries)
 
         return PrivateDraft(public, HiddenDraft(alone, draft_log), private=target.hidden, excuse=True)
 

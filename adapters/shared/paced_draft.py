@@ -93,10 +93,17 @@ class ShownPart:
 class PacedDraft(Draft):
     """A draft on a Surface: one call at a time, newest text wins, stale edits are skipped."""
 
-    def __init__(self, surface: Surface, draft_log: DraftLog, pacer: RateLimiter) -> None:
+    def __init__(
+        self,
+        surface: Surface,
+        draft_log: DraftLog,
+        pacer: RateLimiter,
+        retries: Sequence[float] = RETRY_DELAYS,
+    ) -> None:
         self._surface = surface
         self._log = draft_log
         self._pacer = pacer
+        self._retries = retries
         self._pieces: list[str] = []
         self._notes: list[str] = []
         self._choices: tuple[Control, ...] = ()
@@ -128,7 +135,7 @@ class PacedDraft(Draft):
         """Make the platform show exactly `answer`. Raises PlatformError or StoreError when that fails for long."""
         await self.abandon()
         answer = self._fitting(answer)
-        for delay in (*RETRY_DELAYS, None):
+        for delay in (*self._retries, None):
             try:
                 await self._set_status(None)
                 await self._show(answer)

@@ -27,6 +27,7 @@ from adapters.slack.people import channel_access
 from adapters.slack.people.directory import Directory
 from adapters.slack.reply_target import SlackReplyTarget, ts_of
 from adapters.slack.settings import SlackSettings
+from adapters.slack.timeouts import DEFAULT, SlackTimeouts
 from adapters.slack.web_api import POST, SlackApi, rate_limit_for, rate_limits_of
 from bot.interfaces.adapter import (
     Adapter,
@@ -60,6 +61,7 @@ class SlackAdapter(Adapter, HistoryAdapter, PeopleAdapter, PostAdapter):
         app_token: str,
         clock: Callable[[], float] = time,
         network: Network = DIRECT,
+        timeouts: SlackTimeouts = DEFAULT,
     ) -> None:
         self._settings = settings
         self._network = network
@@ -67,7 +69,13 @@ class SlackAdapter(Adapter, HistoryAdapter, PeopleAdapter, PostAdapter):
         self._clock = clock
         self._pacer = RateLimiter(partial(rate_limit_for, settings.pace))
         self._rest = SlackApi(
-            bot_token, app_token, settings.api_url, self._pacer, network, links_in_edits=settings.links_in_edits
+            bot_token,
+            app_token,
+            settings.api_url,
+            self._pacer,
+            network,
+            links_in_edits=settings.links_in_edits,
+            timeouts=timeouts,
         )
         self._directory = Directory(self._rest)
         self._history = SlackHistory(self._rest, self._directory)
@@ -97,12 +105,12 @@ class SlackAdapter(Adapter, HistoryAdapter, PeopleAdapter, PostAdapter):
         def alone(hidden_log: DraftLog) -> Draft:
             to_one = target if target.hidden else target.privately(request.message)
             surface = PrivateSurface(self._rest, request, to_one, self._clock)
-            return SlackPrivateDraft(surface, hidden_log, self._pacer)
+            return SlackPrivateDraft(surface, hidden_log, self._pacer, self._rest.timeouts.retries)
 
         hidden = HiddenDraft(alone, draft_log)
         threads = ThreadSurface(self._rest, request, target, draft_log)
         instead = hidden if target.response_url else None
-        public = ThreadDraft(threads, draft_log, self._pacer, target.pressed, instead)
+        public = ThreadDraft(threads, draft_log, self._pacer, self._rest.timeouts.retries, target.pressed, instead)
         if target.home:
             return HomeDraft(public, partial(self._show_home, request.person.id, target.channel))
         if request.place.direct and request.message:

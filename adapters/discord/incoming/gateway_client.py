@@ -31,16 +31,11 @@ from bot.interfaces.messages import Place, Request
 log = logging.getLogger(__name__)
 
 MESSAGE, DEFERRED_MESSAGE, DEFERRED_UPDATE, COMPLETIONS, MODAL = 4, 5, 6, 8, 9
-GUILDS_SECONDS = 0.1
-"""How long no further guild may arrive until the list counts as complete."""
 
 HANDSHAKE = {"READY", "RESUMED"}
 """Without these there is no connection: where they cannot be read, it is made anew."""
 
 UNREADABLE = "Discord sent something that cannot be read; it is ignored: %s, %s"
-
-HEARTBEAT_SECONDS = 60.0
-"""A connection that says nothing for so long is dead."""
 
 LONGEST_COMPLETION = 100
 
@@ -84,8 +79,8 @@ class GatewayClient(discord.AutoShardedClient):
             max_messages=None,
             member_cache_flags=discord.MemberCacheFlags.none(),
             chunk_guilds_at_startup=False,
-            guild_ready_timeout=GUILDS_SECONDS,
-            heartbeat_timeout=HEARTBEAT_SECONDS,
+            guild_ready_timeout=rest.timeouts.guilds,
+            heartbeat_timeout=rest.timeouts.heartbeat,
         )
         self.taking = True
         self._served = False
@@ -140,7 +135,7 @@ class GatewayClient(discord.AutoShardedClient):
         What was seen so far is remembered here, before the new session brings newer acts: catching up begins there.
         """
         self._seen[shard_id or 0] = await self._intake.seen("discord")
-        await self._spacing.keep()
+        await self._spacing.keep(self._rest.timeouts.identify)
         if not initial:
             GatewayLimits.read(await self._rest.gateway(), "").must_have_starts()
 

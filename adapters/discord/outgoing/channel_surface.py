@@ -28,12 +28,6 @@ LARGEST_FILE = 10 * MEBIBYTE
 LARGEST_REQUEST = 25 * MEBIBYTE - (1 << 16)
 """For the files of one message; the rest is for what describes them."""
 
-TYPING_SECONDS = 9.0
-"""Discord shows typing for 10 seconds."""
-
-TYPING_AFTER = 0.3
-"""Seconds; an answer that begins sooner needs no typing, which would cost a call."""
-
 MOST_PAGES = 10
 """Pages of 100 messages that are looked through for a part that may have been sent."""
 
@@ -124,11 +118,11 @@ class ChannelSurface(Surface):
         return self._channel
 
     async def _keep_typing(self) -> None:
-        await asyncio.sleep(TYPING_AFTER)
+        await asyncio.sleep(self._rest.timeouts.typing_after)
         try:
             while True:
                 await self._rest.typing(await self.channel())
-                await asyncio.sleep(TYPING_SECONDS)
+                await asyncio.sleep(self._rest.timeouts.typing)
         except PlatformError as error:
             log.debug("Typing cannot be shown: %s", error)
 
@@ -234,8 +228,10 @@ def _split(message: str) -> tuple[str, str]:
 class DiscordDraft(PacedDraft):
     """A paced draft that also ends the typing, and a "thinking…" that nothing followed."""
 
-    def __init__(self, surface: ChannelSurface, draft_log: DraftLog, pacer: RateLimiter) -> None:
-        super().__init__(surface, draft_log, pacer)
+    def __init__(
+        self, surface: ChannelSurface, draft_log: DraftLog, pacer: RateLimiter, retries: Sequence[float]
+    ) -> None:
+        super().__init__(surface, draft_log, pacer, retries)
         self._drawn = surface
 
     async def finish(self, answer: Answer) -> None:

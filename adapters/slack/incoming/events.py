@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TypeVar
 
 from adapters.slack.incoming import edits
-from adapters.slack.incoming.deadline import ACT_SECONDS, lift, patience, within
+from adapters.slack.incoming.deadline import lift, patience, within
 from adapters.slack.incoming.edits import MessageEdit
 from adapters.slack.incoming.envelope import is_ours
 from adapters.slack.incoming.interactions import InteractionReader, user_of
@@ -28,9 +28,6 @@ from bot.interfaces.messages import Place, Request
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
-
-MESSAGE_SECONDS = 1.0
-"""How long a mention waits for the message event of the same post, which says more."""
 
 POSTS_REMEMBERED = 1_000
 
@@ -77,7 +74,7 @@ class EventRouter:
         if not is_ours(body, self._rest):
             log.info("Slack: something for another workspace or app is left alone")
             return ""
-        with within(ACT_SECONDS):
+        with within(self._rest.timeouts.act):
             return await self._take(body)
 
     async def _take(self, body: Json) -> str:
@@ -200,7 +197,7 @@ class EventRouter:
     async def _mention(self, event: Json) -> None:
         """The message event of the same post says more: files, and where it was. Without it, ask Slack."""
         try:
-            async with patience(MESSAGE_SECONDS):
+            async with patience(self._rest.timeouts.message):
                 await self._post(event).wait()
         except TimeoutError:
             await self.said(event | await self._refetch(event))
@@ -216,7 +213,7 @@ class EventRouter:
         thread = str(event.get("thread_ts") or ts)
         try:
             where = {"channel": channel, "ts": thread, "oldest": ts, "inclusive": True}
-            async with patience():
+            async with patience(self._rest.timeouts.look_up):
                 page = await self._rest.read("conversations.replies", where)
         except (PlatformError, TimeoutError) as error:
             log.info("A mention is taken as it came: %s", error or "Slack is too slow")

@@ -21,8 +21,6 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 NAME_SECONDS = 3_600.0
-RIGHTS_SECONDS = 60.0
-"""How old it may be what Slack said of somebody's rights, for a Slack that does not tell of changes."""
 
 MOST_NAMES = 20
 """Look-ups of names that one message costs at most."""
@@ -55,7 +53,7 @@ class Directory:
         Of whom Slack said nothing yet is a guest. Where it does not say in time who is in which group, that is as it
         last was.
         """
-        needed, age = rights or self._lookups.last(key) is None, NAME_SECONDS if named else RIGHTS_SECONDS
+        needed, age = rights or self._lookups.last(key) is None, NAME_SECONDS if named else self._rest.timeouts.rights
         (user, fresh), roles = await asyncio.gather(self._look(_PERSON, key, age, needed=needed), self._roles(key))
         return self._person(key, user, roles, fresh=fresh)
 
@@ -119,7 +117,7 @@ class Directory:
 
     async def _in_time(self, asking: Awaitable[T]) -> T | None:
         try:
-            async with patience():
+            async with patience(self._rest.timeouts.look_up):
                 return await asking
         except (ShouldersError, TimeoutError):
             return None
@@ -156,7 +154,7 @@ class Directory:
         if not (asked.at_once or asked.answer.done() or needed):
             return self._lookups.last(key) or {}, False
         try:
-            async with patience():
+            async with patience(self._rest.timeouts.look_up):
                 return await asyncio.shield(asked.answer), True
         except (ShouldersError, TimeoutError) as error:
             log.info("Slack does not say who or what %s is: %s", key, error or "too slow")
