@@ -30,9 +30,18 @@ from adapters.console.command_line import LEAVE, complete, read
 from adapters.console.files_and_choices import TerminalChoices
 from adapters.console.live_draft import LiveDraft, PlainDraft
 from adapters.console.markdown import THEME
-from bot.interfaces.adapter import Audience, Draft, DraftLog, Intake
+from bot.interfaces.adapter import (
+    Adapter,
+    Audience,
+    Draft,
+    DraftLog,
+    Intake,
+    LocalDataAdapter,
+    PeopleAdapter,
+    PostAdapter,
+)
 from bot.interfaces.errors import Forbidden, Gone, PlatformError, ShouldersError, UserError
-from bot.interfaces.messages import Act, Attachment, Message, Person, Place, Request
+from bot.interfaces.messages import Act, Attachment, Person, Place, Request
 
 try:
     import termios
@@ -43,7 +52,7 @@ STYLE = Style.from_dict({"prompt": "ansicyan bold", "auto-suggestion": "ansibrig
 HINT = "/help tells more, Ctrl-D leaves."
 
 
-class Console:
+class Console(Adapter, PeopleAdapter, PostAdapter, LocalDataAdapter):
     """An adapter for the terminal that the program was started in. `failed` says whether any answer failed."""
 
     name = "console"
@@ -82,25 +91,12 @@ class Console:
         """Nothing comes in while nobody is asked."""
 
     def draft(self, request: Request, log: DraftLog) -> Draft:
-        """The answer, drawn at once."""
         ended = self._ended.get(request.act.id, asyncio.Event()).set
         if not self._live:
             return PlainDraft(ended, self._fail)
         if request.command != "stop":
             self._running = log
         return LiveDraft(self._screen, ended, self._offered)
-
-    async def context(self, request: Request, limit: int) -> Sequence[Message]:
-        """Nothing is said here but to the bot."""
-        return ()
-
-    async def pointed(self, request: Request) -> Message | None:
-        """Nothing can be pointed at."""
-        return None
-
-    async def history(self, request: Request, limit: int, since_ms: int) -> Sequence[Message]:
-        """Nothing is said here but to the bot. Raises PlatformError."""
-        raise Forbidden("A terminal shows me nothing of before: write it, or name a file with `--file notes.txt`.")
 
     async def fetch(self, request: Request, attachment: Attachment, limit: int) -> bytes:
         """The file that a path names."""
@@ -135,7 +131,7 @@ class Console:
         return "the terminal is ready"
 
     async def aclose(self) -> None:
-        """Nothing is held."""
+        """Do nothing: no connection is held."""
 
     def _fail(self) -> None:
         self.failed = True

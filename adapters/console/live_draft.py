@@ -15,6 +15,7 @@ from rich.text import Text as Line
 
 from adapters.console.files_and_choices import TerminalChoices, save
 from adapters.console.markdown import Stack, blocks, clean, finished, parse
+from bot.interfaces.adapter import Draft
 from bot.interfaces.replies import Answer, Chunk, Done, Status, Text
 
 FRAME = 0.04
@@ -25,7 +26,7 @@ _NUMBER = re.compile(r"[\d.,]+(?: ?\w+)?")
 """A number with its unit."""
 
 
-class LiveDraft:
+class LiveDraft(Draft):
     """A reply on a terminal: finished blocks are printed for good, the one being written is redrawn below them.
 
     Choices are commands to type, except the `hidden` ones.
@@ -80,7 +81,6 @@ class LiveDraft:
         self._ended()
 
     async def abandon(self) -> None:
-        """Stop drawing."""
         self._stop_drawing()
         self._ended()
 
@@ -123,7 +123,7 @@ class LiveDraft:
         return clean(status.text) + queue + (f" {waited} s" if waited >= SHOW_SECONDS_AFTER else "")
 
 
-class PlainDraft:
+class PlainDraft(Draft):
     """A reply for a pipe: the text alone on stdout, as it comes; everything else on stderr."""
 
     def __init__(self, ended: Callable[[], None], failed: Callable[[], None]) -> None:
@@ -155,7 +155,6 @@ class PlainDraft:
         self._ended()
 
     async def abandon(self) -> None:
-        """Print nothing more."""
         self._ended()
 
     def _print(self, text: str) -> None:

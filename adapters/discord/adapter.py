@@ -31,11 +31,21 @@ from adapters.discord.rest_api import (
     listed,
 )
 from adapters.discord.settings import DiscordSettings
+from adapters.discord.timeouts import DEFAULT, DiscordTimeouts
 from adapters.shared.attachments import Source, fetch, origin_of
 from adapters.shared.message_split import split
-from adapters.shared.private_draft import PrivateDraft, PrivateDraftLog
+from adapters.shared.private_draft import HiddenDraft, PrivateDraft
 from adapters.shared.rate_limiter import RateLimit, RateLimiter
-from bot.interfaces.adapter import Audience, Draft, DraftLog, Intake
+from bot.interfaces.adapter import (
+    Adapter,
+    Audience,
+    Draft,
+    DraftLog,
+    HistoryAdapter,
+    Intake,
+    PeopleAdapter,
+    PostAdapter,
+)
 from bot.interfaces.connector import written
 from bot.interfaces.errors import ConfigError, Forbidden, Gone, PlatformError
 from bot.interfaces.messages import Attachment, Message, Person, Place, Request
@@ -68,8 +78,8 @@ CLOSED: Mapping[int, str] = {
 }
 
 
-class DiscordAdapter:
-    """A bot.interfaces.adapter.Adapter."""
+class DiscordAdapter(Adapter, HistoryAdapter, PeopleAdapter, PostAdapter):
+    """Discord, by one bot's token."""
 
     name = "discord"
 
@@ -79,6 +89,7 @@ class DiscordAdapter:
         token: str,
         clock: Callable[[], float] = time.time,
         network: Network = DIRECT,
+        timeouts: DiscordTimeouts = DEFAULT,
     ) -> None:
         self._settings = settings
         self._network = network
@@ -86,14 +97,13 @@ class DiscordAdapter:
         self._clock = clock
         self._pacer = RateLimiter(self.budget)
         settings_of = written("discord", api_url=settings.api_url, gateway_url=settings.gateway_url)
-        self._rest = DiscordApi(token, settings.api_url, self._pacer, network, settings_of)
+        self._rest = DiscordApi(token, settings.api_url, self._pacer, network, settings_of, timeouts)
         self._content = settings.message_content
         self._acknowledging: dict[str, asyncio.Future[None]] = {}
         self._spacing = IdentifySpacing()
         self._client: GatewayClient | None = None
 
     async def run(self, intake: Intake, connected: Callable[[str], None]) -> None:
-        """Connect and serve until cancelled."""
         while True:
             try:
                 await self._serve(intake, connected)
@@ -129,29 +139,30 @@ class DiscordAdapter:
                 self._client = None
 
     async def stop_intake(self) -> None:
-        """Take no new requests."""
         if self._client is not None:
             self._client.taking = False
 
     def draft(self, request: Request, draft_log: DraftLog) -> Draft:
-        """A draft of the answer."""
-        handle = DiscordReplyTarget.load(request.handle)
-        surface = ChannelSurface(self._rest, request, handle)
-        if handle.token and (handle.original or handle.hidden):
-            surface = self._answer(request, handle)
-        public = DiscordDraft(surface, draft_log, self._pacer)
-        if request.place.direct or (handle.token and handle.hidden):
+        target = DiscordReplyTarget.of(request)
+        surface = ChannelSurface(self._rest, request, target)
+        if target.token and (target.original or target.hidden):
+            surface = self._answer(request, target)
+        public = DiscordDraft(surface, draft_log, self._pacer, self._rest.timeouts.retries)
+        if request.place.direct or (target.token and target.hidden):
             return public
-        alone: ChannelSurface = DirectSurface(self._rest, request, handle)
-        if handle.token:
-            alone = self._answer(request, replace(handle, original=False, hidden=True))
-        hidden = DiscordDraft(alone, PrivateDraftLog(draft_log), self._pacer)
-        return PrivateDraft(public, hidden, private=handle.hidden, excuse=True)
+
+        def alone(hidden_log: DraftLog) -> Draft:
+            to_one: ChannelSurface = DirectSurface(self._rest, request, target)
+            if target.token:
+                to_one = self._answer(request, replace(target, original=False, hidden=True))
+            return DiscordDraft(to_one, hidden_log, self._pacer, self._rest.timeouts.retries)
+
+        return PrivateDraft(public, HiddenDraft(alone, draft_log), private=target.hidden, excuse=True)
 
     async def context(self, request: Request, limit: int) -> Sequence[Message]:
         """What was said before in the thread, or the chain of replies that the request ends."""
         place = request.place
-        if not DiscordReplyTarget.load(request.handle).reads:
+        if not DiscordReplyTarget.of(request).reads:
             return ()
         try:
             if place.thread not in ("", request.message):
@@ -164,7 +175,6 @@ class DiscordAdapter:
             return ()
 
     async def pointed(self, request: Request) -> Message | None:
-        """The message that the request replies to or points at."""
         if not request.replies_to:
             return None
         _must_read(request)
@@ -215,11 +225,9 @@ class DiscordAdapter:
         return person_now(person, guild, member)
 
     async def readable(self, request: Request, places: Collection[Place]) -> Collection[Place]:
-        """What was said where the asking person may read now."""
         return await channel_access.readable_places(self._rest, request.place.workspace, request.person.id, places)
 
     async def audience(self, place: Place) -> Audience:
-        """Who reads a channel or thread now."""
         return await channel_access.audience(self._rest, place)
 
     async def post(self, place: Place, text: str, key: str) -> None:
@@ -235,7 +243,6 @@ class DiscordAdapter:
         return f"Discord accepts the token of {self._rest.name}"
 
     async def aclose(self) -> None:
-        """Close the connection."""
         await self._rest.aclose()
 
     def budget(self, name: str) -> RateLimit:
@@ -261,8 +268,8 @@ class DiscordAdapter:
                 return fresh
         return None
 
-    def _answer(self, request: Request, handle: DiscordReplyTarget) -> ChannelSurface:
-        return InteractionSurface(self._rest, request, handle, self._acknowledged, self._clock)
+    def _answer(self, request: Request, target: DiscordReplyTarget) -> ChannelSurface:
+        return InteractionSurface(self._rest, request, target, self._acknowledged, self._clock)
 
     async def _chain(self, place: Place, message: str, most: int) -> Sequence[Message]:
         chain: list[Message] = []
@@ -299,5 +306,5 @@ def _channel_of(request: Request) -> str:
 
 def _must_read(request: Request) -> None:
     """Raise Forbidden where the asking person may not read what was said before."""
-    if not DiscordReplyTarget.load(request.handle).reads:
+    if not DiscordReplyTarget.of(request).reads:
         raise Forbidden("You may not read what was said here before, so I do not read it for you.")

@@ -14,15 +14,20 @@ from bot.interfaces.errors import ConfigError
 
 
 class Http(HTTPClient):
-    """discord.py's connection to the API. The gateway's client borrows it, so that all calls share their rate limits.
+    """discord.py's connection to the API; the gateway's client borrows it, so that all calls share rate limits."""
 
-    `gateway` tells where to connect instead of where discord.py wants to; `refused` hears of a gateway that was not
-    reached, and may raise in its place.
-    """
-
-    gateway: Callable[[str], str] = staticmethod(str)
-    refused: Callable[[UnreachableError | ConfigError], None] = staticmethod(lambda _error: None)
+    _address: Callable[[str], str]
+    _refused: Callable[[UnreachableError | ConfigError], None]
     _user: User | None = None
+
+    def route_gateway(
+        self, address: Callable[[str], str], refused: Callable[[UnreachableError | ConfigError], None]
+    ) -> None:
+        """Connect from now on to `address` of the gateway that discord.py names.
+
+        `refused` learns of a gateway that was not reached, and may raise another error in its place.
+        """
+        self._address, self._refused = address, refused
 
     async def static_login(self, token: str) -> User:
         """Sign in once; whoever signs in later is the same bot."""
@@ -33,9 +38,9 @@ class Http(HTTPClient):
     async def ws_connect(self, url: str, *, compress: int = 0) -> aiohttp.ClientWebSocketResponse:
         """The one way to every gateway."""
         try:
-            return await super().ws_connect(self.gateway(url), compress=compress)
+            return await super().ws_connect(self._address(url), compress=compress)
         except (UnreachableError, ConfigError) as error:
-            self.refused(error)
+            self._refused(error)
             raise
 
     async def close(self) -> None:

@@ -40,13 +40,14 @@ class DiscordReplyTarget:
     largest: int = 0
 
     def dump(self) -> str:
-        """As JSON."""
+        """Return it as JSON."""
         return json.dumps(asdict(self))
 
     @classmethod
-    def load(cls, text: str) -> DiscordReplyTarget:
-        """From JSON."""
-        return cls(**json.loads(text))
+    def of(cls, request: Request) -> DiscordReplyTarget:
+        """Return the target of a request, also of one that the store gave back."""
+        target = request.reply_target
+        return target if isinstance(target, cls) else cls(**json.loads(target.dump()))
 
     def alive(self, now: float) -> bool:
         """Whether the token can still be used at `now`, in seconds since 1970."""
@@ -59,13 +60,13 @@ def made_at(snowflake: str) -> float:
 
 
 def with_privacy(request: Request) -> Request:
-    """The request with a handle that knows whether it is private; what only one person sees makes no thread."""
-    handle, place = DiscordReplyTarget.load(request.handle), request.place
+    """The request with a target that knows whether it is private; what only one person sees makes no thread."""
+    target, place = DiscordReplyTarget.of(request), request.place
     hidden = request.private and not place.direct
-    if hidden and handle.title:
-        handle = replace(handle, channel=handle.parent, parent="", title="")
+    if hidden and target.title:
+        target = replace(target, channel=target.parent, parent="", title="")
         place = Place(place.platform, place.workspace, place.channel, name=place.name)
-    return replace(request, place=place, handle=replace(handle, hidden=hidden).dump())
+    return replace(request, place=place, reply_target=replace(target, hidden=hidden))
 
 
 @dataclass(frozen=True, slots=True)

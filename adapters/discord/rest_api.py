@@ -20,6 +20,7 @@ from discord.http import Route
 
 from adapters.discord.http_client import Http, not_again
 from adapters.discord.reply_target import DiscordReplyTarget
+from adapters.discord.timeouts import DEFAULT, DiscordTimeouts
 from adapters.shared.rate_limiter import RateLimiter
 from bot.interfaces.connector import NOWHERE, Connector, meant_secure, why
 from bot.interfaces.errors import ConfigError, Forbidden, Gone, PlatformError
@@ -109,10 +110,12 @@ class DiscordApi:
         pacer: RateLimiter,
         network: Network = DIRECT,
         settings: Mapping[str, str] = NOWHERE,
+        timeouts: DiscordTimeouts = DEFAULT,
     ) -> None:
         Route.BASE = api_url or DISCORD  # discord.py knows one address for the whole process
         self._token = token
         self.pacer = pacer
+        self.timeouts = timeouts
         self._network = network
         self._settings = settings
         self._http: Http | None = None
@@ -333,11 +336,11 @@ class DiscordApi:
         return _id(made), bool(int(str(made.get("flags", 0))) & EPHEMERAL)
 
     async def edit_answer(
-        self, handle: DiscordReplyTarget, message: str, body: Json, files: Sequence[File] = ()
+        self, target: DiscordReplyTarget, message: str, body: Json, files: Sequence[File] = ()
     ) -> str:
         """Change an answer to an interaction, "@original" for the first; its id."""
-        route = _answer("PATCH", handle.application, handle.token, message)
-        return _id(await self._change(handle.channel, route, body, files))
+        route = _answer("PATCH", target.application, target.token, message)
+        return _id(await self._change(target.channel, route, body, files))
 
     async def delete_answer(self, application: str, token: str, message: str) -> None:
         """Delete an answer to an interaction; one that is gone already is no error."""

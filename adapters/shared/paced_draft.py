@@ -13,7 +13,7 @@ from typing import Literal, Protocol, TypeAlias
 
 from adapters.shared.message_split import balance, hold_back, open_fence, split_off
 from adapters.shared.rate_limiter import RateLimiter
-from bot.interfaces.adapter import DraftLog
+from bot.interfaces.adapter import Draft, DraftLog
 from bot.interfaces.errors import Forbidden, Gone, PlatformError, StoreError
 from bot.interfaces.replies import Answer, Choice, Choices, Chunk, File, Menu, Note, Part, Status, Text
 
@@ -90,13 +90,20 @@ class ShownPart:
     final: bool = False
 
 
-class PacedDraft:
-    """A bot.interfaces.adapter.Draft on a Surface: one call at a time, newest text wins, stale edits are skipped."""
+class PacedDraft(Draft):
+    """A draft on a Surface: one call at a time, newest text wins, stale edits are skipped."""
 
-    def __init__(self, surface: Surface, draft_log: DraftLog, pacer: RateLimiter) -> None:
+    def __init__(
+        self,
+        surface: Surface,
+        draft_log: DraftLog,
+        pacer: RateLimiter,
+        retries: Sequence[float] = RETRY_DELAYS,
+    ) -> None:
         self._surface = surface
         self._log = draft_log
         self._pacer = pacer
+        self._retries = retries
         self._pieces: list[str] = []
         self._notes: list[str] = []
         self._choices: tuple[Control, ...] = ()
@@ -109,7 +116,6 @@ class PacedDraft:
         self._call: asyncio.Task[None] | None = None
 
     def write(self, chunk: Chunk) -> None:
-        """Take a chunk and return at once."""
         match chunk:
             case Text(text):
                 self._pieces.append(text)
@@ -129,7 +135,7 @@ class PacedDraft:
         """Make the platform show exactly `answer`. Raises PlatformError or StoreError when that fails for long."""
         await self.abandon()
         answer = self._fitting(answer)
-        for delay in (*RETRY_DELAYS, None):
+        for delay in (*self._retries, None):
             try:
                 await self._set_status(None)
                 await self._show(answer)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from bot.interfaces.adapter import Draft, DraftLog
 from bot.interfaces.errors import Forbidden, Gone
@@ -17,7 +17,7 @@ HIDDEN = 1_000
 NOTHING = Answer("")
 
 
-class PrivateDraftLog:
+class PrivateDraftLog(DraftLog):
     """The half of a DraftLog that holds what only the person sees; its parts count from 0 again."""
 
     def __init__(self, draft_log: DraftLog) -> None:
@@ -25,12 +25,10 @@ class PrivateDraftLog:
 
     @property
     def request_id(self) -> int:
-        """The request's row."""
         return self._log.request_id
 
     @property
     def resumed(self) -> bool:
-        """Whether an earlier run of the bot already worked on this request."""
         return self._log.resumed
 
     @property
@@ -48,15 +46,41 @@ class PrivateDraftLog:
         await self._log.created(HIDDEN + index, message)
 
 
-class PrivateDraft:
-    """A draft that everybody sees, and a hidden one, made with HiddenLog, for what only the person may see.
+class HiddenDraft(Draft):
+    """A draft for the person alone, made when something is hidden, or where an earlier run hid something."""
+
+    def __init__(self, make: Callable[[DraftLog], Draft], draft_log: DraftLog) -> None:
+        self._make = make
+        self._log = PrivateDraftLog(draft_log)
+        self._draft: Draft | None = None
+
+    def write(self, chunk: Chunk) -> None:
+        self._made().write(chunk)
+
+    async def finish(self, answer: Answer) -> None:
+        """Show exactly `answer`; nothing needs no draft where nothing was hidden."""
+        if answer != NOTHING or self._draft is not None or self._log.parts:
+            await self._made().finish(answer)
+
+    async def abandon(self) -> None:
+        if self._draft is not None:
+            await self._draft.abandon()
+
+    def _made(self) -> Draft:
+        if self._draft is None:
+            self._draft = self._make(self._log)
+        return self._draft
+
+
+class PrivateDraft(Draft):
+    """A draft that everybody sees, and a hidden one for what only the person may see.
 
     With `private` the answer is for the person from the start. One that becomes private later is drawn at its end,
     after all that everybody saw of it is gone. Where the platform refuses to show it to the person alone, `excuse` says
     so in public: that and why, and nothing of the answer.
     """
 
-    def __init__(self, public: Draft, hidden: Draft, *, private: bool = False, excuse: bool = False) -> None:
+    def __init__(self, public: Draft, hidden: HiddenDraft, *, private: bool = False, excuse: bool = False) -> None:
         self._public = public
         self._hidden = hidden
         self._private = private
@@ -64,7 +88,6 @@ class PrivateDraft:
         self._drawn: Draft | None = hidden if private else public
 
     def write(self, chunk: Chunk) -> None:
-        """Take a chunk and return at once."""
         if isinstance(chunk, Private) and not self._private:
             self._private, self._drawn = True, None
         if self._drawn is not None:
@@ -85,7 +108,6 @@ class PrivateDraft:
             await self._public.finish(Answer(f"The answer is for you alone and could not be shown. {error.message}"))
 
     async def abandon(self) -> None:
-        """Stop drawing and leave what is there."""
         await self._public.abandon()
         await self._hidden.abandon()
 

@@ -9,7 +9,7 @@ from time import time
 
 from adapters.shared.attachments import fetch
 from adapters.shared.message_split import split
-from adapters.shared.private_draft import PrivateDraft, PrivateDraftLog
+from adapters.shared.private_draft import HiddenDraft, PrivateDraft
 from adapters.shared.rate_limiter import RateLimiter
 from adapters.slack.incoming.attachments import source
 from adapters.slack.incoming.command_text import CommandText
@@ -27,8 +27,18 @@ from adapters.slack.people import channel_access
 from adapters.slack.people.directory import Directory
 from adapters.slack.reply_target import SlackReplyTarget, ts_of
 from adapters.slack.settings import SlackSettings
+from adapters.slack.timeouts import DEFAULT, SlackTimeouts
 from adapters.slack.web_api import POST, SlackApi, rate_limit_for, rate_limits_of
-from bot.interfaces.adapter import Audience, Draft, DraftLog, Intake
+from bot.interfaces.adapter import (
+    Adapter,
+    Audience,
+    Draft,
+    DraftLog,
+    HistoryAdapter,
+    Intake,
+    PeopleAdapter,
+    PostAdapter,
+)
 from bot.interfaces.errors import Forbidden
 from bot.interfaces.messages import Attachment, Message, Person, Place, Request
 from bot.interfaces.network import DIRECT, Network
@@ -39,8 +49,8 @@ log = logging.getLogger(__name__)
 DAY = 86_400
 
 
-class SlackAdapter:
-    """A bot.interfaces.adapter.Adapter."""
+class SlackAdapter(Adapter, HistoryAdapter, PeopleAdapter, PostAdapter):
+    """Slack, by the two tokens of one app."""
 
     name = "slack"
 
@@ -51,6 +61,7 @@ class SlackAdapter:
         app_token: str,
         clock: Callable[[], float] = time,
         network: Network = DIRECT,
+        timeouts: SlackTimeouts = DEFAULT,
     ) -> None:
         self._settings = settings
         self._network = network
@@ -58,7 +69,13 @@ class SlackAdapter:
         self._clock = clock
         self._pacer = RateLimiter(partial(rate_limit_for, settings.pace))
         self._rest = SlackApi(
-            bot_token, app_token, settings.api_url, self._pacer, network, links_in_edits=settings.links_in_edits
+            bot_token,
+            app_token,
+            settings.api_url,
+            self._pacer,
+            network,
+            links_in_edits=settings.links_in_edits,
+            timeouts=timeouts,
         )
         self._directory = Directory(self._rest)
         self._history = SlackHistory(self._rest, self._directory)
@@ -66,7 +83,6 @@ class SlackAdapter:
         self._home: HomeTab | None = None
 
     async def run(self, intake: Intake, connected: Callable[[str], None]) -> None:
-        """Connect and serve until cancelled."""
         await self._rest.sign_in()
         await intake.installed("slack", (self._rest.team,))
         words = CommandText(self._rest.me, intake.commands, self._directory, self._settings.ask_command)
@@ -80,27 +96,28 @@ class SlackAdapter:
             self._connection = None
 
     async def stop_intake(self) -> None:
-        """Take no new requests."""
         if self._connection is not None:
             self._connection.taking = False
 
     def draft(self, request: Request, draft_log: DraftLog) -> Draft:
-        """A draft of the answer."""
-        handle = SlackReplyTarget.load(request.handle)
-        alone = handle if handle.hidden else handle.privately(request.message)
-        surface = PrivateSurface(self._rest, request, alone, self._clock)
-        hidden = SlackPrivateDraft(surface, PrivateDraftLog(draft_log), self._pacer)
-        threads = ThreadSurface(self._rest, request, handle, draft_log)
-        instead = hidden if handle.response_url else None
-        public = ThreadDraft(threads, draft_log, self._pacer, handle.pressed, instead)
-        if handle.home:
-            return HomeDraft(public, partial(self._show_home, request.person.id, handle.channel))
+        target = SlackReplyTarget.of(request)
+
+        def alone(hidden_log: DraftLog) -> Draft:
+            to_one = target if target.hidden else target.privately(request.message)
+            surface = PrivateSurface(self._rest, request, to_one, self._clock)
+            return SlackPrivateDraft(surface, hidden_log, self._pacer, self._rest.timeouts.retries)
+
+        hidden = HiddenDraft(alone, draft_log)
+        threads = ThreadSurface(self._rest, request, target, draft_log)
+        instead = hidden if target.response_url else None
+        public = ThreadDraft(threads, draft_log, self._pacer, self._rest.timeouts.retries, target.pressed, instead)
+        if target.home:
+            return HomeDraft(public, partial(self._show_home, request.person.id, target.channel))
         if request.place.direct and request.message:
             return public
-        return PrivateDraft(public, hidden, private=handle.hidden)
+        return PrivateDraft(public, hidden, private=target.hidden)
 
     async def context(self, request: Request, limit: int) -> Sequence[Message]:
-        """What was said before in the thread."""
         return await self._history.context(request, limit)
 
     async def pointed(self, request: Request) -> Message | None:
@@ -108,7 +125,6 @@ class SlackAdapter:
         return await self._history.pointed(request)
 
     async def history(self, request: Request, limit: int, since_ms: int) -> Sequence[Message]:
-        """The last messages that people and bots wrote."""
         return await self._history.history(request, limit, since_ms)
 
     async def fetch(self, request: Request, attachment: Attachment, limit: int) -> bytes:
@@ -117,7 +133,6 @@ class SlackAdapter:
         return await fetch(attachment, limit, source(self._settings.api_url), headers, network=self._network)
 
     async def whois(self, request: Request) -> Person:
-        """The asking person, as Slack says now."""
         return await self._directory.whois(request.person.id)
 
     async def readable(self, request: Request, places: Collection[Place]) -> Collection[Place]:
@@ -153,7 +168,6 @@ class SlackAdapter:
         return f"Slack accepts the tokens of {self._rest.name} in {self._rest.team_name}.{_granted(self._rest.scopes)}"
 
     async def aclose(self) -> None:
-        """Close the connection."""
         self._directory.close()
         await self._rest.aclose()
 

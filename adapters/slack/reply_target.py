@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import TypeAlias
 
+from bot.interfaces.messages import Request
 from bot.interfaces.replies import Choice, Item, Menu
 
 Json: TypeAlias = dict[str, object]
@@ -40,13 +41,14 @@ class SlackReplyTarget:
     home: bool = False
 
     def dump(self) -> str:
-        """As JSON."""
+        """Return it as JSON."""
         return json.dumps(asdict(self))
 
     @classmethod
-    def load(cls, text: str) -> SlackReplyTarget:
-        """From JSON."""
-        return cls(**json.loads(text))
+    def of(cls, request: Request) -> SlackReplyTarget:
+        """Return the target of a request, also of one that the store gave back."""
+        target = request.reply_target
+        return target if isinstance(target, cls) else cls(**json.loads(target.dump()))
 
     def privately(self, message: str) -> SlackReplyTarget:
         """The same for the asker alone, who wrote `message`: a thread that it only begins shows nothing ephemeral."""

@@ -18,6 +18,7 @@ from adapters.shared.rate_limiter import RateLimit, RateLimiter
 from adapters.slack.errors import ERRORS, LOCAL, PASSING, REFUSED, WAITS, SlackRefused
 from adapters.slack.manifest import AGENT_SCOPE
 from adapters.slack.reply_target import Json
+from adapters.slack.timeouts import DEFAULT, SlackTimeouts
 from bot.interfaces.connector import Connector, OneLine, meant_secure, why, written
 from bot.interfaces.errors import ConfigError, Forbidden, Gone, PlatformError
 from bot.interfaces.network import DIRECT, Network, Trouble
@@ -30,8 +31,6 @@ library_log.setLevel(logging.ERROR)  # below, it warns of tokens that it need no
 
 SLACK = "https://slack.com/api/"
 CALL_SECONDS = 30.0
-WAIT_SECONDS = 30.0
-"""How long a limit is waited for where Slack does not say."""
 UPLOAD = aiohttp.ClientTimeout(total=300.0)
 PAGE = 200
 REMEMBERED = 1_000
@@ -117,6 +116,7 @@ class SlackApi:
         network: Network = DIRECT,
         *,
         links_in_edits: bool = False,
+        timeouts: SlackTimeouts = DEFAULT,
     ) -> None:
         self.me = self.team = self.team_name = self.name = self.site = ""
         self.scopes: frozenset[str] | None = None
@@ -128,6 +128,7 @@ class SlackApi:
         """Messages that the bot removed itself of late."""
         self.app_token = app_token
         self.pacer = pacer
+        self.timeouts = timeouts
         self._withheld: set[str] = set()
         self._token = bot_token
         self._url = api_url or SLACK
@@ -310,7 +311,7 @@ class SlackApi:
         data, status = getattr(response, "data", None), getattr(response, "status_code", 0)
         code = str(data.get("error", "")) if isinstance(data, dict) else ""
         if status == 429 or code in WAITS:
-            seconds = float(response.headers.get("Retry-After", WAIT_SECONDS))
+            seconds = float(response.headers.get("Retry-After", self.timeouts.limit))
             for budget in rate_limits_of(method, str(body.get("channel"))):
                 self.pacer.pause(budget, seconds)
             return PlatformError(f"Slack asks for {seconds:.0f} s of patience.")

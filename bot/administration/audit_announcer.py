@@ -7,6 +7,7 @@ import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 
+from bot.administration import platforms
 from bot.administration.closed_places import places_in, veiled
 from bot.administration.departures import NOBODY
 from bot.administration.state import Administration
@@ -90,11 +91,11 @@ class AuditAnnouncer:
         if not (channel and adapter and fresh):
             return
         there = Place(platform, workspace, channel.id)
-        if await adapter.audience(there) == "none":
+        if await platforms.audience(adapter, there) == "none":
             raise Gone(f"{channel.label} is no channel of this workspace that I can see.")
         told_there = [await self._as_told(adapter, there, entry) for entry in fresh]
         text = entry_line(told_there[0]) if len(told_there) == 1 else _summary(told_there)
-        await adapter.post(there, text, f"audit-{fresh[-1].id}")
+        await platforms.post(adapter, there, text, f"audit-{fresh[-1].id}")
         self._said.pop((platform, workspace), None)
 
     async def _as_told(self, adapter: Adapter, there: Place, entry: AuditEntry) -> AuditEntry:
@@ -103,7 +104,7 @@ class AuditAnnouncer:
         for place in places_in(entry):
             audience: Audience = "everybody"
             if place.channel not in ("", there.channel) or place.thread:
-                audience = await adapter.audience(place)
+                audience = await platforms.audience(adapter, place)
             if audience != "everybody":
                 closed.add(place)
         return veiled(entry, closed)

@@ -15,7 +15,7 @@ from bot.administration import departures
 from bot.administration.departures import NOBODY, Departures
 from bot.administration.state import Administration
 from bot.administration.trusted_clock import JUMP_SECONDS, Clock
-from bot.interfaces.adapter import Adapter, HistoryAdapter
+from bot.interfaces.adapter import Adapter, LocalDataAdapter
 from bot.interfaces.errors import ShouldersError
 from bot.interfaces.history import ALL, Extent, HistoryCounts, HistoryStore, RetentionBounds
 from bot.interfaces.messages import Message, Place, Request
@@ -138,7 +138,7 @@ class Retention:
             await self._administration.change((), [entry])
         clean = await self._scrub_now()
         adapter = self._adapters.get(extent.platform)
-        if isinstance(adapter, HistoryAdapter) and not (extent.channel or extent.conversation):
+        if isinstance(adapter, LocalDataAdapter) and not (extent.channel or extent.conversation):
             await adapter.forget(extent.person)
         return clean
 

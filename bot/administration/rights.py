@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 
+from bot.administration import platforms
 from bot.administration.policy import Policy, must_be_allowed_to_steer
 from bot.administration.state import Administration
 from bot.interfaces.adapter import Adapter
@@ -66,5 +67,5 @@ class Rights:
 
     async def refresh(self, request: Request) -> Request:
         """Return the request with the person's rights as the platform says now. Raises PlatformError."""
-        person = well_formed(await self._adapters[request.place.platform].whois(request))
+        person = well_formed(await platforms.person_now(self._adapters[request.place.platform], request))
         return replace(request, person=self._administration.recognise(request.place, person))

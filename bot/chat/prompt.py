@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import datetime
 from itertools import takewhile
 
+from bot.administration import platforms
 from bot.interfaces.adapter import Adapter
 from bot.interfaces.backend import Backend
 from bot.interfaces.errors import ContextTooLong, PlatformError
@@ -53,7 +54,7 @@ async def _told(adapters: Mapping[str, Adapter], accepted: Accepted, most: int) 
     request = accepted.request
     adapter = adapters.get(request.place.platform)
     try:
-        return well_formed(tuple(await adapter.context(request, most))) if adapter else ()
+        return well_formed(tuple(await platforms.context(adapter, request, most)))
     except PlatformError as error:
         log.warning("Request %d is answered without what was said before: %s", accepted.id, error)
         return ()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 
+from bot.administration import platforms
 from bot.interfaces.adapter import Adapter
 from bot.interfaces.messages import Place, Request
 
@@ -14,4 +15,4 @@ async def closed_to(adapters: Mapping[str, Adapter], request: Request, places: I
     if not asked or request.place.workspace == "@me":  # there are direct messages only, and each is one person's
         return ()
     adapter = adapters[request.place.platform]
-    return asked - frozenset(await adapter.readable(request, asked))
+    return asked - frozenset(await platforms.readable(adapter, request, asked))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import cast
 
-from bot.administration import task_preferences
+from bot.administration import platforms, task_preferences
 from bot.administration.settings import (
     NEVER_OFF,
     PERSONAL,
@@ -99,9 +99,9 @@ async def must_be_read_by(adapters: Mapping[str, Adapter], request: Request, cha
     assert subject is not None, "known() made sure of it"
     adapter = adapters[request.place.platform]
     place = Place(request.place.platform, request.place.workspace, subject.id)
-    if await adapter.audience(place) == "none":
+    if await platforms.audience(adapter, place) == "none":
         raise UserError(f"{subject.label} is no channel of this workspace that I can see: add me to it first.")
-    if place not in await adapter.readable(request, [place]):
+    if place not in await platforms.readable(adapter, request, [place]):
         raise UserError(f"You may not read {subject.label}, so changes are not announced there.")
 
 

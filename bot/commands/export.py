@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from contextlib import aclosing
 from functools import partial
 
+from bot.administration import platforms
 from bot.administration.export_file import ExportFile
 from bot.interfaces.command import Command, Option
 from bot.interfaces.errors import UserError
@@ -86,7 +87,7 @@ async def _closed(services: Services, request: Request, extent: Extent) -> froze
     async with aclosing(services.history.copy(extent, request.person.id)) as batches:
         async for copied in batches:
             everywhere |= {one.place for kind in copied for one in kind if not one.place.direct}
-    readable = await services.adapters[request.place.platform].readable(request, everywhere)
+    readable = await platforms.readable(services.adapters[request.place.platform], request, everywhere)
     return frozenset(everywhere - frozenset(readable))
 
 

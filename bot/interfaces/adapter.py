@@ -125,7 +125,10 @@ class Intake(Protocol):
 
 
 class Adapter(Protocol):
-    """One platform. `run` is supervised: it may raise and is then started again, after a growing pause."""
+    """One platform. `run` is supervised: it may raise and is then started again, after a growing pause.
+
+    What not every platform has is a protocol of its own below.
+    """
 
     name: str
 
@@ -137,6 +140,20 @@ class Adapter(Protocol):
 
     def draft(self, request: Request, log: DraftLog) -> Draft:
         """A draft of the answer to this request."""
+
+    async def fetch(self, request: Request, attachment: Attachment, limit: int) -> bytes:
+        """The content of a file that came with a request. Raises PlatformError, also where it exceeds `limit` bytes."""
+
+    async def check(self) -> str:
+        """For `shoulders doctor`: one line saying that the token works and as whom. Raises ShouldersError."""
+
+    async def aclose(self) -> None:
+        """Let go of everything, after the last draft."""
+
+
+@runtime_checkable
+class HistoryAdapter(Protocol):
+    """An adapter of a platform that shows the bot the messages of people."""
 
     async def context(self, request: Request, limit: int) -> Sequence[Message]:
         """What was said before the request in its thread, or in the message it replies to: oldest first."""
@@ -153,8 +170,10 @@ class Adapter(Protocol):
         The oldest comes first. Raises PlatformError where the bot, or the asking person, may not read them.
         """
 
-    async def fetch(self, request: Request, attachment: Attachment, limit: int) -> bytes:
-        """The content of a file that came with a request. Raises PlatformError, also where it exceeds `limit` bytes."""
+
+@runtime_checkable
+class PeopleAdapter(Protocol):
+    """An adapter that knows people's rights and who reads which place."""
 
     async def whois(self, request: Request) -> Person:
         """The asking person with the rights that the platform says they have now, not when they asked.
@@ -174,25 +193,24 @@ class Adapter(Protocol):
         A direct message is no channel of a workspace. Raises PlatformError where the platform does not say.
         """
 
+
+@runtime_checkable
+class PostAdapter(Protocol):
+    """An adapter that can post without being asked."""
+
     async def post(self, place: Place, text: str, key: str) -> None:
         """Say something of the bot's own accord, in Markdown; `key` (at most 20 characters) is the same when repeated.
 
         Raises PlatformError.
         """
 
-    async def check(self) -> str:
-        """For `shoulders doctor`: one line saying that the token works and as whom. Raises ShouldersError."""
-
-    async def aclose(self) -> None:
-        """Let go of everything, after the last draft."""
-
 
 @runtime_checkable
-class HistoryAdapter(Protocol):
-    """What an adapter offers too that keeps something of people by itself, such as the terminal's history."""
+class LocalDataAdapter(Protocol):
+    """An adapter that stores data of people by itself, such as the lines typed in the terminal."""
 
     async def forget(self, person: str) -> None:
-        """Delete what is kept of a person, "" for everybody. Raises PlatformError."""
+        """Delete the stored data of a person, "" for everybody. Raises PlatformError."""
 
 
 @dataclass(frozen=True, slots=True)

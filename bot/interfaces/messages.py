@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, Protocol
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +120,24 @@ class Message:
     withheld: str = ""
 
 
+class ReplyTarget(Protocol):
+    """Where the answer to a request goes, in an adapter's own terms; the core keeps it and never reads it."""
+
+    def dump(self) -> str:
+        """Return all of it as text, from which the adapter can answer after a restart."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredTarget:
+    """A reply target as the store gives it back; the adapter that wrote `text` reads it."""
+
+    text: str = ""
+
+    def dump(self) -> str:
+        """Return the text as it was stored."""
+        return self.text
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
     """What an adapter hands to the core.
@@ -128,8 +146,8 @@ class Request:
     `arguments["text"]`. `addressed` is False for a post in a thread that does not mention the bot: it is accepted only
     where the bot already takes part in that thread. `replies_to` is the platform's id of the message replied to, "" for
     none. `message` is the platform's id of the asking message, "" for a slash command: answers reply to it, and people
-    may reply to it. `private` asks for an answer that only the person sees. `handle` is the adapter's own JSON:
-    all that it needs to answer after a restart, such as an interaction token; the core keeps it and never reads it.
+    may reply to it. `private` asks for an answer that only the person sees. `reply_target` holds all that
+    the adapter needs to answer, such as an interaction's token.
     """
 
     act: Act
@@ -142,7 +160,7 @@ class Request:
     replies_to: str = ""
     addressed: bool = True
     private: bool = False
-    handle: str = ""
+    reply_target: ReplyTarget = StoredTarget()
 
     @property
     def text(self) -> str:

@@ -18,8 +18,8 @@ from storage.sqlite import deletion
 from storage.sqlite.answer_files import AnswerFiles
 from storage.sqlite.connections import Connections
 from storage.sqlite.continuation import accept
+from storage.sqlite.request_body import read_body, write_body
 
-_REQUEST = TypeAdapter(Request)
 _ANSWER = TypeAdapter(Answer)
 
 T = TypeVar("T")
@@ -52,7 +52,7 @@ class SQLiteRequests:
         self._files = files
 
     async def accept(self, request: Request, continuation: Continuation) -> Accepted | None:
-        body, now = _json(_REQUEST, request), self._connections.now
+        body, now = write_body(request), self._connections.now
         ids = await self._connections.write(
             partial(accept, request=request, continuation=continuation, body=body, now=now)
         )
@@ -85,7 +85,7 @@ class SQLiteRequests:
     async def unfinished(self, platform: str) -> Sequence[Unfinished]:
         return [
             Unfinished(
-                Accepted(row, conversation, _REQUEST.validate_json(body)),
+                Accepted(row, conversation, read_body(body)),
                 attempts,
                 await self._parts(row),
                 await self._files.restored(row, _ANSWER.validate_json(answer)) if answer else None,

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from bot.interfaces.adapter import Adapter, Draft
 from bot.interfaces.command import Command, Option
 from bot.interfaces.errors import PlatformError, StoreError, UserError
-from bot.interfaces.messages import Manner, Person, Place, Request
+from bot.interfaces.messages import Manner, Person, Place, Request, StoredTarget
 from bot.interfaces.replies import Answer, Form, Part
 
 COMMANDS = (
@@ -192,4 +192,5 @@ class RecordingIntake:
     def draft(self, adapter: Adapter, request: Request, parts: Sequence[Part] = ()) -> Draft:
         """A draft of the answer, as the core would make it; `parts` are left over from an earlier run."""
         log = ListedDraftLog(self.requests.index(request) + 1, parts, bool(parts))
-        return adapter.draft(request, log)
+        stored = StoredTarget(request.reply_target.dump())
+        return adapter.draft(replace(request, reply_target=stored) if parts else request, log)

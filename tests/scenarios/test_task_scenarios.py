@@ -191,7 +191,7 @@ async def test_the_message_replied_to_is_read(stage: TeamStage) -> None:
 async def test_a_terminal_says_that_it_shows_nothing_of_before(tmp_path: Path) -> None:
     async with playing(ConsoleStage(tmp_path)) as stage:
         shown = await stage.answer(await stage.command("summarise", {"last": "5"}))
-    assert "A terminal shows me nothing of before" in shown.text
+    assert "There is no message history here" in shown.text
 
 
 async def test_everybody_on_slack_sees_what_was_asked(tmp_path: Path) -> None:

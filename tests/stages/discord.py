@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
+from adapters.discord.timeouts import DiscordTimeouts
+from bot.interfaces.adapter import Adapter
 from bot.interfaces.messages import Subject
+from tests.adapters.discord.town import hurry
 from tests.fakes.discord import FakeDiscord, Interaction, Message
 from tests.fakes.discord.people import ENTITIES
 from tests.fakes.discord.world import DIRECT, PRIVATE_THREAD, READ_HISTORY, VIEW
@@ -32,6 +35,10 @@ class DiscordStage(TeamStage):
             self.discord.add_member(guild, user, *([self.manages] if name == "root" else []))
         self.names = {user: name for name, user in self.users.items()}
         self.guild = guild
+
+    def wrap(self, adapter: Adapter) -> Adapter:
+        hurry(adapter, DiscordTimeouts(identify=0.0))
+        return adapter
 
     @property
     def violations(self) -> list[str]:

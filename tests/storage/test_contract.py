@@ -11,7 +11,7 @@ import storage
 from bot.interfaces.catalogue import AddedModel
 from bot.interfaces.database import Database
 from bot.interfaces.history import ALL, Departure, Extent, HistoryCounts, Reading
-from bot.interfaces.messages import Act, Request, Subject, Turn
+from bot.interfaces.messages import Act, Request, StoredTarget, Subject, Turn
 from bot.interfaces.records import AuditEntry, Limit, Persona, RecordChange, Rule, Scope, Setting
 from bot.interfaces.replies import Answer, Part, Usage
 from bot.interfaces.store import Accepted, Continuation, RequestOutcome
@@ -170,7 +170,8 @@ async def test_a_button_finds_its_own_request(desk: Desk) -> None:
 
 
 async def test_unfinished_requests_come_back_unchanged(desk: Desk, store: Database) -> None:
-    waiting = await desk.must(CHANNEL, arguments={"text": "hello?"})
+    target = StoredTarget('{"channel": "general"}')
+    waiting = await desk.must(CHANNEL, arguments={"text": "hello?"}, reply_target=target)
     drawn = await desk.must(THREAD)
     await store.requests.begin(drawn.id)
     await store.requests.part_creating(drawn.id, 0, "hel")

@@ -10,6 +10,7 @@ import aiohttp
 import discord
 
 from adapters.discord.incoming.messages import DiscordMessageReader, IncomingMessage
+from adapters.discord.people.people import Author
 from adapters.discord.rest_api import DiscordApi
 from bot.interfaces.errors import UserError
 from bot.interfaces.messages import Place
@@ -54,27 +55,29 @@ async def _missed_in(
     try:
         async for message in channel.history(limit=CATCH_UP_MESSAGES, after=discord.Object(after)):
             if reader.readable(message):
-                await _know_member(rest, message)
-                found += _read(reader, message, place)
+                found += _read(reader, message, place, await _author(rest, message))
     except (discord.HTTPException, aiohttp.ClientError, OSError) as error:
         log.info("What was said in %s meanwhile cannot be read: %s", place.name, error)
     return found
 
 
-def _read(reader: DiscordMessageReader, message: discord.Message, place: Place) -> list[IncomingMessage]:
+def _read(
+    reader: DiscordMessageReader, message: discord.Message, place: Place, author: Author
+) -> list[IncomingMessage]:
     try:
-        heard = reader.message(message, place)
+        heard = reader.message(message, place, author)
     except UserError as error:
         log.info("What %s asked for meanwhile is not understood: %s", message.author.id, error)
         return []
     return [heard] if heard and (heard.wanted or heard.kept) else []
 
 
-async def _know_member(rest: DiscordApi, message: discord.Message) -> None:
-    """History says who wrote but not with which rights."""
+async def _author(rest: DiscordApi, message: discord.Message) -> Author:
+    """Return the author as a member of the guild, if they still are: history does not say their rights."""
     if isinstance(message.author, discord.User) and message.guild is not None:
         await rest.turn()
         try:
-            message.author = await message.guild.fetch_member(message.author.id)
+            return await message.guild.fetch_member(message.author.id)
         except discord.HTTPException:
             log.info("%s is no member any more", message.author.id)
+    return message.author

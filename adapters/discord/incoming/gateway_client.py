@@ -31,16 +31,11 @@ from bot.interfaces.messages import Place, Request
 log = logging.getLogger(__name__)
 
 MESSAGE, DEFERRED_MESSAGE, DEFERRED_UPDATE, COMPLETIONS, MODAL = 4, 5, 6, 8, 9
-GUILDS_SECONDS = 0.1
-"""How long no further guild may arrive until the list counts as complete."""
 
 HANDSHAKE = {"READY", "RESUMED"}
 """Without these there is no connection: where they cannot be read, it is made anew."""
 
 UNREADABLE = "Discord sent something that cannot be read; it is ignored: %s, %s"
-
-HEARTBEAT_SECONDS = 60.0
-"""A connection that says nothing for so long is dead."""
 
 LONGEST_COMPLETION = 100
 
@@ -84,8 +79,8 @@ class GatewayClient(discord.AutoShardedClient):
             max_messages=None,
             member_cache_flags=discord.MemberCacheFlags.none(),
             chunk_guilds_at_startup=False,
-            guild_ready_timeout=GUILDS_SECONDS,
-            heartbeat_timeout=HEARTBEAT_SECONDS,
+            guild_ready_timeout=rest.timeouts.guilds,
+            heartbeat_timeout=rest.timeouts.heartbeat,
         )
         self.taking = True
         self._served = False
@@ -100,7 +95,7 @@ class GatewayClient(discord.AutoShardedClient):
         self._reader = DiscordMessageReader(int(rest.me or 0), intake.commands, content, intake.manner)
         self._spacing = spacing
         self._seen: dict[int, Sequence[tuple[Place, int]]] = {}
-        http.gateway, http.refused = gateway.address, self._refused
+        http.route_gateway(gateway.address, self._refused)
         self.http = self._connection.http = http
         parsers = self._connection.parsers
         parsers.update({name: lenient(name, parsers[name]) for name in set(parsers) - HANDSHAKE})
@@ -140,7 +135,7 @@ class GatewayClient(discord.AutoShardedClient):
         What was seen so far is remembered here, before the new session brings newer acts: catching up begins there.
         """
         self._seen[shard_id or 0] = await self._intake.seen("discord")
-        await self._spacing.keep()
+        await self._spacing.keep(self._rest.timeouts.identify)
         if not initial:
             GatewayLimits.read(await self._rest.gateway(), "").must_have_starts()
 
@@ -314,9 +309,9 @@ class GatewayClient(discord.AutoShardedClient):
         done = self._acknowledging[request.act.id] = asyncio.get_running_loop().create_future()
         try:
             if await self._offer(request):
-                handle = DiscordReplyTarget.load(request.handle)
-                data: Json = {"flags": EPHEMERAL} if handle.original and handle.hidden else {}
-                await self._respond(interaction, DEFERRED_MESSAGE if handle.original else DEFERRED_UPDATE, data)
+                target = DiscordReplyTarget.of(request)
+                data: Json = {"flags": EPHEMERAL} if target.original and target.hidden else {}
+                await self._respond(interaction, DEFERRED_MESSAGE if target.original else DEFERRED_UPDATE, data)
         finally:
             self._acknowledging.pop(request.act.id, None)  # a redelivery may have taken it away
             done.set_result(None)
@@ -325,7 +320,7 @@ class GatewayClient(discord.AutoShardedClient):
         """Show the form that a request has, or why it may not; whether there was one."""
         try:
             form = await self._intake.dialog(request)
-            shown = modal(form, DiscordReplyTarget.load(request.handle).reply) if form else None
+            shown = modal(form, DiscordReplyTarget.of(request).reply) if form else None
         except (UserError, PlatformError) as error:
             body = text_body(error.message)
             await self._respond(interaction, MESSAGE, body | {"flags": int(str(body["flags"])) | EPHEMERAL})

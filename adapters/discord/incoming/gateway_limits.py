@@ -11,9 +11,6 @@ from discord.gateway import DiscordWebSocket
 from adapters.discord.rest_api import Json
 from bot.interfaces.errors import PlatformError
 
-IDENTIFY_SECONDS = 5.0
-"""Discord allows one identify in this time, and 1,000 a day; above that it resets the token."""
-
 STARTS_KEPT = 20
 """Identifies left for the operator when the bot gives up for the day."""
 
@@ -56,8 +53,8 @@ class IdentifySpacing:
     def __init__(self) -> None:
         self._last = float("-inf")
 
-    async def keep(self) -> None:
-        """Wait until the next identify may be sent."""
+    async def keep(self, seconds: float) -> None:
+        """Wait until the next identify may be sent, so many seconds after the last."""
         loop = asyncio.get_running_loop()
-        await asyncio.sleep(max(0.0, self._last + IDENTIFY_SECONDS - loop.time()))
+        await asyncio.sleep(max(0.0, self._last + seconds - loop.time()))
         self._last = loop.time()

@@ -33,7 +33,7 @@ def request_of(interaction: Interaction, commands: Mapping[str, Command]) -> Req
         return None
     place = place_of(interaction.channel, interaction.guild)
     seen_by_one = interaction.message is not None and interaction.message.flags.ephemeral
-    handle = DiscordReplyTarget(
+    target = DiscordReplyTarget(
         channel=str(interaction.channel.id),
         reply=meaning.reply,
         interaction=str(interaction.id),
@@ -52,7 +52,7 @@ def request_of(interaction: Interaction, commands: Mapping[str, Command]) -> Req
         attachments=_files(interaction.data or {}, pointed),
         replies_to=str(pointed.get("id", "")),
         private=command.quiet or "private" in meaning.arguments or seen_by_one,
-        handle=handle.dump(),
+        reply_target=target,
     )
 
 

@@ -10,6 +10,7 @@ import discord
 from adapters.discord.incoming.message_content import files, json_of, words
 from adapters.discord.outgoing.markdown import readable, with_subjects
 from adapters.discord.people.people import (
+    Author,
     first_writable,
     may_open_threads,
     may_read_back,
@@ -64,15 +65,17 @@ class DiscordMessageReader:
         """What a message says, for people and models."""
         return words(json_of(message), names_in(message), self._mentioned_as(message))
 
-    def message(self, message: discord.Message, place: Place | None = None) -> IncomingMessage | None:
-        """What a person said; `place` where it is known better than from the message.
+    def message(
+        self, message: discord.Message, place: Place | None = None, author: Author | None = None
+    ) -> IncomingMessage | None:
+        """What a person said; `place` and `author` where they are known better than from the message.
 
         Raises UserError for a command that is written wrongly.
         """
         if not self.readable(message):
             return None
-        place = place or place_of(message.channel, message.guild)
-        manner = self.manner(place, str(message.author.id))
+        place, author = place or place_of(message.channel, message.guild), author or message.author
+        manner = self.manner(place, str(author.id))
         spoken_to = place.direct or bool(self._mentioned_as(message)) or _replied_to(message) == self.me
         for_others = self._is_for_others(message)
         addressed = spoken_to or (manner.speaks == "everything" and not for_others)
@@ -82,7 +85,7 @@ class DiscordMessageReader:
         request = Request(
             act=Act(str(message.id), message.id),
             place=place,
-            person=person_of(message.author, guild=message.guild is not None),
+            person=person_of(author, guild=message.guild is not None),
             command=command,
             arguments=given,
             attachments=files(json_of(message)),
@@ -90,9 +93,9 @@ class DiscordMessageReader:
             replies_to=str(replied.message_id or "") if replied else "",
             addressed=addressed,
             private="private" in given,
-            handle=DiscordReplyTarget(
-                str(message.channel.id), reply=str(message.id), reads=may_read_back(message, place)
-            ).dump(),
+            reply_target=DiscordReplyTarget(
+                str(message.channel.id), reply=str(message.id), reads=may_read_back(author, message.guild, place)
+            ),
         )
         if addressed and manner.answers_in == "thread" and message.guild and may_open_threads(place, message.guild):
             request = _in_thread(request)
@@ -107,7 +110,7 @@ class DiscordMessageReader:
         act = Act(f"join:{guild.id}:{since.isoformat()}", discord.utils.time_snowflake(since))
         person = Person(str(guild.owner_id or guild.id), guild.name)
         return Request(
-            act, place_of(channel, guild), person, "welcome", handle=DiscordReplyTarget(str(channel.id)).dump()
+            act, place_of(channel, guild), person, "welcome", reply_target=DiscordReplyTarget(str(channel.id))
         )
 
     def _command(self, message: discord.Message) -> tuple[str, Mapping[str, str]]:
@@ -142,11 +145,11 @@ class DiscordMessageReader:
 
 def _in_thread(request: Request) -> Request:
     """The request as it is answered in a thread that grows out of its message, and has its id."""
-    place, handle = request.place, DiscordReplyTarget.load(request.handle)
+    place, target = request.place, DiscordReplyTarget.of(request)
     first, _, _ = request.text.strip().partition("\n")
     title = first[:LONGEST_TITLE].strip() or f"{request.person.name} and the bot"
-    handle = replace(handle, channel=request.message, parent=place.channel, title=title)
-    return replace(request, place=replace(place, thread=request.message), handle=handle.dump())
+    target = replace(target, channel=request.message, parent=place.channel, title=title)
+    return replace(request, place=replace(place, thread=request.message), reply_target=target)
 
 
 def _reply(message: discord.Message) -> discord.MessageReference | None:

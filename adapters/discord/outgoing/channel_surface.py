@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from adapters.discord.outgoing.components import rows
 from adapters.discord.reply_target import DiscordReplyTarget
 from adapters.discord.rest_api import ALL, DiscordApi, Json
-from adapters.shared.paced_draft import FILES, MEBIBYTE, CallKind, Control, PacedDraft
+from adapters.shared.paced_draft import FILES, MEBIBYTE, CallKind, Control, PacedDraft, Surface
 from adapters.shared.rate_limiter import RateLimiter
 from bot.interfaces.adapter import DraftLog
 from bot.interfaces.errors import Forbidden, Gone, PlatformError
@@ -27,12 +27,6 @@ LARGEST_FILE = 10 * MEBIBYTE
 
 LARGEST_REQUEST = 25 * MEBIBYTE - (1 << 16)
 """For the files of one message; the rest is for what describes them."""
-
-TYPING_SECONDS = 9.0
-"""Discord shows typing for 10 seconds."""
-
-TYPING_AFTER = 0.3
-"""Seconds; an answer that begins sooner needs no typing, which would cost a call."""
 
 MOST_PAGES = 10
 """Pages of 100 messages that are looked through for a part that may have been sent."""
@@ -56,29 +50,27 @@ def attachments_body(files: Sequence[File]) -> Json:
     return {"attachments": described, "allowed_mentions": PING_NOBODY}
 
 
-class ChannelSurface:
+class ChannelSurface(Surface):
     """Messages in a channel; the first replies to the asking message."""
 
     limit = LONGEST - REMARKS
     appends = False
     room = LARGEST_REQUEST
 
-    def __init__(self, rest: DiscordApi, request: Request, handle: DiscordReplyTarget) -> None:
-        self.largest = min(handle.largest or LARGEST_FILE, LARGEST_REQUEST)
+    def __init__(self, rest: DiscordApi, request: Request, target: DiscordReplyTarget) -> None:
+        self.largest = min(target.largest or LARGEST_FILE, LARGEST_REQUEST)
         self._rest = rest
-        self._handle = handle
+        self._target = target
         self._person = request.person.id
         self._order = request.act.order
-        self._channel = "" if handle.title else handle.channel
+        self._channel = "" if target.title else target.channel
         self._unsure: set[int] = set()
         self._typing: asyncio.Task[None] | None = None
 
     async def create(self, index: int, text: str, choices: Sequence[Control], *, final: bool) -> str:
-        """Send a part."""
         return await self._post(await self.channel(), index, self._body(index, text, choices))
 
     async def edit(self, index: int, message: str, text: str, choices: Sequence[Control], *, final: bool) -> None:
-        """Change a part."""
         await self._rest.edit(await self.channel(), message, self._body(index, text, choices))
 
     async def find(self, part: Part, after: str) -> str:
@@ -91,7 +83,6 @@ class ChannelSurface:
         return message
 
     async def delete(self, message: str) -> None:
-        """Remove a part."""
         await self._rest.delete(await self.channel(), message)
 
     async def status(self, status: Status | None) -> None:
@@ -103,7 +94,7 @@ class ChannelSurface:
 
     def budgets(self, kind: CallKind) -> Sequence[str]:
         """The bot's own budget and the channel's."""
-        return (ALL, f"{budget_kind(kind)}:{self._handle.channel}")
+        return (ALL, f"{budget_kind(kind)}:{self._target.channel}")
 
     def hush(self) -> None:
         """Type no longer."""
@@ -117,36 +108,36 @@ class ChannelSurface:
     async def channel(self) -> str:
         """Where the answer is written; the thread is made when it is needed, and done without where it cannot be."""
         if not self._channel:
-            handle = self._handle
+            target = self._target
             try:
-                await self._rest.open_thread(handle.parent, handle.reply, handle.title)
-                self._channel = handle.channel
+                await self._rest.open_thread(target.parent, target.reply, target.title)
+                self._channel = target.channel
             except (Forbidden, Gone) as error:
                 log.info("Answered in place, not in a thread: %s", error)
-                self._channel = handle.parent
+                self._channel = target.parent
         return self._channel
 
     async def _keep_typing(self) -> None:
-        await asyncio.sleep(TYPING_AFTER)
+        await asyncio.sleep(self._rest.timeouts.typing_after)
         try:
             while True:
                 await self._rest.typing(await self.channel())
-                await asyncio.sleep(TYPING_SECONDS)
+                await asyncio.sleep(self._rest.timeouts.typing)
         except PlatformError as error:
             log.debug("Typing cannot be shown: %s", error)
 
     async def _post(self, channel: str, index: int, body: Json) -> str:
         """Its nonce makes Discord return the first message when it is sent again within minutes."""
-        handle, nonce = self._handle, {"nonce": self._nonce(index), "enforce_nonce": True}
-        replies = index == 0 and channel == (handle.parent or handle.channel)
-        return await self._rest.send(channel, body | nonce, handle.reply if replies else "")
+        target, nonce = self._target, {"nonce": self._nonce(index), "enforce_nonce": True}
+        replies = index == 0 and channel == (target.parent or target.channel)
+        return await self._rest.send(channel, body | nonce, target.reply if replies else "")
 
     def _nonce(self, index: int) -> str:
         return f"{self._order}-{index}"  # at most 25 characters
 
     def _body(self, index: int, text: str, choices: Sequence[Control]) -> Json:
         again = PERHAPS_AGAIN if index in self._unsure else ""
-        reply = "" if self._handle.title else self._handle.reply
+        reply = "" if self._target.title else self._target.reply
         return text_body(again + self._remark(index) + text) | {"components": rows(choices, reply)}
 
     def _remark(self, index: int) -> str:
@@ -176,7 +167,7 @@ class ChannelSurface:
             return False
         if message.get("nonce") == self._nonce(part.index):
             return True
-        if isinstance(reference, dict) and reference.get("message_id") != self._handle.reply:
+        if isinstance(reference, dict) and reference.get("message_id") != self._target.reply:
             return False
         return str(message["content"]).strip() == (self._remark(part.index) + part.text).strip()
 
@@ -189,18 +180,16 @@ def budget_kind(kind: CallKind) -> str:
 class DirectSurface(ChannelSurface):
     """Direct messages to the person, for what nobody else may see. Their ids are "channel/message"."""
 
-    def __init__(self, rest: DiscordApi, request: Request, handle: DiscordReplyTarget) -> None:
-        super().__init__(rest, request, handle)
+    def __init__(self, rest: DiscordApi, request: Request, target: DiscordReplyTarget) -> None:
+        super().__init__(rest, request, target)
         self.largest = LARGEST_FILE  # as nobody boosts direct messages
         self._channel = ""
         self._place = request.place.thread or request.place.channel
 
     async def create(self, index: int, text: str, choices: Sequence[Control], *, final: bool) -> str:
-        """Send a part."""
         return f"{await self.channel()}/{await super().create(index, text, choices, final=final)}"
 
     async def edit(self, index: int, message: str, text: str, choices: Sequence[Control], *, final: bool) -> None:
-        """Change a part."""
         await self.change(message, self._body(index, text, choices))
 
     async def find(self, part: Part, after: str) -> str:
@@ -214,7 +203,6 @@ class DirectSurface(ChannelSurface):
         return message
 
     async def delete(self, message: str) -> None:
-        """Remove a part."""
         await self._rest.delete(*_split(message))
 
     async def change(self, message: str, body: Json, files: Sequence[File] = ()) -> None:
@@ -240,12 +228,13 @@ def _split(message: str) -> tuple[str, str]:
 class DiscordDraft(PacedDraft):
     """A paced draft that also ends the typing, and a "thinking…" that nothing followed."""
 
-    def __init__(self, surface: ChannelSurface, draft_log: DraftLog, pacer: RateLimiter) -> None:
-        super().__init__(surface, draft_log, pacer)
+    def __init__(
+        self, surface: ChannelSurface, draft_log: DraftLog, pacer: RateLimiter, retries: Sequence[float]
+    ) -> None:
+        super().__init__(surface, draft_log, pacer, retries)
         self._drawn = surface
 
     async def finish(self, answer: Answer) -> None:
-        """Show exactly `answer`."""
         await super().finish(answer)
         if not (answer.text.strip() or answer.notes or answer.files):
             await self._drawn.nothing()

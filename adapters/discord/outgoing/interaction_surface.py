@@ -26,35 +26,35 @@ class InteractionSurface(ChannelSurface):
         self,
         rest: DiscordApi,
         request: Request,
-        handle: DiscordReplyTarget,
+        target: DiscordReplyTarget,
         acknowledged: Callable[[str], Awaitable[None]],
         clock: Callable[[], float],
     ) -> None:
-        super().__init__(rest, request, handle)
+        super().__init__(rest, request, target)
         self._acknowledged = acknowledged
         self._clock = clock
-        self._direct = DirectSurface(rest, request, handle)
+        self._direct = DirectSurface(rest, request, target)
         self._moved: dict[int, str] = {}
 
     async def create(self, index: int, text: str, choices: Sequence[Control], *, final: bool) -> str:
         """Fill in the deferred message, or follow up."""
-        handle, body = self._handle, self._body(index, text, choices)
+        target, body = self._target, self._body(index, text, choices)
         if await self._alive():
             try:
-                if handle.original and index == 0:
-                    return await self._rest.edit_answer(handle, "@original", body)
-                made, ephemeral = await self._rest.follow_up(handle.application, handle.token, self._hidden(body))
-                if ephemeral or not handle.hidden:
+                if target.original and index == 0:
+                    return await self._rest.edit_answer(target, "@original", body)
+                made, ephemeral = await self._rest.follow_up(target.application, target.token, self._hidden(body))
+                if ephemeral or not target.hidden:
                     return made
                 # Discord documents that a follow-up fills in what was deferred in public, not what it does when that
                 # is deleted: whatever it does, nobody else may see this.
-                await self._rest.delete_answer(handle.application, handle.token, made)
+                await self._rest.delete_answer(target.application, target.token, made)
             except Gone:
-                log.info("Interaction %s takes no answer any more", handle.interaction)
-        if handle.hidden:
+                log.info("Interaction %s takes no answer any more", target.interaction)
+        if target.hidden:
             return await self._move(index, text, choices)
-        if handle.original and index == 0 and (waiting := await self._deferred_message()):
-            await self._rest.edit(handle.channel, waiting, body)
+        if target.original and index == 0 and (waiting := await self._deferred_message()):
+            await self._rest.edit(target.channel, waiting, body)
             return waiting
         return await super().create(index, text, choices, final=final)
 
@@ -65,7 +65,6 @@ class InteractionSurface(ChannelSurface):
             self._moved[index] = await self._move(index, text, choices)
 
     async def upload(self, index: int, message: str, files: Sequence[File]) -> str:
-        """Put the files into the last part."""
         message = self._moved.get(index, message)
         if not await self._change(message, attachments_body(files), files):
             raise Gone("the answer cannot be changed any more.")
@@ -74,56 +73,56 @@ class InteractionSurface(ChannelSurface):
     async def find(self, part: Part, after: str) -> str:
         """Filling in the deferred message twice is harmless; hidden follow-ups cannot be read back."""
         if await self._alive():
-            if part.index >= FILES or (self._handle.original and part.index == 0):
+            if part.index >= FILES or (self._target.original and part.index == 0):
                 return ""
-            if self._handle.hidden:
+            if self._target.hidden:
                 self._unsure.add(part.index)
                 return ""
-        if self._handle.hidden:
+        if self._target.hidden:
             return await self._direct.find(part, "")
         return await super().find(part, after)
 
     async def delete(self, message: str) -> None:
         """Remove a part, where that is still possible."""
-        handle = self._handle
+        target = self._target
         if "/" in message:
             await self._direct.delete(message)
         elif await self._alive():
-            await self._rest.delete_answer(handle.application, handle.token, message)
-        elif not handle.hidden:
+            await self._rest.delete_answer(target.application, target.token, message)
+        elif not target.hidden:
             await super().delete(message)
 
     async def status(self, status: Status | None) -> None:
         """A deferred message says by itself that the bot is thinking."""
-        if not self._handle.original:
+        if not self._target.original:
             await super().status(status)
 
     def budgets(self, kind: CallKind) -> Sequence[str]:
         """Calls with a token are outside the bot's own budget."""
-        if self._handle.alive(self._clock()):
-            return (f"{budget_kind(kind)}:{self._handle.interaction}",)
+        if self._target.alive(self._clock()):
+            return (f"{budget_kind(kind)}:{self._target.interaction}",)
         return super().budgets(kind)
 
     async def nothing(self) -> None:
         """Take away "thinking…", which would stay."""
-        if self._handle.original and await self._alive():
-            await self._rest.delete_answer(self._handle.application, self._handle.token, "@original")
+        if self._target.original and await self._alive():
+            await self._rest.delete_answer(self._target.application, self._target.token, "@original")
 
     async def _change(self, message: str, body: Json, files: Sequence[File] = ()) -> bool:
         """Whether a message could be changed: one that only the person sees cannot without the token."""
-        handle = self._handle
+        target = self._target
         if "/" in message:
             await self._direct.change(message, body, files)
             return True
         if await self._alive():
             try:
-                await self._rest.edit_answer(handle, message, body, files)
+                await self._rest.edit_answer(target, message, body, files)
                 return True
             except Gone:
-                log.info("Interaction %s takes no edit any more", handle.interaction)
-        if not handle.hidden:
-            await self._rest.edit(handle.channel, message, body, files)
-        return not handle.hidden
+                log.info("Interaction %s takes no edit any more", target.interaction)
+        if not target.hidden:
+            await self._rest.edit(target.channel, message, body, files)
+        return not target.hidden
 
     async def _move(self, index: int, text: str, choices: Sequence[Control]) -> str:
         """Show a part as a direct message, unless it is there already."""
@@ -131,20 +130,20 @@ class InteractionSurface(ChannelSurface):
         return found or await self._direct.create(index, text, choices, final=True)
 
     async def _alive(self) -> bool:
-        await self._acknowledged(self._handle.interaction)
-        return self._handle.alive(self._clock())
+        await self._acknowledged(self._target.interaction)
+        return self._target.alive(self._clock())
 
     def _hidden(self, body: Json) -> Json:
-        return body | {"flags": int(str(body["flags"])) | EPHEMERAL} if self._handle.hidden else body
+        return body | {"flags": int(str(body["flags"])) | EPHEMERAL} if self._target.hidden else body
 
     async def _deferred_message(self) -> str:
         """The message that says "thinking…", when only the channel can tell its id."""
         try:
-            page = await self._rest.messages(self._handle.channel, after=str(self._order))
+            page = await self._rest.messages(self._target.channel, after=str(self._order))
         except Forbidden:
             return ""
         for message in reversed(page):
             about = message.get("interaction_metadata")
-            if isinstance(about, dict) and about.get("id") == self._handle.interaction:
+            if isinstance(about, dict) and about.get("id") == self._target.interaction:
                 return str(message["id"])
         return ""

@@ -80,9 +80,8 @@ def may_open_threads(place: Place, guild: discord.Guild) -> bool:
     return rights.create_public_threads and rights.send_messages_in_threads
 
 
-def may_read_back(message: discord.Message, place: Place) -> bool:
-    """Whether who wrote a message may read what was said there before; not where that is not known."""
-    author, guild = message.author, message.guild
+def may_read_back(author: Author, guild: discord.Guild | None, place: Place) -> bool:
+    """Return whether the author of a message may read the messages before it; False where that is not known."""
     if place.direct:
         return True
     channel = guild.get_channel(int(place.channel)) if guild else None

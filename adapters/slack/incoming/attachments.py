@@ -57,7 +57,7 @@ def _must_be_asked(file: Json) -> bool:
 async def _ask(rest: SlackApi, file: Json) -> Json:
     """What Slack says of a file when asked; what it said before where that takes too long."""
     try:
-        async with patience():
+        async with patience(rest.timeouts.look_up):
             found = (await rest.read("files.info", {"file": file["id"]})).get("file")
     except (ShouldersError, TimeoutError) as error:
         log.info("Slack does not say what the file %s is: %s", file["id"], error or "too slow")

@@ -13,7 +13,6 @@ from bot.interfaces.messages import Place
 
 log = logging.getLogger(__name__)
 
-SECONDS = 10.0
 PLACES = 10
 """Threads, and channels, that are read: as many as Slack's rates allow at once."""
 
@@ -35,7 +34,7 @@ async def missed_messages(
     reading = [_thread(rest, place.channel, place.thread, order) for place, order in threads]
     reading += [_channel(rest, channel, order) for channel, order in list(channels.items())[:PLACES]]
     try:
-        async with asyncio.timeout(SECONDS):
+        async with asyncio.timeout(rest.timeouts.catch_up):
             found = await asyncio.gather(*reading)
     except TimeoutError:
         log.warning("Slack: there was no time to read all that was missed")

@@ -28,9 +28,6 @@ log = logging.getLogger(__name__)
 SOCKETS = 2
 """Slack allows 10 to an app."""
 
-STAGGER_SECONDS = 60.0
-"""Between the first socket and the second, so that Slack does not refresh both at once."""
-
 CROWDED_SECONDS = 60.0
 """Until another connection is tried after Slack took no more."""
 
@@ -73,7 +70,8 @@ class SocketConnection:
             ssl_check_enabled=False,
         )
         app.error(_raise_again)
-        keeping = [asyncio.create_task(self._keep_open(app, number * STAGGER_SECONDS)) for number in range(SOCKETS)]
+        after = self._rest.timeouts.stagger
+        keeping = [asyncio.create_task(self._keep_open(app, number * after)) for number in range(SOCKETS)]
         try:
             done, _ = await asyncio.wait(keeping, return_when=asyncio.FIRST_COMPLETED)
             for task in done:

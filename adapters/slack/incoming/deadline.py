@@ -9,12 +9,6 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from math import inf
 
-PATIENCE = 1.5
-"""Seconds for one look-up."""
-
-ACT_SECONDS = 2.0
-"""Seconds for all look-ups of one act together."""
-
 
 @dataclass(slots=True)
 class _Deadline:
@@ -43,7 +37,6 @@ def lift() -> None:
     _current.get().at = inf
 
 
-def patience(seconds: float | None = None) -> asyncio.Timeout:
-    """A timeout for one look-up, or for `seconds`, which ends at the deadline that is in force, too."""
-    wait = PATIENCE if seconds is None else seconds
-    return asyncio.timeout_at(min(_current.get().at, asyncio.get_running_loop().time() + wait))
+def patience(seconds: float) -> asyncio.Timeout:
+    """Return a timeout for one look-up, which ends at the deadline that is in force, too."""
+    return asyncio.timeout_at(min(_current.get().at, asyncio.get_running_loop().time() + seconds))

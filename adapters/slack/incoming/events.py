@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TypeVar
 
 from adapters.slack.incoming import edits
-from adapters.slack.incoming.deadline import ACT_SECONDS, lift, patience, within
+from adapters.slack.incoming.deadline import lift, patience, within
 from adapters.slack.incoming.edits import MessageEdit
 from adapters.slack.incoming.envelope import is_ours
 from adapters.slack.incoming.interactions import InteractionReader, user_of
@@ -28,9 +28,6 @@ from bot.interfaces.messages import Place, Request
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
-
-MESSAGE_SECONDS = 1.0
-"""How long a mention waits for the message event of the same post, which says more."""
 
 POSTS_REMEMBERED = 1_000
 
@@ -77,7 +74,7 @@ class EventRouter:
         if not is_ours(body, self._rest):
             log.info("Slack: something for another workspace or app is left alone")
             return ""
-        with within(ACT_SECONDS):
+        with within(self._rest.timeouts.act):
             return await self._take(body)
 
     async def _take(self, body: Json) -> str:
@@ -175,18 +172,18 @@ class EventRouter:
         form = await self._intake.dialog(request)
         if form is None:
             return False
-        view = modals.modal_view(form, SlackReplyTarget.load(request.handle))
+        view = modals.modal_view(form, SlackReplyTarget.of(request))
         await self._rest.write("views.open", {"trigger_id": trigger, "view": view})
         return True
 
     def _settled(self, request: Request) -> Request:
         """As the core wants it treated. A message to the bot alone and its own page are private as they are."""
         request = self._intake.settle(request)
-        handle = SlackReplyTarget.load(request.handle)
-        alone = request.place.direct and (request.message or handle.home)
+        target = SlackReplyTarget.of(request)
+        alone = request.place.direct and (request.message or target.home)
         if not request.private or alone:
             return request
-        return replace(request, handle=handle.privately(request.message).dump())
+        return replace(request, reply_target=target.privately(request.message))
 
     # Events ----------------------------------------------------------------------------------------------------------
 
@@ -200,7 +197,7 @@ class EventRouter:
     async def _mention(self, event: Json) -> None:
         """The message event of the same post says more: files, and where it was. Without it, ask Slack."""
         try:
-            async with patience(MESSAGE_SECONDS):
+            async with patience(self._rest.timeouts.message):
                 await self._post(event).wait()
         except TimeoutError:
             await self.said(event | await self._refetch(event))
@@ -216,7 +213,7 @@ class EventRouter:
         thread = str(event.get("thread_ts") or ts)
         try:
             where = {"channel": channel, "ts": thread, "oldest": ts, "inclusive": True}
-            async with patience():
+            async with patience(self._rest.timeouts.look_up):
                 page = await self._rest.read("conversations.replies", where)
         except (PlatformError, TimeoutError) as error:
             log.info("A mention is taken as it came: %s", error or "Slack is too slow")
@@ -274,9 +271,9 @@ class EventRouter:
 
     # What they share -------------------------------------------------------------------------------------------------
 
-    async def _tell(self, handle: SlackReplyTarget, person: str, sentence: str) -> None:
+    async def _tell(self, target: SlackReplyTarget, person: str, sentence: str) -> None:
         try:
-            await send_private(self._rest, handle, person, sentence, self._clock())
+            await send_private(self._rest, target, person, sentence, self._clock())
         except PlatformError as error:
             log.warning("“%s” cannot be said to %s: %s", sentence, person, error)
 

@@ -34,32 +34,32 @@ class InteractionReader:
         team, url = str(payload.get("team_id") or self.reader.team), str(payload.get("response_url", ""))
         read = partial(self.reader.words.slash, str(payload["command"]), str(payload.get("text", "")), channel)
         path, arguments = await read(look=False)
-        handle = SlackReplyTarget(channel, team=team, response_url=url, since=now)
+        target = SlackReplyTarget(channel, team=team, response_url=url, since=now)
         act = Act(str(payload["trigger_id"]), _order(now))
 
         async def named() -> Mapping[str, str]:
             return (await read())[1]
 
-        return await self._request(act, user, path, arguments, handle, named)
+        return await self._request(act, user, path, arguments, target, named)
 
     async def press(self, payload: Json, now: float) -> Request | None:
         """A pressed button, or an entry picked from a menu; None for what is none of ours."""
         action = next(iter(listed(payload.get("actions"))), {})
         path, arguments = read_action(action)
-        handle, user = self.origin(payload, now), user_of(payload)
-        if path not in self.reader.words.paths or not handle.channel:
+        target, user = self.origin(payload, now), user_of(payload)
+        if path not in self.reader.words.paths or not target.channel:
             return None
-        if handle.thread in ("", handle.pressed) and not handle.hidden:
-            below = self.reader.manner(self.reader.place(handle.channel, ""), user).answers_in != "place"
-            handle = replace(handle, thread=handle.pressed if below else "")
+        if target.thread in ("", target.pressed) and not target.hidden:
+            below = self.reader.manner(self.reader.place(target.channel, ""), user).answers_in != "place"
+            target = replace(target, thread=target.pressed if below else "")
         act = Act(str(payload["trigger_id"]), order_of(str(action.get("action_ts") or f"{now:.6f}")))
-        return await self._request(act, user, path, arguments, handle)
+        return await self._request(act, user, path, arguments, target)
 
     async def pointed(self, payload: Json, now: float) -> Request | None:
         """A shortcut chosen for a message, in whose thread the answer stands; None for what is none of ours."""
         path, message, user = str(payload.get("callback_id", "")), _object(payload, "message"), user_of(payload)
-        handle, ts = self._below(payload, now), str(message.get("ts", ""))
-        if path not in self.reader.words.paths or not handle.channel:
+        target, ts = self._below(payload, now), str(message.get("ts", ""))
+        if path not in self.reader.words.paths or not target.channel:
             return None
         act = Act(str(payload["trigger_id"]), order_of(str(payload.get("action_ts") or f"{now:.6f}")))
 
@@ -67,35 +67,35 @@ class InteractionReader:
 
         async def named() -> Mapping[str, str]:
             nonlocal files
-            prose = self.reader.words.prose(text_of(message), handle.channel)
+            prose = self.reader.words.prose(text_of(message), target.channel)
             text, (files,) = await asyncio.gather(prose, attachments(self.reader.rest, [message]))
             return {"text": text}
 
-        request = await self._request(act, user, path, {}, handle, named)
+        request = await self._request(act, user, path, {}, target, named)
         return replace(request, replies_to=ts, attachments=files)
 
     async def sent(self, payload: Json, now: float) -> Request | None:
         """A form that was sent; None for what is none of ours."""
-        path, arguments, handle = modals.read_modal(_object(payload, "view"))
+        path, arguments, target = modals.read_modal(_object(payload, "view"))
         message = ""
         if path == shortcuts.MORE:
             path, arguments, message = shortcuts.chosen(arguments)
         if path not in self.reader.words.paths:
             return None
         act = Act(str(payload["trigger_id"]), _order(now))
-        return replace(await self._request(act, user_of(payload), path, arguments, handle), replies_to=message)
+        return replace(await self._request(act, user_of(payload), path, arguments, target), replies_to=message)
 
     async def more(self, payload: Json, now: float) -> Json:
         """The form with the tasks that a message's menu has no room for."""
-        message, handle = _object(payload, "message"), self._below(payload, now)
-        words = await self.reader.words.prose(text_of(message), handle.channel)
-        return modals.modal_view(shortcuts.form(list(self.reader.words.paths.values()), message, words), handle)
+        message, target = _object(payload, "message"), self._below(payload, now)
+        words = await self.reader.words.prose(text_of(message), target.channel)
+        return modals.modal_view(shortcuts.form(list(self.reader.words.paths.values()), message, words), target)
 
     def _below(self, payload: Json, now: float) -> SlackReplyTarget:
         """Where the answer to a shortcut goes: into the thread of its message, unless answers stand in the place."""
-        handle, ts = self.origin(payload, now), str(_object(payload, "message").get("ts", ""))
-        below = self.reader.manner(self.reader.place(handle.channel, ""), user_of(payload)).answers_in != "place"
-        return replace(handle, thread=handle.thread or (ts if below else ""))
+        target, ts = self.origin(payload, now), str(_object(payload, "message").get("ts", ""))
+        below = self.reader.manner(self.reader.place(target.channel, ""), user_of(payload)).answers_in != "place"
+        return replace(target, thread=target.thread or (ts if below else ""))
 
     def origin(self, payload: Json, now: float) -> SlackReplyTarget:
         """Where something was pressed, or where the form was asked for that was sent."""
@@ -119,23 +119,23 @@ class InteractionReader:
         user: str,
         path: str,
         arguments: Mapping[str, str],
-        handle: SlackReplyTarget,
+        target: SlackReplyTarget,
         named: Callable[[], Awaitable[Mapping[str, str]]] | None = None,
     ) -> Request:
         """The request; `named` gives its arguments with names that are looked up only for who may ask."""
         command = self.reader.words.paths[path]
         person, where = await asyncio.gather(
             self.reader.directory.person(user, rights=not command.converses),
-            self.reader.directory.place_name(handle.channel),
+            self.reader.directory.place_name(target.channel),
         )
-        place = self.reader.place(handle.channel, handle.thread, where)
-        private = command.quiet or "private" in arguments or handle.hidden
+        place = self.reader.place(target.channel, target.thread, where)
+        private = command.quiet or "private" in arguments or target.hidden
         if named and await self.reader.wants(Request(act, place, person, path, arguments, private=private)):
             arguments = await named()
-        if not (handle.thread or handle.pressed or handle.home):
+        if not (target.thread or target.pressed or target.home):
             below = self.reader.manner(place, user).answers_in != "place"
-            handle = replace(handle, opening=_opening(person, path, command, arguments), below=below)
-        return Request(act, place, person, path, arguments, private=private, handle=handle.dump())
+            target = replace(target, opening=_opening(person, path, command, arguments), below=below)
+        return Request(act, place, person, path, arguments, private=private, reply_target=target)
 
 
 def user_of(payload: Json) -> str:

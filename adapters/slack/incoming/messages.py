@@ -92,9 +92,9 @@ class SlackMessageReader:
             message=ts,
             addressed=asked,
             private=quiet and not is_direct(channel),
-            handle=SlackReplyTarget(
+            reply_target=SlackReplyTarget(
                 channel, thread, str(event.get("user_team") or event.get("team") or self.team)
-            ).dump(),
+            ),
         )
         if heard != "overheard" and not await self.wants(request):
             return request
@@ -117,8 +117,8 @@ class SlackMessageReader:
             self.directory.person(user, rights=True), self.directory.place_name(channel)
         )
         act = Act(f"stop:{channel}:{event['event_ts']}", order_of(str(event["event_ts"])))
-        handle = SlackReplyTarget(channel, thread, self.team)
-        return Request(act, self.place(channel, thread, where), person, "stop", private=True, handle=handle.dump())
+        target = SlackReplyTarget(channel, thread, self.team)
+        return Request(act, self.place(channel, thread, where), person, "stop", private=True, reply_target=target)
 
     async def joined(self, event: Json) -> Request:
         """The bot joined a channel."""
@@ -126,8 +126,8 @@ class SlackMessageReader:
         inviter = str(event.get("inviter") or self.me)
         person, where = await asyncio.gather(self.directory.person(inviter), self.directory.place_name(channel))
         act = Act(f"join:{channel}:{at}", order_of(at))
-        handle = SlackReplyTarget(channel, team=self.team)
-        return Request(act, self.place(channel, "", where), person, "welcome", handle=handle.dump())
+        target = SlackReplyTarget(channel, team=self.team)
+        return Request(act, self.place(channel, "", where), person, "welcome", reply_target=target)
 
     def place(self, channel: str, thread: str, where: str = "") -> Place:
         """Where something is said. Direct messages are one place, unless each of their threads is a session."""

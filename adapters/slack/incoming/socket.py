@@ -24,10 +24,6 @@ from bot.interfaces.network import Trouble
 
 log = logging.getLogger(__name__)
 
-PING_SECONDS = 5.0
-DEAD_SECONDS = 20.0
-"""How long the socket may be away before it is given up."""
-
 CROWDED, LONGEST_FAREWELL = "too_many_websockets", 1_000
 
 Told: TypeAlias = Callable[["Socket"], Awaitable[None]]
@@ -60,7 +56,7 @@ class Socket:
     async def serve(self) -> None:
         """Serve until cancelled. Raises ConfigError or PlatformError when it cannot go on."""
         first_url = await self._rest.socket_url()
-        handler = Handler(self._app, self._rest.app_token, ping_interval=PING_SECONDS)
+        handler = Handler(self._app, self._rest.app_token, ping_interval=self._rest.timeouts.ping)
         client = handler.client
         client.issue_new_wss_url = self._next_url  # type: ignore[method-assign]  # its own would try a bad token for ever
         client.message_listeners.append(self._frame)
@@ -107,11 +103,11 @@ class Socket:
         while True:
             away = 0.0
             while not await client.is_connected():
-                if away >= DEAD_SECONDS:
+                if away >= self._rest.timeouts.dead:
                     self.end(PlatformError("The connection to Slack ended."))
-                await asyncio.sleep(PING_SECONDS)
-                away += PING_SECONDS
-            await asyncio.sleep(PING_SECONDS)
+                await asyncio.sleep(self._rest.timeouts.ping)
+                away += self._rest.timeouts.ping
+            await asyncio.sleep(self._rest.timeouts.ping)
 
     async def _frame(self, client: AsyncBaseSocketModeClient, frame: Json, raw: str | None) -> None:
         if frame.get("type") == "hello":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TypeGuard
 
@@ -39,9 +40,15 @@ class ThreadDraft(PacedDraft):
     """
 
     def __init__(
-        self, surface: ThreadSurface, draft_log: DraftLog, pacer: RateLimiter, pressed: str, instead: Draft | None
+        self,
+        surface: ThreadSurface,
+        draft_log: DraftLog,
+        pacer: RateLimiter,
+        retries: Sequence[float],
+        pressed: str,
+        instead: Draft | None,
     ) -> None:
-        super().__init__(surface, draft_log, pacer)
+        super().__init__(surface, draft_log, pacer, retries)
         self._slack = surface
         self._pressed = pressed
         self._instead = instead
@@ -70,7 +77,6 @@ class ThreadDraft(PacedDraft):
             self._pressed = ""
 
     async def finish(self, answer: Answer) -> None:
-        """Show exactly `answer`."""
         await self.abandon()
         self._slack.finishing = True
         try:
@@ -85,7 +91,6 @@ class ThreadDraft(PacedDraft):
         await self._slack.end()
 
     async def abandon(self) -> None:
-        """Stop drawing and leave what is there."""
         if self._choosing is not None:
             self._choosing.cancel()
             await asyncio.wait([self._choosing])

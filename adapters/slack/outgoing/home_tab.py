@@ -40,7 +40,7 @@ class HomeTab:
             log.warning("The page of %s cannot be shown: %s", person, error)
 
 
-class HomeDraft:
+class HomeDraft(Draft):
     """The answer to what was done on the page."""
 
     def __init__(self, draft: Draft, show: Callable[[], Awaitable[None]]) -> None:
@@ -48,7 +48,6 @@ class HomeDraft:
         self._show = show
 
     def write(self, chunk: Chunk) -> None:
-        """Take a chunk and return at once."""
         self._draft.write(chunk)
 
     async def finish(self, answer: Answer) -> None:
@@ -57,7 +56,6 @@ class HomeDraft:
         await self._show()
 
     async def abandon(self) -> None:
-        """Stop drawing and leave what is there."""
         await self._draft.abandon()
 
 

@@ -20,9 +20,9 @@ MOST_ENTRIES = 100
 CALLBACK = "form"
 
 
-def modal_view(form: Form, handle: SlackReplyTarget) -> Json:
-    """The modal of a form that was asked for where `handle` says. Raises UserError for what it cannot hold."""
-    origin = asdict(replace(handle, opening=""))
+def modal_view(form: Form, target: SlackReplyTarget) -> Json:
+    """The modal of a form that was asked for where `target` says. Raises UserError for what it cannot hold."""
+    origin = asdict(replace(target, opening=""))
     meaning = {"command": form.command, "arguments": dict(form.arguments), "handle": origin}
     state = json.dumps(meaning, ensure_ascii=False)
     if len(state) > LONGEST_STATE:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 
-from adapters.shared.paced_draft import FILES, CallKind, Control
+from adapters.shared.paced_draft import FILES, CallKind, Control, Surface
 from adapters.slack.outgoing import files
 from adapters.slack.outgoing.message_finder import MessageFinder, message_body
 from adapters.slack.outgoing.thread_surface import LIMIT, PERHAPS_AGAIN
@@ -23,17 +23,17 @@ UNSEEN = "~"
 
 
 async def send_ephemeral(
-    rest: SlackApi, handle: SlackReplyTarget, person: str, text: str, now: float, choices: Sequence[Control] = ()
+    rest: SlackApi, target: SlackReplyTarget, person: str, text: str, now: float, choices: Sequence[Control] = ()
 ) -> bool:
     """Show something to one person alone where they asked; False where that cannot be."""
     try:
-        if handle.url_lives(now):
+        if target.url_lives(now):
             ephemeral: Json = {"response_type": "ephemeral", "replace_original": False}
-            await rest.respond(handle.response_url, message_body(text, choices, links=True) | ephemeral)
+            await rest.respond(target.response_url, message_body(text, choices, links=True) | ephemeral)
             return True
-        if not (handle.response_url or handle.home):
-            thread: Json = {"thread_ts": handle.thread} if handle.thread else {}
-            where: Json = {"channel": handle.channel, "user": person}
+        if not (target.response_url or target.home):
+            thread: Json = {"thread_ts": target.thread} if target.thread else {}
+            where: Json = {"channel": target.channel, "user": person}
             await rest.write(EPHEMERAL, message_body(text, choices, links=False) | where | thread)
             return True
     except (Forbidden, Gone) as error:
@@ -41,24 +41,24 @@ async def send_ephemeral(
     return False
 
 
-async def send_private(rest: SlackApi, handle: SlackReplyTarget, person: str, sentence: str, now: float) -> None:
+async def send_private(rest: SlackApi, target: SlackReplyTarget, person: str, sentence: str, now: float) -> None:
     """Say something to one person alone that answers no request. Raises PlatformError."""
-    if not await send_ephemeral(rest, handle, person, sentence, now):
+    if not await send_ephemeral(rest, target, person, sentence, now):
         channel = await rest.direct_channel(person)
         await rest.pacer.turn(rate_limits_of(POST, channel), urgent=True)
         await rest.post(channel, message_body(sentence, (), links=True), {})
 
 
-class PrivateSurface:
+class PrivateSurface(Surface):
     """Only finished texts: what is ephemeral can be neither edited nor read back, and a response_url serves 5 times."""
 
     limit = LIMIT
     largest = room = files.ROOM
     appends = False
 
-    def __init__(self, rest: SlackApi, request: Request, handle: SlackReplyTarget, clock: Callable[[], float]) -> None:
+    def __init__(self, rest: SlackApi, request: Request, target: SlackReplyTarget, clock: Callable[[], float]) -> None:
         self._rest = rest
-        self._handle = handle
+        self._target = target
         self._person = request.person.id
         self._finder = MessageFinder(rest, request.act.id)
         self._since = f"{request.act.order // 1_000_000 - 60}.000000"  # a command's order is our clock's time
@@ -68,7 +68,7 @@ class PrivateSurface:
     async def create(self, index: int, text: str, choices: Sequence[Control], *, final: bool) -> str:
         """Send a part in the best way that is left."""
         shown = PERHAPS_AGAIN + text if index in self._unsure else text
-        if await send_ephemeral(self._rest, self._handle, self._person, shown, self._clock(), choices):
+        if await send_ephemeral(self._rest, self._target, self._person, shown, self._clock(), choices):
             return f"{UNSEEN}{index}"
         return await self._direct(index, text, message_body(shown, choices, links=True))
 
@@ -87,7 +87,7 @@ class PrivateSurface:
             channel = await self._rest.direct_channel(self._person)
             found = await self._finder.find_files(channel, "", self._since, part)
             return f"{channel}/{found}" if found else ""
-        if self._handle.url_lives(self._clock()) or not self._handle.response_url:
+        if self._target.url_lives(self._clock()) or not self._target.response_url:
             self._unsure.add(part.index)
             return ""
         return await self._look(await self._rest.direct_channel(self._person), part)
@@ -99,7 +99,7 @@ class PrivateSurface:
             return f"{channel}/{await files.share(self._rest, attached, channel)}"
         except (Forbidden, Gone) as error:
             sentence = f"{', '.join(file.name for file in attached)} could not be sent: {error.message}"
-            await send_private(self._rest, self._handle, self._person, sentence, self._clock())
+            await send_private(self._rest, self._target, self._person, sentence, self._clock())
             return f"{UNSEEN}{FILES}"
 
     async def delete(self, message: str) -> None:

@@ -14,10 +14,10 @@ from bot.interfaces.replies import Part
 class QuestionPost:
     """Posted once, when it is first needed. `message` is its ts, "" while that is not known."""
 
-    def __init__(self, rest: SlackApi, handle: SlackReplyTarget, finder: MessageFinder, draft_log: DraftLog) -> None:
+    def __init__(self, rest: SlackApi, target: SlackReplyTarget, finder: MessageFinder, draft_log: DraftLog) -> None:
         self.message = ""
         self._rest = rest
-        self._handle = handle
+        self._target = target
         self._finder = finder
         self._log = draft_log
         self._part = next((part for part in draft_log.parts if part.index == OPENING), None)
@@ -36,8 +36,8 @@ class QuestionPost:
             return self.message
         self.message = self._part.message
         if not self.message:
-            since = ts_of(int(self._handle.since - 60) * 1_000_000)  # our clock's time, not Slack's
-            self.message = await self._finder.find(self._handle.channel, "", since, self._part)
+            since = ts_of(int(self._target.since - 60) * 1_000_000)  # our clock's time, not Slack's
+            self.message = await self._finder.find(self._target.channel, "", since, self._part)
             if self.message:
                 await self._log.created(OPENING, self.message)
         return self.message
@@ -45,7 +45,7 @@ class QuestionPost:
     async def take_back(self) -> None:
         """Remove it: nobody but the person is to see even that they asked."""
         if message := await self.known():
-            await self._rest.delete(self._handle.channel, message)
+            await self._rest.delete(self._target.channel, message)
             self.message, self._part = "", None
 
     async def pause(self) -> None:
@@ -56,7 +56,7 @@ class QuestionPost:
     async def _post(self) -> str:
         if known := await self.known():
             return known
-        channel, text = self._handle.channel, self._handle.opening
+        channel, text = self._target.channel, self._target.opening
         if self._part is None:
             await self._log.creating(OPENING, text)
             self._part = Part(OPENING, text)

@@ -6,7 +6,7 @@ import logging
 from collections import Counter
 from collections.abc import Sequence
 
-from adapters.shared.paced_draft import FILES, CallKind, Control
+from adapters.shared.paced_draft import FILES, CallKind, Control, Surface
 from adapters.slack.errors import SlackRefused
 from adapters.slack.outgoing import files
 from adapters.slack.outgoing.markdown import harmless, streamed
@@ -30,8 +30,8 @@ PERHAPS_AGAIN = "_You may have seen this part already._\n\n"
 START, APPEND, STOP = "chat.startStream", "chat.appendStream", "chat.stopStream"
 
 
-class ThreadSurface:
-    """Messages in a thread, or at the top of a channel when the handle names no thread and none is begun.
+class ThreadSurface(Surface):
+    """Messages in a thread, or at the top of a channel when the target names no thread and none is begun.
 
     `appends` while parts are streamed. A stream that Slack ended, or refuses, goes on as an edited message, and a
     message that takes no edit any more as a new one. `chosen` says that the answer is drawn while it grows; `finishing`
@@ -41,17 +41,17 @@ class ThreadSurface:
     limit = LIMIT
     largest = room = files.ROOM
 
-    def __init__(self, rest: SlackApi, request: Request, handle: SlackReplyTarget, draft_log: DraftLog) -> None:
+    def __init__(self, rest: SlackApi, request: Request, target: SlackReplyTarget, draft_log: DraftLog) -> None:
         self.chosen = False
         self.finishing = False
-        self.threaded = bool(handle.thread or (handle.opening and handle.below))
-        self.appends = self.threaded and handle.channel.startswith("D") and rest.serves(START)
+        self.threaded = bool(target.thread or (target.opening and target.below))
+        self.appends = self.threaded and target.channel.startswith("D") and rest.serves(START)
         self._rest = rest
-        self._handle = handle
+        self._target = target
         self._person = request.person.id
         self._since = ts_of(request.act.order)
         self._finder = MessageFinder(rest, request.act.id)
-        self.opening = QuestionPost(rest, handle, self._finder, draft_log)
+        self.opening = QuestionPost(rest, target, self._finder, draft_log)
         self._may_stream = self.appends
         self._streams: dict[int, str | None] = {}
         """What each open stream shows by its part's index; None where that is not known."""
@@ -59,7 +59,7 @@ class ThreadSurface:
         self._unsure: set[int] = set()
         self._latest = ""
         title = title_of(request) if request.place.direct and request.place.thread == request.message else ""
-        self._session = TypingStatus(rest, handle.channel, request.person.id, shown=draft_log.resumed, title=title)
+        self._session = TypingStatus(rest, target.channel, request.person.id, shown=draft_log.resumed, title=title)
         self._paid = Counter[str]()
         """How many calls of a method are paid for."""
 
@@ -86,15 +86,14 @@ class ThreadSurface:
             if self._paid[START] or self._buy_stream():
                 return ()
             self._stop_streaming()
-        return rate_limits_of(POST, self._handle.channel)
+        return rate_limits_of(POST, self._target.channel)
 
     async def create(self, index: int, text: str, choices: Sequence[Control], *, final: bool) -> str:
-        """Send a part."""
         thread = await self.thread()
         if self._may_stream and not self.finishing:
             if not final and (started := await self._start(index, text, thread)):
                 return started
-            await self._rest.pacer.turn(rate_limits_of(POST, self._handle.channel), urgent=final, begins=True)
+            await self._rest.pacer.turn(rate_limits_of(POST, self._target.channel), urgent=final, begins=True)
         self._latest = await self._post(index, text, choices, thread, links=final)
         return self._latest
 
@@ -121,9 +120,9 @@ class ThreadSurface:
         """Look through the thread for a part, other than the message `but`."""
         try:
             opening = await self.opening.known()
-            if self._handle.opening and not opening:
+            if self._target.opening and not opening:
                 return ""
-            channel, thread = self._handle.channel, self._under(opening)
+            channel, thread = self._target.channel, self._under(opening)
             if part.index >= FILES:
                 return await self._finder.find_files(channel, thread, self._latest or self._since, part)
             return await self._finder.find(channel, thread, after or opening or thread or self._since, part, but=but)
@@ -133,14 +132,12 @@ class ThreadSurface:
             return ""
 
     async def upload(self, index: int, message: str, attached: Sequence[File]) -> str:
-        """Show files after the last part."""
-        return await files.share(self._rest, attached, self._handle.channel, await self.thread())
+        return await files.share(self._rest, attached, self._target.channel, await self.thread())
 
     async def delete(self, message: str) -> None:
-        """Remove a part."""
         if message not in self._posted:
             await self._end_stream(message)
-        await self._rest.delete(self._handle.channel, message)
+        await self._rest.delete(self._target.channel, message)
 
     async def status(self, status: Status | None) -> None:
         """Show that the bot is at work, until its answer is whole."""
@@ -151,7 +148,7 @@ class ThreadSurface:
 
     async def thread(self) -> str:
         """The thread's ts, "" for none; where there is an opening, it is posted. Safe to cancel: the post goes on."""
-        return self._under(await self.opening.post()) if self._handle.opening else self._handle.thread
+        return self._under(await self.opening.post()) if self._target.opening else self._target.thread
 
     async def pause(self) -> None:
         """Leave everything as it is; what is under way is waited for."""
@@ -166,7 +163,7 @@ class ThreadSurface:
 
     async def take_buttons(self, message: str) -> None:
         """Remove the buttons of an older message: one was pressed."""
-        channel, thread = self._handle.channel, self._handle.thread or message
+        channel, thread = self._target.channel, self._target.thread or message
         where = {"channel": channel, "ts": thread, "oldest": message, "latest": message, "inclusive": True}
         page = await self._rest.read("conversations.replies", where)
         found = next((said for said in listed(page.get("messages")) if said.get("ts") == message), None)
@@ -192,8 +189,8 @@ class ThreadSurface:
     async def _start(self, index: int, text: str, thread: str) -> str:
         """Start a stream; "" where Slack refuses it."""
         shown = streamed(self._perhaps(index) + text)
-        body: Json = {"channel": self._handle.channel, "thread_ts": thread}
-        body |= {"recipient_user_id": self._person, "recipient_team_id": self._handle.team}
+        body: Json = {"channel": self._target.channel, "thread_ts": thread}
+        body |= {"recipient_user_id": self._person, "recipient_team_id": self._target.team}
         body |= {"markdown_text": shown} if shown else {}
         self._paid[START] -= 1
         try:
@@ -213,7 +210,7 @@ class ThreadSurface:
         whole = harmless(words, links=True) if final else streamed(words)
         fits = sent is not None and whole.startswith(sent)
         added = whole[len(sent) :] if sent is not None and fits else ""
-        body: Json = {"channel": self._handle.channel, "ts": message}
+        body: Json = {"channel": self._target.channel, "ts": message}
         body |= {"markdown_text": added} if added else {}
         if final:
             body |= {"blocks": actions(choices)} if fits and choices else {}
@@ -242,7 +239,7 @@ class ThreadSurface:
     async def _end_stream(self, message: str) -> None:
         """A stream takes no edit; whether there is one may not be known."""
         try:
-            await self._rest.write(STOP, {"channel": self._handle.channel, "ts": message}, paced=self._is_paid(STOP))
+            await self._rest.write(STOP, {"channel": self._target.channel, "ts": message}, paced=self._is_paid(STOP))
         except SlackRefused as error:
             log.debug("Nothing to end: %s", error)
 
@@ -250,13 +247,13 @@ class ThreadSurface:
         """Post a part, whose slot is spent already. What will be edited has no links that edits do not have."""
         links = links or self._rest.links_in_edits
         body, marked = message_body(self._perhaps(index) + text, choices, links=links), self._finder.metadata(index)
-        message = await self._rest.post(self._handle.channel, body, marked, thread)
+        message = await self._rest.post(self._target.channel, body, marked, thread)
         self._posted.add(message)
         return message
 
     async def _update(self, index: int, message: str, text: str, choices: Sequence[Control], *, paid: bool) -> None:
         body = message_body(self._perhaps(index) + text, choices, links=self._rest.links_in_edits)
-        body |= {"channel": self._handle.channel, "ts": message, "parse": "none"}
+        body |= {"channel": self._target.channel, "ts": message, "parse": "none"}
         paid = paid or (self.finishing and self._is_paid(UPDATE))
         await self._rest.write(UPDATE, body | {"metadata": self._finder.metadata(index)}, paced=paid)
 
@@ -264,17 +261,17 @@ class ThreadSurface:
         """Post a part anew, once, and remove the message that took no edit, where Slack lets it."""
         found = await self.find(Part(index, text), message, but=message)
         if not found:
-            await self._rest.pacer.turn(rate_limits_of(POST, self._handle.channel), urgent=True)
+            await self._rest.pacer.turn(rate_limits_of(POST, self._target.channel), urgent=True)
             found = await self._post(index, text, choices, await self.thread(), links=True)
         try:
-            await self._rest.delete(self._handle.channel, message)
+            await self._rest.delete(self._target.channel, message)
         except SlackRefused as error:
             log.info("What takes no edit stays: %s", error)
         return found
 
     def _under(self, opening: str) -> str:
         """The thread that answers go into."""
-        return (opening if self._handle.below else "") or self._handle.thread
+        return (opening if self._target.below else "") or self._target.thread
 
     def _perhaps(self, index: int) -> str:
         return PERHAPS_AGAIN if index in self._unsure else ""

@@ -15,9 +15,6 @@ from bot.interfaces.messages import Request
 log = logging.getLogger(__name__)
 
 STATUS = "agents.sessions.setStatus"
-STATUS_SECONDS = 1_800.0
-"""How often the sign is set anew; Slack drops one after an hour."""
-
 
 LONGEST_TITLE = 80
 
@@ -74,7 +71,7 @@ class TypingStatus:
                 await self._set(await thread(), "processing", paid=True)
             except PlatformError as error:
                 log.info("There is no thread to be at work in: %s", error)
-            await asyncio.sleep(STATUS_SECONDS)
+            await asyncio.sleep(self._rest.timeouts.status)
 
     async def _set(self, thread: str, state: str, *, paid: bool) -> None:
         body: Json = {"channel_id": self._channel, "thread_ts": thread, "status": state}

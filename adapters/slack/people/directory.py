@@ -6,9 +6,9 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from time import monotonic
 from typing import TypeVar
 
+from adapters.shared.lookups import LookupCache
 from adapters.slack.incoming.deadline import patience
 from adapters.slack.people.user_groups import UserGroups
 from adapters.slack.reply_target import Json
@@ -21,8 +21,6 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 NAME_SECONDS = 3_600.0
-RIGHTS_SECONDS = 60.0
-"""How old it may be what Slack said of somebody's rights, for a Slack that does not tell of changes."""
 
 MOST_NAMES = 20
 """Look-ups of names that one message costs at most."""
@@ -38,23 +36,6 @@ class _LookupKind:
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class _Lookup:
-    """A look-up made or under way, or what Slack told; `at_once` says that it did not wait for a slot."""
-
-    at: float
-    answer: asyncio.Future[Json]
-    at_once: bool
-
-    @property
-    def failed(self) -> bool:
-        return self.answer.done() and (self.answer.cancelled() or self.answer.exception() is not None)
-
-    def serves(self, age: float) -> bool:
-        """Whether nothing newer need be asked for."""
-        return not self.failed and self.at >= monotonic() - age
-
-
 _PERSON, _CHANNEL = _LookupKind("users.info", "user"), _LookupKind("conversations.info", "channel")
 
 
@@ -64,9 +45,7 @@ class Directory:
     def __init__(self, rest: SlackApi) -> None:
         self.groups = UserGroups(rest)
         self._rest = rest
-        self._asked: dict[str, _Lookup] = {}
-        self._known: dict[str, Json] = {}
-        self._changes = 0
+        self._lookups = LookupCache[Json](REMEMBERED)
 
     async def person(self, key: str, *, rights: bool = False, named: bool = False) -> Person:
         """Somebody; with `rights`, waited for as long as there is time, while for one `named` only the name matters.
@@ -74,32 +53,25 @@ class Directory:
         Of whom Slack said nothing yet is a guest. Where it does not say in time who is in which group, that is as it
         last was.
         """
-        needed, age = rights or key not in self._known, NAME_SECONDS if named else RIGHTS_SECONDS
+        needed, age = rights or self._lookups.last(key) is None, NAME_SECONDS if named else self._rest.timeouts.rights
         (user, fresh), roles = await asyncio.gather(self._look(_PERSON, key, age, needed=needed), self._roles(key))
         return self._person(key, user, roles, fresh=fresh)
 
     async def whois(self, key: str) -> Person:
         """Somebody, as Slack says now, but for groups, which may be those of last time. Raises PlatformError."""
-        user, roles = await asyncio.gather(self._ask(_PERSON, key, paced=False), self._roles(key))
+        asking = self._lookups.keep(key, self._ask(_PERSON, key, paced=False))
+        user, roles = await asyncio.gather(asking, self._roles(key))
         return self._person(key, user, roles, fresh=True)
 
     def changed(self, user: Json) -> None:
         """Somebody is as Slack tells now, as far as it tells; what is just being asked of anybody is not remembered."""
-        self._changes += 1
         key = str(user.get("id") or "")
-        asked, known = self._asked.pop(key, None), self._known.pop(key, None)
-        if (asked or known) and "is_admin" in user:
-            answer = asyncio.get_running_loop().create_future()
-            answer.set_result(user)
-            self._remember(key, _Lookup(monotonic(), answer, at_once=True))
-            self._known[key] = user
+        if self._lookups.forget(key) and "is_admin" in user:
+            self._lookups.learn(key, user)
 
     def close(self) -> None:
         """Forget everything."""
-        for asked in self._asked.values():
-            asked.answer.cancel()
-        self._asked.clear()
-        self._known.clear()
+        self._lookups.close()
         self.groups.close()
 
     async def names(self, keys: Collection[str], here: str = "", *, look: bool = True) -> Mapping[str, str]:
@@ -123,19 +95,15 @@ class Directory:
 
     def _unknown(self, keys: Sequence[str]) -> Sequence[str]:
         """Those people and channels that a look-up would be made for."""
-        return [
-            key
-            for key in keys
-            if not key.startswith("S") and not ((asked := self._asked.get(key)) and asked.serves(NAME_SECONDS))
-        ]
+        return [key for key in keys if not (key.startswith("S") or self._lookups.fresh(key, NAME_SECONDS))]
 
     async def _named(self, key: str, here: str, *, look: bool) -> str:
         if key.startswith("S"):
             found = await self._in_time(self.groups.name(key)) if look else ""
             return found or self.groups.last_name(key)
         kind = _CHANNEL if key.startswith(("C", "G")) else _PERSON
-        known = self._known.get(key, {})
-        if look or ((asked := self._asked.get(key)) and asked.serves(NAME_SECONDS)):
+        known = self._lookups.last(key) or {}
+        if look or self._lookups.fresh(key, NAME_SECONDS):
             known, _ = await self._look(kind, key, NAME_SECONDS, (NAMES,))
         if kind is _PERSON:
             return _name(known)
@@ -149,7 +117,7 @@ class Directory:
 
     async def _in_time(self, asking: Awaitable[T]) -> T | None:
         try:
-            async with patience():
+            async with patience(self._rest.timeouts.look_up):
                 return await asking
         except (ShouldersError, TimeoutError):
             return None
@@ -177,38 +145,24 @@ class Directory:
 
         It spends these `budgets`, too. What is not `needed` is asked for only where Slack's rates allow it at once.
         """
-        asked = self._asked.get(key)
-        if asked is None or not asked.serves(age):
+        asked = self._lookups.fresh(key, age)
+        if asked is None:
             at_once = self._rest.pacer.spare((kind.method, *budgets))
             if not (at_once or needed):
-                return self._known.get(key, {}), False
-            task = asyncio.create_task(self._ask(kind, key, paced=at_once))
-            task.add_done_callback(lambda done: done.cancelled() or done.exception())  # perhaps nobody waits for it
-            asked = _Lookup(monotonic(), task, at_once)
-            self._remember(key, asked)
+                return self._lookups.last(key) or {}, False
+            asked = self._lookups.begin(key, self._ask(kind, key, paced=at_once), at_once=at_once)
         if not (asked.at_once or asked.answer.done() or needed):
-            return self._known.get(key, {}), False
+            return self._lookups.last(key) or {}, False
         try:
-            async with patience():
+            async with patience(self._rest.timeouts.look_up):
                 return await asyncio.shield(asked.answer), True
         except (ShouldersError, TimeoutError) as error:
             log.info("Slack does not say who or what %s is: %s", key, error or "too slow")
-            return self._known.get(key, {}), False
-
-    def _remember(self, key: str, asked: _Lookup) -> None:
-        if len(self._asked) >= REMEMBERED:
-            oldest = next(iter(self._asked))
-            del self._asked[oldest]
-            self._known.pop(oldest, None)
-        self._asked[key] = asked
+            return self._lookups.last(key) or {}, False
 
     async def _ask(self, kind: _LookupKind, key: str, *, paced: bool) -> Json:
-        before = self._changes
         answer = (await self._rest.read(kind.method, {kind.name: key}, paced=paced)).get(kind.name)
-        found = answer if isinstance(answer, dict) else {}
-        if before == self._changes:
-            self._known[key] = found
-        return found
+        return answer if isinstance(answer, dict) else {}
 
 
 def _teams(user: Json) -> list[str]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
-from time import monotonic
+from typing import TypeAlias
 
+from adapters.shared.lookups import LookupCache
 from adapters.slack.errors import SlackRefused
 from adapters.slack.reply_target import Json
 from adapters.slack.web_api import SlackApi, listed
@@ -16,6 +16,7 @@ from bot.interfaces.errors import PlatformError
 log = logging.getLogger(__name__)
 
 LIST = "usergroups.list"
+Groups: TypeAlias = dict[str, Json]
 GROUPS_SECONDS = 300.0
 """How old it may be what is known, for a Slack that does not tell of changes."""
 
@@ -24,36 +25,20 @@ NO_GROUPS = ("paid_teams_only", "plan_upgrade_required")
 """What a workspace answers that cannot have user groups."""
 
 
-@dataclass(frozen=True, slots=True)
-class _GroupLookup:
-    at: float
-    task: asyncio.Task[dict[str, Json]]
-
-    def serves(self, now: float) -> bool:
-        """Whether nothing newer need be asked for."""
-        failed = self.task.done() and (self.task.cancelled() or self.task.exception() is not None)
-        return now < self.at + (FAILED_SECONDS if failed else GROUPS_SECONDS)
-
-
 class UserGroups:
     """Who is in which user group, and what these are called. What was last known serves while Slack does not say."""
 
     def __init__(self, rest: SlackApi) -> None:
         self._rest = rest
-        self._asked: _GroupLookup | None = None
-        self._known: dict[str, Json] | None = None
-        self._changes = 0
+        self._lookups = LookupCache[Groups](failed_seconds=FAILED_SECONDS)
 
     def changed(self) -> None:
         """What is known is no longer so, nor is what is just being asked."""
-        self._changes += 1
-        self._asked = None
+        self._lookups.outdate(LIST)
 
     def close(self) -> None:
         """Forget everything."""
-        if self._asked is not None:
-            self._asked.task.cancel()
-        self._asked = self._known = None
+        self._lookups.close()
 
     async def of(self, person: str) -> tuple[str, ...]:
         """The groups somebody is in. Raises PlatformError or ConfigError when Slack does not say."""
@@ -61,7 +46,8 @@ class UserGroups:
 
     def last_of(self, person: str) -> tuple[str, ...] | None:
         """The groups somebody was in when Slack last said; None where it never did."""
-        return None if self._known is None else _held(self._known, person)
+        known = self._lookups.last(LIST)
+        return None if known is None else _held(known, person)
 
     async def name(self, group: str) -> str:
         """The handle of a group. Raises PlatformError or ConfigError when Slack does not say."""
@@ -69,30 +55,23 @@ class UserGroups:
 
     def last_name(self, group: str) -> str:
         """The handle of a group when Slack last said, "" where it never did."""
-        return _called(self._known or {}, group)
+        return _called(self._lookups.last(LIST) or {}, group)
 
-    async def _all(self) -> dict[str, Json]:
-        """Every group by its id; many who ask at once share one call."""
-        if self._asked is None or not self._asked.serves(monotonic()):
-            task = asyncio.create_task(self._ask())
-            task.add_done_callback(lambda done: done.cancelled() or done.exception())  # perhaps nobody waits for it
-            self._asked = _GroupLookup(monotonic(), task)
-        return await asyncio.shield(self._asked.task)
+    async def _all(self) -> Groups:
+        """Return every group by its id; many who ask at once share one call."""
+        lookup = self._lookups.fresh(LIST, GROUPS_SECONDS) or self._lookups.begin(LIST, self._ask())
+        return await asyncio.shield(lookup.answer)
 
-    async def _ask(self) -> dict[str, Json]:
-        before, found = self._changes, dict[str, Json]()
+    async def _ask(self) -> Groups:
         try:
             answer = await self._rest.read(LIST, {"include_users": "true"})
         except PlatformError as error:
-            if not (isinstance(error, SlackRefused) and error.code in NO_GROUPS):
-                held = "what it said last" if self._known is not None else "refusing where a rule depends on them"
-                log.warning("Slack does not say who is in which user group (%s): the bot goes by %s", error, held)
-                raise
-        else:
-            found = {str(group["id"]): group for group in listed(answer.get("usergroups"))}
-        if before == self._changes:
-            self._known = found
-        return found
+            if isinstance(error, SlackRefused) and error.code in NO_GROUPS:
+                return {}
+            held = "refusing where a rule depends on them" if self._lookups.last(LIST) is None else "what it said last"
+            log.warning("Slack does not say who is in which user group (%s): the bot goes by %s", error, held)
+            raise
+        return {str(group["id"]): group for group in listed(answer.get("usergroups"))}
 
 
 def _held(groups: Mapping[str, Json], person: str) -> tuple[str, ...]:

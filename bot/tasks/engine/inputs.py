@@ -6,6 +6,7 @@ import mimetypes
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from bot.administration import platforms
 from bot.administration.limits.money import whole
 from bot.interfaces.adapter import Adapter
 from bot.interfaces.errors import PlatformError, UserError
@@ -89,7 +90,7 @@ async def _texts(adapters: Mapping[str, Adapter], request: Request, task: Task) 
 
 async def _pointed(adapters: Mapping[str, Adapter], request: Request) -> Message | None:
     """The message that the request points at."""
-    return well_formed(await adapters[request.place.platform].pointed(request))
+    return well_formed(await platforms.pointed(adapters[request.place.platform], request))
 
 
 async def _read(
@@ -128,7 +129,7 @@ async def _said(adapters: Mapping[str, Adapter], request: Request) -> Sequence[M
     begins = request.place.thread == request.message  # the answer's thread grows out of what asks for it
     place = replace(request.place, thread="") if begins else request.place
     found = well_formed(
-        tuple(await adapter.history(replace(request, place=place), limit + 2, ago(since) if since else 0))
+        tuple(await platforms.history(adapter, replace(request, place=place), limit + 2, ago(since) if since else 0))
     )
     said = [message for message in found if message.id != request.message]  # nor the place where the answer will be
     said = [message for message in said if message.text.strip() or message.attachments or not message.mine][-limit:]

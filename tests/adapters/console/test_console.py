@@ -121,7 +121,7 @@ def f(): pass
 
 
 @pytest.mark.parametrize("size", [1, 7, 40, 10_000])
-async def test_pieces_and_frames_do_not_change_what_stays(size: int, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_pieces_and_frames_do_not_change_what_stays(size: int) -> None:
     whole, at_once = drawing()
     await at_once.finish(Answer(MARKDOWN))
     pieces, draft = drawing()

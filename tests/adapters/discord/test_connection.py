@@ -6,6 +6,7 @@ import asyncio
 import base64
 import logging
 from collections.abc import AsyncGenerator
+from dataclasses import replace
 
 import pytest
 from discord.http import Ratelimit
@@ -16,18 +17,12 @@ from adapters.discord.settings import DiscordSettings
 from bot.interfaces.errors import ConfigError, PlatformError
 from bot.interfaces.messages import Place
 from bot.interfaces.replies import Answer, Text
-from tests.adapters.discord.town import Town, town
-
-
-@pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("adapters.discord.incoming.gateway_client.GUILDS_SECONDS", 0.02)
-    monkeypatch.setattr("adapters.discord.incoming.gateway_limits.IDENTIFY_SECONDS", 0.1)
+from tests.adapters.discord.town import QUICK, Town, town
 
 
 @pytest.fixture
-async def team(quick: None) -> AsyncGenerator[Town, None]:
-    async with town() as made:
+async def team() -> AsyncGenerator[Town, None]:
+    async with town(timeouts=replace(QUICK, identify=0.1)) as made:
         made.discord.gateway.identify_every = 0.1
         yield made
 
@@ -129,10 +124,8 @@ async def test_after_op_9_a_fresh_session_reads_what_it_missed(team: Town) -> No
     assert team.discord.gateway.identifies == 2
 
 
-async def test_a_connection_without_heartbeat_acknowledgements_is_given_up(
-    team: Town, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("adapters.discord.incoming.gateway_client.HEARTBEAT_SECONDS", 0.2)
+async def test_a_connection_without_heartbeat_acknowledgements_is_given_up(team: Town) -> None:
+    team.hurry(replace(QUICK, identify=0.1, heartbeat=0.2))
     team.discord.gateway.heartbeat_interval = 0.05
     await team.start()
     team.discord.gateway.acknowledges = False

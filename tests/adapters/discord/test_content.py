@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
 
 import pytest
 
 from bot.interfaces.command import Command, Option
 from bot.interfaces.messages import Manner, Message
-from tests.adapters.discord.town import Town, town
+from tests.adapters.discord.town import Town
 from tests.fakes.discord.world import Json
 
 EMBED: Json = {
@@ -67,15 +66,6 @@ POLL: Json = {
 }
 POINTED = (Command("shorten", "Shorten a text", (Option("text", "The text"),), shortcut="Shorten"),)
 STICKER: Json = {"id": "749054660769218631", "name": "Wave", "format_type": 1}
-
-
-@pytest.fixture
-async def team(monkeypatch: pytest.MonkeyPatch) -> AsyncGenerator[Town, None]:
-    monkeypatch.setattr("adapters.discord.incoming.gateway_client.GUILDS_SECONDS", 0.02)
-    monkeypatch.setattr("adapters.discord.incoming.gateway_limits.IDENTIFY_SECONDS", 0.0)
-    async with town() as made:
-        await made.start()
-        yield made
 
 
 def from_bot(team: Town, **more: object) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator
 from dataclasses import replace
 
 import pytest
@@ -13,18 +12,6 @@ from bot.interfaces.errors import Forbidden, Gone
 from bot.interfaces.messages import Manner, Message
 from tests.adapters.discord.town import Town, town
 from tests.fakes.media import PNG
-
-
-@pytest.fixture
-async def team(quick_guilds: None) -> AsyncGenerator[Town, None]:
-    async with town() as made:
-        await made.start()
-        yield made
-
-
-@pytest.fixture(autouse=True)
-def quick_guilds(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("adapters.discord.incoming.gateway_client.GUILDS_SECONDS", 0.02)
 
 
 async def test_a_mention_becomes_a_request(team: Town) -> None:

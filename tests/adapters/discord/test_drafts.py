@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+from dataclasses import replace
 
 import pytest
 
@@ -13,7 +13,7 @@ from adapters.shared.rate_limiter import RateLimiter
 from bot.interfaces.errors import Forbidden, Gone, PlatformError
 from bot.interfaces.messages import Request
 from bot.interfaces.replies import Answer, Choice, Choices, Part, Status, Text
-from tests.adapters.discord.town import Town, town
+from tests.adapters.discord.town import QUICK, Town
 from tests.clock import now, run_fast
 from tests.fakes.discord import Message
 from tests.fakes.discord.rules import Rates
@@ -22,20 +22,6 @@ from tests.fakes.discord.world import SEND
 STOP = Choice("Stop", "stop", {"request": "1"})
 RETRY = Choice("Retry", "retry", {"request": "1"})
 MINUTE = 60.0
-
-
-@pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("adapters.discord.incoming.gateway_client.GUILDS_SECONDS", 0.02)
-    monkeypatch.setattr("adapters.discord.outgoing.channel_surface.TYPING_AFTER", 0.0)
-    monkeypatch.setattr("adapters.shared.paced_draft.RETRY_DELAYS", (0.01, 0.01))
-
-
-@pytest.fixture
-async def team(quick: None) -> AsyncGenerator[Town, None]:
-    async with town() as made:
-        await made.start()
-        yield made
 
 
 def alone(team: Town) -> list[str]:
@@ -97,8 +83,8 @@ async def test_waiting_is_typing_or_a_place_in_the_queue(team: Town) -> None:
     assert len(team.shown()) == 1
 
 
-async def test_a_draft_left_alone_types_no_longer(team: Town, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("adapters.discord.outgoing.channel_surface.TYPING_SECONDS", 0.01)
+async def test_a_draft_left_alone_types_no_longer(team: Town) -> None:
+    team.hurry(replace(QUICK, typing=0.01))
     _, request = await team.asked()
     draft = team.draft(request)
     draft.write(Status("Thinking…"))

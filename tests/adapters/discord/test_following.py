@@ -3,22 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
-
-import pytest
 
 from bot.interfaces.messages import Manner, Place
 from bot.interfaces.replies import Answer, Text
-from tests.adapters.discord.town import Town, town
-
-
-@pytest.fixture
-async def team(monkeypatch: pytest.MonkeyPatch) -> AsyncGenerator[Town, None]:
-    monkeypatch.setattr("adapters.discord.incoming.gateway_client.GUILDS_SECONDS", 0.02)
-    monkeypatch.setattr("adapters.discord.incoming.gateway_limits.IDENTIFY_SECONDS", 0.0)
-    async with town() as made:
-        await made.start()
-        yield made
+from tests.adapters.discord.town import Town
 
 
 async def heard(team: Town, text: str) -> None:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
-
 import pytest
 
 from bot.interfaces.errors import PlatformError, UserError
 from bot.interfaces.messages import Request
 from bot.interfaces.replies import Answer, Choice, Field, Form, Item, Menu
-from tests.adapters.discord.town import Town, town
+from tests.adapters.discord.town import Town
 from tests.fakes.discord import Interaction
 
 MODELS = (Item("large", "Large", "The good one"), Item("small", "Small"))
@@ -26,14 +24,6 @@ FORM = Form(
 )
 EDIT = Choice("Edit", "config set", {"key": "prompt"})
 PICK = Menu("Model", "config set", "value", MODELS, {"key": "model"})
-
-
-@pytest.fixture
-async def team(monkeypatch: pytest.MonkeyPatch) -> AsyncGenerator[Town, None]:
-    monkeypatch.setattr("adapters.discord.incoming.gateway_client.GUILDS_SECONDS", 0.02)
-    async with town() as made:
-        await made.start()
-        yield made
 
 
 async def opened(team: Town, interaction: Interaction) -> Interaction:

@@ -3,30 +3,19 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncGenerator
 
 import pytest
 
 from bot.interfaces.errors import PlatformError
 from bot.interfaces.messages import Manner, Place, Request
 from bot.interfaces.replies import Answer, Choice, File, Note, Part, Private, Status, Text
-from tests.adapters.discord.town import Town, town
+from tests.adapters.discord.town import Town
 from tests.fakes.discord import Message
 from tests.fakes.discord.world import ATTACH, OPEN_THREADS
 
 CHART = File("chart.png", b"\x89PNG" * 400_000, "Tokens by day")
 TABLE = File("usage.csv", b"day,tokens\n", "The same as a table")
 MINUTE = 60.0
-
-
-@pytest.fixture
-async def team(monkeypatch: pytest.MonkeyPatch) -> AsyncGenerator[Town, None]:
-    monkeypatch.setattr("adapters.discord.incoming.gateway_client.GUILDS_SECONDS", 0.02)
-    monkeypatch.setattr("adapters.discord.outgoing.channel_surface.TYPING_AFTER", 0.0)
-    monkeypatch.setattr("adapters.shared.paced_draft.RETRY_DELAYS", (0.01, 0.01))
-    async with town() as made:
-        await made.start()
-        yield made
 
 
 def whispered(team: Town) -> list[str]:

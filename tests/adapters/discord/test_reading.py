@@ -2,23 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
-
 import pytest
 
 from adapters.discord.people.channel_access import MANAGE_THREADS, READING, rights_there
 from bot.interfaces.errors import Forbidden, PlatformError
 from bot.interfaces.messages import Place, Request
-from tests.adapters.discord.town import Town, town
+from tests.adapters.discord.town import Town
 from tests.fakes.discord.world import READ_HISTORY, VIEW, Role
-
-
-@pytest.fixture
-async def team(monkeypatch: pytest.MonkeyPatch) -> AsyncGenerator[Town, None]:
-    monkeypatch.setattr("adapters.discord.incoming.gateway_client.GUILDS_SECONDS", 0.02)
-    async with town() as made:
-        await made.start()
-        yield made
 
 
 async def readable(team: Town, request: Request, *where: tuple[str, str]) -> list[tuple[str, str]]:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator
 
 import pytest
 
 from bot.interfaces.errors import Forbidden, Gone, PlatformError
 from bot.interfaces.replies import Answer, Text
-from tests.adapters.discord.town import Town, town
+from tests.adapters.discord.town import Town
 from tests.fakes.discord.world import READ_HISTORY, Json
 from tests.fakes.media import PNG
 
@@ -27,17 +26,6 @@ ENTRY: Json = {
     "version": "1",
     "application_id": "2",
 }
-
-
-@pytest.fixture
-async def team(monkeypatch: pytest.MonkeyPatch) -> AsyncGenerator[Town, None]:
-    monkeypatch.setattr("adapters.discord.incoming.gateway_client.GUILDS_SECONDS", 0.02)
-    monkeypatch.setattr("adapters.discord.incoming.gateway_limits.IDENTIFY_SECONDS", 0.0)
-    monkeypatch.setattr("adapters.discord.outgoing.channel_surface.TYPING_AFTER", 0.0)
-    monkeypatch.setattr("adapters.shared.paced_draft.RETRY_DELAYS", (0.01, 0.01))
-    async with town() as made:
-        await made.start()
-        yield made
 
 
 @pytest.mark.parametrize("by", ["mention", "command"])

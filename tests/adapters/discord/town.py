@@ -9,11 +9,14 @@ from dataclasses import dataclass, field
 
 from adapters.discord.adapter import DiscordAdapter
 from adapters.discord.settings import DiscordSettings
-from bot.interfaces.adapter import Draft
+from adapters.discord.timeouts import DiscordTimeouts
+from bot.interfaces.adapter import Adapter, Draft
 from bot.interfaces.messages import Request
 from bot.interfaces.replies import Answer, Choice, Part
 from tests.fakes.discord import FakeDiscord, Interaction
 from tests.fakes.intake import RecordingIntake
+
+QUICK = DiscordTimeouts(guilds=0.02, identify=0.0, typing_after=0.0, retries=(0.01, 0.01))
 
 
 @dataclass
@@ -27,6 +30,7 @@ class Town:
     guild: str
     channel: str
     ada: str
+    timeouts: DiscordTimeouts = QUICK
     lines: asyncio.Queue[str] = field(default_factory=asyncio.Queue)
     running: asyncio.Task[None] | None = None
 
@@ -54,8 +58,13 @@ class Town:
         """As after kill -9: nothing is known but what the platform and the request's handle say."""
         await self.stop()
         await self.adapter.aclose()
-        self.adapter = DiscordAdapter(self.settings, self.discord.token, self.discord.clock.now)
+        self.adapter = make_adapter(self.settings, self.discord, self.timeouts)
         await self.start()
+
+    def hurry(self, timeouts: DiscordTimeouts) -> None:
+        """Wait no longer than this from now on."""
+        self.timeouts = timeouts
+        hurry(self.adapter, timeouts)
 
     def say(self, text: str, *, to: str = "", **how: str) -> str:
         return self.discord.post(to or self.channel, self.ada, text, **how)  # type: ignore[arg-type]  # see post()
@@ -83,8 +92,18 @@ class Town:
         return [m.content for m in self.discord.messages(channel or self.channel) if m.author == self.discord.bot]
 
 
+def make_adapter(settings: DiscordSettings, discord: FakeDiscord, timeouts: DiscordTimeouts) -> DiscordAdapter:
+    return DiscordAdapter(settings, discord.token, discord.clock.now, timeouts=timeouts)
+
+
+def hurry(adapter: Adapter, timeouts: DiscordTimeouts) -> None:
+    """Let an adapter wait no longer than this from now on."""
+    assert isinstance(adapter, DiscordAdapter)
+    adapter._rest.timeouts = timeouts
+
+
 @asynccontextmanager
-async def town(*, message_content: bool = True) -> AsyncGenerator[Town, None]:
+async def town(*, message_content: bool = True, timeouts: DiscordTimeouts = QUICK) -> AsyncGenerator[Town, None]:
     """Everything but the connection; no violation may remain at the end."""
     async with FakeDiscord() as discord:
         guild = discord.add_guild("Team")
@@ -96,8 +115,8 @@ async def town(*, message_content: bool = True) -> AsyncGenerator[Town, None]:
             edits_per_second=100.0,
             message_content=message_content,
         )
-        adapter = DiscordAdapter(settings, discord.token, discord.clock.now)
-        made = Town(discord, settings, RecordingIntake(), adapter, guild, channel, ada)
+        adapter = make_adapter(settings, discord, timeouts)
+        made = Town(discord, settings, RecordingIntake(), adapter, guild, channel, ada, timeouts)
         try:
             yield made
         finally:

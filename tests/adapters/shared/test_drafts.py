@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import pairwise
 
 import pytest
 
 from adapters.shared.paced_draft import FILES, CallKind, Control, PacedDraft
-from adapters.shared.private_draft import HIDDEN, PrivateDraft, PrivateDraftLog
+from adapters.shared.private_draft import HIDDEN, HiddenDraft, PrivateDraft
 from adapters.shared.rate_limiter import RateLimit, RateLimiter
 from bot.interfaces.adapter import DraftLog
 from bot.interfaces.errors import Forbidden, Gone, PlatformError, ShouldersError, StoreError
@@ -268,7 +269,18 @@ def test_a_database_that_fails_for_a_moment_costs_neither_previews_nor_the_answe
 
 
 def private_draft_on(public: Wall, hidden: Wall, log: Log, **how: bool) -> PrivateDraft:
-    return PrivateDraft(draft_on(public, log), draft_on(hidden, PrivateDraftLog(log)), **how)
+    return PrivateDraft(draft_on(public, log), HiddenDraft(partial(draft_on, hidden), log), **how)
+
+
+def test_a_public_answer_makes_no_hidden_draft() -> None:
+    public, made = Wall(), list[DraftLog]()
+
+    def make(log: DraftLog) -> PacedDraft:
+        made.append(log)
+        return draft_on(Wall(), log)
+
+    run_fast(PrivateDraft(draft_on(public, Log()), HiddenDraft(make, Log())).finish(Answer("for all")))
+    assert (list(public.messages.values()), made) == (["for all"], [])
 
 
 def test_menus_and_buttons_are_under_the_last_message() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Literal
 
@@ -12,22 +12,9 @@ import pytest
 from bot.interfaces.errors import Gone, PlatformError
 from bot.interfaces.messages import Manner, Place
 from bot.interfaces.replies import Answer, Choice, Private, Status, Text
-from tests.adapters.slack.town import Town, town
+from tests.adapters.slack.town import Town
 
 RETRY = Choice("Retry", "retry", {"request": "1"})
-
-
-@pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("adapters.slack.incoming.events.MESSAGE_SECONDS", 0.1)
-    monkeypatch.setattr("adapters.shared.paced_draft.RETRY_DELAYS", (0.01, 0.01))
-
-
-@pytest.fixture
-async def team(quick: None) -> AsyncGenerator[Town, None]:
-    async with town() as made:
-        await made.start()
-        yield made
 
 
 # Subcommands, and whom they are about ---------------------------------------------------------------------------------

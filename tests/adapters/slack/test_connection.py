@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 
 import pytest
 
@@ -14,19 +15,14 @@ from adapters.slack.adapter import SlackAdapter
 from adapters.slack.settings import SlackSettings
 from bot.interfaces.errors import ConfigError, PlatformError
 from bot.interfaces.messages import Place
-from tests.adapters.slack.town import Town, town
+from tests.adapters.slack.town import QUICK, Town, town
 
-
-@pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("adapters.slack.incoming.socket.PING_SECONDS", 0.05)
-    monkeypatch.setattr("adapters.slack.incoming.connection.STAGGER_SECONDS", 0.0)
-    monkeypatch.setattr("adapters.slack.incoming.events.MESSAGE_SECONDS", 0.1)
+BOTH_AT_ONCE = replace(QUICK, stagger=0.0)
 
 
 @pytest.fixture
-async def team(quick: None) -> AsyncGenerator[Town, None]:
-    async with town() as made:
+async def team() -> AsyncGenerator[Town, None]:
+    async with town(timeouts=BOTH_AT_ONCE) as made:
         await made.start()
         await made.slack.connected(2)
         yield made
@@ -46,8 +42,8 @@ def texts(team: Town) -> list[str]:
 # Acknowledging --------------------------------------------------------------------------------------------------------
 
 
-async def test_it_says_who_it_is(quick: None) -> None:
-    async with town() as team:
+async def test_it_says_who_it_is() -> None:
+    async with town(timeouts=BOTH_AT_ONCE) as team:
         assert await team.start() == "Slack: shoulders, in Team"
         said = await team.adapter.check()
         assert said.startswith(
@@ -147,7 +143,7 @@ async def test_a_broken_connection_is_made_again(team: Town) -> None:
 
 
 async def test_a_socket_that_does_not_come_back_ends_the_run(team: Town, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("adapters.slack.incoming.socket.DEAD_SECONDS", 0.1)
+    team.hurry(replace(BOTH_AT_ONCE, dead=0.1))
     monkeypatch.setattr(team.slack.socket, "opens", False)
     team.slack.fail("apps.connections.open", "internal_error", times=9)
     team.slack.socket.cut()
@@ -156,9 +152,8 @@ async def test_a_socket_that_does_not_come_back_ends_the_run(team: Town, monkeyp
         await asyncio.wait_for(team.running, 10)
 
 
-async def test_a_socket_that_never_opens_ends_the_run(quick: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("adapters.slack.incoming.socket.DEAD_SECONDS", 0.1)
-    async with town() as team:
+async def test_a_socket_that_never_opens_ends_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with town(timeouts=replace(BOTH_AT_ONCE, dead=0.1)) as team:
         monkeypatch.setattr(team.slack.socket, "opens", False)
         with pytest.raises(PlatformError, match="ended"):
             await team.start()
@@ -222,8 +217,7 @@ async def hang_up(team: Town, number: int, reason: str = "refresh_requested") ->
     await ws.close()
 
 
-async def test_the_second_socket_comes_later(quick: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("adapters.slack.incoming.connection.STAGGER_SECONDS", 60.0)
+async def test_the_second_socket_comes_later() -> None:
     async with town() as team:
         await team.start()
         assert len(team.slack.called("apps.connections.open")) == 1
@@ -385,8 +379,8 @@ async def test_what_cannot_be_read_does_not_keep_the_bot_away(team: Town) -> Non
     await team.restart()
 
 
-async def test_a_slow_history_does_not_keep_the_bot_away(team: Town, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("adapters.slack.incoming.backfill.SECONDS", 0.05)
+async def test_a_slow_history_does_not_keep_the_bot_away(team: Town) -> None:
+    team.hurry(replace(BOTH_AT_ONCE, catch_up=0.05))
     root, _ = await team.asked()
     took_part(team, (team.channel, root), order=root)
     await team.stop()

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
 from contextlib import suppress
+from dataclasses import replace
 
 import pytest
 
 from adapters.shared.rate_limiter import RateLimit, RateLimiter
 from adapters.slack.errors import ERRORS, PASSING, WAITS
 from adapters.slack.outgoing.markdown import WORD_JOINER
-from adapters.slack.outgoing.typing_status import STATUS_SECONDS
+from adapters.slack.timeouts import SlackTimeouts
 from adapters.slack.web_api import PER_MINUTE, rate_limit_for
 from bot.interfaces.adapter import Draft
 from bot.interfaces.errors import Forbidden, Gone, PlatformError
 from bot.interfaces.messages import Manner
 from bot.interfaces.replies import Answer, Choice, Choices, Part, Status, Text
-from tests.adapters.slack.town import Town, town
+from tests.adapters.slack.town import QUICK, Town, town
 from tests.clock import now, run_fast
 from tests.fakes.slack.rules import Rates
 
@@ -28,15 +28,7 @@ DELAYS = (0.01, 0.01)
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("adapters.shared.paced_draft.RETRY_DELAYS", DELAYS)
     monkeypatch.setattr("adapters.slack.web_api.EDITS_A_SECOND", 100.0)
-
-
-@pytest.fixture
-async def team(quick: None) -> AsyncGenerator[Town, None]:
-    async with town() as made:
-        await made.start()
-        yield made
 
 
 def no_streams(team: Town) -> None:
@@ -387,8 +379,8 @@ def test_no_minute_has_more_calls_than_slack_allows() -> None:
 # Status ---------------------------------------------------------------------------------------------------------------
 
 
-async def test_the_bot_is_at_work_until_its_answer_is_whole(team: Town, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("adapters.slack.outgoing.typing_status.STATUS_SECONDS", 0.05)
+async def test_the_bot_is_at_work_until_its_answer_is_whole(team: Town) -> None:
+    team.hurry(replace(QUICK, status=0.05))
     root, request = await team.asked()
     draft = team.draft(request)
     draft.write(Status("Thinking…"))
@@ -412,7 +404,7 @@ async def test_a_status_that_is_refused_is_asked_for_once(team: Town, error: str
 
 
 def test_a_status_is_renewed_before_its_hour_is_over() -> None:
-    assert 600 <= STATUS_SECONDS <= 3_000
+    assert 600 <= SlackTimeouts().status <= 3_000
 
 
 async def test_with_the_plain_manifest_answers_are_edited(team: Town) -> None:
@@ -668,8 +660,8 @@ def test_the_documented_final_errors_are_listed() -> None:
 
 
 @pytest.mark.parametrize("code", ["rate_limited", "message_limit_exceeded"])
-async def test_a_limit_by_name_is_waited_for(team: Town, code: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("adapters.slack.web_api.WAIT_SECONDS", 0.5)
+async def test_a_limit_by_name_is_waited_for(team: Town, code: str) -> None:
+    team.hurry(replace(QUICK, limit=0.5))
     team.slack.fail("chat.postMessage", code)
     root, request = await team.asked()
     start = asyncio.get_running_loop().time()

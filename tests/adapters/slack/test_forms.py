@@ -39,13 +39,8 @@ CHART = File("chart.png", b"\x89PNG", "Tokens by day")
 TABLE = File("usage.csv", b"day,tokens\n")
 
 
-@pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("adapters.shared.paced_draft.RETRY_DELAYS", (0.01, 0.01))
-
-
 @pytest.fixture
-async def team(quick: None) -> AsyncGenerator[Town, None]:
+async def team() -> AsyncGenerator[Town, None]:
     async with town() as made:
         made.intake.form = FORM
         await made.start()

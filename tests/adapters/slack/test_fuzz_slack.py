@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 
-from adapters.slack.incoming import events
 from bot.interfaces.replies import Choice, Field, Form
-from tests.adapters.slack.town import Town, town
+from tests.adapters.slack.town import QUICK, Town, town
 from tests.fakes.slack.world import Json
 from tests.fuzz import FUZZED, MUTATIONS, WHICH, Tracebacks, mutated
 
@@ -85,7 +85,7 @@ class Workspace:
     def __init__(self, runner: asyncio.Runner) -> None:
         self._runner = runner
         self._tracebacks = Tracebacks()
-        self._town = town(pace=1_000_000)
+        self._town = town(pace=1_000_000, timeouts=replace(QUICK, message=0.0))
         self.team = runner.run(self._town.__aenter__())
         runner.run(self._begin())
         self.payloads = {kind: self._of(kind) for kind in KINDS}
@@ -120,8 +120,7 @@ class Workspace:
 
 @pytest.fixture(scope="module")
 def workspace() -> Iterator[Workspace]:
-    with asyncio.Runner() as runner, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(events, "MESSAGE_SECONDS", 0.0)
+    with asyncio.Runner() as runner:
         made = Workspace(runner)
         yield made
         made.close()

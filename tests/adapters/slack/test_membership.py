@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Collection
+from collections.abc import Collection
 
 import pytest
 
 from bot.interfaces.errors import PlatformError
 from bot.interfaces.messages import Place, Request
-from tests.adapters.slack.town import Town, town
-
-
-@pytest.fixture
-async def team() -> AsyncGenerator[Town, None]:
-    async with town() as made:
-        await made.start()
-        yield made
+from tests.adapters.slack.town import Town
 
 
 async def readable(team: Town, request: Request, *channels: str) -> list[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
 from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
@@ -17,22 +16,9 @@ from adapters.slack.outgoing.mrkdwn import mentioned
 from adapters.slack.reply_target import Json
 from bot.interfaces.errors import Forbidden
 from bot.interfaces.messages import Attachment, Manner
-from tests.adapters.slack.town import Town, town
+from tests.adapters.slack.town import QUICK, Town, hurry
 from tests.fakes.attached import content_of
 from tests.stages.slack import SlackStage
-
-
-@pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("adapters.slack.incoming.events.MESSAGE_SECONDS", 0.1)
-
-
-@pytest.fixture
-async def team(quick: None) -> AsyncGenerator[Town, None]:
-    async with town() as made:
-        await made.start()
-        yield made
-
 
 # Files ----------------------------------------------------------------------------------------------------------------
 
@@ -319,8 +305,8 @@ async def test_private_channels_have_no_names_elsewhere(team: Town) -> None:
     assert request.place.name == "#merger-with-acme in Team"
 
 
-async def test_all_look_ups_of_an_act_share_a_deadline(team: Town, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("adapters.slack.incoming.events.ACT_SECONDS", 0.3)
+async def test_all_look_ups_of_an_act_share_a_deadline(team: Town) -> None:
+    team.hurry(replace(QUICK, act=0.3))
     team.slack.socket.ack_seconds = 0.6
     gate = asyncio.Event()
     for method in ("users.info", "usergroups.list", "conversations.info", "files.info", "conversations.replies"):
@@ -333,11 +319,11 @@ async def test_all_look_ups_of_an_act_share_a_deadline(team: Town, monkeypatch: 
     assert len(team.intake.requests) == 2
 
 
-async def test_the_deadline_ends_with_the_reading(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_deadline_ends_with_the_reading(tmp_path: Path) -> None:
     stage = SlackStage(tmp_path)
     async with stage.playing():
         await stage.answer(await stage.mention("hello"))
-        monkeypatch.setattr("adapters.slack.incoming.events.ACT_SECONDS", 0.0)
+        hurry(stage.app.adapters["slack"], replace(QUICK, act=0.0))
         stage.slack.post(stage.channel, stage.users["ben"], "The build is red.")
         await stage.answer(await stage.mention("/summarise --last 5"))
         asked = "\n".join(text for _, text in stage.prompts[-1])
@@ -351,4 +337,4 @@ async def test_what_is_overheard_costs_few_look_ups_too(team: Town) -> None:
     heard = await asyncio.wait_for(team.intake.overheard.get(), 5)
     assert heard.text.startswith("@someone")
     assert len(team.slack.called("users.info")) <= 21
-    assert replace(heard, handle="").addressed is False
+    assert heard.addressed is False

@@ -4,24 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from tests.adapters.slack.town import Town, town
+from tests.adapters.slack.town import QUICK, Town, hurry
 from tests.stages.slack import SlackStage
-
-
-@pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("adapters.slack.incoming.events.MESSAGE_SECONDS", 0.1)
-
-
-@pytest.fixture
-async def team(quick: None) -> AsyncGenerator[Town, None]:
-    async with town() as made:
-        await made.start()
-        yield made
 
 
 @pytest.fixture
@@ -39,10 +28,8 @@ async def said_to(stage: SlackStage, who: str) -> str:
 
 
 @pytest.mark.parametrize("failing", ["slow", "refused"])
-async def test_a_denied_group_stays_denied_while_slack_fails(
-    stage: SlackStage, failing: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("adapters.slack.incoming.deadline.PATIENCE", 0.7)
+async def test_a_denied_group_stays_denied_while_slack_fails(stage: SlackStage, failing: str) -> None:
+    hurry(stage.app.adapters["slack"], replace(QUICK, look_up=0.7))
     assert "a rule for @contractors says so" in await said_to(stage, "ben")
     gate = asyncio.Event()
     how = {"hold": gate} if failing == "slow" else {"error": "internal_error"}

@@ -11,18 +11,11 @@ import pytest
 
 from bot.chat.continuation import steering
 from bot.interfaces.messages import Place
-from tests.adapters.slack.town import Town, town
+from tests.adapters.slack.town import Town
 from tests.administration.kept import Files
 from tests.fakes.openai import Answer as Words
 from tests.stages.base import Said
 from tests.stages.slack import SlackStage
-
-
-@pytest.fixture
-async def team() -> AsyncGenerator[Town, None]:
-    async with town() as made:
-        await made.start()
-        yield made
 
 
 @pytest.fixture

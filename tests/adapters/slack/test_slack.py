@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import Mapping
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -23,25 +24,13 @@ from bot.interfaces.command import Command
 from bot.interfaces.errors import Forbidden
 from bot.interfaces.messages import Attachment
 from bot.interfaces.replies import Choice
-from tests.adapters.slack.town import Town, town
+from tests.adapters.slack.town import QUICK, Town
 from tests.fakes.intake import COMMANDS
 from tests.fakes.media import PNG
 from tests.fakes.slack.rules import sins
 from tests.fakes.slack.world import as_list
 
 RETRY = Choice("Retry", "retry", {"request": "1"})
-
-
-@pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("adapters.slack.incoming.events.MESSAGE_SECONDS", 0.1)
-
-
-@pytest.fixture
-async def team(quick: None) -> AsyncGenerator[Town, None]:
-    async with town() as made:
-        await made.start()
-        yield made
 
 
 # Messages -------------------------------------------------------------------------------------------------------------
@@ -194,7 +183,7 @@ async def test_who_comes_from_elsewhere_is_a_guest_and_no_administrator_here(
     assert (person.administrator and "team" in change, person.guest) == (False, True)
 
 
-async def test_rights_are_asked_anew_where_they_matter(team: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_rights_are_asked_anew_where_they_matter(team: Town) -> None:
     root = team.slack.add_user("Root", admin=True)
     team.say(team.slack.mention("hello"), who=root)
     assert (await team.intake.next()).person.administrator
@@ -202,7 +191,7 @@ async def test_rights_are_asked_anew_where_they_matter(team: Town, monkeypatch: 
     team.slack.change(root, admin=False)
     _, request = await team.used("/shoulders", "stop", who=root)
     assert request.person.administrator  # a minute has not passed
-    monkeypatch.setattr("adapters.slack.people.directory.RIGHTS_SECONDS", 0.0)
+    team.hurry(replace(QUICK, rights=0.0))
     _, request = await team.used("/shoulders", "stop", who=root)
     assert not request.person.administrator
 
@@ -255,12 +244,9 @@ async def test_many_who_come_at_once_are_looked_up_once_each(team: Town) -> None
     assert [len(team.slack.called(method)) for method in ("users.info", "conversations.info")] == [2, 1]
 
 
-async def test_who_is_known_is_not_looked_up_anew_while_slacks_rates_are_spent(
-    team: Town, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_who_is_known_is_not_looked_up_anew_while_slacks_rates_are_spent(team: Town) -> None:
     await team.asked()
-    monkeypatch.setattr("adapters.slack.people.directory.RIGHTS_SECONDS", 0.0)
-    monkeypatch.setattr("adapters.slack.incoming.deadline.PATIENCE", 0.05)
+    team.hurry(replace(QUICK, rights=0.0, look_up=0.05))
     while team.adapter._pacer.spare(("users.info",)):
         pass
     _, request = await team.asked()

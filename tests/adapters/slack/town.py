@@ -9,11 +9,14 @@ from dataclasses import dataclass, field
 
 from adapters.slack.adapter import SlackAdapter
 from adapters.slack.settings import SlackSettings
-from bot.interfaces.adapter import Draft
+from adapters.slack.timeouts import SlackTimeouts
+from bot.interfaces.adapter import Adapter, Draft
 from bot.interfaces.messages import Request
 from bot.interfaces.replies import Answer, Choice, Part
 from tests.fakes.intake import ListedDraftLog, RecordingIntake
 from tests.fakes.slack import Act, FakeSlack, Message
+
+QUICK = SlackTimeouts(message=0.1, ping=0.05, retries=(0.01, 0.01))
 
 
 @dataclass
@@ -27,6 +30,7 @@ class Town:
     channel: str
     ada: str
     ben: str
+    timeouts: SlackTimeouts = QUICK
     lines: asyncio.Queue[str] = field(default_factory=asyncio.Queue)
     logs: dict[str, ListedDraftLog] = field(default_factory=dict)
     running: asyncio.Task[None] | None = None
@@ -55,8 +59,13 @@ class Town:
         """As after kill -9: nothing is known but what the platform, the request's handle and the draft log say."""
         await self.stop()
         await self.adapter.aclose()
-        self.adapter = make_adapter(self.settings, self.slack)
+        self.adapter = make_adapter(self.settings, self.slack, self.timeouts)
         await self.start()
+
+    def hurry(self, timeouts: SlackTimeouts) -> None:
+        """Wait no longer than this from now on."""
+        self.timeouts = timeouts
+        hurry(self.adapter, timeouts)
 
     def say(self, text: str, *, to: str = "", who: str = "", thread: str = "", files: Sequence[str] = ()) -> str:
         return self.slack.post(to or self.channel, who or self.ada, text, thread, files=files)
@@ -109,18 +118,27 @@ class Town:
         return await self.slack.wait(lambda: next((m for m in messages.values() if m.shown == text), None))
 
 
-def make_adapter(settings: SlackSettings, slack: FakeSlack) -> SlackAdapter:
-    return SlackAdapter(settings, slack.bot_token, slack.app_token, slack.clock.now)
+def make_adapter(settings: SlackSettings, slack: FakeSlack, timeouts: SlackTimeouts) -> SlackAdapter:
+    return SlackAdapter(settings, slack.bot_token, slack.app_token, slack.clock.now, timeouts=timeouts)
+
+
+def hurry(adapter: Adapter, timeouts: SlackTimeouts) -> None:
+    """Let an adapter wait no longer than this from now on."""
+    assert isinstance(adapter, SlackAdapter)
+    adapter._rest.timeouts = timeouts
 
 
 @asynccontextmanager
-async def town(pace: float = 1.0, *, links_in_edits: bool = False) -> AsyncGenerator[Town, None]:
+async def town(
+    pace: float = 1.0, *, links_in_edits: bool = False, timeouts: SlackTimeouts = QUICK
+) -> AsyncGenerator[Town, None]:
     """Everything but the connection; no violation may remain at the end."""
     async with FakeSlack() as slack:
         ada, ben = slack.add_user("Ada"), slack.add_user("Ben")
         channel = slack.add_channel("general", ada, ben)
         settings = SlackSettings(api_url=slack.api_url, pace=pace, links_in_edits=links_in_edits)
-        made = Town(slack, settings, RecordingIntake(), make_adapter(settings, slack), channel, ada, ben)
+        adapter = make_adapter(settings, slack, timeouts)
+        made = Town(slack, settings, RecordingIntake(), adapter, channel, ada, ben, timeouts)
         try:
             yield made
         finally:

@@ -1,0 +1,17 @@
+"""The set-up that most tests of the Discord adapter share."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+
+import pytest
+
+from tests.adapters.discord.town import Town, town
+
+
+@pytest.fixture
+async def team() -> AsyncGenerator[Town, None]:
+    """A guild that the bot serves."""
+    async with town() as made:
+        await made.start()
+        yield made
