@@ -148,7 +148,7 @@ async def _network(config: Config) -> str:
     network = network_of(config.environment)
     await network.prepare()
     network.must_trust()
-    return network.described()
+    return network.description()
 
 
 async def _platform(config: Config, name: str) -> str:

@@ -92,7 +92,7 @@ def test_a_proxy_of_no_use_is_named(address: str, word: str) -> None:
 
 def test_no_password_of_a_proxy_is_shown() -> None:
     environment = {"HTTPS_PROXY": "http://me:short@proxy.example:3128"}
-    assert "short" not in Network(environment).described()
+    assert "short" not in Network(environment).description()
     assert ":short@" in secrets_in(environment)
 
 
