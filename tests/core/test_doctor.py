@@ -37,7 +37,7 @@ def model(name: str, base_url: str, more: str = "") -> str:
 
 
 async def lines_of(config: Config, capsys: pytest.CaptureFixture[str]) -> tuple[int, dict[str, str], str]:
-    """The exit status, each line by what it is about, and the last one."""
+    """Return the exit status, each line by the name of its check, and the last line."""
     status = await examine(config)
     *lines, last = capsys.readouterr().out.splitlines()
     return status, {line.split()[1]: line for line in lines}, last
@@ -57,7 +57,7 @@ async def test_a_bad_certificate_file_stops_no_http(
 async def test_a_bad_certificate_file_ends_no_list(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     config = await config_for(tmp_path, model("main", "https://127.0.0.1:1/v1"), SSL_CERT_FILE="/nowhere.pem")
     status, lines, last = await lines_of(config, capsys)
-    assert (status, last) == (1, "Nobody is answered. Not working: main.")
+    assert (status, last) == (1, "The bot cannot answer. Not working: main.")
     assert "SSL_CERT_FILE names /nowhere.pem" in lines["main"]
     assert {"main", "network", "discord", "slack"} <= set(lines)
 

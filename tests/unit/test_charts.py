@@ -1,4 +1,4 @@
-"""What stands on the picture of what was used: nothing over anything else or over the card's edge, names told apart."""
+"""Charts of usage: no text covers another or the card's edge, and names can be told apart."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def chart(days: int, models: int, people: int, name: str, unit: str = "requests"
 
 
 def drawn(picture: Chart) -> tuple[Figure, Sequence[tuple[str, Bbox]]]:
-    """The picture, and every text on it with its box."""
+    """Return the picture, and every text on it with its box."""
     figure = draw(picture)
     FigureCanvasAgg(figure).draw()  # type: ignore[no-untyped-call]  # matplotlib's backends have no types
     texts = [text for text in figure.findobj(Text) if isinstance(text, Text) and text.get_text() and text.get_visible()]

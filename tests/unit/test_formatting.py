@@ -1,4 +1,4 @@
-"""Tables as people see them: in columns, whatever stands in the cells."""
+"""Tables for people keep their columns with any text in the cells."""
 
 from __future__ import annotations
 
