@@ -45,7 +45,7 @@ def _must_be_loopback(host: object) -> None:
 
 @pytest.fixture(autouse=True)
 def stay_on_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Resolving or connecting to anything but this machine fails the test."""
+    """Fail a test that resolves or connects to another machine."""
     connect, resolve = socket.socket.connect, socket.getaddrinfo
 
     def guarded_connect(self: socket.socket, address: tuple[str, int] | str) -> None:
@@ -72,7 +72,7 @@ def never_block(request: pytest.FixtureRequest) -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def no_secrets_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the developer's own environment holds must not change a test."""
+    """Hide the developer's own secrets from the tests."""
     for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL", "DISCORD_TOKEN", "SLACK_BOT_TOKEN", "SLACK_APP_TOKEN"):
         monkeypatch.delenv(name, raising=False)
 
@@ -82,12 +82,12 @@ STORES = [
     for found in pkgutil.iter_modules(storage.__path__)
     if hasattr(module := import_module(f"storage.{found.name}"), "open_store")
 ]
-"""Every kind of store there is, found under storage/."""
+"""Every module of storage/ that has an `open_store`."""
 
 
 @pytest.fixture(params=STORES, ids=lambda module: str(module.__name__))
 async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncGenerator[SQLiteStore, None]:
-    """A fresh store on disk."""
+    """Yield a new store on disk."""
     opened = await request.param.open_store(tmp_path / "shoulders.db")
     yield opened
     await opened.aclose()
@@ -95,7 +95,7 @@ async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncGenerato
 
 @pytest.fixture(scope="session")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A language model of a few kilobytes, made in a process of its own: torch stays out of the tests'."""
+    """Make a language model of a few kilobytes, in a process of its own, so that this one never imports torch."""
     folder = tmp_path_factory.mktemp("tiny")
     subprocess.run([sys.executable, "-m", "tests.inference.tiny_model", str(folder)], check=True, capture_output=True)
     return folder
@@ -103,7 +103,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 async def world(store: SQLiteStore, tmp_path: Path) -> AsyncGenerator[World, None]:
-    """A running core."""
+    """Yield a running core."""
     path = tmp_path / "config.toml"
     await asyncio.to_thread(path.write_text, CONFIG)
     world = World(store, await asyncio.to_thread(load, path, {}))
@@ -117,7 +117,7 @@ async def world(store: SQLiteStore, tmp_path: Path) -> AsyncGenerator[World, Non
 async def stage(
     request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncGenerator[Stage, None]:
-    """A platform to play scenarios on; those that cannot say why."""
+    """Yield a platform for scenarios; skip platforms without an ability that the test needs, with their reason."""
     kind = stages()[request.param]
     for mark in request.node.iter_markers("needs"):
         if reason := kind.cannot.get(mark.args[0]):
@@ -133,5 +133,5 @@ async def stage(
 
 @pytest.fixture
 def files(tmp_path: Path) -> Files:
-    """The database's files."""
+    """Return the database's files."""
     return Files(tmp_path)

@@ -1,4 +1,4 @@
-"""The documents say what the declarations say."""
+"""The documents' tables match the declarations."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whatever people and models write: no text raises on its way, pings, loads a picture or hides where a link leads."""
+"""No text of people or models raises an error, pings, loads a picture or hides the target of a link."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ esac
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
-    """The files that setting up reads, and a program that shows what reaches it."""
+    """Copy the files that the installation reads to a folder."""
     for name in ("Makefile", "pyproject.toml", "constraints.txt"):
         shutil.copy(ROOT / name, tmp_path)
     shutil.copytree(ROOT / "scripts", tmp_path / "scripts")
@@ -63,7 +63,7 @@ def _calls(checkout: Path) -> list[str]:
 
 
 def _own_lines(result: subprocess.CompletedProcess[str]) -> list[str]:
-    """What was said, but for make's own last word."""
+    """Return the lines on stderr, without make's own last one."""
     return [line for line in result.stderr.splitlines() if not line.startswith("make: ***")]
 
 

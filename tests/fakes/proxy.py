@@ -1,10 +1,10 @@
-"""A loopback HTTP proxy: connects to loopback whatever host it is asked for, and remembers what that was.
+"""A loopback HTTP proxy: it connects to loopback in place of the requested host, and records that host.
 
     async with FakeProxy() as proxy:
-        ...                       # a client is told that proxy.url is its proxy
+        ...                       # a client uses proxy.url as its proxy
     assert proxy.asked == ["api.example:443"]
 
-Names that nobody can resolve prove that a client left the resolving to it.
+A name without an address proves that the client left the resolution to the proxy.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ AT_ONCE = 1 << 16
 
 
 class FakeProxy:
-    """`login` is the NAME:PASSWORD that it wants, `refuses` a status that it answers to everything."""
+    """The proxy. It requires the `login` NAME:PASSWORD, or answers everything with the status `refuses`."""
 
     def __init__(self, login: str = "", refuses: int = 0) -> None:
         self.login = login

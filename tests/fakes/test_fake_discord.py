@@ -1,4 +1,4 @@
-"""The stand-in for Discord notices what Discord, or its people, would not forgive: each rule is broken once."""
+"""The fake Discord reports every call that Discord refuses or that harms its people: a test breaks each rule once."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ALL = GUILDS | GUILD_MESSAGES | DIRECT_MESSAGES | CONTENT
 
 @dataclass
 class Bot:
-    """A client that does what it is told, right or wrong."""
+    """A client that makes any call, valid or not."""
 
     discord: FakeDiscord
     http: aiohttp.ClientSession
@@ -430,7 +430,7 @@ async def test_a_hook_may_break_the_connection_at_each_stage(bot: Bot, stage: st
 
 @dataclass
 class Line:
-    """A connection to the gateway that sends what it is told; `events` are the dispatches so far."""
+    """A connection to the gateway that sends any frame; `events` are the dispatches so far."""
 
     ws: aiohttp.ClientWebSocketResponse
     events: list[Json] = field(default_factory=list)

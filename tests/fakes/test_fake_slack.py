@@ -1,4 +1,4 @@
-"""The stand-in for Slack notices what Slack, or its people, would not forgive: each rule is broken once."""
+"""The fake Slack reports every call that Slack refuses or that harms its people: a test breaks each rule once."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SILENT: Json = {"unfurl_links": False, "unfurl_media": False}
 
 @dataclass
 class Bot:
-    """A client that does what it is told, right or wrong."""
+    """A client that makes any call, valid or not."""
 
     slack: FakeSlack
     http: aiohttp.ClientSession

@@ -1,4 +1,4 @@
-"""Block Kit's limits, as Slack refuses what is above them: each finding is one sentence."""
+"""Block Kit's limits: each finding is one sentence."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ VIEW_KEYS = frozenset({"type", "title", "blocks", "close", "submit", "private_me
 
 
 def message_faults(blocks: object) -> Iterator[str]:
-    """What is wrong with a message's blocks."""
+    """Return the faults of a message's blocks."""
     yield from _blocks(blocks, IN_MESSAGES, 50)
     total = sum(len(_written(block)) for block in as_list(blocks))
     if total > 13_200:
@@ -26,7 +26,7 @@ def message_faults(blocks: object) -> Iterator[str]:
 
 
 def view_faults(view: object, kind: str) -> Iterator[str]:
-    """What is wrong with a view of this kind."""
+    """Return the faults of a view of this kind."""
     if not isinstance(view, dict) or view.get("type") != kind:
         yield f"a view that is not of type {kind}"
         return

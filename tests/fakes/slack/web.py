@@ -1,4 +1,4 @@
-"""The Web API, as far as a bot of ours uses it; every other method is a violation."""
+"""The part of the Web API that the bot uses; every other method is a violation."""
 
 from __future__ import annotations
 
@@ -24,7 +24,10 @@ SESSION_STATES = ("active", "processing", "suspended", "closed")
 
 @dataclass(slots=True)
 class WebApi:
-    """Answers calls from the world and changes it. `statuses` holds each session's state by (channel, thread)."""
+    """The handler of calls, which reads and changes the world.
+
+    `statuses` are the states of the sessions, by (channel, thread).
+    """
 
     world: World
     violate: Callable[[str], None]
@@ -39,7 +42,7 @@ class WebApi:
         self.surfaces = Surfaces(self.world, self.violate, self._writable)
 
     def answer(self, method: str, body: Json) -> Json:
-        """Raises Refused."""
+        """Return the answer to a call. Raises Refused."""
         known: Mapping[str, Callable[[Json], Json]] = {
             "auth.test": self._auth_test,
             "apps.connections.open": lambda body: {"url": self.socket_url},
@@ -64,7 +67,7 @@ class WebApi:
         return known[method](body)
 
     def respond(self, act: Act, body: Json) -> None:
-        """A POST to a response_url. Raises Refused."""
+        """Handle a POST to a response_url. Raises Refused."""
         act.uses += 1
         if act.uses > RESPONSE_URL_USES:
             raise self._fault("used_url", "a response_url used more than 5 times")
@@ -115,7 +118,7 @@ class WebApi:
         return {"file": found}
 
     def _conversations(self, body: Json) -> Json:
-        """What somebody is in; of closed channels only those that the bot is in, too."""
+        """Return the channels of a person; of closed channels only those of the bot."""
         kinds = {KINDS_LISTED[kind] for kind in str(body.get("types") or "public_channel").split(",")}
         bot = self.world.bot.id
         user, listed = str(body.get("user") or bot), [c for c in self.world.channels.values() if c.kind in kinds]
@@ -150,7 +153,7 @@ class WebApi:
         return {"messages": shown, "has_more": len(found) > limit}
 
     def _replies(self, body: Json) -> Json:
-        """Oldest first from the root on; the root is always there, as with Slack."""
+        """Return a thread's messages, oldest first; the root is always the first, as with Slack."""
         channel, thread = self._readable(body), str(body["ts"])
         said = list(self.world.said(channel.id, thread))
         if not said or said[0].ts != thread:
@@ -269,7 +272,7 @@ class WebApi:
         self._note_status(channel.id, thread, state)
         return {"status": state}
 
-    # What they share -------------------------------------------------------------------------------------------------
+    # Shared parts ----------------------------------------------------------------------------------------------------
 
     def _note_status(self, channel: str, thread: str, state: str) -> None:
         self.statuses[channel, thread] = state
@@ -336,7 +339,7 @@ class WebApi:
         return channel
 
     def _known(self, body: Json) -> Channel:
-        """A channel that the bot may know of."""
+        """Return a channel that the bot can see. Raises Refused."""
         channel = self._channel(body)
         if channel.kind != "channel" and self.world.bot.id not in channel.members:
             raise Refused("channel_not_found")

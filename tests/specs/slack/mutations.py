@@ -98,4 +98,4 @@ MISSED: dict[str, Case] = {
         {"display_information": {"name": "a", "description": "a" * 301}},
     ),
 }
-"""Right ones, and those in which Slack itself is stricter: the stand-in's own rules know better."""
+"""Valid records, and those that only Slack itself refuses: the fake's own rules cover these."""
