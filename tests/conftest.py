@@ -1,4 +1,4 @@
-"""Guards for every test: nothing blocks the loop, nothing reaches beyond loopback, no warning passes."""
+"""The fixtures and guards of every test: no blocked loop, no connection beyond loopback, no secrets."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ OWN_CODE = ["bot", "adapters", "storage"]
 
 
 class ReachedOut(AssertionError):
-    """A test tried to leave this machine."""
+    """A test connected, or tried to connect, to another machine."""
 
 
 def _must_be_loopback(host: object) -> None:
@@ -40,7 +40,7 @@ def _must_be_loopback(host: object) -> None:
     except ValueError:
         loopback = False
     if not loopback:
-        raise ReachedOut(f"a test reached out to {host!r}")
+        raise ReachedOut(f"a test connected to {host!r}")
 
 
 @pytest.fixture(autouse=True)
@@ -65,7 +65,7 @@ def stay_on_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True)
 def never_block(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Code of ours that blocks the event loop fails the test."""
+    """Fail a test in which the program's own code blocks the event loop."""
     with blockbuster_ctx(scanned_modules=OWN_CODE):
         yield
 
@@ -122,7 +122,7 @@ async def stage(
     for mark in request.node.iter_markers("needs"):
         if reason := kind.cannot.get(mark.args[0]):
             pytest.skip(reason)
-    monkeypatch.chdir(tmp_path)  # the terminal saves files where it was started
+    monkeypatch.chdir(tmp_path)  # the terminal saves files in the current folder
     monkeypatch.setattr("bot.backends.openai.client.PAUSES", (0.0, 0.0))
     played = kind(tmp_path)
     if "fault" in request.fixturenames:

@@ -104,12 +104,12 @@ def pipelines() -> str:
     """Return the table of the pipelines that `/run` can use."""
     rows = []
     for name, pipeline in PIPELINES.items():
-        given = {"text": "text", "sound": "a sound or a video", "picture": "a picture", "video": "a video"}[
+        reads = {"text": "text", "sound": "a sound or a video", "picture": "a picture", "video": "a video"}[
             pipeline.feed
         ]
         also = "`labels`" if pipeline.labels else "`question`" if pipeline.question else "–"
         names = ", ".join(f"`{alias}`" for alias, of in ALIASES.items() if of == name)
-        rows.append((f"`{name}`", given, also, names or "–"))
+        rows.append((f"`{name}`", reads, also, names or "–"))
     return markdown(("pipeline", "reads", "needs", "also called"), rows)
 
 
@@ -188,7 +188,7 @@ TABLES: Mapping[str, tuple[str, Callable[[], str]]] = {
 """Each generated part's mark, its document, and the function that makes it."""
 
 
-def written(mark: str) -> tuple[Path, str, str]:
+def generated(mark: str) -> tuple[Path, str, str]:
     """Return a document's path, its text, and its text with the generated part up to date."""
     name, make = TABLES[mark]
     path = DOCS / name
@@ -200,5 +200,5 @@ def written(mark: str) -> tuple[Path, str, str]:
 
 if __name__ == "__main__":
     for table in TABLES:
-        path, _, wanted = written(table)
-        path.write_text(wanted, encoding="utf-8")
+        path, _, text = generated(table)
+        path.write_text(text, encoding="utf-8")

@@ -56,8 +56,8 @@ class Model:
 
     def go_on(self, work: Work) -> None:
         assert isinstance(work.job, WriteAnswer)
-        wanted = work.job.messages[-1][1].split()[-1]
-        match wanted:
+        word = work.job.messages[-1][1].split()[-1]
+        match word:
             case "forever":
                 if work.number not in self.begun:
                     self.begun.add(work.number)
@@ -102,7 +102,7 @@ class Model:
                 os.write(1, b"noise")
                 work.write(f"typed {sys.stdin.read()!r}")
             case _:
-                work.write(wanted)
+                work.write(word)
         work.end(Written("complete", 3, 1))
 
 

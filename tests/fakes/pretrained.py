@@ -148,8 +148,8 @@ def rewritten(job: job_types.Rewrite) -> str:
 
 def piped(job: job_types.Pipe) -> job_types.PipelineOutput:
     label, box = job_types.Label("cat", 0.8), job_types.Box("cat", 0.9, 5, 5, 30, 25)
-    shown = job_types.MadeFile("mask", "image/png", job.data)
-    return job_types.PipelineOutput(job.text, (label,), (box,) if job.data else (), (shown,) if job.data else ())
+    mask = job_types.MadeFile("mask", "image/png", job.data)
+    return job_types.PipelineOutput(job.text, (label,), (box,) if job.data else (), (mask,) if job.data else ())
 
 
 def work(job: Job[job_types.JobAnswer]) -> tuple[str, job_types.JobAnswer]:

@@ -80,7 +80,7 @@ async def test_the_key_is_checked(server: FakeOpenAI, key: str, violation: str) 
     assert (status, server.violations) == (401, [violation])
 
 
-async def test_an_unknown_model_is_not_found_and_no_violation(server: FakeOpenAI) -> None:
+async def test_an_unknown_model_is_not_a_violation(server: FakeOpenAI) -> None:
     status, text = await ask(server, {**GOOD, "model": "gpt-99"})
     assert (status, server.violations) == (404, [])
     assert "model_not_found" in text

@@ -252,7 +252,7 @@ class Document:
             if method == "parameters":
                 continue
             one = as_object(found)
-            given = [
+            parameters = [
                 as_object(parameter) for parameter in (*_list(item.get("parameters")), *_list(one.get("parameters")))
             ]
             request = as_object(one.get("requestBody"))
@@ -264,7 +264,7 @@ class Document:
                 self._closed(body),
                 bool(request.get("required")),
                 "multipart/form-data" in content,
-                {str(one["name"]): as_object(one["schema"]) for one in given if one["in"] == "query"},
+                {str(one["name"]): as_object(one["schema"]) for one in parameters if one["in"] == "query"},
                 {
                     status: self._closed(self._answered(answer))
                     for status, answer in as_object(one["responses"]).items()

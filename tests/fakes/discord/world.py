@@ -317,7 +317,7 @@ class World:
         channel = self.channels[message.channel]
         content = self.may_read(message, intent=intent)
         names = dict.fromkeys([*mentioned_users(message.content), *message.pings])
-        shown: Json = {
+        fields: Json = {
             "id": message.id,
             "channel_id": message.channel,
             "type": message.type,
@@ -335,10 +335,10 @@ class World:
             "mentions": [self.users[name].json() for name in names if name in self.users],
             "mention_roles": mentioned_roles(message.content),
         }
-        shown |= {key: value for key, value in message.more.items() if content or key == "sticker_items"}
+        fields |= {key: value for key, value in message.more.items() if content or key == "sticker_items"}
         if message.reference:
             elsewhere = channel.parent if message.type == THREAD_STARTER else message.forwarded_from
-            shown["message_reference"] = {
+            fields["message_reference"] = {
                 "type": int(bool(message.forwarded_from)),
                 "message_id": message.reference,
                 "channel_id": elsewhere or message.channel,
@@ -346,17 +346,19 @@ class World:
         if message.reference and not message.forwarded_from:
             target = self.messages.get(message.reference)
             if nested and target is not None:
-                there = not target.deleted
-                shown["referenced_message"] = self.message_json(target, intent=intent, nested=False) if there else None
+                exists = not target.deleted
+                fields["referenced_message"] = (
+                    self.message_json(target, intent=intent, nested=False) if exists else None
+                )
         if message.interaction:
             user = self.users[self.interactions[message.interaction].user].json()
-            shown["interaction_metadata"] = {
+            fields["interaction_metadata"] = {
                 "id": message.interaction,
                 "type": 2,
                 "user": user,
                 "authorizing_integration_owners": {},
             }
-        return shown
+        return fields
 
     def signed(self, file: Json) -> Json:
         """Return a file with a signed address, which expires."""
@@ -366,10 +368,10 @@ class World:
 
     def snapshot(self, message: Message) -> Json:
         """Return the copy of a message in a forward: without its author and its channel."""
-        shown = self.message_json(message, nested=False)
+        fields = self.message_json(message, nested=False)
         held = ("type", "content", "mentions", "mention_roles", "attachments", "embeds", "timestamp")
         more = ("edited_timestamp", "flags", "components", "sticker_items", "message_snapshots")
-        return {"message": {key: shown[key] for key in (*held, *more) if key in shown}}
+        return {"message": {key: fields[key] for key in (*held, *more) if key in fields}}
 
     def may_read(self, message: Message, *, intent: bool) -> bool:
         """Return True if the bot receives a message's content."""

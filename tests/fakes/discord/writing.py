@@ -133,10 +133,10 @@ class Writing:
             self._violate("a file that is larger than Discord takes")
             raise refuse(413, 40005, "Request entity too large")
         self._must_be_right("message", attachment_faults(call.body, call.files, set(message.files)))
-        shown, known = list[Json](), {str(one["id"]): one for one in message.attachments}
+        kept, known = list[Json](), {str(one["id"]): one for one in message.attachments}
         for entry in as_list(call.body["attachments"]):
-            shown.append(known.get(str(entry["id"])) or self._attached(message, entry, call.files))
-        message.attachments = shown
+            kept.append(known.get(str(entry["id"])) or self._attached(message, entry, call.files))
+        message.attachments = kept
 
     def _attached(self, message: Message, entry: Json, files: Mapping[int, tuple[str, bytes]]) -> Json:
         name, content = files[int(str(entry["id"]))]

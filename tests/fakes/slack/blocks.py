@@ -129,11 +129,11 @@ def _select(element: Json) -> Iterator[str]:
 def _plain(what: str, text: object, most: int, *, needed: bool = True) -> Iterator[str]:
     if text is None and not needed:
         return
-    shown = str(text.get("text") or "") if isinstance(text, dict) else ""
+    label = str(text.get("text") or "") if isinstance(text, dict) else ""
     if not isinstance(text, dict) or text.get("type") != "plain_text":
         yield f"a {what} that is no plain text"
-    if not 1 <= len(shown) <= most:
-        yield f"a {what} with a label of {len(shown)} characters, not 1 to {most}"
+    if not 1 <= len(label) <= most:
+        yield f"a {what} with a label of {len(label)} characters, not 1 to {most}"
 
 
 def _written(block: Json) -> str:

@@ -45,11 +45,11 @@ class People(Acting):
     def change(self, user: str, **rights: bool) -> None:
         """Change the `admin`, `owner` or `guest` flag of a person."""
         changed = self.world.users[user]
-        for right, given in rights.items():
-            setattr(changed, right, given)
-        said = changed.json()
-        said["profile"] = {**said["profile"], "fields": None}  # type: ignore[dict-item]  # an object
-        self.event({"type": "user_change", "user": said, "cache_ts": 1, "event_ts": self.clock.ts()})
+        for right, value in rights.items():
+            setattr(changed, right, value)
+        fields = changed.json()
+        fields["profile"] = {**fields["profile"], "fields": None}  # type: ignore[dict-item]  # an object
+        self.event({"type": "user_change", "user": fields, "cache_ts": 1, "event_ts": self.clock.ts()})
 
     def add_channel(
         self, name: str, *users: str, kind: Literal["channel", "group", "mpim"] = "channel", joined: bool = True
@@ -190,7 +190,7 @@ class People(Acting):
         """Deliver the deletion of a message."""
         before = message.json()
         gone: Json = {"subtype": "message_deleted", "deleted_ts": message.ts, "previous_message": before}
-        if any(reply.ts != message.ts for reply in self.world.said(message.channel, message.ts)):
+        if any(reply.ts != message.ts for reply in self.world.visible(message.channel, message.ts)):
             stone: Json = {"type": "message", "subtype": "tombstone", "text": "This message was deleted."}
             stone |= {"user": "USLACKBOT", "ts": message.ts, "thread_ts": message.ts, "hidden": True}
             gone = {"subtype": "message_changed", "message": stone, "previous_message": before}
@@ -198,9 +198,9 @@ class People(Acting):
 
     def _tell_change(self, message: Message, change: Json) -> None:
         channel = self.world.channels[message.channel]
-        said: Json = {"type": "message", "hidden": True, "channel": channel.id, "channel_type": channel.kind}
+        event: Json = {"type": "message", "hidden": True, "channel": channel.id, "channel_type": channel.kind}
         ts = self.clock.ts()
-        self.event(said | change | {"ts": ts, "event_ts": ts})
+        self.event(event | change | {"ts": ts, "event_ts": ts})
 
     def group(self, handle: str, *users: str) -> str:
         """Create a user group, or add people to it; return its id."""
@@ -249,7 +249,7 @@ class People(Acting):
 
     def stop_session(self, channel: str, thread: str, user: str) -> str:
         """Press Slack's own Stop button: Slack ends the streams there and sends an event. Return the event's ts."""
-        streams = [m for m in self.world.said(channel, thread) if m.stream and m.stream.open(self.clock.now())]
+        streams = [m for m in self.world.visible(channel, thread) if m.stream and m.stream.open(self.clock.now())]
         for message in streams:
             assert message.stream is not None
             message.stream.dead = message.stream.by_user = True
@@ -271,7 +271,7 @@ class People(Acting):
 
     def messages(self, channel: str, thread: str | None = None) -> list[Message]:
         """Return the messages in a channel, or of one thread, that everybody sees, oldest first."""
-        return list(self.world.said(channel, thread))
+        return list(self.world.visible(channel, thread))
 
     def answers(self, channel: str, thread: str | None = None) -> list[Message]:
         """Return the bot's messages there."""

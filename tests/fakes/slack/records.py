@@ -1,7 +1,7 @@
 """Records of the fake Slack's traffic, one example of each shape, for `make check-slack`.
 
-They are written only if SHOULDERS_SLACK_RECORDS names a folder. Each process has a file of its own, with one JSON object
-in each line.
+They are written only if SHOULDERS_SLACK_RECORDS names a folder. Each process writes its own file, one JSON object in
+each line.
 """
 
 from __future__ import annotations

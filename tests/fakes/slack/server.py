@@ -230,10 +230,10 @@ class FakeSlack(Waiting, People):
         return web.Response(text="ok")
 
     def _authorise(self, request: web.Request, method: str) -> None:
-        wanted = self.app_token if method == "apps.connections.open" else self.bot_token
-        if request.headers.get("Authorization") != f"Bearer {wanted}":
+        token = self.app_token if method == "apps.connections.open" else self.bot_token
+        if request.headers.get("Authorization") != f"Bearer {token}":
             raise Refused("invalid_auth")
-        if self.world.removed and wanted == self.bot_token:
+        if self.world.removed and token == self.bot_token:
             raise Refused("account_inactive")
         if method == "apps.connections.open":
             ticket = uuid4().hex

@@ -174,8 +174,8 @@ class SocketMode:
             self._violate("an event acknowledged with a payload")
         if envelope.act is not None:
             envelope.act.acknowledged = True
-            told = (envelope.answer or {}).get("text")
-            envelope.act.told = str(told or "")
+            text = (envelope.answer or {}).get("text")
+            envelope.act.told = str(text or "")
         self._changed()
 
     def _late(self, envelope: Envelope) -> None:

@@ -197,9 +197,9 @@ def _filled(element: Json, value: str | None) -> Json:
     """Return the state of an input: the person's value, or the value at the opening."""
     kind = element["type"]
     if kind not in SELECTS:
-        said = str(element.get("initial_value") or "") if value is None else value
-        assert len(said) <= int(str(element.get("max_length", 3_000)))
-        return {"type": kind, "value": said or None}
+        text = str(element.get("initial_value") or "") if value is None else value
+        assert len(text) <= int(str(element.get("max_length", 3_000)))
+        return {"type": kind, "value": text or None}
     if kind == "static_select":
         chosen = element.get("initial_option") if value is None else _chosen(element, value)
         return {"type": kind, "selected_option": chosen}

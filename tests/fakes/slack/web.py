@@ -146,33 +146,33 @@ class WebApi:
 
     def _history(self, body: Json) -> Json:
         channel = self._readable(body)
-        top = [m for m in self.world.said(channel.id) if not m.thread or m.thread == m.ts]
+        top = [m for m in self.world.visible(channel.id) if not m.thread or m.thread == m.ts]
         found = _between(top, body)[::-1]
         limit = int(str(body.get("limit") or 100))
-        shown = [self._show(message, body) for message in found[:limit]]
-        return {"messages": shown, "has_more": len(found) > limit}
+        messages = [self._show(message, body) for message in found[:limit]]
+        return {"messages": messages, "has_more": len(found) > limit}
 
     def _replies(self, body: Json) -> Json:
         """Return a thread's messages, oldest first; the root is always the first, as with Slack."""
         channel, thread = self._readable(body), str(body["ts"])
-        said = list(self.world.said(channel.id, thread))
-        if not said or said[0].ts != thread:
+        thread_messages = list(self.world.visible(channel.id, thread))
+        if not thread_messages or thread_messages[0].ts != thread:
             raise Refused("thread_not_found")
-        found = _between(said[1:], body)
+        found = _between(thread_messages[1:], body)
         start, limit = int(str(body.get("cursor") or 0)), int(str(body.get("limit") or 1000))
         page = found[start : start + limit]
         more = start + limit < len(found)
         cursor = {"next_cursor": str(start + limit)} if more else {}
-        shown = [self._show(message, body) for message in [said[0], *page]]
-        return {"messages": shown, "has_more": more, "response_metadata": cursor}
+        messages = [self._show(message, body) for message in [thread_messages[0], *page]]
+        return {"messages": messages, "has_more": more, "response_metadata": cursor}
 
     def _show(self, message: Message, body: Json) -> Json:
         asked = str(body.get("include_all_metadata", "")).lower() in ("1", "true")
-        said = message.json(metadata=asked)
-        replies = [m for m in self.world.said(message.channel, message.ts) if m.ts != message.ts]
+        fields = message.json(metadata=asked)
+        replies = [m for m in self.world.visible(message.channel, message.ts) if m.ts != message.ts]
         if replies:
-            said |= {"thread_ts": message.ts, "reply_count": len(replies), "latest_reply": replies[-1].ts}
-        return said
+            fields |= {"thread_ts": message.ts, "reply_count": len(replies), "latest_reply": replies[-1].ts}
+        return fields
 
     # Writing ---------------------------------------------------------------------------------------------------------
 
@@ -188,7 +188,7 @@ class WebApi:
         if user not in channel.members:
             raise Refused("user_not_in_channel")
         thread = str(body.get("thread_ts") or "")
-        if thread and all(said.ts == thread for said in self.world.said(channel.id, thread)):
+        if thread and all(message.ts == thread for message in self.world.visible(channel.id, thread)):
             self.violate("an ephemeral message in a thread that has not begun, where nobody sees it")
         ts = self.world.clock.ts()
         message = Message(ts, channel.id, self.world.bot.id, str(body.get("text") or ""), bot=True, only_for=user)

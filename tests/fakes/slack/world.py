@@ -212,18 +212,18 @@ class Message:
         return elements(self.blocks, "static_select")
 
     def json(self, *, metadata: bool = False) -> Json:
-        said: Json = {"type": "message", "ts": self.ts, "user": self.user, "text": self.text, "team": TEAM}
+        fields: Json = {"type": "message", "ts": self.ts, "user": self.user, "text": self.text, "team": TEAM}
         if self.thread:
-            said["thread_ts"] = self.thread
-            said |= {"parent_user_id": self.parent} if self.parent else {}
+            fields["thread_ts"] = self.thread
+            fields |= {"parent_user_id": self.parent} if self.parent else {}
         if self.bot:
-            said["bot_id"] = defaults.BOT
+            fields["bot_id"] = defaults.BOT
         for name in ("blocks", "files", "subtype", "attachments"):
             if value := getattr(self, name):
-                said[name] = value
+                fields[name] = value
         if metadata and self.metadata:
-            said["metadata"] = self.metadata
-        return said
+            fields["metadata"] = self.metadata
+        return fields
 
 
 def shown_view(key: str, content: Json) -> Json:
@@ -234,7 +234,7 @@ def shown_view(key: str, content: Json) -> Json:
 
 
 def elements(blocks: list[Json], kind: str) -> Mapping[str, Json]:
-    """The buttons and menus of a message, by label."""
+    """Return the buttons and menus of one kind in a message, by label."""
     found = [element for block in blocks if block.get("type") == "actions" for element in _elements(block)]
     return {_label(element): element for element in found if element.get("type") == kind}
 
@@ -301,7 +301,7 @@ class World:
         self.messages[message.channel, message.ts] = message
         return message
 
-    def said(self, channel: str, thread: str | None = None) -> Iterator[Message]:
+    def visible(self, channel: str, thread: str | None = None) -> Iterator[Message]:
         """Yield the messages that everybody sees, oldest first.
 
         `thread` is a root's ts, "" for the messages outside threads, None for all.

@@ -101,10 +101,10 @@ class Complaint:
 
     record: Record
     line: str
-    said: str
+    message: str
 
     def __str__(self) -> str:
-        return f"{self.record.title}: {self.line.strip()}\n    {self.said}"
+        return f"{self.record.title}: {self.line.strip()}\n    {self.message}"
 
 
 def complaints(every: Sequence[Record]) -> list[Complaint]:
@@ -125,10 +125,10 @@ def complaints(every: Sequence[Record]) -> list[Complaint]:
     errors = [error for error in map(_ERROR.match, found.stdout.splitlines()) if error]
     if found.returncode and not errors:
         raise SystemExit(f"The compiler failed: {found.stdout}{found.stderr}")
-    told = [(int(error[1]) - 1, error[2]) for error in errors]
-    if early := [said for at, said in told if owners[at] < 0]:
+    located = [(int(error[1]) - 1, error[2]) for error in errors]
+    if early := [message for at, message in located if owners[at] < 0]:
         raise SystemExit(f"Slack's types are not there as expected: {early[0]}")
-    return [Complaint(every[owners[at]], lines[at], said) for at, said in told]
+    return [Complaint(every[owners[at]], lines[at], message) for at, message in located]
 
 
 def forgiven(record: Record) -> Record:

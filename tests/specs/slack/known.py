@@ -64,13 +64,13 @@ def _unshared(event: Json) -> Json:
     return event
 
 
-def _kept(value: Json, name: str, wanted: Callable[[Json], bool]) -> Json:
+def _filtered(value: Json, name: str, matches: Callable[[Json], bool]) -> Json:
     """Return a value with only some of the objects in a list."""
     found = value.get(name)
-    return value | {name: [one for one in found if wanted(one)]} if isinstance(found, list) else value
+    return value | {name: [one for one in found if matches(one)]} if isinstance(found, list) else value
 
 
-def _told(event: Json) -> Json:
+def _with_context(event: Json) -> Json:
     """Return a change whose message has the fields that only the event has, as the types require."""
     around = {key: event[key] for key in ("channel", "channel_type", "event_ts") if key in event}
     for name in ("message", "previous_message"):
@@ -160,7 +160,7 @@ KNOWN = (
         "message",
         "The message inside message_changed has neither channel nor event_ts in Slack's documentation.",
         _AROUND | {"subtype": "message_changed", "message": _SAID, "previous_message": _SAID},
-        _told,
+        _with_context,
     ),
     *(
         Known(
@@ -191,7 +191,7 @@ KNOWN = (
             "subtype": "file_share",
             "files": [{"id": "F1", "mode": "file_access", "file_access": "check_file_info"}],
         },
-        lambda value: _kept(value, "files", lambda file: file.get("file_access") != "check_file_info"),
+        lambda value: _filtered(value, "files", lambda file: file.get("file_access") != "check_file_info"),
     ),
     Known(
         "event",
