@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
@@ -31,6 +32,9 @@ ACCEPTED: Mapping[str, str] = {
     "invalid-json-value": "It must be text, a number, true or false, a list or a table.",
 }
 """pydantic's kinds of errors, each with the accepted values; the names in braces come from the error's context."""
+
+_LOGIN = re.compile(r'(?<=//)[^\s@"]+@|[^\s/@":]+:(?!//)[^\s@"]+@')
+"""A name and a password in an address, with or without its scheme."""
 
 
 def sentence(where: str, mistake: ErrorDetails, fields: Fields) -> str:
@@ -65,6 +69,6 @@ def _in_words(value: object) -> str:
 
 
 def _in_toml(value: object) -> str:
-    """Return a value roughly as TOML writes it, cut to LONGEST_VALUE."""
-    text = json.dumps(value, ensure_ascii=False, default=str)
+    """Return a value roughly as TOML writes it, without a password in an address and cut to LONGEST_VALUE."""
+    text = _LOGIN.sub("…@", json.dumps(value, ensure_ascii=False, default=str))
     return text if len(text) <= LONGEST_VALUE else f"{text[:LONGEST_VALUE]}…"

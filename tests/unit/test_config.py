@@ -96,6 +96,12 @@ def test_every_mistake_is_one_line(tmp_path: Path, text: str, line: str) -> None
     assert "\n" not in caught.value.message
 
 
+def test_a_password_in_an_address_is_hidden(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match='api_url is "ftp://…@host"') as caught:
+        load(config_of(tmp_path, "[slack]\napi_url = 'ftp://me:hunter2@host'"), {})
+    assert "hunter2" not in caught.value.message
+
+
 def test_every_pattern_has_an_example() -> None:
     sections: list[type[Section]] = [
         BotSettings,
