@@ -1,1 +1,1 @@
-"""`make bench`: the table in the README, reproduced. Ratios and counts, measured side by side in one run."""
+"""The benchmarks behind the README's table: `make bench`. Compared figures are measured in the same run."""

@@ -1,4 +1,4 @@
-"""Run every benchmark (or those named) and print the table."""
+"""Run every benchmark, or only those named, and print the table: `python -m benchmarks [NAME …]`."""
 
 from __future__ import annotations
 
@@ -11,10 +11,9 @@ import benchmarks
 from benchmarks.table import HEAD
 
 
-def main(chosen: list[str]) -> None:
-    names = [found.name for found in pkgutil.iter_modules(benchmarks.__path__)]
+def main(names: list[str]) -> None:
     print(HEAD)
-    for name in chosen or names:
+    for name in names or [module.name for module in pkgutil.iter_modules(benchmarks.__path__)]:
         module = import_module(f"benchmarks.{name}")
         if not hasattr(module, "measure"):
             continue

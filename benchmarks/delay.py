@@ -1,7 +1,7 @@
-"""Own delay: from the moment a mention leaves the platform until the model's server has the request.
+"""The bot's own delay: the time from a mention on the platform to the request at the model's server.
 
-200 conversations, each with a mention every few seconds; the durable inbox included. Compared with a bare handler on
-the same client library that calls the model at once. Both run in processes of their own, one after the other.
+200 conversations have a mention every few seconds each; the durable queue is included. The comparison is a bare handler
+on the same client library that calls the model at once. Both run in a process of their own, one after the other.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ CONVERSATIONS = 200
 CALM, BUSY = 15.0, 4.0
 """Seconds between two mentions of one conversation."""
 SECONDS = 15.0
+"""The length of one measurement."""
 NUMBER = re.compile(r"number (\d+)")
 CONFIG = """
 [bot]
@@ -37,38 +38,38 @@ base_url = "{model}"
 """
 
 
-class Town(ABC):
-    """A platform with a channel and a person for each conversation, and no limits."""
+class Workload(ABC):
+    """A fake platform without rate limits, with a channel and a person for each conversation."""
 
     name: str
-    bare: str
+    bare_module: str
     """The module with the bare handler."""
 
     @abstractmethod
     async def open(self, stack: AsyncExitStack) -> None:
-        """Start the server and its people."""
+        """Start the server and create its channels and people."""
 
     @abstractmethod
     def table(self) -> str:
-        """The platform's table of config.toml."""
+        """Return the platform's table of config.toml."""
 
     @abstractmethod
     def environment(self) -> Mapping[str, str]:
-        """Tokens, and API_URL for the bare handler."""
+        """Return the tokens, and API_URL for the bare handler."""
 
     @abstractmethod
     async def connected(self) -> None:
-        """Wait for the bot."""
+        """Wait until the bot is connected."""
 
     @abstractmethod
     def mention(self, conversation: int, text: str) -> None:
-        """Say something to the bot."""
+        """Post a message that mentions the bot in a conversation's channel."""
 
 
-class DiscordTown(Town):
-    """Discord."""
+class DiscordWorkload(Workload):
+    """The mentions on Discord."""
 
-    name, bare = "Discord", "benchmarks.bare.on_discord"
+    name, bare_module = "Discord", "benchmarks.bare.on_discord"
 
     async def open(self, stack: AsyncExitStack) -> None:
         self.server = await stack.enter_async_context(FakeDiscord())
@@ -93,10 +94,10 @@ class DiscordTown(Town):
         self.server.post(self.places[conversation], self.people[conversation], self.server.mention(text))
 
 
-class SlackTown(Town):
-    """Slack."""
+class SlackWorkload(Workload):
+    """The mentions on Slack."""
 
-    name, bare = "Slack", "benchmarks.bare.on_slack"
+    name, bare_module = "Slack", "benchmarks.bare.on_slack"
 
     async def open(self, stack: AsyncExitStack) -> None:
         self.server = await stack.enter_async_context(FakeSlack())
@@ -122,7 +123,7 @@ class SlackTown(Town):
 
 @asynccontextmanager
 async def process(*arguments: str, **environment: str) -> AsyncGenerator[None, None]:
-    """A child that serves until the end of the block."""
+    """Run a Python process until the end of the block."""
     child = await asyncio.create_subprocess_exec(
         sys.executable, *arguments, env={**os.environ, **environment}, stderr=asyncio.subprocess.DEVNULL
     )
@@ -133,11 +134,11 @@ async def process(*arguments: str, **environment: str) -> AsyncGenerator[None, N
         await child.wait()
 
 
-async def delays(town: Town, model: FakeOpenAI, pause: float) -> list[float]:
-    """Milliseconds for each mention, evenly spread over the conversations."""
+async def delays(workload: Workload, model: FakeOpenAI, pause: float) -> list[float]:
+    """Return the delay of each mention in milliseconds; the mentions are evenly spread over the conversations."""
     sent: dict[int, float] = {}
-    took: list[float] = []
-    warm, all_there = asyncio.Event(), asyncio.Event()
+    measured: list[float] = []
+    warm, complete = asyncio.Event(), asyncio.Event()
     total = int(CONVERSATIONS * SECONDS / pause)
 
     def answer(body: Body) -> Answer:
@@ -147,63 +148,60 @@ async def delays(town: Town, model: FakeOpenAI, pause: float) -> list[float]:
         if not found:
             warm.set()
         else:
-            took.append((time.perf_counter() - sent[int(found[1])]) * 1_000)
-            if len(took) == total:
-                all_there.set()
+            measured.append((time.perf_counter() - sent[int(found[1])]) * 1_000)
+            if len(measured) == total:
+                complete.set()
         return Answer(("Hello", " there"))
 
     model.answer = answer
-    await town.connected()
-    town.mention(0, "hello")  # whatever happens once has happened then
+    await workload.connected()
+    workload.mention(0, "hello")  # the first request also pays for work that happens once; it is not measured
     await warm.wait()
     started = time.perf_counter()
     for number in range(total):
         await asyncio.sleep(max(0.0, started + number * pause / CONVERSATIONS - time.perf_counter()))
         sent[number] = time.perf_counter()
-        town.mention(number % CONVERSATIONS, f"number {number}")
+        workload.mention(number % CONVERSATIONS, f"number {number}")
     async with asyncio.timeout(60):
-        await all_there.wait()
-    return took
+        await complete.wait()
+    return measured
 
 
-async def ours(kind: type[Town], pause: float) -> list[float]:
-    """The whole bot: `shoulders run`."""
+async def delays_of_bot(kind: type[Workload], pause: float) -> list[float]:
+    """Return the delays of the whole bot: `shoulders run`."""
     async with AsyncExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory())
-        model, town = await stack.enter_async_context(FakeOpenAI(key="")), kind()
-        await town.open(stack)
+        model, workload = await stack.enter_async_context(FakeOpenAI(key="")), kind()
+        await workload.open(stack)
         config = Path(folder) / "config.toml"
-        config.write_text(CONFIG.format(folder=folder, model=model.base_url) + town.table())
+        config.write_text(CONFIG.format(folder=folder, model=model.base_url) + workload.table())
         arguments = ("-m", "bot", "run", "--config", str(config))
-        await stack.enter_async_context(process(*arguments, **town.environment()))
-        return await delays(town, model, pause)
+        await stack.enter_async_context(process(*arguments, **workload.environment()))
+        return await delays(workload, model, pause)
 
 
-async def bare(kind: type[Town], pause: float) -> list[float]:
-    """A bare handler that does nothing but call the model."""
+async def delays_of_bare_handler(kind: type[Workload], pause: float) -> list[float]:
+    """Return the delays of a handler that only calls the model."""
     async with AsyncExitStack() as stack:
-        model, town = await stack.enter_async_context(FakeOpenAI(key="")), kind()
-        await town.open(stack)
-        environment = {**town.environment(), "MODEL_URL": model.base_url}
-        await stack.enter_async_context(process("-m", town.bare, **environment))
-        return await delays(town, model, pause)
+        model, workload = await stack.enter_async_context(FakeOpenAI(key="")), kind()
+        await workload.open(stack)
+        environment = {**workload.environment(), "MODEL_URL": model.base_url}
+        await stack.enter_async_context(process("-m", workload.bare_module, **environment))
+        return await delays(workload, model, pause)
 
 
 async def measure() -> list[Row]:
-    """Calm and busy on each platform, each beside the bare handler."""
-    return [await row(kind, pause) for kind in (DiscordTown, SlackTown) for pause in (CALM, BUSY)]
+    """Return a row for a calm and one for a busy load on each platform."""
+    return [await row(kind, pause) for kind in (DiscordWorkload, SlackWorkload) for pause in (CALM, BUSY)]
 
 
-async def row(kind: type[Town], pause: float) -> Row:
-    """One line of the table."""
-    mine, theirs = await ours(kind, pause), await bare(kind, pause)
-    mine_50, mine_99, theirs_50, theirs_99 = (
-        percentile(values, share) for values in (mine, theirs) for share in (0.5, 0.99)
-    )
+async def row(kind: type[Workload], pause: float) -> Row:
+    """Measure the bot and the bare handler under one load."""
+    bot, bare = await delays_of_bot(kind, pause), await delays_of_bare_handler(kind, pause)
+    bot_50, bot_99, bare_50, bare_99 = (percentile(values, share) for values in (bot, bare) for share in (0.5, 0.99))
     return Row(
         f"own delay on {kind.name}, {CONVERSATIONS} conversations, one mention each {pause:.0f} s (p50 / p99)",
-        f"{mine_50:.1f} / {mine_99:.1f} ms",
-        f"a bare handler: {theirs_50:.1f} / {theirs_99:.1f} ms "
-        f"({mine_50 / theirs_50:.1f}× / {mine_99 / theirs_99:.1f}×)",
+        f"{bot_50:.1f} / {bot_99:.1f} ms",
+        f"a bare handler: {bare_50:.1f} / {bare_99:.1f} ms ({bot_50 / bare_50:.1f}× / {bot_99 / bare_99:.1f}×)",
         "1.5× / 1×",
     )

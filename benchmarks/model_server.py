@@ -1,6 +1,6 @@
-"""A stand-in for a model's server in a process of its own, so that its work is not counted as ours.
+"""A fake model server in a process of its own, so that its work does not count as the bot's.
 
-async with model_server(steps, pause) as base_url: …
+async with model_server(tokens, pause) as base_url: …
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from tests.fakes.openai import Answer, FakeOpenAI
 
 @asynccontextmanager
 async def model_server(tokens: int, pause: float) -> AsyncGenerator[str, None]:
-    """A server whose every answer has `tokens` tokens, one each `pause` seconds."""
+    """Start a server whose answers have `tokens` tokens, one every `pause` seconds; yield its base URL."""
     child = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
@@ -35,7 +35,7 @@ async def model_server(tokens: int, pause: float) -> AsyncGenerator[str, None]:
 
 
 async def serve(tokens: int, pause: float) -> None:
-    """Serve until stdin closes."""
+    """Print the server's base URL, then serve until stdin closes."""
     async with FakeOpenAI(key="") as server:
         server.answer = lambda _body: Answer([" word"] * tokens, pause=pause)
         print(server.base_url, flush=True)

@@ -1,7 +1,7 @@
-"""The bundled models in their process: loading, speed alone and side by side, memory, and what int8 weights bring.
+"""The bundled models in their process: load time, memory, speed with one and with several jobs, gain of int8 weights.
 
-All ratios are of figures measured in one run. Speeds are for a second of the process's own time on the processor, which
-what else the machine does disturbs least. The first run unpacks SmolLM2, which is not counted.
+All ratios compare figures of the same run. Speeds are per second of the process's own CPU time, because other work on
+the machine disturbs that least. The first run unpacks SmolLM2; that time is not counted.
 """
 
 from __future__ import annotations
@@ -33,20 +33,20 @@ SMOLLM2, MINILM = ModelSource("bundled:smollm2", threads=1), ModelSource("bundle
 
 
 class Models(InferenceClient):
-    """The process, and how much time it took on the processor."""
+    """The models' process, with its CPU time."""
 
     def __init__(self) -> None:
         self.process = ModelProcess(DATA, {**os.environ, "HF_HUB_OFFLINE": "1"})
         super().__init__(self.process)
 
-    def seconds(self) -> float:
+    def cpu_seconds(self) -> float:
         times = psutil.Process(self.process.pid).cpu_times()
         return float(times.user + times.system)
 
 
 @asynccontextmanager
 async def process() -> AsyncGenerator[Models, None]:
-    """A fresh one."""
+    """Start a new process of models, and end it with the block."""
     models = Models()
     try:
         yield models
@@ -55,52 +55,52 @@ async def process() -> AsyncGenerator[Models, None]:
 
 
 async def load(inference: InferenceClient, source: ModelSource, skill: Skill) -> tuple[float, float]:
-    """Seconds until it is loaded, and the MB of its weights."""
-    began, size = time.perf_counter(), 0
+    """Load a model; return the seconds that it took and the MB of its weights."""
+    started, size = time.perf_counter(), 0
     async for chunk in inference.warm(source, skill):
         size = chunk.bytes if isinstance(chunk, Ready) else size
-    return time.perf_counter() - began, size / 1e6
+    return time.perf_counter() - started, size / 1e6
 
 
 async def tokens(inference: Models, source: ModelSource, people: int) -> float:
-    """Tokens a second, all answers together, their prompts included; the best of a few rounds."""
+    """Return the tokens per second of `people` answers at the same time, prompts included: the best of ROUNDS."""
     best = 0.0
     for _ in range(ROUNDS):
         jobs = [WriteAnswer((("user", f"{number}. {SENTENCE}"),), TOKENS, 0.0) for number in range(people)]
-        began = inference.seconds()
+        started = inference.cpu_seconds()
         answers = await asyncio.gather(*(inference.answer(source, job) for job in jobs))
-        best = max(best, sum(answer.completion_tokens for answer in answers) / (inference.seconds() - began))
+        best = max(best, sum(answer.completion_tokens for answer in answers) / (inference.cpu_seconds() - started))
     return best
 
 
 async def texts(inference: Models, *, at_once: bool) -> float:
-    """Sentences a second, each asked for by itself: one after the other, or all at the same time."""
+    """Return the sentences per second, one job each: one after the other, or all at the same time."""
     jobs = [Embed((f"{number}. {SENTENCE}",)) for number in range(TEXTS)]
     best = 0.0
     for _ in range(ROUNDS):
-        began = inference.seconds()
+        started = inference.cpu_seconds()
         if at_once:
             await asyncio.gather(*(inference.answer(MINILM, job) for job in jobs))
         else:
             for job in jobs:
                 await inference.answer(MINILM, job)
-        best = max(best, TEXTS / (inference.seconds() - began))
+        best = max(best, TEXTS / (inference.cpu_seconds() - started))
     return best
 
 
 async def bare() -> float:
-    """Tokens a second of transformers' generate(), as it comes."""
+    """Return the tokens per second of transformers' own generate()."""
     child = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "benchmarks.bare.generate", str(DATA), str(TOKENS), str(ROUNDS), SENTENCE),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.DEVNULL,
     )
-    said, _ = await child.communicate()
-    return float(said)
+    output, _ = await child.communicate()
+    return float(output)
 
 
-async def loading() -> Row:
-    """Both models into one fresh process; the second finds the libraries there."""
+async def load_row() -> Row:
+    """Load both models into one new process; the libraries are already loaded for the second."""
     async with process() as inference:
         first, _ = await load(inference, SMOLLM2, "write")
         second, _ = await load(inference, MINILM, "embed")
@@ -113,8 +113,8 @@ async def loading() -> Row:
     )
 
 
-async def writing() -> list[Row]:
-    """SmolLM2 in float32 and with int8 weights, alone and side by side."""
+async def write_rows() -> list[Row]:
+    """Measure SmolLM2 in float32 and with int8 weights, with one answer and with several at the same time."""
     speeds: dict[Quantisation, tuple[float, float, float]] = {}
     kinds: tuple[Quantisation, Quantisation] = ("none", "int8")
     for kind in kinds:
@@ -141,8 +141,8 @@ async def writing() -> list[Row]:
     ]
 
 
-async def embedding() -> Row:
-    """MiniLM for one person after the other, and for all at once."""
+async def embed_row() -> Row:
+    """Measure MiniLM with one sentence after the other, and with all at the same time."""
     async with process() as inference:
         await load(inference, MINILM, "embed")
         in_turn, together = await texts(inference, at_once=False), await texts(inference, at_once=True)
@@ -155,7 +155,7 @@ async def embedding() -> Row:
 
 
 async def measure() -> list[Row]:
-    """One after the other."""
+    """Return the rows of loading, writing and embedding."""
     async with process() as inference:
-        await load(inference, SMOLLM2, "write")  # unpacked now, and in the system's cache
-    return [await loading(), *await writing(), await embedding()]
+        await load(inference, SMOLLM2, "write")  # unpacks the weights and fills the system's file cache
+    return [await load_row(), *await write_rows(), await embed_row()]

@@ -1,4 +1,4 @@
-"""From the start of the process to the platform's READY, and how much memory it takes then; no local model."""
+"""The time from the process's start to the platform's READY, and its memory then, without a local model."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from tests.fakes.openai import FakeOpenAI
 
 RUNS = 5
 SETTLE_SECONDS = 2.0
-"""What is loaded behind the start has been loaded after this."""
+"""The wait before the memory is read; the imports that continue after READY take less."""
 
 
 async def start() -> tuple[float, float]:
-    """Seconds until connected, and MB resident after a little while."""
+    """Start the bot once; return the seconds until READY and the resident MB after SETTLE_SECONDS."""
     with tempfile.TemporaryDirectory() as folder:
         async with FakeDiscord() as platform, FakeOpenAI(key="") as model:
             config = Path(folder) / "config.toml"
             addresses = f'api_url = "{platform.api_url}"\ngateway_url = "{platform.gateway_url}"\n'
             config.write_text(CONFIG.format(folder=folder, model=model.base_url) + f"[discord]\n{addresses}")
             platform.add_guild("Team")
-            began = time.perf_counter()
+            started = time.perf_counter()
             child = await asyncio.create_subprocess_exec(
                 sys.executable,
                 *("-m", "bot", "run", "--config", str(config)),
@@ -35,17 +35,17 @@ async def start() -> tuple[float, float]:
                 stderr=asyncio.subprocess.DEVNULL,
             )
             await platform.connected()
-            took = time.perf_counter() - began
+            seconds = time.perf_counter() - started
             await asyncio.sleep(SETTLE_SECONDS)
             status = await asyncio.to_thread(Path(f"/proc/{child.pid}/status").read_text)
             resident = int(status.partition("VmRSS:")[2].split()[0]) / 1024
             child.terminate()
             await child.wait()
-    return took, resident
+    return seconds, resident
 
 
 async def measure() -> list[Row]:
-    """The median of a few starts."""
+    """Return the row with the medians of RUNS starts."""
     runs = [await start() for _ in range(RUNS)]
-    took, resident = (percentile([run[index] for run in runs], 0.5) for index in (0, 1))
-    return [Row("process start to connected, memory then", f"{took:.1f} s, {resident:.0f} MB", "—", "1.5 s, 120 MB")]
+    seconds, resident = (percentile([run[index] for run in runs], 0.5) for index in (0, 1))
+    return [Row("process start to connected, memory then", f"{seconds:.1f} s, {resident:.0f} MB", "—", "1.5 s, 120 MB")]

@@ -1,4 +1,4 @@
-"""One line of the table."""
+"""The table of results."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What was measured, what came out, what it is compared with and what was aimed at."""
+    """One line of the table: a measurement, its result, the compared result and the goal."""
 
-    what: str
-    ours: str
+    measurement: str
+    result: str
     compared: str
-    aim: str
+    goal: str
 
     def __str__(self) -> str:
-        return f"| {self.what} | {self.ours} | {self.compared} | {self.aim} |"
+        return f"| {self.measurement} | {self.result} | {self.compared} | {self.goal} |"
 
 
-HEAD = "| what | Shoulders | compared with | aim |\n|---|---|---|---|"
+HEAD = "| measurement | Shoulders | compared with | goal |\n|---|---|---|---|"
 
 
 def percentile(values: list[float], share: float) -> float:
-    """The value below which `share` of the values lie."""
+    """Return the value below which a `share` (0 to 1) of the values lies."""
     ordered = sorted(values)
     return ordered[min(len(ordered) - 1, int(len(ordered) * share))]

@@ -1,6 +1,6 @@
-"""CPU per streamed token at 200 streams of 50 tokens a second, through the whole core; and the SDK's typed events.
+"""CPU time per streamed token at 200 streams of 50 tokens a second, of the whole core and of the SDK's typed events.
 
-Answers of two lengths tell what a token costs from what a request costs.
+Answers of two lengths separate the cost of a token from the cost of a request.
 """
 
 from __future__ import annotations
@@ -24,10 +24,11 @@ STREAMS = 200
 SHORT, LONG = 100, 600
 """Tokens of an answer."""
 PAUSE = 0.02
+"""Seconds between two tokens of a stream."""
 
 
-async def ours(base_url: str, tokens: int) -> float:
-    """Seconds of CPU for all streams: request, store, core, backend and draft."""
+async def whole_core(base_url: str, tokens: int) -> float:
+    """Return the CPU seconds of all streams through request, store, core, backend and draft."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "config.toml"
         path.write_text(
@@ -43,14 +44,14 @@ async def ours(base_url: str, tokens: int) -> float:
                 act, person = Act(str(number), number), Person(str(number), f"P{number}")
                 await app.inbox.offer(Request(act, place, person, "chat", {"text": "hi"}))
             await asyncio.gather(*(draft.finished.wait() for draft in adapter.drafts))
-            took = time.process_time() - started
+            seconds = time.process_time() - started
             assert all(draft.text.count("word") == tokens for draft in adapter.drafts)
             await app.drain()
-    return took
+    return seconds
 
 
 async def typed_events(base_url: str, tokens: int) -> float:
-    """Seconds of CPU for the same streams through the SDK's typed events, and nothing else."""
+    """Return the CPU seconds of the same streams through only the SDK's typed events."""
     client = openai.AsyncOpenAI(base_url=base_url, api_key="none")
 
     async def stream() -> str:
@@ -61,30 +62,30 @@ async def typed_events(base_url: str, tokens: int) -> float:
 
     started = time.process_time()
     texts = await asyncio.gather(*(stream() for _ in range(STREAMS)))
-    took = time.process_time() - started
+    seconds = time.process_time() - started
     assert all(text.count("word") == tokens for text in texts)
     await client.close()
-    return took
+    return seconds
 
 
 async def costs(stream: Callable[[str, int], Awaitable[float]]) -> tuple[float, float]:
-    """Microseconds a token and milliseconds a request."""
-    took = {}
+    """Return the microseconds of a token and the milliseconds of a request."""
+    seconds = {}
     for tokens in (SHORT, LONG):
         async with model_server(tokens, PAUSE) as base_url:
-            took[tokens] = await stream(base_url, tokens) / STREAMS
-    token = (took[LONG] - took[SHORT]) / (LONG - SHORT)
-    return token * 1e6, (took[SHORT] - SHORT * token) * 1e3
+            seconds[tokens] = await stream(base_url, tokens) / STREAMS
+    token = (seconds[LONG] - seconds[SHORT]) / (LONG - SHORT)
+    return token * 1e6, (seconds[SHORT] - SHORT * token) * 1e3
 
 
 async def measure() -> list[Row]:
-    """One after the other, against servers of the same kind."""
-    (token, request), (typed_token, typed_request) = await costs(ours), await costs(typed_events)
+    """Return the row with the costs of the core and of the typed events, measured one after the other."""
+    (token, request), (typed_token, typed_request) = await costs(whole_core), await costs(typed_events)
     return [
         Row(
             f"CPU per streamed token, {STREAMS} streams of {1 / PAUSE:.0f} tokens/s",
             f"{token:.0f} µs, and {request:.1f} ms a request",
-            f"the SDK's typed events alone: {typed_token:.0f} µs ({typed_token / token:.1f}×), {typed_request:.1f} ms",
+            f"only the SDK's typed events: {typed_token:.0f} µs ({typed_token / token:.1f}×), {typed_request:.1f} ms",
             "15 µs",
         )
     ]

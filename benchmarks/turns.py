@@ -1,4 +1,4 @@
-"""Durable turns a second: 100 tasks append turns, in groups as the store does and by committing each."""
+"""Durable turns per second: 100 tasks append turns, by the store's group commit and by one commit each."""
 
 from __future__ import annotations
 
@@ -18,7 +18,9 @@ from storage.sqlite.writer import Connection, GroupCommitWriter
 
 TASKS = 100
 GROUPED = 20_000
+"""Turns of a measurement with group commit."""
 SINGLE = 1_000
+"""Turns of a measurement with one commit each."""
 INSERT = (
     "INSERT INTO turns (conversation, parent, request, role, person, name, text, model, complete, created) "
     "VALUES (1, NULL, 1, 'user', '1', 'Ann', ?, '', 1, 0)"
@@ -30,8 +32,8 @@ def append(connection: sqlite3.Connection) -> None:
     connection.execute(INSERT, (TEXT,))
 
 
-async def seeded(path: Path) -> None:
-    """A database with one conversation for the turns to belong to."""
+async def create_database(path: Path) -> None:
+    """Create a database with one conversation, to which the turns belong."""
     store = await open_database(path)
     request = Request(Act("1", 1), Place("console", "local", "terminal", direct=True), Person("1", "Ann"), "chat")
     await store.requests.accept(request, Continuation(("place", "new")))
@@ -39,8 +41,8 @@ async def seeded(path: Path) -> None:
 
 
 async def rate(path: Path, turns: int, *, grouped: bool) -> float:
-    """Turns a second, each on disk before its task goes on."""
-    await seeded(path)
+    """Return the turns per second; a task waits for each turn to be on disk."""
+    await create_database(path)
     connection = Connection(partial(sqlite3.connect, path, isolation_level=None), iter_chunk_size=64)
     async with connection:
         await connection.execute("PRAGMA synchronous = FULL")
@@ -52,13 +54,13 @@ async def rate(path: Path, turns: int, *, grouped: bool) -> float:
 
         started = time.perf_counter()
         await asyncio.gather(*(task() for _ in range(TASKS)))
-        took = time.perf_counter() - started
+        seconds = time.perf_counter() - started
         await writer.aclose()
-    return turns / took
+    return turns / seconds
 
 
 async def measure() -> list[Row]:
-    """The store's writer against one commit a turn, on the same disk, in turns."""
+    """Return the row with the middle one of three measurements of both kinds, on the same disk."""
     assert migrations()
     with tempfile.TemporaryDirectory() as folder:
         rates = [

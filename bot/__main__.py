@@ -18,7 +18,7 @@ from bot.interfaces.errors import ConfigError, ShouldersError, StoreError
 from bot.logs import plain, start_logging
 
 UNUSABLE = 2
-"""Exit status when the configuration, the environment or the database cannot be used."""
+"""The exit status if the configuration, the environment or the database cannot be used."""
 
 program = typer.Typer(
     name="shoulders",
@@ -29,19 +29,19 @@ program = typer.Typer(
 )
 
 ConfigOption = Annotated[
-    Path | None, typer.Option("--config", help="The configuration; without it ./config.toml, if there is one.")
+    Path | None, typer.Option("--config", help="The configuration file. Default: ./config.toml, if it exists.")
 ]
-VerboseOption = Annotated[bool, typer.Option("--verbose", "-v", help="Say more in the log.")]
+VerboseOption = Annotated[bool, typer.Option("--verbose", "-v", help="Write a more detailed log.")]
 
 
 def fail(error: ShouldersError) -> Never:
-    """One line on stderr; exit status 2 when the bot cannot run as it is configured, else 1."""
+    """Print the error's message to stderr and exit: with UNUSABLE if the bot cannot run as configured, else with 1."""
     print(f"shoulders: {plain(error.message)}", file=sys.stderr)
     raise SystemExit(UNUSABLE if isinstance(error, (ConfigError, StoreError)) else 1)
 
 
-def say(line: str) -> None:
-    """A line of the program's own for the person who started it."""
+def report(line: str) -> None:
+    """Print a line to stderr for the person who started the program."""
     print(plain(line), file=sys.stderr, flush=True)
 
 
@@ -67,7 +67,7 @@ def _serve(work: Callable[[], object]) -> None:
 
 @program.callback(invoke_without_command=True)
 def main_options(
-    version: Annotated[bool, typer.Option("--version", help="Print the version and leave.")] = False,
+    version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
 ) -> None:
     """Pretrained models in your team's own chat."""
     if version:
@@ -77,12 +77,12 @@ def main_options(
 
 @program.command()
 def chat(config: ConfigOption = None, verbose: VerboseOption = False) -> None:
-    """Talk in this terminal. Needs no token; without OPENAI_API_KEY a model on this machine answers."""
+    """Chat in this terminal. It needs no token; without OPENAI_API_KEY a model on this machine answers."""
     from bot.app import run_console
 
     settings = _config(config)
     start_logging(settings.environment, logging.INFO if verbose else logging.ERROR)
-    _serve(lambda: asyncio.run(run_console(settings, say)))
+    _serve(lambda: asyncio.run(run_console(settings, report)))
 
 
 @program.command()
@@ -92,12 +92,12 @@ def run(config: ConfigOption = None, verbose: VerboseOption = False) -> None:
 
     settings = _config(config)
     start_logging(settings.environment, logging.DEBUG if verbose else logging.INFO)
-    _serve(lambda: asyncio.run(run_platforms(settings, say)))
+    _serve(lambda: asyncio.run(run_platforms(settings, report)))
 
 
 @program.command()
 def doctor(config: ConfigOption = None) -> None:
-    """Check configuration, tokens, database, models and versions: one line each."""
+    """Check versions, configuration, database, models and platforms, and print a line for each."""
     from bot.doctor import examine
 
     raise SystemExit(asyncio.run(examine(_config(config))))
@@ -105,19 +105,24 @@ def doctor(config: ConfigOption = None) -> None:
 
 @program.command()
 def manifest(
-    platform: Annotated[str, typer.Argument(help="slack")],
+    platform: Annotated[str, typer.Argument(help="The platform: slack.")],
     plain: Annotated[
-        bool, typer.Option("--plain", help="Without Slack's agent surface: for guests, or any plan.")
+        bool,
+        typer.Option(
+            "--plain", help="Leave out Slack's agent surface: for workspaces with guests, or plans without it."
+        ),
     ] = False,
     config: ConfigOption = None,
 ) -> None:
-    """Print the app manifest to paste where Slack apps are made."""
+    """Print the app manifest to paste at https://api.slack.com/apps."""
     _print_setup(platform, _config(config), plain=plain)
 
 
 @program.command()
-def invite(platform: Annotated[str, typer.Argument(help="discord")], config: ConfigOption = None) -> None:
-    """Print the link that invites the bot, with the permissions it needs."""
+def invite(
+    platform: Annotated[str, typer.Argument(help="The platform: discord.")], config: ConfigOption = None
+) -> None:
+    """Print the link that adds the bot to a server, with the permissions that it needs."""
     _print_setup(platform, _config(config))
 
 
@@ -131,7 +136,7 @@ def _print_setup(platform: str, config: Config, *, plain: bool = False) -> None:
 
 
 def main() -> None:
-    """Entry point of the `shoulders` command."""
+    """Run the `shoulders` command."""
     program()
 
 

@@ -1,4 +1,4 @@
-"""`shoulders doctor`: is everything here that the bot needs? One line a thing, and what to do where it is not."""
+"""`shoulders doctor`: one line for each thing that the bot needs, with the next step for a failure."""
 
 from __future__ import annotations
 
@@ -17,59 +17,60 @@ from bot.logs import plain
 from bot.utils.file_permissions import open_to_others
 
 CHECK_SECONDS = 20.0
-"""How long one thing may take to answer."""
+"""The time limit of one check."""
 
-SHOWN_VERSIONS = ("discord.py", "slack-bolt", "openai", "aiosqlite")
+LIBRARIES = ("discord.py", "slack-bolt", "openai", "aiosqlite")
+"""The distributions whose versions the report shows."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """The outcome of one check. `needed` says that the bot cannot do without it."""
+    """The outcome of one check. Without a `needed` one the bot cannot run as configured."""
 
     name: str
     line: str
-    fine: bool
+    passed: bool
     needed: bool
 
 
 async def examine(config: Config) -> int:
-    """Print a line for each check and what works in all; the exit status is 1 when something needed failed."""
-    found: list[Finding] = []
+    """Print a line for each check and a summary. Return the exit status: 1 if a needed check failed, else 0."""
+    findings: list[Finding] = []
     async for name, check, needed in _checks(config):
-        finding = await _look(name, check, needed=needed)
-        found.append(finding)
-        mark = "ok" if finding.fine else "FAIL" if needed else "-"
+        finding = await _finding(name, check, needed=needed)
+        findings.append(finding)
+        mark = "ok" if finding.passed else "FAIL" if needed else "-"
         print(f"{mark:4}  {name:<10} {plain(finding.line)}", flush=True)
-    print(_summary(config, found), flush=True)
-    return int(any(finding.needed and not finding.fine for finding in found))
+    print(_summary(config, findings), flush=True)
+    return int(any(finding.needed and not finding.passed for finding in findings))
 
 
-async def _look(name: str, check: Awaitable[str], *, needed: bool) -> Finding:
+async def _finding(name: str, check: Awaitable[str], *, needed: bool) -> Finding:
     try:
         return Finding(name, await asyncio.wait_for(check, CHECK_SECONDS), True, needed)
     except ShouldersError as error:
         line = error.message
     except TimeoutError:
-        line = f"No answer within {CHECK_SECONDS:.0f} s."
-    except Exception as error:  # noqa: BLE001 -- a fault in one check must not hide what the others find
-        line = f"The check itself failed: {type(error).__name__}. Please report this."
+        line = f"The check had no result within {CHECK_SECONDS:.0f} s. Run it again later."
+    except Exception as error:  # noqa: BLE001 -- a fault in one check must not hide the results of the others
+        line = f"The check itself failed with {type(error).__name__}. Please report this."
     return Finding(name, line, False, needed)
 
 
-def _summary(config: Config, found: Sequence[Finding]) -> str:
-    """Say what works and what does not, in a sentence each."""
-    fine = {finding.name for finding in found if finding.fine}
-    broken = [finding.name for finding in found if finding.needed and not finding.fine]
-    answering = next((name for name in _chain(config) if name in fine), "")
-    where = ", ".join(
-        ["the terminal", *(name for name, known in platforms().items() if known.secrets and name in fine)]
+def _summary(config: Config, findings: Sequence[Finding]) -> str:
+    """Return a sentence with the model and the platforms that work, and one with the needed checks that failed."""
+    passed = {finding.name for finding in findings if finding.passed}
+    failed = [finding.name for finding in findings if finding.needed and not finding.passed]
+    model = next((name for name in _chain(config) if name in passed), "")
+    served = ", ".join(
+        ["the terminal", *(name for name, known in platforms().items() if known.secrets and name in passed)]
     )
-    works = f"{answering} answers in: {where}." if answering and "database" in fine else "Nobody is answered."
-    return works + (f" Not working: {', '.join(broken)}." if broken else "")
+    works = f"{model} answers in: {served}." if model and "database" in passed else "The bot cannot answer."
+    return works + (f" Not working: {', '.join(failed)}." if failed else "")
 
 
 def _chain(config: Config) -> Sequence[str]:
-    """List the model that answers by default, and those that answer in its place."""
+    """Return the default model, its fallback, the fallback of that, and so on."""
     chain = [config.default_model]
     while (fallback := config.models[chain[-1]].fallback) and fallback not in chain:
         chain.append(fallback)
@@ -77,9 +78,9 @@ def _chain(config: Config) -> Sequence[str]:
 
 
 async def _checks(config: Config) -> AsyncIterator[tuple[str, Awaitable[str], bool]]:
-    """Each thing's name, its check, and whether the bot cannot do without it."""
+    """Yield each check: its name, its coroutine, and True if the bot needs it."""
     yield "versions", asyncio.to_thread(_versions), True
-    yield "config", _fine(f"{config.source}; {config.default_model} answers by default"), True
+    yield "config", _result(f"{config.source}; {config.default_model} answers by default"), True
     yield "database", _database(config), True
     yield "permissions", _permissions(config), False
     async for check in _models(config):
@@ -92,39 +93,40 @@ async def _checks(config: Config) -> AsyncIterator[tuple[str, Awaitable[str], bo
 
 
 async def _models(config: Config) -> AsyncIterator[tuple[str, Awaitable[str], bool]]:
-    """Check the models; one that others stand in for is needed only where none of them answers."""
+    """Yield the checks of the models. A model of the default chain is needed if no other one of the chain answers."""
     try:
         backends = make_backends(config)
     except ConfigError as error:
-        yield "models", _wrong(error), True
+        yield "models", _failure(error), True
         return
     chain = _chain(config)
-    asked = {name: asyncio.create_task(backend.check()) for name, backend in backends.items() if name in chain}
+    checks = {name: asyncio.create_task(backend.check()) for name, backend in backends.items() if name in chain}
     try:
         for name, backend in backends.items():
-            if name not in asked:
+            if name not in checks:
                 yield name, backend.check(), False
                 continue
-            instead = [_look(other, asyncio.shield(asked[other]), needed=False) for other in chain if other != name]
-            yield name, asyncio.shield(asked[name]), not any(one.fine for one in await asyncio.gather(*instead))
+            # shielded: a check that runs out of time here still belongs to the other models' lines
+            others = [_finding(other, asyncio.shield(checks[other]), needed=False) for other in chain if other != name]
+            yield name, asyncio.shield(checks[name]), not any(one.passed for one in await asyncio.gather(*others))
     finally:
-        for task in asked.values():
+        for task in checks.values():
             task.cancel()
-        await asyncio.wait(asked.values())
+        await asyncio.wait(checks.values())
         for backend in backends.values():
             await backend.aclose()
 
 
-async def _fine(line: str) -> str:
+async def _result(line: str) -> str:
     return line
 
 
-async def _wrong(error: ConfigError) -> str:
+async def _failure(error: ConfigError) -> str:
     raise error
 
 
 def _versions() -> str:
-    libraries = ", ".join(f"{name} {version(name)}" for name in SHOWN_VERSIONS)
+    libraries = ", ".join(f"{name} {version(name)}" for name in LIBRARIES)
     return f"shoulders {__version__}, Python {platform.python_version()}, {libraries}"
 
 
@@ -138,21 +140,21 @@ async def _database(config: Config) -> str:
 
 
 async def _permissions(config: Config) -> str:
-    if found := await asyncio.to_thread(open_to_others, config.private_files):
-        raise ConfigError(" ".join(found))
-    return f"{config.secrets_file}, {config.data} and the database are open to nobody else"
+    if sentences := await asyncio.to_thread(open_to_others, config.private_files):
+        raise ConfigError(" ".join(sentences))
+    return f"{config.secrets_file}, {config.data} and the database are closed to other people of this machine"
 
 
 async def _network(config: Config) -> str:
     network = network_of(config.environment)
     await network.prepare()
     network.must_trust()
-    return network.described()
+    return network.description()
 
 
 async def _platform(config: Config, name: str) -> str:
     if not any(config.environment.get(secret) for secret in platforms()[name].secrets):
-        raise ConfigError(f"Not set up: {' and '.join(platforms()[name].secrets)} would be needed.")
+        raise ConfigError(f"Not set up. To serve it, set {' and '.join(platforms()[name].secrets)}.")
     adapter = make_adapter(config, name)
     try:
         return await adapter.check()

@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 
 class FastLoop(asyncio.SelectorEventLoop):
-    """Only for code that waits for timers alone: sockets would be polled but never waited for."""
+    """An event loop for code that only waits for timers: it never waits for sockets."""
 
     def __init__(self) -> None:
         self.now = 0.0

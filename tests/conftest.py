@@ -1,4 +1,4 @@
-"""Guards for every test: nothing blocks the loop, nothing reaches beyond loopback, no warning passes."""
+"""The fixtures and guards of every test: no blocked loop, no connection beyond loopback, no secrets."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ OWN_CODE = ["bot", "adapters", "storage"]
 
 
 class ReachedOut(AssertionError):
-    """A test tried to leave this machine."""
+    """A test connected, or tried to connect, to another machine."""
 
 
 def _must_be_loopback(host: object) -> None:
@@ -39,12 +39,12 @@ def _must_be_loopback(host: object) -> None:
     except ValueError:
         loopback = False
     if not loopback:
-        raise ReachedOut(f"a test reached out to {host!r}")
+        raise ReachedOut(f"a test connected to {host!r}")
 
 
 @pytest.fixture(autouse=True)
 def stay_on_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Resolving or connecting to anything but this machine fails the test."""
+    """Fail a test that resolves or connects to another machine."""
     connect, resolve = socket.socket.connect, socket.getaddrinfo
 
     def guarded_connect(self: socket.socket, address: tuple[str, int] | str) -> None:
@@ -64,21 +64,21 @@ def stay_on_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True)
 def never_block(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Code of ours that blocks the event loop fails the test."""
+    """Fail a test in which the program's own code blocks the event loop."""
     with blockbuster_ctx(scanned_modules=OWN_CODE):
         yield
 
 
 @pytest.fixture(autouse=True)
 def no_secrets_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the developer's own environment holds must not change a test."""
+    """Hide the developer's own secrets from the tests."""
     for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL", "DISCORD_TOKEN", "SLACK_BOT_TOKEN", "SLACK_APP_TOKEN"):
         monkeypatch.delenv(name, raising=False)
 
 
 @pytest.fixture
 def database_clock() -> SetClock:
-    """The clock by which the database dates its rows."""
+    """Return the clock by which the database dates its rows."""
     return SetClock()
 
 
@@ -86,7 +86,7 @@ def database_clock() -> SetClock:
 async def store(
     request: pytest.FixtureRequest, tmp_path: Path, database_clock: SetClock
 ) -> AsyncGenerator[Database, None]:
-    """A fresh database of every kind."""
+    """Yield a new database of each kind."""
     opened = await DATABASES[request.param](tmp_path, database_clock)
     yield opened
     await opened.aclose()
@@ -94,7 +94,7 @@ async def store(
 
 @pytest.fixture(scope="session")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A language model of a few kilobytes, made in a process of its own: torch stays out of the tests'."""
+    """Make a language model of a few kilobytes, in a process of its own, so that this one never imports torch."""
     folder = tmp_path_factory.mktemp("tiny")
     subprocess.run([sys.executable, "-m", "tests.inference.tiny_model", str(folder)], check=True, capture_output=True)
     return folder
@@ -102,7 +102,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 async def world(store: Database, tmp_path: Path) -> AsyncGenerator[World, None]:
-    """A running core."""
+    """Yield a running core."""
     path = tmp_path / "config.toml"
     await asyncio.to_thread(path.write_text, CONFIG)
     world = World(store, await asyncio.to_thread(load, path, {}))
@@ -116,12 +116,12 @@ async def world(store: Database, tmp_path: Path) -> AsyncGenerator[World, None]:
 async def stage(
     request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncGenerator[Stage, None]:
-    """A platform to play scenarios on; those that cannot say why."""
+    """Yield a platform for scenarios; skip platforms without an ability that the test needs, with their reason."""
     kind = stages()[request.param]
     for mark in request.node.iter_markers("needs"):
         if reason := kind.cannot.get(mark.args[0]):
             pytest.skip(reason)
-    monkeypatch.chdir(tmp_path)  # the terminal saves files where it was started
+    monkeypatch.chdir(tmp_path)  # the terminal saves files in the current folder
     monkeypatch.setattr("bot.backends.openai.client.PAUSES", (0.0, 0.0))
     played = kind(tmp_path)
     if "fault" in request.fixturenames:
@@ -132,5 +132,5 @@ async def stage(
 
 @pytest.fixture
 def files(tmp_path: Path) -> Files:
-    """The database's files."""
+    """Return the database's files."""
     return Files(tmp_path)

@@ -21,7 +21,7 @@ DOCS = Path(__file__).parents[1] / "docs"
 
 
 def markdown(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A Markdown table."""
+    """Return a Markdown table."""
     lines = [headers, ["---"] * len(headers), *rows]
     return "\n".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |" for line in lines)
 
@@ -49,7 +49,7 @@ def _default(value: str) -> str:
 
 
 def permissions() -> str:
-    """Who may do what."""
+    """Return the table of permissions: the acts and the people that may do them."""
     people = list(WHO)
     rows = [
         (
@@ -66,7 +66,7 @@ def permissions() -> str:
 
 
 def matrix() -> str:
-    """What others see of what was asked."""
+    """Return the table of visibility: the requests and their answers, as other people see them."""
     lacking = {what: f" ({why})" for (_, what), why in LACKING.items()}
     asked = "\n".join(f"- *{one}*: {meaning}{lacking.get(one, '')}" for one, meaning in ASKED.items())
     rows = [(f"{meaning}{lacking.get(way, '')}", *(cell(one, way) for one in ASKED)) for way, meaning in WAYS.items()]
@@ -92,7 +92,7 @@ def servers() -> str:
 
 
 def hub_tasks() -> str:
-    """What models on the Hub are for, and what that is here."""
+    """Return the table of the Hub's tasks with their skills here."""
     rows = [
         (f"`{name}`", task.kind, f"run, by the pipeline `{name}`" if task.skill == "run" else task.skill)
         for name, task in TASKS.items()
@@ -101,20 +101,20 @@ def hub_tasks() -> str:
 
 
 def pipelines() -> str:
-    """What `/run` can be told to run."""
+    """Return the table of the pipelines that `/run` can use."""
     rows = []
     for name, pipeline in PIPELINES.items():
-        given = {"text": "text", "sound": "a sound or a video", "picture": "a picture", "video": "a video"}[
+        reads = {"text": "text", "sound": "a sound or a video", "picture": "a picture", "video": "a video"}[
             pipeline.feed
         ]
         also = "`labels`" if pipeline.labels else "`question`" if pipeline.question else "–"
         names = ", ".join(f"`{alias}`" for alias, of in ALIASES.items() if of == name)
-        rows.append((f"`{name}`", given, also, names or "–"))
+        rows.append((f"`{name}`", reads, also, names or "–"))
     return markdown(("pipeline", "reads", "needs", "also called"), rows)
 
 
 def absent() -> str:
-    """What `/run` cannot have."""
+    """Return the table of the pipelines that `/run` cannot use, with the reasons."""
     return markdown(("pipeline", "why not"), [(f"`{name}`", why) for name, why in ABSENT.items()])
 
 
@@ -188,8 +188,8 @@ TABLES: Mapping[str, tuple[str, Callable[[], str]]] = {
 """Each generated part's mark, its document, and the function that makes it."""
 
 
-def written(mark: str) -> tuple[Path, str, str]:
-    """A document's path, what it says, and what it should say."""
+def generated(mark: str) -> tuple[Path, str, str]:
+    """Return a document's path, its text, and its text with the generated part up to date."""
     name, make = TABLES[mark]
     path = DOCS / name
     text = path.read_text(encoding="utf-8")
@@ -200,5 +200,5 @@ def written(mark: str) -> tuple[Path, str, str]:
 
 if __name__ == "__main__":
     for table in TABLES:
-        path, _, wanted = written(table)
-        path.write_text(wanted, encoding="utf-8")
+        path, _, text = generated(table)
+        path.write_text(text, encoding="utf-8")

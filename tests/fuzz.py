@@ -73,9 +73,9 @@ MUTATIONS = st.lists(st.tuples(st.integers(0, 400), st.sampled_from(ODD)), min_s
 
 
 class Tracebacks(logging.Handler):
-    """Collects what is logged with a traceback: errors that nobody expected.
+    """A log handler that collects records with a traceback: errors that the program does not expect.
 
-    Until it is closed, half characters in the log are written out: reports of tests cannot hold them.
+    Until it is closed, lone surrogates in the log are escaped, because reports of tests cannot hold them.
     """
 
     def __init__(self) -> None:
@@ -96,12 +96,12 @@ class Tracebacks(logging.Handler):
         return record
 
     def emit(self, record: logging.LogRecord) -> None:
-        if (record.exc_info or record.name == "asyncio") and record.name != "aiohttp.server":  # the stand-in's own
+        if (record.exc_info or record.name == "asyncio") and record.name != "aiohttp.server":  # the fake server's own
             self.found.append(record.getMessage())
 
 
 def mutated(payload: Json, mutations: Sequence[tuple[int, object]]) -> Json:
-    """A payload with some of its parts replaced or taken away; each is named by its number."""
+    """Return a payload with some parts replaced or removed; each mutation names its part by number."""
     made = copy.deepcopy(payload)
     for number, odd in mutations:
         places = _places(made)

@@ -1,4 +1,4 @@
-"""Check who imports whom against the rules of docs/design.md."""
+"""The imports keep to the rules of docs/design.md."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ANYWHERE = {"__version__"}
 EXCEPTIONS = {
     "config.py": {"pydantic"},  # the tables of config.toml
     "connector.py": {"aiohttp", "yarl"},  # the one way in which platforms and models connect
-    "network.py": {"httpx2"},  # knows where each system keeps its authorities
+    "network.py": {"httpx2"},  # it knows the folder of each system's authorities
 }
 """Libraries beside the standard one that a file of interfaces/ needs."""
 
@@ -54,7 +54,7 @@ CHILDREN = ("bot/utils/files/__main__.py", "bot/inference/loader.py")
 
 
 def mistakes(file: str, source: str) -> list[str]:
-    """The imports of `file` that break a rule."""
+    """Return the imports of `file` that break a rule."""
     found = []
     for module in imports(source):
         top = module.split(".")[0]
@@ -91,7 +91,7 @@ def _downward(own: str, wanted: str) -> bool:
 
 
 def _same_or_shared(file: str, module: str, shared: str) -> bool:
-    """Whether a platform or a database imports only its own folder and the shared one."""
+    """Return True if a platform or a database imports only its own folder and the shared one."""
     own, parts = file.split("/")[1], module.split(".")
     return len(parts) < 2 or parts[1] in (own, shared)
 
@@ -142,7 +142,7 @@ def _module(path: Path) -> str:
 
 
 def _targets(source: str, known: set[str]) -> Iterator[str]:
-    """The modules of ours that the source imports when it is imported itself; a package only for what it holds."""
+    """Yield the program's modules that the source imports at once; of a package only the parts that it names."""
     for node in ast.parse(source).body:
         if isinstance(node, ast.Import):
             yield from known.intersection(alias.name for alias in node.names)

@@ -1,13 +1,13 @@
-"""The documents say what the declarations say."""
+"""The documents' tables match the declarations."""
 
 from __future__ import annotations
 
 import pytest
 
-from tests.documents import TABLES, written
+from tests.documents import TABLES, generated
 
 
 @pytest.mark.parametrize("table", sorted(TABLES))
-def test_the_tables_are_as_they_are_declared(table: str) -> None:
-    _, text, wanted = written(table)
-    assert text == wanted, "run: python -m tests.documents"
+def test_the_tables_match_the_declarations(table: str) -> None:
+    _, text, expected = generated(table)
+    assert text == expected, "run: python -m tests.documents"

@@ -1,4 +1,4 @@
-"""Whatever people and models write: no text raises on its way, pings, loads a picture or hides where a link leads."""
+"""No text of people or models raises an error, pings, loads a picture or hides the target of a link."""
 
 from __future__ import annotations
 
@@ -47,8 +47,8 @@ WRITTEN = st.lists(
 PATHS = {path: command for path, command in by_path(COMMANDS).items() if not command.hidden}
 
 
-def shown_on_slack(text: str) -> Iterator[str]:
-    """Say what is wrong with a text on Slack, in each of the ways in which it may get there."""
+def harm_on_slack(text: str) -> Iterator[str]:
+    """Yield the harm of a text on Slack, by every way that it may take."""
     quiet: Json = {"parse": "none"}
     silent: Json = {"unfurl_links": False, "unfurl_media": False}
     for part in split(text, 2_000):
@@ -65,8 +65,8 @@ def shown_on_slack(text: str) -> Iterator[str]:
 @pytest.mark.timeout(600)
 @TEXTS
 @given(WRITTEN)
-def test_what_is_written_harms_nobody(text: str) -> None:
-    assert list(shown_on_slack(text)) == []
+def test_no_answer_harms_anybody(text: str) -> None:
+    assert list(harm_on_slack(text)) == []
     for part in split(text, 2_000):
         body = text_body(part)
         assert list(message_sins(body, int(str(body["flags"])), reply=False)) == []
@@ -75,7 +75,7 @@ def test_what_is_written_harms_nobody(text: str) -> None:
 @pytest.mark.timeout(600)
 @TEXTS
 @given(WRITTEN, st.integers(150, 600))
-def test_what_is_cut_fits_and_is_closed(text: str, limit: int) -> None:
+def test_split_messages_fit_and_are_closed(text: str, limit: int) -> None:
     for part in [*split(text, limit), *split_off(text, limit, 3)[0]]:
         assert 0 < size(part) <= limit
         assert open_fence(part) is None
@@ -86,7 +86,7 @@ def test_what_is_cut_fits_and_is_closed(text: str, limit: int) -> None:
 @pytest.mark.timeout(600)
 @TEXTS
 @given(WRITTEN)
-def test_what_is_read_is_text(text: str) -> None:
+def test_incoming_messages_become_text(text: str) -> None:
     names = {"U1": "Ada", "1": "Ada", "C1": "general"}
     assert readable(text, names, "U0") == readable(text, names, "U0").strip()
     assert isinstance(readable(text, names, "U0", subjects=True) + readable_on_discord(text, names), str)
@@ -101,7 +101,7 @@ def test_what_is_read_is_text(text: str) -> None:
 @pytest.mark.timeout(600)
 @TEXTS
 @given(WRITTEN, st.sampled_from(sorted(PATHS)))
-def test_what_is_typed_is_a_command_or_explained(text: str, path: str) -> None:
+def test_typed_commands_are_parsed_or_explained(text: str, path: str) -> None:
     find_command(text, COMMANDS)
     nearest_command(text, COMMANDS)
     with suppress(UserError):

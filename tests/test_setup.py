@@ -1,4 +1,4 @@
-"""`make` on machines where something is missing, with a scripted Python in place of the real one."""
+"""The installation by `make` on incomplete machines, with a scripted Python in place of the real one."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ esac
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
-    """The files that setting up reads, and a program that shows what reaches it."""
+    """Copy the files that the installation reads to a folder."""
     for name in ("Makefile", "pyproject.toml", "constraints.txt"):
         shutil.copy(ROOT / name, tmp_path)
     shutil.copytree(ROOT / "scripts", tmp_path / "scripts")
@@ -63,7 +63,7 @@ def _calls(checkout: Path) -> list[str]:
 
 
 def _own_lines(result: subprocess.CompletedProcess[str]) -> list[str]:
-    """What was said, but for make's own last word."""
+    """Return the lines on stderr, without make's own last one."""
     return [line for line in result.stderr.splitlines() if not line.startswith("make: ***")]
 
 
@@ -74,7 +74,7 @@ def _own_lines(result: subprocess.CompletedProcess[str]) -> list[str]:
         ({"no_venv": 1}, "sudo apt install python3-venv"),
     ],
 )
-def test_what_is_missing_is_named_in_one_line(checkout: Path, flaws: dict[str, int], sentence: str) -> None:
+def test_a_missing_requirement_is_one_line(checkout: Path, flaws: dict[str, int], sentence: str) -> None:
     result = _chat(checkout, _python(checkout, **flaws))  # type: ignore[arg-type]  # a table of keywords
     assert result.returncode != 0
     assert len(_own_lines(result)) == 1
@@ -82,12 +82,12 @@ def test_what_is_missing_is_named_in_one_line(checkout: Path, flaws: dict[str, i
     assert result.stdout == ""
 
 
-def test_no_python_at_all(checkout: Path) -> None:
+def test_a_missing_python_is_one_line(checkout: Path) -> None:
     result = _chat(checkout, "no-such-python")
     assert _own_lines(result) == ["Python is missing: sudo apt install python3 python3-venv"]
 
 
-def test_a_failing_pip_is_quoted_and_the_next_run_tries_again(checkout: Path) -> None:
+def test_a_failed_pip_is_reported_and_repeated(checkout: Path) -> None:
     for _ in range(2):
         result = _chat(checkout, _python(checkout, pip_fails=1))
         assert result.returncode != 0
@@ -95,7 +95,7 @@ def test_a_failing_pip_is_quoted_and_the_next_run_tries_again(checkout: Path) ->
         assert "Traceback" not in result.stderr
 
 
-def test_setting_up_happens_once_and_leaves_both_streams_to_the_program(checkout: Path) -> None:
+def test_the_installation_happens_once_and_silently(checkout: Path) -> None:
     python = _python(checkout)
     program = checkout / ".venv" / "bin" / "shoulders"
     first = _chat(checkout, python)
@@ -113,7 +113,7 @@ def test_setting_up_happens_once_and_leaves_both_streams_to_the_program(checkout
     assert all("-c constraints.txt" in call for call in installs)
 
 
-def test_changed_requirements_are_installed_by_the_next_run(checkout: Path) -> None:
+def test_the_next_run_installs_changed_requirements(checkout: Path) -> None:
     python = _python(checkout)
     _chat(checkout, python)
     before = len(_calls(checkout))

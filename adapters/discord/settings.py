@@ -11,12 +11,16 @@ class DiscordSettings(Section):
     """The `[discord]` table."""
 
     api_url: str = Field(
-        default="", pattern=r"^(https?://.*[^/])?$", description="Where Discord's API is; empty means Discord's own."
+        default="",
+        pattern=r"^(https?://.*[^/])?$",
+        description="Where Discord's API is; empty means Discord's own.",
+        examples=["https://discord.com/api/v10"],
     )
     gateway_url: str = Field(
         default="",
         pattern=r"^(wss?://.*)?$",
         description="The gateway, whatever the API says; empty means what it says.",
+        examples=["wss://gateway.discord.gg"],
     )
     message_content: bool = Field(
         default=True,

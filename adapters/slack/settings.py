@@ -16,8 +16,8 @@ class SlackSettings(Section):
     be clicked in messages that were edited, too, although Slack documents no way to have no preview of them fetched.
     """
 
-    api_url: str = Field(default="", pattern=r"^(https?://.*)?$")
-    ask_command: str = Field(default="/ask", pattern=r"^/[a-z0-9_-]{1,31}$")
-    command: str = Field(default="/shoulders", pattern=r"^/[a-z0-9_-]{1,31}$")
+    api_url: str = Field(default="", pattern=r"^(https?://.*)?$", examples=["https://slack.com/api"])
+    ask_command: str = Field(default="/ask", pattern=r"^/[a-z0-9_-]{1,31}$", examples=["/ask"])
+    command: str = Field(default="/shoulders", pattern=r"^/[a-z0-9_-]{1,31}$", examples=["/shoulders"])
     pace: float = Field(default=1.0, gt=0)
     links_in_edits: bool = False

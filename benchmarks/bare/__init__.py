@@ -1,1 +1,1 @@
-"""What one would write in ten minutes, to compare with."""
+"""The shortest programs that do the same work, for comparison."""

@@ -1,4 +1,7 @@
-"""What transformers' own generate() makes of SmolLM2 on one thread: `FOLDER TOKENS ROUNDS TEXT`; prints tokens/s."""
+"""Print the tokens per second of transformers' own generate() with SmolLM2 on one thread.
+
+Usage: python -m benchmarks.bare.generate FOLDER TOKENS ROUNDS TEXT
+"""
 
 from __future__ import annotations
 
@@ -20,9 +23,9 @@ def main(folder: Path, tokens: int, rounds: int, text: str) -> None:
     )
     best = 0.0
     for _ in range(rounds):
-        began = time.process_time()
-        written = network.generate(**inputs, max_new_tokens=tokens, do_sample=False)
-        best = max(best, (written.shape[1] - inputs["input_ids"].shape[1]) / (time.process_time() - began))
+        started = time.process_time()
+        output = network.generate(**inputs, max_new_tokens=tokens, do_sample=False)
+        best = max(best, (output.shape[1] - inputs["input_ids"].shape[1]) / (time.process_time() - started))
     print(best)
 
 

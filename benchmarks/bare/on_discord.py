@@ -1,4 +1,4 @@
-"""What one would write in ten minutes: discord.py calls the model and replies with what it said."""
+"""A bare bot on Discord: discord.py calls the model and replies with its answer."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import openai
 
 
 class Bare(discord.AutoShardedClient):
-    """Answers every mention."""
+    """A client that answers every mention."""
 
     def __init__(self, base_url: str) -> None:
         super().__init__(intents=discord.Intents(guilds=True, guild_messages=True))
         self.model = openai.AsyncOpenAI(base_url=base_url, api_key="none")
 
     async def on_message(self, message: discord.Message) -> None:
-        """Ask the model at once."""
+        """Call the model at once and reply with the whole answer."""
         if self.user not in message.mentions or message.author.bot:
             return
         events = await self.model.chat.completions.create(

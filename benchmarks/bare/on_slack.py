@@ -1,4 +1,4 @@
-"""What one would write in ten minutes: slack-bolt calls the model and replies with what it said."""
+"""A bare bot on Slack: slack-bolt calls the model and replies with its answer."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ model = openai.AsyncOpenAI(base_url=os.environ["MODEL_URL"], api_key="none")
 
 
 async def answer(event: dict[str, str], say: AsyncSay) -> None:
-    """Ask the model at once."""
+    """Call the model at once and reply with the whole answer."""
     events = await model.chat.completions.create(
         model="test", messages=[{"role": "user", "content": event["text"]}], stream=True
     )
@@ -34,7 +34,7 @@ async def main() -> None:
 
 
 async def _ignore() -> None:
-    """The other event of the same post."""
+    """Ignore the second event of a post: Slack sends `message` beside `app_mention`."""
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""A backend, where text comes from, and the optional abilities of one, as protocols."""
+"""The protocols of a backend: the one that every backend implements, and one for each optional ability."""
 
 from __future__ import annotations
 
@@ -14,81 +14,86 @@ from bot.interfaces.replies import Piece, Status, Text
 
 
 class Backend(Protocol):
-    """Where text comes from. One instance per model entry."""
+    """The source of a model's text. Each model of the catalogue has its own instance."""
 
     @property
     def context(self) -> int:
-        """The model's window in tokens, prompt and answer together."""
+        """The model's context window in tokens: prompt and answer together."""
 
     @property
     def destination(self) -> str:
-        """Where text goes, for people: "this machine" or a host's name."""
+        """The receiver of the text, as people read it: "this machine" or a host's name."""
 
     async def count(self, prompt: Prompt) -> int:
-        """How many tokens `prompt` takes: exact, or a safe estimate that is never less. Never blocks the loop."""
+        """Return the tokens that `prompt` takes: exact, or an estimate that is never too low. Never block the loop."""
 
     def stream(self, prompt: Prompt, sampling: Sampling) -> AsyncGenerator[Piece, None]:
-        """Answer, piece by piece, ending in Done. Raises BackendError; closing the generator stops the model."""
+        """Yield the answer's pieces, Done as the last. Raises BackendError; closing the generator stops the model."""
 
     async def prepare(self) -> None:
-        """A head start before the first question, such as loading weights. Raises BackendError."""
+        """Do early the work that would delay the first question, such as loading weights. Raises BackendError."""
 
     async def check(self) -> str:
-        """For `shoulders doctor`: one line saying that this model can answer. Raises ShouldersError."""
+        """Return a line for `shoulders doctor` that reports this model as ready. Raises ShouldersError if it is not."""
 
     async def aclose(self) -> None:
-        """Let go of connections and processes. Safe to call twice."""
+        """Close connections and end processes. Safe to call twice."""
 
 
 @runtime_checkable
 class EmbeddingBackend(Protocol):
-    """A backend that makes vectors of texts."""
+    """A backend that turns texts into vectors."""
 
     async def embed(self, texts: Sequence[str]) -> Sequence[Sequence[float]]:
-        """One vector for each text, in order. Raises BackendError."""
+        """Return one vector for each text, in the order of `texts`. Raises BackendError."""
 
 
 @runtime_checkable
 class TranscriptionBackend(Protocol):
-    """A backend that writes down what is said."""
+    """A backend that turns speech into text."""
 
     async def transcribe(self, sound: Media, language: str = "") -> Transcript:
-        """What is said in a recording; `language` is a code such as "en", "" to find out. Raises BackendError."""
+        """Return the words of a recording. Raises BackendError.
+
+        `language` is a code such as "en"; "" lets the model detect the language.
+        """
 
 
 @runtime_checkable
 class SpeechBackend(Protocol):
-    """A backend that reads aloud."""
+    """A backend that turns text into speech."""
 
     async def speak(self, text: str, voice: str = "") -> Media:
-        """A recording of the text; `voice` "" is the model's own. Raises BackendError."""
+        """Return a recording of the text; `voice` "" is the model's default. Raises BackendError."""
 
 
 @runtime_checkable
 class ImageBackend(Protocol):
-    """A backend that makes pictures."""
+    """A backend that generates pictures."""
 
     async def paint(self, prompt: str, size: str = "") -> Media:
-        """A picture; `size` is such as "1024x1024", "" for the model's own. Raises BackendError."""
+        """Return a picture; `size` is in pixels, such as "1024x1024", "" the model's default. Raises BackendError."""
 
 
 @runtime_checkable
 class JobBackend(Protocol):
-    """A backend that does jobs of its section's skills."""
+    """A backend that runs jobs: those of the skills that its section names."""
 
     def run(self, job: Job[A]) -> AsyncGenerator[Text | Status | A, None]:
-        """Do a job: its text piece by piece where it writes, and at the end its answer.
+        """Yield the pieces of text that the job writes, if any, and its answer as the last.
 
-        Raises BackendError, ContextTooLong for more than the model reads at once; closing the generator stops it.
+        Raises BackendError, and ContextTooLong for more text than the model can read. Closing the generator stops it.
         """
 
 
 @dataclass(frozen=True, slots=True)
 class ModelStatus:
-    """A model on this machine: whether it is in memory and with how many bytes; what it last did in a second.
+    """The state of a model on this machine.
 
-    `size` is that of its weights' files; it, the licence and the `context` are there as far as they are known. A loaded
-    one says `how` it computes, such as "cpu, int8", and one that converses whether its template tells it of tools.
+    `bytes` is the memory that a loaded model takes, `speed` its last speed in `unit` per second, and `size` the bytes
+    of its weights' files; `context` is in tokens. A value that is not known is 0 or "". `how` names the device and the
+    number format of a loaded model, such as "cpu, int8". `tools` is True if its chat template accepts tools, None if
+    the model does not chat or is not loaded.
     """
 
     loaded: bool
@@ -104,16 +109,16 @@ class ModelStatus:
 
 @runtime_checkable
 class LoadableBackend(Protocol):
-    """A backend whose model lies in this machine's memory while it is used; others of its kind share its process."""
+    """A backend whose model is in this machine's memory during use; all backends of its kind share one process."""
 
     async def standing(self) -> ModelStatus:
-        """How it is right now; asking loads nothing."""
+        """Return the model's current state, without loading the model."""
 
     async def unload(self) -> None:
-        """Leave the memory to others, once what is being done is done. Raises BackendError."""
+        """Free the model's memory after its running jobs. Raises BackendError."""
 
     def another(self, section: ModelSection) -> Backend:
-        """A backend for another model, beside this one."""
+        """Return a backend for another model, in the same process as this one."""
 
 
 @runtime_checkable
@@ -122,16 +127,16 @@ class KeyedBackend(Protocol):
 
     @property
     def missing_key(self) -> str:
-        """The environment's variable that should hold the key and does not; "" when nothing is missing."""
+        """The environment variable that lacks the key; "" if the key is set or not needed."""
 
 
 @dataclass(frozen=True, slots=True)
 class BackendKind:
-    """What a module under bot/backends/ offers as BACKEND.
+    """The declaration of a backend: the value BACKEND of a module under bot/backends/.
 
-    `settings` is the class of one `[models.NAME]` table. `create` takes all tables of this kind by name, so that they
-    can share a process or a connection pool, the environment, the folder for data, and the table `[NAME]` of this kind,
-    whose class is `shared`.
+    `settings` is the class of one `[models.NAME]` table, `shared` the class of the kind's own table `[NAME]`. `create`
+    takes all model tables of the kind by name, so that they can share a process or a connection pool, then the
+    environment, the data folder and the kind's own table.
     """
 
     name: str

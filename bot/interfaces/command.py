@@ -1,4 +1,4 @@
-"""A command as it is declared once and offered natively on every platform."""
+"""The declaration of a command and of its options."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ OptionKind = Literal["text", "flag", "who", "channel", "file"]
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """One argument of a command. `suggested` options are completed while typing, by `Intake.suggest`.
+    """One argument of a command.
 
-    A "flag" arrives as "yes" or is absent; "who" (a person, a role, everyone, guests) and "channel" arrive as a
-    Subject is written; a "file" comes as the request's attachment, where the platform's commands take files. `named`
-    options are typed by name (`--model gpt`), the others by their place.
+    A "flag" arrives as "yes" or is absent. A "who" (a person, a role, everyone or guests) and a "channel" arrive in the
+    written form of a Subject. A "file" arrives as an attachment of the request, on platforms whose commands take files.
+    `suggested` options are completed during typing, by `Intake.suggest`. `named` options are typed by name
+    (`--model gpt`), the others by position.
     """
 
     name: str
@@ -31,16 +32,19 @@ class Option:
 class Command:
     """A named thing that people can ask for, declared once and offered natively on every platform.
 
-    One with `subcommands` is only their group: "config" with "show" and "set" is asked for as "config show" and
-    "config set", and where people write the bare name as the first of them. `administrative` ones are for
-    administrators, by the platform's word at that moment, and those of them that are `central` change what there is for
-    every workspace of the bot; `unrestricted` ones are for everybody, whatever the rules say. A `dialog` one may have a
-    form, by `Intake.dialog`.
-    `converses` commands belong to a conversation and begin one where there is none. `passes` commands do not wait in
-    the conversation's lane. Of `alone` ones a person has one at a time, until its answer is shown. `quiet` commands are
-    answered to the person alone, on platforms that can. `hidden` ones are not offered: adapters or buttons ask for
-    them. One with a `shortcut`, its label, can be asked for by pointing at a message, which `replies_to` names then;
-    its words are the argument "text", its files the attachments.
+    - `subcommands`: this command is only their group. People ask for "config show" or "config set"; the bare name
+      "config" is the first subcommand.
+    - `administrative`: only for administrators; the platform is asked for that right at the time of the request.
+    - `central`: an administrative command that changes all workspaces of the bot.
+    - `unrestricted`: for everybody; no rule can deny it.
+    - `dialog`: may have a form, from `Intake.dialog`.
+    - `converses`: belongs to a conversation, and begins one if there is none.
+    - `passes`: does not wait in the conversation's lane.
+    - `alone`: a person can have one request of it at a time, until its answer is shown.
+    - `quiet`: only the person sees the answer, on platforms that support that.
+    - `hidden`: not offered in lists; adapters or buttons ask for it.
+    - `shortcut`: the label of an entry in a message's menu. The request's `replies_to` is then that message's id, its
+      argument "text" the message's text, and its attachments the message's files.
     """
 
     name: str
@@ -60,7 +64,7 @@ class Command:
 
 
 def by_path(commands: Iterable[Command]) -> dict[str, Command]:
-    """Every command that can be asked for, by what it is asked for: "ask", "config show", "config set"."""
+    """Map the paths that people can type ("ask", "config show", "config set") to their commands."""
     paths: dict[str, Command] = {}
     for command in commands:
         if command.subcommands:
@@ -71,7 +75,7 @@ def by_path(commands: Iterable[Command]) -> dict[str, Command]:
 
 
 def usage(path: str, command: Command) -> str:
-    """How a command is typed, without what is written by name: "/similar ONE [TEXT]"."""
-    places = (option for option in command.options if not option.named and option.kind not in ("flag", "file"))
-    words = (option.name.upper() if option.required else f"[{option.name.upper()}]" for option in places)
+    """Return a command's typed form, without named options, flags and files: "/similar ONE [TEXT]"."""
+    positional = (option for option in command.options if not option.named and option.kind not in ("flag", "file"))
+    words = (option.name.upper() if option.required else f"[{option.name.upper()}]" for option in positional)
     return " ".join((f"/{path}", *words))

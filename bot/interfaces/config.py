@@ -1,4 +1,4 @@
-"""The base class of every configuration section."""
+"""The base classes of the tables of config.toml."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from bot.interfaces.prompts import Ability, Sampling
 
 
 class Section(BaseModel):
-    """A frozen table of config.toml. An unknown key is an error, and so is a value of the wrong type."""
+    """A frozen table of config.toml. An unknown key and a value of the wrong type are errors."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, validate_default=True)
 
 
 class ModelSection(Section):
-    """What every `[models.NAME]` table has; a backend adds its own keys.
+    """The keys of every `[models.NAME]` table; a backend adds its own.
 
-    `context` is the window in tokens, 0 for what the backend knows; `max_tokens` bounds one answer, 0 for no bound of
-    ours. `fallback` names the model that answers when this one cannot. A `warm` one is made ready when the program
-    starts, not when it is first asked. `sees` is whether it reads pictures; `can` is what it is asked for. The prices
-    are for a million tokens, in the currency of [bot].
+    `context` is the context window in tokens, 0 for the backend's own figure. `max_tokens` is the most that one answer
+    may have, 0 for no limit. `fallback` names the model that answers if this one fails. A `warm` model is loaded at the
+    program's start, the others at their first question. `sees` is True for a model that reads pictures. `can` lists the
+    abilities that the bot uses. The prices are for a million tokens, in the currency of [bot].
     """
 
     backend: str
@@ -39,21 +39,21 @@ class ModelSection(Section):
 
     @property
     def converses(self) -> bool:
-        """Whether people can talk with it."""
+        """True for a model that people can chat with."""
         return "chat" in self.can
 
     @property
     def skills(self) -> Collection[Skill]:
-        """What tasks can ask of it."""
+        """The model's skills, which tasks can use."""
         return [ability for ability in self.can if ability != "chat"]
 
     @property
     def hides(self) -> bool:
-        """True where it may think, and be paid for that, without a word of it in its stream."""
+        """True for a model that may produce, and charge for, reasoning that its stream does not show."""
         return True
 
-    def sampling(self, asked: Sampling) -> Sampling:
-        """What was asked for one answer, within what this entry says: its bound is never exceeded."""
-        bounds = [bound for bound in (self.max_tokens, asked.max_tokens) if bound]
-        temperature = self.temperature if asked.temperature is None else asked.temperature
-        return Sampling(temperature, min(bounds, default=0))
+    def sampling(self, requested: Sampling) -> Sampling:
+        """Return the sampling of one answer: the requested values, but at most this table's `max_tokens`."""
+        limits = [limit for limit in (self.max_tokens, requested.max_tokens) if limit]
+        temperature = self.temperature if requested.temperature is None else requested.temperature
+        return Sampling(temperature, min(limits, default=0))

@@ -1,4 +1,4 @@
-"""The one way in which aiohttp connects, whichever library uses it: by the network's proxies and certificates."""
+"""The connector of aiohttp that every library above it shares: it uses the proxies and certificates of Network."""
 
 from __future__ import annotations
 
@@ -16,11 +16,13 @@ from bot.interfaces.network import Network, Trouble, causes, endpoint
 
 SECURE = ("https", "wss")
 MOST_CONNECTIONS = 100
+"""Connections that one Connector keeps open at the same time; aiohttp's own default."""
 NOWHERE: Mapping[str, str] = MappingProxyType({})
+"""The `settings` of a Connector if the operator wrote no address."""
 
 
 class UnreachableError(aiohttp.ClientConnectionError):
-    """No connection was made; the message says why and what to do."""
+    """The connection failed; the message names the reason and the next step."""
 
     def __init__(self, trouble: Trouble) -> None:
         super().__init__(str(trouble))
@@ -28,10 +30,10 @@ class UnreachableError(aiohttp.ClientConnectionError):
 
 
 class Connector(aiohttp.TCPConnector):
-    """Decides for every request by itself, whatever the library above it was told or read in the environment.
+    """A connector that chooses the proxy of each request, and ignores the proxy settings of the library above it.
 
-    `settings` says where the operator wrote an address, by its `endpoint`; what nobody wrote is not in it. `told` hears
-    of every connection that is not made, for libraries that keep it to themselves.
+    `settings` maps the `endpoint` of each address that the operator wrote to the key that holds it. `told` is called
+    with the trouble of every failed connection, because some libraries do not report it.
     """
 
     def __init__(
@@ -50,9 +52,9 @@ class Connector(aiohttp.TCPConnector):
         self,
         req: aiohttp.ClientRequest,
         traces: list[aiohttp.tracing.Trace],
-        timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 -- aiohttp calls it so
+        timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 -- aiohttp's own name
     ) -> aiohttp.connector.Connection:
-        """Make a connection for one request. Raises UnreachableError, and ConfigError for variables that are wrong."""
+        """Connect for one request. Raises UnreachableError, and ConfigError for a variable that is not valid."""
         try:
             return await self._connect(req, traces, timeout)
         except (UnreachableError, ConfigError) as error:
@@ -76,7 +78,7 @@ class Connector(aiohttp.TCPConnector):
         except aiohttp.ClientHttpProxyError as error:
             trouble = self._network.refused_by_proxy(error.status, url)
             assert trouble
-            raise UnreachableError(trouble) from None  # aiohttp's own words hold the proxy's password
+            raise UnreachableError(trouble) from None  # aiohttp's own message contains the proxy's password
         except (aiohttp.ClientError, OSError) as error:
             if trouble := self._network.trouble(error, url, self._settings.get(endpoint(url), "")):
                 raise UnreachableError(trouble) from error
@@ -84,32 +86,32 @@ class Connector(aiohttp.TCPConnector):
 
 
 class OneLine(logging.Filter):
-    """Take the traceback from a record of a connection that was not made, as its sentence says it all."""
+    """A filter that removes the traceback of a failed connection: the error's message is enough."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Rewrite the record."""
+        """Replace an UnreachableError's traceback by its message. Keep every record."""
         error = record.exc_info[1] if record.exc_info else None
         if isinstance(error, UnreachableError):
-            said = record.getMessage()
-            record.msg, record.args = said if str(error) in said else f"{said} {error}", ()
+            message = record.getMessage()
+            record.msg, record.args = message if str(error) in message else f"{message} {error}", ()
             record.exc_info = record.exc_text = None
         return True
 
 
 def written(table: str, **addresses: str) -> Mapping[str, str]:
-    """Map addresses that the operator wrote, by their endpoints, to their keys in a table; empty ones are left out."""
+    """Map the endpoint of each address in a table of config.toml to its key, in words. Skip empty addresses."""
     return {endpoint(url): f"{key} in the table [{table}]" for key, url in addresses.items() if url}
 
 
 def why(error: Exception, whom: str) -> str:
-    """Put a request that failed without an answer into words."""
+    """Return the sentence for people about a request that got no answer; `whom` is the server's name."""
     if isinstance(error, UnreachableError):
         return str(error)
     return f"{whom} cannot be reached ({type(error).__name__})."
 
 
 def trouble_in(error: BaseException) -> Trouble | None:
-    """Find the reason why no connection was made, where that led to an error."""
+    """Return the connection trouble that caused an error, None if no connection failed."""
     for cause in causes(error):
         if isinstance(cause, UnreachableError):
             return cause.trouble
@@ -119,7 +121,10 @@ def trouble_in(error: BaseException) -> Trouble | None:
 
 
 async def meant_secure(error: BaseException, url: str, network: Network, settings: Mapping[str, str]) -> Trouble | None:
-    """Find out whether http:// was written where HTTPS is spoken: such a server hangs up, or answers in no HTTP."""
+    """Return the trouble of an http:// address whose server speaks HTTPS, None for any other error.
+
+    Such a server hangs up on a plain request or sends bytes that are not HTTP. A second connection finds out.
+    """
     if not isinstance(error, (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError, aiohttp.ClientResponseError)):
         return None
     return await asyncio.to_thread(network.meant_secure, url, settings.get(endpoint(url), ""))

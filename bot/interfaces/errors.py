@@ -1,24 +1,24 @@
-"""Every error that Shoulders raises on purpose.
+"""The errors that Shoulders raises on purpose.
 
-ShouldersError                what() says what happened, in words for people
-├── ConfigError               the configuration or environment cannot be used: exit status 2
-├── UserError                 the person asked for something that cannot be done
-│   ├── Unknown               … because it names what there is not
-│   └── Denied                … or that they may not do
-├── BackendError              a model did not answer; `retry_after`, `temporary`
-│   ├── Unavailable           not reachable, overloaded, crashed, timed out
-│   ├── RateLimited           asked too often, or the account is out of credit
-│   ├── Unauthorised          wrong key, or no right to this model
+ShouldersError                `message` is for people
+├── ConfigError               the configuration or the environment cannot be used: exit status 2
+├── UserError                 the bot cannot do what the person asked for
+│   ├── Unknown               a name that does not exist
+│   └── Denied                a missing right
+├── BackendError              a model did not answer: `retry_after`, `temporary`, `paid`
+│   ├── Unavailable           not reachable, overloaded, crashed or timed out
+│   ├── RateLimited           too many requests, or an account without credit
+│   ├── Unauthorised          a wrong key, or no right to this model
 │   ├── ContextTooLong        more text than the model can read
-│   ├── Refused               the request itself was refused
-│   └── BrokenOff             the answer ended before its end
-├── HubError                  the Hub did not give what was asked for
-├── PlatformError             Discord or Slack did not take what was sent
-│   ├── Forbidden             the bot may not write there
+│   ├── Refused               the server rejected the request itself
+│   └── BrokenOff             the stream ended in the middle of the answer
+├── HubError                  the Hugging Face Hub did not deliver a file or a description
+├── PlatformError             Discord or Slack rejected a call
+│   ├── Forbidden             the bot lacks a permission
 │   └── Gone                  the channel, message or token no longer exists
 └── StoreError                the database cannot be used
-    ├── SchemaTooNew          written by a newer version
-    └── DatabaseBusy          another process has it
+    ├── SchemaTooNew          a newer version of Shoulders wrote it
+    └── DatabaseBusy          another process uses it
 """
 
 from __future__ import annotations
@@ -26,10 +26,11 @@ from __future__ import annotations
 from typing import Literal, TypeAlias
 
 Paid: TypeAlias = Literal["nothing", "prompt", "all"]
+"""The part of a failed call that costs money beside the text received; "all" is the call's whole reservation."""
 
 
 class ShouldersError(Exception):
-    """`message` is one plain sentence or two, fit to be shown in chat or on the command line."""
+    """An error for people: `message` is one or two plain sentences, for the chat or the command line."""
 
     def __init__(self, message: str) -> None:
         super().__init__(message)
@@ -41,22 +42,22 @@ class ConfigError(ShouldersError):
 
 
 class UserError(ShouldersError):
-    """The person asked for something that cannot be done; the message says what to do instead."""
+    """The bot cannot do what the person asked for; the message names an alternative."""
 
 
 class Unknown(UserError):
-    """There is nothing of that name; the message says what there is."""
+    """The name does not exist; the message lists the names that do."""
 
 
 class Denied(UserError):
-    """The person may not do this; the message says whom to ask."""
+    """The person lacks the right; the message names the people to ask."""
 
 
 class BackendError(ShouldersError):
     """A model did not answer.
 
-    `temporary` says whether waiting helps; `retry_after` is in seconds where the backend said so. `paid` says what of
-    the call is paid for beside what was heard: nothing, the prompt, or all that was held for it, as it was at work.
+    `temporary` is True if the same call may succeed later. `retry_after` is in seconds, None if the server named none.
+    `paid` is the part of the call that costs money beside the text received.
     """
 
     temporary = True
@@ -72,11 +73,11 @@ class Unavailable(BackendError):
 
 
 class RateLimited(BackendError):
-    """Asked too often, or the account is out of credit."""
+    """Too many requests, or an account without credit."""
 
 
 class Unauthorised(BackendError):
-    """Wrong key, or no right to this model."""
+    """A wrong key, or no right to this model."""
 
     temporary = False
 
@@ -88,25 +89,25 @@ class ContextTooLong(BackendError):
 
 
 class Refused(BackendError):
-    """The request itself was refused, and would be again."""
+    """The server rejected the request itself, and would reject it again."""
 
     temporary = False
 
 
 class BrokenOff(BackendError):
-    """The answer ended before its end: what came so far is kept."""
+    """The stream ended in the middle of the answer; the text so far stays."""
 
 
 class HubError(ShouldersError):
-    """The Hugging Face Hub did not give what was asked for."""
+    """The Hugging Face Hub did not deliver a file or a description."""
 
 
 class PlatformError(ShouldersError):
-    """Discord or Slack did not take what was sent."""
+    """Discord or Slack rejected a call."""
 
 
 class Forbidden(PlatformError):
-    """The bot may not write there."""
+    """The bot lacks a permission on the platform, such as to write in a channel."""
 
 
 class Gone(PlatformError):
@@ -118,8 +119,8 @@ class StoreError(ShouldersError):
 
 
 class SchemaTooNew(StoreError):
-    """The database was written by a newer version of this program."""
+    """A newer version of this program wrote the database."""
 
 
 class DatabaseBusy(StoreError):
-    """Another process has the database open."""
+    """Another process uses the database."""

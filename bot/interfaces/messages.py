@@ -1,4 +1,4 @@
-"""The words of this project as frozen values. Standard library only; see docs/design.md for what each word means."""
+"""People, places and messages as frozen values; docs/glossary.md defines the words."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from typing import Literal, Protocol
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where things are said: the key of privacy and settings.
+    """A platform, a workspace, a channel and a thread: the key of privacy and settings.
 
-    `thread` is "" outside a thread. Discord's direct messages have the workspace "@me". `direct` and `name` describe
-    the place to people and models; they are not part of the key.
+    `thread` is "" outside a thread. Discord's direct messages have the workspace "@me". `direct` (a direct message) and
+    `name` describe the place to people and models; they are not part of the key.
     """
 
     platform: str
@@ -25,12 +25,12 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Who wrote, as the platform says at this moment.
+    """The author of a message or a press, as the platform reports them at that moment.
 
-    `roles` are ids of Discord's roles or Slack's user groups. A `guest` is somebody who is not a full member, or comes
-    from another workspace. `home` is the workspace that the id belongs to, "" where ids are unique on the platform.
-    `unsaid` is what the platform does not say right now and did not say before: the "roles", any of which they may
-    have, or who the "person" is, who counts as a guest then.
+    `roles` are ids of Discord's roles or Slack's user groups. A `guest` is not a full member, or belongs to another
+    workspace. `home` is the workspace of the id, "" on platforms where ids are unique. `unsaid` names the facts that
+    the platform has not reported: "roles" means that the person may have any role, "person" that nothing is known
+    about them; such a person counts as a guest.
     """
 
     id: str
@@ -48,9 +48,10 @@ SubjectKind = Literal["everyone", "guests", "workspace", "person", "role", "chan
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """Whom a rule or a limit is about; `name` is how people called it then and is not part of the key.
+    """The people or the channel that a rule or a limit applies to.
 
-    As the value of an option it is written `everyone`, `guests`, `workspace` or `KIND:ID|NAME`.
+    `name` is the name at the time of writing and not part of the key. The written form, such as an option's value, is
+    `everyone`, `guests`, `workspace` or `KIND:ID|NAME`.
     """
 
     kind: SubjectKind
@@ -62,32 +63,32 @@ class Subject:
 
     @property
     def label(self) -> str:
-        """How people recognise it."""
+        """The name for people: "#general", "@Ann" or "everyone"."""
         if not self.id:
             return self.kind
         return f"#{self.name or self.id}" if self.kind == "channel" else f"@{self.name or self.id}"
 
     @classmethod
     def read(cls, text: str) -> Subject | None:
-        """From how it is written; None for what is not one."""
+        """Return the subject of a written form, None for any other text."""
         kind, _, rest = text.strip().partition(":")
         key, _, name = rest.partition("|")
-        for known in ("everyone", "guests", "workspace"):
-            if kind.lower().lstrip("@") == known and not rest:
-                return cls(known)
-        for named in ("person", "role", "channel"):
-            if kind.lower() == named and key:
-                return cls(named, key, name)
+        for group in ("everyone", "guests", "workspace"):
+            if kind.lower().lstrip("@") == group and not rest:
+                return cls(group)
+        for single in ("person", "role", "channel"):
+            if kind.lower() == single and key:
+                return cls(single, key, name)
         return None
 
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """What a person did, not how it was delivered.
+    """One thing that a person did; a platform may deliver it several times.
 
     `id` is unique within (platform, workspace): a Discord message or interaction id, Slack's "channel:ts" of a post or
-    the trigger id of a command. `order` is an integer that grows with the platform's own time within one place
-    (Discord: the snowflake; Slack: microseconds), so that lanes can sort by it.
+    the trigger id of a command. `order` grows with the platform's own time within one place (Discord: the snowflake;
+    Slack: microseconds); lanes sort by it.
     """
 
     id: str
@@ -96,7 +97,7 @@ class Act:
 
 @dataclass(frozen=True, slots=True)
 class Attachment:
-    """A file that came with a request. `size` is in bytes; `url` is where the platform serves it."""
+    """A file of a request. `size` is in bytes; `url` is the platform's address of the file."""
 
     name: str
     media_type: str = ""
@@ -106,9 +107,10 @@ class Attachment:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """What was said around a request, read from the platform. `mine` marks the bot's own; `link` leads people there.
+    """A message near a request, read from the platform.
 
-    `withheld` says, in a sentence or two, why the platform does not tell the bot what a message says and what helps.
+    `mine` marks the bot's own messages. `link` is the message's address for people. `withheld` is for a text that the
+    platform does not show to the bot: a sentence or two with the reason and the next step.
     """
 
     id: str
@@ -140,14 +142,14 @@ class StoredTarget:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What an adapter hands to the core.
+    """A command with its arguments, place and person, as an adapter passes it to the core.
 
-    `command` is a command's name; a mention, a direct message or a follow-up in a thread is "chat", its words in
-    `arguments["text"]`. `addressed` is False for a post in a thread that does not mention the bot: it is accepted only
-    where the bot already takes part in that thread. `replies_to` is the platform's id of the message replied to, "" for
-    none. `message` is the platform's id of the asking message, "" for a slash command: answers reply to it, and people
-    may reply to it. `private` asks for an answer that only the person sees. `reply_target` holds all that
-    the adapter needs to answer, such as an interaction's token.
+    `command` is a command's path; a mention, a direct message or a follow-up in a thread is "chat", with its text in
+    `arguments["text"]`. `addressed` is False for a post in a thread without a mention: the core accepts it only if the
+    bot already takes part in that thread. `replies_to` is the platform's id of the message replied to, "" for none.
+    `message` is the platform's id of the request's own message, "" for a slash command: answers reply to it, and people
+    may reply to it. `private` asks for an answer that only the person sees. `reply_target` holds
+    everything that the adapter needs to answer, such as an interaction's token.
     """
 
     act: Act
@@ -164,7 +166,7 @@ class Request:
 
     @property
     def text(self) -> str:
-        """The words said to the bot."""
+        """The text that the person wrote to the bot."""
         return self.arguments.get("text", "")
 
 
@@ -176,11 +178,11 @@ AnswersIn = Literal["auto", "thread", "place"]
 
 @dataclass(frozen=True, slots=True)
 class Manner:
-    """How the bot behaves in a place: to what it listens, and where it answers.
+    """The bot's behaviour in a place: the messages that it answers, and the place of its answers.
 
-    "mentions": only when it is addressed; "threads": also what follows in threads where it takes part; "everything":
-    every message. `answers_in` "auto" is the platform's custom: Slack's thread, Discord's reply. `keeps` says that what
-    people say to each other here is wanted too, by `Intake.overhear`.
+    `speaks` "mentions": only messages that address it; "threads": also later messages in threads where it takes part;
+    "everything": every message. `answers_in` "auto" is the platform's custom: a thread on Slack, a reply on Discord.
+    `keeps` is True if the core also stores the messages between people here, through `Intake.overhear`.
     """
 
     speaks: Speaks = "threads"
@@ -193,7 +195,7 @@ Role = Literal["system", "user", "assistant"]
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One side's contribution to a conversation, as stored. `complete` is False for an answer stopped or broken off."""
+    """One question or answer of a conversation, as stored. `complete` is False for a stopped or broken answer."""
 
     id: int
     parent: int | None

@@ -1,4 +1,4 @@
-"""The text and media that reach a model, and how it is sampled."""
+"""The text and media of a prompt, the sampling of an answer, and transcripts."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from bot.interfaces.messages import Role
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """How one answer is generated; None and 0 leave it to the model's own entry in the catalogue."""
+    """The temperature and the length limit, in tokens, of one answer; None and 0 leave them to the model's entry."""
 
     temperature: float | None = None
     max_tokens: int = 0
@@ -18,7 +18,7 @@ class Sampling:
 
 @dataclass(frozen=True, slots=True)
 class Media:
-    """A picture or a sound: its bytes, and what they are, such as "image/png"."""
+    """A picture or a sound: its bytes and its media type, such as "image/png"."""
 
     media_type: str
     content: bytes = field(repr=False)
@@ -26,7 +26,7 @@ class Media:
 
 @dataclass(frozen=True, slots=True)
 class Utterance:
-    """One message of a prompt, as a model reads it, with the pictures that belong to it."""
+    """One message of a prompt, with its pictures."""
 
     role: Role
     text: str
@@ -37,12 +37,12 @@ Prompt: TypeAlias = tuple[Utterance, ...]
 
 
 Ability = Literal["chat", "embed", "transcribe", "speak", "paint"]
-"""What a model can be asked for."""
+"""The kinds of requests that a model's server offers."""
 
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """What was said from `start` to `end`, in seconds."""
+    """The words of a recording from `start` to `end`, in seconds from its beginning."""
 
     start: float
     end: float
@@ -51,7 +51,7 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class Transcript:
-    """What was said in a recording; without `segments` where a model does not tell the times."""
+    """The words of a recording; `segments` is empty for a model that reports no times."""
 
     text: str
     segments: tuple[Segment, ...] = ()

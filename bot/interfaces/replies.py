@@ -11,7 +11,7 @@ from bot.interfaces.messages import Turn
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Tokens of one model call, as the backend counted them."""
+    """The tokens of one model call, as the backend counted them."""
 
     prompt_tokens: int = 0
     completion_tokens: int = 0
@@ -19,31 +19,31 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class Used:
-    """For the core's own books, not drawn: what the call of a model took so far, as its server says."""
+    """The usage of a running model call so far, as its server reports it: for accounting, never drawn."""
 
     usage: Usage
 
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A piece of the answer, appended to what came before. Markdown."""
+    """A piece of the answer in Markdown, appended to the pieces before it."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class Thought:
-    """A piece of what a model thinks on its way to the answer: never part of what is remembered, shown on request."""
+    """A piece of a model's reasoning before its answer: shown on request, never part of the conversation."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """What the bot is doing while there is nothing to read yet. `position` is the place in a queue, 1 for next.
+    """The bot's activity before the first text. `position` is the place in a queue, 1 for the next.
 
-    A place in a queue is shown in words, and so is a `long` wait, such as for a download. An attempt at asking a model
-    that failed and is made again is `lost`: "read" where the model had its prompt by then, else "unread".
+    Adapters show the text of a place in a queue and of a `long` wait, such as a download. `lost` marks a failed model
+    call that the backend repeats: "read" if the model had received the prompt, else "unread".
     """
 
     text: str
@@ -54,7 +54,7 @@ class Status:
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """A sentence of the bot's own, shown after the answer and set apart from it. Markdown."""
+    """A sentence of the bot in Markdown, shown after the answer and set apart from it."""
 
     text: str
 
@@ -69,7 +69,7 @@ class Choice:
 
 
 LONGEST_LABEL = 75
-"""Characters of a button's label, of an item's, and of an item's summary."""
+"""The most characters of a button's label, of an item's label and of an item's summary."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,16 +94,16 @@ class Menu:
 
 @dataclass(frozen=True, slots=True)
 class Choices:
-    """The buttons and menus under the answer; each Choices replaces the last."""
+    """The buttons and menus under the answer; each Choices replaces the one before it."""
 
     choices: tuple[Choice | Menu, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """A file that belongs to the answer, shown after its text. `summary` describes it to who cannot see it."""
+    """A file of the answer, shown after its text. `summary` describes it to people who cannot see it."""
 
-    __pydantic_config__ = {"ser_json_bytes": "base64", "val_json_bytes": "base64"}  # noqa: RUF012 -- how it is kept
+    __pydantic_config__ = {"ser_json_bytes": "base64", "val_json_bytes": "base64"}  # noqa: RUF012 -- pydantic's name
 
     name: str
     content: bytes
@@ -112,9 +112,9 @@ class File:
 
 @dataclass(frozen=True, slots=True)
 class Private:
-    """The first chunk of a reply that only the person may see although the request did not ask for that.
+    """The first chunk of a private reply to a request that did not ask for privacy, such as a refusal.
 
-    A refusal is one: where the platform can show nothing to one person in that place, it becomes a direct message.
+    If the platform cannot show a message to one person in that place, the reply becomes a direct message.
     """
 
 
@@ -149,7 +149,7 @@ DoneReason = Literal["complete", "length", "stopped", "failed"]
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """The end of a reply: the last chunk of every one. "length" means that the model ran into its own limit."""
+    """The last chunk of every reply. "length" means that the model reached its length limit."""
 
     reason: DoneReason = "complete"
     usage: Usage = Usage()
@@ -157,10 +157,10 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class ModelAsked:
-    """For the core's own books, not drawn: the model is about to be asked.
+    """The start of a model call: for the store, never drawn.
 
-    `question` is the turn to store, None when it is stored already; `parent` is the turn before it or, without a
-    question, the one that is answered.
+    `question` is the turn to store, None for a turn that is stored already. `parent` is the turn before the question;
+    without a question, it is the turn that the model answers.
     """
 
     model: str
@@ -169,18 +169,20 @@ class ModelAsked:
 
 
 Piece: TypeAlias = Text | Thought | Status | Used | Done
-"""The parts of a model's stream."""
+"""An element of a model's stream."""
 
 
 Chunk: TypeAlias = Text | Thought | Status | Note | Choices | File | Private | ModelAsked | Done
+"""An element of a reply."""
 
 
 Reply: TypeAlias = AsyncGenerator[Chunk, None]
+"""The answer to a request, as the core streams it to an adapter."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Everything that a finished reply shows; delivering it twice must look like delivering it once."""
+    """The whole content of a finished reply. A second delivery must look like the first."""
 
     text: str
     notes: tuple[str, ...] = ()
@@ -191,7 +193,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One platform message of a draft: `text` as it was first sent, `message` its id once the platform said so."""
+    """One platform message of a draft: `text` as first sent, `message` the platform's id, "" before it is known."""
 
     index: int
     text: str

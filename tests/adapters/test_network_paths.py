@@ -213,7 +213,7 @@ CASES: Mapping[str, Case] = {
     "no such name": Case("HOST cannot be reached: there is no address for its name. * SETTING", host="nowhere.invalid"),
     "no proxy there": Case("The proxy 127.0.0.1:1 cannot be reached: it refuses connections. * HTTPS_PROXY", proxy=0),
     "proxy forbids": Case("does not let this bot reach HOST. * NO_PROXY", proxy=403),
-    "proxy wants a name": Case("wants a name and a password. * HTTPS_PROXY", proxy=407),
+    "proxy wants a name": Case("requires a name and a password. * HTTPS_PROXY", proxy=407),
     "proxy knows another": Case("does not accept the name and the password. * HTTPS_PROXY", proxy=407, login="me:pw@"),
     "proxy fails": Case("cannot reach HOST (it answered 502).", proxy=502),
     "no proxy at all": Case("does not connect to HOST (it answered 404). * HTTPS_PROXY names a proxy", proxy=404),

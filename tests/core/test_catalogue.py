@@ -212,12 +212,12 @@ async def test_a_model_that_continues_texts_is_not_talked_with(world: World) -> 
     [
         ("add", {"model": "other/small"}, "The operator's list does not admit other/small. It admits: maker/*."),
         ("add", {"model": "small"}, "“small” is no name of a model on the Hub"),
-        ("add", {"model": "maker/Small-Chat", "name": "main"}, "There is a model “main” already."),
+        ("add", {"model": "maker/Small-Chat", "name": "main"}, "“main” is already in use."),
         ("add", {"model": "maker/Small-Chat", "name": "a b"}, "A model's name is one word of at most 32"),
         ("add", {"model": "maker/Small-Chat", "task": "fill-mask"}, "which was not made for fill-mask"),
         ("add", {"model": "maker/Small-Chat", "revision": "v2"}, "has no revision “v2”"),
-        ("pull", {"name": "main"}, "main does not come from the Hub: there is nothing to download."),
-        ("pull", {"name": "nobody"}, "There is no model “nobody” here. There are: main, spare."),
+        ("pull", {"name": "main"}, "main is not a model of the Hub"),
+        ("pull", {"name": "nobody"}, "“nobody” is not in the catalogue. Use one of: main, spare."),
         ("remove", {"name": "main"}, "main stands in config.toml: remove it there."),
     ],
 )

@@ -1,4 +1,4 @@
-"""The command line as its user meets it: real processes, one sentence for each mistake, exit status 2."""
+"""The command line in real processes: one line for each mistake, and exit status 2."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ def shoulders(folder: Path, *arguments: str, **environment: str) -> subprocess.C
     )
 
 
-def test_it_says_its_version(tmp_path: Path) -> None:
+def test_the_version_is_printed(tmp_path: Path) -> None:
     assert shoulders(tmp_path, "--version").stdout == "shoulders 0.1.0\n"
 
 
 @pytest.mark.parametrize(
-    ("config", "environment", "says"),
+    ("config", "environment", "line"),
     [
         ("[bot]\nnaem = 'x'", {}, "Did you mean name?"),
         ("", {}, "There is no token for any platform."),
@@ -49,18 +49,18 @@ def test_it_says_its_version(tmp_path: Path) -> None:
         ("[bot]\ndatabase = '/proc/nowhere/x.db'", {"DISCORD_TOKEN": "MTIz.x.y"}, "cannot be opened"),
     ],
 )
-def test_what_cannot_run_is_one_sentence_and_status_2(
-    tmp_path: Path, config: str, environment: dict[str, str], says: str
+def test_a_mistake_is_one_line_and_status_2(
+    tmp_path: Path, config: str, environment: dict[str, str], line: str
 ) -> None:
     (tmp_path / "config.toml").write_text(config)
     done = shoulders(tmp_path, "run", **environment)
     assert done.returncode == 2
-    assert says in done.stderr
+    assert line in done.stderr
     assert done.stderr.count("\n") == 1
     assert "Traceback" not in done.stderr
 
 
-def test_a_bad_certificate_file_is_one_sentence(tmp_path: Path) -> None:
+def test_a_bad_certificate_file_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "config.toml").write_text('[discord]\napi_url = "https://127.0.0.1:1/api"\n')
     done = shoulders(tmp_path, "run", DISCORD_TOKEN="MTIz.x.y", SSL_CERT_FILE="/nowhere.pem")
     assert done.returncode == 2
@@ -68,7 +68,7 @@ def test_a_bad_certificate_file_is_one_sentence(tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
-def test_a_database_from_the_future_or_in_use_is_one_sentence(tmp_path: Path) -> None:
+def test_an_unusable_database_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     database = tmp_path / "data" / "shoulders.db"
     with sqlite3.connect(database) as raw:
@@ -88,7 +88,7 @@ def test_a_plain_manifest_is_printed(tmp_path: Path) -> None:
     assert (done.returncode, "agent_view" in done.stdout, "app_home" in done.stdout) == (0, False, True)
 
 
-def test_the_doctor_has_a_line_for_everything_and_leaks_nothing(tmp_path: Path) -> None:
+def test_the_doctor_reports_everything_without_secrets(tmp_path: Path) -> None:
     (tmp_path / "config.toml").write_text(
         '[models.here]\nbackend = "openai"\nmodel = "m"\nbase_url = "http://127.0.0.1:9/v1"\nkey_env = "MY_KEY"\n'
     )
@@ -101,7 +101,7 @@ def test_the_doctor_has_a_line_for_everything_and_leaks_nothing(tmp_path: Path) 
     assert {"discord", "slack"} <= {line.split()[1] for line in lines}
 
 
-def test_the_doctor_says_what_is_wrong_with_the_models_and_goes_on(tmp_path: Path) -> None:
+def test_the_doctor_continues_after_unusable_models(tmp_path: Path) -> None:
     done = shoulders(tmp_path, "doctor", OPENAI_API_KEY="sk-1", OPENAI_BASE_URL="here")
     assert "FAIL  models     OPENAI_BASE_URL must look like" in done.stdout
     assert "slack" in done.stdout
@@ -109,8 +109,8 @@ def test_the_doctor_says_what_is_wrong_with_the_models_and_goes_on(tmp_path: Pat
 
 
 @pytest.mark.timeout(180)
-def test_make_chat_answers_from_the_model_that_arrives_with_the_installation(tmp_path: Path) -> None:
-    """The whole way of `make chat`, but for setting up, which has happened already."""
+def test_make_chat_answers_from_the_bundled_model(tmp_path: Path) -> None:
+    """Run `make chat` with the installation that exists."""
     config = tmp_path / "config.toml"
     config.write_text(
         f'[bot]\ndata = "{ROOT / "data"}"\ndatabase = "{tmp_path / "chat.db"}"\n'
@@ -135,7 +135,7 @@ def test_make_chat_answers_from_the_model_that_arrives_with_the_installation(tmp
     assert first != second
 
 
-async def test_whoever_reads_may_leave_before_the_end(tmp_path: Path) -> None:
+async def test_the_reader_may_close_the_pipe(tmp_path: Path) -> None:
     async with FakeOpenAI(key="") as model:
         model.answer = lambda _body: Answer([f"{'word ' * 2_000}\n"] * 100)
         (tmp_path / "config.toml").write_text(
@@ -146,18 +146,18 @@ async def test_whoever_reads_may_leave_before_the_end(tmp_path: Path) -> None:
         child = await asyncio.create_subprocess_shell(
             command, cwd=tmp_path, env=environment, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
         )
-        seen, said = await asyncio.wait_for(child.communicate(), 30)
-    assert seen == b"word word "
-    assert b"Traceback" not in said
+        output, errors = await asyncio.wait_for(child.communicate(), 30)
+    assert output == b"word word "
+    assert b"Traceback" not in errors
 
 
 @pytest.mark.skipif(os.name != "posix", reason="Windows has no such permissions")
-def test_open_files_are_told_by_doctor_and_start(tmp_path: Path) -> None:
+def test_open_files_are_reported(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("DISCORD_TOKEN=\n")
     (tmp_path / ".env").chmod(0o644)
     (tmp_path / "config.toml").write_text(
         "[models.m]\nbackend = 'openai'\nmodel = 'm'\nbase_url = 'http://127.0.0.1:9'\n"
     )
-    told = shoulders(tmp_path, "doctor")
-    assert "-     permissions .env is open to other people of this machine. Close it: chmod 600 .env" in told.stdout
+    report = shoulders(tmp_path, "doctor")
+    assert "-     permissions .env is open to other people of this machine. Close it: chmod 600 .env" in report.stdout
     assert "chmod 600 .env" in shoulders(tmp_path, "chat", "-v").stderr

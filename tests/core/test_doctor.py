@@ -37,13 +37,13 @@ def model(name: str, base_url: str, more: str = "") -> str:
 
 
 async def lines_of(config: Config, capsys: pytest.CaptureFixture[str]) -> tuple[int, dict[str, str], str]:
-    """The exit status, each line by what it is about, and the last one."""
+    """Return the exit status, each line by the name of its check, and the last line."""
     status = await examine(config)
     *lines, last = capsys.readouterr().out.splitlines()
     return status, {line.split()[1]: line for line in lines}, last
 
 
-async def test_a_bad_certificate_file_stops_no_http(
+async def test_http_works_with_a_bad_certificate_file(
     server: FakeOpenAI, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     config = await config_for(tmp_path, model("main", server.base_url), SSL_CERT_FILE="/nowhere.pem")
@@ -54,10 +54,10 @@ async def test_a_bad_certificate_file_stops_no_http(
     assert lines["network"].startswith("- ")
 
 
-async def test_a_bad_certificate_file_ends_no_list(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+async def test_a_bad_certificate_file_keeps_the_other_lines(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     config = await config_for(tmp_path, model("main", "https://127.0.0.1:1/v1"), SSL_CERT_FILE="/nowhere.pem")
     status, lines, last = await lines_of(config, capsys)
-    assert (status, last) == (1, "Nobody is answered. Not working: main.")
+    assert (status, last) == (1, "The bot cannot answer. Not working: main.")
     assert "SSL_CERT_FILE names /nowhere.pem" in lines["main"]
     assert {"main", "network", "discord", "slack"} <= set(lines)
 
@@ -72,7 +72,7 @@ async def test_chat_without_a_list_of_models_works(
     assert "answers, but its models cannot be listed" in lines["main"]
 
 
-async def test_an_address_without_its_version_is_found(
+async def test_an_address_without_its_version_is_reported(
     server: FakeOpenAI, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     config = await config_for(tmp_path, model("main", server.base_url.removesuffix("/v1")))
@@ -81,7 +81,7 @@ async def test_an_address_without_its_version_is_found(
     assert f"The API is at {server.base_url}: write that in base_url." in lines["main"]
 
 
-async def test_a_model_with_a_stand_in_is_not_missed(
+async def test_a_model_with_a_fallback_is_not_needed(
     server: FakeOpenAI, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     tables = model("main", unused_url(), 'fallback = "spare"\n'), model("spare", server.base_url)

@@ -1,4 +1,4 @@
-"""A certificate authority of the tests' own, and servers' certificates that it signs."""
+"""A certificate authority for tests, and servers' certificates that it signs."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ LONG_AGO = datetime(2001, 1, 1, tzinfo=UTC), datetime(2002, 1, 1, tzinfo=UTC)
 
 
 class Authority:
-    """Knows nobody but itself: nothing trusts it until its file is named."""
+    """A certificate authority that no client trusts, except one that names its file."""
 
     def __init__(self) -> None:
         self._ca = trustme.CA()
 
     def write(self, path: Path) -> Path:
-        """Write its own certificate, as operators have it in a file."""
+        """Write the authority's own certificate as PEM."""
         self._ca.cert_pem.write_to_path(str(path))
         return path
 
     def server(self, *names: str, expired: bool = False) -> ssl.SSLContext:
-        """Make the context of a server that is who it says."""
+        """Return the context of a server with a certificate for `names`, or for NAMES."""
         begin, end = LONG_AGO if expired else (None, None)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self._ca.issue_cert(*(names or NAMES), not_before=begin, not_after=end).configure_cert(context)

@@ -3,7 +3,7 @@
     async with FakeHub() as hub:
         hub.add(Repository("maker/model", {"config.json": b"{}", "model.safetensors": b"..."}))
         hub.fail("model.safetensors", Cut(100))
-        ...                       # a client asks at hub.endpoint
+        ...                       # a client sends requests to hub.endpoint
     assert not hub.violations
 
 Large files are redirected to another port, as the real Hub sends to another host; the token must not follow there.
@@ -35,14 +35,14 @@ EXPANDS = {"downloads", "gated", "pipeline_tag", "tags"}
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """Sends so many bytes and hangs up."""
+    """Send `after` bytes and close the connection."""
 
     after: int
 
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """Sends so many bytes and waits for the event; without one, for ever."""
+    """Send `after` bytes and wait for the event; the default one is never set."""
 
     after: int
     gate: asyncio.Event = field(default_factory=asyncio.Event)
@@ -50,7 +50,7 @@ class Hold:
 
 @dataclass(frozen=True, slots=True)
 class Refuse:
-    """Answers with an error."""
+    """Answer with an error status."""
 
     status: int
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -58,12 +58,12 @@ class Refuse:
 
 @dataclass(frozen=True, slots=True)
 class Wrong:
-    """Sends other bytes, as many."""
+    """Send the right number of wrong bytes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Whole:
-    """Sends everything, whatever range was asked for."""
+    """Send the whole file for every range."""
 
 
 Fault: TypeAlias = Cut | Hold | Refuse | Wrong | Whole
@@ -71,9 +71,9 @@ Fault: TypeAlias = Cut | Hold | Refuse | Wrong | Whole
 
 @dataclass
 class Repository:
-    """A model's repository with one commit. `config` is what the Hub reads from config.json for its listing.
+    """A model's repository with one commit.
 
-    `numbers` is how many the weights are, where it has counted them.
+    `config` is the part of config.json that the Hub lists. `numbers` is the count of parameters, 0 if the Hub has none.
     """
 
     model: str
@@ -90,19 +90,19 @@ class Repository:
 
     @property
     def commit(self) -> str:
-        """The hash of what is in it."""
+        """The hash of the files."""
         return hashlib.sha1(repr(sorted(self.files.items())).encode()).hexdigest()
 
     @classmethod
     def of_folder(cls, model: str, folder: Path) -> Repository:
-        """What lies in a folder."""
+        """Return the repository with a folder's files."""
         files = {path.name: path.read_bytes() for path in folder.iterdir()}
         config = json.loads(files["config.json"])
         listed = {key: config[key] for key in ("model_type", "architectures")}
         return cls(model, {**files, "README.md": b"# A model"}, config=listed)
 
     def listing(self, *, files: bool = False) -> Mapping[str, object]:
-        """How the Hub describes it."""
+        """Return the Hub's description of the repository."""
         weights = [kind for kind in ("safetensors", "gguf") if any(path.endswith(f".{kind}") for path in self.files)]
         described: dict[str, object] = {
             "_id": "1",
@@ -131,10 +131,10 @@ def _sibling(path: str, content: bytes) -> Mapping[str, object]:
 
 
 class FakeHub(Waiting):
-    """The server. `requests` are what was asked for the bytes of files: path and range.
+    """The server. `requests` are the path and the range of each request for a file's bytes.
 
-    `api_faults` are given to the next requests that are not for files. `hung_up` is set when a client left in the
-    middle of a file.
+    The next requests that are not for files get the `api_faults`. `hung_up` is set when a client closes the connection
+    in the middle of a file.
     """
 
     def __init__(self, token: str = "", tls: ssl.SSLContext | None = None, host: str = "127.0.0.1") -> None:
@@ -178,11 +178,11 @@ class FakeHub(Waiting):
             await runner.cleanup()
 
     def add(self, *repositories: Repository) -> None:
-        """Offer these, too."""
+        """Add repositories to the Hub."""
         self.repositories |= {repository.model: repository for repository in repositories}
 
     def fail(self, path: str, *faults: Fault) -> None:
-        """Let the next requests for the bytes of a file meet these faults."""
+        """Script faults for the next requests for a file's bytes."""
         self._faults.setdefault(path, deque()).extend(faults)
 
     # The API --------------------------------------------------------------------------------------------------------
@@ -241,10 +241,10 @@ class FakeHub(Waiting):
         self.violations.append(f"unknown request {request.method} {request.path}")
         return web.json_response({"error": "Not found"}, status=404)
 
-    # Its parts ------------------------------------------------------------------------------------------------------
+    # Shared parts ----------------------------------------------------------------------------------------------------
 
     def _examine(self, request: web.Request, *, api: bool = True) -> None:
-        """What every request must have; the faults of those for the API."""
+        """Check a request's headers, and raise the next of the `api_faults` if it is for the API."""
         self.asked.append(request.path)
         agent, authorization = request.headers.get("User-Agent", ""), request.headers.get("Authorization", "")
         self._expect(agent.startswith("shoulders/"), f"the user agent is {agent!r}")
@@ -270,7 +270,7 @@ class FakeHub(Waiting):
     async def _send(
         self, request: web.Request, path: str, content: bytes, headers: Mapping[str, str]
     ) -> web.StreamResponse:
-        """The bytes of a file, from where they are asked for, with the next fault that is scripted for it."""
+        """Send a file's bytes from the start of the requested range, with the file's next scripted fault."""
         asked = request.headers.get("Range", "")
         self.requests.append((path, asked))
         self.changed()
@@ -318,7 +318,7 @@ class FakeHub(Waiting):
 
 
 class _Error(web.HTTPException):
-    """Any status."""
+    """An answer with any error status."""
 
     def __init__(self, status: int, headers: Mapping[str, str]) -> None:
         self.status_code = status
@@ -326,5 +326,5 @@ class _Error(web.HTTPException):
 
 
 def _refuse(status: int, code: str, message: str) -> NoReturn:
-    """End the request with an error in the Hub's way."""
+    """Raise an error with the Hub's own headers."""
     raise _Error(status, {"X-Error-Code": code, "X-Error-Message": message})

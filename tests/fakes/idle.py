@@ -1,4 +1,4 @@
-"""A child process that never makes anything."""
+"""A child process that starts and then does nothing for ten minutes."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The models' process with a scripted engine in place of torch: `python -m tests.fakes.inference FOLDER BYTES`.
 
-Everything but bot/inference/loader.py is the real thing. The last word of the last message says what the engine does.
-A model's folder may say in `bytes` how large it is.
+It replaces only bot/inference/loader.py. The last word of the last message chooses the engine's behaviour. A file
+`bytes` in a model's folder holds the model's size.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ Tell = Callable[[str], None]
 
 _take_over_streams = real._take_over_streams
 EVENTS: list[BinaryIO] = []
-"""What the bot listens to."""
+"""The pipe to the bot, for bytes that are not events."""
 
 
 def take_over_streams() -> tuple[BinaryIO, BinaryIO]:
@@ -56,8 +56,8 @@ class Model:
 
     def go_on(self, work: Work) -> None:
         assert isinstance(work.job, WriteAnswer)
-        wanted = work.job.messages[-1][1].split()[-1]
-        match wanted:
+        word = work.job.messages[-1][1].split()[-1]
+        match word:
             case "forever":
                 if work.number not in self.begun:
                     self.begun.add(work.number)
@@ -102,7 +102,7 @@ class Model:
                 os.write(1, b"noise")
                 work.write(f"typed {sys.stdin.read()!r}")
             case _:
-                work.write(wanted)
+                work.write(word)
         work.end(Written("complete", 3, 1))
 
 
@@ -123,7 +123,7 @@ def load(source: ModelSource, skill: Skill, cache: Path, tell: Tell) -> Model:
 
 if __name__ == "__main__":
     engine = ModuleType("bot.inference.loader")
-    engine.need, engine.load = need, load  # type: ignore[attr-defined]  # stand in for the real module
+    engine.need, engine.load = need, load  # type: ignore[attr-defined]  # in place of the real module
     sys.modules[engine.__name__] = engine
     real._take_over_streams = take_over_streams
     real.main()

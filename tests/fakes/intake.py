@@ -1,4 +1,4 @@
-"""A core that only remembers: for tests of one adapter without the rest of the bot."""
+"""An intake that only records, for tests of one adapter without the rest of the bot."""
 
 from __future__ import annotations
 
@@ -182,15 +182,15 @@ class RecordingIntake:
         return self.places
 
     async def next(self) -> Request:
-        """The next request that was accepted."""
+        """Return the next accepted request."""
         return await asyncio.wait_for(self._accepted.get(), 5)
 
     async def offered(self) -> Request:
-        """The next request that was offered, whatever became of it."""
+        """Return the next offered request, accepted or not."""
         return await asyncio.wait_for(self._offered.get(), 5)
 
     def draft(self, adapter: Adapter, request: Request, parts: Sequence[Part] = ()) -> Draft:
-        """A draft of the answer, as the core would make it; `parts` are left over from an earlier run."""
+        """Return a draft of the answer, as the core creates it; `parts` are those of an earlier run."""
         log = ListedDraftLog(self.requests.index(request) + 1, parts, bool(parts))
         stored = StoredTarget(request.reply_target.dump())
         return adapter.draft(replace(request, reply_target=stored) if parts else request, log)

@@ -1,4 +1,4 @@
-"""What OpenAI's API does beside chat, and what it refuses there: vectors, transcripts, recordings, pictures."""
+"""OpenAI's API beside chat: vectors, transcripts, recordings and pictures, with the requests that it refuses."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Endpoint:
 
 
 async def body_of(request: web.Request) -> dict[str, object]:
-    """The fields of a request in JSON or of a form; what is sent several times is a list."""
+    """Return the fields of a request in JSON or of a form; a field that ends in [] is a list."""
     if request.content_type == "application/json":
         body: dict[str, object] = orjson.loads(await request.read())
         return body
@@ -75,7 +75,7 @@ def violations(path: str, body: Body) -> Sequence[str]:
 
 
 def is_picture(url: str) -> bool:
-    """Whether it is a data URL of a picture that it says it is."""
+    """Return True for a data URL whose bytes are a picture of its media type."""
     head, _, data = url.partition(",")
     kind = head.removeprefix("data:").removesuffix(";base64")
     try:
@@ -97,7 +97,7 @@ def _wrong_texts(body: Body) -> Sequence[str]:
 
 
 def vector(text: str) -> tuple[float, float, float]:
-    """What a text's vector is here."""
+    """Return the vector of a text."""
     return float(len(text)), float(text.count("a")), 0.5
 
 

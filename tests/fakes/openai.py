@@ -2,12 +2,12 @@
 
     async with FakeOpenAI() as openai:
         openai.script(Answer(("Hel", gate, "lo")), FAULTS["overloaded"]())
-        ...                       # a client asks at openai.base_url with openai.key
+        ...                       # a client sends requests to openai.base_url with openai.key
     assert not openai.violations
 
-Without a script it says "You said: " and the newest message, word by word. What it does beside chat is in media.py.
-With an `api_version` it is Azure: chat is at a deployment's address, and the key in a header of its own. With `tls` it
-speaks HTTPS, at the name `host`.
+Without a script it answers "You said: " and the newest message, word by word. media.py has its API beside chat. With an
+`api_version` it is Azure: chat is at a deployment's address, and the key in a header of its own. With `tls` it speaks
+HTTPS, at the name `host`.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ Stage = Literal["received", "answered"]
 
 
 class Step(Enum):
-    """What an answer may do besides sending."""
+    """A step of an answer that is not text."""
 
     CUT = "close the connection without another word"
 
@@ -43,9 +43,9 @@ class Step(Enum):
 class Answer:
     """One scripted answer.
 
-    `steps` are taken in order: a str is a delta of content, bytes go out raw, an Event is waited for, CUT disconnects.
-    `finish` is the finish_reason; None breaks the stream off silently, without one and without [DONE]. `pause` is in
-    seconds between steps, for benchmarks. Where there is a `body`, it is sent whole instead, with `status`.
+    `steps` run in order: a str is a delta of content, bytes are sent raw, an Event is waited for, CUT disconnects.
+    `finish` is the finish_reason; None ends the stream without one and without [DONE]. `pause` is the seconds between
+    two steps, for benchmarks. A `body` is sent whole in place of the steps, with `status`.
     """
 
     steps: Sequence[str | bytes | asyncio.Event | Step] = ()
@@ -59,7 +59,7 @@ class Answer:
 
 
 def event(content: object) -> bytes:
-    """One server-sent event."""
+    """Return one server-sent event."""
     return b"data: " + orjson.dumps(content) + b"\n\n"
 
 
@@ -67,7 +67,7 @@ ENVELOPE: Body = {"id": "chatcmpl-1", "object": "chat.completion.chunk", "create
 
 
 def chunk(delta: Body, finish: str | None = None) -> bytes:
-    """One piece of a streamed completion."""
+    """Return one chunk of a streamed completion."""
     choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish}
     return event(
         {"id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 1, "model": "m", "choices": [choice]}
@@ -77,25 +77,25 @@ def chunk(delta: Body, finish: str | None = None) -> bytes:
 def problem(
     message: str, code: str | None = None, param: str | None = None, kind: str = "invalid_request_error"
 ) -> bytes:
-    """The body of an error, as OpenAI writes it."""
+    """Return the body of an error in OpenAI's form."""
     return orjson.dumps({"error": {"message": message, "type": "error", "param": param, "code": code}})
 
 
 def failing(
     status: int, message: str, code: str | None = None, param: str | None = None, after: float | None = None
 ) -> Answer:
-    """An answer that is an error; `after` is what its Retry-After says."""
+    """Return an answer that is an error; `after` is its Retry-After in seconds."""
     headers = {} if after is None else {"Retry-After": str(after)}
     return Answer(status=status, body=problem(message, code, param), headers=headers)
 
 
 def whole(media_type: str, body: bytes) -> Answer:
-    """An answer that comes as one."""
+    """Return an answer that is sent whole."""
     return Answer(body=body, media_type=media_type)
 
 
 def page(status: int) -> Answer:
-    """A page for browsers where an answer should be, as proxies send it."""
+    """Return a page for browsers in place of an answer, as proxies send it."""
     return Answer(status=status, body=b"<html><h1>Something is in the way</h1></html>", media_type="text/html")
 
 
@@ -126,22 +126,22 @@ FAULTS: Mapping[str, Callable[[], Answer]] = {
     "stalled": lambda: Answer(("Half ", asyncio.Event())),
     "filtered": lambda: Answer(("Half ",), finish="content_filter"),
 }
-"""Every way in which a model's server fails; a call makes a fresh answer."""
+"""Every way in which a model's server fails; each call returns a new answer."""
 
 
 def unused_url() -> str:
-    """A base URL where connections are refused."""
+    """Return a base URL that refuses connections."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return f"http://127.0.0.1:{probe.getsockname()[1]}/v1"
 
 
 class FakeOpenAI:
-    """The server. `key` "" asks for none; `rejects` names fields that it does not know, as compatible servers do.
+    """The server. An empty `key` requires none; `rejects` names fields that the server does not know.
 
-    `requests` are the bodies seen, refused ones too, and `authorizations` their headers. `on_request` is told when a
-    request was taken in, and when its answer was sent to its end. `hung_up` is set when a client left in the middle of
-    an answer. Where it `lists` no models, it still answers.
+    `requests` are the received bodies, also of refused requests, and `authorizations` their headers. `on_request` is
+    called when a request has arrived and when its answer is complete. `hung_up` is set when a client closes the
+    connection in the middle of an answer. With `lists` False it answers, but does not list its models.
     """
 
     def __init__(
@@ -224,7 +224,7 @@ class FakeOpenAI:
         return await self._give(request, body, lambda body: whole(*media.ENDPOINTS[path].answer(body)))
 
     async def _give(self, request: web.Request, body: Body, answering: Callable[[Body], Answer]) -> web.StreamResponse:
-        """The scripted answer, or the one that belongs to the request."""
+        """Return the scripted answer, or else the one that `answer` makes."""
         answer = self._scripted.popleft() if self._scripted else answering(body)
         self.on_request("received")
         if answer.body:
@@ -288,7 +288,7 @@ class FakeOpenAI:
         return response
 
     def _bytes(self, step: str | bytes | Step) -> bytes:
-        """A delta's bytes, made once: benchmarks send the same words again and again."""
+        """Return a delta's bytes; a cache, because benchmarks send the same words again and again."""
         if not isinstance(step, str):
             assert isinstance(step, bytes)
             return step
@@ -298,7 +298,7 @@ class FakeOpenAI:
 
 
 def ending(answer: Answer, *, usage: bool) -> bytes:
-    """The last events of an answer that ends well."""
+    """Return the last events of an answer that ends well."""
     prompt, completion = answer.usage
     counts = {"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion}
     last = event({**ENVELOPE, "choices": [], "usage": counts}) if usage else b""
@@ -306,7 +306,7 @@ def ending(answer: Answer, *, usage: bool) -> bytes:
 
 
 def echo(body: Body) -> Answer:
-    """What is said where nothing was scripted."""
+    """Return "You said: " and the newest message: the answer without a script."""
     messages = body["messages"]
     assert isinstance(messages, list)
     content = messages[-1]["content"]

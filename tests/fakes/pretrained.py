@@ -1,4 +1,4 @@
-"""A model in memory that does every job, with answers that can be foretold from what it was given."""
+"""A model in memory that does every job, with answers that follow from the job's values."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def labels(job: job_types.Classify) -> job_types.Labels:
 
 
 def chosen(job: job_types.Choose) -> job_types.Labels:
-    """The labels that the text holds."""
+    """Score the labels that the text contains with 0.9, the others with 0.1."""
     fits = [[label in text for label in job.labels] for text in job.texts]
     return job_types.Labels(
         tuple(
@@ -80,7 +80,7 @@ def chosen(job: job_types.Choose) -> job_types.Labels:
 
 
 def extracted(job: job_types.Extract) -> job_types.Spans:
-    """The last word of the question, where the text holds it."""
+    """Find the last word of the question in the text."""
     word = job.question.rstrip("?").split()[-1]
     at = job.text.find(word)
     spans = (job_types.Span(word, at, at + len(word), 0.8),) if at >= 0 else ()
@@ -104,7 +104,7 @@ def embedded(job: job_types.Embed) -> job_types.Vectors:
 
 
 def cut(job: job_types.Tokens) -> job_types.Cut:
-    """A token is a word with the space before it."""
+    """Split at spaces: a token is a word with the space before it."""
     tokens, at = [], 0
     for number, word in enumerate(job.text.split(" ")):
         end = at + len(word) + bool(number)
@@ -114,7 +114,7 @@ def cut(job: job_types.Tokens) -> job_types.Cut:
 
 
 def spoken(text: str) -> bytes:
-    """A WAV file with one sample a letter."""
+    """Return a WAV file with one sample for each letter."""
     written = io.BytesIO()
     with wave.open(written, "wb") as out:
         out.setnchannels(1)
@@ -148,12 +148,12 @@ def rewritten(job: job_types.Rewrite) -> str:
 
 def piped(job: job_types.Pipe) -> job_types.PipelineOutput:
     label, box = job_types.Label("cat", 0.8), job_types.Box("cat", 0.9, 5, 5, 30, 25)
-    shown = job_types.MadeFile("mask", "image/png", job.data)
-    return job_types.PipelineOutput(job.text, (label,), (box,) if job.data else (), (shown,) if job.data else ())
+    mask = job_types.MadeFile("mask", "image/png", job.data)
+    return job_types.PipelineOutput(job.text, (label,), (box,) if job.data else (), (mask,) if job.data else ())
 
 
 def work(job: Job[job_types.JobAnswer]) -> tuple[str, job_types.JobAnswer]:
-    """What is written, and the answer."""
+    """Return the written text of a job, and its answer."""
     match job:
         case job_types.Complete():
             return "and so on", job_types.Written("length", 2, 3)

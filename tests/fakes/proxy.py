@@ -1,10 +1,10 @@
-"""A loopback HTTP proxy: connects to loopback whatever host it is asked for, and remembers what that was.
+"""A loopback HTTP proxy: it connects to loopback in place of the requested host, and records that host.
 
     async with FakeProxy() as proxy:
-        ...                       # a client is told that proxy.url is its proxy
+        ...                       # a client uses proxy.url as its proxy
     assert proxy.asked == ["api.example:443"]
 
-Names that nobody can resolve prove that a client left the resolving to it.
+A name without an address proves that the client left the resolution to the proxy.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ AT_ONCE = 1 << 16
 
 
 class FakeProxy:
-    """`login` is the NAME:PASSWORD that it wants, `refuses` a status that it answers to everything."""
+    """The proxy. It requires the `login` NAME:PASSWORD, or answers everything with the status `refuses`."""
 
     def __init__(self, login: str = "", refuses: int = 0) -> None:
         self.login = login
@@ -62,25 +62,25 @@ class FakeProxy:
         parts = urlsplit(f"//{target}" if method == "CONNECT" else target)
         host, port = parts.hostname or "", parts.port or 80
         self.asked.append(f"{host}:{port}")
-        wanted = b"Proxy-Authorization: Basic " + base64.b64encode(self.login.encode())
-        status = self.refuses or (407 if self.login and wanted.lower() not in head.lower() else 0)
+        expected = b"Proxy-Authorization: Basic " + base64.b64encode(self.login.encode())
+        status = self.refuses or (407 if self.login and expected.lower() not in head.lower() else 0)
         if status:
             phrase = HTTPStatus(status).phrase
             writer.write(f"HTTP/1.1 {status} {phrase}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".encode())
             await writer.drain()
             return
-        there, back = await asyncio.open_connection("127.0.0.1", port)
+        upstream, to_upstream = await asyncio.open_connection("127.0.0.1", port)
         try:
             if method == "CONNECT":
                 writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
             else:
                 path = f"{parts.path or '/'}{'?' if parts.query else ''}{parts.query}"
-                back.write(head.replace(target.encode(), path.encode(), 1))
+                to_upstream.write(head.replace(target.encode(), path.encode(), 1))
             await asyncio.wait(
-                [asyncio.create_task(_pass_on(reader, back)), asyncio.create_task(_pass_on(there, writer))]
+                [asyncio.create_task(_pass_on(reader, to_upstream)), asyncio.create_task(_pass_on(upstream, writer))]
             )
         finally:
-            back.close()
+            to_upstream.close()
 
 
 async def _pass_on(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:

@@ -1,4 +1,4 @@
-"""What OpenAI refuses in a request for a chat completion."""
+"""The requests for a chat completion that OpenAI refuses."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def violations(body: Body) -> Sequence[str]:
 
 
 def wrong_in_message(message: Mapping[str, object]) -> Sequence[str]:
-    """What is wrong with one message."""
+    """Return the faults of one message."""
     found = [f"unknown field messages.{name}" for name in message if name not in ("role", "content", "name")]
     if message.get("role") not in ROLES:
         found.append(f"bad role {message.get('role')}")
@@ -54,7 +54,7 @@ def wrong_in_message(message: Mapping[str, object]) -> Sequence[str]:
 
 
 def wrong_in_part(part: Mapping[str, object]) -> Sequence[str]:
-    """What is wrong with one part of a message's content."""
+    """Return the faults of one part of a message's content."""
     match part:
         case {"type": "text", "text": str()}:
             return [f"unknown field content.{name}" for name in part if name not in ("type", "text")]

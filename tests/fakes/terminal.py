@@ -8,7 +8,7 @@ import re
 
 
 class Terminal(io.StringIO):
-    """As much of a terminal as rich uses: lines that scroll off the top cannot be reached again."""
+    """The part of a terminal that rich uses: the cursor cannot return to lines that scrolled off the top."""
 
     def __init__(self, height: int) -> None:
         super().__init__()
@@ -16,7 +16,7 @@ class Terminal(io.StringIO):
         self.wrote = asyncio.Event()
 
     def write(self, text: str) -> int:
-        """Take what is printed, and tell whoever waits for it."""
+        """Store the printed text and set `wrote`."""
         self.wrote.set()
         return super().write(text)
 

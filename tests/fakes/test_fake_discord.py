@@ -1,4 +1,4 @@
-"""The stand-in for Discord notices what Discord, or its people, would not forgive: each rule is broken once."""
+"""The fake Discord reports every call that Discord refuses or that harms its people: a test breaks each rule once."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ALL = GUILDS | GUILD_MESSAGES | DIRECT_MESSAGES | CONTENT
 
 @dataclass
 class Bot:
-    """A client that does what it is told, right or wrong."""
+    """A client that makes any call, valid or not."""
 
     discord: FakeDiscord
     http: aiohttp.ClientSession
@@ -128,7 +128,7 @@ async def test_unknown_routes_and_tokens(bot: Bot) -> None:
     assert (await bot.call("GET", "/users/@me", token="wrong"))[0] == 401
 
 
-async def test_the_same_nonce_is_sent_once_for_some_minutes(bot: Bot) -> None:
+async def test_a_nonce_is_remembered_for_minutes(bot: Bot) -> None:
     _, first = await bot.send(content="a", nonce="1-0", enforce_nonce=True)
     _, again = await bot.send(content="b", nonce="1-0", enforce_nonce=True)
     assert (first["id"], again["content"]) == (again["id"], "a")
@@ -152,7 +152,7 @@ async def test_writing_where_one_may_not(bot: Bot) -> None:
     assert (await bot.call("POST", "/channels/1/messages", {"content": "a"}))[0] == 404
 
 
-async def test_more_than_5_messages_in_5_seconds_in_a_channel(bot: Bot) -> None:
+async def test_a_channel_takes_5_messages_in_5_seconds(bot: Bot) -> None:
     assert [(await bot.send(content="a"))[0] for _ in range(6)] == [200] * 5 + [429]
     assert "5 requests in 5 s" in bot.discord.violations[0]
     bot.discord.clock.ahead = 5.0
@@ -200,7 +200,7 @@ async def test_the_wrong_kind_of_answer_to_an_interaction(bot: Bot) -> None:
     assert (await bot.acknowledge("1", token))[1]["code"] == 10062
 
 
-async def test_an_interaction_takes_no_message_before_it_is_answered_and_after_15_minutes(bot: Bot) -> None:
+async def test_a_token_works_from_acknowledgement_to_15_minutes(bot: Bot) -> None:
     interaction, token = await asked(bot)
     path = f"/webhooks/{bot.discord.bot}/{token}"
     assert (await bot.call("POST", path, {"content": "a"}))[1]["code"] == 10015
@@ -222,7 +222,7 @@ async def test_ephemeral_messages_are_seen_by_one(bot: Bot) -> None:
     assert (await bot.edit(str(followed["id"]), content="c"))[0] == 404
 
 
-async def test_what_follows_a_public_thinking_fills_it_in_unless_that_is_gone(bot: Bot) -> None:
+async def test_a_follow_up_replaces_a_thinking_message(bot: Bot) -> None:
     interaction, token = await asked(bot)
     await bot.acknowledge(interaction, token)
     path = f"/webhooks/{bot.discord.bot}/{token}"
@@ -233,11 +233,11 @@ async def test_what_follows_a_public_thinking_fills_it_in_unless_that_is_gone(bo
     assert [message.content for message in bot.discord.only_seen_by(bot.ada)] == ["another"]
 
 
-async def test_nobody_is_written_to_who_does_not_want_it(bot: Bot) -> None:
+async def test_a_person_can_refuse_direct_messages(bot: Bot) -> None:
     bot.discord.world.users[bot.ada].closed = True
     _, direct = await bot.call("POST", "/users/@me/channels", {"recipient_id": bot.ada})
-    status, said = await bot.call("POST", f"/channels/{direct['id']}/messages", {"content": "psst"})
-    assert (status, said["code"]) == (403, 50007)
+    status, problem = await bot.call("POST", f"/channels/{direct['id']}/messages", {"content": "psst"})
+    assert (status, problem["code"]) == (403, 50007)
 
 
 async def test_a_message_has_one_thread(bot: Bot) -> None:
@@ -246,8 +246,8 @@ async def test_a_message_has_one_thread(bot: Bot) -> None:
     assert (await bot.call("POST", path, {"name": "n" * 101}))[0] == 400
     bot.discord.violations.clear()
     assert (await bot.call("POST", path, {"name": "plans"}))[1]["id"] == message
-    status, said = await bot.call("POST", path, {"name": "plans"})
-    assert (status, said["code"]) == (400, 160004)
+    status, problem = await bot.call("POST", path, {"name": "plans"})
+    assert (status, problem["code"]) == (400, 160004)
     bot.discord.world.channels[bot.channel].denied |= OPEN_THREADS
     other = bot.discord.post(bot.channel, bot.ada, "others?")
     assert (await bot.call("POST", f"/channels/{bot.channel}/messages/{other}/threads", {"name": "n"}))[0] == 403
@@ -410,7 +410,7 @@ async def test_history_has_its_limit(bot: Bot) -> None:
 
 
 @pytest.mark.parametrize("stage", ["received", "applied", "answered"])
-async def test_a_hook_may_break_the_connection_at_each_stage(bot: Bot, stage: str) -> None:
+async def test_a_hook_breaks_the_connection_at_any_stage(bot: Bot, stage: str) -> None:
     seen = []
 
     async def hook(now: str, method: str, path: str) -> None:
@@ -430,7 +430,7 @@ async def test_a_hook_may_break_the_connection_at_each_stage(bot: Bot, stage: st
 
 @dataclass
 class Line:
-    """A connection to the gateway that sends what it is told; `events` are the dispatches so far."""
+    """A connection to the gateway that sends any frame; `events` are the dispatches so far."""
 
     ws: aiohttp.ClientWebSocketResponse
     events: list[Json] = field(default_factory=list)
@@ -541,7 +541,7 @@ async def test_resuming_replays_what_was_missed(bot: Bot) -> None:
         assert (await third.until(lambda payload: payload["op"] == 9))["d"] is False
 
 
-async def test_waiting_in_vain_fails_and_says_what_went_wrong(bot: Bot) -> None:
+async def test_a_wait_without_result_lists_the_violations(bot: Bot) -> None:
     bot.discord.violations.append("something")
     with pytest.raises(AssertionError, match="something"):
         await bot.discord.wait(lambda: None, timeout=0.01)
@@ -556,7 +556,7 @@ async def test_its_own_faults_are_violations_too(bot: Bot, caplog: pytest.LogCap
     assert "ZeroDivisionError" in bot.discord.violations[0]
 
 
-async def test_a_held_request_is_applied_when_it_is_let_go(bot: Bot) -> None:
+async def test_a_held_request_is_applied_after_its_release(bot: Bot) -> None:
     hold = asyncio.Event()
     bot.discord.fail("POST", "/messages$", hold=hold)
     sending = asyncio.create_task(bot.send(content="a"))

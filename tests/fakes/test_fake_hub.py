@@ -42,7 +42,7 @@ async def get(hub: FakeHub, path: str, **headers: str) -> tuple[int, bytes]:
         ("/api/models/maker/model", {"User-Agent": "somebody"}, "the user agent is 'somebody'"),
     ],
 )
-async def test_what_no_client_of_ours_may_do_is_recorded(
+async def test_a_forbidden_request_is_recorded(
     hub: FakeHub, path: str, headers: dict[str, str], violation: str
 ) -> None:
     await get(hub, path, **headers)

@@ -1,4 +1,4 @@
-"""Every rule of the stand-in for OpenAI has a test that breaks it."""
+"""The fake OpenAI reports every broken rule: a test breaks each once."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ async def server() -> AsyncIterator[FakeOpenAI]:
 
 
 async def ask(server: FakeOpenAI, body: dict[str, object], key: str | None = None) -> tuple[int, str]:
-    """The status and the text of the response."""
+    """Return the status and the text of the response."""
     headers = {"Authorization": f"Bearer {server.key if key is None else key}"} if key != "" else {}
     async with (
         aiohttp.ClientSession() as session,
@@ -80,7 +80,7 @@ async def test_the_key_is_checked(server: FakeOpenAI, key: str, violation: str) 
     assert (status, server.violations) == (401, [violation])
 
 
-async def test_an_unknown_model_is_not_found_and_no_violation(server: FakeOpenAI) -> None:
+async def test_an_unknown_model_is_not_a_violation(server: FakeOpenAI) -> None:
     status, text = await ask(server, {**GOOD, "model": "gpt-99"})
     assert (status, server.violations) == (404, [])
     assert "model_not_found" in text

@@ -1,4 +1,4 @@
-"""The stand-in for Slack notices what Slack, or its people, would not forgive: each rule is broken once."""
+"""The fake Slack reports every call that Slack refuses or that harms its people: a test breaks each rule once."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SILENT: Json = {"unfurl_links": False, "unfurl_media": False}
 
 @dataclass
 class Bot:
-    """A client that does what it is told, right or wrong."""
+    """A client that makes any call, valid or not."""
 
     slack: FakeSlack
     http: aiohttp.ClientSession
@@ -209,7 +209,7 @@ async def test_no_link_is_fetched_from_code(bot: Bot, text: str) -> None:
     assert bot.slack.violations == []
 
 
-async def test_an_update_reads_names_as_a_client_does_unless_told_otherwise(bot: Bot) -> None:
+async def test_an_update_parses_names_by_default(bot: Bot) -> None:
     ts = (await bot.post(text="@channel", **SILENT))["ts"]
     await bot.update(str(ts), text="@channel")
     assert bot.slack.violations == []
@@ -261,7 +261,7 @@ async def test_a_stream_that_its_person_stopped_says_so(bot: Bot) -> None:
     assert bot.slack.violations == []
 
 
-async def test_a_stream_dies_after_five_minutes_or_on_demand_and_takes_updates_then(bot: Bot) -> None:
+async def test_an_ended_stream_takes_updates(bot: Bot) -> None:
     first = await bot.stream()
     bot.slack.clock.ahead += 299
     assert (await bot.append(first, "more"))["ok"]
@@ -330,7 +330,7 @@ async def test_methods_that_read_take_no_json(bot: Bot) -> None:
     assert (await bot.read("users.info", user=bot.ada))["ok"]
 
 
-async def test_a_response_url_serves_five_times_for_half_an_hour(bot: Bot) -> None:
+async def test_a_response_url_has_five_uses(bot: Bot) -> None:
     act = bot.slack.command(bot.channel, bot.ada, "/ask", "why?")
     for _ in range(5):
         assert await bot.respond(act.trigger, text="Because.") == 200
@@ -342,7 +342,7 @@ async def test_a_response_url_serves_five_times_for_half_an_hour(bot: Bot) -> No
     assert len(bot.slack.only_seen_by(bot.ada)) == 5
 
 
-async def test_what_goes_through_a_response_url_has_rules_too(bot: Bot) -> None:
+async def test_the_rules_hold_for_response_urls(bot: Bot) -> None:
     act = bot.slack.command(bot.channel, bot.ada, "/ask", "why?")
     assert await bot.respond(act.trigger, markdown_text="a") == 404
     assert await bot.respond(act.trigger, text="<!here>", response_type="in_channel") == 200
@@ -350,7 +350,7 @@ async def test_what_goes_through_a_response_url_has_rules_too(bot: Bot) -> None:
     assert bot.slack.messages(bot.channel)[0].text == "<!here>"
 
 
-async def test_a_status_belongs_to_a_thread_and_is_one_of_four(bot: Bot) -> None:
+async def test_a_status_is_one_of_four(bot: Bot) -> None:
     root = bot.slack.post(bot.channel, bot.ada, "question")
     status = "agents.sessions.setStatus"
     assert (await bot.call(status, channel_id=bot.channel, thread_ts=root, status="processing"))["ok"]
@@ -360,7 +360,7 @@ async def test_a_status_belongs_to_a_thread_and_is_one_of_four(bot: Bot) -> None
     assert len(bot.slack.violations) == 2
 
 
-async def test_where_the_bot_is_not_it_can_do_nothing(bot: Bot) -> None:
+async def test_the_bot_acts_only_in_its_channels(bot: Bot) -> None:
     other = bot.slack.add_channel("other", bot.ada, joined=False)
     assert (await bot.call("chat.postMessage", channel=other, text="a", **SILENT))["error"] == "not_in_channel"
     assert (await bot.read("conversations.history", channel=other))["error"] == "not_in_channel"
@@ -369,7 +369,7 @@ async def test_where_the_bot_is_not_it_can_do_nothing(bot: Bot) -> None:
     assert (await bot.post(text="a", **SILENT))["error"] == "is_archived"
 
 
-async def test_history_has_top_level_messages_and_replies_their_threads(bot: Bot) -> None:
+async def test_history_leaves_out_the_replies_in_threads(bot: Bot) -> None:
     root = bot.slack.post(bot.channel, bot.ada, "one")
     replies = [bot.slack.post(bot.channel, bot.ada, text, root) for text in ("two", "three", "four")]
     marked = {"event_type": "x", "event_payload": {"a": 1}}
@@ -385,7 +385,7 @@ async def test_history_has_top_level_messages_and_replies_their_threads(bot: Bot
     assert [message["text"] for message in as_list(page["messages"])] == ["one", "four"]
 
 
-async def test_a_mention_comes_as_two_events_with_escaped_text(bot: Bot) -> None:
+async def test_a_mention_is_two_events_with_escapes(bot: Bot) -> None:
     ws = await bot.socket()
     bot.slack.post(bot.channel, bot.ada, bot.slack.mention("a < b & <https://a.b|c>"), files=["plan.pdf"])
     first, second = [await receive(ws) for _ in range(2)]
@@ -433,7 +433,7 @@ async def test_acknowledgements_that_mean_nothing(bot: Bot) -> None:
     assert [v.split(" ", 2)[1] for v in bot.slack.violations] == ["acknowledgement", "event"]
 
 
-async def test_what_a_lost_socket_had_not_acknowledged_goes_to_the_next(bot: Bot) -> None:
+async def test_the_next_socket_gets_unacknowledged_events(bot: Bot) -> None:
     first = await bot.socket()
     bot.slack.post(bot.channel, bot.ada, "hello")
     envelope = await receive(first)
@@ -497,7 +497,7 @@ async def test_faults(bot: Bot) -> None:
     assert bot.slack.violations == []
 
 
-async def test_the_hook_is_called_at_each_stage_and_may_break_the_connection(bot: Bot) -> None:
+async def test_a_hook_breaks_the_connection_at_any_stage(bot: Bot) -> None:
     seen: list[tuple[str, str]] = []
     fatal = "answered"
 
@@ -552,7 +552,7 @@ async def test_a_trigger_opens_one_view_within_three_seconds(bot: Bot) -> None:
     assert (await bot.call("views.open", trigger_id=late.trigger, view=view))["error"] == "expired_trigger_id"
 
 
-async def test_a_form_is_sent_with_what_was_filled_in(bot: Bot) -> None:
+async def test_a_form_carries_the_changed_values(bot: Bot) -> None:
     act, ws = bot.slack.command(bot.channel, bot.ada, "/ask", "why?"), await bot.socket()
     menu = select(["x", "y"])
     menu["initial_option"] = as_list(menu["options"])[1]
@@ -601,13 +601,13 @@ async def test_a_file_takes_three_steps(bot: Bot) -> None:
 )
 async def test_a_call_without_its_scope(bot: Bot, scope: str, method: str, body: dict[str, str]) -> None:
     private = bot.slack.add_channel("secret", bot.ada, kind="group")
-    wanted = {key: private if value == "private" else value for key, value in body.items()}
-    assert (await bot.read(method, **wanted)).get("error") != "missing_scope"
+    arguments = {key: private if value == "private" else value for key, value in body.items()}
+    assert (await bot.read(method, **arguments)).get("error") != "missing_scope"
     bot.slack.scopes.discard(scope)
-    assert (await bot.read(method, **wanted))["error"] == "missing_scope"
+    assert (await bot.read(method, **arguments))["error"] == "missing_scope"
 
 
-async def test_events_that_the_app_does_not_subscribe_to_are_not_delivered(bot: Bot) -> None:
+async def test_only_subscribed_events_are_delivered(bot: Bot) -> None:
     bot.slack.subscribed.discard("message.channels")
     bot.slack.post(bot.channel, bot.ada, "hello")
     bot.slack.post(bot.slack.add_direct(bot.ada), bot.ada, "hello")
@@ -621,28 +621,28 @@ async def test_events_that_the_app_does_not_subscribe_to_are_not_delivered(bot: 
     assert "users" not in as_list((await bot.read("usergroups.list"))["usergroups"])[0]
 
 
-async def test_nobody_sees_what_is_ephemeral_in_a_thread_that_has_not_begun(bot: Bot) -> None:
+async def test_ephemeral_messages_need_a_begun_thread(bot: Bot) -> None:
     root = bot.slack.post(bot.channel, bot.ada, "question")
     hidden: Json = {"channel": bot.channel, "user": bot.ada, "text": "for you", "thread_ts": root}
     bot.slack.post(bot.channel, bot.ada, "more", root)
     await bot.call("chat.postEphemeral", **hidden)
     assert bot.slack.violations == []
-    alone = bot.slack.post(bot.channel, bot.ada, "another")
-    await bot.call("chat.postEphemeral", **(hidden | {"thread_ts": alone}))
+    unanswered = bot.slack.post(bot.channel, bot.ada, "another")
+    await bot.call("chat.postEphemeral", **(hidden | {"thread_ts": unanswered}))
     assert "has not begun" in bot.slack.violations[0]
 
 
-async def test_what_becomes_of_messages_is_told_also_of_the_bots_own(bot: Bot) -> None:
+async def test_changes_of_messages_are_delivered(bot: Bot) -> None:
     ts = str((await bot.post(text="one", **SILENT))["ts"])
     await bot.update(ts, text="two")
     bot.slack.post(bot.channel, bot.ada, "reply", ts)
     await bot.call("chat.delete", channel=bot.channel, ts=ts)
-    alone = bot.slack.post(bot.channel, bot.ada, "three")
-    bot.slack.edit(bot.channel, alone, "four")
-    bot.slack.delete(bot.channel, alone)
+    unanswered = bot.slack.post(bot.channel, bot.ada, "three")
+    bot.slack.edit(bot.channel, unanswered, "four")
+    bot.slack.delete(bot.channel, unanswered)
     events = [envelope.payload["event"] for envelope in bot.slack.socket.envelopes]
-    told = [(event["subtype"], event.get("message", {}).get("subtype")) for event in events if "subtype" in event]  # type: ignore[index,operator,attr-defined]  # objects
-    assert told == [
+    subtypes = [(event["subtype"], event.get("message", {}).get("subtype")) for event in events if "subtype" in event]  # type: ignore[index,operator,attr-defined]  # objects
+    assert subtypes == [
         ("message_changed", None),
         ("message_changed", "tombstone"),
         ("message_changed", None),

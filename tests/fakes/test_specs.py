@@ -1,4 +1,4 @@
-"""Discord's own document judges what is sent to Discord, and what the stand-in for it sends."""
+"""Discord's own document judges the adapter's calls and the fake server's answers."""
 
 from __future__ import annotations
 
@@ -37,24 +37,24 @@ COMMAND: Json = {"name": "ask", "type": 1, "description": "Ask", "options": [OPT
 
 
 def put(*path: str | int, to: object) -> Callable[[object], None]:
-    """Puts something into a body, at a path."""
+    """Put a value into a body, at a path."""
 
     def change(body: object) -> None:
         at = body
         for step in path[:-1]:
-            at = at[step]  # type: ignore[index]  # a list or an object, as the table says
+            at = at[step]  # type: ignore[index]  # a list or an object, according to the table
         at[path[-1]] = to  # type: ignore[index]  # as above
 
     return change
 
 
 def drop(*path: str | int) -> Callable[[object], None]:
-    """Takes something out of a body."""
+    """Remove a part of a body."""
 
     def change(body: object) -> None:
         at = body
         for step in path[:-1]:
-            at = at[step]  # type: ignore[index]  # a list or an object, as the table says
+            at = at[step]  # type: ignore[index]  # a list or an object, according to the table
         del at[path[-1]]  # type: ignore[attr-defined]  # as above
 
     return change
@@ -93,7 +93,7 @@ MISSED = {
     "a command's name with a blank": (COMMANDS, [COMMAND], put(0, "name", to="a b")),
     "two commands of one name": (COMMANDS, [COMMAND, COMMAND], put(0, "description", to="Other")),
 }
-"""Bodies that the document allows and Discord refuses: the stand-in's own rules know better."""
+"""Bodies that the document allows and Discord refuses: the fake server's own rules cover these."""
 
 
 def judged(path: str, body: object, method: str = "") -> list[str]:

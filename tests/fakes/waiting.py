@@ -1,4 +1,4 @@
-"""Waiting for what a server sees, woken by what happens on it and not by time that passes."""
+"""Waits for a server's state that end with an event on the server, not with time."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Waiting:
                 future.set_result(None)
 
     async def wait(self, look: Callable[[], T | None], timeout: float = 10.0) -> T:  # noqa: ASYNC109 -- a test's patience
-        """What `look` returns once that is something; it is called whenever something happened."""
+        """Return the first value of `look` that is not empty; `changed` calls it again."""
         found = look()
         if not found:
             future: asyncio.Future[None] = asyncio.get_running_loop().create_future()

@@ -1,4 +1,4 @@
-"""Judges what the adapter sends to Discord, and what the stand-in sends, by Discord's own OpenAPI document.
+"""A judge of the adapter's calls and of the fake Discord's answers, by Discord's own OpenAPI document.
 
 judge = Judge(violations.append)
 judge.request("POST", "/channels/1/messages", {"content": "hello"})
@@ -20,7 +20,7 @@ from tests.specs.openapi import DOCUMENT, Document, Operation, as_object
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """Where the document and Discord differ; `where` and `what` are patterns, `broken` is a complaint that fits."""
+    """A difference between the document and Discord; `where` and `what` are patterns, `broken` a matching complaint."""
 
     where: str
     what: str
@@ -54,18 +54,18 @@ KNOWN = (
         "$: 'code' is a required property",
     ),
 )
-"""Where Discord's documentation allows more than its document."""
+"""The values that Discord's documentation allows and its document does not."""
 
 
 @cache
 def document() -> Document:
-    """Read and compiled once in a process."""
+    """Load and compile the document, once in a process."""
     found = json.loads(DOCUMENT.read_text(encoding="utf-8"))
     return Document(found, described(as_object(found["components"]["schemas"])))
 
 
 class Judge:
-    """Tells `violate` of everything that the document forbids; `silent`, it lets a test send what Discord never would.
+    """A judge that calls `violate` with every breach of the document, unless it is `silent`.
 
     A complaint quotes the first value of its shape.
     """
@@ -77,7 +77,7 @@ class Judge:
     def request(
         self, method: str, path: str, body: object, query: Mapping[str, str] | None = None, *, files: bool = False
     ) -> None:
-        """Judge what was sent; `body` is None where nothing was."""
+        """Judge a request; `body` is None for a request without one."""
         operation = document().operation(method, path)
         if operation is None:
             self._violate(f"{method} {path} is not in tests/specs/discord.json: see tests/specs/trim.py")
@@ -85,7 +85,7 @@ class Judge:
         self._tell(operation.name, self._wrong_in_request(operation, body, query or {}, files=files))
 
     def answer(self, method: str, path: str, status: int, body: object) -> None:
-        """Judge an answer; server errors are not described and not judged."""
+        """Judge an answer; the document does not describe server errors, so these pass."""
         operation = document().operation(method, path)
         if operation is None or status >= 500:
             return
@@ -100,7 +100,7 @@ class Judge:
             self._tell(where, ["has a body"])
 
     def event(self, name: str, data: object) -> None:
-        """Judge what the gateway dispatched."""
+        """Judge a dispatched event."""
         known = document().described
         if name not in known:
             self._violate(f"{name} is not in tests/specs/gateway.py")
@@ -135,7 +135,7 @@ class Judge:
 
 
 def _parsed(value: str) -> object:
-    """A query's value as what it may stand for."""
+    """Return a query's value in the type that its text may stand for."""
     if value in ("true", "false"):
         return value == "true"
     return int(value) if value.isdigit() else value

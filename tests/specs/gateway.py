@@ -30,13 +30,13 @@ def by_id(schema: Json) -> Json:
 
 
 def fields(*needed: str, **properties: Json) -> Json:
-    """An object with these properties, of which some are `needed`."""
+    """Return the schema of an object with these properties, of which some are `needed`."""
     return {"type": "object", "properties": properties, "required": list(needed)}
 
 
 @dataclass(frozen=True, slots=True)
 class Extended:
-    """A schema of the document with more properties, and without some of those that it demands."""
+    """Return a schema of the document with more properties, and with fewer required ones."""
 
     of: str
     more: Mapping[str, Json]
@@ -57,7 +57,7 @@ class Extended:
 class Event:
     """One kind of dispatch. `schemas` are those of the document that judge the objects in it.
 
-    `page` is the heading under which Discord's documentation describes the rest.
+    `page` is the heading of Discord's documentation for the rest.
     """
 
     schema: Json | Extended
@@ -82,7 +82,7 @@ PARTS: Mapping[str, Extended] = {
     "GatewayChannel": Extended("GuildChannelResponse", {}),
     "GatewayThread": Extended("ThreadResponse", {"newly_created": FLAG}),
 }
-"""Objects that the gateway sends with more, or fewer, fields than the document's schemas name."""
+"""Objects that the gateway sends with more, or fewer, fields than the document's schemas have."""
 
 _MESSAGE = ("MessageResponse", "UserResponse", "GuildMemberResponse")
 _DELETED = fields("id", "channel_id", id=ID, channel_id=ID, guild_id=ID)
@@ -235,7 +235,7 @@ EVENTS: Mapping[str, Event] = {
 
 
 def described(components: Json) -> Mapping[str, Json]:
-    """The schemas of parts and events, by name, to be put among the document's own."""
+    """Return the schemas of parts and events, by name, to add to the document's own."""
     made = {name: part.schema(components) for name, part in PARTS.items()}
     for name, event in EVENTS.items():
         made[name] = event.schema.schema(components) if isinstance(event.schema, Extended) else event.schema

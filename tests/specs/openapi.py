@@ -1,7 +1,7 @@
-"""Judges JSON by an OpenAPI document: what is sent to an operation, what it answers, and objects by their schemas.
+"""A judge of JSON by an OpenAPI document: the bodies and answers of operations, and objects of its schemas.
 
-Stricter than the document in one respect: a field that a schema does not name is refused, so that a misspelt name is
-noticed. Verdicts are remembered by shape, which makes a check cost microseconds after the first of its kind.
+It is stricter than the document in one respect: it refuses a field that a schema does not name, because that is often a
+misspelt one. It remembers verdicts by shape, so that a check costs microseconds after the first of its shape.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ CONSTRAINTS = frozenset(
         "x-discord-union",
     }
 )
-"""The keywords that `Shapes` knows how to tell apart; others must be taught to it first."""
+"""The keywords that `Shapes` can tell apart; a new one needs code there first."""
 
 BOUNDS = ("minLength", "maxLength", "minItems", "maxItems", "minProperties", "maxProperties", "minimum", "maximum")
 
@@ -91,7 +91,7 @@ def as_object(value: object) -> Json:
 
 
 def references(node: object) -> Iterator[str]:
-    """Everything that a part of the document refers to."""
+    """Return the components that a part of the document refers to."""
     if isinstance(node, dict):
         for key, value in node.items():
             if key == "$ref" and isinstance(value, str):
@@ -103,7 +103,7 @@ def references(node: object) -> Iterator[str]:
 
 
 def schemas(node: object, *, named: bool = False) -> Iterator[Json]:
-    """A schema and every schema within it; `named` says that these are names with their schemas."""
+    """Yield a schema and every schema within it; with `named`, the value maps names to schemas."""
     if isinstance(node, list):
         for item in node:
             yield from schemas(item)
@@ -140,7 +140,7 @@ def _list(value: object) -> list[object]:
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One operation; `body` is the schema of what it takes as JSON, `answers` those of what it answers, by status."""
+    """One operation; `body` is the schema of its JSON body, `answers` those of its answers, by status."""
 
     name: str
     title: str
@@ -151,12 +151,12 @@ class Operation:
     answers: Mapping[str, Json | None]
 
     def answer(self, status: int) -> str | None:
-        """The key of the answers that a status falls under."""
+        """Return the key of the answers for a status."""
         return next((key for key in (str(status), f"{status // 100}XX") if key in self.answers), None)
 
 
 class Shapes:
-    """Values of one shape get one verdict from every schema of the document: no keyword can tell them apart."""
+    """A memory of verdicts: all values of one shape get the same verdict, because no keyword can tell them apart."""
 
     def __init__(self, document: object) -> None:
         self.words: set[object] = set()
@@ -197,7 +197,7 @@ def _is_like_uri(value: str) -> bool:
 
 
 class Document:
-    """An OpenAPI document that judges; `more` are schemas of one's own, which may refer to its components."""
+    """An OpenAPI document that judges; `more` are additional schemas, which may refer to its components."""
 
     def __init__(self, document: Json, more: Mapping[str, Json]) -> None:
         self.described = frozenset(more)
@@ -220,14 +220,14 @@ class Document:
         self._verdicts: dict[tuple[str, object], tuple[str, ...]] = {}
 
     def operation(self, method: str, path: str) -> Operation | None:
-        """The operation that a call is for; literal parts of a path win over parameters."""
+        """Return the operation of a call; literal parts of a path win over parameters."""
         for pattern, operation in self.operations:
             if operation.name.startswith(f"{method} ") and pattern.fullmatch(path):
                 return operation
         return None
 
     def wrong(self, key: str, schema: Json, value: object) -> Sequence[str]:
-        """Say what is wrong with a value, and where in it; `key` names the schema, for remembering."""
+        """Yield a value's faults with their paths; `key` names the schema in the memory."""
         shape = key, self.shapes.of(value)
         if shape not in self._verdicts:
             fast, telling = self._validators_of(key, schema)
@@ -236,7 +236,7 @@ class Document:
         return self._verdicts[shape]
 
     def _validators_of(self, key: str, schema: Json) -> tuple[jsonschema_rs.Draft202012Validator, Validator]:
-        """Two validators of a schema: a fast one for the verdict, and one that says what is wrong."""
+        """Return two validators of a schema: a fast one for the verdict, and one that explains it."""
         if key not in self._validators:
             here = json.loads(json.dumps(schema).replace('"#/', f'"{HERE}#/'))
             self._validators[key] = (
@@ -252,7 +252,7 @@ class Document:
             if method == "parameters":
                 continue
             one = as_object(found)
-            given = [
+            parameters = [
                 as_object(parameter) for parameter in (*_list(item.get("parameters")), *_list(one.get("parameters")))
             ]
             request = as_object(one.get("requestBody"))
@@ -264,7 +264,7 @@ class Document:
                 self._closed(body),
                 bool(request.get("required")),
                 "multipart/form-data" in content,
-                {str(one["name"]): as_object(one["schema"]) for one in given if one["in"] == "query"},
+                {str(one["name"]): as_object(one["schema"]) for one in parameters if one["in"] == "query"},
                 {
                     status: self._closed(self._answered(answer))
                     for status, answer in as_object(one["responses"]).items()
@@ -293,7 +293,7 @@ def _own_schemas(operation: Operation) -> Iterator[Json]:
 
 
 def _said(error: ValidationError) -> str:
-    """The most telling complaint of a union: that of the branch whose `type` agrees, else the deepest."""
+    """Return the most useful complaint of a union: that of the branch whose `type` agrees, else the deepest."""
     while error.context:
         branches: dict[object, list[ValidationError]] = {}
         for inner in error.context:

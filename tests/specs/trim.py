@@ -1,7 +1,7 @@
-"""Keeps what the bot uses of Discord's OpenAPI document: `python -m tests.specs.trim openapi.json`.
+"""Trim Discord's OpenAPI document to the parts that the bot uses: `python -m tests.specs.trim openapi.json`.
 
 The whole document is published as discord/discord-api-spec on GitHub (specs/openapi.json, MIT; see discord.LICENSE).
-Kept are the operations that the stand-in serves, the schemas of what the gateway sends, and all that these refer to.
+The result has the operations that the fake Discord serves, the schemas of the gateway's objects, and their references.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Routes: TypeAlias = list[tuple[str, re.Pattern[str]]]
 
 
 def trimmed(document: Json, routes: Routes) -> Json:
-    """The document with the operations of these routes only."""
+    """Return the document with only the operations of these routes."""
     paths: Json = {}
     for template, item in as_object(document["paths"]).items():
         example = re.sub(r"\{\w+\}", "1", template)
@@ -50,7 +50,7 @@ def trimmed(document: Json, routes: Routes) -> Json:
 
 
 def _bare(node: object) -> object:
-    """Without what no check reads: descriptions, headers, forms that the bot does not send."""
+    """Remove the parts that no check reads: descriptions, headers, forms that the bot does not send."""
     if isinstance(node, list):
         return [_bare(item) for item in node]
     if not isinstance(node, dict):
@@ -63,7 +63,7 @@ def _bare(node: object) -> object:
 
 
 def text(document: Json) -> str:
-    """One line for each operation and component, so that a newer document can be compared."""
+    """Return one line for each operation and component, for comparison with a newer document."""
     paths, components = as_object(document["paths"]), as_object(document["components"])
     parts = [f'"{key}": {json.dumps(document[key], sort_keys=True)}' for key in ("openapi", "info")]
     parts.append(f'"paths": {_lines(paths)}')

@@ -1,4 +1,4 @@
-"""The tables of docs/verified.md: what was checked against what, as the stand-ins and the judges declare it."""
+"""The tables of docs/verified.md: the checked facts and their sources, as the fakes and the judges declare them."""
 
 from __future__ import annotations
 
@@ -92,11 +92,11 @@ BY_HAND: Sequence[Row] = (
     ("Slack: the bytes of files", "Working with files", "–", "what mimetype a remote file has"),
     ("Slack: lengths of texts, blocks and views", "Block Kit's pages", "–", "what is counted: characters, or bytes"),
 )
-"""Parts that no document and no types describe: the page that was read, the library on the other side, what is open."""
+"""Parts without a document or types: the page that was read, the library on the other side, the open questions."""
 
 
 def discord_calls() -> Sequence[Row]:
-    """Every operation that the stand-in serves."""
+    """Return a row for every operation that the fake serves."""
     every = (operation for _, operation in discord.document().operations)
     return [
         (f"`{one.name}`", f"`{one.title}`", _judged(one), PAGES[one.title], ONLY_DISCORD.get(one.title, "–"))
@@ -112,7 +112,7 @@ def _judged(operation: Operation) -> str:
 
 
 def discord_events() -> Sequence[Row]:
-    """Every event that the stand-in may dispatch."""
+    """Return a row for every event that the fake may dispatch."""
     return [
         (
             f"`{name}`",
@@ -125,7 +125,7 @@ def discord_events() -> Sequence[Row]:
 
 
 def slack_methods() -> Sequence[Row]:
-    """Every method that the stand-in knows, and what else goes to Slack."""
+    """Return a row for every method that the fake knows, and for the other requests to Slack."""
     rows = [
         (
             f"`{name}`",
@@ -142,13 +142,13 @@ def slack_methods() -> Sequence[Row]:
 
 
 def slack_events() -> Sequence[Row]:
-    """Every event that the app subscribes to, and every envelope."""
+    """Return a row for every event that the app subscribes to, and for every envelope."""
     names = dict.fromkeys(name.split(".")[0] for name in SLACK_EVENTS)
     rows = [(f"`{name}`", f"`{type_of('event', name)}` of `T.SlackEvent`", ONLY_SLACK.get(name, "–")) for name in names]
     return [*rows, *((f"the envelope of `{name}`", f"`{type_}`", "–") for name, type_ in ENVELOPES.items())]
 
 
 def differences() -> Sequence[Row]:
-    """List where a platform and its own document differ."""
+    """Return the differences between a platform and its own document."""
     rows = [("Discord", f"`{known.broken}`", known.reason) for known in discord.KNOWN]
     return [*rows, *(("Slack", f"{known.kind} `{known.name}`", known.reason) for known in SLACK_KNOWN)]

@@ -1,4 +1,4 @@
-"""config.toml: good defaults without it, and one plain sentence for every mistake in it."""
+"""config.toml: the defaults without it, and one plain line for every mistake in it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from bot.config import load
+from bot.administration.settings import Settings
+from bot.config import BotSettings, backend_kinds, load, platforms
+from bot.hub.admission import HubSection
+from bot.interfaces.config import Section
 from bot.interfaces.errors import ConfigError
 from bot.logs import RedactingFormatter
 from bot.utils.secrets import secrets_in
@@ -30,94 +33,138 @@ def in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "says"),
+    ("text", "line"),
     [
         ("[bot]\nnaem = 'x'", "[bot] has no key naem. Did you mean name?"),
-        ("[bto]", "no table [bto]. Did you mean bot?"),
-        ("[bot]\nname = 3", "[bot] name: Input should be a valid string"),
-        ("[bot]\nstop_seconds = -1", "[bot] stop_seconds"),
+        ("[bto]", "the table [bto] does not exist. Did you mean bot?"),
+        ("[bot]\nname = 3", "[bot] name is 3. It must be text in quotes."),
+        ("[bot]\nstop_seconds = -1", "[bot] stop_seconds is -1. It must be at least 0."),
+        ("[bot]\nstop_seconds = 'long'", '[bot] stop_seconds is "long". It must be a number.'),
+        ("[bot]\nuninstall_grace_hours = 9_000", "is 9000. It must be at most 8,760."),
+        ("[bot]\ncurrency = '€'", '[bot] currency is "€". It must look like USD or EUR.'),
+        ("[bot]\nadministrators = 'ann'", '[bot] administrators is "ann". It must be a list, such as ["one", "two"].'),
+        ("[bot]\nadministrators = ['discord:1', 2]", "[bot] administrators, entry 2 is 2. It must be text in quotes."),
         ("bot = 3", "[bot] must be a table"),
         ("[bot", "is not valid TOML"),
-        ("models = 3", "[models] must hold one table a model"),
+        ("models = 3", "[models] must have one table for each model"),
         ("[models.x]\nbackend = 'magic'\nmodel = 'y'", "[models.x] backend must be one of: local, openai"),
-        ("[models.x]\nbackend = 'openai'", "[models.x] model: Field required"),
+        ("[models.x]\nbackend = 'openai'", "[models.x] needs the key model."),
         ("[models.x]\nbackend = 'openai'\nmodel = 'y'\nbase_ulr = 'z'", "Did you mean base_url?"),
-        ("[models.x]\nbackend = 'openai'\nmodel = 'y'\nfallback = 'z'", "[models.x] fallback names 'z'"),
+        ("[models.x]\nbackend = 'openai'\nmodel = 'y'\nfallback = 'z'", '[models.x] fallback names "z", which is not'),
+        ("[models.x]\nbackend = 'openai'\nmodel = 'y'\nwarm = 1", "[models.x] warm is 1. It must be true or false."),
+        ("[models.x]\nbackend = 'openai'\nmodel = 'y'\ntimeout = 0", "timeout is 0. It must be more than 0."),
         (
-            "[models.x]\nbackend = 'openai'\nmodel = 'y'\npreset = 'olama'",
-            "preset: there is no preset 'olama'; there are: openai,",
+            "[models.x]\nbackend = 'openai'\nmodel = 'y'\nextra = 1",
+            "extra is 1. It must be a table, such as { one = 1 }.",
         ),
-        ("[models.x]\nbackend = 'openai'\nmodel = 'y'\nbase_url = 'y'", "base_url: must look like https://host/v1"),
-        ("[settings]\nmodel = 'gtp'", "[settings] model names 'gtp'. Did you mean gpt?"),
+        (
+            "[models.x]\nbackend = 'openai'\nmodel = 'y'\nextra = { a = 2026-01-01 }",
+            'extra.a is "2026-01-01". It must be',
+        ),
+        (
+            "[models.x]\nbackend = 'openai'\nmodel = 'y'\ncan = ['chat', 'sing']",
+            '[models.x] can, entry 2 is "sing". It must be "chat", "embed", "transcribe", "speak" or "paint".',
+        ),
+        ("[models.x]\nbackend = 'openai'\nmodel = 'y'\npreset = 'olama'", "[models.x] preset: "),
+        ("[models.x]\nbackend = 'openai'\nmodel = 'y'\nbase_url = 'y'", "[models.x] base_url: "),
+        ("[models.x]\nbackend = 'local'\nmodel = 'owner/name'", "[models.x]: "),
+        ("[settings]\nmodel = 'gtp'", '[settings] model names "gtp", which is not in [models]. Did you mean gpt?'),
         ("[settings]\nsystem_prompt = 'You are {nobody}'", "system_prompt has a placeholder that is not known"),
         ("[settings]\nsystem_prompt = '{name.first}'", "system_prompt has a placeholder that is not known"),
         ("[settings]\nsystem_prompt = '{name[first]}'", "system_prompt has a placeholder that is not known"),
-        ("[settings]\ncontinue_minutes = 99999999999999999999", "[settings] continue_minutes"),
-        ("[bot]\nadministrators = ['ann']", '"ann" names nobody: write the platform and the person\'s id'),
-        (
-            "[models.x]\nbackend = 'local'\nmodel = './x'\nskill = 'embed'",
-            "none of the [models] is one to talk with. Once one stands there, the built-in ones",
-        ),
+        ("[settings]\nsystem_prompt = '" + "x" * 9_000 + "'", "xxx…. It must have at most 8,000 characters."),
+        ("[settings]\ncontinue_minutes = 1.5", "[settings] continue_minutes is 1.5. It must be a whole number."),
+        ("[settings]\ncontinue_minutes = 99999999999999999999", "It must be at most 525,600."),
+        ("[bot]\nadministrators = ['ann']", '[bot] administrators: "ann" is not a person.'),
+        ("[models.x]\nbackend = 'local'\nmodel = './x'\nskill = 'embed'", "no chat model is configured."),
         ("[bot]\ndefault_model = 'gpt'", "default_model has moved: write it as model in the table [settings]"),
-        ("[settings]\nspeak = 'always'", "[settings] speak"),
+        ("[settings]\nspeak = 'always'", 'is "always". It must be "mentions", "threads" or "everything".'),
         ("[settings]\ncommands_off = ['config']", "[settings] commands_off cannot hold config"),
         ("[local]\nmemory = 1", "[local] has no key memory. Did you mean memory_gb?"),
-        ("[hub]\nallow = ['gpt2']", '[hub] allow: "gpt2" is no pattern of organisation/name'),
+        ("[hub]\nallow = ['gpt2']", '[hub] allow: "gpt2"'),
         ("[hub]\nlargest = 'huge'", "[hub] largest: must be a size such as 500MB or 2GB"),
         ("[hub]\nendpoint = 'hub'", "[hub] endpoint: must look like https://huggingface.co"),
         ("[discord]\napi_ulr = 'x'", "[discord] has no key api_ulr. Did you mean api_url?"),
+        ("[discord]\ngateway_url = 'x'", 'gateway_url is "x". It must look like wss://'),
+        ("[slack]\nask_command = 'ask'", 'ask_command is "ask". It must look like /ask.'),
     ],
 )
-def test_every_mistake_is_one_sentence(tmp_path: Path, text: str, says: str) -> None:
+def test_every_mistake_is_one_line(tmp_path: Path, text: str, line: str) -> None:
     with pytest.raises(ConfigError) as caught:
         load(config_of(tmp_path, text), {})
-    assert says in caught.value.message
+    assert line in caught.value.message
     assert "\n" not in caught.value.message
 
 
-def test_a_file_that_was_named_must_be_there() -> None:
-    with pytest.raises(ConfigError, match=r"no file nowhere\.toml"):
+def test_a_password_in_an_address_is_hidden(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match='api_url is "ftp://…@host"') as caught:
+        load(config_of(tmp_path, "[slack]\napi_url = 'ftp://me:hunter2@host'"), {})
+    assert "hunter2" not in caught.value.message
+
+
+def test_every_pattern_has_an_example() -> None:
+    sections: list[type[Section]] = [
+        BotSettings,
+        HubSection,
+        Settings,
+        *(known.settings for known in platforms().values()),
+    ]
+    for kind in backend_kinds().values():
+        sections += [kind.settings, kind.shared]
+    fields = [field for section in sections for field in section.model_fields.values()]
+    patterns = [field for field in fields if any(getattr(rule, "pattern", "") for rule in field.metadata)]
+    assert patterns
+    assert all(field.examples for field in patterns)
+
+
+def test_a_named_file_must_exist() -> None:
+    with pytest.raises(ConfigError, match=r"nowhere\.toml does not exist"):
         load(Path("nowhere.toml"), {})
 
 
-def test_without_a_file_there_are_good_defaults() -> None:
+def test_without_a_file_the_defaults_apply() -> None:
     config = load(None, {})
     assert config.default_model == "smollm2"
     assert config.source == "defaults"
     assert config.database == Path("data/shoulders.db")
 
 
-def test_a_key_makes_openai_the_default_unless_config_names_one(tmp_path: Path) -> None:
+def test_a_key_makes_openai_the_default(tmp_path: Path) -> None:
     key = {"OPENAI_API_KEY": "sk-1"}
     assert load(None, key).default_model == "gpt"
     assert load(config_of(tmp_path, "[settings]\nmodel = 'smollm2'"), key).default_model == "smollm2"
 
 
-def test_what_cannot_chat_is_no_default(tmp_path: Path) -> None:
+def test_the_default_model_chats(tmp_path: Path) -> None:
     vectors = "[models.vectors]\nbackend = 'openai'\nmodel = 'e'\ncan = ['embed']\n"
-    talker = "[models.talker]\nbackend = 'openai'\nmodel = 't'\n"
-    assert load(config_of(tmp_path, vectors + talker), {"OPENAI_API_KEY": "sk-1"}).default_model == "talker"
+    chat = "[models.chat]\nbackend = 'openai'\nmodel = 't'\n"
+    assert load(config_of(tmp_path, vectors + chat), {"OPENAI_API_KEY": "sk-1"}).default_model == "chat"
 
 
-def test_the_environment_goes_before_env_file() -> None:
+def test_the_environment_precedes_the_env_file() -> None:
     Path(".env").write_text("OPENAI_API_KEY=from-file\nDISCORD_TOKEN=file-token\n")
     config = load(None, {"OPENAI_API_KEY": "from-shell"})
     assert config.environment["OPENAI_API_KEY"] == "from-shell"
     assert config.environment["DISCORD_TOKEN"] == "file-token"
 
 
-def test_a_byte_order_mark_is_no_mistake_and_what_is_no_text_is_said(tmp_path: Path) -> None:
+def test_a_byte_order_mark_is_accepted(tmp_path: Path) -> None:
     path = tmp_path / "config.toml"
     path.write_bytes(b"\xef\xbb\xbf[bot]\nname = 'Ann'\n")
     (tmp_path / ".env").write_bytes(b"\xef\xbb\xbfDISCORD_TOKEN=file-token\n")
     config = load(path, {})
     assert (config.bot.name, config.environment["DISCORD_TOKEN"]) == ("Ann", "file-token")
-    (tmp_path / ".env").write_bytes(b"DISCORD_TOKEN=\xff\n")
-    with pytest.raises(ConfigError, match=r"\.env cannot be read"):
+
+
+@pytest.mark.parametrize("name", ["config.toml", ".env"])
+def test_bytes_that_are_not_utf_8_are_reported(tmp_path: Path, name: str) -> None:
+    path = config_of(tmp_path, "")
+    (tmp_path / name).write_bytes(b"DISCORD_TOKEN='\xff'\n")
+    with pytest.raises(ConfigError, match=rf"{re.escape(name)} is not valid UTF-8"):
         load(path, {})
 
 
-def test_the_example_runs_as_it_is_and_so_does_every_line_it_comments_out(tmp_path: Path) -> None:
+def test_the_example_and_its_commented_lines_are_valid(tmp_path: Path) -> None:
     example = (ROOT / "config.toml").read_text()
     assert load(config_of(tmp_path, example), {}).default_model == "smollm2"
     uncommented = "\n".join(

@@ -68,7 +68,7 @@ def test_the_environment_names_the_proxy(environment: Mapping[str, str], url: st
         ("[::1]:8000", "http://[::1]:8000", True),
     ],
 )
-def test_no_proxy_names_what_goes_without(listed: str, url: str, direct: bool) -> None:
+def test_no_proxy_lists_direct_hosts(listed: str, url: str, direct: bool) -> None:
     network = Network({"HTTPS_PROXY": PROXY, "HTTP_PROXY": PROXY, "NO_PROXY": listed})
     assert (network.proxy(url) == "") is direct
 
@@ -83,7 +83,7 @@ def test_no_proxy_names_what_goes_without(listed: str, url: str, direct: bool) -
         ("http://proxy.example:port", "http://HOST:PORT"),
     ],
 )
-def test_a_proxy_of_no_use_is_named(address: str, word: str) -> None:
+def test_an_unusable_proxy_is_reported(address: str, word: str) -> None:
     with pytest.raises(ConfigError, match="all_proxy") as caught:
         Network({"all_proxy": address}).proxy(URL)
     assert word in caught.value.message
@@ -92,7 +92,7 @@ def test_a_proxy_of_no_use_is_named(address: str, word: str) -> None:
 
 def test_no_password_of_a_proxy_is_shown() -> None:
     environment = {"HTTPS_PROXY": "http://me:short@proxy.example:3128"}
-    assert "short" not in Network(environment).described()
+    assert "short" not in Network(environment).description()
     assert ":short@" in secrets_in(environment)
 
 
@@ -107,9 +107,7 @@ def test_no_password_of_a_proxy_is_shown() -> None:
         ("SSL_CERT_DIR", "folder", "openssl rehash"),
     ],
 )
-def test_certificates_that_cannot_be_read_are_named(
-    tmp_path: Path, variable: str, content: str | None, word: str
-) -> None:
+def test_unreadable_certificates_are_reported(tmp_path: Path, variable: str, content: str | None, word: str) -> None:
     path = tmp_path / "named"
     if content == "folder":
         path.mkdir()
@@ -121,7 +119,7 @@ def test_certificates_that_cannot_be_read_are_named(
         network.must_trust()
 
 
-def test_named_certificates_add_to_the_own_store(tmp_path: Path) -> None:
+def test_named_certificates_join_the_own_store(tmp_path: Path) -> None:
     before = len(Network({}).tls.get_ca_certs())
     network = Network({"SSL_CERT_FILE": str(Authority().write(tmp_path / "ca.pem"))})
     network.must_trust()

@@ -22,7 +22,7 @@ IDENTIFY_FIELDS = {"token", "properties", "compress", "large_threshold", "shard"
 
 @dataclass(slots=True, eq=False)
 class Session:
-    """What RESUME brings back: everything dispatched so far, by sequence."""
+    """A session with every event that was dispatched to it, by sequence, for RESUME."""
 
     id: str
     shard: int
@@ -41,7 +41,7 @@ class Session:
         self.push(event, data)
 
     def push(self, event: str, data: Json) -> None:
-        """Dispatch something, be it what Discord would never send."""
+        """Dispatch any event, also one that Discord never sends."""
         payload = {"op": 0, "t": event, "s": len(self.events) + 1, "d": data}
         self.events.append(json.dumps(payload))
         if self.socket is not None:
@@ -72,10 +72,10 @@ class Socket:
 
 
 class Gateway:
-    """Accepts connections of one bot.
+    """The gateway for the connections of one bot.
 
-    `starts_left` is its budget of identifies; `shards` is what it is told to use. `identify_every` is the least
-    distance of two identifies in seconds: 5 at Discord, 0 where a test starts bots in a row.
+    `starts_left` is its budget of identifies; `shards` is the recommended number. `identify_every` is the least
+    distance of two identifies in seconds: 5 at Discord, 0 for tests that start bots in a row.
     """
 
     def __init__(
@@ -116,7 +116,7 @@ class Gateway:
                 session.dispatch(event, data)
 
     def dispatch_message(self, event: str, message: Message) -> None:
-        """MESSAGE_CREATE or MESSAGE_UPDATE, blanked for each session as its intents say."""
+        """Dispatch MESSAGE_CREATE or MESSAGE_UPDATE, blanked according to each session's intents."""
         channel = self._world.channels[message.channel]
         shard = (int(channel.guild) >> 22) % self.shards if channel.guild else 0
         for session in self.sessions.values():
@@ -124,7 +124,7 @@ class Gateway:
                 session.dispatch(event, self._message(message, channel, intent=session.wants(CONTENT)))
 
     def redeliver(self, session: Session, sequence: int) -> None:
-        """Send one event again, as a RESUME that overlaps does."""
+        """Send one event again, as an overlapping RESUME does."""
         if session.socket is not None:
             session.socket.queue.put_nowait(session.events[sequence - 1])
 
@@ -136,19 +136,19 @@ class Gateway:
             socket.queue.put_nowait(code)
 
     def reconnect(self) -> None:
-        """Op 7."""
+        """Send op 7, Reconnect."""
         for socket in self.sockets:
             socket.send(7)
 
     def invalidate(self, *, resumable: bool) -> None:
-        """Op 9."""
+        """Send op 9, Invalid Session."""
         for socket in self.sockets:
             if socket.session is not None:
                 socket.session.resumable = resumable
             socket.send(9, resumable)
 
     async def handle(self, request: web.Request) -> web.WebSocketResponse:
-        """One connection, from HELLO to its end."""
+        """Serve one connection, from HELLO to its end."""
         if request.query.get("v") != "10" or request.query.get("encoding") != "json":
             self._violate(f"gateway: unknown version or encoding {request.query_string}")
         ws = web.WebSocketResponse()
@@ -172,7 +172,7 @@ class Gateway:
         return ws
 
     async def _read(self, socket: Socket) -> bool:
-        """Whether the bot itself ended its session, by closing with 1000 or 1001."""
+        """Read frames until the end; return True if the bot ended its session, by closing with 1000 or 1001."""
         patience = self.heartbeat_interval * 2
         beat = asyncio.get_running_loop().time()
         while not socket.ws.closed:

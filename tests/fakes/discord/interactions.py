@@ -1,4 +1,4 @@
-"""Interactions: how they are answered, and what follows."""
+"""The responses to interactions, and the calls after them."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from tests.fakes.discord.writing import Call, Writing
 
 
 class Interactions(Writing):
-    """The calls that a token allows. `forgetful`: what follows a first answer that was deleted is seen by everybody."""
+    """The calls of an interaction's token. `forgetful`: everybody sees a follow-up after a deleted first answer."""
 
     forgetful = False
 
     def _callback(self, call: Call) -> None:
-        """Answered with nothing, as nobody asks for the response here."""
+        """Answer a callback with 204: the bot does not ask for the response."""
         interaction = self._world.interactions.get(call.args[0])
         if interaction is None or interaction.token != call.args[1]:
             raise refuse(404, 10062, "Unknown interaction")
@@ -62,7 +62,7 @@ class Interactions(Writing):
             raise self._fault(f"callback type {kind} is not spoken here")
 
     def _follow_up(self, call: Call) -> Json:
-        """While the first answer is only "thinking…", this fills it in, whatever its flags say."""
+        """Send a follow-up; it replaces a first answer that is only "thinking…", without regard to the flags."""
         interaction = self._alive(call)
         original = self._world.messages.get(interaction.original)
         if original is not None and original.loading and not original.deleted:

@@ -1,4 +1,4 @@
-"""Acting as people on the stand-in Discord, and looking at what they see."""
+"""The acts of people on the fake Discord, and their view of it."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ from tests.fakes.discord.world import (
 )
 
 ENTITIES = (6, 7, 8, 9)
-"""Types of options that hold ids."""
+"""Types of options whose values are ids."""
 
 FILE, ON_MESSAGE = 11, 3
 
 
 class People:
-    """The half of FakeDiscord that people use. Everything that happens is dispatched to connected sessions."""
+    """The part of FakeDiscord for people. Every change is dispatched to connected sessions."""
 
     def __init__(self, world: World, gateway: Gateway, rest: Rest) -> None:
         self.world = world
@@ -46,18 +46,18 @@ class People:
         self.clock = world.clock
         self.bot = world.bot.id
         self.files_url = ""
-        self.held: dict[str, bytes] = {}  # of attachments by name, where their names do not say it
+        self.held: dict[str, bytes] = {}  # contents of attachments, by name, in place of content_of
 
     def changed(self) -> None:
-        """Something happened."""
+        """Wake the waits that the current state fulfils."""
 
-    # Who and where ---------------------------------------------------------------------------------------------------
+    # People and places -----------------------------------------------------------------------------------------------
 
     def add_user(self, name: str, *, bot: bool = False) -> str:
         return self.world.add_user(name, bot=bot).id
 
     def add_guild(self, name: str, owner: str = "") -> str:
-        """A guild that the bot is in. Added while the bot is connected, this is the bot joining it."""
+        """Add a guild with the bot in it; if the bot is connected, it joins the guild now."""
         guild = Guild(self.clock.snowflake(), name, owner or self.add_user("Owner"), self.clock.now())
         guild.roles[guild.id] = Role(guild.id, "@everyone", EVERYONE)
         own = Role(self.clock.snowflake(), self.world.bot.name, bot=self.bot)
@@ -67,13 +67,13 @@ class People:
         return guild.id
 
     def join(self, guild: str) -> None:
-        """The bot is added to a guild now; READY did not know it."""
+        """Add the bot to a guild that READY did not list."""
         found = self.world.guilds[guild]
         found.joined_at = self.clock.now()
         self.gateway.dispatch("GUILD_CREATE", self.world.guild_json(found), guild=guild)
 
     def leave(self, guild: str, *, unavailable: bool = False) -> None:
-        """The bot is removed from a guild; `unavailable` is an outage and no removal."""
+        """Remove the bot from a guild; `unavailable` is an outage of the guild, not a removal."""
         data: Json = {"id": guild} | ({"unavailable": True} if unavailable else {})
         if not unavailable:
             del self.world.guilds[guild].members[self.bot]
@@ -95,7 +95,7 @@ class People:
         return self._add_channel(channel, "CHANNEL_CREATE")
 
     def add_direct(self, user: str) -> str:
-        """The direct messages between a person and the bot."""
+        """Return the direct messages between a person and the bot."""
         for channel in self.world.channels.values():
             if channel.type == DIRECT and channel.people == (user,):
                 return channel.id
@@ -104,7 +104,7 @@ class People:
         return channel.id
 
     def add_thread(self, channel: str, name: str, owner: str, message: str = "", people: Sequence[str] = ()) -> str:
-        """A thread, grown out of `message` if that is given (then it has its id); with `people`, it is theirs alone."""
+        """Open a thread, of `message` if given, whose id it then has; with `people`, a private one for them."""
         parent, kind = self.world.channels[channel], PRIVATE_THREAD if people else THREAD
         made = Channel(message or self.clock.snowflake(), name, kind, parent.guild, channel, owner, tuple(people))
         self._add_channel(made, "THREAD_CREATE")
@@ -115,11 +115,11 @@ class People:
         return made.id
 
     def archive(self, thread: str, *, locked: bool = False) -> None:
-        """A thread in which nobody wrote for long: Discord no longer lists it when the bot connects."""
+        """Archive a quiet thread: Discord does not list it at the next connection."""
         self.world.channels[thread].archived, self.world.channels[thread].locked = True, locked
 
     def delete_channel(self, channel: str) -> None:
-        """Delete a channel, with the threads in it, or a thread."""
+        """Delete a channel with its threads, or one thread."""
         found = self.world.channels.pop(channel)
         inside = [other.id for other in self.world.channels.values() if other.parent == channel]
         for thread in inside:
@@ -135,10 +135,10 @@ class People:
         self.gateway.dispatch(event, channel.json(self.world.users), guild=channel.guild)
         return channel.id
 
-    # What they do ----------------------------------------------------------------------------------------------------
+    # Acts ------------------------------------------------------------------------------------------------------------
 
     def mention(self, text: str = "") -> str:
-        """`text` said to the bot."""
+        """Return `text` with a mention of the bot."""
         return f"<@{self.bot}> {text}".strip()
 
     def post(
@@ -152,7 +152,7 @@ class People:
         files: Sequence[str] = (),
         more: Json | None = None,
     ) -> str:
-        """Write a message, with `more` than a text; `mention` says whether a reply pings whom it replies to. Its id."""
+        """Write a message with a text and `more`, and return its id; `mention`: a reply pings the other author."""
         pings = [self.world.messages[reply_to].author] if reply_to and mention else []
         message = Message(self.clock.snowflake(), channel, author, text, REPLY if reply_to else DEFAULT, reply_to)
         message.pings = pings
@@ -161,7 +161,7 @@ class People:
         return self._posted(message)
 
     def forward(self, message: str, channel: str, author: str) -> str:
-        """Forward a message into a channel: a message without words, which holds a copy. Its id."""
+        """Forward a message to a channel: a message without a text, with a copy in it. Return its id."""
         found = self.world.messages[message]
         made = Message(self.clock.snowflake(), channel, author, "", DEFAULT, message)
         made.forwarded_from, made.more = found.channel, {"message_snapshots": [self.world.snapshot(found)]}
@@ -187,11 +187,11 @@ class People:
         self.gateway.dispatch_message("MESSAGE_UPDATE", found)
 
     def preview(self, message: str) -> None:
-        """Discord adds the preview of a link: an update without an edit."""
+        """Add a link's preview to a message: an update without an edit."""
         self.gateway.dispatch_message("MESSAGE_UPDATE", self.world.messages[message])
 
     def delete(self, *messages: str) -> None:
-        """Delete one message, or many of one channel at once."""
+        """Delete one message, or several of one channel at once."""
         found = [self.world.messages[message] for message in messages]
         for one in found:
             one.deleted = True
@@ -238,7 +238,7 @@ class People:
     def type(
         self, channel: str, user: str, command: str, option: str, typed: str, given: Mapping[str, str] | None = None
     ) -> Interaction:
-        """Begin to write an option that is completed; the completions are in the interaction's `choices`."""
+        """Type the beginning of an option with completions; they arrive in the interaction's `choices`."""
         before: list[Json] = [{"name": name, "type": 3, "value": value} for name, value in (given or {}).items()]
         focused: Json = {"name": option, "type": 3, "value": typed, "focused": True}
         return self._interact(4, channel, user, self._used(command, [*before, focused]))
@@ -250,7 +250,7 @@ class People:
         return self._interact(3, found.channel, user, data, source=message)
 
     def pick(self, message: str, label: str, value: str, user: str) -> Interaction:
-        """Pick from a menu under a message."""
+        """Pick an entry of a menu under a message."""
         found = self.world.messages[message]
         menu = found.menus[label]
         assert value in {item["value"] for item in as_list(menu["options"])}, f"{label} has no {value}"
@@ -258,7 +258,7 @@ class People:
         return self._interact(3, found.channel, user, data, source=message)
 
     def submit(self, opened: Interaction, values: Mapping[str, str]) -> Interaction:
-        """Change these fields of the form that an interaction opened, and send it. Several values have commas."""
+        """Change fields of the form that an interaction opened, and send it. A comma separates several values."""
         fields = [label["component"] for label in as_list(opened.modal["components"])]
         inputs = {str(field["custom_id"]): field for field in as_list(fields)}
         assert set(values) <= set(inputs), f"the form has no {set(values) - set(inputs)}"
@@ -267,7 +267,7 @@ class People:
         return self._interact(5, opened.channel, opened.user, data, source=opened.source)
 
     def options(self, command: str) -> list[Json]:
-        """What a registered command, or a subcommand, can be given."""
+        """Return the options of a registered command or subcommand."""
         name, _, below = command.partition(" ")
         options = as_list(self._declared(name).get("options"))
         if not below:
@@ -328,21 +328,21 @@ class People:
         self.gateway.dispatch("INTERACTION_CREATE", event, guild=where.guild, intent=GUILDS | DIRECT_MESSAGES)
         return made
 
-    # What they see ---------------------------------------------------------------------------------------------------
+    # Views -----------------------------------------------------------------------------------------------------------
 
     def messages(self, channel: str) -> list[Message]:
-        """What everybody sees in a channel, oldest first."""
+        """Return the messages in a channel that everybody sees, oldest first."""
         return list(self.world.history(channel))
 
     def message(self, message: str) -> Message:
         return self.world.messages[message]
 
     def only_seen_by(self, user: str) -> list[Message]:
-        """Ephemeral messages to one person."""
+        """Return the ephemeral messages to one person."""
         return [m for m in self.world.messages.values() if m.only_for == user and not m.deleted]
 
     def answers_to(self, asked: str | Interaction) -> list[Message]:
-        """The bot's messages that reply to a message (the first parts of answers), or that an interaction got."""
+        """Return the bot's messages that reply to a message (first parts of answers), or that answer an interaction."""
         if isinstance(asked, Interaction):
             found = [self.world.messages[message] for message in asked.messages]
         else:
@@ -351,7 +351,7 @@ class People:
 
 
 def _filled(field: Json, values: Mapping[str, str]) -> Json:
-    """A field as it is sent: what was in it beforehand, or what the person put there."""
+    """Return a field as it is sent: the person's value, or the value at the form's opening."""
     name = str(field["custom_id"])
     if field["type"] == TEXT_INPUT:
         text = values.get(name, str(field.get("value", "")))

@@ -1,4 +1,4 @@
-"""The HTTP API v10, as far as a bot of ours uses it; every other route is a violation."""
+"""The part of the HTTP API v10 that the bot uses; every other route is a violation."""
 
 from __future__ import annotations
 
@@ -31,14 +31,11 @@ from tests.fakes.discord.writing import Call
 
 ENTRY_POINT = 4
 NONCE_SECONDS = 300
-"""How long a nonce is remembered: "a few minutes"."""
+"""The memory of a nonce in seconds; Discord's documentation has "a few minutes"."""
 
 
 class Rest(Interactions):
-    """Answers calls from the world and changes it.
-
-    `syncs` counts how often commands were declared; `typing` lists the channels in which the bot typed.
-    """
+    """The handler of calls, which reads and changes the world."""
 
     def __init__(self, world: World, gateway: Gateway, violate: Callable[[str], None]) -> None:
         super().__init__(world, gateway, violate)
@@ -104,7 +101,7 @@ class Rest(Interactions):
         return self.commands
 
     def _declared(self, command: Json) -> Json:
-        """As Discord gives it back: with much that nobody said, and without what is empty."""
+        """Return a command as Discord returns it: with defaults, and without empty fields."""
         more: Json = {
             "default_member_permissions": None,
             "nsfw": False,
@@ -114,7 +111,7 @@ class Rest(Interactions):
             "description": "",
         }
         more |= {"id": self._world.clock.snowflake(), "application_id": self._world.bot.id}
-        return more | _without_nothing(command)
+        return more | _as_returned(command)
 
     def _guild(self, call: Call) -> Json:
         guild = self._world.guilds.get(call.args[0])
@@ -130,7 +127,7 @@ class Rest(Interactions):
         return guild.member(call.args[1]) | {"user": self._world.users[call.args[1]].json()}
 
     def _channels(self, call: Call) -> object:
-        """Those that the bot does not see, too, but no threads."""
+        """Return a guild's channels, also those that the bot cannot see, without threads."""
         found = self._world.channels.values()
         here = [channel for channel in found if channel.guild == call.args[0] and channel.type == TEXT]
         return [channel.json(self._world.users) for channel in here]
@@ -153,7 +150,7 @@ class Rest(Interactions):
         return channel.json(self._world.users)
 
     def _change_thread(self, call: Call) -> Json:
-        """Open an archived thread, which is all that a bot of ours changes."""
+        """Open an archived thread: the bot changes nothing else about channels."""
         thread = self._channel(call)
         if call.body != {"archived": False} or thread.type not in THREADS:
             raise self._fault(f"a channel is changed: {call.body}")
@@ -243,8 +240,8 @@ class Rest(Interactions):
         return made.json(self._world.users)
 
 
-def _without_nothing(command: Json) -> Json:
-    """A command as Discord gives it back: options have more fields, and what is empty is left out."""
-    options = [_without_nothing(option) | {"name_localizations": None} for option in as_list(command.get("options"))]
+def _as_returned(command: Json) -> Json:
+    """Return a command as Discord returns it: options with more fields, empty values left out."""
+    options = [_as_returned(option) | {"name_localizations": None} for option in as_list(command.get("options"))]
     kept = {key: value for key, value in command.items() if key != "options"}
     return kept | ({"options": options} if options else {})

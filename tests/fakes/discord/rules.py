@@ -1,4 +1,4 @@
-"""What Discord refuses, and what a bot of ours must never send: each finding is one sentence."""
+"""The calls that Discord refuses, and those that harm its people: each finding is one sentence."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ _NAME = re.compile(r"[-_a-z0-9]{1,32}")
 
 @dataclass(frozen=True, slots=True)
 class Refused(Exception):
-    """An answer other than 2xx."""
+    """A refused call: an answer other than 2xx."""
 
     status: int
     code: int
@@ -63,7 +63,7 @@ def refuse(status: int, code: int, message: str) -> Refused:
 
 
 def message_faults(body: Json, known: set[str], flags: int) -> Iterator[str]:
-    """What Discord answers with 400 to a message's body."""
+    """Yield the faults for which Discord refuses a message's body with 400."""
     if unknown := set(body) - known:
         yield f"unknown fields {sorted(unknown)}"
     content = body.get("content")
@@ -81,7 +81,7 @@ def message_faults(body: Json, known: set[str], flags: int) -> Iterator[str]:
 
 
 def attachment_faults(body: Json, files: Mapping[int, tuple[str, bytes]], here: set[str]) -> Iterator[str]:
-    """Attachments that name neither a file sent with them nor one that is `here` already."""
+    """Yield the attachments that name neither an uploaded file nor one that is `here` already."""
     listed = as_list(body.get("attachments"))
     if len(listed) > 10:
         yield f"{len(listed)} attachments, above 10"
@@ -149,7 +149,7 @@ def _select_faults(select: Json, known: set[str]) -> Iterator[str]:
 
 
 def modal_faults(modal: Json) -> Iterator[str]:
-    """What Discord refuses in a form."""
+    """Yield the faults for which Discord refuses a form."""
     labels = as_list(modal.get("components"))
     if unknown := set(modal) - MODAL_FIELDS:
         yield f"unknown modal fields {sorted(unknown)}"
@@ -184,7 +184,7 @@ def _input_faults(held: Json) -> Iterator[str]:
 
 
 def message_sins(body: Json, flags: int, *, reply: bool) -> Iterator[str]:
-    """What Discord would do and people would suffer."""
+    """Yield the harm of a valid message, such as pings of many people."""
     content = str(body.get("content") or "")
     allowed = body.get("allowed_mentions")
     if not isinstance(allowed, dict):
@@ -203,7 +203,7 @@ def message_sins(body: Json, flags: int, *, reply: bool) -> Iterator[str]:
 
 
 def command_faults(commands: list[Json]) -> Iterator[str]:
-    """What Discord refuses in a list of application commands."""
+    """Yield the faults for which Discord refuses a list of application commands."""
     names = [str(command.get("name")) for command in commands]
     if len(names) > 100 or len(set(names)) < len(names):
         yield "more than 100 commands, or two of one name"
@@ -266,7 +266,7 @@ def _option_faults(path: str, options: list[Json]) -> Iterator[str]:
 
 
 def _characters(described: Json) -> int:
-    """Of names, descriptions and values, with all that is below."""
+    """Return the characters of names, descriptions and values, at all depths."""
     own = sum(len(str(described.get(key, ""))) for key in ("name", "description", "value"))
     below = [*as_list(described.get("options")), *as_list(described.get("choices"))]
     return own + sum(map(_characters, below))
@@ -287,7 +287,7 @@ class Rates:
         self._windows: dict[str, _Window] = {}
 
     def spend(self, bucket: str, limit: int, seconds: float) -> tuple[bool, Mapping[str, str]]:
-        """Whether the call is within the limit, and the headers that say so."""
+        """Count a call; return True if it is within the limits, and the headers of the rate limit."""
         now = self._now()
         window = self._windows.get(bucket)
         if window is None or now >= window.started + seconds:

@@ -1,4 +1,4 @@
-"""FakeDiscord: the loopback server, what people do on it, and what a test can see.
+"""FakeDiscord: the loopback server, the acts of people on it, and the state that a test reads.
 
     async with FakeDiscord() as discord:
         channel = discord.add_channel(discord.add_guild("Team"), "general")
@@ -47,7 +47,7 @@ UNLIMITED = ("/interactions/", "/webhooks/")
 
 @dataclass(slots=True)
 class Fault:
-    """What happens to the next `times` matching requests.
+    """A fault for the next `times` matching requests.
 
     With a `status`, they get it instead of an answer (429 with `retry_after` seconds, `shared` for everybody). With
     `drop`, the connection breaks before or after the request is applied, or, after that, the `status` is the answer.
@@ -72,7 +72,7 @@ class Fault:
 
 
 class FakeDiscord(Waiting, People):
-    """One Discord with one bot on it, with `tls` behind HTTPS. `rates.on = False` serves benchmarks."""
+    """A Discord with one bot, over HTTPS with `tls`. Benchmarks set `rates.on = False`."""
 
     def __init__(self, tls: ssl.SSLContext | None = None, host: str = "127.0.0.1") -> None:
         self.tls = tls
@@ -114,7 +114,7 @@ class FakeDiscord(Waiting, People):
         await self._runner.cleanup()
 
     async def _file(self, request: web.Request) -> web.Response:
-        """An attachment, as Discord's CDN shows it to everybody."""
+        """Send an attachment as Discord's CDN does, to everybody."""
         if "Authorization" in request.headers:
             self.violations.append("the token was sent with a request for a file")
         name = request.match_info["name"]
@@ -123,31 +123,31 @@ class FakeDiscord(Waiting, People):
         return web.Response(body=self.held.get(name) or content_of(name), content_type="application/octet-stream")
 
     def expire_addresses(self) -> None:
-        """The addresses of files that were told so far no longer work."""
+        """Expire every address of a file that Discord has issued."""
         self.world.signature += 1
 
     def refuse_message_content(self) -> None:
-        """The intent is not granted: identifying with it ends in 4014, and content stays blank."""
+        """Refuse the message-content intent: a session that asks for it ends with 4014, and content stays blank."""
         self.gateway.refused_intents |= CONTENT
 
     def fail(self, method: str, path: str, status: int = 0, **how: object) -> Fault:
-        """Add a Fault; see there for `how`."""
+        """Add a Fault with the fields `how`."""
         fault = Fault(method, path, status, **how)  # type: ignore[arg-type]  # keywords of Fault
         self.faults.append(fault)
         return fault
 
     async def connected(self) -> Session:
-        """The bot's first session, once it is there."""
+        """Wait for the bot's first session."""
         return await self.wait(lambda: next(iter(self.gateway.connected), None))
 
     async def answer_to(self, asked: str | Interaction) -> Message:
-        """The bot's finished answer: no Stop button, no place in a queue, something to read."""
+        """Wait for the bot's finished answer: with a text, without a Stop button or a place in a queue."""
         return await self.wait(lambda: next((m for m in self.answers_to(asked) if _finished(m)), None))
 
     async def complete(
         self, channel: str, user: str, command: str, option: str, typed: str, given: Mapping[str, str] | None = None
     ) -> list[str]:
-        """What the bot offers while a person types an option, others being `given`."""
+        """Return the bot's completions of a partly typed option; `given` are the other options."""
         interaction = self.type(channel, user, command, option, typed, given)
         await self.wait(lambda: interaction.callback)
         return interaction.choices
@@ -249,7 +249,7 @@ class FakeDiscord(Waiting, People):
 
 
 Sent: TypeAlias = tuple[object, Mapping[int, tuple[str, bytes]]]
-"""A body, and the files that came with it by their numbers."""
+"""A body, and its files by their numbers."""
 
 
 async def _read(request: web.Request) -> Sent:
@@ -277,7 +277,7 @@ def _finished(message: Message) -> bool:
 
 
 def _json(body: object, status: int, headers: Mapping[str, str] | None = None) -> web.Response:
-    """discord.py reads JSON only when the content type says exactly that, and takes a 429 without Via for a ban."""
+    """Return a JSON response. discord.py needs this exact content type, and takes a 429 without Via for a ban."""
     every = {"Via": "1.1 fake", **(headers or {})}
     if status == 204:
         return web.Response(status=status, headers=every)

@@ -1,4 +1,4 @@
-"""What a stand-in Discord holds: people, guilds, channels, messages and interactions, and how its JSON shows them."""
+"""The state of the fake Discord (people, guilds, channels, messages, interactions) and its form in JSON."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _ROLE = re.compile(r"<@&(\d+)>")
 
 @dataclass(slots=True)
 class Clock:
-    """Wall time that a test can move on; snowflakes are made from it."""
+    """Wall time that a test can advance; snowflakes are made from it."""
 
     ahead: float = 0.0
     _numbers: count[int] = field(default_factory=count)
@@ -134,9 +134,9 @@ class Guild:
 
 @dataclass(slots=True)
 class Channel:
-    """`denied` are permissions that nobody has there, `forbidden` those that single people have not.
+    """A channel. `denied` are permissions that everybody lacks, `forbidden` those that single people lack.
 
-    `people` are those of direct messages, and of a private thread.
+    `people` are the members of direct messages, or of a private thread.
     """
 
     id: str
@@ -173,7 +173,7 @@ class Channel:
 
 @dataclass(slots=True)
 class Message:
-    """One message and its whole life; `versions` holds every text it ever showed, oldest first."""
+    """One message with its history; `versions` holds every text that it has shown, oldest first."""
 
     id: str
     channel: str
@@ -197,12 +197,12 @@ class Message:
 
     @property
     def buttons(self) -> dict[str, str]:
-        """Labels of the buttons that it shows, with their custom ids."""
+        """The custom ids of the message's buttons, by label."""
         return {str(one["label"]): str(one["custom_id"]) for one in self._components(BUTTON)}
 
     @property
     def menus(self) -> dict[str, Json]:
-        """What it offers to pick from, by what stands in it before."""
+        """The entries of the message's menus, by placeholder."""
         return {str(one["placeholder"]): one for one in self._components(SELECT)}
 
     def _components(self, kind: int) -> list[Json]:
@@ -216,7 +216,7 @@ class Message:
 
 @dataclass(slots=True)
 class Interaction:
-    """One slash command, pressed button, picked entry, sent form or completion, and what became of it."""
+    """One slash command, pressed button, picked entry, sent form or completion, with its responses."""
 
     id: str
     token: str
@@ -237,7 +237,7 @@ def as_list(value: object) -> list[Json]:
 
 
 def numbered(components: list[Json]) -> list[Json]:
-    """Components as Discord shows them: each has a number, and a menu says how many it takes."""
+    """Return components as Discord shows them: each with a number, and menus with their limits."""
     numbers = count(1)
 
     def shown(one: Json) -> Json:
@@ -257,7 +257,7 @@ def mentioned_roles(content: str) -> list[str]:
 
 
 class World:
-    """All of it, by id, in one place."""
+    """The whole state, by id."""
 
     def __init__(self) -> None:
         self.clock = Clock()
@@ -285,12 +285,12 @@ class World:
         return message
 
     def largest_file(self, channel: str) -> int:
-        """The bytes that one file may have in a channel."""
+        """Return the most bytes of one file in a channel."""
         guild = self.guilds.get(self.channels[channel].guild)
         return guild.largest_file if guild else LARGEST_FILE
 
     def history(self, channel: str) -> Sequence[Message]:
-        """What everybody can see in a channel, oldest first."""
+        """Return the messages in a channel that everybody can see, oldest first."""
         found = (self.messages[message] for message in self.in_channel.get(channel, []))
         return [message for message in found if not message.deleted and not message.only_for]
 
@@ -313,11 +313,11 @@ class World:
         }
 
     def message_json(self, message: Message, *, intent: bool = True, nested: bool = True) -> Json:
-        """As the API shows a message; without the message-content intent most messages of others are blank."""
+        """Return a message as the API shows it; without the message-content intent most of others' are blank."""
         channel = self.channels[message.channel]
         content = self.may_read(message, intent=intent)
         names = dict.fromkeys([*mentioned_users(message.content), *message.pings])
-        shown: Json = {
+        fields: Json = {
             "id": message.id,
             "channel_id": message.channel,
             "type": message.type,
@@ -335,10 +335,10 @@ class World:
             "mentions": [self.users[name].json() for name in names if name in self.users],
             "mention_roles": mentioned_roles(message.content),
         }
-        shown |= {key: value for key, value in message.more.items() if content or key == "sticker_items"}
+        fields |= {key: value for key, value in message.more.items() if content or key == "sticker_items"}
         if message.reference:
             elsewhere = channel.parent if message.type == THREAD_STARTER else message.forwarded_from
-            shown["message_reference"] = {
+            fields["message_reference"] = {
                 "type": int(bool(message.forwarded_from)),
                 "message_id": message.reference,
                 "channel_id": elsewhere or message.channel,
@@ -346,33 +346,35 @@ class World:
         if message.reference and not message.forwarded_from:
             target = self.messages.get(message.reference)
             if nested and target is not None:
-                there = not target.deleted
-                shown["referenced_message"] = self.message_json(target, intent=intent, nested=False) if there else None
+                exists = not target.deleted
+                fields["referenced_message"] = (
+                    self.message_json(target, intent=intent, nested=False) if exists else None
+                )
         if message.interaction:
             user = self.users[self.interactions[message.interaction].user].json()
-            shown["interaction_metadata"] = {
+            fields["interaction_metadata"] = {
                 "id": message.interaction,
                 "type": 2,
                 "user": user,
                 "authorizing_integration_owners": {},
             }
-        return shown
+        return fields
 
     def signed(self, file: Json) -> Json:
-        """A file with an address that works for some time from now."""
+        """Return a file with a signed address, which expires."""
         return {
             key: f"{value}?ex={self.signature}" if key in ("url", "proxy_url") else value for key, value in file.items()
         }
 
     def snapshot(self, message: Message) -> Json:
-        """What a forward holds of a message: neither who wrote it nor where."""
-        shown = self.message_json(message, nested=False)
+        """Return the copy of a message in a forward: without its author and its channel."""
+        fields = self.message_json(message, nested=False)
         held = ("type", "content", "mentions", "mention_roles", "attachments", "embeds", "timestamp")
         more = ("edited_timestamp", "flags", "components", "sticker_items", "message_snapshots")
-        return {"message": {key: shown[key] for key in (*held, *more) if key in shown}}
+        return {"message": {key: fields[key] for key in (*held, *more) if key in fields}}
 
     def may_read(self, message: Message, *, intent: bool) -> bool:
-        """Whether the bot is given a message's content."""
+        """Return True if the bot receives a message's content."""
         direct = self.channels[message.channel].type == DIRECT
         own = message.author == self.bot.id
         return intent or direct or own or self.bot.id in {*mentioned_users(message.content), *message.pings}

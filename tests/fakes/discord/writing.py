@@ -1,4 +1,4 @@
-"""What every call that writes a message does, whichever way the message goes."""
+"""The changes of messages, by every call and interaction that writes one."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tests.fakes.discord.world import (
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One request, read; `args` are the parts of its path, `files` those of a form by their numbers."""
+    """One parsed request; `args` are the parameters of its path, `files` the files of a form by their numbers."""
 
     args: tuple[str, ...]
     body: Json
@@ -33,9 +33,9 @@ class Call:
 
 
 class Writing:
-    """Finds, makes, changes and removes messages, and tells the gateway.
+    """The part that finds, creates, changes and deletes messages, and dispatches the events.
 
-    `on_shown` is told each message of the bot when it is created or changed, without the cost of a wait.
+    `on_shown` is called with each message of the bot at its creation and at every change: a cheaper signal than a wait.
     """
 
     def __init__(self, world: World, gateway: Gateway, violate: Callable[[str], None]) -> None:
@@ -60,7 +60,7 @@ class Writing:
         return channel
 
     def _must_be_open(self, channel: str) -> None:
-        """In an archived thread nothing changes."""
+        """Refuse a change in an archived thread."""
         if self._world.channels[channel].archived:
             raise refuse(400, 50083, "Thread is archived")
 
@@ -122,7 +122,7 @@ class Writing:
             self._gateway.dispatch("MESSAGE_DELETE", data | guild, guild=channel.guild, intent=1 << 9 | 1 << 12)
 
     def _attach(self, message: Message, call: Call) -> None:
-        """The attachments that a change names are all that the message has then."""
+        """Keep only the attachments that a change names."""
         if "attachments" not in call.body and not call.files:
             return
         where = self._world.channels[message.channel]
@@ -133,10 +133,10 @@ class Writing:
             self._violate("a file that is larger than Discord takes")
             raise refuse(413, 40005, "Request entity too large")
         self._must_be_right("message", attachment_faults(call.body, call.files, set(message.files)))
-        shown, known = list[Json](), {str(one["id"]): one for one in message.attachments}
+        kept, known = list[Json](), {str(one["id"]): one for one in message.attachments}
         for entry in as_list(call.body["attachments"]):
-            shown.append(known.get(str(entry["id"])) or self._attached(message, entry, call.files))
-        message.attachments = shown
+            kept.append(known.get(str(entry["id"])) or self._attached(message, entry, call.files))
+        message.attachments = kept
 
     def _attached(self, message: Message, entry: Json, files: Mapping[int, tuple[str, bytes]]) -> Json:
         name, content = files[int(str(entry["id"]))]

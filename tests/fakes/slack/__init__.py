@@ -1,4 +1,4 @@
-"""A stand-in for Slack: the Web API, Socket Mode and people, on loopback, strict about what Slack is strict about."""
+"""A fake Slack on loopback: the Web API, Socket Mode and people, as strict as Slack."""
 
 from tests.fakes.slack.server import FakeSlack, Fault
 from tests.fakes.slack.world import Act, Message

@@ -1,4 +1,4 @@
-"""Block Kit's limits, as Slack refuses what is above them: each finding is one sentence."""
+"""Block Kit's limits: each finding is one sentence."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ VIEW_KEYS = frozenset({"type", "title", "blocks", "close", "submit", "private_me
 
 
 def message_faults(blocks: object) -> Iterator[str]:
-    """What is wrong with a message's blocks."""
+    """Return the faults of a message's blocks."""
     yield from _blocks(blocks, IN_MESSAGES, 50)
     total = sum(len(_written(block)) for block in as_list(blocks))
     if total > 13_200:
@@ -26,7 +26,7 @@ def message_faults(blocks: object) -> Iterator[str]:
 
 
 def view_faults(view: object, kind: str) -> Iterator[str]:
-    """What is wrong with a view of this kind."""
+    """Return the faults of a view of this kind."""
     if not isinstance(view, dict) or view.get("type") != kind:
         yield f"a view that is not of type {kind}"
         return
@@ -129,11 +129,11 @@ def _select(element: Json) -> Iterator[str]:
 def _plain(what: str, text: object, most: int, *, needed: bool = True) -> Iterator[str]:
     if text is None and not needed:
         return
-    shown = str(text.get("text") or "") if isinstance(text, dict) else ""
+    label = str(text.get("text") or "") if isinstance(text, dict) else ""
     if not isinstance(text, dict) or text.get("type") != "plain_text":
         yield f"a {what} that is no plain text"
-    if not 1 <= len(shown) <= most:
-        yield f"a {what} with a label of {len(shown)} characters, not 1 to {most}"
+    if not 1 <= len(label) <= most:
+        yield f"a {what} with a label of {len(label)} characters, not 1 to {most}"
 
 
 def _written(block: Json) -> str:

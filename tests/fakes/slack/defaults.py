@@ -1,4 +1,4 @@
-"""Fields that Slack always sends and that no test changes; demanded by Slack's own types."""
+"""Fields that Slack always sends and that no test changes; Slack's own types require them."""
 
 from __future__ import annotations
 

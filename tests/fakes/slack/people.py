@@ -1,4 +1,4 @@
-"""Acting as people on the stand-in Slack, and looking at what they see."""
+"""The acts of people on the fake Slack, and their view of it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.fakes.slack.world import APP, Channel, Group, Json, Message, User, Wo
 
 
 class People(Acting):
-    """The half of FakeSlack that people use. Everything that happens is delivered to the bot's sockets."""
+    """The part of FakeSlack for people. Every change is delivered to the bot's sockets."""
 
     base_url: str
 
@@ -28,12 +28,12 @@ class People(Acting):
         self.bot = world.bot.id
         self.team = world.team
         self.subscribed = set(EVENTS)
-        self.held: dict[str, bytes] = {}  # of files by name, where their names do not say it
+        self.held: dict[str, bytes] = {}  # contents of files, by name, in place of content_of
 
     def changed(self) -> None:
-        """Something happened."""
+        """Wake the waits that the current state fulfils."""
 
-    # Who and where ---------------------------------------------------------------------------------------------------
+    # People and places -----------------------------------------------------------------------------------------------
 
     def add_user(
         self, name: str, *, admin: bool = False, owner: bool = False, guest: bool = False, bot: bool = False
@@ -43,35 +43,35 @@ class People(Acting):
         return user.id
 
     def change(self, user: str, **rights: bool) -> None:
-        """Somebody becomes, or is no more, an `admin`, `owner` or `guest`."""
+        """Change the `admin`, `owner` or `guest` flag of a person."""
         changed = self.world.users[user]
-        for right, given in rights.items():
-            setattr(changed, right, given)
-        said = changed.json()
-        said["profile"] = {**said["profile"], "fields": None}  # type: ignore[dict-item]  # an object
-        self.event({"type": "user_change", "user": said, "cache_ts": 1, "event_ts": self.clock.ts()})
+        for right, value in rights.items():
+            setattr(changed, right, value)
+        fields = changed.json()
+        fields["profile"] = {**fields["profile"], "fields": None}  # type: ignore[dict-item]  # an object
+        self.event({"type": "user_change", "user": fields, "cache_ts": 1, "event_ts": self.clock.ts()})
 
     def add_channel(
         self, name: str, *users: str, kind: Literal["channel", "group", "mpim"] = "channel", joined: bool = True
     ) -> str:
-        """A channel with the bot and `users` in it; `joined` False leaves the bot out."""
+        """Add a channel with the bot and `users` in it; `joined` False leaves the bot out."""
         members = {*users, *([self.bot] if joined else [])}
         channel = Channel(self.clock.id("G" if kind != "channel" else "C"), name, kind, members)
         self.world.channels[channel.id] = channel
         return channel.id
 
     def add_direct(self, user: str) -> str:
-        """The direct messages between a person and the bot."""
+        """Return the direct messages between a person and the bot."""
         found = self.world.direct_channel(user)
         if found is None:
             found = Channel(self.clock.id("D"), "", "im", {user, self.bot})
             self.world.channels[found.id] = found
         return found.id
 
-    # What they do ----------------------------------------------------------------------------------------------------
+    # Acts ------------------------------------------------------------------------------------------------------------
 
     def mention(self, text: str = "") -> str:
-        """`text` said to the bot."""
+        """Return `text` with a mention of the bot."""
         return f"<@{self.bot}> {text}".strip()
 
     def post(
@@ -86,9 +86,9 @@ class People(Acting):
         blocks: Sequence[Json] = (),
         attachments: Sequence[Json] = (),
     ) -> str:
-        """Write a message; its ts. A mention brings app_mention and message, in this order, as Slack does.
+        """Write a message and return its ts. A mention causes app_mention and message, in this order, as on Slack.
 
-        `quiet` delivers nothing: the bot was away, or Slack lost it.
+        `quiet` delivers nothing, as if the bot was offline or Slack lost the event.
         """
         ts = self.clock.ts()
         message = Message(ts, channel, user, escape(text), thread_ts)
@@ -112,7 +112,7 @@ class People(Acting):
         file: Json = {**defaults.FILE, **shown, **known}
         if not name.startswith("theirs"):
             return file
-        self.world.hidden_files[key] = file  # of another organisation: Slack says what it is when asked
+        self.world.hidden_files[key] = file  # of another organisation: only files.info describes it
         return {"id": key, "file_access": "check_file_info", "mode": "file_access"}
 
     def tell(self, message: Message) -> list[Envelope | None]:
@@ -139,7 +139,7 @@ class People(Acting):
         return [*sent, self.event(said)]
 
     def event(self, event: Json, **envelope: object) -> Envelope | None:
-        """Deliver any event that the app subscribes to; keywords change what the envelope says."""
+        """Deliver any event that the app subscribes to; keywords change the envelope."""
         name = str(event["type"])
         if name == "message":
             name = f"message.{KINDS[self.world.channels[str(event['channel'])].kind]}"
@@ -175,7 +175,7 @@ class People(Acting):
         self.changed_message(message, before)
 
     def changed_message(self, message: Message, before: Json) -> None:
-        """Deliver that a message changed."""
+        """Deliver the change of a message."""
         self._tell_change(
             message, {"subtype": "message_changed", "message": message.json(), "previous_message": before}
         )
@@ -187,10 +187,10 @@ class People(Acting):
         self.deleted_message(message)
 
     def deleted_message(self, message: Message) -> None:
-        """Deliver that a message is gone."""
+        """Deliver the deletion of a message."""
         before = message.json()
         gone: Json = {"subtype": "message_deleted", "deleted_ts": message.ts, "previous_message": before}
-        if any(reply.ts != message.ts for reply in self.world.said(message.channel, message.ts)):
+        if any(reply.ts != message.ts for reply in self.world.visible(message.channel, message.ts)):
             stone: Json = {"type": "message", "subtype": "tombstone", "text": "This message was deleted."}
             stone |= {"user": "USLACKBOT", "ts": message.ts, "thread_ts": message.ts, "hidden": True}
             gone = {"subtype": "message_changed", "message": stone, "previous_message": before}
@@ -198,12 +198,12 @@ class People(Acting):
 
     def _tell_change(self, message: Message, change: Json) -> None:
         channel = self.world.channels[message.channel]
-        said: Json = {"type": "message", "hidden": True, "channel": channel.id, "channel_type": channel.kind}
+        event: Json = {"type": "message", "hidden": True, "channel": channel.id, "channel_type": channel.kind}
         ts = self.clock.ts()
-        self.event(said | change | {"ts": ts, "event_ts": ts})
+        self.event(event | change | {"ts": ts, "event_ts": ts})
 
     def group(self, handle: str, *users: str) -> str:
-        """Make a user group, or put people into one; its id."""
+        """Create a user group, or add people to it; return its id."""
         found = next((group for group in self.world.groups.values() if group.handle == handle), None)
         kind = "subteam_members_changed"
         if found is None:
@@ -217,7 +217,7 @@ class People(Acting):
         return found.id
 
     def leave(self, group: str, user: str) -> None:
-        """Take somebody out of a user group."""
+        """Remove a person from a user group."""
         self.world.groups[group].users.remove(user)
         self._tell_members(group, {"removed_users": [user], "removed_users_count": 1})
 
@@ -227,7 +227,7 @@ class People(Acting):
         self.event(event | when | change | {"event_ts": self.clock.ts()})
 
     def delete_channel(self, channel: str) -> None:
-        """Delete a channel; of a private one Slack tells only its members."""
+        """Delete a channel; of a private one Slack informs only its members."""
         found = self.world.channels.pop(channel)
         kind = "group_deleted" if found.kind == "group" else "channel_deleted"
         if found.kind != "group" or self.bot in found.members:
@@ -241,15 +241,15 @@ class People(Acting):
         self.event({"type": "app_uninstalled"})
 
     def join(self, channel: str, user: str = "", inviter: str = "") -> None:
-        """Somebody, or the bot, joins a channel."""
+        """Add a person, or the bot, to a channel."""
         joined = user or self.bot
         self.world.channels[channel].members.add(joined)
         event: Json = {"type": "member_joined_channel", "user": joined, "channel": channel, "channel_type": "C"}
         self.event(event | {"team": self.team, "inviter": inviter, "event_ts": self.clock.ts()})
 
     def stop_session(self, channel: str, thread: str, user: str) -> str:
-        """Press Slack's own Stop button: Slack ends the streams there and tells the bot. The event's ts."""
-        streams = [m for m in self.world.said(channel, thread) if m.stream and m.stream.open(self.clock.now())]
+        """Press Slack's own Stop button: Slack ends the streams there and sends an event. Return the event's ts."""
+        streams = [m for m in self.world.visible(channel, thread) if m.stream and m.stream.open(self.clock.now())]
         for message in streams:
             assert message.stream is not None
             message.stream.dead = message.stream.by_user = True
@@ -259,29 +259,29 @@ class People(Acting):
         return ts
 
     def end_streams(self) -> None:
-        """Every open stream dies, as it does by itself after five minutes."""
+        """End every open stream, as Slack does after five minutes."""
         for message in self.world.messages.values():
             if message.stream is not None:
                 message.stream.dead = True
 
-    # What they see ---------------------------------------------------------------------------------------------------
+    # Views -----------------------------------------------------------------------------------------------------------
 
     def find(self, channel: str, ts: str) -> Message:
         return self._found(channel, ts)
 
     def messages(self, channel: str, thread: str | None = None) -> list[Message]:
-        """What everybody sees in a channel, or of one thread, oldest first."""
-        return list(self.world.said(channel, thread))
+        """Return the messages in a channel, or of one thread, that everybody sees, oldest first."""
+        return list(self.world.visible(channel, thread))
 
     def answers(self, channel: str, thread: str | None = None) -> list[Message]:
-        """The bot's messages there."""
+        """Return the bot's messages there."""
         return [message for message in self.messages(channel, thread) if message.user == self.bot]
 
     def contents(self, message: Message) -> list[tuple[str, bytes]]:
-        """The files that the bot put into a message."""
+        """Return the contents of the files that the bot put into a message."""
         uploads = [self.world.uploads[str(file["id"])] for file in message.files]
         return [(upload.name, upload.content or b"") for upload in uploads]
 
     def only_seen_by(self, user: str) -> list[Message]:
-        """Ephemeral messages to one person."""
+        """Return the ephemeral messages to one person."""
         return [message for message in self.world.hidden if message.only_for == user and not message.deleted]

@@ -1,6 +1,7 @@
-"""Keeps one example of each shape of what goes to and from the stand-in Slack, for `make check-slack`.
+"""Records of the fake Slack's traffic, one example of each shape, for `make check-slack`.
 
-Only where SHOULDERS_SLACK_RECORDS names a folder; each process writes a file of its own, one JSON object a line.
+They are written only if SHOULDERS_SLACK_RECORDS names a folder. Each process writes its own file, one JSON object in
+each line.
 """
 
 from __future__ import annotations
@@ -16,17 +17,17 @@ Kind: TypeAlias = Literal["call", "form", "answer", "event", "envelope", "acknow
 
 FOLDER = "SHOULDERS_SLACK_RECORDS"
 LONGEST = 60
-"""Types do not care for how a text goes on."""
+"""A type does not depend on the end of a text, so longer texts are cut here."""
 
 FREE = frozenset({"text", "name", "value", "title", "filename", "markdown_text", "user_name", "channel_name", "handle"})
-"""Fields whose texts are anybody's words."""
+"""Fields with free text."""
 
 _WORD = re.compile(r"[a-z][a-z_.]{0,39}")
 _seen: set[bytes] = set()
 
 
 def record(kind: Kind, name: str, value: object) -> None:
-    """Note what was sent or answered; `name` is the method's, the event's or the envelope's."""
+    """Record a call or an answer; `name` is the method's, the event's or the envelope's."""
     folder = os.environ.get(FOLDER)
     if not folder:
         return
@@ -40,7 +41,7 @@ def record(kind: Kind, name: str, value: object) -> None:
 
 
 def _shape(value: object, key: str) -> object:
-    """Keep what types can tell apart: fields and their kinds, and words that may be one of a few."""
+    """Return the value's shape for the types: fields, their kinds, and words that may belong to an enumeration."""
     if isinstance(value, dict):
         return {name: _shape(item, name) for name, item in value.items()}
     if isinstance(value, list):

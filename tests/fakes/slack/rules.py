@@ -1,4 +1,4 @@
-"""What Slack refuses, and what a bot of ours must never send: each finding is one sentence."""
+"""The calls that Slack refuses, and those that harm its people: each finding is one sentence."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from tests.fakes.slack.blocks import message_faults
 from tests.fakes.slack.world import Json, as_list
 
 TIER_1, TIER_2, TIER_3, TIER_4, POSTS, FREE = 1, 20, 50, 100, 300, 10_000
-"""Calls a minute, by method and workspace."""
+"""Calls per minute, by method and workspace."""
 
 POSTS_AT_ONCE = 5
-"""Posts into one channel before the rule of one a second bites."""
+"""Posts into one channel before the rule of one per second applies."""
 
 
 @dataclass(frozen=True, slots=True)
 class Method:
-    """`reads` methods take no JSON: Slack reads their arguments from the query or a form."""
+    """A method's rules. `reads` methods take no JSON: Slack reads their arguments from the query or a form."""
 
     arguments: frozenset[str]
     per_minute: int
@@ -35,10 +35,10 @@ def _method(per_minute: int, required: str, optional: str = "", *, reads: bool =
 
 
 KINDS = {"channel": "channels", "group": "groups", "im": "im", "mpim": "mpim"}
-"""What the kinds of channels are called in scopes and in the names of events."""
+"""The names of the kinds of channels in scopes and events."""
 
 KINDS_LISTED = {"public_channel": "channel", "private_channel": "group", "mpim": "mpim", "im": "im"}
-"""The kinds by what they are called where channels are listed."""
+"""The kinds of channels by their names in lists of channels."""
 
 _CONTENT = "text blocks markdown_text parse link_names"
 METHODS: Mapping[str, Method] = {
@@ -89,11 +89,11 @@ GRANTS = {
     "users.conversations": "{kind}:read",
     "users.": "users:read",
 }
-"""The scope that a method needs, by how its name begins; it may depend on the kind of the channel."""
+"""The scope that a method needs, by the beginning of its name; it may depend on the kind of the channel."""
 
 
 def scope_of(method: str, kind: str) -> str:
-    """The scope for a method in a channel of this kind; "" for none."""
+    """Return the scope for a method in a channel of this kind; "" for none."""
     return next((scope.format(kind=KINDS[kind]) for name, scope in GRANTS.items() if method.startswith(name)), "")
 
 
@@ -105,13 +105,13 @@ _PLAIN_PING = re.compile(r"@(channel|here|everyone)\b")
 
 @dataclass(frozen=True, slots=True)
 class Refused(Exception):
-    """An answer with ok false."""
+    """A refused call: an answer with ok false."""
 
     error: str
 
 
 def body_faults(body: Json, *, needs_content: bool) -> Iterator[tuple[str, str]]:
-    """What Slack refuses in a message's content, each with the error that it answers."""
+    """Yield the errors with which Slack refuses a message's content."""
     text, markdown, blocks = str(body.get("text") or ""), body.get("markdown_text"), body.get("blocks")
     if needs_content and not text and not markdown and not blocks:
         yield "no_text", "a message without content"
@@ -129,7 +129,7 @@ def body_faults(body: Json, *, needs_content: bool) -> Iterator[tuple[str, str]]
 
 
 def words(body: Json) -> str:
-    """All that a body would show."""
+    """Return all texts that a body shows."""
     pieces = [str(body.get("text") or ""), str(body.get("markdown_text") or "")]
     for block in as_list(body.get("blocks")):
         text = block.get("text")
@@ -139,12 +139,12 @@ def words(body: Json) -> str:
 
 
 def sins(method: str, text: str, body: Json) -> Iterator[str]:
-    """What Slack would do and people would suffer. `text` is all that the message shows after the call."""
+    """Yield the harm of a valid call, such as pings of many people. `text` is all that the message shows after it."""
     if _PING.search(text):
         yield f"{method} pings: {_PING.findall(text)[0]}"
     loose = body.get("parse") in ("full", "client") or body.get("link_names")
     if method == "chat.update" and body.get("parse") != "none":
-        loose = True  # unlike chat.postMessage it parses as a client does, unless told otherwise
+        loose = True  # unlike chat.postMessage, its default parse mode is a client's
     if loose and _PLAIN_PING.search(text):
         yield f"{method} pings by a name in plain text"
     silent = body.get("unfurl_links") is False and body.get("unfurl_media") is False
@@ -161,7 +161,7 @@ def sins(method: str, text: str, body: Json) -> Iterator[str]:
 
 
 def _said(label: str) -> str | None:
-    """The host that people take a link's label for."""
+    """Return the host that a link's label looks like."""
     try:
         return urlsplit(label if _LINK.match(label) else f"https://{label}").hostname
     except ValueError:
@@ -169,7 +169,7 @@ def _said(label: str) -> str | None:
 
 
 def _outside_code(text: str) -> Iterator[tuple[str, str]]:
-    """What CommonMark makes of a text: ("text", …), ("image", address) and ("link LABEL", address)."""
+    """Yield a text's parts by CommonMark: ("text", …), ("image", address) and ("link LABEL", address)."""
     for block in _MARKDOWN.parse(text):
         tokens = block.children or ([block] if block.type == "html_block" else [])
         for index, token in enumerate(tokens):
@@ -185,7 +185,7 @@ def _outside_code(text: str) -> Iterator[tuple[str, str]]:
 
 
 class Rates:
-    """Sliding minutes for each method, and a bucket for each channel's posts."""
+    """Slack's rate limits: sliding minutes for each method, and a bucket for each channel's posts."""
 
     def __init__(self, now: Callable[[], float]) -> None:
         self.on = True
@@ -194,7 +194,7 @@ class Rates:
         self._posts: dict[str, tuple[float, float]] = {}
 
     def spend(self, method: str, channel: str) -> float:
-        """Seconds to wait, 0 when the call is within the limits."""
+        """Count a call; return the seconds to wait, 0 if it is within the limits."""
         now = self._now()
         calls = [at for at in self._calls.get(method, []) if at > now - 60.0]
         self._calls[method] = [*calls, now]

@@ -1,4 +1,4 @@
-"""FakeSlack: the loopback server, what people do on it, and what a test can see.
+"""FakeSlack: the loopback server, the acts of people on it, and the state that a test reads.
 
     async with FakeSlack() as slack:
         ada = slack.add_user("Ada")
@@ -43,12 +43,12 @@ Handler: TypeAlias = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 RESPONSE_URL = "response_url"
 UPLOAD = "upload_url"
-"""What POSTs to these are called where methods are named."""
+"""The name of POSTs to upload URLs in faults and hooks."""
 
 
 @dataclass(slots=True)
 class Fault:
-    """What happens to the next `times` calls of matching methods.
+    """A fault for the next `times` calls of matching methods.
 
     With an `error` they are refused with it; with a `status` they get that HTTP status (429: and `retry_after`).
     With `drop` the connection breaks before or after the call is applied. `hold` delays applying it.
@@ -70,9 +70,9 @@ class Fault:
 
 
 class FakeSlack(Waiting, People):
-    """One workspace with one bot in it, installed by its manifest, over HTTPS where there is `tls`.
+    """One workspace with one bot in it, installed by its manifest, over HTTPS with `tls`.
 
-    `rates.on = False` serves benchmarks.
+    Benchmarks set `rates.on = False`.
     """
 
     def __init__(self, tls: ssl.SSLContext | None = None, host: str = "127.0.0.1") -> None:
@@ -117,13 +117,13 @@ class FakeSlack(Waiting, People):
         await self._runner.cleanup()
 
     def fail(self, method: str, error: str = "", **how: object) -> Fault:
-        """Add a Fault for a method (a pattern); see there for `how`."""
+        """Add a Fault with the fields `how` for a method (a pattern)."""
         fault = Fault(method, error, **how)  # type: ignore[arg-type]  # keywords of Fault
         self.faults.append(fault)
         return fault
 
     async def connected(self, sockets: int = 1) -> None:
-        """Wait until the bot has opened that many sockets, those since closed counted too."""
+        """Wait until the bot has opened so many sockets, closed ones included."""
         await self.wait(lambda: self.socket.opened >= sockets)
 
     async def settled(self) -> None:
@@ -131,7 +131,7 @@ class FakeSlack(Waiting, People):
         await self.wait(lambda: all(envelope.acknowledged for envelope in self.socket.envelopes))
 
     async def answer_to(self, channel: str, thread: str) -> Message:
-        """The bot's newest finished answer in a thread: no stream open, no Stop button, no place in a queue."""
+        """Wait for the bot's newest finished answer in a thread: no open stream, Stop button or place in a queue."""
 
         def finished() -> Message | None:
             found = self.answers(channel, thread)
@@ -145,7 +145,7 @@ class FakeSlack(Waiting, People):
         return not open_stream and "Stop" not in message.buttons and not message.shown.startswith("_Waiting")
 
     def called(self, method: str) -> list[Json]:
-        """The arguments of every call of a method so far."""
+        """Return the arguments of every call of a method so far."""
         return [body for name, body in self.calls if name == method]
 
     @web.middleware
@@ -176,7 +176,7 @@ class FakeSlack(Waiting, People):
         return response
 
     async def _reach(self, stage: Stage, method: str) -> None:
-        """Tell the hook; whatever it raises breaks the connection."""
+        """Call the hook; an error of it breaks the connection."""
         if self.on_request is None:
             return
         try:
@@ -230,10 +230,10 @@ class FakeSlack(Waiting, People):
         return web.Response(text="ok")
 
     def _authorise(self, request: web.Request, method: str) -> None:
-        wanted = self.app_token if method == "apps.connections.open" else self.bot_token
-        if request.headers.get("Authorization") != f"Bearer {wanted}":
+        token = self.app_token if method == "apps.connections.open" else self.bot_token
+        if request.headers.get("Authorization") != f"Bearer {token}":
             raise Refused("invalid_auth")
-        if self.world.removed and wanted == self.bot_token:
+        if self.world.removed and token == self.bot_token:
             raise Refused("account_inactive")
         if method == "apps.connections.open":
             ticket = uuid4().hex
@@ -262,7 +262,7 @@ class FakeSlack(Waiting, People):
             raise Refused("not_authorized")
 
     async def _upload(self, request: web.Request) -> web.Response:
-        """The bytes of a file; its hooks and faults are called like a method."""
+        """Store a file's bytes, with the hooks and faults of UPLOAD."""
         try:
             await self._reach("received", UPLOAD)
             content = await request.read()
@@ -279,7 +279,7 @@ class FakeSlack(Waiting, People):
         return web.Response(text=f"OK - {len(content)}") if taken else web.Response(status=400)
 
     async def _file(self, request: web.Request) -> web.Response:
-        """A file, for who has the token and the scope; a page to sign in for everybody else."""
+        """Send a file to a client with the token and the scope; all others get a page to sign in."""
         name = request.match_info["name"]
         if request.headers.get("Authorization") != f"Bearer {self.bot_token}" or "files:read" not in self.scopes:
             return web.Response(status=302, headers={"Location": f"{self.base_url}/signin"})
@@ -293,7 +293,7 @@ class _Dropped(Exception):
 
 
 async def _arguments(request: web.Request, *, reads: bool) -> Json:
-    """Query, form and JSON alike; JSON is not read by methods that take none."""
+    """Return the arguments of a query, a form or JSON; some methods do not read JSON."""
     body: Json = dict(request.query)
     if request.content_type == "application/json":
         raw = await request.read()
@@ -308,7 +308,7 @@ async def _arguments(request: web.Request, *, reads: bool) -> Json:
 
 
 def _parsed(value: object) -> object:
-    """A form's blocks and metadata are JSON in text."""
+    """Parse a form's blocks and metadata, which are JSON in text."""
     if isinstance(value, str) and value[:1] in "[{":
         with suppress(orjson.JSONDecodeError):
             return orjson.loads(value)

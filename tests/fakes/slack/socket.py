@@ -1,4 +1,4 @@
-"""Socket Mode: envelopes to whichever socket is there, acknowledgements in time, redelivery of events."""
+"""Socket Mode: envelopes to any open socket, acknowledgements in time, redelivery of events."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MOST_SOCKETS = 10
 
 @dataclass(slots=True)
 class Envelope:
-    """One delivery. Only events are sent again; a command or a press that is not taken in time is lost."""
+    """One delivery. Only events are sent again; Slack drops a command or a press without a timely acknowledgement."""
 
     id: str
     type: str
@@ -49,9 +49,9 @@ class Envelope:
 
 
 class SocketMode:
-    """`ack_seconds` is how long an envelope may stay unacknowledged; `sockets` are those open now, by number.
+    """The endpoint of Socket Mode. `sockets` are the open ones, by number.
 
-    With `opens` False no connection is accepted.
+    An envelope must be acknowledged within `ack_seconds`. With `opens` False no connection is accepted.
     """
 
     def __init__(self, violate: Callable[[str], None], changed: Callable[[], None]) -> None:
@@ -106,27 +106,27 @@ class SocketMode:
         return self.push(kind, payload, act)
 
     def push(self, kind: str, payload: Json, act: Act | None = None) -> Envelope:
-        """Deliver a payload, be it one that Slack would never send."""
+        """Deliver any payload, also one that Slack never sends."""
         envelope = Envelope(f"env-{next(self._numbers)}", kind, payload, act)
         self.envelopes.append(envelope)
         self._send(envelope)
         return envelope
 
     def redeliver(self, envelope: Envelope, reason: str = "timeout") -> None:
-        """Send an event once more, as Slack does when it is unsure, acknowledged or not."""
+        """Send an event again, acknowledged or not, as Slack sometimes does."""
         envelope.attempt += 1
         envelope.reason = reason
         self._send(envelope)
 
     async def disconnect(self, reason: str, *, close: bool = True) -> None:
-        """A disconnect frame to every socket: warning, refresh_requested, link_disabled, too_many_websockets."""
+        """Send a disconnect frame to every socket: warning, refresh_requested, link_disabled, too_many_websockets."""
         for ws in list(self.sockets.values()):
             await ws.send_str(orjson.dumps({"type": "disconnect", "reason": reason}).decode())
             if close:
                 await ws.close()
 
     def cut(self) -> None:
-        """Every connection breaks without a word."""
+        """Break every connection without a frame."""
         for ws in list(self.sockets.values()):
             transport = ws._req.transport if ws._req is not None else None
             if transport is not None:
@@ -174,8 +174,8 @@ class SocketMode:
             self._violate("an event acknowledged with a payload")
         if envelope.act is not None:
             envelope.act.acknowledged = True
-            told = (envelope.answer or {}).get("text")
-            envelope.act.told = str(told or "")
+            text = (envelope.answer or {}).get("text")
+            envelope.act.told = str(text or "")
         self._changed()
 
     def _late(self, envelope: Envelope) -> None:
@@ -185,7 +185,7 @@ class SocketMode:
         self._changed()
 
     def _lose(self, number: int) -> None:
-        """What a lost socket had not acknowledged goes to another one, or waits for the next."""
+        """Move a lost socket's unacknowledged envelopes to another socket, or to the next one."""
         for envelope in self.envelopes:
             if envelope.socket == number and not envelope.acknowledged and envelope.attempt < MOST_RETRIES:
                 if envelope.timer is not None:

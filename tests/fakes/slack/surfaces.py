@@ -12,7 +12,7 @@ from tests.fakes.slack.world import TRIGGER_SECONDS, Channel, Json, Message, Upl
 
 @dataclass(slots=True)
 class Surfaces:
-    """Answers its calls from the world and changes it; `writable` is the channel that a call may write into."""
+    """The handler of these calls, which reads and changes the world; `writable` finds the channel of a call."""
 
     world: World
     violate: Callable[[str], None]
@@ -29,7 +29,7 @@ class Surfaces:
         }
 
     def _open(self, body: Json) -> Json:
-        """A trigger opens one view, within 3 seconds."""
+        """Open a view; a trigger opens only one, within 3 seconds."""
         act = self.world.acts.get(str(body["trigger_id"]))
         if act is None:
             raise self._fault("invalid_trigger_id", "views.open with an unknown trigger")
@@ -60,7 +60,7 @@ class Surfaces:
         return {"upload_url": f"{self.base_url}/upload/{upload.id}", "file_id": upload.id}
 
     def put(self, key: str, content: bytes) -> bool:
-        """Bytes for a place that was given."""
+        """Store the bytes of an upload."""
         upload = self.world.uploads.get(key)
         if upload is None or len(content) != upload.length:
             self.violate(f"an upload of {len(content)} bytes that was not announced so")

@@ -1,4 +1,4 @@
-"""Acting on the stand-in Slack other than by writing: slash commands, buttons, menus, forms, the bot's page."""
+"""The acts of people on the fake Slack beside writing: slash commands, buttons, menus, forms, the bot's page."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.fakes.slack.world import APP, Act, Json, Message, View, World, as_lis
 
 
 class Acting:
-    """The part of FakeSlack that people act with. Each act has a trigger."""
+    """The part of FakeSlack for these acts. Each act has a trigger."""
 
     base_url: str
     team: str
@@ -71,7 +71,7 @@ class Acting:
         return self._in_message(channel, ts, user, {"selected_option": _option(menu, value)}, menu)
 
     def open_home(self, user: str, channel: str, tab: str = "home") -> None:
-        """Look at the bot's page."""
+        """Open the bot's page."""
         event: Json = {"type": "app_home_opened", "user": user, "channel": channel, "tab": tab}
         self.event(event | {"event_ts": self.world.clock.ts()})
 
@@ -115,11 +115,11 @@ class Acting:
         return act
 
     def modal(self, user: str) -> View | None:
-        """The form that a person has open."""
+        """Return the form that a person has open."""
         return self.world.modals.get(user)
 
     def home(self, user: str) -> str:
-        """What the bot's page shows to a person."""
+        """Return the bot's page of a person."""
         blocks = as_list(self.world.homes.get(user, {}).get("blocks"))
         texts = [block["text"] for block in blocks if isinstance(block.get("text"), dict)]
         return "\n".join(str(text["text"]) for text in texts if isinstance(text, dict))
@@ -188,18 +188,18 @@ def _option(menu: Json, value: str) -> Json:
 
 
 def _chosen(menu: Json, value: str) -> Json:
-    """An option that was offered, or one that a client of one's own made up."""
+    """Return an option of a menu, or one that only a modified client can send."""
     made: Json = {"text": {"type": "plain_text", "text": value}, "value": value}
     return next((option for option in as_list(menu.get("options")) if option.get("value") == value), made)
 
 
 def _filled(element: Json, value: str | None) -> Json:
-    """The state of an input, as it was opened or as it was changed."""
+    """Return the state of an input: the person's value, or the value at the opening."""
     kind = element["type"]
     if kind not in SELECTS:
-        said = str(element.get("initial_value") or "") if value is None else value
-        assert len(said) <= int(str(element.get("max_length", 3_000)))
-        return {"type": kind, "value": said or None}
+        text = str(element.get("initial_value") or "") if value is None else value
+        assert len(text) <= int(str(element.get("max_length", 3_000)))
+        return {"type": kind, "value": text or None}
     if kind == "static_select":
         chosen = element.get("initial_option") if value is None else _chosen(element, value)
         return {"type": kind, "selected_option": chosen}

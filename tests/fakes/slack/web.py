@@ -1,4 +1,4 @@
-"""The Web API, as far as a bot of ours uses it; every other method is a violation."""
+"""The part of the Web API that the bot uses; every other method is a violation."""
 
 from __future__ import annotations
 
@@ -24,7 +24,10 @@ SESSION_STATES = ("active", "processing", "suspended", "closed")
 
 @dataclass(slots=True)
 class WebApi:
-    """Answers calls from the world and changes it. `statuses` holds each session's state by (channel, thread)."""
+    """The handler of calls, which reads and changes the world.
+
+    `statuses` are the states of the sessions, by (channel, thread).
+    """
 
     world: World
     violate: Callable[[str], None]
@@ -39,7 +42,7 @@ class WebApi:
         self.surfaces = Surfaces(self.world, self.violate, self._writable)
 
     def answer(self, method: str, body: Json) -> Json:
-        """Raises Refused."""
+        """Return the answer to a call. Raises Refused."""
         known: Mapping[str, Callable[[Json], Json]] = {
             "auth.test": self._auth_test,
             "apps.connections.open": lambda body: {"url": self.socket_url},
@@ -64,7 +67,7 @@ class WebApi:
         return known[method](body)
 
     def respond(self, act: Act, body: Json) -> None:
-        """A POST to a response_url. Raises Refused."""
+        """Handle a POST to a response_url. Raises Refused."""
         act.uses += 1
         if act.uses > RESPONSE_URL_USES:
             raise self._fault("used_url", "a response_url used more than 5 times")
@@ -115,7 +118,7 @@ class WebApi:
         return {"file": found}
 
     def _conversations(self, body: Json) -> Json:
-        """What somebody is in; of closed channels only those that the bot is in, too."""
+        """Return the channels of a person; of closed channels only those of the bot."""
         kinds = {KINDS_LISTED[kind] for kind in str(body.get("types") or "public_channel").split(",")}
         bot = self.world.bot.id
         user, listed = str(body.get("user") or bot), [c for c in self.world.channels.values() if c.kind in kinds]
@@ -143,33 +146,33 @@ class WebApi:
 
     def _history(self, body: Json) -> Json:
         channel = self._readable(body)
-        top = [m for m in self.world.said(channel.id) if not m.thread or m.thread == m.ts]
+        top = [m for m in self.world.visible(channel.id) if not m.thread or m.thread == m.ts]
         found = _between(top, body)[::-1]
         limit = int(str(body.get("limit") or 100))
-        shown = [self._show(message, body) for message in found[:limit]]
-        return {"messages": shown, "has_more": len(found) > limit}
+        messages = [self._show(message, body) for message in found[:limit]]
+        return {"messages": messages, "has_more": len(found) > limit}
 
     def _replies(self, body: Json) -> Json:
-        """Oldest first from the root on; the root is always there, as with Slack."""
+        """Return a thread's messages, oldest first; the root is always the first, as with Slack."""
         channel, thread = self._readable(body), str(body["ts"])
-        said = list(self.world.said(channel.id, thread))
-        if not said or said[0].ts != thread:
+        thread_messages = list(self.world.visible(channel.id, thread))
+        if not thread_messages or thread_messages[0].ts != thread:
             raise Refused("thread_not_found")
-        found = _between(said[1:], body)
+        found = _between(thread_messages[1:], body)
         start, limit = int(str(body.get("cursor") or 0)), int(str(body.get("limit") or 1000))
         page = found[start : start + limit]
         more = start + limit < len(found)
         cursor = {"next_cursor": str(start + limit)} if more else {}
-        shown = [self._show(message, body) for message in [said[0], *page]]
-        return {"messages": shown, "has_more": more, "response_metadata": cursor}
+        messages = [self._show(message, body) for message in [thread_messages[0], *page]]
+        return {"messages": messages, "has_more": more, "response_metadata": cursor}
 
     def _show(self, message: Message, body: Json) -> Json:
         asked = str(body.get("include_all_metadata", "")).lower() in ("1", "true")
-        said = message.json(metadata=asked)
-        replies = [m for m in self.world.said(message.channel, message.ts) if m.ts != message.ts]
+        fields = message.json(metadata=asked)
+        replies = [m for m in self.world.visible(message.channel, message.ts) if m.ts != message.ts]
         if replies:
-            said |= {"thread_ts": message.ts, "reply_count": len(replies), "latest_reply": replies[-1].ts}
-        return said
+            fields |= {"thread_ts": message.ts, "reply_count": len(replies), "latest_reply": replies[-1].ts}
+        return fields
 
     # Writing ---------------------------------------------------------------------------------------------------------
 
@@ -185,7 +188,7 @@ class WebApi:
         if user not in channel.members:
             raise Refused("user_not_in_channel")
         thread = str(body.get("thread_ts") or "")
-        if thread and all(said.ts == thread for said in self.world.said(channel.id, thread)):
+        if thread and all(message.ts == thread for message in self.world.visible(channel.id, thread)):
             self.violate("an ephemeral message in a thread that has not begun, where nobody sees it")
         ts = self.world.clock.ts()
         message = Message(ts, channel.id, self.world.bot.id, str(body.get("text") or ""), bot=True, only_for=user)
@@ -269,7 +272,7 @@ class WebApi:
         self._note_status(channel.id, thread, state)
         return {"status": state}
 
-    # What they share -------------------------------------------------------------------------------------------------
+    # Shared parts ----------------------------------------------------------------------------------------------------
 
     def _note_status(self, channel: str, thread: str, state: str) -> None:
         self.statuses[channel, thread] = state
@@ -336,7 +339,7 @@ class WebApi:
         return channel
 
     def _known(self, body: Json) -> Channel:
-        """A channel that the bot may know of."""
+        """Return a channel that the bot can see. Raises Refused."""
         channel = self._channel(body)
         if channel.kind != "channel" and self.world.bot.id not in channel.members:
             raise Refused("channel_not_found")

@@ -1,4 +1,4 @@
-"""What a stand-in Slack holds: people, channels, messages and acts, and how its JSON shows them."""
+"""The state of the fake Slack (people, channels, messages, acts) and its form in JSON."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ APP: Final = defaults.APP
 TEAM: Final = "T000000001"
 
 STREAM_SECONDS: Final = 300.0
-"""A native stream ends by itself after about this time, active or not."""
+"""The lifetime of a native stream in seconds, active or not."""
 
 RESPONSE_URL_SECONDS: Final = 1_800.0
 RESPONSE_URL_USES: Final = 5
@@ -30,7 +30,7 @@ _CONTROL = re.compile(r"<(?:@[UW]\w+|#C\w+|![^>]+|https?://[^>]+|mailto:[^>]+)(?
 
 
 def escape(text: str) -> str:
-    """As Slack hands typed text to apps: entities escaped, its own control sequences as they are."""
+    """Return typed text as apps receive it: entities escaped, Slack's control sequences unchanged."""
     kept = [found.span() for found in _CONTROL.finditer(text)]
     pieces, at = [], 0
     for start, end in kept:
@@ -49,7 +49,7 @@ def as_list(value: object) -> list[Json]:
 
 @dataclass(slots=True)
 class Clock:
-    """Wall time that a test can move on; message timestamps are made from it."""
+    """Wall time that a test can advance; message timestamps are made from it."""
 
     ahead: float = 0.0
     _last: int = 0
@@ -135,7 +135,7 @@ class Group:
 
 @dataclass(slots=True)
 class Upload:
-    """A file on its way: a place for it, its bytes, and whether it was shared."""
+    """An upload: its URL, its bytes, and True once it is shared."""
 
     id: str
     name: str
@@ -163,7 +163,7 @@ class View:
 
 @dataclass(slots=True)
 class Stream:
-    """A message that is being streamed; `dead` says that Slack ended it, `by_user` that its person did."""
+    """A message that is being streamed; `dead` means that Slack ended the stream, `by_user` that its person did."""
 
     started: float
     stopped: bool = False
@@ -176,7 +176,7 @@ class Stream:
 
 @dataclass(slots=True)
 class Message:
-    """One message and its whole life; `versions` holds all that it ever showed, oldest first."""
+    """One message with its history; `versions` holds every content that it has shown, oldest first."""
 
     ts: str
     channel: str
@@ -198,7 +198,7 @@ class Message:
 
     @property
     def shown(self) -> str:
-        """What people read: blocks instead of text, where there are blocks with text; a stream's own text first."""
+        """The text that people read: the blocks, before them the message's text if it streams or no block has text."""
         written = [_block_text(block) for block in self.blocks]
         parts = [self.text] if self.stream is not None or not any(written) else []
         return "\n".join([*parts, *filter(None, written)])
@@ -212,29 +212,29 @@ class Message:
         return elements(self.blocks, "static_select")
 
     def json(self, *, metadata: bool = False) -> Json:
-        said: Json = {"type": "message", "ts": self.ts, "user": self.user, "text": self.text, "team": TEAM}
+        fields: Json = {"type": "message", "ts": self.ts, "user": self.user, "text": self.text, "team": TEAM}
         if self.thread:
-            said["thread_ts"] = self.thread
-            said |= {"parent_user_id": self.parent} if self.parent else {}
+            fields["thread_ts"] = self.thread
+            fields |= {"parent_user_id": self.parent} if self.parent else {}
         if self.bot:
-            said["bot_id"] = defaults.BOT
+            fields["bot_id"] = defaults.BOT
         for name in ("blocks", "files", "subtype", "attachments"):
             if value := getattr(self, name):
-                said[name] = value
+                fields[name] = value
         if metadata and self.metadata:
-            said["metadata"] = self.metadata
-        return said
+            fields["metadata"] = self.metadata
+        return fields
 
 
 def shown_view(key: str, content: Json) -> Json:
-    """A view as Slack shows it, with all that it adds to what an app said."""
+    """Return a view as Slack shows it, with the fields that Slack adds."""
     added: Json = {"id": key, "team_id": TEAM, "app_installed_team_id": TEAM, "state": {"values": {}}}
     empty: Json = {"title": {"type": "plain_text", "text": "Shoulders"}}
     return {**defaults.VIEW, **empty, **added, **content}
 
 
 def elements(blocks: list[Json], kind: str) -> Mapping[str, Json]:
-    """What can be pressed or picked from, by its label."""
+    """Return the buttons and menus of one kind in a message, by label."""
     found = [element for block in blocks if block.get("type") == "actions" for element in _elements(block)]
     return {_label(element): element for element in found if element.get("type") == kind}
 
@@ -259,7 +259,7 @@ def _block_text(block: Json) -> str:
 
 @dataclass(slots=True)
 class Act:
-    """A slash command or a pressed button: what its response_url and trigger allow."""
+    """A slash command or a pressed button, with the permissions of its response_url and trigger."""
 
     trigger: str
     user: str
@@ -269,18 +269,18 @@ class Act:
     message: str = ""
     uses: int = 0
     acknowledged: bool = False
-    told: str = ""  # what the acknowledgement said, to the person alone
+    told: str = ""  # the acknowledgement's text, only for the person
     exchanged: bool = False
 
 
 class World:
-    """Everything, by id."""
+    """The whole state, by id."""
 
     def __init__(self) -> None:
         self.clock = Clock()
         self.team, self.team_name = TEAM, "Team"
-        self.removed = False  # the app is not installed any more
-        self.hidden_files: dict[str, Json] = {}  # what files.info says of files from elsewhere
+        self.removed = False  # True after the app's removal
+        self.hidden_files: dict[str, Json] = {}  # files of other organisations, for files.info
         self.users: dict[str, User] = {}
         self.channels: dict[str, Channel] = {}
         self.messages: dict[tuple[str, str], Message] = {}
@@ -301,8 +301,11 @@ class World:
         self.messages[message.channel, message.ts] = message
         return message
 
-    def said(self, channel: str, thread: str | None = None) -> Iterator[Message]:
-        """What everybody sees, oldest first: of one thread with its root, "" for what is in none, None for all."""
+    def visible(self, channel: str, thread: str | None = None) -> Iterator[Message]:
+        """Yield the messages that everybody sees, oldest first.
+
+        `thread` is a root's ts, "" for the messages outside threads, None for all.
+        """
         for message in sorted(self.messages.values(), key=lambda message: message.ts):
             here = message.channel == channel and not message.deleted
             if here and (thread is None or thread in (message.thread, message.ts)):

@@ -1,6 +1,6 @@
-"""Judges recorded traffic with Slack by Slack's own TypeScript types: `python -m tests.specs.slack.judge FOLDER`.
+"""Judge recorded traffic with Slack by Slack's own TypeScript types: `python -m tests.specs.slack.judge FOLDER`.
 
-Each recorded shape becomes a literal that must satisfy the type that Slack publishes for it, unknown fields refused.
+Each recorded shape becomes a literal that must satisfy Slack's published type, without unknown fields.
 `npm ci` in this folder installs the types and the compiler.
 """
 
@@ -39,7 +39,7 @@ _ERROR = re.compile(r"\S*traffic\.ts\((\d+),\d+\): error (TS\d+: .*)")
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One shape of traffic."""
+    """One shape of a call, an answer or an event."""
 
     kind: str
     name: str
@@ -51,7 +51,7 @@ class Record:
 
 
 def records(folder: Path) -> Iterator[Record]:
-    """Everything that tests recorded, each shape once, and the app's manifests."""
+    """Return every shape that tests recorded, once, and the app's manifests."""
     seen = set()
     for file in sorted(folder.glob("*.jsonl")):
         for line in file.read_text(encoding="utf-8").splitlines():
@@ -61,14 +61,14 @@ def records(folder: Path) -> Iterator[Record]:
 
 
 def manifests() -> Iterator[Record]:
-    """The app's manifests, which no test sends."""
+    """Yield the app's manifests, which no test sends."""
     commands = [module.COMMAND for module in load_commands().values()]
     for plain in (False, True):
         yield Record("manifest", "plain" if plain else "agent", manifest(commands, "/ask", "/shoulders", plain=plain))
 
 
 def literal(record: Record, number: int) -> str:
-    """A record as TypeScript, each field on a line of its own so that an error names it."""
+    """Return a record as TypeScript, each field on a line of its own, so that an error names the field."""
     value = _typed(record.value) if record.kind == "form" else record.value
     text = json.dumps(_named(value) if record.kind == "event" else value, ensure_ascii=True, indent=1)
     text = text.replace(f'"{UNDEFINED}"', "undefined")
@@ -76,7 +76,7 @@ def literal(record: Record, number: int) -> str:
 
 
 def _named(value: object) -> object:
-    """JSON leaves out what these types call undefined: the subtype of an ordinary message."""
+    """Return a value whose ordinary messages have the subtype `undefined`: the types expect it, JSON has none."""
     if isinstance(value, dict):
         more = {"subtype": UNDEFINED} if value.get("type") == "message" and "subtype" not in value else {}
         return {key: _named(item) for key, item in value.items()} | more
@@ -97,18 +97,18 @@ def _typed(form: object) -> object:
 
 @dataclass(frozen=True, slots=True)
 class Complaint:
-    """One error of the compiler, with the record and the line of its literal that are meant."""
+    """One error of the compiler, with its record and the line of the record's literal."""
 
     record: Record
     line: str
-    said: str
+    message: str
 
     def __str__(self) -> str:
-        return f"{self.record.title}: {self.line.strip()}\n    {self.said}"
+        return f"{self.record.title}: {self.line.strip()}\n    {self.message}"
 
 
 def complaints(every: Sequence[Record]) -> list[Complaint]:
-    """Compile all of them at once; the errors."""
+    """Compile all records at once and return the errors."""
     BUILD.mkdir(exist_ok=True)
     lines, owners = list(IMPORTS), [-1] * len(IMPORTS)
     for number, record in enumerate(every):
@@ -125,21 +125,21 @@ def complaints(every: Sequence[Record]) -> list[Complaint]:
     errors = [error for error in map(_ERROR.match, found.stdout.splitlines()) if error]
     if found.returncode and not errors:
         raise SystemExit(f"The compiler failed: {found.stdout}{found.stderr}")
-    told = [(int(error[1]) - 1, error[2]) for error in errors]
-    if early := [said for at, said in told if owners[at] < 0]:
+    located = [(int(error[1]) - 1, error[2]) for error in errors]
+    if early := [message for at, message in located if owners[at] < 0]:
         raise SystemExit(f"Slack's types are not there as expected: {early[0]}")
-    return [Complaint(every[owners[at]], lines[at], said) for at, said in told]
+    return [Complaint(every[owners[at]], lines[at], message) for at, message in located]
 
 
 def forgiven(record: Record) -> Record:
-    """A record as Slack's types want it, where they are known to be wrong."""
+    """Return a record as Slack's types want it, with the known differences mended."""
     for known in KNOWN:
         record = Record(record.kind, record.name, known.mended(record.kind, record.name, record.value))
     return record
 
 
 def unexpected_verdicts() -> Iterable[str]:
-    """Judge the judge: broken records that pass, and known differences that are gone."""
+    """Return the faults of the judge itself: broken records that pass, and known differences that are gone."""
     cases = [(what, Record(*record), True) for what, record in CAUGHT.items()]
     cases += [(what, Record(*record), False) for what, record in MISSED.items()]
     for known in KNOWN:
@@ -152,7 +152,7 @@ def unexpected_verdicts() -> Iterable[str]:
 
 
 def main(folder: str) -> int:
-    """Judge a folder of records; the exit status says whether something is wrong."""
+    """Judge a folder of records and return the exit status: 1 for a fault."""
     every = [*records(Path(folder)), *manifests()]
     if not any(record.kind == "call" for record in every):
         raise SystemExit(f"{folder} holds no recorded calls: run the tests with SHOULDERS_SLACK_RECORDS={folder}")

@@ -13,7 +13,7 @@ Json: TypeAlias = dict[str, object]
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """One difference; `mend` changes a value of this kind and name into what the types accept."""
+    """One difference; `mend` changes a value of this kind and name into one that the types accept."""
 
     kind: str
     name: str
@@ -36,7 +36,7 @@ def _without(value: Json, *names: str) -> Json:
 
 
 def _inside(value: Json, *path: str, change: Callable[[Json], Json]) -> Json:
-    """A value with the objects changed that are found along a path; lists are passed through."""
+    """Return a value with the objects at a path changed; the path passes through lists."""
     if not path:
         return change(value)
 
@@ -49,7 +49,7 @@ def _inside(value: Json, *path: str, change: Callable[[Json], Json]) -> Json:
 
 
 def _listed(value: Json, *path: str, without: str) -> Json:
-    """A value without one entry of a list of words."""
+    """Return a value without one entry of a list of words."""
     if len(path) > 1:
         return _inside(value, *path[:-1], change=lambda inner: _listed(inner, path[-1], without=without))
     found = value.get(path[0])
@@ -57,21 +57,21 @@ def _listed(value: Json, *path: str, without: str) -> Json:
 
 
 def _unshared(event: Json) -> Json:
-    """An event, and the messages in it, without what only Slack's own attachments have."""
+    """Return an event, and the messages in it, without the fields of Slack's own attachments."""
     event = _inside(event, "attachments", change=lambda one: _without(one, *_OF_SHARES))
     for name in ("message", "previous_message"):
         event = _inside(event, name, change=_unshared)
     return event
 
 
-def _kept(value: Json, name: str, wanted: Callable[[Json], bool]) -> Json:
-    """A value with only some of the objects in a list."""
+def _filtered(value: Json, name: str, matches: Callable[[Json], bool]) -> Json:
+    """Return a value with only some of the objects in a list."""
     found = value.get(name)
-    return value | {name: [one for one in found if wanted(one)]} if isinstance(found, list) else value
+    return value | {name: [one for one in found if matches(one)]} if isinstance(found, list) else value
 
 
-def _told(event: Json) -> Json:
-    """A change with the message in it as the types want it: with what only the event around it says."""
+def _with_context(event: Json) -> Json:
+    """Return a change whose message has the fields that only the event has, as the types require."""
     around = {key: event[key] for key in ("channel", "channel_type", "event_ts") if key in event}
     for name in ("message", "previous_message"):
         inner = event.get(name)
@@ -81,7 +81,7 @@ def _told(event: Json) -> Json:
 
 
 def _undescribed(values: Json) -> Json:
-    """The values of a form without the descriptions of chosen options."""
+    """Return the values of a form without the descriptions of chosen options."""
     found: Json = {}
     for block, elements in values.items():
         found[block] = elements
@@ -160,7 +160,7 @@ KNOWN = (
         "message",
         "The message inside message_changed has neither channel nor event_ts in Slack's documentation.",
         _AROUND | {"subtype": "message_changed", "message": _SAID, "previous_message": _SAID},
-        _told,
+        _with_context,
     ),
     *(
         Known(
@@ -191,7 +191,7 @@ KNOWN = (
             "subtype": "file_share",
             "files": [{"id": "F1", "mode": "file_access", "file_access": "check_file_info"}],
         },
-        lambda value: _kept(value, "files", lambda file: file.get("file_access") != "check_file_info"),
+        lambda value: _filtered(value, "files", lambda file: file.get("file_access") != "check_file_info"),
     ),
     Known(
         "event",

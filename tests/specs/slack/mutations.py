@@ -24,16 +24,23 @@ def _modal(**more: object) -> Case:
     return "call", "views.open", {"trigger_id": "1", "view": view}
 
 
-def _said(**more: object) -> Case:
-    said: Json = {"type": "message", "channel": "C1", "channel_type": "channel", "user": "U1", "text": "a", "ts": "1"}
-    return "event", "message", {**said, "event_ts": "1", **more}
+def _message(**more: object) -> Case:
+    message: Json = {
+        "type": "message",
+        "channel": "C1",
+        "channel_type": "channel",
+        "user": "U1",
+        "text": "a",
+        "ts": "1",
+    }
+    return "event", "message", {**message, "event_ts": "1", **more}
 
 
 RIGHT: dict[str, Case] = {
     "a post": _post(unfurl_links=False, unfurl_media=False, thread_ts="1"),
     "a button": _button(style="danger"),
     "a form": _modal(submit=_PLAIN, callback_id="a", private_metadata="a"),
-    "a message": _said(thread_ts="1", client_msg_id="a"),
+    "a message": _message(thread_ts="1", client_msg_id="a"),
     "an answer": ("answer", "chat.postMessage", {"ok": True, "channel": "C1", "ts": "1", "message": {"text": "a"}}),
     "a status": ("call", "agents.sessions.setStatus", {"channel_id": "C1", "thread_ts": "1", "status": "active"}),
 }
@@ -65,8 +72,8 @@ CAUGHT: dict[str, Case] = {
     "an answer with an unknown field": ("answer", "users.info", {"ok": True, "person": {}}),
     "a user who is a name": ("answer", "users.info", {"ok": True, "user": "ada"}),
     "a message without a ts": ("event", "message", {"type": "message", "channel": "C1", "user": "U1", "text": "a"}),
-    "a kind of channel": _said(channel_type="dm"),
-    "a subtype": _said(subtype="bot_messages"),
+    "a kind of channel": _message(channel_type="dm"),
+    "a subtype": _message(subtype="bot_messages"),
     "an unknown event": ("event", "app_mentions", {"type": "app_mentions"}),
     "an unknown envelope": ("envelope", "block_action", {"type": "block_action"}),
     "a command without its words": ("envelope", "slash_commands", {"token": "a", "command": "/ask"}),
@@ -98,4 +105,4 @@ MISSED: dict[str, Case] = {
         {"display_information": {"name": "a", "description": "a" * 301}},
     ),
 }
-"""Right ones, and those in which Slack itself is stricter: the stand-in's own rules know better."""
+"""Valid records, and those that only Slack itself refuses: the fake's own rules cover these."""

@@ -1,4 +1,4 @@
-"""Which of Slack's types judges a recorded shape."""
+"""The types of Slack that judge each recorded shape."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ ACKNOWLEDGEMENTS: Mapping[str, str] = {
     "slash_commands": "B.RespondArguments",
     "view_submission": "B.ViewResponseAction",
 }
-"""Types of what may be answered to an envelope."""
+"""Types of the answers to an envelope."""
 
 
 def type_of(kind: str, name: str) -> str:
-    """The type's name in TypeScript."""
+    """Return the type's name in TypeScript."""
     if kind in ("call", "form"):
         return "B.RespondArguments" if name == "response_url" else f"W.{pascal(name)}Arguments"
     if kind == "answer":
