@@ -10,6 +10,7 @@ import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 
 from bot.administration.audit_announcer import AuditAnnouncer
 from bot.administration.limits.budget import Budget
@@ -20,9 +21,10 @@ from bot.administration.task_preferences import check_preferences
 from bot.catalogue import Catalogue
 from bot.commands._registry import CommandModule, load_commands
 from bot.config import Config, backend_kinds, platforms
+from bot.core.active_requests import ActiveRequests
 from bot.core.dispatcher import Dispatcher
 from bot.core.intake import CoreIntake
-from bot.core.request_queue import RequestQueue
+from bot.core.request_queue import TIMEOUTS, QueueTimeouts, RequestQueue
 from bot.hub.client import Hub
 from bot.inference import downloads
 from bot.interfaces.adapter import Adapter
@@ -59,6 +61,7 @@ class App:
     services: Services
     intake: CoreIntake
     inbox: RequestQueue
+    active: ActiveRequests
     chores: Mapping[str, BackgroundJob]
     adapters: Mapping[str, Adapter]
 
@@ -147,8 +150,10 @@ async def application(
     config: Config,
     adapters: Mapping[str, Adapter],
     opening: Callable[[Config], Awaitable[Database]] = open_database,
+    close_seconds: float = CLOSE_SECONDS,
 ) -> AsyncGenerator[App, None]:
     """Open everything, and close it again in the order that loses nothing."""
+    close = partial(_close, seconds=close_seconds)
     async with AsyncExitStack() as resources:
         database = await opening(config)
         resources.push_async_callback(database.aclose)
@@ -156,12 +161,12 @@ async def application(
             log.warning("%s", sentence)
         backends = make_backends(config)
         for backend in backends.values():
-            resources.push_async_callback(_close, backend)
+            resources.push_async_callback(close, backend)
         for adapter in adapters.values():
-            resources.push_async_callback(_close, adapter)
+            resources.push_async_callback(close, adapter)
         commands = await asyncio.to_thread(load_commands)
         app = await assemble(config, database, backends, adapters, commands)
-        resources.push_async_callback(_close, app.services.catalogue)
+        resources.push_async_callback(close, app.services.catalogue)
         yield app
 
 
@@ -172,20 +177,20 @@ async def assemble(
     adapters: Mapping[str, Adapter],
     commands: Mapping[str, CommandModule],
     clock: Callable[[], float] = time.time,
+    timeouts: QueueTimeouts = TIMEOUTS,
 ) -> App:
-    """Put together what was opened."""
+    """Put together the opened parts."""
+    active = ActiveRequests()
     declared = [module.COMMAND for module in commands.values()]
     terminals = (name for name, platform in platforms().items() if not platform.lasting)  # who sits there began it
     administration = Administration(database.records, config.settings, (*config.bot.administrators, *terminals))
-    await administration.load()
     hub = Hub(config.hub, downloads.within(config.data / "models"), config.environment, config.memory)
     catalogue = Catalogue(config, backends, database.catalogue, hub)
-    await catalogue.load()
     budget = Budget(administration, database.usage, catalogue.sections, config.bot.currency, clock)
-    await budget.load()
     grace = config.bot.uninstall_grace_hours * 3_600
-    privacy = Retention(database.history, administration, adapters, lambda: inbox, grace, clock)
-    await privacy.load()
+    privacy = Retention(database.history, administration, adapters, active, grace, clock)
+    for part in (administration, catalogue, budget, privacy):
+        await part.load()
     services = Services(
         config,
         database.conversations,
@@ -197,25 +202,25 @@ async def assemble(
         adapters,
         declared,
         RecentRequests(),
-        stop=lambda request: inbox.stop(request),
-        running=lambda conversation: inbox.running(conversation),
+        stop=active.stop,
+        running=active.running,
     )
     core = Dispatcher(services, commands)
-    inbox = RequestQueue(database.requests, adapters, declared, core.handle, administration)
+    inbox = RequestQueue(database.requests, adapters, declared, core.handle, administration, active, timeouts)
     chores: Mapping[str, BackgroundJob] = {
         "announcing": AuditAnnouncer(administration, adapters).run,
         "tidying": privacy.run,
         "downloading": catalogue.fetch,
     }
-    return App(config, services, CoreIntake(services, core, inbox), inbox, chores, adapters)
+    return App(config, services, CoreIntake(services, core, inbox), inbox, active, chores, adapters)
 
 
-async def _close(opened: Backend | Adapter | Catalogue) -> None:
+async def _close(opened: Backend | Adapter | Catalogue, seconds: float) -> None:
     """Close without waiting for ever: what does not let go ends with the program."""
     try:
-        await asyncio.wait_for(opened.aclose(), CLOSE_SECONDS)
+        await asyncio.wait_for(opened.aclose(), seconds)
     except TimeoutError:
-        log.warning("%s did not close within %.0f s", type(opened).__name__, CLOSE_SECONDS)
+        log.warning("%s did not close within %.0f s", type(opened).__name__, seconds)
 
 
 async def run_platforms(config: Config, say: Say) -> None:

@@ -34,9 +34,6 @@ from bot.utils.unicode_text import well_formed
 
 log = logging.getLogger(__name__)
 
-CLOSE_SECONDS = 1.0
-"""How long a stopped answer waits for the model to let go, before it is shown as stopped all the same."""
-
 FORGOTTEN = Answer("", ("What was asked here is forgotten.",))
 """Shown instead of the answer to a question that was forgotten before it was answered."""
 
@@ -109,7 +106,8 @@ class CollectedReply:
 class Delivery:
     """Answers one request once. `reply` is begun only when the answer is not known from an earlier run.
 
-    What does not stream is shown when it is whole.
+    What does not stream is shown when it is whole. A stopped answer waits `closing` seconds for the model to let go,
+    before it is shown as stopped all the same.
     """
 
     def __init__(
@@ -122,6 +120,7 @@ class Delivery:
         answer: Answer | None = None,
         *,
         streams: bool = True,
+        closing: float,
     ) -> None:
         self.accepted = accepted
         self.draft = draft
@@ -130,6 +129,7 @@ class Delivery:
         self._attempts = attempts
         self._answer = answer
         self._streams = streams
+        self._closing = closing
         self._heard_all = asyncio.Event()
         self._stopped = False
         self._reworded = False
@@ -213,7 +213,7 @@ class Delivery:
                 await self._heard_all.wait()
             finally:
                 listening.cancel()
-                await asyncio.wait([listening], timeout=CLOSE_SECONDS)
+                await asyncio.wait([listening], timeout=self._closing)
             if not self._stopped:
                 listening.result()
         if self._stopped:
