@@ -1,4 +1,4 @@
-"""Accept each request once, answer each conversation in order, pick up after a crash what was left unanswered."""
+"""Accept each request once, answer each conversation in order, pick up unanswered requests after a crash."""
 
 from __future__ import annotations
 
@@ -93,10 +93,10 @@ class RequestQueue:
         return asyncio.shield(self._spawn(self._accept(request)))
 
     async def recover(self, platform: str) -> None:
-        """Answer what an earlier run or an outage left unanswered. Call whenever the platform is connected.
+        """Answer the requests that an earlier run or an outage left. Call whenever the platform is connected.
 
-        Until the first call, requests are accepted but not answered, so that older ones come first. What is being
-        answered now is left alone, also when it ends while the store is read: its row was read too early.
+        Until the first call, requests are accepted but not answered, so that older ones come first. Requests that are
+        being answered now are left alone, even if they end while the store is read: their rows were read too early.
         """
         async with self._recovering:
             self._ended_meanwhile.clear()
@@ -114,29 +114,32 @@ class RequestQueue:
             if (since := self._failing.get(platform, {}).get(left.accepted.id)) is not None
         }
         for left in waiting:
-            if self._is_hopeless(platform, left):
-                log.error(
-                    "The answer to request %d is given up: %s did not take it for a day", left.accepted.id, platform
-                )
-                await self._store.end(left.accepted.id, "undeliverable")
-            elif left.accepted.request.command in self._by_name:
-                self._dispatch(left.accepted, left)
-            else:  # asked of a newer version
-                log.error("Request %d asks for a command that there is not; it is dropped", left.accepted.id)
-                await self._store.end(left.accepted.id, "dropped")
+            await self._pick_up(left)
         for accepted in self._active.recovered(platform):
             self._dispatch(accepted)
         self._recovered.add(platform)
 
-    def _is_hopeless(self, platform: str, left: Unfinished) -> bool:
-        """Whether the platform had time enough to take an answer, also if it was away itself until a while ago."""
-        failing = self._failing.get(platform, {}).get(left.accepted.id)
-        tried = 0.0 if failing is None else asyncio.get_running_loop().time() - failing
-        old = time.time() - left.since >= self._timeouts.patience
-        return failing is not None and left.answer is not None and old and tried >= self._timeouts.least_patience
+    async def _pick_up(self, left: Unfinished) -> None:
+        number, request = left.accepted.id, left.accepted.request
+        if self._is_hopeless(left):
+            platform = request.place.platform
+            log.error("The answer to request %d is given up: %s did not take it for a day", number, platform)
+            await self._store.end(number, "undeliverable")
+        elif request.command in self._by_name:
+            self._dispatch(left.accepted, left)
+        else:  # asked of a newer version
+            log.error("Request %d asks for a command that there is not; it is dropped", number)
+            await self._store.end(number, "dropped")
+
+    def _is_hopeless(self, left: Unfinished) -> bool:
+        """Return whether the platform had time enough to take an answer, even if it was away until a while ago."""
+        since = self._failing.get(left.accepted.request.place.platform, {}).get(left.accepted.id)
+        if since is None or left.answer is None or time.time() - left.since < self._timeouts.patience:
+            return False
+        return asyncio.get_running_loop().time() - since >= self._timeouts.least_patience
 
     def recover_soon(self, platform: str) -> None:
-        """`recover`, beside whatever runs; tried again later when it fails."""
+        """Recover in a task of its own, and again later when that fails."""
         if timer := self._later.pop(platform, None):
             timer.cancel()
         if not self._closed:
@@ -155,7 +158,7 @@ class RequestQueue:
             self._later[platform] = loop.call_later(self._timeouts.redelivery, self.recover_soon, platform)
 
     async def drop_unfinished(self, platform: str) -> None:
-        """Forget what an earlier run left unanswered, where nobody is there any more to read it."""
+        """Drop the requests that an earlier run left, where nobody reads the answers any more."""
         for left in await self._store.unfinished(platform):
             await self._store.end(left.accepted.id, "dropped")
         self._recovered.add(platform)
@@ -195,7 +198,7 @@ class RequestQueue:
         return True
 
     def _dispatch(self, accepted: Accepted, left: Unfinished | None = None) -> None:
-        """Put the request into its conversation's lane, or start it at once where it does not wait."""
+        """Put the request into its conversation's lane, or start it at once if it does not wait."""
         if accepted.id in self._active or self._closed:
             return
         full = "" if left else self._refusal(accepted)
@@ -277,7 +280,7 @@ class RequestQueue:
 
 
 def _tell_positions(lane: _Lane) -> None:
-    """Say to everyone who waits how many are before them."""
+    """Show all who wait how many answers come before theirs."""
     ahead = 1 if lane.current else 0
     for position, (_, _, delivery) in enumerate(sorted(lane.waiting, key=lambda entry: entry[:2]), start=ahead):
         if position:

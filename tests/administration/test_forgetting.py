@@ -72,19 +72,15 @@ async def test_a_setting_that_is_all_that_is_kept_of_somebody_leaves_nothing(wor
     ]
 
 
-async def test_what_was_set_before_the_audit_held_no_values_of_ones_own_goes_too(
-    tmp_path: Path, files: Files, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_what_was_set_before_the_audit_held_no_values_of_ones_own_goes_too(tmp_path: Path, files: Files) -> None:
     newest = await asyncio.to_thread(migrations)
-    monkeypatch.setattr("storage.sqlite.database.migrations", lambda: newest[:5])
-    old = await open_database(tmp_path / "shoulders.db")
+    old = await open_database(tmp_path / "shoulders.db", scripts=lambda: newest[:5])
     entries = [
         AuditEntry(CHANNEL, ANN, "config set", "language (me)", "Setish", "Secretish"),
         AuditEntry(CHANNEL, ADMIN, "config set", "language (workspace)", "", "Thai"),
     ]
     await old.records.keep((), entries)
     await old.aclose()
-    monkeypatch.setattr("storage.sqlite.database.migrations", lambda: newest)
     new = await open_database(tmp_path / "shoulders.db")
     assert [entry.after for entry in await new.records.audit("discord", "guild")] == ["Thai", ""]
     await new.history.rewrite()
@@ -397,7 +393,6 @@ async def test_who_reads_the_file_delays_the_end_and_no_more(
     world: World, files: Files, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(retention, "PAUSES", (0.0,))
-    monkeypatch.setattr("storage.sqlite.history.CUT_MILLISECONDS", 1)
     await world.say("my secret", CHANNEL)
     reader = await asyncio.to_thread(sqlite3.connect, tmp_path / "shoulders.db", check_same_thread=False)
     await asyncio.to_thread(lambda: reader.execute("BEGIN").execute("SELECT * FROM turns").fetchall())
