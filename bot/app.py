@@ -46,11 +46,11 @@ HEALTHY_AFTER = 60.0
 """Seconds that a platform must have run for its next failure to count as its first."""
 
 CLOSE_SECONDS = 10.0
-"""How long a platform or a model may take to let go when the program ends."""
+"""Seconds that a platform or a model may take to let go when the program ends."""
 
 Say = Callable[[str], None]
 BackgroundJob = Callable[[], Coroutine[object, object, None]]
-"""What runs beside the platforms until the program ends."""
+"""A task that runs beside the platforms until the program ends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +67,12 @@ class App:
 
     @property
     def default_backend(self) -> Backend:
-        """What answers where nobody chose a model."""
+        """Return the backend that answers where nobody chose a model."""
         return self.services.backends[self.config.default_model]
 
     @property
     def banner(self) -> str:
-        """Who answers, and where text goes."""
+        """Return a line with the model that answers, and the destination of texts."""
         name, model = self.config.bot.name, self.config.default_model
         return f"{name}: {model} answers, and text goes to {self.default_backend.destination}."
 
@@ -100,7 +100,7 @@ async def open_database(config: Config) -> Database:
 
 
 def make_backends(config: Config) -> Mapping[str, Backend]:
-    """One backend a model, in the catalogue's order."""
+    """Return one backend for each model, in the catalogue's order."""
     made: dict[str, Backend] = {}
     for kind in backend_kinds().values():
         sections = {name: section for name, section in config.models.items() if section.backend == kind.name}
@@ -110,7 +110,7 @@ def make_backends(config: Config) -> Mapping[str, Backend]:
 
 
 def make_adapter(config: Config, name: str) -> Adapter:
-    """One platform's adapter. Raises ConfigError when a secret is missing."""
+    """Return the adapter of one platform. Raises ConfigError when a secret is missing."""
     platform = platforms()[name]
     missing = [secret for secret in platform.secrets if not config.environment.get(secret)]
     if missing:
@@ -120,7 +120,7 @@ def make_adapter(config: Config, name: str) -> Adapter:
 
 
 def setup_text(config: Config, name: str, *, plain: bool = False) -> str:
-    """What is needed once to install the bot on a platform. Raises ConfigError."""
+    """Return the text that installs the bot on a platform, such as a manifest. Raises ConfigError."""
     platform = platforms().get(name)
     setup = (platform.plain_setup if plain else platform.setup) if platform else None
     if setup is None:
@@ -131,7 +131,7 @@ def setup_text(config: Config, name: str, *, plain: bool = False) -> str:
 
 
 def platforms_with_secrets(config: Config) -> Sequence[str]:
-    """The platforms that `shoulders run` serves: those with every secret there. Raises ConfigError for half a set."""
+    """Return the platforms that `shoulders run` serves: those with all secrets. Raises ConfigError for half a set."""
     chosen = []
     for name, platform in platforms().items():
         present = [secret for secret in platform.secrets if config.environment.get(secret)]
@@ -216,7 +216,7 @@ async def assemble(
 
 
 async def _close(opened: Backend | Adapter | Catalogue, seconds: float) -> None:
-    """Close without waiting for ever: what does not let go ends with the program."""
+    """Close without waiting for ever: parts that do not let go end with the program."""
     try:
         await asyncio.wait_for(opened.aclose(), seconds)
     except TimeoutError:
@@ -252,7 +252,7 @@ async def serve(app: App, say: Say) -> None:
 
 
 async def _keep_doing(name: str, chore: BackgroundJob) -> None:
-    """Begin again, after a pause, what ended by a fault."""
+    """Run a chore, and begin it again, after a pause, when it ends by a fault."""
     while True:
         try:
             await chore()

@@ -1,4 +1,4 @@
-"""How many requests may wait, of one person and in one place."""
+"""The most requests that may wait, of one person and in one place."""
 
 from __future__ import annotations
 

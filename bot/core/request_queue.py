@@ -149,7 +149,7 @@ class RequestQueue:
         try:
             await self.recover(platform)
         except Exception:  # nothing would be answered any more
-            log.exception("%s: what is unanswered could not be picked up", platform)
+            log.exception("%s: unanswered requests could not be picked up", platform)
             self._recover_later(platform)
 
     def _recover_later(self, platform: str) -> None:
