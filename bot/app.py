@@ -182,8 +182,7 @@ async def assemble(
     """Put together the opened parts."""
     active = ActiveRequests()
     declared = [module.COMMAND for module in commands.values()]
-    terminals = (name for name, platform in platforms().items() if not platform.lasting)  # who sits there began it
-    administration = Administration(database.records, config.settings, (*config.bot.administrators, *terminals))
+    administration = Administration(database.records, config.settings, _administrators(config))
     hub = Hub(config.hub, downloads.within(config.data / "models"), config.environment, config.memory)
     catalogue = Catalogue(config, backends, database.catalogue, hub)
     budget = Budget(administration, database.usage, catalogue.sections, config.bot.currency, clock)
@@ -207,12 +206,15 @@ async def assemble(
     )
     core = Dispatcher(services, commands)
     inbox = RequestQueue(database.requests, adapters, declared, core.handle, administration, active, timeouts)
-    chores: Mapping[str, BackgroundJob] = {
-        "announcing": AuditAnnouncer(administration, adapters).run,
-        "tidying": privacy.run,
-        "downloading": catalogue.fetch,
-    }
-    return App(config, services, CoreIntake(services, core, inbox), inbox, active, chores, adapters)
+    intake, announcer = CoreIntake(services, core, inbox), AuditAnnouncer(administration, adapters)
+    chores = {"announcing": announcer.run, "tidying": privacy.run, "downloading": catalogue.fetch}
+    return App(config, services, intake, inbox, active, chores, adapters)
+
+
+def _administrators(config: Config) -> Sequence[str]:
+    """Return the administrators everywhere: those of the configuration, and the person at a terminal, who began it."""
+    terminals = (name for name, platform in platforms().items() if not platform.lasting)
+    return (*config.bot.administrators, *terminals)
 
 
 async def _close(opened: Backend | Adapter | Catalogue, seconds: float) -> None:

@@ -76,7 +76,7 @@ class UsageStore(Protocol):
         person: str = "",
         until: int = ENDLESS,
     ) -> Sequence[UsageTotal]:
-        """Return the sums of all calls from `since` to before `until`, milliseconds since 1970, in order of their keys."""
+        """Return sums of the calls from `since` to before `until`, milliseconds since 1970, in order of their keys."""
 
     async def opinions(self, since: int, platform: str, workspace: str) -> Sequence[RatingTotal]:
         """Return the votes on each model's answers since a moment in milliseconds since 1970."""

@@ -52,7 +52,7 @@ class RequestFilter(NamedTuple):
 
 
 def within(extent: Extent, before: int) -> RequestFilter:
-    """Choose the requests of an extent before request number `before`. Plus signs leave the index to the narrower part."""
+    """Choose the requests of an extent before request `before`. Plus signs leave the index to the narrower part."""
     plus = "+" if extent.channel or extent.person or extent.conversation else ""
     parts = [f"{plus}r.platform = :platform", "r.id < :before"]
     parts += [f"{plus}r.workspace = :workspace"] if extent.workspace else []
