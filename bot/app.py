@@ -10,6 +10,7 @@ import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 
 from bot.administration.audit_announcer import AuditAnnouncer
 from bot.administration.limits.budget import Budget
@@ -22,9 +23,10 @@ from bot.administration.task_preferences import check_preferences
 from bot.catalogue import Catalogue
 from bot.commands._registry import CommandModule, load_commands
 from bot.config import Config, backend_kinds, platforms
+from bot.core.active_requests import ActiveRequests
 from bot.core.dispatcher import Dispatcher
 from bot.core.intake import CoreIntake
-from bot.core.request_queue import RequestQueue
+from bot.core.request_queue import TIMEOUTS, QueueTimeouts, RequestQueue
 from bot.hub.client import Hub
 from bot.inference import downloads
 from bot.interfaces.adapter import Adapter
@@ -46,11 +48,11 @@ HEALTHY_AFTER = 60.0
 """Seconds that a platform must have run for its next failure to count as its first."""
 
 CLOSE_SECONDS = 10.0
-"""How long a platform or a model may take to let go when the program ends."""
+"""Seconds that a platform or a model may take to let go when the program ends."""
 
 Say = Callable[[str], None]
 BackgroundJob = Callable[[], Coroutine[object, object, None]]
-"""What runs beside the platforms until the program ends."""
+"""A task that runs beside the platforms until the program ends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,17 +63,18 @@ class App:
     services: Services
     intake: CoreIntake
     inbox: RequestQueue
+    active: ActiveRequests
     chores: Mapping[str, BackgroundJob]
     adapters: Mapping[str, Adapter]
 
     @property
     def default_backend(self) -> Backend:
-        """What answers where nobody chose a model."""
+        """Return the backend that answers where nobody chose a model."""
         return self.services.backends[self.config.default_model]
 
     @property
     def banner(self) -> str:
-        """Who answers, and where text goes."""
+        """Return a line with the model that answers, and the destination of texts."""
         name, model = self.config.bot.name, self.config.default_model
         return f"{name}: {model} answers, and text goes to {self.default_backend.destination}."
 
@@ -99,7 +102,7 @@ async def open_database(config: Config) -> Database:
 
 
 def make_backends(config: Config) -> Mapping[str, Backend]:
-    """One backend a model, in the catalogue's order."""
+    """Return one backend for each model, in the catalogue's order."""
     made: dict[str, Backend] = {}
     for kind in backend_kinds().values():
         sections = {name: section for name, section in config.models.items() if section.backend == kind.name}
@@ -109,7 +112,7 @@ def make_backends(config: Config) -> Mapping[str, Backend]:
 
 
 def make_adapter(config: Config, name: str) -> Adapter:
-    """One platform's adapter. Raises ConfigError when a secret is missing."""
+    """Return the adapter of one platform. Raises ConfigError when a secret is missing."""
     platform = platforms()[name]
     missing = [secret for secret in platform.secrets if not config.environment.get(secret)]
     if missing:
@@ -119,7 +122,7 @@ def make_adapter(config: Config, name: str) -> Adapter:
 
 
 def setup_text(config: Config, name: str, *, plain: bool = False) -> str:
-    """What is needed once to install the bot on a platform. Raises ConfigError."""
+    """Return the text that installs the bot on a platform, such as a manifest. Raises ConfigError."""
     platform = platforms().get(name)
     setup = (platform.plain_setup if plain else platform.setup) if platform else None
     if setup is None:
@@ -130,7 +133,7 @@ def setup_text(config: Config, name: str, *, plain: bool = False) -> str:
 
 
 def platforms_with_secrets(config: Config) -> Sequence[str]:
-    """The platforms that `shoulders run` serves: those with every secret there. Raises ConfigError for half a set."""
+    """Return the platforms that `shoulders run` serves: those with all secrets. Raises ConfigError for half a set."""
     chosen = []
     for name, platform in platforms().items():
         present = [secret for secret in platform.secrets if config.environment.get(secret)]
@@ -149,8 +152,10 @@ async def application(
     config: Config,
     adapters: Mapping[str, Adapter],
     opening: Callable[[Config], Awaitable[Database]] = open_database,
+    close_seconds: float = CLOSE_SECONDS,
 ) -> AsyncGenerator[App, None]:
     """Open everything, and close it again in the order that loses nothing."""
+    close = partial(_close, seconds=close_seconds)
     async with AsyncExitStack() as resources:
         database = await opening(config)
         resources.push_async_callback(database.aclose)
@@ -158,12 +163,12 @@ async def application(
             log.warning("%s", sentence)
         backends = make_backends(config)
         for backend in backends.values():
-            resources.push_async_callback(_close, backend)
+            resources.push_async_callback(close, backend)
         for adapter in adapters.values():
-            resources.push_async_callback(_close, adapter)
+            resources.push_async_callback(close, adapter)
         commands = await asyncio.to_thread(load_commands)
         app = await assemble(config, database, backends, adapters, commands)
-        resources.push_async_callback(_close, app.services.catalogue)
+        resources.push_async_callback(close, app.services.catalogue)
         yield app
 
 
@@ -174,20 +179,19 @@ async def assemble(
     adapters: Mapping[str, Adapter],
     commands: Mapping[str, CommandModule],
     clock: Callable[[], float] = time.time,
+    timeouts: QueueTimeouts = TIMEOUTS,
 ) -> App:
-    """Put together what was opened."""
+    """Put together the opened parts."""
+    active = ActiveRequests()
     declared = [module.COMMAND for module in commands.values()]
-    terminals = (name for name, platform in platforms().items() if not platform.lasting)  # who sits there began it
-    administration = Administration(database.records, config.settings, (*config.bot.administrators, *terminals))
-    await administration.load()
+    administration = Administration(database.records, config.settings, _administrators(config))
     hub = Hub(config.hub, downloads.within(config.data / "models"), config.environment, config.memory)
     catalogue = Catalogue(config, backends, database.catalogue, hub)
-    await catalogue.load()
     budget = Budget(administration, database.usage, catalogue.sections, config.bot.currency, clock)
-    await budget.load()
     grace = config.bot.uninstall_grace_hours * 3_600
-    privacy = Retention(database.history, administration, adapters, lambda: inbox, grace, clock)
-    await privacy.load()
+    privacy = Retention(database.history, administration, adapters, active, grace, clock)
+    for part in (administration, catalogue, budget, privacy):
+        await part.load()
     policy = Policy(administration, budget, lambda: config.hub.centrally(several=privacy.departures.workspaces.several))
     services = Services(
         config,
@@ -205,25 +209,28 @@ async def assemble(
         adapters,
         declared,
         RecentRequests(),
-        stop=lambda request: inbox.stop(request),
-        running=lambda conversation: inbox.running(conversation),
+        stop=active.stop,
+        running=active.running,
     )
     core = Dispatcher(services, commands)
-    inbox = RequestQueue(database.requests, adapters, declared, core.handle, administration)
-    chores: Mapping[str, BackgroundJob] = {
-        "announcing": AuditAnnouncer(administration, adapters).run,
-        "tidying": privacy.run,
-        "downloading": catalogue.fetch,
-    }
-    return App(config, services, CoreIntake(services, core, inbox), inbox, chores, adapters)
+    inbox = RequestQueue(database.requests, adapters, declared, core.handle, administration, active, timeouts)
+    intake, announcer = CoreIntake(services, core, inbox), AuditAnnouncer(administration, adapters)
+    chores = {"announcing": announcer.run, "tidying": privacy.run, "downloading": catalogue.fetch}
+    return App(config, services, intake, inbox, active, chores, adapters)
 
 
-async def _close(opened: Backend | Adapter | Catalogue) -> None:
-    """Close without waiting for ever: what does not let go ends with the program."""
+def _administrators(config: Config) -> Sequence[str]:
+    """Return the administrators everywhere: those of the configuration, and the person at a terminal, who began it."""
+    terminals = (name for name, platform in platforms().items() if not platform.lasting)
+    return (*config.bot.administrators, *terminals)
+
+
+async def _close(opened: Backend | Adapter | Catalogue, seconds: float) -> None:
+    """Close without waiting for ever: parts that do not let go end with the program."""
     try:
-        await asyncio.wait_for(opened.aclose(), CLOSE_SECONDS)
+        await asyncio.wait_for(opened.aclose(), seconds)
     except TimeoutError:
-        log.warning("%s did not close within %.0f s", type(opened).__name__, CLOSE_SECONDS)
+        log.warning("%s did not close within %.0f s", type(opened).__name__, seconds)
 
 
 async def run_platforms(config: Config, say: Say) -> None:
@@ -255,7 +262,7 @@ async def serve(app: App, say: Say) -> None:
 
 
 async def _keep_doing(name: str, chore: BackgroundJob) -> None:
-    """Begin again, after a pause, what ended by a fault."""
+    """Run a chore, and begin it again, after a pause, when it ends by a fault."""
     while True:
         try:
             await chore()

@@ -49,7 +49,7 @@ class Departures:
         self,
         traces: HistoryStore,
         administration: Administration,
-        waiting: Callable[[], Waiting],
+        waiting: Waiting,
         grace: float,
         clock: Callable[[], float],
         wake: Callable[[], None],
@@ -138,12 +138,12 @@ class Departures:
         """
         place, extent = Place(platform, workspace, ""), Extent(platform, workspace)
         if self._forgets(platform, workspace):
-            self._waiting().forget(extent.holds)
+            self._waiting.forget(extent.holds)
             await self._traces.forget(extent, ALL)
             for pause in PAUSES:  # until what was under way has ended: a minute later it may have been invited back
-                if self._waiting().answers(extent.holds):
+                if self._waiting.answers(extent.holds):
                     await asyncio.sleep(pause)
-            if self._waiting().answers(extent.holds):
+            if self._waiting.answers(extent.holds):
                 return False
             await self._traces.remove(platform, workspace)
             entry = AuditEntry(place, NOBODY, "uninstalled")

@@ -95,7 +95,7 @@ class Retention:
         traces: HistoryStore,
         administration: Administration,
         adapters: Mapping[str, Adapter],
-        waiting: Callable[[], UnansweredRequests],
+        waiting: UnansweredRequests,
         grace: float = 0.0,
         clock: Callable[[], float] = time,
     ) -> None:
@@ -128,7 +128,7 @@ class Retention:
         """Forget what was said before this request; False while something is left in the database's files."""
         extent, request = wish.extent, accepted.request
         amounts, settings = await self.count(wish, accepted.id)
-        self._waiting().forget(lambda other: other.id < accepted.id and extent.holds(other))
+        self._waiting.forget(lambda other: other.id < accepted.id and extent.holds(other))
         await self.traces.forget(extent, accepted.id)
         gone = listed(amounts, settings)
         entry = AuditEntry(request.place, request.person, request.command, wish.target, after=gone, own=wish.own)
@@ -157,18 +157,18 @@ class Retention:
 
     async def edited(self, place: Place, message: str, text: str, turned: Callable[[str], str]) -> None:
         """A message says something else now; `turned` makes what its turn says of what that said."""
-        self._waiting().reword(lambda accepted: _asked_by(accepted.request, place, (message,)), text)
+        self._waiting.reword(lambda accepted: _asked_by(accepted.request, place, (message,)), text)
         await self.traces.edited(place, message, text, turned)
 
     async def deleted(self, place: Place, messages: Sequence[str]) -> None:
         """Messages are gone from the platform."""
-        self._waiting().forget(lambda accepted: _asked_by(accepted.request, place, messages))
+        self._waiting.forget(lambda accepted: _asked_by(accepted.request, place, messages))
         await self.traces.deleted(place, messages)
 
     async def vanished(self, place: Place) -> None:
         """A channel with its threads, or a thread, is gone from the platform: so are all messages there."""
         extent = Extent(place.platform, place.workspace, place.channel, place.thread)
-        self._waiting().forget(extent.holds)
+        self._waiting.forget(extent.holds)
         await self.traces.vanished(extent)
 
     # By itself --------------------------------------------------------------------------------------------------------
@@ -248,12 +248,12 @@ class Retention:
         """Clear the files. Rewriting much waits until nobody does, but not for long, and a day unless it is wanted."""
         size = await self.traces.remains()
         due = self._urgent or monotonic() - self._rewritten >= DAY
-        if size and (size <= SMALL or (due and self._waiting().quiet)):
+        if size and (size <= SMALL or (due and self._waiting.quiet)):
             await self._rewrite()
             size = 0
         elif size and due and self._waited_enough():
             log.info("The database is rewritten without what was forgotten: answers wait meanwhile")
-            async with self._waiting().held_back(CLEARING, HELD_SECONDS):
+            async with self._waiting.held_back(CLEARING, HELD_SECONDS):
                 await self._rewrite()
             size = 0
         elif not size:

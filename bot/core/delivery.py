@@ -1,4 +1,4 @@
-"""One accepted request on its way to its one answer: listened to, kept, shown, ended."""
+"""Deliver the one answer to an accepted request: collect the reply, keep the answer, show it, end the request."""
 
 from __future__ import annotations
 
@@ -34,9 +34,6 @@ from bot.utils.unicode_text import well_formed
 
 log = logging.getLogger(__name__)
 
-CLOSE_SECONDS = 1.0
-"""How long a stopped answer waits for the model to let go, before it is shown as stopped all the same."""
-
 FORGOTTEN = Answer("", ("What was asked here is forgotten.",))
 """Shown instead of the answer to a question that was forgotten before it was answered."""
 
@@ -64,7 +61,7 @@ class StoredDraftLog:
 
 @dataclass(slots=True)
 class CollectedReply:
-    """What a reply said so far; thoughts are shown where they were said, but are no part of the turn."""
+    """The chunks of a reply so far. Thoughts are shown in their place, but do not belong to the turn."""
 
     pieces: list[Text | Thought] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -95,7 +92,7 @@ class CollectedReply:
                 pass
 
     def outcome(self) -> RequestOutcome:
-        """All of it, as it is kept and shown. A text that is not the answer of a model is no turn."""
+        """Return everything, as it is kept and shown. Only the answer of a model is a turn."""
         shown = "".join(piece.text for piece in self.pieces)
         answer = Answer(shown, tuple(self.notes), self.choices, tuple(self.files), self.private)
         if self.asked is None:
@@ -107,9 +104,10 @@ class CollectedReply:
 
 
 class Delivery:
-    """Answers one request once. `reply` is begun only when the answer is not known from an earlier run.
+    """Answers one request once. `reply` is called only if the answer is not known from an earlier run.
 
-    What does not stream is shown when it is whole.
+    A reply that does not stream is shown when it is whole. A stopped answer is shown once the model
+    has let go, after `closing` seconds at the latest.
     """
 
     def __init__(
@@ -122,6 +120,7 @@ class Delivery:
         answer: Answer | None = None,
         *,
         streams: bool = True,
+        closing: float,
     ) -> None:
         self.accepted = accepted
         self.draft = draft
@@ -130,6 +129,7 @@ class Delivery:
         self._attempts = attempts
         self._answer = answer
         self._streams = streams
+        self._closing = closing
         self._heard_all = asyncio.Event()
         self._stopped = False
         self._reworded = False
@@ -137,7 +137,7 @@ class Delivery:
 
     @property
     def answered(self) -> bool:
-        """Whether the answer is known, shown or not yet."""
+        """Return whether the answer is known, shown or not yet."""
         return self._answer is not None
 
     def refuse(self, sentence: str) -> None:
@@ -160,7 +160,7 @@ class Delivery:
             self._heard_all.set()
 
     def reword(self, text: str) -> None:
-        """Answer what the question says now, or keep it so where the model was asked already."""
+        """Answer the new text of the question, or only keep it where the model was asked already."""
         request = self.accepted.request
         self.accepted = replace(self.accepted, request=replace(request, arguments={**request.arguments, "text": text}))
         self._reworded = True
@@ -200,7 +200,7 @@ class Delivery:
         return outcome.answer
 
     async def _listen(self) -> RequestOutcome:
-        """Take the reply chunk by chunk; stopped or not, what was heard is the outcome."""
+        """Collect the reply chunk by chunk; stopped or not, the chunks so far are the outcome."""
         heard = CollectedReply()
         if self._attempts >= MOST_ATTEMPTS:
             return self._given_up()
@@ -213,7 +213,7 @@ class Delivery:
                 await self._heard_all.wait()
             finally:
                 listening.cancel()
-                await asyncio.wait([listening], timeout=CLOSE_SECONDS)
+                await asyncio.wait([listening], timeout=self._closing)
             if not self._stopped:
                 listening.result()
         if self._stopped:
@@ -243,6 +243,6 @@ class Delivery:
         return RequestOutcome(answer, None, self._question())
 
     def _question(self) -> Turn | None:
-        """What to remember although no model was asked; a retry and the like ask nothing of their own."""
+        """Return the turn to keep although no model was asked; a retry and the like have no question of their own."""
         turn = question_turn(self.accepted.request)
         return turn if turn.text and self.accepted.conversation else None

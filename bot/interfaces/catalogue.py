@@ -11,7 +11,7 @@ from typing import Protocol
 class AddedModel:
     """A model that administrators added from the Hub, under a name, at one commit.
 
-    `task` is in the Hub's words, `size` that of its files in bytes. It was added in `workspace` and is for all.
+    `task` is the Hub's name of it, `size` that of the files in bytes. It was added in `workspace`, for every workspace.
     """
 
     name: str
@@ -25,13 +25,13 @@ class AddedModel:
 
 
 class CatalogueStore(Protocol):
-    """Where added models are kept. Raises StoreError."""
+    """The added models. Raises StoreError."""
 
     async def load(self) -> Sequence[AddedModel]:
-        """All of them."""
+        """Return all of them, in the order of their names."""
 
     async def add(self, model: AddedModel) -> None:
-        """Keep a model, in place of one of its name."""
+        """Keep a model, in place of one with its name."""
 
     async def remove(self, name: str) -> None:
-        """Forget a model."""
+        """Remove the model of this name."""

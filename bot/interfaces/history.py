@@ -1,4 +1,4 @@
-"""What is kept of people and places beside what administrators decided, as values, and the protocol of its keeper."""
+"""Everything kept of people and places, as values, and the protocol of the store that counts, copies and forgets it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ALL = 2**62
 
 @dataclass(frozen=True, slots=True)
 class Extent:
-    """What is counted, copied or forgotten: all that fits every part that is given; "" and 0 fit everything.
+    """The data to count, copy or forget: everything that fits all given parts; "" and 0 fit everything.
 
     A channel is named with its workspace and holds its threads; a thread is named with its channel. A person's
     questions come with the answers to them.
@@ -29,7 +29,7 @@ class Extent:
     conversation: int = 0
 
     def holds(self, accepted: Accepted) -> bool:
-        """Whether a request belongs to it."""
+        """Return whether a request belongs to it."""
         place, person = accepted.request.place, accepted.request.person
         actual = (place.platform, place.workspace, place.channel, place.thread, person.id, accepted.conversation)
         wanted = (self.platform, self.workspace, self.channel, self.thread, self.person, self.conversation)
@@ -38,7 +38,7 @@ class Extent:
 
 @dataclass(frozen=True, slots=True)
 class HistoryCounts:
-    """How much of each there is. `waiting` requests are not answered yet."""
+    """Numbers of turns, requests, messages and votes. `waiting` requests are not answered yet."""
 
     questions: int = 0
     answers: int = 0
@@ -64,7 +64,7 @@ class HistoryItem:
 
 @dataclass(frozen=True, slots=True)
 class Vote:
-    """What a person thought of an answer."""
+    """A person's opinion of an answer."""
 
     at: int
     place: Place
@@ -79,10 +79,10 @@ HistoryCopy: TypeAlias = tuple[Sequence[HistoryItem], Sequence[HistoryItem], Seq
 
 @dataclass(frozen=True, slots=True)
 class RetentionBounds:
-    """Until when things are forgotten by themselves, each in milliseconds since 1970.
+    """The times before which data are forgotten by themselves, each in milliseconds since 1970.
 
-    `conversations` also bounds votes and questions without an answer; `requests` what tells duplicates, and who used
-    how much.
+    `conversations` also bounds votes and questions without an answer; `requests` bounds the keys against duplicates,
+    and the names of people in the usage.
     """
 
     conversations: int
@@ -92,9 +92,9 @@ class RetentionBounds:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """Of a clock: the time that is `trusted`, what the clock said when it was `seen`, both in seconds since 1970.
+    """A reading of a clock: the `trusted` time, and the time that it showed (`seen`), both in seconds since 1970.
 
-    Where the two differ, `confirmed` is for how many seconds it has said so.
+    Where the two differ, `confirmed` is the number of seconds for which it has shown so.
     """
 
     trusted: float
@@ -104,7 +104,7 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Departure:
-    """A workspace that the bot was removed from, and when that is seen to, in milliseconds since 1970."""
+    """A workspace that the bot was removed from. `due`: when its data are forgotten, in milliseconds since 1970."""
 
     platform: str
     workspace: str
@@ -112,82 +112,82 @@ class Departure:
 
 
 class HistoryStore(Protocol):
-    """What is kept of people and places. Raises StoreError.
+    """Everything kept of people and places. Raises StoreError.
 
-    What is forgotten is out of reach when a call returns, and out of the database's files after `rewrite` and `cut`.
+    Forgotten data are out of reach when a call returns, and out of the database's files after `rewrite` and `cut`.
     """
 
     async def count(self, extent: Extent, before: int) -> HistoryCounts:
-        """How much there is from requests before this one."""
+        """Count the data of an extent, from requests before this one."""
 
     async def forget(self, extent: Extent, before: int) -> None:
-        """Delete it. What is being answered is kept no more; turns of others stay, and so do textless keys."""
+        """Delete the data, and keep nothing of running answers. Turns of others stay, and so do textless keys."""
 
     def copy(self, extent: Extent, reader: str) -> AsyncGenerator[HistoryCopy, None]:
-        """All of it, a batch at a time; of direct and private messages only the reader's own.
+        """Yield the data, a batch at a time; of direct and private messages only the reader's own.
 
         Turns come first, those of one conversation after each other; of each kind the oldest come first.
         """
 
     async def overhear(self, request: Request) -> None:
-        """Keep what people said to each other."""
+        """Keep a message between people."""
 
     async def overheard(self, place: Place, before: int, limit: int) -> Sequence[Message]:
-        """What people said to each other in a place before an act's order, oldest first."""
+        """Return the messages between people in a place before an act's order, oldest first."""
 
     async def edited(self, place: Place, message: str, text: str, turned: Callable[[str], str]) -> None:
-        """A message says something else now; `turned` makes what its turn says of what that said."""
+        """Change the text of a message. `turned` maps the old text of its turn to the new one."""
 
     async def deleted(self, place: Place, messages: Sequence[str]) -> None:
-        """Delete the questions that messages were, with the answers to them, and the answers that they were part of."""
+        """Delete the questions in these messages, with their answers, and the answers that the messages belong to."""
 
     async def vanished(self, extent: Extent) -> None:
-        """Delete what was said somewhere; who said how much stays."""
+        """Delete all text of an extent; the numbers stay."""
 
     async def vote(self, request: int, person: str, *, good: bool) -> bool:
-        """Keep what a person thinks of the answer to a request, instead of what they thought; False without one."""
+        """Keep a person's only vote on the answer to a request; False without an answer."""
 
     async def places(self) -> Sequence[Place]:
-        """Every place of which something is kept."""
+        """Return every place with data."""
 
     async def expire(self, place: Place, bounds: RetentionBounds) -> int:
-        """Forget what is older than its bound, and say how many messages that were."""
+        """Forget the data that are older than their bounds, and return the number of messages."""
 
     async def expire_audit(self, until: int) -> None:
         """Delete the audit before a moment."""
 
     async def workspaces(self, platform: str) -> Collection[str]:
-        """The workspaces of which something is kept."""
+        """Return the workspaces with data."""
 
     async def served(self) -> Collection[tuple[str, str]]:
-        """The platforms and workspaces of which something is kept, but for direct messages."""
+        """Return the platforms and workspaces with data, without direct messages."""
 
     async def departures(self) -> Sequence[Departure]:
-        """The workspaces that the bot was removed from, and that were not seen to yet."""
+        """Return the departures that are not settled yet."""
 
     async def depart(self, departure: Departure) -> None:
-        """Keep that the bot was removed from a workspace; what was kept of that before stays as it is."""
+        """Keep a departure. An earlier one of the same workspace stays as it is."""
 
     async def remove(self, platform: str, workspace: str) -> None:
-        """Delete all that there is of a workspace, its audit too; only by what it is to be removed is still known.
+        """Delete all data of a workspace, its audit too, except for the setting by which it is removed.
 
-        Everything said there was forgotten, and nothing is being answered there.
+        All text was forgotten before, and nothing is being answered there.
         """
 
     async def settled(self, platform: str, workspace: str) -> None:
-        """A departure was seen to, or was none."""
+        """Remove a departure."""
 
     async def reading(self) -> Reading | None:
-        """The clock's reading that was kept last."""
+        """Return the reading of the clock that was kept last."""
 
     async def keep_reading(self, reading: Reading) -> None:
-        """Keep the clock's reading."""
+        """Keep a reading of the clock in place of the last one."""
 
     async def remains(self) -> int:
-        """The size in bytes of the database where it holds remains of what was deleted; 0 where it does not."""
+        """Return the size in bytes of a database that holds remains of deleted data; 0 for one without."""
 
     async def rewrite(self) -> None:
-        """Rewrite the database without them; no change is kept meanwhile, which takes seconds a gigabyte."""
+        """Rewrite the database without remains. Other changes wait, for seconds a gigabyte."""
 
     async def cut(self) -> bool:
-        """Leave nothing of what was deleted in the database's log; False while somebody reads."""
+        """Remove the remains from the database's log; False while somebody reads."""

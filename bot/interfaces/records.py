@@ -1,4 +1,4 @@
-"""What administrators decided and what was spent, as values, and the protocols of where they are kept."""
+"""Decisions of administrators and their audit, as values, and the protocol of their store."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from bot.interfaces.messages import Person, Place, Subject, SubjectKind
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """For whom a setting holds: a workspace, a channel of it, a thread of that, or one person in all their places.
+    """The reach of a setting: a workspace, a channel of it, a thread of that, or one person in all their places.
 
     A person's scope has their `home` as its workspace.
     """
@@ -36,7 +36,7 @@ class Setting:
 
 
 RULED: tuple[SubjectKind, ...] = ("person", "role", "channel", "guests", "everyone")
-"""Whom a rule can be about, the nearest first."""
+"""The subjects of rules, the most specific first."""
 
 
 _TARGET = re.compile(r"bot|(?:command|model):.+", re.DOTALL)
@@ -44,7 +44,7 @@ _TARGET = re.compile(r"bot|(?:command|model):.+", re.DOTALL)
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """Whether a subject may use a target: "bot", "command:NAME" or "model:NAME"."""
+    """A permission or ban of a target for a subject: "bot", "command:NAME" or "model:NAME"."""
 
     platform: str
     workspace: str
@@ -55,7 +55,7 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Persona:
-    """A named system prompt of a workspace. People write the name as they like: it is compared without case."""
+    """A named system prompt of a workspace. Names are compared without case."""
 
     platform: str
     workspace: str
@@ -63,12 +63,12 @@ class Persona:
     prompt: str = field(compare=False, repr=False)
 
     def is_called(self, name: str) -> bool:
-        """Whether this is one of its names."""
+        """Return whether a name means this persona."""
         return folded(self.name) == folded(name)
 
 
 def folded(name: str) -> str:
-    """A name as it is compared."""
+    """Return a name in the form in which names are compared."""
     return unicodedata.normalize("NFC", name.strip()).casefold()
 
 
@@ -80,11 +80,11 @@ Window = Literal["minute", "hour", "day", "month"]
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """How much may be used in a window that begins with the clock's minute, hour, day or month, in UTC.
+    """The most that may be used in a window that begins with the clock's minute, hour, day or month, in UTC.
 
-    `subject` "everyone" means each person by themselves, and so does a role: each who has it. A channel's and the
-    workspace's are used by all in it together. `model` "" counts every model. `amount` is in
-    requests, tokens or millionths of the currency.
+    The limit of "everyone" or of a role counts for each person separately. The limit of a channel or of the workspace
+    counts for all people in it together. `model` "" counts every model. `amount` is in requests, tokens or millionths
+    of the currency.
     """
 
     platform: str
@@ -100,7 +100,7 @@ Record: TypeAlias = Setting | Rule | Persona | Limit
 
 
 def understood(record: Record) -> bool:
-    """Whether this version knows what a kept record means; a setting's value is another question."""
+    """Return whether this version understands a kept record. The value of a setting is not checked."""
     match record:
         case Rule():
             return record.subject.kind in RULED and bool(_TARGET.fullmatch(record.target))
@@ -114,9 +114,9 @@ def understood(record: Record) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class RecordChange:
-    """A record that is kept from now on in place of one that is equal to it, or removed.
+    """A record to keep in place of one that is equal to it, or to remove.
 
-    Records are equal when their keys are: their value does not count.
+    Records are equal when their keys are: their values do not count.
     """
 
     record: Record
@@ -124,16 +124,15 @@ class RecordChange:
 
 
 UNTOLD = "not announced"
-"""The action of an entry that says why changes are not announced."""
+"""The action of an entry that gives the reason why changes are not announced."""
 
 
 @dataclass(frozen=True, slots=True)
 class AuditEntry:
-    """One row of the audit: who did what where, to what, and what it was before and after. Holds no conversation.
+    """One row of the audit: a person's action in a place, with the target's value before and after.
 
-    `at` is in milliseconds since 1970. `id` and `at` are given by the store. What somebody did to their `own` settings
-    or data alone is nobody else's business. What is `summed` up in another entry, as an import's changes are, is not
-    announced beside it.
+    `at` is in milliseconds since 1970. The store sets `id` and `at`. Changes of a person's `own` settings or data are
+    not announced. Neither are entries that another one sums up (`summed`), as the changes of an import.
     """
 
     place: Place
@@ -149,28 +148,28 @@ class AuditEntry:
 
     @property
     def to_be_told(self) -> bool:
-        """Whether it is announced: not what changed nothing, nor what goes by itself all the time."""
+        """Return whether it is announced. Refusals, which change nothing, and automatic deletions are not."""
         return not (self.own or self.summed) and self.action not in ("refused", "retention", UNTOLD)
 
 
 def counted(entries: Sequence[AuditEntry]) -> str:
-    """How many there are of each action, in words."""
+    """Return the number of entries of each action, in words."""
     numbers = Counter(entry.action for entry in entries).most_common()
     return ", ".join(f"{action} {number:,}" for action, number in numbers)
 
 
 AuditedChange: TypeAlias = tuple[RecordChange, AuditEntry]
-"""A change, and how it is written down."""
+"""A change, and its entry in the audit."""
 
 
 class RecordStore(Protocol):
-    """What administrators decided, and the audit of it. Raises StoreError."""
+    """Decisions of administrators, and their audit. Raises StoreError."""
 
     async def load(self) -> Sequence[Record]:
-        """All that is in force."""
+        """Return all records."""
 
     async def keep(self, changes: Sequence[RecordChange], entries: Sequence[AuditEntry]) -> Sequence[AuditEntry]:
-        """Make the changes and write them down, all or nothing; the entries come back with their ids."""
+        """Make the changes and write the entries, all or nothing. Return the entries with their ids."""
 
     async def audit(
         self,
@@ -182,13 +181,13 @@ class RecordStore(Protocol):
         since: int = 0,
         limit: int = 1_000,
     ) -> Sequence[AuditEntry]:
-        """Entries of a workspace, newest first; `person` is an id, `action` how the action begins."""
+        """Return entries of a workspace, newest first. `person` is an id, `action` the beginning of the action."""
 
     async def unannounced(self, limit: int) -> Sequence[AuditEntry]:
-        """Changes that are to be told in an audit channel and were not yet: the oldest."""
+        """Return the oldest entries that are to be announced in an audit channel and were not yet."""
 
     async def announced(self, entries: Sequence[int]) -> None:
-        """Entries were told, or need not be."""
+        """Mark entries as announced."""
 
 
 ENDLESS = 2**62

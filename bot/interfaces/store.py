@@ -10,7 +10,7 @@ from bot.interfaces.messages import Place, Request, Turn
 from bot.interfaces.replies import Answer, Part
 
 EndState = Literal["done", "undeliverable", "dropped"]
-"""How a request ended: shown; kept but not showable (the channel is gone, the token expired); nothing to show."""
+"""The end of a request: shown; kept but not showable (the channel is gone, the token expired); nothing to show."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +63,8 @@ that begins now.
 """
 
 Privacy = Literal["public", "private", "any"]
-"""Who sees a conversation: everybody in its place, or only the person who began it. A new one is public unless it must
-be "private"."""
+"""The readers of a conversation: everybody in its place, or only the person who began it. A new one is public unless it
+must be "private"."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ class ModelCall:
     """One call of a model and what it used. `at` is when it began, in milliseconds since 1970; `cost` in millionths.
 
     One request may have made several: a fallback, or a task's pieces. `succeeded` is False when the model failed;
-    `further` is a call of an act that counted already.
+    `further` marks another call for an act that counted already.
     """
 
     request: int
@@ -31,17 +31,17 @@ class ModelCall:
 
     @property
     def counts(self) -> bool:
-        """Whether it counts as a request: a model that failed before its first word cost nobody anything."""
+        """Return whether it counts as a request: a model that failed before its first word cost nothing."""
         return not self.further and (self.succeeded or self.usage != Usage())
 
 
 Grouping = Literal["day", "model", "person", "channel", "place", "workspace", "platform"]
-"""What calls are summed up by. A "place" is a channel, or all direct messages together."""
+"""The keys of a sum. A "place" is a channel, or all direct messages together."""
 
 
 @dataclass(frozen=True, slots=True)
 class UsageTotal:
-    """What all calls used together that are alike in `key`; the names are those that were seen last."""
+    """The sum of all calls with the same `key`. The names are those that were seen last."""
 
     key: tuple[str, ...]
     person_name: str
@@ -54,7 +54,7 @@ class UsageTotal:
 
 @dataclass(frozen=True, slots=True)
 class RatingTotal:
-    """How often people said that a model's answers were good, and how often that they were not."""
+    """The number of good and of bad votes on a model's answers."""
 
     model: str
     good: int
@@ -62,10 +62,10 @@ class RatingTotal:
 
 
 class UsageStore(Protocol):
-    """What the models were asked and what that cost. Raises StoreError."""
+    """The ledger of calls. Raises StoreError."""
 
     def spent(self, calls: Sequence[ModelCall]) -> Awaitable[None]:
-        """Keep calls. They take their place before all that is written after this, also before it is awaited."""
+        """Keep calls. They are on disk no later than anything written after this, even before this is awaited."""
 
     async def totals(
         self,
@@ -76,7 +76,7 @@ class UsageStore(Protocol):
         person: str = "",
         until: int = ENDLESS,
     ) -> Sequence[UsageTotal]:
-        """Calls between two moments in milliseconds, summed up and in order of what they are summed up by."""
+        """Return sums of the calls from `since` to before `until`, milliseconds since 1970, in order of their keys."""
 
     async def opinions(self, since: int, platform: str, workspace: str) -> Sequence[RatingTotal]:
-        """What people thought of each model's answers since a moment in milliseconds."""
+        """Return the votes on each model's answers since a moment in milliseconds since 1970."""

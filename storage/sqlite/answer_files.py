@@ -15,13 +15,13 @@ from bot.interfaces.replies import Answer
 log = logging.getLogger(__name__)
 
 MOST_BYTES = 64 << 20
-"""What all of them may take of the disk; an answer beyond is shown, but after a crash without its files."""
+"""The most that all of them may take of the disk; a further answer is shown, but after a crash without its files."""
 
 LOST = "The files of this answer were lost when I was interrupted: ask again."
 
 
 class AnswerFiles:
-    """Each is named by its request's number and its own. For their owner's eyes only."""
+    """The files, each named by its request's number and its own. Only their owner can read them."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -29,12 +29,12 @@ class AnswerFiles:
         self._coming: set[int] = set()
 
     async def open(self, answered: Collection[int]) -> None:
-        """Find what an earlier run left, and remove what belongs to no request that is answered and not shown."""
+        """Find the files of an earlier run, and remove those of requests other than these, which are not shown yet."""
         self._held = await asyncio.to_thread(self._found)
         await self.sweep(answered)
 
     async def keep(self, request: int, answer: Answer) -> Answer:
-        """Keep an answer's files; the answer as it is kept in its row. Until `came` nothing sweeps them away."""
+        """Keep an answer's files and return the answer for its row. Until `came` nothing sweeps them away."""
         if not answer.files:
             return answer
         self._coming.add(request)
@@ -50,11 +50,11 @@ class AnswerFiles:
         return replace(answer, files=tuple(replace(file, content=b"") for file in answer.files))
 
     def came(self, request: int) -> None:
-        """The row says now whether the answer stands."""
+        """Let the files be swept again: from now on the row shows whether the answer stands."""
         self._coming.discard(request)
 
     async def restored(self, request: int, answer: Answer) -> Answer:
-        """An answer with its files, and a note where they are lost."""
+        """Return an answer with its files, or with a note where they are lost."""
         if not answer.files or any(file.content for file in answer.files):  # kept in the row by an earlier version
             return answer
         contents = await asyncio.to_thread(self._read, request, len(answer.files))
@@ -64,18 +64,18 @@ class AnswerFiles:
         return replace(answer, files=tuple(files))
 
     async def remove(self, request: int) -> None:
-        """A request needs its files no more."""
+        """Remove the files of a request."""
         if request in self._held:
             del self._held[request]
             await asyncio.to_thread(self._unlink, {request})
 
     @property
     def held(self) -> bool:
-        """Whether there is any."""
+        """Return whether there is any file."""
         return bool(self._held)
 
     async def sweep(self, answered: Collection[int]) -> None:
-        """Remove those of every request but these."""
+        """Remove the files of all requests except for these."""
         unwanted = self._held.keys() - set(answered) - self._coming
         for request in unwanted:
             del self._held[request]

@@ -43,7 +43,7 @@ _LATEST_DIRECT = (
     "WHERE platform = ? AND workspace = ? AND channel = ? AND direct = 1 AND closed = 0 "
     "ORDER BY active DESC, conversations.id DESC"
 )
-"""Of all threads of direct messages: no others read any of them."""
+"""In all threads of direct messages: nobody else reads any of them."""
 
 _OF_REQUEST = (
     "SELECT conversation, places.thread, requests.message FROM requests JOIN places ON places.id = requests.place "
@@ -55,7 +55,7 @@ _OF_ANSWER_SENT = (
     "SELECT conversation FROM requests JOIN conversations ON conversations.id = requests.conversation "
     "WHERE requests.id = ? AND platform = ? AND private = 1 AND conversations.person = ?"
 )
-"""Of a private answer that came as a direct message, which is another place than where it was asked for."""
+"""For a private answer that came as a direct message, in another place than its request."""
 
 _OF_MESSAGE = f"""
 SELECT conversation FROM requests JOIN places ON places.id = requests.place

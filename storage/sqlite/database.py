@@ -6,7 +6,7 @@ import asyncio
 import os
 import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from functools import partial
 from pathlib import Path
@@ -45,10 +45,12 @@ class SQLiteDatabase:
         await self._resources.aclose()
 
 
-async def open_database(path: Path, clock: Callable[[], float] = time.time) -> SQLiteDatabase:
+async def open_database(
+    path: Path, clock: Callable[[], float] = time.time, scripts: Callable[[], Sequence[str]] = migrations
+) -> SQLiteDatabase:
     """Open the database at `path`, making or upgrading it. Raises DatabaseBusy, SchemaTooNew or StoreError.
 
-    `clock` returns seconds since 1970; rows are dated by it.
+    `clock` returns seconds since 1970; rows are dated by it. `scripts` returns the migrations.
     """
     async with AsyncExitStack() as resources:
         lock = await asyncio.to_thread(_lock, path)
@@ -56,7 +58,7 @@ async def open_database(path: Path, clock: Callable[[], float] = time.time) -> S
         try:
             writing = await resources.enter_async_context(_connection(path))
             await writing.run(_prepare)
-            await writing.run(partial(migrate, scripts=await asyncio.to_thread(migrations)))
+            await writing.run(partial(migrate, scripts=await asyncio.to_thread(scripts)))
             reading = await resources.enter_async_context(_connection(path))
             await reading.run(_prepare)
             files = AnswerFiles(path.with_name(f"{path.stem}-files"))

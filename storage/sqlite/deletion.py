@@ -1,4 +1,4 @@
-"""What is kept, found by whose it is or where it was said, and erased: functions of one small transaction each."""
+"""Find data by person or place, and erase them: functions of one small transaction each."""
 
 from __future__ import annotations
 
@@ -25,23 +25,23 @@ _THREAD = " AND thread = :thread"
 
 
 class RowQuery(NamedTuple):
-    """SQL that finds rows' numbers, and its values."""
+    """A query that finds the numbers of rows, and its values."""
 
     sql: str
     values: Values
 
     def run(self, connection: sqlite3.Connection) -> Sequence[int]:
-        """What it finds."""
+        """Return the numbers."""
         return [int(row[0]) for row in connection.execute(self.sql, self.values)]
 
     def count(self, connection: sqlite3.Connection) -> int:
-        """How much it finds."""
+        """Count the rows."""
         (found,) = connection.execute(f"SELECT count(*) FROM ({self.sql})", self.values).fetchone()
         return int(found)
 
 
 class RequestFilter(NamedTuple):
-    """A condition on requests `r`. Where it chooses a person, answers to others' questions are left out."""
+    """A condition on requests `r`. For a person, it leaves out answers to others' questions."""
 
     where: str
     values: Values
@@ -52,7 +52,7 @@ class RequestFilter(NamedTuple):
 
 
 def within(extent: Extent, before: int) -> RequestFilter:
-    """The requests of an extent before request number `before`. The plus signs leave the index to the narrower part."""
+    """Choose the requests of an extent before request `before`. Plus signs leave the index to the narrower part."""
     plus = "+" if extent.channel or extent.person or extent.conversation else ""
     parts = [f"{plus}r.platform = :platform", "r.id < :before"]
     parts += [f"{plus}r.workspace = :workspace"] if extent.workspace else []
@@ -63,25 +63,25 @@ def within(extent: Extent, before: int) -> RequestFilter:
 
 
 def older(place: int, until: int) -> RequestFilter:
-    """The requests of a place, given by its row, before a moment."""
+    """Choose the requests of a place, given by its row, before a moment."""
     return RequestFilter("r.place = :place AND r.accepted < :until", {"place": place, "until": until})
 
 
 def asked_by(place: Place, message: str) -> RequestFilter:
-    """The requests that a message in a channel was."""
+    """Choose the requests that a message in a channel made."""
     where = f"r.message = :message AND r.message <> '' AND r.place IN ({HERE})"
     return RequestFilter(where, {**channel_of(place), "message": message})
 
 
 def answered_by(place: Place, message: str) -> RequestFilter:
-    """The ended requests whose answer a message in a channel is, or is a part of."""
+    """Choose the ended requests whose answer a message in a channel is, or belongs to."""
     drawn = "SELECT request FROM drafts WHERE message = :message AND message <> ''"
     where = f"r.id IN ({drawn}) AND r.ended IS NOT NULL AND r.place IN ({HERE})"
     return RequestFilter(where, {**channel_of(place), "message": message})
 
 
 def channel_of(place: Place) -> dict[str, str]:
-    """The values of HERE."""
+    """Return the values of HERE."""
     return {"platform": place.platform, "workspace": place.workspace, "channel": place.channel}
 
 
@@ -100,29 +100,29 @@ def _values(extent: Extent) -> dict[str, str | int]:
 
 
 def requests(chosen: RequestFilter, also: str = "1") -> RowQuery:
-    """The requests, if they meet another condition too."""
+    """Find the requests that meet another condition too."""
     return RowQuery(f"SELECT r.id FROM requests r WHERE {chosen.where} AND {also}", chosen.values)
 
 
 def waiting(chosen: RequestFilter) -> RowQuery:
-    """Those that are not answered yet."""
+    """Find the requests that are not answered yet."""
     return requests(chosen, "r.ended IS NULL")
 
 
 def answered(connection: sqlite3.Connection) -> Sequence[int]:
-    """The requests whose answer is known and was not shown yet."""
+    """Return the requests whose answer is known and was not shown yet."""
     sql = "SELECT id FROM requests INDEXED BY requests_unfinished WHERE ended IS NULL AND state = 'answered'"
     return [int(row[0]) for row in connection.execute(sql)]
 
 
 def questions(chosen: RequestFilter) -> RowQuery:
-    """The turns that they asked."""
+    """Find the questions of the requests."""
     sql = f"SELECT t.id FROM requests r JOIN turns t ON t.request = r.id WHERE {chosen.where} AND t.role = 'user'"
     return RowQuery(sql, chosen.values)
 
 
 def answers(chosen: RequestFilter) -> RowQuery:
-    """The turns that answer these, whoever asked again, and those whose question is no more."""
+    """Find the answers to these questions, also to a retry by others, and answers whose question is deleted."""
     also = "0" if chosen.person else "1"
     sql = f"""
     SELECT a.id FROM requests r JOIN turns q ON q.request = r.id AND q.role = 'user'
@@ -135,18 +135,18 @@ def answers(chosen: RequestFilter) -> RowQuery:
 
 
 def replies(chosen: RequestFilter) -> RowQuery:
-    """What the requests themselves were answered."""
+    """Find the answers of the requests themselves."""
     sql = f"SELECT t.id FROM requests r JOIN turns t ON t.request = r.id WHERE {chosen.where} AND t.role = 'assistant'"
     return RowQuery(sql, chosen.values)
 
 
 def turns(chosen: RequestFilter) -> RowQuery:
-    """Questions and answers."""
+    """Find questions and answers."""
     return RowQuery(f"{questions(chosen).sql} UNION {answers(chosen).sql}", chosen.values)
 
 
 def overheard(extent: Extent) -> RowQuery:
-    """Messages that were overheard; none belongs to a conversation."""
+    """Find overheard messages; they belong to no conversation."""
     parts = ["o.id = 0"] if extent.conversation else [_places(extent)]
     parts += ["o.person = :person"] if extent.person else []
     sql = f"SELECT o.id FROM overheard o JOIN places p ON p.id = o.place WHERE {' AND '.join(parts)}"
@@ -154,7 +154,7 @@ def overheard(extent: Extent) -> RowQuery:
 
 
 def begun(extent: Extent) -> RowQuery:
-    """Conversations, a person's being those that they began."""
+    """Find conversations; for a person, those that they began."""
     parts = [_places(extent)]
     parts += ["c.person = :person"] if extent.person else []
     parts += ["c.id = :conversation"] if extent.conversation else []
@@ -163,7 +163,7 @@ def begun(extent: Extent) -> RowQuery:
 
 
 def votes(extent: Extent, before: int) -> RowQuery:
-    """The requests with votes that are a person's, or else on answers of the extent."""
+    """Find the requests with a person's votes, or else with votes on answers of the extent."""
     chosen = within(replace(extent, person=""), ALL if extent.person else before)
     mine = "v.person = :person" if extent.person else "1"
     sql = f"SELECT v.request FROM votes v JOIN requests r ON r.id = v.request WHERE {mine} AND {chosen.where}"
@@ -171,7 +171,7 @@ def votes(extent: Extent, before: int) -> RowQuery:
 
 
 def _places(extent: Extent) -> str:
-    """A condition on places `p`; the plus signs leave the index to a person or a conversation."""
+    """Return a condition on places `p`. Plus signs leave the index to a person or a conversation."""
     plus = "+" if extent.person or extent.conversation else ""
     parts = [f"{plus}p.platform = :platform"]
     parts += [f"{plus}p.workspace = :workspace"] if extent.workspace else []
@@ -181,7 +181,7 @@ def _places(extent: Extent) -> str:
 
 
 def count(connection: sqlite3.Connection, extent: Extent, before: int) -> HistoryCounts:
-    """How much there is of everything."""
+    """Count everything in an extent."""
     chosen = within(extent, before)
     found = (questions(chosen), answers(chosen), waiting(chosen), overheard(extent), votes(extent, before))
     return HistoryCounts(*(query.count(connection) for query in found))
@@ -191,7 +191,7 @@ def count(connection: sqlite3.Connection, extent: Extent, before: int) -> Histor
 
 
 def drop(connection: sqlite3.Connection, rows: Iterable[int], now: int) -> None:
-    """End requests without an answer; whatever is still said to them is not kept any more."""
+    """End requests without an answer; later answers to them are not kept."""
     for request in rows:
         connection.execute(
             "UPDATE requests SET state = 'dropped', ended = ?, body = NULL, answer = NULL WHERE id = ?", (now, request)
@@ -201,7 +201,7 @@ def drop(connection: sqlite3.Connection, rows: Iterable[int], now: int) -> None:
 
 
 def remove_turns(connection: sqlite3.Connection, rows: Iterable[int]) -> None:
-    """Delete turns; what followed them follows what was before."""
+    """Delete turns; each turn after them gets the parent of the deleted one."""
     conversations = set()
     for turn in rows:
         lifted = "UPDATE turns SET parent = (SELECT parent FROM turns WHERE id = :turn) WHERE parent = :turn"
@@ -213,7 +213,7 @@ def remove_turns(connection: sqlite3.Connection, rows: Iterable[int]) -> None:
 
 
 def remove_names(connection: sqlite3.Connection, rows: Iterable[int]) -> None:
-    """Leave of requests what tells duplicates, and of what they used the sums."""
+    """Remove people from requests, which stay as keys against duplicates, and from usage, which stays in the sums."""
     named = [(request,) for request in rows]
     connection.executemany("UPDATE requests SET person = '' WHERE id = ?", named)
     connection.executemany(
@@ -236,25 +236,25 @@ def remove_votes(connection: sqlite3.Connection, rows: Iterable[int], person: st
 
 
 def remove_conversations(connection: sqlite3.Connection, rows: Sequence[int], but: int = 0) -> None:
-    """Delete conversations that are empty; of others, forget who began them."""
+    """Delete empty conversations; remove from others the person who began them."""
     _remove_empty(connection, rows, but)
     connection.executemany("UPDATE conversations SET person = '' WHERE id = ?", [(row,) for row in rows])
 
 
 def remove_rows(connection: sqlite3.Connection, rows: Iterable[int], table: str) -> None:
-    """Delete all that is left of requests, or whole rows of another table."""
+    """Delete the rows of requests, or of another table."""
     connection.executemany(f"DELETE FROM {table} WHERE id = ?", [(row,) for row in rows])
 
 
 def everything(platform: str, workspace: str) -> Iterable[tuple[RowQuery, Erasing]]:
-    """What is numbered of a workspace, and how it goes: places last, as the others stand in them."""
+    """Yield the numbered rows of a workspace with their deletion. Places come last: the others refer to them."""
     for table in WHOLE:
         sql = f"SELECT id FROM {table} WHERE platform = :platform AND workspace = :workspace"
         yield RowQuery(sql, {"platform": platform, "workspace": workspace}), partial(remove_rows, table=table)
 
 
 def remove_decisions(connection: sqlite3.Connection, *, platform: str, workspace: str) -> None:
-    """Delete what was decided in a workspace, but for what says whether it is to go: that goes when all has."""
+    """Delete the decisions in a workspace, except for the setting that deletes it, which goes last."""
     for table, also in DECIDED.items():
         sql = f"DELETE FROM {table} WHERE platform = ? AND workspace = ? AND {also}"
         connection.execute(sql, (platform, workspace))
@@ -272,5 +272,5 @@ def _remove_empty(connection: sqlite3.Connection, rows: Iterable[int], but: int 
 
 
 def leaves_remains(connection: sqlite3.Connection) -> None:
-    """Text was deleted: the file has to be rewritten. A search index would be emptied of it here, too."""
+    """Mark the file to be rewritten, as text was deleted. A search index would be emptied of it here, too."""
     connection.execute("INSERT OR IGNORE INTO chores (name) VALUES ('rewrite')")

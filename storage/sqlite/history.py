@@ -35,7 +35,7 @@ BATCH = 200
 """Rows that are erased in one change, so that no other change waits long."""
 
 CUT_MILLISECONDS = 200
-"""How long cutting the write-ahead log waits for readers."""
+"""The milliseconds that cutting the write-ahead log waits for readers."""
 
 _TURNS = f"""
 SELECT t.created, {PLACE_COLUMNS}, t.conversation, c.private, t.role, t.person, t.name, t.text, t.model
@@ -106,7 +106,7 @@ class SQLiteHistory:
     async def _batches(
         self, query: RowQuery, sql: str, reader: str, person: str = ""
     ) -> AsyncGenerator[Iterable[sqlite3.Row], None]:
-        """What SQL says of the rows that are found, so that others read in between."""
+        """Yield the columns of the rows that a query finds, so that others read in between."""
         found = await self._connections.read(query.run)
         for start in range(0, len(found), BATCH):
             values = {"ids": json.dumps(found[start : start + BATCH]), "reader": reader, "person": person}
@@ -268,7 +268,7 @@ _MESSAGE = "message = :message AND message <> ''"
 
 
 def _knows(connection: sqlite3.Connection, *, values: dict[str, str]) -> bool:
-    """Whether a message is a question, an answer's part, or was overheard."""
+    """Return whether a message is a question, a part of an answer, or was overheard."""
     (known,) = connection.execute(
         f"SELECT EXISTS (SELECT 1 FROM requests WHERE {_MESSAGE}) OR EXISTS (SELECT 1 FROM drafts WHERE {_MESSAGE}) "
         f"OR EXISTS (SELECT 1 FROM overheard WHERE place IN ({deletion.HERE}) AND {_MESSAGE})",

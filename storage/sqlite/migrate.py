@@ -10,7 +10,7 @@ from bot.interfaces.errors import SchemaTooNew
 
 
 def migrations() -> Sequence[str]:
-    """The scripts in order; the first leads to version 1."""
+    """Return the scripts in order; the first leads to version 1."""
     files = sorted(
         (
             file

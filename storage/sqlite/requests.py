@@ -36,7 +36,7 @@ _KEEP_PART = """
 INSERT OR IGNORE INTO drafts (request, part, text)
 SELECT id, ?, iif(ended IS NULL, ?, '') FROM requests WHERE id = ?
 """
-"""Of a request that was dropped meanwhile, no text is kept."""
+"""No text is kept of a request that was dropped meanwhile."""
 
 _UNFINISHED = """
 SELECT id, coalesce(conversation, 0), body, attempts, answer, accepted FROM requests

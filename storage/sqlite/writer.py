@@ -22,7 +22,7 @@ LARGEST_GROUP = 1_000
 
 
 class Connection(aiosqlite.Connection):
-    """aiosqlite's connection, with a way to run one function of many statements on its thread."""
+    """A connection of aiosqlite that also runs one function of many statements on its thread."""
 
     async def __aenter__(self) -> Self:
         await super().__aenter__()
@@ -93,7 +93,7 @@ class GroupCommitWriter:
         return await self.put(work)
 
     def put(self, work: Callable[[sqlite3.Connection], T]) -> asyncio.Future[T]:
-        """The same for who cannot wait now: the change has its place in the order when this returns."""
+        """Queue `work` without waiting: the change has its place in the order when this returns."""
         if self._closing:
             raise StoreError("The database is closed.")
         change = _Write(work)

@@ -48,11 +48,6 @@ def said_to(world: World) -> list[tuple[str, str]]:
     return [(utterance.role, utterance.text) for utterance in world.main.prompts[-1][1:]]
 
 
-async def settled(world: World) -> None:
-    while world.inbox._active:
-        await asyncio.sleep(0)
-
-
 async def rows_of(folder: Path, query: str) -> list[tuple[str | int | None, ...]]:
     def read() -> list[tuple[str | int | None, ...]]:
         connection = sqlite3.connect(folder / "shoulders.db")

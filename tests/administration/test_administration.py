@@ -17,7 +17,6 @@ from bot.interfaces.messages import Person, Place, Request, Subject
 from bot.interfaces.records import AuditEntry, Persona, RecordChange, Rule
 from bot.interfaces.replies import Form, Menu
 from storage.sqlite import open_database
-from tests.administration.kept import settled
 from tests.core.world import ADMIN, ANN, BEN, CHANNEL, DIRECT, THREAD, World
 from tests.fakes.memory import MemoryDraft
 
@@ -536,7 +535,7 @@ async def test_questions_in_lanes_of_their_own_count_too(world: World, command: 
         assert draft is not None
         await draft.finished.wait()
         assert "at last" in draft.text
-    await settled(world)
+    await world.active.idle()
     assert "at last" in (await world.say("Once more", CHANNEL)).text
     assert len(world.main.prompts) == 3
 

@@ -165,14 +165,13 @@ async def test_hundreds_at_once_never_use_more_and_nothing_is_lost(budgeted: Wor
         people = [Person(f"{round_}-{number}", f"P{number}") for number in range(CROWD)]
         spender.gate.clear()
         await asyncio.gather(*(budgeted.offer(WORDS, dm(person), person) for person in people))
-        while len(budgeted.main.prompts) + refused(budgeted) < CROWD * (round_ + 1):
-            await asyncio.sleep(0)
+        await asked_or_refused(budgeted, CROWD * (round_ + 1))
         spender.gate.set()
         drafts = budgeted.adapter.drafts[-CROWD:]
         while any(not draft.finished.is_set() for draft in drafts):
             for draft in drafts:
                 if draft.wrote.is_set() and not draft.finished.is_set():
-                    budgeted.inbox.stop(draft.log.request_id)
+                    budgeted.active.stop(draft.log.request_id)
             await asyncio.sleep(0)
         assert spender.spent(unit) <= used(budgeted, unit) <= amount
     assert used(budgeted, unit) > amount - 150  # nothing was held for ever, and all that is left is too little for one
@@ -212,10 +211,14 @@ async def restarted(world: World, folder: Path) -> AsyncGenerator[None, None]:
     await world.store.aclose()
 
 
+async def asked_or_refused(world: World, number: int) -> None:
+    """Wait until so many questions have reached a model or a limit."""
+    await world.wait(lambda: len(world.main.prompts) + refused(world) >= number)
+
+
 async def asked(world: World) -> None:
     """Wait until a model was asked."""
-    while not world.main.prompts:
-        await asyncio.sleep(0)
+    await world.wait(lambda: world.main.prompts)
 
 
 # Every way out --------------------------------------------------------------------------------------------------------
@@ -257,7 +260,7 @@ async def test_what_was_stopped_is_counted(budgeted: World) -> None:
     draft = await budgeted.offer("long story")
     assert draft
     await draft.wrote.wait()
-    assert budgeted.inbox.stop(draft.log.request_id)
+    assert budgeted.active.stop(draft.log.request_id)
     await draft.finished.wait()
     assert used(budgeted, "tokens") > await budgeted.main.count(budgeted.main.prompts[0])
 

@@ -19,7 +19,7 @@ from bot.interfaces.replies import Answer, Choice, Done, Text
 from bot.interfaces.store import Accepted, Continuation, RequestOutcome
 from storage.sqlite import open_database
 from storage.sqlite.migrate import migrations
-from tests.administration.kept import ELSEWHERE, OTHER, Files, forget, rows_of, said, said_to, settled, texts
+from tests.administration.kept import ELSEWHERE, OTHER, Files, forget, rows_of, said, said_to, texts
 from tests.core.world import ADMIN, ANN, BEN, CHANNEL, DIRECT, THREAD, World, play
 
 BEGINS = Continuation(("place", "new"))
@@ -72,19 +72,15 @@ async def test_a_setting_that_is_all_that_is_kept_of_somebody_leaves_nothing(wor
     ]
 
 
-async def test_what_was_set_before_the_audit_held_no_values_of_ones_own_goes_too(
-    tmp_path: Path, files: Files, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_what_was_set_before_the_audit_held_no_values_of_ones_own_goes_too(tmp_path: Path, files: Files) -> None:
     newest = await asyncio.to_thread(migrations)
-    monkeypatch.setattr("storage.sqlite.database.migrations", lambda: newest[:5])
-    old = await open_database(tmp_path / "shoulders.db")
+    old = await open_database(tmp_path / "shoulders.db", scripts=lambda: newest[:5])
     entries = [
         AuditEntry(CHANNEL, ANN, "config set", "language (me)", "Setish", "Secretish"),
         AuditEntry(CHANNEL, ADMIN, "config set", "language (workspace)", "", "Thai"),
     ]
     await old.records.keep((), entries)
     await old.aclose()
-    monkeypatch.setattr("storage.sqlite.database.migrations", lambda: newest)
     new = await open_database(tmp_path / "shoulders.db")
     assert [entry.after for entry in await new.records.audit("discord", "guild")] == ["Thai", ""]
     await new.history.rewrite()
@@ -258,7 +254,7 @@ async def test_what_runs_and_waits_is_dropped_and_leaves_nothing(world: World, f
         assert said(draft) == "\nWhat was asked here is forgotten."
     gate.set()
     await hers.finished.wait()
-    await settled(world)
+    await world.active.idle()
     assert "running-question" not in str(world.main.prompts[-1])
     assert await texts(world, 1) == ["hers", "running-answer"]
     assert await world.app.services.privacy.tidy()
@@ -287,7 +283,7 @@ async def test_whatever_comes_late_leaves_no_text(
     gate.set()
     assert draft
     await draft.finished.wait()
-    await settled(world)
+    await world.active.idle()
     assert await world.app.services.privacy.tidy()
     assert await files.holding("my secret") == []
 
@@ -298,13 +294,12 @@ async def test_an_answer_that_follows_what_was_forgotten_is_kept(world: World) -
     gate = asyncio.Event()
     play(world.main, gate, Text("an answer"), Done())
     draft = await world.offer("ben-2", THREAD, BEN)
-    while len(world.main.prompts) < 3:
-        await asyncio.sleep(0)
+    await world.wait(lambda: len(world.main.prompts) >= 3)
     await forget(world, "me", THREAD)
     gate.set()
     assert draft
     await draft.finished.wait()
-    await settled(world)
+    await world.active.idle()
     assert await texts(world, 1) == ["ben-1", "Ben: ben-1", "ben-2", "an answer"]
 
 
@@ -314,13 +309,12 @@ async def test_a_retry_of_what_was_forgotten_is_not_kept(world: World, files: Fi
     gate = asyncio.Event()
     play(world.main, gate, Text("secret-again"), Done())
     draft = await world.offer("", THREAD, ADMIN, command="retry", arguments={"request": "1"}, message="")
-    while len(world.main.prompts) < 3:
-        await asyncio.sleep(0)
+    await world.wait(lambda: len(world.main.prompts) >= 3)
     await forget(world, "me", THREAD)
     gate.set()
     assert draft
     await draft.finished.wait()
-    await settled(world)
+    await world.active.idle()
     assert await texts(world, 1) == ["hers", "Ben: hers"]
     assert await world.app.services.privacy.tidy()
     assert await files.holding("secret-again") == []
@@ -330,9 +324,9 @@ async def test_what_is_not_answered_before_the_platform_is_there_is_dropped_too(
     await world.start()
     await world.offer("my secret", THREAD)
     await world.store.history.forget(Extent("discord", person=ANN.id), ALL)
-    world.inbox.forget(lambda accepted: accepted.request.person == ANN)
+    world.active.forget(lambda accepted: accepted.request.person == ANN)
     await world.inbox.recover("discord")
-    await settled(world)
+    await world.active.idle()
     assert not world.main.prompts
 
 
@@ -353,7 +347,7 @@ async def test_what_was_dropped_is_not_answered_after_a_restart(world: World) ->
     await world.inbox.aclose(0)
     await world.start()
     await world.inbox.recover("discord")
-    await settled(world)
+    await world.active.idle()
     assert len(world.main.prompts) == 1
 
 
@@ -376,8 +370,7 @@ async def test_nothing_is_left_in_the_file_however_rows_were_moved_in_it(store: 
     await asyncio.gather(*(answer(store, accepted) for accepted in waiting))
     traces = store.history
     await traces.forget(Extent("discord", person=ANN.id), ALL)
-    while not await traces.cut():
-        await asyncio.sleep(0)
+    assert await traces.cut()
     assert await files.holding(*marks), "without these remains this test would show nothing"
     assert await traces.remains()
     await traces.rewrite()
@@ -400,7 +393,6 @@ async def test_who_reads_the_file_delays_the_end_and_no_more(
     world: World, files: Files, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(retention, "PAUSES", (0.0,))
-    monkeypatch.setattr("storage.sqlite.history.CUT_MILLISECONDS", 1)
     await world.say("my secret", CHANNEL)
     reader = await asyncio.to_thread(sqlite3.connect, tmp_path / "shoulders.db", check_same_thread=False)
     await asyncio.to_thread(lambda: reader.execute("BEGIN").execute("SELECT * FROM turns").fetchall())
@@ -464,6 +456,6 @@ async def test_much_is_rewritten_when_nobody_waits(world: World, monkeypatch: py
     assert not await tidy()
     gate.set()
     await running.finished.wait()
-    await settled(world)
+    await world.active.idle()
     assert await tidy()
     assert await world.store.history.remains() == 0

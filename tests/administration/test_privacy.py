@@ -20,7 +20,7 @@ from bot.interfaces.messages import Attachment, Message, Person, Place
 from bot.interfaces.records import RecordChange, Scope, Setting
 from bot.interfaces.replies import Answer, Done, Text
 from storage.sqlite import deletion
-from tests.administration.kept import ELSEWHERE, OTHER, Files, forget, rows_of, said, said_to, settled, texts
+from tests.administration.kept import ELSEWHERE, OTHER, Files, forget, rows_of, said, said_to, texts
 from tests.clock import SetClock
 from tests.core.world import ADMIN, ANN, BEN, CHANNEL, DIRECT, THREAD, World, play
 from tests.fakes.memory import MemoryBackend, MemoryDraft
@@ -81,7 +81,7 @@ async def test_what_waits_where_a_channel_vanishes_is_dropped(world: World, file
     world.hold(gate)
     drafts = [await world.offer(f"asked-{number}", THREAD) for number in range(2)]
     await world.intake.vanished(CHANNEL)
-    await settled(world)
+    await world.active.idle()
     assert await world.app.services.privacy.tidy()
     assert [draft.answers[-1].notes for draft in drafts if draft] == [("What was asked here is forgotten.",)] * 2
     assert await files.holding("asked-") == []
@@ -93,15 +93,14 @@ async def test_what_waits_is_asked_as_it_is_now_and_what_runs_is_kept_so(world: 
     plan = (Attachment("plan.pdf"),)
     first = await world.offer("first-wrong", THREAD, attachments=plan)
     second = await world.offer("second-wrong", THREAD)
-    while not world.main.prompts:
-        await asyncio.sleep(0)
+    await world.wait(lambda: world.main.prompts)
     await world.intake.edited(THREAD, "m101", "first-right")
     await world.intake.edited(THREAD, "m102", "second-right")
     gate.set()
     assert first
     assert second
     await second.finished.wait()
-    await settled(world)
+    await world.active.idle()
     assert [prompt[-1].text.splitlines()[0] for prompt in world.main.prompts] == [
         "Ann: first-wrong",
         "Ann: second-right",
@@ -123,7 +122,7 @@ async def test_an_edit_is_not_lost_by_a_crash_or_before_the_platform_is_there(wo
     await world.intake.edited(THREAD, "m102", "second-right")
     gate.set()
     await world.inbox.recover("discord")
-    await settled(world)
+    await world.active.idle()
     assert await texts(world, 1) == ["first-right", "at last", "second-right", "at last"]
 
 
@@ -177,7 +176,7 @@ async def test_a_question_that_is_deleted_before_its_answer_is_dropped(world: Wo
     for draft in (running, waiting):
         await draft.finished.wait()
         assert "forgotten" in said(draft)
-    await settled(world)
+    await world.active.idle()
     assert await world.app.services.privacy.tidy()
     assert await files.holding("secret-one", "secret-two", "half an answer") == []
     assert len(world.main.prompts) == 1
@@ -326,7 +325,7 @@ async def test_what_is_being_shown_where_the_bot_is_removed_ends_first(
     assert not await world.app.services.privacy.tidy()
     assert await world.store.history.departures() == [Departure("discord", "guild", 0)]
     gate.set()
-    await settled(world)
+    await world.active.idle()
     assert await world.app.services.privacy.tidy()
     assert await files.holding("their-secret", "Ann", "#general") == []
     assert await world.store.history.departures() == []

@@ -56,12 +56,11 @@ async def test_an_answer_ends_before_the_file_is_rewritten(world: World, monkeyp
     world.hold(gate)
     running = await world.offer("hers", CHANNEL, BEN)
     assert running
-    while not world.main.prompts:
-        await asyncio.sleep(0)
+    await world.wait(lambda: world.main.prompts)
     order: list[str] = []
 
     async def rewrite() -> None:
-        async with world.inbox.held_back("One moment.", 5):
+        async with world.active.held_back("One moment.", 5):
             order.append("rewritten")
             assert running.finished.is_set()
 

@@ -69,7 +69,7 @@ async def stopped(world: World, server: FakeOpenAI, answer: Answer, words: str =
     draft = await world.offer("Tell me")
     assert draft
     await asyncio.wait_for(draft.wrote.wait() if words else asked.wait(), 5)
-    assert world.inbox.stop(draft.log.request_id)
+    assert world.active.stop(draft.log.request_id)
     await draft.finished.wait()
     return draft
 
@@ -103,7 +103,7 @@ async def test_stopping_again_and_again_uses_up_a_limit(world: World) -> None:
         assert draft is not None
         ways = [asyncio.create_task(event.wait()) for event in (asked, draft.finished)]
         await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
-        if not world.inbox.stop(draft.log.request_id):
+        if not world.active.stop(draft.log.request_id):
             break
         await draft.finished.wait()
     assert draft
@@ -149,7 +149,7 @@ async def test_a_stop_between_attempts_costs_only_what_was_read(
         while "Trying again" not in str(draft.chunks):
             draft.told.clear()
             await asyncio.wait_for(draft.told.wait(), 5)
-        assert served.inbox.stop(draft.log.request_id)
+        assert served.active.stop(draft.log.request_id)
         await draft.finished.wait()
     (refused, read) = await counted(served, tmp_path)
     assert refused == (0, 0)

@@ -41,9 +41,8 @@ async def test_who_does_not_close_or_fails_at_it_keeps_nothing_else_open(
     async def hang(_adapter: MemoryAdapter) -> None:
         await asyncio.Event().wait()
 
-    monkeypatch.setattr(app, "CLOSE_SECONDS", 0.01)
     monkeypatch.setattr(MemoryAdapter, "aclose", hang)
-    async with app.application(config, {"discord": MemoryAdapter()}):
+    async with app.application(config, {"discord": MemoryAdapter()}, close_seconds=0.01):
         pass
     await (await open_database(config.database)).aclose()
 

@@ -40,7 +40,7 @@ from bot.utils import child_process, upload_memory
 from bot.utils.files import boxed, fitted
 from storage.sqlite import answer_files as answer_files
 from storage.sqlite import open_database
-from tests.administration.kept import forget, said, settled
+from tests.administration.kept import forget, said
 from tests.core.world import BEN, DIRECT, World, play
 from tests.fakes.memory import MemoryDraft
 from tests.scenarios.test_task_scenarios import made, playing
@@ -72,8 +72,8 @@ async def test_texts_of_short_sentences_hold_up_nobody(stage: TeamStage) -> None
     asked = [await stage.hand_in("summarise", worst, {"with": "chat"}) for _ in range(AT_ONCE)]
     shown = await stage.answer(await stage.command("export me", {}, "ben"))
     assert "questions and answers" in shown.text
-    for request in list(stage.app.inbox._active):
-        stage.app.inbox.stop(request)
+    for delivery in stage.app.active:
+        delivery.stop()
     for one in asked:
         await stage.answer(one)
 
@@ -194,7 +194,7 @@ async def test_pictures_of_one_person_take_a_bounded_room(sighted: World) -> Non
         assert draft
         await draft.finished.wait()
         assert draft.text == "seen"
-    await settled(sighted)
+    await sighted.active.idle()
     assert most <= upload_memory.OF_PERSON + images.LARGEST + SMALL
     assert sighted.app.services.room.taken == 0
 
@@ -354,7 +354,7 @@ async def undelivered(world: World) -> MemoryDraft:
     """An export that the platform did not take."""
     draft = await world.offer("", DIRECT, command="export me", message="", private=True)
     assert draft
-    await settled(world)
+    await world.active.idle()
     assert draft.answers == []
     return draft
 
@@ -368,7 +368,7 @@ async def test_a_file_waits_beside_the_database(outage: World, tmp_path: Path) -
     assert left.answer
     assert [file.content for file in left.answer.files] == [content]
     await outage.inbox.recover("discord")
-    await settled(outage)
+    await outage.active.idle()
     (file,) = outage.adapter.drafts[-1].answers[-1].files
     assert file.content == content
     assert draft.request.command == "export me"
@@ -386,7 +386,7 @@ async def test_a_restart_shows_it_and_clears_the_rest(tmp_path: Path) -> None:
     world = await another(tmp_path)
     assert await asyncio.to_thread(beside, tmp_path) == [path]
     await world.inbox.recover("discord")
-    await settled(world)
+    await world.active.idle()
     assert [file.content for file in world.adapter.drafts[-1].answers[-1].files] == [content]
     await leave(world)
 
@@ -430,7 +430,7 @@ async def test_beyond_their_room_files_are_shown_and_not_kept(
     await undelivered(outage)
     assert await asyncio.to_thread(beside, tmp_path) == []
     await outage.inbox.recover("discord")
-    await settled(outage)
+    await outage.active.idle()
     assert answer_files.LOST in outage.adapter.drafts[-1].answers[-1].notes
 
 

@@ -62,8 +62,7 @@ async def test_one_conversation_in_order_others_beside_it(world: World) -> None:
     assert beside
     assert second.positions[0] == 1
     assert third.positions[0] == 2
-    while len(world.main.prompts) < 2:
-        await asyncio.sleep(0)
+    await world.wait(lambda: len(world.main.prompts) >= 2)
     assert [prompt[-1].text for prompt in world.main.prompts] == ["1", "Ann: 4"]
     gate.set()
     await asyncio.gather(*(draft.finished.wait() for draft in (first, second, third, beside)))
@@ -250,16 +249,14 @@ async def test_an_undeliverable_answer_ends_its_request(world: World) -> None:
     world.adapter.failures.append(Gone("The channel is gone."))
     draft = await world.offer("hi")
     assert draft
-    while world.inbox._active:
-        await asyncio.sleep(0)
+    await world.active.idle()
     assert await world.store.requests.unfinished("discord") == []
 
 
 async def test_an_answer_that_a_failing_platform_did_not_take_is_shown_later_and_not_asked_again(world: World) -> None:
     world.adapter.failures.append(PlatformError("503"))
     await world.offer("hi")
-    while world.inbox._active:
-        await asyncio.sleep(0)
+    await world.active.idle()
     await world.inbox.recover("discord")
     shown = world.adapter.drafts[-1]
     await shown.finished.wait()
@@ -267,33 +264,28 @@ async def test_an_answer_that_a_failing_platform_did_not_take_is_shown_later_and
     assert len(world.main.prompts) == 1
 
 
-async def test_an_answer_never_taken_is_given_up(
-    world: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    monkeypatch.setattr("bot.core.request_queue.REDELIVERY_SECONDS", 0.001)
+async def test_an_answer_never_taken_is_given_up(world: World, caplog: pytest.LogCaptureFixture) -> None:
     world.adapter.failures += [PlatformError("channel_is_cursed")] * 1_000
     await world.offer("hi")
-    while len(world.adapter.drafts) < 3:
-        await asyncio.sleep(0.001)
-    assert await world.store.requests.unfinished("discord")
-    monkeypatch.setattr("bot.core.request_queue.LEAST_PATIENCE_SECONDS", 0.0)
-    tried = len(world.adapter.drafts)
-    while len(world.adapter.drafts) < tried + 3:  # a request that is not a day old
-        await asyncio.sleep(0.001)
-    monkeypatch.setattr("bot.core.request_queue.PATIENCE_SECONDS", 0.0)
-    while await world.store.requests.unfinished("discord"):
-        await asyncio.sleep(0.001)
+    for patience in ({}, {"least_patience": 0.0}):  # a request that is not a day old, and was not tried for an hour
+        await world.restart(**patience)
+        for _ in range(3):
+            await world.active.idle()
+            await world.inbox.recover("discord")
+        assert await world.store.requests.unfinished("discord")
+    await world.restart(patience=0.0)
+    await world.active.idle()
+    await world.inbox.recover("discord")
+    assert await world.store.requests.unfinished("discord") == []
     assert caplog.text.count("is given up") == 1
     assert len(world.main.prompts) == 1
 
 
-async def test_an_old_answer_is_tried_before_it_is_given_up(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bot.core.request_queue.PATIENCE_SECONDS", 0.0)
-    monkeypatch.setattr("bot.core.request_queue.REDELIVERY_SECONDS", 0.001)
+async def test_an_old_answer_is_tried_before_it_is_given_up(world: World) -> None:
+    await world.restart(patience=0.0, redelivery=0.001)
     world.adapter.failures += [PlatformError("503")] * 5
     await world.offer("hi")
-    while not (world.adapter.drafts and world.adapter.drafts[-1].answers):
-        await asyncio.sleep(0.001)
+    await world.wait(lambda: world.adapter.drafts[-1].answers)
     assert world.adapter.drafts[-1].text == "hi "
 
 
@@ -309,8 +301,7 @@ async def test_a_restart_answers_what_was_left_in_order(store: Database, world: 
     newer = await world.offer("three")
     assert newer is None, "nothing is answered before what was left"
     await world.inbox.recover("discord")
-    while world.inbox._active:
-        await asyncio.sleep(0)
+    await world.active.idle()
     assert [draft.text for draft in world.adapter.drafts if draft.answers] == ["one ", "two ", "three "]
     assert world.adapter.drafts[2].log.resumed
 
@@ -319,8 +310,7 @@ async def test_what_keeps_ending_the_program_is_given_up(store: Database, world:
     play(world.main, asyncio.Event())
     for _ in range(3):
         await world.offer("poison", act=Act("p", 1))
-        while not world.main.prompts:
-            await asyncio.sleep(0)
+        await world.wait(lambda: world.main.prompts)
         world.main.prompts.clear()
         await world.inbox.aclose(0)
         await world.start()
@@ -352,11 +342,6 @@ async def test_reopened_after_a_clean_end_nothing_is_left(tmp_path: Path) -> Non
     await store.aclose()
 
 
-async def settled(world: World) -> None:
-    while world.inbox._active:
-        await asyncio.sleep(0)
-
-
 async def test_what_ends_while_a_reconnect_reads_the_store_is_not_answered_again(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -365,7 +350,7 @@ async def test_what_ends_while_a_reconnect_reads_the_store_is_not_answered_again
     async def slowly(platform: str) -> Sequence[Unfinished]:
         left = await unfinished(platform)
         read.set()
-        await settled(world)
+        await world.active.idle()
         return left
 
     play(world.main, Text("once"), gate, Done())
@@ -377,12 +362,12 @@ async def test_what_ends_while_a_reconnect_reads_the_store_is_not_answered_again
     await read.wait()
     gate.set()
     await recovering
-    await settled(world)
+    await world.active.idle()
     assert len(world.main.prompts) == len(world.adapter.drafts) == 1
 
 
 async def test_many_failures_are_tried_again_together(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bot.core.request_queue.REDELIVERY_SECONDS", 0.01)
+    await world.restart(redelivery=0.01)
     unfinished, reads = world.store.requests.unfinished, 0
 
     async def counted(platform: str) -> Sequence[Unfinished]:
@@ -394,14 +379,13 @@ async def test_many_failures_are_tried_again_together(world: World, monkeypatch:
     world.adapter.failures += [PlatformError("503")] * 20
     people = [Person(str(number), f"Person {number}") for number in range(20)]
     await asyncio.gather(*(world.offer("hi", replace(DIRECT, channel=person.id), person) for person in people))
-    while len([draft for draft in world.adapter.drafts if draft.answers]) < 20:
-        await asyncio.sleep(0.001)
+    await world.wait(lambda: len([draft for draft in world.adapter.drafts if draft.answers]) >= 20)
     assert reads <= 5
     assert len(world.main.prompts) == 20
 
 
 async def test_a_database_that_fails_for_a_while_costs_no_answer(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bot.core.request_queue.REDELIVERY_SECONDS", 0.01)
+    await world.restart(redelivery=0.01)
     begin, failures = world.store.requests.begin, [StoreError("database is locked")]
 
     async def failing(request: int) -> None:
@@ -411,13 +395,12 @@ async def test_a_database_that_fails_for_a_while_costs_no_answer(world: World, m
 
     monkeypatch.setattr(world.store.requests, "begin", failing)
     await world.offer("hi")
-    while not any(draft.answers for draft in world.adapter.drafts):
-        await asyncio.sleep(0.001)
+    await world.wait(lambda: any(draft.answers for draft in world.adapter.drafts))
     assert world.adapter.drafts[-1].text == "hi "
 
 
 async def test_a_recovery_that_fails_is_tried_again(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bot.core.request_queue.REDELIVERY_SECONDS", 0.01)
+    await world.restart(redelivery=0.01)
     await world.start()
     assert await world.offer("hi") is None
     unfinished, failures = world.store.requests.unfinished, [OSError("disk")]
@@ -429,8 +412,7 @@ async def test_a_recovery_that_fails_is_tried_again(world: World, monkeypatch: p
 
     monkeypatch.setattr(world.store.requests, "unfinished", failing)
     world.inbox.recover_soon("discord")
-    while not world.adapter.drafts:
-        await asyncio.sleep(0.001)
+    await world.wait(lambda: world.adapter.drafts)
     await world.adapter.drafts[0].finished.wait()
 
 
@@ -443,8 +425,7 @@ async def test_stopping_begins_nothing_that_waits(world: World, monkeypatch: pyt
     for channel in "abc":
         for text in ("one", "two"):
             await world.offer(text, replace(DIRECT, channel=channel), Person(channel, channel))
-    while len(world.main.prompts) < 3:
-        await asyncio.sleep(0)
+    await world.wait(lambda: len(world.main.prompts) >= 3)
     monkeypatch.setattr(MemoryDraft, "abandon", slow)
     gate.set()
     await world.inbox.aclose(1)
@@ -455,7 +436,7 @@ async def test_stopping_begins_nothing_that_waits(world: World, monkeypatch: pyt
 async def test_stopped_shows_at_once_even_if_the_model_does_not_let_go(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bot.core.delivery.CLOSE_SECONDS", 0.01)
+    await world.restart(closing=0.01)
     let_go = asyncio.Event()
 
     async def stubborn(prompt: Prompt) -> AsyncGenerator[Text | Status | Done, None]:
@@ -469,8 +450,8 @@ async def test_stopped_shows_at_once_even_if_the_model_does_not_let_go(
     draft = await world.offer("hi")
     assert draft
     await draft.wrote.wait()
-    assert world.inbox.stop(draft.log.request_id)
-    assert not world.inbox.stop(draft.log.request_id)
+    assert world.active.stop(draft.log.request_id)
+    assert not world.active.stop(draft.log.request_id)
     await draft.finished.wait()
     assert draft.answers[-1].notes == ("Stopped.",)
     let_go.set()
@@ -490,7 +471,7 @@ async def test_stop_comes_too_late_for_an_answer_that_is_being_kept(
     draft = await world.offer("hi")
     assert draft
     await keeping.wait()
-    assert not world.inbox.stop(draft.log.request_id)
+    assert not world.active.stop(draft.log.request_id)
     gate.set()
     await draft.finished.wait()
 
@@ -517,10 +498,10 @@ async def test_a_stopped_retry_leaves_no_empty_question(world: World) -> None:
     retry = await world.offer("", command="retry", message="")
     assert running
     assert retry
-    assert world.inbox.stop(retry.log.request_id)
+    assert world.active.stop(retry.log.request_id)
     gate.set()
     await retry.finished.wait()
-    await settled(world)
+    await world.active.idle()
     assert [turn.text for turn in await world.store.conversations.turns(1)] == ["one", "one ", "two", "two"]
 
 
@@ -590,7 +571,7 @@ async def test_a_platform_that_hangs_does_not_keep_the_program_from_ending(
                     raise
 
     stubborn = [True, False]
-    monkeypatch.setattr("bot.core.request_queue.LET_GO_SECONDS", 0.01)
+    await world.restart(leaving=0.01)
     monkeypatch.setattr(MemoryDraft, "finish", hang)
     await world.offer("hi")
     await hanging.wait()
@@ -617,8 +598,7 @@ async def test_what_a_newer_version_was_asked_does_not_keep_the_rest_waiting(sto
         request = Request(act, DIRECT, ANN, command, {"text": "hi"})
         await store.requests.accept(request, Continuation(("place", "new")))
     await world.inbox.recover("discord")
-    while world.inbox._active:
-        await asyncio.sleep(0)
+    await world.active.idle()
     assert [draft.text for draft in world.adapter.drafts] == ["hi "]
     assert await store.requests.unfinished("discord") == []
 

@@ -10,12 +10,14 @@ from time import time
 from bot.app import assemble
 from bot.commands._registry import load_commands
 from bot.config import Config
+from bot.core.request_queue import TIMEOUTS
 from bot.interfaces.backend import Backend
 from bot.interfaces.database import Database
 from bot.interfaces.messages import Act, Person, Place, Request
 from bot.interfaces.prompts import Prompt
 from bot.interfaces.replies import Done, Status, Text, Thought
 from tests.fakes.memory import MemoryAdapter, MemoryBackend, MemoryDraft
+from tests.fakes.waiting import Waiting
 
 COMMANDS = load_commands()
 CHANNEL = Place("discord", "guild", "general", name="#general")
@@ -38,21 +40,31 @@ model = "spare"
 """
 
 
-class World:
-    """A running core. `say` waits for the answer."""
+class World(Waiting):
+    """A running core. `say` waits for the answer; `wait` for prompts, drafts and answers."""
 
     def __init__(self, store: Database, config: Config) -> None:
         self.config = config
         self.store = store
-        self.adapter = MemoryAdapter()
-        self.main, self.spare = MemoryBackend(), MemoryBackend()
+        self.violations, self._waiting = [], []
+        self.adapter = MemoryAdapter(changed=self.changed)
+        self.main, self.spare = MemoryBackend(changed=self.changed), MemoryBackend(changed=self.changed)
         self.backends: dict[str, Backend] = {"main": self.main, "spare": self.spare}
         self.acts = 100
         self.clock: Callable[[], float] = time
+        self.timeouts = TIMEOUTS
 
     async def start(self) -> None:
-        app = await assemble(self.config, self.store, self.backends, {"discord": self.adapter}, COMMANDS, self.clock)
-        self.app, self.inbox, self.intake = app, app.inbox, app.intake
+        adapters = {"discord": self.adapter}
+        app = await assemble(self.config, self.store, self.backends, adapters, COMMANDS, self.clock, self.timeouts)
+        self.app, self.inbox, self.active, self.intake = app, app.inbox, app.active, app.intake
+
+    async def restart(self, **seconds: float) -> None:
+        """End the core and start it again, with other timeouts."""
+        await self.inbox.aclose(0)
+        self.timeouts = replace(self.timeouts, **seconds)
+        await self.start()
+        await self.inbox.recover("discord")
 
     async def offer(self, text: str, place: Place = DIRECT, person: Person = ANN, **more: object) -> MemoryDraft | None:
         self.acts += 1
@@ -82,8 +94,7 @@ class World:
         draft = await self.offer(text, place, person, **more)
         assert draft is not None
         await draft.finished.wait()
-        while draft.log.request_id in self.inbox._active:  # until its row has ended, too
-            await asyncio.sleep(0)
+        await self.active.idle(lambda accepted: accepted.id == draft.log.request_id)  # until its row has ended, too
         return draft
 
     async def command(self, name: str, /, place: Place = DIRECT, person: Person = ANN, **arguments: str) -> MemoryDraft:

@@ -13,9 +13,16 @@ from bot.interfaces.prompts import Prompt, Sampling
 from bot.interfaces.replies import Answer, Chunk, Done, Status, Text, Thought, Usage
 
 
+def _unnoticed() -> None:
+    """Do nothing where nobody waits for a change."""
+
+
 @dataclass
 class MemoryDraft:
-    """Remembers what was written and what was finished; `failures` are raised by finish() first."""
+    """Remembers what was written and what was finished; `failures` are raised by finish() first.
+
+    `changed` is called when it is finished, as those of the adapter and the model are for each draft and prompt.
+    """
 
     request: Request
     log: DraftLog
@@ -25,6 +32,7 @@ class MemoryDraft:
     finished: asyncio.Event = field(default_factory=asyncio.Event)
     wrote: asyncio.Event = field(default_factory=asyncio.Event)
     told: asyncio.Event = field(default_factory=asyncio.Event)
+    changed: Callable[[], None] = _unnoticed
 
     def write(self, chunk: Chunk) -> None:
         self.chunks.append(chunk)
@@ -40,6 +48,7 @@ class MemoryDraft:
             await self.log.created(0, f"answer-{self.log.request_id}")
         self.answers.append(answer)
         self.finished.set()
+        self.changed()
 
     async def abandon(self) -> None:
         pass
@@ -77,6 +86,7 @@ class MemoryAdapter:
     read: list[tuple[Place, int]] = field(default_factory=list)
     audiences: dict[str, Audience] = field(default_factory=dict)
     closed: set[Place] = field(default_factory=set)
+    changed: Callable[[], None] = _unnoticed
 
     async def run(self, intake: Intake, connected: Callable[[str], None]) -> None:
         connected("in memory")
@@ -86,7 +96,8 @@ class MemoryAdapter:
         pass
 
     def draft(self, request: Request, log: DraftLog) -> MemoryDraft:
-        self.drafts.append(MemoryDraft(request, log, self.failures))
+        self.drafts.append(MemoryDraft(request, log, self.failures, changed=self.changed))
+        self.changed()
         return self.drafts[-1]
 
     async def context(self, request: Request, limit: int) -> Sequence[Message]:
@@ -146,6 +157,7 @@ class MemoryBackend:
     prompts: list[Prompt] = field(default_factory=list)
     sampled: list[Sampling] = field(default_factory=list)
     closed_early: int = 0
+    changed: Callable[[], None] = _unnoticed
 
     async def count(self, prompt: Prompt) -> int:
         return sum(len(utterance.text.split()) for utterance in prompt)
@@ -153,6 +165,7 @@ class MemoryBackend:
     async def stream(self, prompt: Prompt, sampling: Sampling) -> AsyncGenerator[Text | Thought | Status | Done, None]:
         self.prompts.append(prompt)
         self.sampled.append(sampling)
+        self.changed()
         try:
             async for chunk in self.script(prompt):
                 yield chunk
