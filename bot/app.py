@@ -22,6 +22,7 @@ from bot.administration.task_preferences import check_preferences
 from bot.catalogue import Catalogue
 from bot.commands._registry import CommandModule, load_commands
 from bot.config import Config, backend_kinds, platforms
+from bot.core.admission import Admissions
 from bot.core.dispatcher import Dispatcher
 from bot.core.intake import CoreIntake
 from bot.core.request_queue import RequestQueue
@@ -29,6 +30,7 @@ from bot.hub.client import Hub
 from bot.inference import downloads
 from bot.interfaces.adapter import Adapter
 from bot.interfaces.backend import Backend
+from bot.interfaces.command import by_path
 from bot.interfaces.errors import ConfigError, ShouldersError, UserError
 from bot.interfaces.network import network_of
 from bot.services import RecentRequests, Services
@@ -195,14 +197,15 @@ async def assemble(
         stop=lambda request: inbox.stop(request),
         running=lambda conversation: inbox.running(conversation),
     )
-    core = Dispatcher(services, commands)
+    admissions = Admissions(administration, policy, by_path(declared))
+    core = Dispatcher(services, commands, admissions)
     inbox = RequestQueue(store, adapters, declared, core.handle, administration)
     chores: Mapping[str, BackgroundJob] = {
         "announcing": AuditAnnouncer(administration, adapters).run,
         "tidying": privacy.run,
         "downloading": catalogue.fetch,
     }
-    return App(config, services, CoreIntake(services, core, inbox), inbox, chores, adapters)
+    return App(config, services, CoreIntake(services, core, inbox, admissions), inbox, chores, adapters)
 
 
 async def _close(opened: Backend | Adapter | Catalogue) -> None:

@@ -150,6 +150,7 @@ class InstructedModel:
         self._model = model_with_fallbacks(
             services,
             accepted.request,
+            services.settings(accepted.request),
             name,
             TaskBudget(services, accepted).reserve,
             able=partial(can_be_instructed, services, task),
