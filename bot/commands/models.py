@@ -90,13 +90,13 @@ async def suggest(services: Services, request: Request, option: str) -> Sequence
 
 
 async def _list(services: Services, accepted: Accepted) -> Reply:
-    request, default = accepted.request, services.models.available(accepted.request).default
+    available = services.models.available(accepted.request)
     rows = []
-    for name in services.models.available(request).names:
+    for name in available.names:
         entry, standing = services.catalogue.entry(name), await services.catalogue.standing(name)
         rows.append(
             (
-                f"{name} (default)" if name == default else name,
+                f"{name} (default)" if name == available.default else name,
                 entry.kind,
                 services.backends[name].destination,
                 _size(entry, standing),

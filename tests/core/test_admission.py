@@ -7,6 +7,7 @@ from collections import Counter
 
 import pytest
 
+from bot.administration.model_choice import ModelChoice
 from bot.administration.policy import Policy
 from bot.administration.state import Administration
 from bot.interfaces.messages import Subject
@@ -36,6 +37,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
         count(Policy, name)
     for name in ("recognise", "settings"):
         count(Administration, name)
+    count(ModelChoice, "available")
     return counts
 
 
@@ -48,6 +50,11 @@ async def test_a_mention_is_decided_once(world: World, calls: Counter[str]) -> N
 async def test_a_direct_message_is_decided_once(world: World, calls: Counter[str]) -> None:
     await world.say("hi", DIRECT)
     assert (calls["forbidden"], calls["used_up"]) == (1, 1)
+
+
+async def test_a_task_lists_its_models_once(world: World, calls: Counter[str]) -> None:
+    await world.command("summarise", CHANNEL, text="A long text.")
+    assert (calls["forbidden"], calls["available"]) == (1, 1)
 
 
 async def test_a_rule_holds_for_what_waits(world: World) -> None:

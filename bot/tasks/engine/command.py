@@ -7,6 +7,7 @@ from contextlib import aclosing
 from dataclasses import replace
 
 from bot.administration.limits import money
+from bot.administration.model_choice import AvailableModels
 from bot.catalogue import Catalogue
 from bot.chat.answer import EMPTY_NOTE
 from bot.chat.buttons import stop_choice
@@ -60,14 +61,15 @@ class TaskCommand:
         request = await again(services, accepted.request)
         services.recent.keep(accepted.id, request)
         task = settled(services, request, self.task)
-        means = choose_route(services, request, task)
+        available = services.models.available(request)
+        means = choose_route(services, request, task, available)
         if means is None:
-            for offered in offer(services, accepted, request, task):
+            for offered in offer(services, accepted, request, task, available):
                 yield offered
             return
         async with services.room.share(request) as share:
             given = await gather(services, request, task, share)  # before anything is shown, which would be read, too
-            given = _prepared(services, request, task, means, given)
+            given = _prepared(services, request, task, means, given, available)
             yield Choices((stop_choice(accepted.id),))
             yield Status("Working on it…")
             model = task_model(services, accepted, task, means, given.file)
@@ -94,9 +96,10 @@ class TaskCommand:
         """The models that can do it, those that are made for it first; or pipelines."""
         if option == "pipeline":
             return tuple(PIPELINES)
+        available = services.models.available(request)
         if self.task.skill is None:
-            return [name for name in services.models.available(request).names if skills(services.catalogue, name)]
-        able = (*made_for(services, request, self.task), *chat_models(services, request, self.task))
+            return [name for name in available.names if skills(services.catalogue, name)]
+        able = (*made_for(services, request, self.task, available), *chat_models(services, self.task, available))
         return list(dict.fromkeys(able))
 
 
@@ -142,10 +145,12 @@ def _pipeline(catalogue: Catalogue, request: Request, model: str) -> str:
     return pipelines.resolved(request.arguments.get("pipeline", "") or usual)
 
 
-def _prepared(services: Services, request: Request, task: Task, means: TaskRoute, given: TaskInput) -> TaskInput:
-    """What was given, and what is known of the model that works on it."""
+def _prepared(
+    services: Services, request: Request, task: Task, means: TaskRoute, given: TaskInput, available: AvailableModels
+) -> TaskInput:
+    """Return what was given, and what is known of the model that works on it."""
     context = services.backends[means.model].context
-    priced = {name: services.catalogue.sections[name] for name in services.models.available(request).names}
+    priced = {name: services.catalogue.sections[name] for name in available.names}
 
     def prices(tokens: int) -> Sequence[tuple[str, str]]:
         usage, currency = Usage(tokens), services.config.bot.currency
