@@ -66,7 +66,7 @@ class Policy:
             allowed, why = self._may(request, f"command:{needed}")
             if not (allowed or person.administrator):
                 what = "talk with me" if needed == "chat" else f"use /{needed}"
-                return Denied(f"You may not {what} here: {why}. {_AGAIN if why == _unsaid(request) else ask()}")
+                return Denied(f"You may not {what} here: {why}. {_AGAIN if why == _unknown_rights(request) else ask()}")
         return None
 
     def favours(self, request: Request, command: Command, models: Collection[str]) -> bool:
@@ -92,7 +92,7 @@ class Policy:
     def for_administrators(self, request: Request) -> Denied:
         """What is said to who is no administrator, or perhaps is one."""
         if request.person.unsaid == "person":
-            return Denied(f"That is for administrators, and {_unsaid(request)}. {_AGAIN}")
+            return Denied(f"That is for administrators, and {_unknown_rights(request)}. {_AGAIN}")
         return Denied(f"That is for administrators. {self._administration.whom_to_ask(request.place)}")
 
     def for_the_operator(self, request: Request) -> Denied | None:
@@ -131,7 +131,7 @@ class Policy:
         rule = nearest(self._rules(place, person, target))
         allowed = rule is None or rule.allowed
         if self._depends_on_roles(place, person, (target,), rule, allowed=allowed):
-            return Denied(f"You may not use the model {model} here: {_unsaid(request)}. {_AGAIN}")
+            return Denied(f"You may not use the model {model} here: {_unknown_rights(request)}. {_AGAIN}")
         if rule is None or allowed:
             return None
         return Denied(f"You may not use the model {model} here: a rule for {rule.subject.label} says so. {ask()}")
@@ -142,11 +142,11 @@ class Policy:
         rule = nearest(self._rules(place, person, target)) or nearest(self._rules(place, person, "bot"))
         allowed = rule.allowed if rule else not person.guest
         if self._depends_on_roles(place, person, (target, "bot"), rule, allowed=allowed):
-            return False, _unsaid(request)
+            return False, _unknown_rights(request)
         if rule is not None:
             return allowed, f"a rule for {rule.subject.label} says so"
         guests = "guests may only do what an administrator allowed"
-        return allowed, _unsaid(request) if person.unsaid == "person" else guests
+        return allowed, _unknown_rights(request) if person.unsaid == "person" else guests
 
     def _depends_on_roles(
         self, place: Place, person: Person, targets: Sequence[str], rule: Rule | None, *, allowed: bool
@@ -180,7 +180,7 @@ class Policy:
         ]
 
 
-def _unsaid(request: Request) -> str:
+def _unknown_rights(request: Request) -> str:
     """What of the person's rights the platform does not say; "" where it says all."""
     what = {"": "", "roles": "which groups you are in", "person": "who you are"}[request.person.unsaid]
     return what and f"{request.place.platform.capitalize()} does not say {what} right now"

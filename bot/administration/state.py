@@ -235,7 +235,7 @@ class Administration:
                 await self.note(request.place, request.person, "refused", f"/{request.command}", why)
         except StoreError as error:
             log.error("A refusal is not in the audit: %s", error)
-        return self._refusals.is_told(request)
+        return self._refusals.is_reported(request)
 
     def setting(
         self, key: str, value: Value, scope: Scope, place: Place, person: Person, *, reset: bool = False

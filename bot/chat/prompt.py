@@ -40,7 +40,7 @@ async def surroundings(services: Services, accepted: Accepted, most: int) -> tup
     heard = {message.id for message in messages}
     begun = request.place.thread if request.addressed and len(heard) < most else ""
     if not heard.issuperset(filter(None, (begun, request.replies_to))):
-        told = await _told(services.adapters, accepted, most)
+        told = await _platform_context(services.adapters, accepted, most)
         known = {message.id for message in told}
         messages = [*told, *(message for message in messages if message.id not in known)][-most:]
     known_turns = await services.store.known_messages(request.place, [message.id for message in messages])
@@ -49,7 +49,7 @@ async def surroundings(services: Services, accepted: Accepted, most: int) -> tup
     return [message for message in messages if message.id not in known_turns and message.text], withheld
 
 
-async def _told(adapters: Mapping[str, Adapter], accepted: Accepted, most: int) -> Sequence[Message]:
+async def _platform_context(adapters: Mapping[str, Adapter], accepted: Accepted, most: int) -> Sequence[Message]:
     """What the platform says was said before; nothing where it cannot tell."""
     request = accepted.request
     adapter = adapters.get(request.place.platform)
@@ -80,7 +80,7 @@ def utterances(
     """Return the turns as a model reads them; the messages `around` and the `pictures` belong to the last one."""
     said = [_utterance(turn, place) for turn in _answered(turns)]
     if around:
-        said[-1] = Utterance("user", f"{_context(around)}\n\n{said[-1].text}")
+        said[-1] = Utterance("user", f"{_context_text(around)}\n\n{said[-1].text}")
     if pictures:
         said[-1] = replace(said[-1], images=pictures)
     return said
@@ -157,6 +157,6 @@ def _by_name(name: str, text: str) -> str:
     return f"{safe_name}: " + "\n  ".join(text.splitlines())
 
 
-def _context(around: Sequence[Message]) -> str:
+def _context_text(around: Sequence[Message]) -> str:
     lines = "\n".join(_by_name(message.author, message.text) for message in around)
     return f"Said here before, for context:\n{lines}"

@@ -54,7 +54,7 @@ async def run(services: Services, accepted: Accepted) -> Reply:
     request = accepted.request
     match request.command.partition(" ")[2]:
         case "show":
-            yield Text(_shown(services, await services.rights.confirm(request)))
+            yield Text(_overview(services, await services.rights.confirm(request)))
         case "set":
             yield Text(await _set(services, request))
         case _:
@@ -67,7 +67,7 @@ async def suggest(services: Services, request: Request, option: str) -> Sequence
     return list(services.backends)
 
 
-def _shown(services: Services, request: Request) -> str:
+def _overview(services: Services, request: Request) -> str:
     budget = services.budget
     standings = budget.standings(request.place, request.person, *services.backends)
     lines = ["Nothing is limited for you here."]

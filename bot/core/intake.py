@@ -42,7 +42,7 @@ class CoreIntake:
         but has used up a limit does, as they would have been answered.
         """
         request = self._recognised(request)
-        self._services.privacy.departures.heard_from(request.place)
+        self._services.privacy.departures.note_activity(request.place)
         if not request.addressed:
             silent = self.manner(request.place, request.person.id).speaks == "mentions"
             if silent or self._admissions.decide(request).forbidden:
@@ -113,7 +113,7 @@ class CoreIntake:
 
     async def overhear(self, request: Request) -> None:
         """Something was said that is not for the bot: kept where that is set."""
-        self._services.privacy.departures.heard_from(request.place)
+        self._services.privacy.departures.note_activity(request.place)
         if self._services.privacy.keeps(request.place) and request.message and request.text:
             await self._services.history.overhear(well_formed(request))
 

@@ -128,7 +128,7 @@ class Budget:
 
     def _settle(
         self,
-        spending: Reservation,
+        reservation: Reservation,
         call: ModelCall,
         *,
         held: UsageAmounts,
@@ -137,7 +137,7 @@ class Budget:
     ) -> Sequence[str]:
         """Count what a call used instead of what was held for it; sentences about limits that it used up, or nearly."""
         before = [standing.used for standing in standings]
-        self._unseen[call.model] = max(spending.unseen, self._unseen.get(call.model, 0))
+        self._unseen[call.model] = max(reservation.unseen, self._unseen.get(call.model, 0))
         call = replace(call, cost=money.cost(self._models[call.model], call.usage))
         used = tally(int(call.counts), call.usage, call.cost)
         self.revision += 1

@@ -26,7 +26,7 @@ class TaskRoute:
     """
 
     model: str
-    told: bool
+    instructed: bool
     makeshift: bool = False
 
 
@@ -34,28 +34,28 @@ def choose_route(services: Services, request: Request, task: Task, available: Av
     """Return what does the task here; None where nothing serves. Raises UserError or Denied for a model that cannot."""
     asked_way, asked_model = request.arguments.get("with", ""), request.arguments.get("model", "")
     if asked_model:
-        if means := _by(services, services.models.require(request, asked_model), task, asked_way):
-            return means
+        if route := _route_of(services, services.models.require(request, asked_model), task, asked_way):
+            return route
         raise UserError(f"The model {asked_model} is not made for /{task.name}.")
-    wish = task_preferences.preference_for(services.settings(request).tasks, task.name)
-    if wish in available.names and (means := _by(services, wish, task, asked_way)):
-        return means
-    possible = wish in task_preferences.WAYS and (wish != "chat" or task.told)
-    way = asked_way or (wish if possible else "auto")
+    preference = task_preferences.preference_for(services.settings(request).tasks, task.name)
+    if preference in available.names and (route := _route_of(services, preference, task, asked_way)):
+        return route
+    possible = preference in task_preferences.WAYS and (preference != "chat" or task.instructed)
+    way = asked_way or (preference if possible else "auto")
     made = made_for(services, request, task, available)
     if made and way != "chat":
-        return TaskRoute(made[0], told=False)
+        return TaskRoute(made[0], instructed=False)
     if way == "local":
         return None
-    able = _at_hand(services, task, available)
-    return TaskRoute(able[0], told=True, makeshift=way == "auto") if able else None
+    able = _without_asking(services, task, available)
+    return TaskRoute(able[0], instructed=True, makeshift=way == "auto") if able else None
 
 
-def _by(services: Services, model: str, task: Task, way: str) -> TaskRoute | None:
+def _route_of(services: Services, model: str, task: Task, way: str) -> TaskRoute | None:
     """A model as what does a task, in the way that was asked for; None where it cannot."""
     if task.skill in skills(services.catalogue, model) and way != "chat":
-        return TaskRoute(model, told=False)
-    return TaskRoute(model, told=True) if can_be_instructed(services, task, model) and way != "local" else None
+        return TaskRoute(model, instructed=False)
+    return TaskRoute(model, instructed=True) if can_be_instructed(services, task, model) and way != "local" else None
 
 
 def made_for(services: Services, request: Request, task: Task, available: AvailableModels) -> Sequence[str]:
@@ -81,7 +81,7 @@ def chat_models(services: Services, task: Task, available: AvailableModels) -> S
     return sorted(able, key=lambda name: name != available.default)
 
 
-def _at_hand(services: Services, task: Task, available: AvailableModels) -> Sequence[str]:
+def _without_asking(services: Services, task: Task, available: AvailableModels) -> Sequence[str]:
     """Return those of them that nobody need be asked about: what is given goes nowhere where questions do not go.
 
     For a text that is the one that answers here; for a picture it may be another beside it.
@@ -103,7 +103,7 @@ def can_be_instructed(services: Services, task: Task, model: str) -> bool:
     section, backend = services.catalogue.sections[model], services.backends[model]
     if isinstance(backend, KeyedBackend) and backend.missing_key and model != services.config.default_model:
         return False
-    return task.told is not None and section.converses and (section.sees or task.takes != "picture")
+    return task.instructed is not None and section.converses and (section.sees or task.takes != "picture")
 
 
 # What is offered ------------------------------------------------------------------------------------------------------
@@ -123,9 +123,9 @@ def offer(
     return [Choices(buttons), Note(" ".join(sentences)), Done("failed")]
 
 
-def advice(services: Services, request: Request, task: Task, means: TaskRoute) -> Sequence[Choices | Note]:
+def advice(services: Services, request: Request, task: Task, route: TaskRoute) -> Sequence[Choices | Note]:
     """For administrators: what would do better than a makeshift."""
-    if not (means.makeshift and task.model and request.person.administrator):
+    if not (route.makeshift and task.model and request.person.administrator):
         return ()
     sentence, buttons = _to_add(services, request, task)
     why = f"No model here is made for /{task.name}. {sentence}"
