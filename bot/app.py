@@ -24,6 +24,7 @@ from bot.catalogue import Catalogue
 from bot.commands._registry import CommandModule, load_commands
 from bot.config import Config, backend_kinds, platforms
 from bot.core.active_requests import ActiveRequests
+from bot.core.admission import Admissions
 from bot.core.dispatcher import Dispatcher
 from bot.core.intake import CoreIntake
 from bot.core.request_queue import TIMEOUTS, QueueTimeouts, RequestQueue
@@ -31,6 +32,7 @@ from bot.hub.client import Hub
 from bot.inference import downloads
 from bot.interfaces.adapter import Adapter
 from bot.interfaces.backend import Backend
+from bot.interfaces.command import by_path
 from bot.interfaces.database import Database
 from bot.interfaces.errors import ConfigError, ShouldersError, UserError
 from bot.interfaces.network import network_of
@@ -212,9 +214,11 @@ async def assemble(
         stop=active.stop,
         running=active.running,
     )
-    core = Dispatcher(services, commands)
+    admissions = Admissions(administration, policy, by_path(declared))
+    core = Dispatcher(services, commands, admissions)
     inbox = RequestQueue(database.requests, adapters, declared, core.handle, administration, active, timeouts)
-    intake, announcer = CoreIntake(services, core, inbox), AuditAnnouncer(administration, adapters)
+    intake = CoreIntake(services, core, inbox, admissions)
+    announcer = AuditAnnouncer(administration, adapters)
     chores = {"announcing": announcer.run, "tidying": privacy.run, "downloading": catalogue.fetch}
     return App(config, services, intake, inbox, active, chores, adapters)
 

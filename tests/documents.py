@@ -126,7 +126,7 @@ def tasks() -> str:
             task.summary,
             {"text": "text", "picture": "a picture", "sound": "a sound or a video"}[task.takes],
             task.skill or "any",
-            "✓" if task.told else "–",
+            "✓" if task.instructed else "–",
             task.shortcut or "–",
             f"`{task.model}`" if task.model else "one behind an API" if task.skill == "paint" else "any",
             *("✓" if name in EXAMPLES else "–" for _ in PLATFORMS),

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 
 from bot.administration import platforms
-from bot.administration.closed_places import places_in, veiled
+from bot.administration.closed_places import places_in, redacted
 from bot.administration.departures import NOBODY
 from bot.administration.state import Administration
 from bot.interfaces.adapter import Adapter, Audience
@@ -53,37 +53,37 @@ class AuditAnnouncer:
         self._clock = clock
         self._news = asyncio.Event()
         self._said: dict[tuple[str, str], str] = {}
-        administration.told = self._heard
+        administration.told = self._wake
 
-    def _heard(self, _entries: Sequence[AuditEntry]) -> None:
+    def _wake(self, _entries: Sequence[AuditEntry]) -> None:
         self._news.set()
 
     async def run(self) -> None:
         """Announce until cancelled."""
         while True:
             self._news.clear()
-            pause = None if await self._tell_all() else AGAIN_SECONDS
+            pause = None if await self._announce_all() else AGAIN_SECONDS
             try:
                 await asyncio.wait_for(self._news.wait(), pause)
             except TimeoutError:
                 log.debug("Announcing again")
 
-    async def _tell_all(self) -> bool:
+    async def _announce_all(self) -> bool:
         """Whether all were told, as far as they can be."""
         books = self._administration.books
         while waiting := await books.unannounced(MOST_AT_ONCE):
             for entries in _together(waiting):
                 try:
-                    await self._tell(entries)
+                    await self._announce(entries)
                 except (Forbidden, Gone) as error:
-                    await self._say_once(entries[0].place, error.message)
+                    await self._report_once(entries[0].place, error.message)
                 except PlatformError as error:
                     log.warning("A change is announced later: %s", error)
                     return False
                 await books.announced([entry.id for entry in entries])
         return True
 
-    async def _tell(self, entries: Sequence[AuditEntry]) -> None:
+    async def _announce(self, entries: Sequence[AuditEntry]) -> None:
         platform, workspace = entries[0].place.platform, entries[0].place.workspace
         fresh = [entry for entry in entries if entry.at / 1_000 > self._clock() - STALE_SECONDS]
         channel = Subject.read(self._administration.settings(Place(platform, workspace, "")).audit_channel)
@@ -93,12 +93,12 @@ class AuditAnnouncer:
         there = Place(platform, workspace, channel.id)
         if await platforms.audience(adapter, there) == "none":
             raise Gone(f"{channel.label} is no channel of this workspace that I can see.")
-        told_there = [await self._as_told(adapter, there, entry) for entry in fresh]
+        told_there = [await self._as_announced(adapter, there, entry) for entry in fresh]
         text = entry_line(told_there[0]) if len(told_there) == 1 else _summary(told_there)
         await platforms.post(adapter, there, text, f"audit-{fresh[-1].id}")
         self._said.pop((platform, workspace), None)
 
-    async def _as_told(self, adapter: Adapter, there: Place, entry: AuditEntry) -> AuditEntry:
+    async def _as_announced(self, adapter: Adapter, there: Place, entry: AuditEntry) -> AuditEntry:
         """An entry without what only some people may read, unless it is about the audit channel itself."""
         closed = set[Place]()
         for place in places_in(entry):
@@ -107,9 +107,9 @@ class AuditAnnouncer:
                 audience = await platforms.audience(adapter, place)
             if audience != "everybody":
                 closed.add(place)
-        return veiled(entry, closed)
+        return redacted(entry, closed)
 
-    async def _say_once(self, place: Place, why: str) -> None:
+    async def _report_once(self, place: Place, why: str) -> None:
         """Write down that changes are not announced, and why: until that changes, or one was announced again."""
         key = (place.platform, place.workspace)
         if self._said.get(key) == why:

@@ -34,7 +34,7 @@ def places_in(entry: AuditEntry) -> Collection[Place]:
     return {place, Place(place.platform, place.workspace, channel)} if channel else {place}
 
 
-def veiled(entry: AuditEntry, closed: Collection[Place]) -> AuditEntry:
+def redacted(entry: AuditEntry, closed: Collection[Place]) -> AuditEntry:
     """An entry as people may see it to whom these places are closed."""
     if not any(place in closed for place in places_in(entry)):
         return entry

@@ -93,7 +93,7 @@ class Departures:
                 await self._traces.settled(platform, workspace)
                 log.warning("The bot is back in %s %s: what is kept of it stays", platform, workspace)
 
-    def heard_from(self, place: Place) -> None:
+    def note_activity(self, place: Place) -> None:
         """Take notice that something was said to the bot in a place; needs no waiting, so call it for every request.
 
         What comes right after a removal may have been on its way before it.
@@ -115,7 +115,7 @@ class Departures:
             self._leaving.setdefault((platform, workspace), -LATE_SECONDS)
             log.error("That the bot is back in %s %s is not kept yet: %s", platform, workspace, error)
 
-    async def see_to(self, now: float) -> tuple[bool, bool]:
+    async def forget_due(self, now: float) -> tuple[bool, bool]:
         """See to those whose time has come; say whether there were any, and whether nothing is left to be done.
 
         What goes wrong with one does not keep the rest waiting.

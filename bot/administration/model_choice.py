@@ -51,7 +51,7 @@ class ModelChoice:
         Administrators may use also what the setting `models` does not list, but only by its name.
         """
         there = list(self._models)  # in one step: an import asks in a thread while a model may be added
-        names = [name for name in there if self._policy.model_refusal(request, name) is None]
+        names = self._policy.usable(request, there)
         chat = [name for name in names if self._sections[name].converses]
         settings = self._administration.settings(request.place, request.person)
         chosen = settings.model or self._default
@@ -61,7 +61,13 @@ class ModelChoice:
 
     def chat_model(self, request: Request, *wanted: str) -> str:
         """Return the first that is named of what is wanted, else the default. Raises UserError, or Denied."""
-        name = self.require(request, next(filter(None, wanted), "") or self.available(request).default)
+        name = next(filter(None, wanted), "")
+        if not name:
+            available = self.available(request)
+            if available.default in available.chat:
+                return available.default
+            name = available.default
+        self.require(request, name)
         section = self._sections[name]
         if not section.converses:
             raise UserError(f"“{name}” is no model to talk with: it can {', '.join(section.skills or section.can)}.")

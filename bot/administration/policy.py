@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
+from functools import partial
 
 from bot.administration.limits.budget import Budget
-from bot.administration.settings import NEVER_OFF
+from bot.administration.settings import NEVER_OFF, Settings
 from bot.administration.state import Administration
 from bot.interfaces.command import Command
 from bot.interfaces.errors import Denied
@@ -30,26 +31,33 @@ class Policy:
         self._budget = budget
         self._centrally = centrally
 
+    @property
+    def revision(self) -> tuple[int, int]:
+        """A value that is another one once a decision may be, but for a limit that begins afresh."""
+        return self._administration.revision, self._budget.revision
+
     def refusal(self, request: Request, command: Command) -> Denied | None:
-        """Why this person may not have this request answered here and now; None if they may."""
-        name = request.command.partition(" ")[0]
-        asks_a_model = command.converses or name in ALSO_NEEDS
-        used_up = self._budget.refusal(request.place, request.person) if asks_a_model else None
-        return self.forbidden(request, command) or used_up
+        """Return why this person may not have this request answered here and now; None if they may."""
+        return self.forbidden(request, command) or self.used_up(request, command)
+
+    def used_up(self, request: Request, command: Command) -> Denied | None:
+        """Return which limit keeps a request from a model; None where none does, or it asks none."""
+        asks_a_model = command.converses or request.command.partition(" ")[0] in ALSO_NEEDS
+        return self._budget.refusal(request.place, request.person) if asks_a_model else None
 
     def forbidden(self, request: Request, command: Command) -> Denied | None:
         """What access rules and switched off commands have against a request."""
         place, person = request.place, request.person
         if command.unrestricted:
             return None
-        ask, name = self._administration.whom_to_ask(place), request.command.partition(" ")[0]
+        name, ask = request.command.partition(" ")[0], partial(self._administration.whom_to_ask, place)
         needs = tuple(filter(None, (name, ALSO_NEEDS.get(name))))
         settings = self._administration.settings(place, person)
         if place.direct and settings.direct_messages == "closed" and not (command.quiet or person.administrator):
-            return Denied(f"I answer no direct messages: ask me in a channel. {ask}")
+            return Denied(f"I answer no direct messages: ask me in a channel. {ask()}")
         switched_off = settings.commands_off
         if off := next((needed for needed in needs if needed in switched_off and needed != NEVER_OFF), ""):
-            return Denied(f"/{off} is switched off here. {ask}")
+            return Denied(f"/{off} is switched off here. {ask()}")
         if command.administrative:
             if not person.administrator:
                 return self.for_administrators(request)
@@ -58,17 +66,17 @@ class Policy:
             allowed, why = self._may(request, f"command:{needed}")
             if not (allowed or person.administrator):
                 what = "talk with me" if needed == "chat" else f"use /{needed}"
-                return Denied(f"You may not {what} here: {why}. {_AGAIN if why == _unsaid(request) else ask}")
+                return Denied(f"You may not {what} here: {why}. {_AGAIN if why == _unknown_rights(request) else ask()}")
         return None
 
-    def favours(self, request: Request, command: Command, models: Iterable[str]) -> bool:
+    def favours(self, request: Request, command: Command, models: Collection[str]) -> bool:
         """Whether only being an administrator lets somebody make a request, or use one of the models for it."""
-        place, member = request.place, replace(request.person, administrator=False)
-        as_member = replace(request, person=self._administration.recognise(place, member))
         if command.unrestricted or not request.person.administrator or self.forbidden(request, command):
             return False
+        member = replace(request.person, administrator=False)
+        as_member = replace(request, person=self._administration.recognise(request.place, member))
         refused = self.forbidden(as_member, command)
-        return bool(refused or any(self.model_refusal(as_member, model) for model in models))
+        return bool(refused) or len(self.usable(as_member, models)) < len(models)
 
     def commands(self, request: Request, commands: Sequence[Command]) -> Sequence[str]:
         """The names of the commands that this person may use here."""
@@ -84,7 +92,7 @@ class Policy:
     def for_administrators(self, request: Request) -> Denied:
         """What is said to who is no administrator, or perhaps is one."""
         if request.person.unsaid == "person":
-            return Denied(f"That is for administrators, and {_unsaid(request)}. {_AGAIN}")
+            return Denied(f"That is for administrators, and {_unknown_rights(request)}. {_AGAIN}")
         return Denied(f"That is for administrators. {self._administration.whom_to_ask(request.place)}")
 
     def for_the_operator(self, request: Request) -> Denied | None:
@@ -102,22 +110,31 @@ class Policy:
         return request.person.administrator and self.for_the_operator(request) is None
 
     def model_refusal(self, request: Request, model: str) -> Denied | None:
-        """Why this person may not use a model here; None if they may."""
-        place, person = request.place, request.person
-        settings = self._administration.settings(place, person)
-        if person.administrator:
+        """Return why this person may not use a model here; None if they may."""
+        if request.person.administrator:
             return None
-        ask = self._administration.whom_to_ask(place)
+        return self._model_refusal(request, model, self._administration.settings(request.place, request.person))
+
+    def usable(self, request: Request, models: Collection[str]) -> Sequence[str]:
+        """Return those of the models that this person may use here."""
+        if request.person.administrator or not models:
+            return list(models)
+        settings = self._administration.settings(request.place, request.person)
+        return [model for model in models if self._model_refusal(request, model, settings) is None]
+
+    def _model_refusal(self, request: Request, model: str, settings: Settings) -> Denied | None:
+        place, person = request.place, request.person
+        ask = partial(self._administration.whom_to_ask, place)
         if settings.models and model not in settings.models:
-            return Denied(f"The model {model} is not for use here. There are: {', '.join(settings.models)}. {ask}")
+            return Denied(f"The model {model} is not for use here. There are: {', '.join(settings.models)}. {ask()}")
         target = f"model:{model}"
         rule = nearest(self._rules(place, person, target))
         allowed = rule is None or rule.allowed
         if self._depends_on_roles(place, person, (target,), rule, allowed=allowed):
-            return Denied(f"You may not use the model {model} here: {_unsaid(request)}. {_AGAIN}")
+            return Denied(f"You may not use the model {model} here: {_unknown_rights(request)}. {_AGAIN}")
         if rule is None or allowed:
             return None
-        return Denied(f"You may not use the model {model} here: a rule for {rule.subject.label} says so. {ask}")
+        return Denied(f"You may not use the model {model} here: a rule for {rule.subject.label} says so. {ask()}")
 
     def _may(self, request: Request, target: str) -> tuple[bool, str]:
         """Whether, and if not, why not. What no rule is about is as the bot itself is; guests need a rule."""
@@ -125,11 +142,11 @@ class Policy:
         rule = nearest(self._rules(place, person, target)) or nearest(self._rules(place, person, "bot"))
         allowed = rule.allowed if rule else not person.guest
         if self._depends_on_roles(place, person, (target, "bot"), rule, allowed=allowed):
-            return False, _unsaid(request)
+            return False, _unknown_rights(request)
         if rule is not None:
             return allowed, f"a rule for {rule.subject.label} says so"
         guests = "guests may only do what an administrator allowed"
-        return allowed, _unsaid(request) if person.unsaid == "person" else guests
+        return allowed, _unknown_rights(request) if person.unsaid == "person" else guests
 
     def _depends_on_roles(
         self, place: Place, person: Person, targets: Sequence[str], rule: Rule | None, *, allowed: bool
@@ -163,7 +180,7 @@ class Policy:
         ]
 
 
-def _unsaid(request: Request) -> str:
+def _unknown_rights(request: Request) -> str:
     """What of the person's rights the platform does not say; "" where it says all."""
     what = {"": "", "roles": "which groups you are in", "person": "who you are"}[request.person.unsaid]
     return what and f"{request.place.platform.capitalize()} does not say {what} right now"

@@ -26,7 +26,7 @@ class Refusals:
         place = request.place
         return self._count((place.platform, place.workspace, request.person.id, why)) == 1
 
-    def is_told(self, request: Request) -> bool:
+    def is_reported(self, request: Request) -> bool:
         """Whether to tell a person of one more refusal.
 
         What was asked with a message is answered by one, so those are bounded; commands and buttons wait for an answer.

@@ -119,21 +119,23 @@ class Retention:
 
     # Wishes -----------------------------------------------------------------------------------------------------------
 
-    async def count(self, wish: DeletionRequest, before: int) -> tuple[HistoryCounts, int]:
+    async def count(self, deletion: DeletionRequest, before: int) -> tuple[HistoryCounts, int]:
         """How much would be forgotten, and how many settings."""
-        settings = self._administration.set_at(wish.settings) if wish.settings else {}
-        return await self.traces.count(wish.extent, before), len(settings)
+        settings = self._administration.set_at(deletion.settings) if deletion.settings else {}
+        return await self.traces.count(deletion.extent, before), len(settings)
 
-    async def forget(self, wish: DeletionRequest, accepted: Accepted) -> bool:
+    async def forget(self, deletion: DeletionRequest, accepted: Accepted) -> bool:
         """Forget what was said before this request; False while something is left in the database's files."""
-        extent, request = wish.extent, accepted.request
-        amounts, settings = await self.count(wish, accepted.id)
+        extent, request = deletion.extent, accepted.request
+        amounts, settings = await self.count(deletion, accepted.id)
         self._waiting.forget(lambda other: other.id < accepted.id and extent.holds(other))
         await self.traces.forget(extent, accepted.id)
         gone = listed(amounts, settings)
-        entry = AuditEntry(request.place, request.person, request.command, wish.target, after=gone, own=wish.own)
-        if wish.settings:
-            await self._administration.empty(wish.settings, entry)
+        entry = AuditEntry(
+            request.place, request.person, request.command, deletion.target, after=gone, own=deletion.own
+        )
+        if deletion.settings:
+            await self._administration.empty(deletion.settings, entry)
         else:
             await self._administration.change((), [entry])
         clean = await self._scrub_now()
@@ -196,7 +198,7 @@ class Retention:
     async def tidy(self) -> bool:
         """Forget what is too old, everywhere; False while something that was wanted is left in the database's files."""
         await self._look()
-        gone_for_good, all_gone = await self.departures.see_to(self._now)
+        gone_for_good, all_gone = await self.departures.forget_due(self._now)
         self._urgent = self._urgent or gone_for_good
         gone: Counter[tuple[str, str]] = Counter()
         for place in await self.traces.places():

@@ -41,12 +41,13 @@ MOST_RESOLVED = 10_000
 class Administration:
     """Answers at once, since everything is in memory; a change is on disk before it is in force.
 
-    `told` is called with what was written down.
+    `told` is called with what was written down. `revision` grows with every change.
     """
 
     def __init__(self, books: RecordStore, base: Settings, administrators: Sequence[str] = ()) -> None:
         self.books = books
         self.base = base
+        self.revision = 0
         self.told: Callable[[Sequence[AuditEntry]], None] = lambda _entries: None
         self._administrators = frozenset(administrators)
         self._deciding = asyncio.Lock()
@@ -234,7 +235,7 @@ class Administration:
                 await self.note(request.place, request.person, "refused", f"/{request.command}", why)
         except StoreError as error:
             log.error("A refusal is not in the audit: %s", error)
-        return self._refusals.is_told(request)
+        return self._refusals.is_reported(request)
 
     def setting(
         self, key: str, value: Value, scope: Scope, place: Place, person: Person, *, reset: bool = False
@@ -252,6 +253,7 @@ class Administration:
         return RecordChange(Setting(scope, key, dump(value)), removed=reset), entry
 
     def _put(self, change: RecordChange) -> None:
+        self.revision += 1
         self._resolved.clear()
         record = change.record
         if isinstance(record, Setting):

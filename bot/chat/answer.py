@@ -7,10 +7,11 @@ from contextlib import aclosing
 from dataclasses import replace
 from functools import partial
 
+from bot.administration.settings import Settings
 from bot.chat.buttons import opinion_choices, retry_choice, stop_choice
 from bot.chat.completion import Completion, model_with_fallbacks
 from bot.chat.images import ImageSelection, select_images
-from bot.chat.prompt import PICTURES, prompt_for, question_turn, surroundings
+from bot.chat.prompt import PICTURES, prompt_for, question_turn, surroundings, system_prompt, utterances
 from bot.chat.reasoning import ReasoningDisplay
 from bot.interfaces.messages import Message, Turn
 from bot.interfaces.prompts import Prompt
@@ -44,12 +45,14 @@ class ConversationPrompt:
         before: Sequence[Turn],
         parent: int | None,
         around: Sequence[Message],
+        settings: Settings,
         share: Share,
         *,
         new: bool,
     ) -> None:
         self._services = services
         self._request = accepted.request
+        self._settings = settings
         self._before = before
         self._parent = parent
         self._around = around
@@ -67,7 +70,9 @@ class ConversationPrompt:
         """Return the newest turns that fit. Raises ContextTooLong where none does."""
         question = self._question()
         turns = [*self._before, question] if question else self._before
-        return await prompt_for(self._services, model, self._request, turns, self._around, self._images.pictures)
+        system = system_prompt(self._services, self._request, self._settings)
+        said = utterances(turns, self._request.place, self._around, self._images.pictures)
+        return await prompt_for(self._services.catalogue, model, self._settings, system, said)
 
     def _question(self) -> Turn | None:
         return question_turn(self._request, self._images.seen) if self._new else None
@@ -88,29 +93,29 @@ async def _answer(services: Services, accepted: Accepted, turn: int | None, chos
     new, request = turn is None, accepted.request
     parent = await _parent(services.store, accepted) if new else turn
     conversation = await services.store.conversation(accepted.conversation)
-    first = services.models.chat_model(request, chosen, conversation.model)
-    model = model_with_fallbacks(services, request, first, partial(services.budget.reserve, accepted))
+    first, settings = services.models.chat_model(request, chosen, conversation.model), services.settings(request)
+    model = model_with_fallbacks(services, request, settings, first, partial(services.budget.reserve, accepted))
     yield Choices((stop_choice(accepted.id),))
     yield Status("Thinking…")
-    around, withheld = await surroundings(services, accepted) if new else ((), "")
+    around, withheld = await surroundings(services, accepted, settings.context_messages) if new else ((), "")
     if withheld:
         yield Note(withheld)
     before = await services.store.turns(accepted.conversation, parent) if parent is not None else ()
     if not new and before and PICTURES in before[-1].text:
         yield Note(BLIND_NOTE)
-    drawn = ReasoningDisplay(shown=services.settings(request).thinking).drawn
+    drawn = ReasoningDisplay(shown=settings.thinking).drawn
     async with services.room.share(request) as share:
-        prompt = ConversationPrompt(services, accepted, before, parent, around, share, new=new)
+        prompt = ConversationPrompt(services, accepted, before, parent, around, settings, share, new=new)
         async with aclosing(model.stream(prompt)) as pieces:
             async for piece in pieces:
-                for chunk in _ending(services, accepted, piece) if isinstance(piece, Completion) else drawn(piece):
+                for chunk in _ending(accepted, piece, settings) if isinstance(piece, Completion) else drawn(piece):
                     yield chunk
 
 
-def _ending(services: Services, accepted: Accepted, completion: Completion) -> Iterator[Chunk]:
+def _ending(accepted: Accepted, completion: Completion, settings: Settings) -> Iterator[Chunk]:
     """Yield what follows the model's last word."""
     done, limited = completion.done, completion.done.reason == "length"
-    opinions = opinion_choices(accepted.id) if services.settings(accepted.request).feedback else ()
+    opinions = opinion_choices(accepted.id) if settings.feedback else ()
     yield Choices(opinions if completion.written else (retry_choice(accepted),))
     if not completion.written:
         yield Note(UNBEGUN_NOTE if limited else EMPTY_NOTE)

@@ -9,6 +9,7 @@ from functools import partial
 from typing import Protocol, TypeAlias
 
 from bot.administration.limits.reservation import Reservation
+from bot.administration.settings import Settings
 from bot.catalogue import Catalogue
 from bot.chat.answer_length import AnswerBounds
 from bot.interfaces.errors import BackendError, Denied, Refused
@@ -145,6 +146,7 @@ class FallbackModel:
 def model_with_fallbacks(
     services: Services,
     request: Request,
+    settings: Settings,
     model: str,
     reserve: Reserve,
     *,
@@ -158,8 +160,7 @@ def model_with_fallbacks(
     chain = [model]
     while (fallback := services.catalogue.sections[chain[-1]].fallback) and fallback not in chain:
         chain.append(fallback)
-    others = [name for name in chain[1:] if able(name) and services.policy.model_refusal(request, name) is None]
-    settings = services.settings(request)
+    others = services.policy.usable(request, [name for name in chain[1:] if able(name)])
     sampling = Sampling(settings.temperature, settings.answer_tokens)
     models = [BudgetedModel(name, services.catalogue, sampling, reserve) for name in (model, *others)]
     return FallbackModel(models, partial(services.administration.refused, request), final) if others else models[0]

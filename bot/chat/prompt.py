@@ -9,6 +9,8 @@ from datetime import datetime
 from itertools import takewhile
 
 from bot.administration import platforms
+from bot.administration.settings import Settings
+from bot.catalogue import Catalogue
 from bot.interfaces.adapter import Adapter
 from bot.interfaces.backend import Backend
 from bot.interfaces.errors import ContextTooLong, PlatformError
@@ -27,20 +29,19 @@ ANSWER_SHARE = 4
 """A quarter of the window is kept for the answer unless the model's max_tokens says otherwise; half of it at most."""
 
 
-async def surroundings(services: Services, accepted: Accepted) -> tuple[Sequence[Message], str]:
+async def surroundings(services: Services, accepted: Accepted, most: int) -> tuple[Sequence[Message], str]:
     """What was said around the request and is no turn of ours: what was overheard and, where that is not all, told.
 
     With why the platform withholds some of what was said since the last turn, "" where it does not.
     """
     request = accepted.request
-    most = services.settings(request).context_messages
     if not most or request.place.direct:
         return (), ""
     messages = await services.privacy.overheard(request, most)
     heard = {message.id for message in messages}
     begun = request.place.thread if request.addressed and len(heard) < most else ""
     if not heard.issuperset(filter(None, (begun, request.replies_to))):
-        told = await _told(services.adapters, accepted, most)
+        told = await _platform_context(services.adapters, accepted, most)
         known = {message.id for message in told}
         messages = [*told, *(message for message in messages if message.id not in known)][-most:]
     known_turns = await services.store.known_messages(request.place, [message.id for message in messages])
@@ -49,7 +50,7 @@ async def surroundings(services: Services, accepted: Accepted) -> tuple[Sequence
     return [message for message in messages if message.id not in known_turns and message.text], withheld
 
 
-async def _told(adapters: Mapping[str, Adapter], accepted: Accepted, most: int) -> Sequence[Message]:
+async def _platform_context(adapters: Mapping[str, Adapter], accepted: Accepted, most: int) -> Sequence[Message]:
     """What the platform says was said before; nothing where it cannot tell."""
     request = accepted.request
     adapter = adapters.get(request.place.platform)
@@ -61,28 +62,29 @@ async def _told(adapters: Mapping[str, Adapter], accepted: Accepted, most: int) 
 
 
 async def prompt_for(
-    services: Services,
-    model: str,
-    request: Request,
-    turns: Sequence[Turn],
-    around: Sequence[Message],
-    pictures: tuple[Media, ...] = (),
+    catalogue: Catalogue, model: str, settings: Settings, system: Utterance, said: Sequence[Utterance]
 ) -> tuple[Prompt, int]:
-    """The system prompt, then the newest turns that fit, and its tokens; `pictures` belong to the last turn.
+    """Return the system prompt with the newest utterances that fit, and its tokens.
 
     Raises ContextTooLong when none fits.
     """
-    backend, settings = services.backends[model], services.settings(request)
-    longest = services.catalogue.sections[model].sampling(Sampling(None, settings.answer_tokens)).max_tokens
+    backend = catalogue.backends[model]
+    longest = catalogue.sections[model].sampling(Sampling(None, settings.answer_tokens)).max_tokens
     reserve = min(longest or backend.context // ANSWER_SHARE, backend.context // 2)
     room = min(backend.context - reserve, settings.context_tokens or backend.context)
-    system = Utterance("system", system_prompt(services, request))
-    said = [_utterance(turn, request.place) for turn in _answered(turns)]
+    return await _newest_that_fit(backend, system, list(said), room)
+
+
+def utterances(
+    turns: Sequence[Turn], place: Place, around: Sequence[Message], pictures: tuple[Media, ...]
+) -> Sequence[Utterance]:
+    """Return the turns as a model reads them; the messages `around` and the `pictures` belong to the last one."""
+    said = [_utterance(turn, place) for turn in _answered(turns)]
     if around:
-        said[-1] = Utterance("user", f"{_heard(around)}\n\n{said[-1].text}")
+        said[-1] = Utterance("user", f"{_context_text(around)}\n\n{said[-1].text}")
     if pictures:
         said[-1] = replace(said[-1], images=pictures)
-    return await _newest_that_fit(backend, system, said, room)
+    return said
 
 
 def _answered(turns: Sequence[Turn]) -> Sequence[Turn]:
@@ -91,16 +93,16 @@ def _answered(turns: Sequence[Turn]) -> Sequence[Turn]:
     return [turn for turn, after in zip(turns, following, strict=True) if turn.role != after or after == "assistant"]
 
 
-def system_prompt(services: Services, request: Request) -> str:
-    """The system prompt that is in force, its placeholders filled; the persona's and the language come after it."""
-    place, settings = request.place, services.settings(request)
+def system_prompt(services: Services, request: Request, settings: Settings) -> Utterance:
+    """Return the system prompt in force, its placeholders filled, then the persona's and the language."""
+    place = request.place
     where = place.name or ("a direct message" if place.direct else "a channel")
     today = datetime.now().astimezone().strftime("%A, %d %B %Y")
     name = services.config.bot.name
     prompt = settings.system_prompt.format(name=name, platform=place.platform.capitalize(), place=where, date=today)
     persona = services.administration.persona(place, settings.persona)
     language = f"Answer in {settings.language}." if settings.language else ""
-    return "\n\n".join(filter(None, (prompt, persona.prompt if persona else "", language)))
+    return Utterance("system", "\n\n".join(filter(None, (prompt, persona.prompt if persona else "", language))))
 
 
 def question_turn(request: Request, seen: Sequence[Attachment] = ()) -> Turn:
@@ -156,6 +158,6 @@ def _by_name(name: str, text: str) -> str:
     return f"{safe_name}: " + "\n  ".join(text.splitlines())
 
 
-def _heard(around: Sequence[Message]) -> str:
+def _context_text(around: Sequence[Message]) -> str:
     lines = "\n".join(_by_name(message.author, message.text) for message in around)
     return f"Said here before, for context:\n{lines}"

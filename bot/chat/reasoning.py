@@ -22,7 +22,7 @@ class ReasoningDisplay:
     def drawn(self, chunk: Chunk) -> Sequence[Chunk]:
         """What takes the chunk's place: thoughts as quoted Markdown, or one status for all of them."""
         if isinstance(chunk, Thought):
-            return self._quoted(chunk.text) if self._shown else self._told()
+            return self._quoted(chunk.text) if self._shown else self._status()
         self.end()
         if isinstance(chunk, Text) and self._break:
             self._break = ""
@@ -35,7 +35,7 @@ class ReasoningDisplay:
             self._inside, self._held = False, ""
             self._break = BREAK if self._shown else ""
 
-    def _told(self) -> Sequence[Status]:
+    def _status(self) -> Sequence[Status]:
         begins, self._inside = not self._inside, True
         return (THINKS,) if begins else ()
 

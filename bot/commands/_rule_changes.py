@@ -101,7 +101,7 @@ def changed(services: Services, request: Request, decision: Decision, *, removed
     """How a decision is made in place of what was before, or ends, and how that is written down."""
     match decision:
         case Rule():
-            made, ended, target = "access", "access", f"{thing(decision.target)} for {decision.subject.label}"
+            made, ended, target = "access", "access", f"{target_label(decision.target)} for {decision.subject.label}"
         case Limit():
             made, ended, target = "limit set", "limit remove", about_limit(decision)
         case Persona():
@@ -123,7 +123,7 @@ def value(budget: Budget, decision: Decision) -> str:
             return decision.prompt
 
 
-def thing(target: str) -> str:
+def target_label(target: str) -> str:
     """What a rule is about, in words."""
     kind, _, name = target.partition(":")
     return {"bot": "the bot", "command": f"/{name}", "model": f"the model {name}"}[kind]

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import cast
 
 from bot.administration import platforms, task_preferences
 from bot.administration.settings import (
+    LEVELS,
     NEVER_OFF,
     PERSONAL,
     Level,
@@ -38,7 +38,7 @@ async def level_for(services: Services, request: Request, key: str, wanted: str)
     Without a wish: here, for administrators; for others themselves. Raises UserError or Denied.
     """
     possible = about(key).levels
-    level = cast("Level", wanted) if wanted else usual(request, possible)  # of the choices: the core made sure
+    level = LEVELS[LEVELS.index(wanted)] if wanted else usual(request, possible)  # of the choices: the core made sure
     if level not in possible:
         raise UserError(f"{key} cannot be set for {named(level, request.place)}; it can for: {', '.join(possible)}.")
     if scope_of(level, request.place, request.person) is None:
@@ -146,9 +146,8 @@ def offered(services: Services, request: Request, key: str) -> list[str]:
     """What a setting's value may be completed to."""
     match about(key).known:
         case "models":
-            return list(
-                services.models.available(request).chat if key == "model" else services.models.available(request).names
-            )
+            available = services.models.available(request)
+            return list(available.chat if key == "model" else available.names)
         case "tasks":
             return task_preferences.preference_values(load_tasks(), services.models.available(request).names)
         case "personas":

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bot.administration.policy import nearest_first
-from bot.commands._rule_changes import changed, rule, target_of, thing, value
+from bot.commands._rule_changes import changed, rule, target_label, target_of, value
 from bot.interfaces.command import Command, Option
 from bot.interfaces.errors import UserError
 from bot.interfaces.messages import Request, Subject
@@ -41,7 +41,7 @@ async def run(services: Services, accepted: Accepted) -> Reply:
     request = accepted.request
     match request.command.partition(" ")[2]:
         case "show":
-            yield Text(_shown(services, await services.rights.confirm(request)))
+            yield Text(_overview(services, await services.rights.confirm(request)))
         case "allow":
             yield Text(await _rule(services, request, allowed=True))
         case "deny":
@@ -61,12 +61,12 @@ async def _rule(services: Services, request: Request, *, allowed: bool) -> str:
     made = _asked(services, request, allowed=allowed)
     await services.administration.decide(lambda: [changed(services, request, made)])
     verb = "may use" if allowed else "may not use"
-    return f"{made.subject.label} {verb} {thing(made.target)} from now on. `/access show` lists all rules."
+    return f"{made.subject.label} {verb} {target_label(made.target)} from now on. `/access show` lists all rules."
 
 
 async def _remove(services: Services, request: Request) -> str:
     asked = _asked(services, request, allowed=False)
-    about = f"for {asked.subject.label} about {thing(asked.target)}"
+    about = f"for {asked.subject.label} about {target_label(asked.target)}"
 
     def decision() -> Sequence[AuditedChange]:
         if services.administration.kept(asked) is None:
@@ -93,14 +93,17 @@ def _asked(services: Services, request: Request, *, allowed: bool) -> Rule:
     return rule(services, request.place, Subject.read(channel or who), what or "bot", allowed=allowed)
 
 
-def _shown(services: Services, request: Request) -> str:
+def _overview(services: Services, request: Request) -> str:
     person = request.person
     may = ", ".join(f"/{name}" for name in services.policy.commands(request, services.commands)) or "nothing"
     models = ", ".join(services.models.available(request).names) or "none"
     lines = [f"You may use here: {may}. Models: {models}."]
     rules = sorted(services.administration.rules(request.place), key=nearest_first)
     if person.administrator and rules:
-        rows = [(one.subject.kind, one.subject.label, thing(one.target), value(services.budget, one)) for one in rules]
+        rows = [
+            (one.subject.kind, one.subject.label, target_label(one.target), value(services.budget, one))
+            for one in rules
+        ]
         lines.append(markdown_table(("kind", "who", "what", "verdict"), rows))
         lines.append("The rule about the nearest counts: person, role, channel, then everyone.")
     elif person.administrator:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from bot.administration.closed_places import places_in, veiled
+from bot.administration.closed_places import places_in, redacted
 from bot.commands import _setting_changes
 from bot.commands._closed_places import closed_to
 from bot.interfaces.command import Command, Option
@@ -59,11 +59,11 @@ async def run(services: Services, accepted: Accepted) -> Reply:
     match request.command.partition(" ")[2]:
         case "show":
             entries = await _entries(services, request, SHOWN)
-            yield Text(_shown(entries) if entries else "There is nothing to show.")
+            yield Text(_entry_table(entries) if entries else "There is nothing to show.")
         case "export":
             entries = await _entries(services, request, EXPORTED)
             yield Text(f"{len(entries):,} entries, newest first.")
-            yield File("audit.csv", _csv(entries), "The audit")
+            yield File("audit.csv", csv_file(COLUMNS, [_row(entry) for entry in entries]), "The audit")
         case _:
             channel = request.arguments.get("channel", "")
             yield Text(await _setting_changes.put(services, request, "audit_channel", channel, "workspace"))
@@ -90,10 +90,10 @@ async def _entries(services: Services, request: Request, limit: int) -> Sequence
         limit=limit,
     )
     closed = await closed_to(services.adapters, request, {place for entry in entries for place in places_in(entry)})
-    return [veiled(entry, closed) for entry in entries]
+    return [redacted(entry, closed) for entry in entries]
 
 
-def _shown(entries: Sequence[AuditEntry]) -> str:
+def _entry_table(entries: Sequence[AuditEntry]) -> str:
     rows = [
         (
             _at(entry)[:16],
@@ -112,10 +112,6 @@ def _shown(entries: Sequence[AuditEntry]) -> str:
 def _change(entry: AuditEntry) -> str:
     both = f"{brief(entry.before)} → {brief(entry.after)}" if entry.before else brief(entry.after)
     return "" if both == "–" else both
-
-
-def _csv(entries: Sequence[AuditEntry]) -> bytes:
-    return csv_file(COLUMNS, [_row(entry) for entry in entries])
 
 
 def _row(entry: AuditEntry) -> Sequence[str]:

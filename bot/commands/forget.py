@@ -46,21 +46,21 @@ LATER = " The last traces leave my disk as soon as nobody reads it, within minut
 
 async def run(services: Services, accepted: Accepted) -> Reply:
     """Show what would go, with a button; do it when it was pressed."""
-    wish = await _wish(services, accepted)
-    found = listed(*await services.privacy.count(wish, accepted.id))
+    deletion = await _deletion(services, accepted)
+    found = listed(*await services.privacy.count(deletion, accepted.id))
     if accepted.request.arguments.get("sure"):
-        clean = await services.privacy.forget(wish, accepted)
+        clean = await services.privacy.forget(deletion, accepted)
         yield Choices(())
-        yield Text(f"Forgotten: {wish.words}{f', {found}' if found else ''}.{'' if clean else LATER}")
+        yield Text(f"Forgotten: {deletion.words}{f', {found}' if found else ''}.{'' if clean else LATER}")
     elif found:
-        yield Text(f"This would delete {wish.words}: {found}. {STAYS}")
-        yield Choices((Choice("Forget it all", accepted.request.command, _confirmed(accepted)),))
+        yield Text(f"This would delete {deletion.words}: {found}. {STAYS}")
+        yield Choices((Choice("Forget it all", accepted.request.command, _button_arguments(accepted)),))
     else:
-        yield Text(f"There is nothing to forget: I keep nothing of {wish.words}.")
+        yield Text(f"There is nothing to forget: I keep nothing of {deletion.words}.")
     yield Done()
 
 
-def _confirmed(accepted: Accepted) -> dict[str, str]:
+def _button_arguments(accepted: Accepted) -> dict[str, str]:
     """The arguments of the button. A conversation is the one that this request meant."""
     given = accepted.request.arguments
     subjects = {name: Subject.read(given[name]) for name in ("who", "channel") if given.get(name)}
@@ -69,7 +69,7 @@ def _confirmed(accepted: Accepted) -> dict[str, str]:
     return {**named, **meant, "sure": "yes"}
 
 
-async def _wish(services: Services, accepted: Accepted) -> DeletionRequest:
+async def _deletion(services: Services, accepted: Accepted) -> DeletionRequest:
     request = accepted.request
     place, person = request.place, request.person
     match request.command.partition(" ")[2]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import cast, get_args
+from typing import get_args
 
 from bot.administration.limits import money
 from bot.administration.limits.periods import WINDOWS
@@ -14,7 +14,7 @@ from bot.interfaces.backend import Backend
 from bot.interfaces.command import Command, Option
 from bot.interfaces.errors import UserError
 from bot.interfaces.messages import Request, Subject
-from bot.interfaces.records import AuditedChange, Limit, Unit, Window
+from bot.interfaces.records import AuditedChange, Limit, Unit
 from bot.interfaces.replies import Done, Reply, Text
 from bot.interfaces.store import Accepted
 from bot.services import Services
@@ -54,7 +54,7 @@ async def run(services: Services, accepted: Accepted) -> Reply:
     request = accepted.request
     match request.command.partition(" ")[2]:
         case "show":
-            yield Text(_shown(services, await services.rights.confirm(request)))
+            yield Text(_overview(services, await services.rights.confirm(request)))
         case "set":
             yield Text(await _set(services, request))
         case _:
@@ -67,7 +67,7 @@ async def suggest(services: Services, request: Request, option: str) -> Sequence
     return list(services.backends)
 
 
-def _shown(services: Services, request: Request) -> str:
+def _overview(services: Services, request: Request) -> str:
     budget = services.budget
     standings = budget.standings(request.place, request.person, *services.backends)
     lines = ["Nothing is limited for you here."]
@@ -114,7 +114,7 @@ def _asked(backends: Mapping[str, Backend], request: Request, amount: str) -> Li
     given = request.arguments
     channel, who, model = given.get("channel", ""), given.get("who", ""), given.get("model", "").strip()
     subject = None if channel and who else Subject.read(channel or who or "everyone")
-    unit, window = cast("Unit", given["of"]), cast("Window", given["per"])  # of the choices: the core made sure
+    unit, window = UNITS[UNITS.index(given["of"])], WINDOWS[WINDOWS.index(given["per"])]  # the core made sure of both
     return limit(backends, request.place, subject, model, unit, window, money.parse_amount(amount, unit))
 
 

@@ -90,13 +90,13 @@ async def suggest(services: Services, request: Request, option: str) -> Sequence
 
 
 async def _list(services: Services, accepted: Accepted) -> Reply:
-    request, default = accepted.request, services.models.available(accepted.request).default
+    available = services.models.available(accepted.request)
     rows = []
-    for name in services.models.available(request).names:
+    for name in available.names:
         entry, standing = services.catalogue.entry(name), await services.catalogue.standing(name)
         rows.append(
             (
-                f"{name} (default)" if name == default else name,
+                f"{name} (default)" if name == available.default else name,
                 entry.kind,
                 services.backends[name].destination,
                 _size(entry, standing),
@@ -181,14 +181,14 @@ async def _search(services: Services, accepted: Accepted) -> Reply:
         yield Done()
         return
     rows = [
-        (hit.model, hit.task or "–", f"{hit.downloads:,}", hit.licence or "–", _against(services.catalogue, hit))
+        (hit.model, hit.task or "–", f"{hit.downloads:,}", hit.licence or "–", _obstacle(services.catalogue, hit))
         for hit in hits
     ]
     yield Text(markdown_table(("model", "for", "downloads", "licence", ""), rows))
     items = [
         Item(hit.model, hit.model[-75:], (hit.task or hit.licence)[:75])
         for hit in hits
-        if not _against(services.catalogue, hit)
+        if not _obstacle(services.catalogue, hit)
     ]
     if not items:
         yield Text("\nNone of these is admitted by the operator's rules: the table [hub] in config.toml.")
@@ -198,7 +198,7 @@ async def _search(services: Services, accepted: Accepted) -> Reply:
     yield Done()
 
 
-def _against(catalogue: Catalogue, hit: Hit) -> str:
+def _obstacle(catalogue: Catalogue, hit: Hit) -> str:
     """What speaks against a model, as far as a search tells."""
     rules = catalogue.rules
     if not rules.admits(hit.model):
@@ -237,14 +237,14 @@ async def _pull(services: Services, accepted: Accepted) -> Reply:
         async for step in steps:
             size = step.total
             yield Status(f"Downloading {entry.name}: {pace.take(step, monotonic())}", long=True)
-    for chunk in _pulled(entry, size):
+    for chunk in _download_result(entry, size):
         yield chunk
     if size:
         await services.administration.note(request.place, request.person, "model pull", entry.name, entry.section.model)
     yield Done()
 
 
-def _pulled(entry: CatalogueEntry, size: int) -> Sequence[Chunk]:
+def _download_result(entry: CatalogueEntry, size: int) -> Sequence[Chunk]:
     told = f"{format_bytes(size)}, every byte checked" if size else "nothing was missing"
     skill = entry.section.skills
     how = f" `/model {entry.name}` lets it answer." if entry.kind == "chat" else ""

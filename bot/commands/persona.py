@@ -58,7 +58,7 @@ async def run(services: Services, accepted: Accepted) -> Reply:
                 await _setting_changes.put(services, request, "persona", name, request.arguments.get("scope", ""))
             )
         case "show":
-            known = _known(services.administration, request, name)
+            known = _existing(services.administration, request, name)
             yield Text(f"**{known.name}** tells the model:\n>>> {known.prompt}")
         case "make" | "edit":
             yield Text(await _write(services, request, name, prompt))
@@ -78,10 +78,10 @@ async def dialog(services: Services, request: Request) -> Form | None:
     if request.arguments.get("prompt"):
         return None
     name, before = request.arguments.get("name", ""), ""
-    if _makes(request):
-        name = _new(services.administration, request, name)
+    if _is_new(request):
+        name = _unused_name(services.administration, request, name)
     else:
-        known = _known(services.administration, request, name)
+        known = _existing(services.administration, request, name)
         name, before = known.name, known.prompt
     field = Field("prompt", "What the model is told", "text", before, hint="You are a pirate. You answer in rhymes.")
     return Form(f"Persona {name}"[:24], request.command, (field,), {"name": name})
@@ -106,7 +106,7 @@ def _items(administration: Administration, request: Request) -> tuple[Item, ...]
     return (*items[:24], Item(NONE, NONE, "Answer without a persona")) if items else ()
 
 
-def _known(administration: Administration, request: Request, name: str) -> Persona:
+def _existing(administration: Administration, request: Request, name: str) -> Persona:
     """The persona of a name. Raises UserError that lists them."""
     if found := administration.persona(request.place, name):
         return found
@@ -115,7 +115,7 @@ def _known(administration: Administration, request: Request, name: str) -> Perso
     raise UserError(f"There is no persona “{name[:60]}” here. {there}")
 
 
-def _new(administration: Administration, request: Request, name: str) -> str:
+def _unused_name(administration: Administration, request: Request, name: str) -> str:
     """The name of a persona that there is not yet. Raises UserError."""
     if known := administration.persona(request.place, name):
         raise UserError(f"There is a persona “{known.name}” already. Change it with `/persona edit {known.name}`.")
@@ -129,20 +129,20 @@ async def _write(services: Services, request: Request, name: str, prompt: str) -
     personas = services.administration
 
     def decision() -> Sequence[AuditedChange]:
-        wanted = _new(personas, request, name) if _makes(request) else _known(personas, request, name).name
+        wanted = _unused_name(personas, request, name) if _is_new(request) else _existing(personas, request, name).name
         return [changed(services, request, persona(personas, request.place, wanted, prompt))]
 
     (entry,) = await services.administration.decide(decision)
     return f"**{entry.target}** is ready: `/persona use {entry.target}` lets it answer."
 
 
-def _makes(request: Request) -> bool:
+def _is_new(request: Request) -> bool:
     return request.command == "persona make"
 
 
 async def _delete(services: Services, request: Request, name: str) -> str:
     def decision() -> Sequence[AuditedChange]:
-        return [changed(services, request, _known(services.administration, request, name), removed=True)]
+        return [changed(services, request, _existing(services.administration, request, name), removed=True)]
 
     (entry,) = await services.administration.decide(decision)
     return f"**{entry.target}** is gone. Where it was chosen, no persona answers now."

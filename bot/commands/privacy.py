@@ -35,8 +35,8 @@ which I recognise a message that the platform delivers twice.
 async def run(services: Services, accepted: Accepted) -> Reply:
     """All of it in words, from the settings in force."""
     request = accepted.request
-    yield Text(f"**What I keep {_here(request)}**\n")
-    for line in _kept(services, request):
+    yield Text(f"**What I keep {_place_words(request)}**\n")
+    for line in _sentences(services, request):
         yield Text(f"- {line}\n")
     where = "in this workspace" if request.person.home else f"everywhere on {request.place.platform.capitalize()}"
     yield Text(YOURS.format(where=where))
@@ -45,27 +45,27 @@ async def run(services: Services, accepted: Accepted) -> Reply:
     yield Done()
 
 
-def _kept(services: Services, request: Request) -> Sequence[str]:
+def _sentences(services: Services, request: Request) -> Sequence[str]:
     settings = services.administration.settings(request.place)
     days = settings.retention_days
-    time = _for(days)
+    time = _period(days)
     lines = [f"What is said to me and what I answer: {time}, on the disk of who runs me."]
     if not request.place.direct:
         lines.append(KEPT[settings.keep].format(time=time))
     if settings.feedback:
         lines.append(f"Your 👍 and 👎, with your name and the model's: {time}.")
-    lines.append(f"Who used which model how much: {_for(max(days, USAGE_DAYS) if days else 0)}; then only the sums.")
+    lines.append(f"Who used which model how much: {_period(max(days, USAGE_DAYS) if days else 0)}; then only the sums.")
     lines.append(
-        f"What administrators changed, what was refused and what was deleted: {_for(AUDIT_DAYS)}, with names, without "
-        "anything that was said."
+        f"What administrators changed, what was refused and what was deleted: {_period(AUDIT_DAYS)}, with names, "
+        "without anything that was said."
     )
-    lines.append(_left(services, request))
+    lines.append(_uninstall_sentence(services, request))
     lines.append("My log tells of faults, not of what was said.")
     goes = "What you ask, and what I remember of the conversation, goes to the model that answers"
     return [*lines, f"{goes}: {_destinations(services, request)}."]
 
 
-def _left(services: Services, request: Request) -> str:
+def _uninstall_sentence(services: Services, request: Request) -> str:
     """Say what becomes of it where the bot is removed."""
     if request.place.direct and not request.person.home:
         return "What we say here belongs to no server: it stays when I am removed from one."
@@ -84,14 +84,14 @@ def _destinations(services: Services, request: Request) -> str:
     return "; ".join(f"{destination} ({', '.join(names)})" for destination, names in places.items())
 
 
-def _here(request: Request) -> str:
+def _place_words(request: Request) -> str:
     place = request.place
     if place.direct:
         return f"here, in {place.name or 'our direct messages'}"
     return f"here, in {place.name}" if place.name else "here"
 
 
-def _for(days: int) -> str:
+def _period(days: int) -> str:
     if not days:
         return "until somebody deletes it"
     return f"for {days // 365} years" if days >= 730 else f"for {days} day{'' if days == 1 else 's'}"

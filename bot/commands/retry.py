@@ -45,17 +45,13 @@ async def _task_again(services: Services, accepted: Accepted, task: Request) -> 
 
 
 async def _question(store: ConversationStore, accepted: Accepted) -> Turn:
-    """Return the question to answer again. Raises UserError where there is none."""
-    question = await _button_question(store, accepted) if accepted.conversation else None
+    """Return the question of the button's request, else the newest of the conversation. Raises UserError for none."""
+    button, question = accepted.request.arguments.get("request", ""), None
+    if accepted.conversation and button.isdecimal():
+        question = await store.question_of(int(button))
+    if accepted.conversation and question is None:
+        turns = await store.turns(accepted.conversation)
+        question = next((turn for turn in reversed(turns) if turn.role == "user"), None)
     if question is None:
         raise UserError("There is nothing to answer again here.")
     return question
-
-
-async def _button_question(store: ConversationStore, accepted: Accepted) -> Turn | None:
-    """Return the question of the button's request, else the newest of the conversation."""
-    button = accepted.request.arguments.get("request", "")
-    if button.isdecimal() and (question := await store.question_of(int(button))):
-        return question
-    turns = await store.turns(accepted.conversation)
-    return next((turn for turn in reversed(turns) if turn.role == "user"), None)

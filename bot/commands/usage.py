@@ -75,10 +75,10 @@ COMMAND = Command(
 async def run(services: Services, accepted: Accepted) -> Reply:
     """Show, or report to administrators."""
     request = accepted.request
-    first = _first_day(services.budget, request)
+    first = PERIODS[request.arguments.get("period") or next(iter(PERIODS))](_today(services.budget))
     match request.command.partition(" ")[2]:
         case "show":
-            yield Text(await _shown(services, request, first))
+            yield Text(await _own_usage(services, request, first))
         case "people":
             yield Text(await _people(services, request, first))
         case "chart":
@@ -89,11 +89,6 @@ async def run(services: Services, accepted: Accepted) -> Reply:
             yield Text(f"What was used since {first}, by day, person, channel and model.")
             yield File(f"usage-{first}.csv", await _csv(services, request, first), "What was used")
     yield Done()
-
-
-def _first_day(budget: Budget, request: Request) -> date:
-    """The first day of the period that was asked for."""
-    return PERIODS[request.arguments.get("period") or next(iter(PERIODS))](_today(budget))
 
 
 def _today(budget: Budget) -> date:
@@ -114,7 +109,7 @@ def _milliseconds(day: date) -> int:
 # Tables ---------------------------------------------------------------------------------------------------------------
 
 
-async def _shown(services: Services, request: Request, first: date) -> str:
+async def _own_usage(services: Services, request: Request, first: date) -> str:
     budget = services.budget
     used = await _totals(services.usage, request, first, "model", person=request.person.id)
     lines = [f"You used nothing since {first}."]

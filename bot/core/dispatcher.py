@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from bot.chat.buttons import retry_choice
 from bot.commands._registry import CommandModule, CommandWithForm, CommandWithHome, CommandWithSuggestions
+from bot.core.admission import Admissions
 from bot.interfaces.command import Command, by_path, usage
 from bot.interfaces.errors import BackendError, Denied, ShouldersError, UserError
 from bot.interfaces.messages import Act, Person, Place, Request
@@ -22,9 +23,10 @@ log = logging.getLogger(__name__)
 class Dispatcher:
     """Turns an accepted request into a Reply. Knows no platform."""
 
-    def __init__(self, services: Services, commands: Mapping[str, CommandModule]) -> None:
+    def __init__(self, services: Services, commands: Mapping[str, CommandModule], admissions: Admissions) -> None:
         self._services = services
         self._commands = commands
+        self._admissions = admissions
         self._declared = by_path(module.COMMAND for module in commands.values())
 
     async def handle(self, accepted: Accepted) -> Reply:
@@ -60,7 +62,7 @@ class Dispatcher:
         """The form that a request opens, for somebody who may use it. Raises UserError."""
         module = self._module(request)
         try:
-            request = await self._admit(await self._services.rights.refresh(request))
+            request = self._checked(await self._services.rights.refresh(request))
             return await module.dialog(self._services, request) if isinstance(module, CommandWithForm) else None
         except Denied as error:
             await self._services.administration.refused(request, error.message)
@@ -96,9 +98,14 @@ class Dispatcher:
         return self._commands[request.command.partition(" ")[0]]
 
     async def _admit(self, request: Request) -> Request:
-        """The whole request of somebody who may make it. Raises Denied or UserError."""
+        """Return the whole request with the rights that its person has now. Raises Denied or UserError."""
+        return self._checked(await self._services.rights.current(request, self._declared[request.command]))
+
+    def _checked(self, request: Request) -> Request:
+        """Return the whole request of somebody who may make it. Raises Denied or UserError."""
         command = self._declared[request.command]
-        request = await self._services.rights.admit(request, command)
+        if refused := self._admissions.refusal(request):
+            raise refused
         if absent := next((o for o in command.options if o.required and not request.arguments.get(o.name)), None):
             needs = f"/{request.command} needs to know {absent.name}: {absent.summary}."
             raise UserError(f"{needs} Write `{usage(request.command, command)}`.")

@@ -9,6 +9,7 @@ from functools import partial
 from time import time
 
 from bot.chat.prompt import reworded
+from bot.core.admission import Admissions
 from bot.core.dispatcher import Dispatcher
 from bot.core.request_queue import RequestQueue
 from bot.interfaces.command import Command, by_path
@@ -26,11 +27,12 @@ MOST_SUGGESTIONS = 25
 class CoreIntake:
     """The bot.interfaces.adapter.Intake of every adapter."""
 
-    def __init__(self, services: Services, core: Dispatcher, inbox: RequestQueue) -> None:
+    def __init__(self, services: Services, core: Dispatcher, inbox: RequestQueue, admissions: Admissions) -> None:
         self.commands: Sequence[Command] = services.commands
         self._services = services
         self._core = core
         self._inbox = inbox
+        self._admissions = admissions
         self._by_path = by_path(services.commands)
 
     def offer(self, request: Request) -> Awaitable[bool]:
@@ -40,10 +42,10 @@ class CoreIntake:
         but has used up a limit does, as they would have been answered.
         """
         request = self._recognised(request)
-        self._services.privacy.departures.heard_from(request.place)
+        self._services.privacy.departures.note_activity(request.place)
         if not request.addressed:
             silent = self.manner(request.place, request.person.id).speaks == "mentions"
-            if silent or self._services.policy.forbidden(request, self._by_path[request.command]):
+            if silent or self._admissions.decide(request).forbidden:
                 return _already(value=False)
         return self._inbox.offer(request)
 
@@ -58,7 +60,7 @@ class CoreIntake:
         asked_by_people = (command.converses or not command.hidden) and "request" not in request.arguments
         wished = asked_by_people and ("private" in request.arguments or self._services.settings(request).private)
         private = command.quiet or wished
-        return replace(request, private=bool(private or self._services.policy.refusal(request, command)))
+        return replace(request, private=bool(private or self._admissions.decide(request).refusal))
 
     async def wants(self, request: Request) -> bool:
         """Whether a request will be answered: who asks may, and it is said to the bot or in a thread of its own.
@@ -66,7 +68,7 @@ class CoreIntake:
         What stands before it in line may yet change that, so it decides nothing.
         """
         request = self._recognised(request)
-        if self._services.policy.refusal(request, self._by_path[request.command]):
+        if self._admissions.decide(request).refusal:
             return False
         return request.addressed or await self._services.store.takes_part(request.place)
 
@@ -111,7 +113,7 @@ class CoreIntake:
 
     async def overhear(self, request: Request) -> None:
         """Something was said that is not for the bot: kept where that is set."""
-        self._services.privacy.departures.heard_from(request.place)
+        self._services.privacy.departures.note_activity(request.place)
         if self._services.privacy.keeps(request.place) and request.message and request.text:
             await self._services.history.overhear(well_formed(request))
 
@@ -137,8 +139,7 @@ class CoreIntake:
         await self._services.privacy.departures.installed(platform, workspaces)
 
     def _recognised(self, request: Request) -> Request:
-        request = well_formed(request)
-        return replace(request, person=self._services.administration.recognise(request.place, request.person))
+        return self._admissions.recognise(well_formed(request))
 
 
 def _completions(offered: Sequence[str], typed: str) -> list[str]:

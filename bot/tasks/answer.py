@@ -7,7 +7,7 @@ import re
 from bot.interfaces.command import Option
 from bot.interfaces.jobs import Extract, Span
 from bot.interfaces.replies import Text
-from bot.tasks.engine.steps import ask, told_briefly
+from bot.tasks.engine.steps import ask, instruct_briefly
 from bot.tasks.engine.task import Steps, Task, TaskInput
 
 AROUND = 120
@@ -50,12 +50,12 @@ def _quoted(given: TaskInput, span: Span) -> str:
     return f"{quote}\n> — {f'[{name}]({source.link})' if source.link else name}"
 
 
-def _told(given: TaskInput) -> Steps[None]:
+def _instructed(given: TaskInput) -> Steps[None]:
     instruction = (
         f"Answer this question from the text alone: {given.option('question')}\n"
         "Quote the words that say it, with who said them. Where the text does not say it, say so."
     )
-    yield from told_briefly(instruction, given)
+    yield from instruct_briefly(instruction, given)
 
 
 TASK = Task(
@@ -63,7 +63,7 @@ TASK = Task(
     "Find the answer to a question in a text, a file or what was said here",
     "extract",
     _steps,
-    _told,
+    _instructed,
     model="distilbert/distilbert-base-cased-distilled-squad",
     own=(Option("question", "The question", required=True),),
     text=Option("text", "Where to look; else the message replied to, a file or the last messages", named=True),

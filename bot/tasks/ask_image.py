@@ -12,7 +12,7 @@ def _steps(given: TaskInput) -> Steps[None]:
     yield from say(Describe(given.data, given.option("question")))
 
 
-def _told(given: TaskInput) -> Steps[None]:
+def _instructed(given: TaskInput) -> Steps[None]:
     yield from say(WriteAnswer((("user", given.option("question")),)))
 
 
@@ -21,7 +21,7 @@ TASK = Task(
     "Ask a question about a picture",
     "describe",
     _steps,
-    _told,
+    _instructed,
     model="HuggingFaceTB/SmolVLM-256M-Instruct",
     takes="picture",
     own=(Option("question", "The question", required=True),),

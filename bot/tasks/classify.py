@@ -8,7 +8,7 @@ from bot.interfaces.command import Option
 from bot.interfaces.errors import UserError
 from bot.interfaces.jobs import Choose
 from bot.interfaces.replies import Text
-from bot.tasks.engine.steps import own_labels, scored, told_briefly
+from bot.tasks.engine.steps import instruct_briefly, own_labels, scored
 from bot.tasks.engine.task import Steps, Task, TaskInput
 from bot.utils.formatting import bars
 
@@ -32,11 +32,11 @@ def _steps(given: TaskInput) -> Steps[None]:
         yield Text(bars((yield from own_labels(given, "say which labels there are, such as `labels:praise,question`"))))
 
 
-def _told(given: TaskInput) -> Steps[None]:
+def _instructed(given: TaskInput) -> Steps[None]:
     labels = _labels(given)
     which = f"of these labels: {', '.join(labels)}" if labels else "subject, in one or two words of your own"
     many = "Name all that fit" if "several" in given.options else "Name the one that fits best"
-    yield from told_briefly(f"What is the text's label? {many} {which}. Then say why in one line.", given)
+    yield from instruct_briefly(f"What is the text's label? {many} {which}. Then say why in one line.", given)
 
 
 TASK = Task(
@@ -44,7 +44,7 @@ TASK = Task(
     "Which label fits a text: one of yours, or the model's own",
     "classify",
     _steps,
-    _told,
+    _instructed,
     model="facebook/bart-large-mnli",
     own=(
         Option("labels", "The labels to choose from, with commas between them", named=True),

@@ -23,7 +23,7 @@ def _steps(given: TaskInput) -> Steps[None]:
     yield from say(Complete(given.text, _length(given)), before=given.text)
 
 
-def _told(given: TaskInput) -> Steps[None]:
+def _instructed(given: TaskInput) -> Steps[None]:
     words = _length(given) * 3 // 4
     told = instruct(f"Go on with the text for about {words} words. Write the continuation alone.", given.text)
     yield from say(told, before=f"{given.text} ")
@@ -34,7 +34,7 @@ TASK = Task(
     "How a text might go on",
     "write",
     _steps,
-    _told,
+    _instructed,
     model="openai-community/gpt2",
     own=(Option("length", "How many tokens to add", named=True),),
 )

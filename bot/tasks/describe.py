@@ -11,7 +11,7 @@ def _steps(given: TaskInput) -> Steps[None]:
     yield from say(Describe(given.data))
 
 
-def _told(given: TaskInput) -> Steps[None]:
+def _instructed(given: TaskInput) -> Steps[None]:
     language = f", in {given.language}" if given.language else ""
     yield from say(WriteAnswer((("user", f"Say in one or two sentences what the picture shows{language}."),)))
 
@@ -21,7 +21,7 @@ TASK = Task(
     "What a picture shows, in words",
     "describe",
     _steps,
-    _told,
+    _instructed,
     model="HuggingFaceTB/SmolVLM-256M-Instruct",
     takes="picture",
     shortcut="Describe",

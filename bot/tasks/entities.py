@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bot.interfaces.jobs import Tag
 from bot.interfaces.replies import Text
-from bot.tasks.engine.steps import ask, told_throughout
+from bot.tasks.engine.steps import ask, instruct_in_pieces
 from bot.tasks.engine.task import Steps, Task, TaskInput
 from bot.utils.formatting import markdown_table
 
@@ -28,9 +28,9 @@ def _steps(given: TaskInput) -> Steps[None]:
         yield Text(f"\nThe first {MOST_ROWS} of {len(rows)}.")
 
 
-def _told(given: TaskInput) -> Steps[None]:
+def _instructed(given: TaskInput) -> Steps[None]:
     instruction = "List the people, places, organisations and dates that the text names, as: name (kind), one a line."
-    yield from told_throughout(instruction, given)
+    yield from instruct_in_pieces(instruction, given)
 
 
 TASK = Task(
@@ -38,7 +38,7 @@ TASK = Task(
     "The people, places and organisations that a text names",
     "tag",
     _steps,
-    _told,
+    _instructed,
     model="dslim/bert-base-NER",
     shortcut="Find names",
 )

@@ -27,7 +27,7 @@ def _steps(given: TaskInput) -> Steps[None]:
     yield Text(bars([(filling.word, filling.score) for filling in found.fillings]))
 
 
-def _told(given: TaskInput) -> Steps[None]:
+def _instructed(given: TaskInput) -> Steps[None]:
     yield from say(
         instruct(f"Name the five likeliest words for the blank {BLANK}, the likeliest first.", _blanked(given))
     )
@@ -38,7 +38,7 @@ TASK = Task(
     "The word for a blank: Paris is the ___ of France",
     "fill",
     _steps,
-    _told,
+    _instructed,
     model="google-bert/bert-base-uncased",
     text=Option("text", "A sentence with one blank, written as ___", required=True),
 )

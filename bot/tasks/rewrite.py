@@ -6,7 +6,7 @@ from functools import partial
 
 from bot.interfaces.command import Option
 from bot.interfaces.jobs import Rewrite
-from bot.tasks.engine.steps import instruct, one_by_one, say, told_throughout
+from bot.tasks.engine.steps import instruct, instruct_in_pieces, one_by_one, say
 from bot.tasks.engine.task import Steps, Task, TaskInput
 from bot.utils.chunking import chunk_text
 
@@ -19,13 +19,13 @@ def _steps(given: TaskInput) -> Steps[None]:
     yield from one_by_one(partial(chunk_text, given.text, given.room), lambda text: Rewrite(f"{instruction}: {text}"))
 
 
-def _told(given: TaskInput) -> Steps[None]:
+def _instructed(given: TaskInput) -> Steps[None]:
     if not given.text:
         yield from say(
             instruct("Do with this text what it says at its beginning; write the result alone.", given.option("how"))
         )
         return
-    yield from told_throughout(f"Rewrite the text: {given.option('how')}. Write the result alone.", given)
+    yield from instruct_in_pieces(f"Rewrite the text: {given.option('how')}. Write the result alone.", given)
 
 
 TASK = Task(
@@ -33,7 +33,7 @@ TASK = Task(
     "Rewrite a text as you say: shorter, more politely, as a list, …",
     "rewrite",
     _steps,
-    _told,
+    _instructed,
     model="google/flan-t5-base",
     own=(Option("how", "What to do with the text", required=True),),
     text=Option("text", "The text; without one that of the message replied to or of a file", named=True),

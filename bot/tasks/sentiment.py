@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bot.interfaces.replies import Text
-from bot.tasks.engine.steps import own_labels, told_briefly
+from bot.tasks.engine.steps import instruct_briefly, own_labels
 from bot.tasks.engine.task import Steps, Task, TaskInput
 from bot.utils.formatting import bars
 
@@ -14,8 +14,8 @@ def _steps(given: TaskInput) -> Steps[None]:
     yield Text(bars((yield from own_labels(given, "choose another for feelings"))))
 
 
-def _told(given: TaskInput) -> Steps[None]:
-    yield from told_briefly(INSTRUCTION, given)
+def _instructed(given: TaskInput) -> Steps[None]:
+    yield from instruct_briefly(INSTRUCTION, given)
 
 
 TASK = Task(
@@ -23,7 +23,7 @@ TASK = Task(
     "Whether a text is positive or negative",
     "classify",
     _steps,
-    _told,
+    _instructed,
     model="distilbert/distilbert-base-uncased-finetuned-sst-2-english",
     shortcut="Sentiment",
     tags=("text-classification",),

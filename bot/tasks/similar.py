@@ -47,7 +47,7 @@ def _cosine(left: Sequence[float], right: Sequence[float]) -> float:
     return sum(a * b for a, b in zip(left, right, strict=True)) / lengths if lengths else 0.0
 
 
-def _told(given: TaskInput) -> Steps[None]:
+def _instructed(given: TaskInput) -> Steps[None]:
     instruction = (
         f"Say how alike in meaning each of the lines of the text is to this: {given.option('one')}\n"
         "Begin each with a number from 0 to 100; the most alike first."
@@ -60,7 +60,7 @@ TASK = Task(
     "How alike texts are: two, or one and many",
     "embed",
     _steps,
-    _told,
+    _instructed,
     model="sentence-transformers/all-MiniLM-L6-v2",
     own=(Option("one", "The first text, in quotes where it is typed", required=True),),
     text=Option("text", "The other one, or several lines of them; else a file or the last messages"),

@@ -6,7 +6,7 @@ from functools import partial
 
 from bot.interfaces.command import Option
 from bot.interfaces.jobs import Rewrite
-from bot.tasks.engine.steps import condensed, told_briefly
+from bot.tasks.engine.steps import condensed, instruct_briefly
 from bot.tasks.engine.task import Steps, Task, TaskInput
 
 LENGTHS = {"short": "in one or two sentences", "medium": "in one paragraph", "long": "in several paragraphs"}
@@ -19,11 +19,13 @@ def _steps(given: TaskInput) -> Steps[None]:
     yield from condensed(given.text, given.room, make)
 
 
-def _told(given: TaskInput) -> Steps[None]:
+def _instructed(given: TaskInput) -> Steps[None]:
     how = LENGTHS[given.option("length", "medium")]
     language = given.language or "its own language"
     who = " Say who said what where that matters." if len(given.sources) > 1 else ""
-    yield from told_briefly(f"Summarise the text {how}, in {language}.{who} Add nothing that it does not say.", given)
+    yield from instruct_briefly(
+        f"Summarise the text {how}, in {language}.{who} Add nothing that it does not say.", given
+    )
 
 
 TASK = Task(
@@ -31,7 +33,7 @@ TASK = Task(
     "What a text or a discussion comes down to",
     "rewrite",
     _steps,
-    _told,
+    _instructed,
     model="facebook/bart-large-cnn",
     own=(Option("length", "How long the summary is", choices=tuple(LENGTHS), named=True),),
     shortcut="Summarise",

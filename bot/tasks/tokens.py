@@ -20,7 +20,7 @@ def _steps(given: TaskInput) -> Steps[None]:
     yield Text(_prices(given, cut.total))
 
 
-def _told(given: TaskInput) -> Steps[None]:
+def _instructed(given: TaskInput) -> Steps[None]:
     counted = yield from ask(Count((("user", given.text),)))
     yield Text(f"About {_counted(counted.tokens, counted.context)}{_prices(given, counted.tokens)}")
 
@@ -55,6 +55,6 @@ TASK = Task(
     "How a model cuts a text into tokens, how many, and what they cost",
     "write",
     _steps,
-    _told,
+    _instructed,
     model="openai-community/gpt2",
 )

@@ -6,7 +6,7 @@ from functools import partial
 
 from bot.interfaces.command import Option
 from bot.interfaces.jobs import Rewrite
-from bot.tasks.engine.steps import one_by_one, told_throughout
+from bot.tasks.engine.steps import instruct_in_pieces, one_by_one
 from bot.tasks.engine.task import Steps, Task, TaskInput
 from bot.utils.chunking import lines
 from bot.utils.languages import language_code
@@ -18,13 +18,13 @@ def _steps(given: TaskInput) -> Steps[None]:
     yield from one_by_one(partial(lines, given.text, given.room), make)
 
 
-def _told(given: TaskInput) -> Steps[None]:
+def _instructed(given: TaskInput) -> Steps[None]:
     origin = f" from {given.option('from')}" if given.option("from") else ""
     target = given.option("to", given.language) or "English"
     instruction = (
         f"Translate the text{origin} into {target}. Keep its form, names and tone; write the translation alone."
     )
-    yield from told_throughout(instruction, given)
+    yield from instruct_in_pieces(instruction, given)
 
 
 TASK = Task(
@@ -32,7 +32,7 @@ TASK = Task(
     "A text in another language",
     "rewrite",
     _steps,
-    _told,
+    _instructed,
     model="facebook/mbart-large-50-many-to-many-mmt",
     own=(
         Option("to", "Into which language; else the one that is set for you, or English", named=True),

@@ -723,18 +723,18 @@ async def test_changes_are_announced_once_where_that_is_wished(world: World) -> 
     await config(world, "language", "Lao", "workspace", CHANNEL, BEN)
     await config(world, "language", "Welsh", "workspace")
     herald = AuditAnnouncer(administration, {"discord": world.adapter})
-    assert await herald._tell_all()
+    assert await herald._announce_all()
     texts = [text for place, text, _ in world.adapter.posts if place.channel == "log"]
     assert texts[-1] == "**Root** in #general, config set: language (workspace): `Thai` → `Welsh`"
     assert not any("Lao" in text or "refused" in text for text in texts)
-    assert await herald._tell_all()
+    assert await herald._announce_all()
     assert len(world.adapter.posts) == len(texts)
 
 
 async def test_what_one_does_to_what_is_ones_own_is_not_announced(world: World) -> None:
     await world.command("audit channel", CHANNEL, ADMIN, channel="channel:log|log")
     herald = AuditAnnouncer(world.app.services.administration, {"discord": world.adapter})
-    await herald._tell_all()
+    await herald._announce_all()
     told = len(world.adapter.posts)
     await config(world, "language", "Welsh", "me", CHANNEL, ANN)
     await world.command("config reset", CHANNEL, ANN, key="language", scope="me")
@@ -742,7 +742,7 @@ async def test_what_one_does_to_what_is_ones_own_is_not_announced(world: World) 
     await world.say("Hello", CHANNEL, ANN)
     for what in ("conversation", "me"):
         await world.command(f"forget {what}", CHANNEL, ANN, sure="yes")
-    await herald._tell_all()
+    await herald._announce_all()
     assert len(world.adapter.posts) == told
     shown = said(await world.command("audit show", CHANNEL, ADMIN))
     assert all(action in shown for action in ("config set", "config reset", "forget conversation", "forget me"))
@@ -750,7 +750,7 @@ async def test_what_one_does_to_what_is_ones_own_is_not_announced(world: World) 
     await world.say("Of Ben", THREAD, BEN)
     await world.say("Of Ann", THREAD, ANN)
     await world.command("forget conversation", THREAD, BEN, sure="yes")
-    await herald._tell_all()
+    await herald._announce_all()
     assert len(world.adapter.posts) == told + 1, "others took part in it"
 
 
@@ -763,8 +763,8 @@ async def test_an_announcement_that_fails_is_made_later_or_never(world: World, m
         raise failures.pop(0)
 
     monkeypatch.setattr(world.adapter, "post", failing)
-    assert not await herald._tell_all()
-    assert await herald._tell_all()
+    assert not await herald._announce_all()
+    assert await herald._announce_all()
     assert await world.app.services.administration.books.unannounced(10) == []
 
 

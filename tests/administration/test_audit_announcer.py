@@ -27,7 +27,7 @@ SECRET_ROOM = Place("discord", "guild", "layoffs", name="#layoffs in Team")
 
 async def announced(world: World) -> list[str]:
     """Everything that is announced by now."""
-    assert await AuditAnnouncer(world.app.services.administration, {"discord": world.adapter})._tell_all()
+    assert await AuditAnnouncer(world.app.services.administration, {"discord": world.adapter})._announce_all()
     return [text for _, text, _ in world.adapter.posts]
 
 
@@ -64,7 +64,7 @@ async def test_announcements_end_where_the_channel_leaves(tmp_path: Path) -> Non
             setting = {"key": "language", "value": language, "scope": "workspace"}
             await stage.answer(await stage.command("config set", setting, "root"))
         herald = AuditAnnouncer(stage.app.services.administration, stage.app.adapters)
-        assert await herald._tell_all()
+        assert await herald._announce_all()
         entries = await stage.app.services.administration.books.audit("discord", stage.guild, action=UNTOLD)
         assert {entry.after for entry in entries} == {"#changes is no channel of this workspace that I can see."}
 

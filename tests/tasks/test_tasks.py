@@ -138,7 +138,9 @@ async def test_every_task_answers_with_a_model_made_for_it(world: TaskWorld, nam
 
 
 @without
-@pytest.mark.parametrize("name", sorted(n for n, task in load_tasks().items() if task.told and task.takes == "text"))
+@pytest.mark.parametrize(
+    "name", sorted(n for n, task in load_tasks().items() if task.instructed and task.takes == "text")
+)
 async def test_a_model_that_converses_does_it_as_told(world: TaskWorld, name: str) -> None:
     play(world.main, Text("Here you are."), Done())
     draft = await world.do(name, CHANNEL, **EXAMPLES[name].arguments)

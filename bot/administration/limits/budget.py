@@ -42,7 +42,7 @@ WARNED = (80, 100)
 
 
 class Budget:
-    """All meters, and the limits that they are held against."""
+    """All meters, and the limits that they are held against. `revision` grows with every call of a model."""
 
     def __init__(
         self,
@@ -55,6 +55,7 @@ class Budget:
         self.ledger = ledger
         self.currency = currency
         self.clock = clock
+        self.revision = 0
         self._administration = administration
         self._models = models
         self._meters = UsageMeters()
@@ -115,6 +116,7 @@ class Budget:
         most = Usage(prompt_tokens, granted)
         held = tally(int(not further), most, money.cost(section, most))
         meters = [self._meters.at(pool, now) for pool in pools(place, person.id, model)]
+        self.revision += 1
         for meter in meters:
             meter.held.update(held)
         return Reservation(
@@ -126,7 +128,7 @@ class Budget:
 
     def _settle(
         self,
-        spending: Reservation,
+        reservation: Reservation,
         call: ModelCall,
         *,
         held: UsageAmounts,
@@ -135,9 +137,10 @@ class Budget:
     ) -> Sequence[str]:
         """Count what a call used instead of what was held for it; sentences about limits that it used up, or nearly."""
         before = [standing.used for standing in standings]
-        self._unseen[call.model] = max(spending.unseen, self._unseen.get(call.model, 0))
+        self._unseen[call.model] = max(reservation.unseen, self._unseen.get(call.model, 0))
         call = replace(call, cost=money.cost(self._models[call.model], call.usage))
         used = tally(int(call.counts), call.usage, call.cost)
+        self.revision += 1
         for meter in meters:
             meter.held.subtract(held)
             meter.used.update(used)

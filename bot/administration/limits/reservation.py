@@ -64,9 +64,9 @@ class Reservation:
                 self.said = self.said or (isinstance(piece, Text) and bool(text.strip()))
             case Used(usage):
                 self._at_work = True
-                self._tell(usage)
+                self._note_usage(usage)
             case Status(lost="read" | "unread"):
-                self._lose(read=piece.lost == "read")
+                self._drop_attempt(read=piece.lost == "read")
             case Done(usage=usage):
                 self._end(self._whole(usage), succeeded=True)
             case Status():
@@ -82,7 +82,7 @@ class Reservation:
         if not self._settled:
             self._end(self._unfinished(error), succeeded=not isinstance(error, Exception))
 
-    def _tell(self, usage: Usage) -> None:
+    def _note_usage(self, usage: Usage) -> None:
         """Note what the server says of the call; what was heard before is part of that."""
         told = Usage(tokens(usage.prompt_tokens), tokens(usage.completion_tokens))
         if told.completion_tokens:
@@ -90,14 +90,14 @@ class Reservation:
         written = max(told.completion_tokens, self._told.completion_tokens)
         self._told = Usage(told.prompt_tokens or self._told.prompt_tokens, written)
 
-    def _lose(self, *, read: bool) -> None:
+    def _drop_attempt(self, *, read: bool) -> None:
         """Note that an attempt failed and another one follows."""
-        if read or self._heard:
+        if read or self._has_begun:
             self._lost = _sum(self._lost, self._so_far())
         self._told, self._pieces, self._at_work = Usage(), [], False
 
     @property
-    def _heard(self) -> bool:
+    def _has_begun(self) -> bool:
         """True once the model began to write, as far as can be seen."""
         return bool(self._pieces or self._told.completion_tokens)
 
@@ -122,11 +122,11 @@ class Reservation:
         """
         failed = isinstance(error, Exception)
         paid = error.paid if isinstance(error, BackendError) else "nothing"
-        if not self._at_work or (failed and paid == "nothing" and not self._heard):
+        if not self._at_work or (failed and paid == "nothing" and not self._has_begun):
             return Usage()
         seen, longest = self._so_far(), self._held.longest
         unseen = 0
-        if self._held.hides and not self._heard:
+        if self._held.hides and not self._has_begun:
             unseen = 0 if failed and paid == "prompt" else longest
         elif self._held.hides and not self._told.completion_tokens:
             unseen = self._held.unseen

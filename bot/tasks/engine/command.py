@@ -7,6 +7,7 @@ from contextlib import aclosing
 from dataclasses import replace
 
 from bot.administration.limits import money
+from bot.administration.model_choice import AvailableModels
 from bot.catalogue import Catalogue
 from bot.chat.answer import EMPTY_NOTE
 from bot.chat.buttons import stop_choice
@@ -20,8 +21,8 @@ from bot.interfaces.messages import Request
 from bot.interfaces.replies import Choices, Done, Note, Reply, Status, Usage
 from bot.interfaces.store import Accepted
 from bot.services import Services
-from bot.tasks.engine.inputs import gather
-from bot.tasks.engine.models import SMALLEST_ROOM, TaskModel, task_model
+from bot.tasks.engine.inputs import collect_input
+from bot.tasks.engine.models import SMALLEST_ROOM, task_model
 from bot.tasks.engine.routing import TaskRoute, advice, chat_models, choose_route, made_for, offer, skills
 from bot.tasks.engine.runner import LENGTH_NOTE, TaskRun
 from bot.tasks.engine.task import Takes, Task, TaskInput
@@ -57,21 +58,25 @@ class TaskCommand:
 
     async def run(self, services: Services, accepted: Accepted) -> Reply:
         """Do it, or offer what would serve."""
-        request = await again(services, accepted.request)
+        request = await original_request(services, accepted.request)
         services.recent.keep(accepted.id, request)
-        task = settled(services, request, self.task)
-        means = choose_route(services, request, task)
-        if means is None:
-            for offered in offer(services, accepted, request, task):
+        task = resolved_task(services, request, self.task)
+        available = services.models.available(request)
+        route = choose_route(services, request, task, available)
+        if route is None:
+            for offered in offer(services, accepted, request, task, available):
                 yield offered
             return
         async with services.room.share(request) as share:
-            given = await gather(services, request, task, share)  # before anything is shown, which would be read, too
-            given = _prepared(services, request, task, means, given)
+            # before anything is shown, which would be read, too
+            given = await collect_input(services, request, task, share)
+            given = _prepared(services, request, task, route, given, available)
             yield Choices((stop_choice(accepted.id),))
             yield Status("Working on it…")
-            model = task_model(services, accepted, task, means, given.file)
-            run = _begin(services, accepted, task, means, given, model)
+            model = task_model(services, accepted, task, route, given.file)
+            steps = task.instructed if route.instructed else task.steps
+            assert steps
+            run = TaskRun(steps, given, model, thinking=services.settings(accepted.request).thinking)
             while (events := await run.events()) is not None:
                 try:
                     async with aclosing(events) as stream:
@@ -85,8 +90,8 @@ class TaskCommand:
         if run.cut_off and not run.full:
             yield Note(LENGTH_NOTE)
         yield Choices(())
-        yield Note(_by(services.backends, replace(means, model=model.name)) if run.length else EMPTY_NOTE)
-        for advised in advice(services, request, task, means):
+        yield Note(_attribution(services.backends, replace(route, model=model.name)) if run.length else EMPTY_NOTE)
+        for advised in advice(services, request, task, route):
             yield advised
         yield Done("complete", run.usage)
 
@@ -94,22 +99,14 @@ class TaskCommand:
         """The models that can do it, those that are made for it first; or pipelines."""
         if option == "pipeline":
             return tuple(PIPELINES)
+        available = services.models.available(request)
         if self.task.skill is None:
-            return [name for name in services.models.available(request).names if skills(services.catalogue, name)]
-        able = (*made_for(services, request, self.task), *chat_models(services, request, self.task))
+            return [name for name in available.names if skills(services.catalogue, name)]
+        able = (*made_for(services, request, self.task, available), *chat_models(services, self.task, available))
         return list(dict.fromkeys(able))
 
 
-def _begin(
-    services: Services, accepted: Accepted, task: Task, means: TaskRoute, given: TaskInput, model: TaskModel
-) -> TaskRun:
-    """Begin the steps that a task has for its model."""
-    steps = task.told if means.told else task.steps
-    assert steps
-    return TaskRun(steps, given, model, thinking=services.settings(accepted.request).thinking)
-
-
-async def again(services: Services, request: Request) -> Request:
+async def original_request(services: Services, request: Request) -> Request:
     """The request itself or, from a button, the one that the button stands under, done the other way. Raises Denied."""
     number = request.arguments.get("request", "")
     if not number:
@@ -120,7 +117,7 @@ async def again(services: Services, request: Request) -> Request:
     return replace(before, person=request.person, arguments={**before.arguments, **changed})
 
 
-def settled(services: Services, request: Request, task: Task) -> Task:
+def resolved_task(services: Services, request: Request, task: Task) -> Task:
     """A task of any skill as one of the skill that is asked for, or else of the chosen model's. Raises UserError."""
     if task.skill is not None:
         return task
@@ -142,10 +139,12 @@ def _pipeline(catalogue: Catalogue, request: Request, model: str) -> str:
     return pipelines.resolved(request.arguments.get("pipeline", "") or usual)
 
 
-def _prepared(services: Services, request: Request, task: Task, means: TaskRoute, given: TaskInput) -> TaskInput:
-    """What was given, and what is known of the model that works on it."""
-    context = services.backends[means.model].context
-    priced = {name: services.catalogue.sections[name] for name in services.models.available(request).names}
+def _prepared(
+    services: Services, request: Request, task: Task, route: TaskRoute, given: TaskInput, available: AvailableModels
+) -> TaskInput:
+    """Return what was given, and what is known of the model that works on it."""
+    context = services.backends[route.model].context
+    priced = {name: services.catalogue.sections[name] for name in available.names}
 
     def prices(tokens: int) -> Sequence[tuple[str, str]]:
         usage, currency = Usage(tokens), services.config.bot.currency
@@ -158,13 +157,13 @@ def _prepared(services: Services, request: Request, task: Task, means: TaskRoute
     return replace(
         given,
         skill=task.skill,
-        pipeline=_pipeline(services.catalogue, request, means.model) if task.skill == "run" else "",
-        room=max(SMALLEST_ROOM, context // 2) if means.told else given.room,
+        pipeline=_pipeline(services.catalogue, request, route.model) if task.skill == "run" else "",
+        room=max(SMALLEST_ROOM, context // 2) if route.instructed else given.room,
         prices=prices,
     )
 
 
-def _by(backends: Mapping[str, Backend], means: TaskRoute) -> str:
+def _attribution(backends: Mapping[str, Backend], route: TaskRoute) -> str:
     """Who did it, and where the text went."""
-    where = backends[means.model].destination
-    return f"By {means.model}, told in words: {where}." if means.told else f"By {means.model}: {where}."
+    where = backends[route.model].destination
+    return f"By {route.model}, told in words: {where}." if route.instructed else f"By {route.model}: {where}."

@@ -43,7 +43,7 @@ class SourceText:
     link: str = ""
 
 
-async def gather(services: Services, request: Request, task: Task, share: Share) -> TaskInput:
+async def collect_input(services: Services, request: Request, task: Task, share: Share) -> TaskInput:
     """Everything that the task works on. Raises UserError where it is missing, PlatformError where it is not given.
 
     What a file takes of the memory is in the request's share.
@@ -51,11 +51,11 @@ async def gather(services: Services, request: Request, task: Task, share: Share)
     given = TaskInput(dict(request.arguments), language=services.settings(request).language)
     if task.takes in KINDS:
         return replace(given, file=await _file(services.adapters, request, task.takes, share))
-    text, sources = together(await _texts(services.adapters, request, task))
+    text, sources = join_texts(await _texts(services.adapters, request, task))
     return replace(given, text=text, sources=sources)
 
 
-def together(words: Sequence[SourceText]) -> tuple[str, tuple[TextSource, ...]]:
+def join_texts(words: Sequence[SourceText]) -> tuple[str, tuple[TextSource, ...]]:
     """All of it as one text, and whose is what; of several, each part begins with its name."""
     text, sources = "", []
     for one in words:
@@ -70,12 +70,12 @@ async def _texts(adapters: Mapping[str, Adapter], request: Request, task: Task) 
     """The words that were given; the first way that gives some counts."""
     given = request.arguments
     if given.get("last") or given.get("since"):
-        messages = await _said(adapters, request)
+        messages = await _recent_messages(adapters, request)
         return [SourceText(message.author, message.text, message.link) for message in messages if message.text.strip()]
     said = given.get(task.text.name, "").strip()
     if words := await _read(adapters, request, SourceText("", said), request.attachments, task):
         return words
-    pointed = await _pointed(adapters, request)
+    pointed = await _pointed_message(adapters, request)
     if pointed:
         said_there = SourceText(pointed.author, pointed.text.strip(), pointed.link)
         if words := await _read(adapters, request, said_there, pointed.attachments, task):
@@ -88,7 +88,7 @@ async def _texts(adapters: Mapping[str, Adapter], request: Request, task: Task) 
     )
 
 
-async def _pointed(adapters: Mapping[str, Adapter], request: Request) -> Message | None:
+async def _pointed_message(adapters: Mapping[str, Adapter], request: Request) -> Message | None:
     """The message that the request points at."""
     return well_formed(await platforms.pointed(adapters[request.place.platform], request))
 
@@ -118,7 +118,7 @@ async def read_text(adapters: Mapping[str, Adapter], request: Request, file: Att
     return _decoded(file, await _fetch(adapters, request, file))
 
 
-async def _said(adapters: Mapping[str, Adapter], request: Request) -> Sequence[Message]:
+async def _recent_messages(adapters: Mapping[str, Adapter], request: Request) -> Sequence[Message]:
     """The last messages here, without the one that asks for them."""
     given = request.arguments
     last, since = given.get("last", ""), given.get("since", "")
@@ -144,9 +144,9 @@ async def _file(adapters: Mapping[str, Adapter], request: Request, takes: Takes,
     """The picture or sound that was given: attached, in the message pointed at, or the newest of the last messages."""
     candidates = list(request.attachments)
     if not candidates and (request.arguments.get("last") or request.arguments.get("since")):
-        candidates = [file for said in reversed(await _said(adapters, request)) for file in said.attachments]
+        candidates = [file for said in reversed(await _recent_messages(adapters, request)) for file in said.attachments]
     if not candidates:
-        pointed = await _pointed(adapters, request)
+        pointed = await _pointed_message(adapters, request)
         candidates = list(pointed.attachments) if pointed else []
     for file in candidates:
         media_type = media_type_of(file)

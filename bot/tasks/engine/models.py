@@ -66,7 +66,7 @@ def task_model(
     services: Services, accepted: Accepted, task: Task, route: TaskRoute, file: Upload | None = None
 ) -> TaskModel:
     """Return the model of a route; a chat model gets the file as a picture."""
-    if route.told:
+    if route.instructed:
         return InstructedModel(services, accepted, task, route.model, file)
     return SpecialisedModel(services, accepted, route.model)
 
@@ -150,6 +150,7 @@ class InstructedModel:
         self._model = model_with_fallbacks(
             services,
             accepted.request,
+            services.settings(accepted.request),
             name,
             TaskBudget(services, accepted).reserve,
             able=partial(can_be_instructed, services, task),

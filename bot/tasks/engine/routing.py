@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from bot.administration import task_preferences
+from bot.administration.model_choice import AvailableModels
 from bot.catalogue import Catalogue
 from bot.interfaces.backend import KeyedBackend
 from bot.interfaces.errors import UserError
@@ -25,41 +26,41 @@ class TaskRoute:
     """
 
     model: str
-    told: bool
+    instructed: bool
     makeshift: bool = False
 
 
-def choose_route(services: Services, request: Request, task: Task) -> TaskRoute | None:
-    """What does the task here; None where nothing serves. Raises UserError or Denied for a model that cannot."""
+def choose_route(services: Services, request: Request, task: Task, available: AvailableModels) -> TaskRoute | None:
+    """Return what does the task here; None where nothing serves. Raises UserError or Denied for a model that cannot."""
     asked_way, asked_model = request.arguments.get("with", ""), request.arguments.get("model", "")
     if asked_model:
-        if means := _by(services, services.models.require(request, asked_model), task, asked_way):
-            return means
+        if route := _route_of(services, services.models.require(request, asked_model), task, asked_way):
+            return route
         raise UserError(f"The model {asked_model} is not made for /{task.name}.")
-    wish = task_preferences.preference_for(services.settings(request).tasks, task.name)
-    if wish in services.models.available(request).names and (means := _by(services, wish, task, asked_way)):
-        return means
-    possible = wish in task_preferences.WAYS and (wish != "chat" or task.told)
-    way = asked_way or (wish if possible else "auto")
-    made = made_for(services, request, task)
+    preference = task_preferences.preference_for(services.settings(request).tasks, task.name)
+    if preference in available.names and (route := _route_of(services, preference, task, asked_way)):
+        return route
+    possible = preference in task_preferences.WAYS and (preference != "chat" or task.instructed)
+    way = asked_way or (preference if possible else "auto")
+    made = made_for(services, request, task, available)
     if made and way != "chat":
-        return TaskRoute(made[0], told=False)
+        return TaskRoute(made[0], instructed=False)
     if way == "local":
         return None
-    able = _at_hand(services, request, task)
-    return TaskRoute(able[0], told=True, makeshift=way == "auto") if able else None
+    able = _without_asking(services, task, available)
+    return TaskRoute(able[0], instructed=True, makeshift=way == "auto") if able else None
 
 
-def _by(services: Services, model: str, task: Task, way: str) -> TaskRoute | None:
+def _route_of(services: Services, model: str, task: Task, way: str) -> TaskRoute | None:
     """A model as what does a task, in the way that was asked for; None where it cannot."""
     if task.skill in skills(services.catalogue, model) and way != "chat":
-        return TaskRoute(model, told=False)
-    return TaskRoute(model, told=True) if can_be_instructed(services, task, model) and way != "local" else None
+        return TaskRoute(model, instructed=False)
+    return TaskRoute(model, instructed=True) if can_be_instructed(services, task, model) and way != "local" else None
 
 
-def made_for(services: Services, request: Request, task: Task) -> Sequence[str]:
-    """The models of the task's skill that this person may use here; the one that is set for it first."""
-    able = [name for name in services.models.available(request).names if task.skill in skills(services.catalogue, name)]
+def made_for(services: Services, request: Request, task: Task, available: AvailableModels) -> Sequence[str]:
+    """Return the models of the task's skill that this person may use here; the one that is set for it first."""
+    able = [name for name in available.names if task.skill in skills(services.catalogue, name)]
     first = task_preferences.preference_for(services.settings(request).tasks, task.name)
     with_option = (tags for option, tags in task.tags_with.items() if request.arguments.get(option))
     wanted = ("", *next(with_option, task.tags))
@@ -74,24 +75,22 @@ def _tag(catalogue: Catalogue, model: str) -> str:
     return added.task if added else ""
 
 
-def chat_models(services: Services, request: Request, task: Task) -> Sequence[str]:
-    """The models that can be told to do a task, the one that answers here first."""
-    default = services.models.available(request).default
-    able = [name for name in services.models.available(request).names if can_be_instructed(services, task, name)]
-    return sorted(able, key=lambda name: name != default)
+def chat_models(services: Services, task: Task, available: AvailableModels) -> Sequence[str]:
+    """Return the models that can be instructed to do a task, the one that answers here first."""
+    able = [name for name in available.names if can_be_instructed(services, task, name)]
+    return sorted(able, key=lambda name: name != available.default)
 
 
-def _at_hand(services: Services, request: Request, task: Task) -> Sequence[str]:
-    """Those of them that nobody need be asked about: what is given goes nowhere where questions do not go.
+def _without_asking(services: Services, task: Task, available: AvailableModels) -> Sequence[str]:
+    """Return those of them that nobody need be asked about: what is given goes nowhere where questions do not go.
 
     For a text that is the one that answers here; for a picture it may be another beside it.
     """
-    default = services.models.available(request).default
-    there = services.backends[default].destination
-    able = chat_models(services, request, task)
+    there = services.backends[available.default].destination
+    able = chat_models(services, task, available)
     if task.takes == "picture":
         return [name for name in able if services.backends[name].destination == there]
-    return [name for name in able if name == default]
+    return [name for name in able if name == available.default]
 
 
 def skills(catalogue: Catalogue, model: str) -> Collection[Skill]:
@@ -104,17 +103,19 @@ def can_be_instructed(services: Services, task: Task, model: str) -> bool:
     section, backend = services.catalogue.sections[model], services.backends[model]
     if isinstance(backend, KeyedBackend) and backend.missing_key and model != services.config.default_model:
         return False
-    return task.told is not None and section.converses and (section.sees or task.takes != "picture")
+    return task.instructed is not None and section.converses and (section.sees or task.takes != "picture")
 
 
 # What is offered ------------------------------------------------------------------------------------------------------
 
 
-def offer(services: Services, accepted: Accepted, request: Request, task: Task) -> Sequence[Choices | Note | Done]:
-    """What would serve: a model to pull, or one that converses."""
+def offer(
+    services: Services, accepted: Accepted, request: Request, task: Task, available: AvailableModels
+) -> Sequence[Choices | Note | Done]:
+    """Return what would serve: a model to pull, or one that converses."""
     sentence, buttons = _to_add(services, request, task)
     sentences = [f"There is no model for /{task.name} here.", sentence]
-    if able := chat_models(services, request, task):
+    if able := chat_models(services, task, available):
         where = services.backends[able[0]].destination
         sentences.append(f"Or {able[0]} does it, told in words: {where}.")
         again = {"request": str(accepted.id), "model": able[0], "with": "chat"}
@@ -122,9 +123,9 @@ def offer(services: Services, accepted: Accepted, request: Request, task: Task) 
     return [Choices(buttons), Note(" ".join(sentences)), Done("failed")]
 
 
-def advice(services: Services, request: Request, task: Task, means: TaskRoute) -> Sequence[Choices | Note]:
+def advice(services: Services, request: Request, task: Task, route: TaskRoute) -> Sequence[Choices | Note]:
     """For administrators: what would do better than a makeshift."""
-    if not (means.makeshift and task.model and request.person.administrator):
+    if not (route.makeshift and task.model and request.person.administrator):
         return ()
     sentence, buttons = _to_add(services, request, task)
     why = f"No model here is made for /{task.name}. {sentence}"

@@ -91,12 +91,12 @@ def own_labels(given: TaskInput, otherwise: str) -> Steps[Sequence[tuple[str, fl
     return labels
 
 
-def told_briefly(instruction: str, given: TaskInput) -> Steps[None]:
+def instruct_briefly(instruction: str, given: TaskInput) -> Steps[None]:
     """Have a model that converses say something short about the whole text."""
     yield from condensed(given.text, given.room, partial(instruct, instruction))
 
 
-def told_throughout(instruction: str, given: TaskInput) -> Steps[None]:
+def instruct_in_pieces(instruction: str, given: TaskInput) -> Steps[None]:
     """Have a model that converses turn the text into another one, piece by piece."""
     yield from one_by_one(partial(chunk_text, given.text, given.room), partial(instruct, instruction))
 

@@ -131,8 +131,8 @@ Steps: TypeAlias = Generator[Step, StepResult, T]
 class Task:
     """One task.
 
-    `steps` is how it is done with a model of this `skill`, or where that is None with any. `told` is how with a model
-    that converses, by instruction; None where such a model cannot. `model` is a model of the Hub that serves, for who
+    `steps` is how it is done with a model of this `skill`, or where that is None with any. `instructed` is how with
+    a chat model, by instruction; None where such a model cannot. `model` is a model of the Hub that serves, for who
     has none. `own` are further options of the task, which come before its `text`; that may be missing where the task
     does not need it. `shortcut` is the task's label where people point at a message. `tags` are what the Hub calls
     models that serve, the best first, where a model of the skill may be made for something else; `tags_with` those that
@@ -143,7 +143,7 @@ class Task:
     summary: str
     skill: Skill | None
     steps: Callable[[TaskInput], Steps[None]]
-    told: Callable[[TaskInput], Steps[None]] | None = None
+    instructed: Callable[[TaskInput], Steps[None]] | None = None
     model: str = ""
     takes: Takes = "text"
     own: tuple[Option, ...] = ()
