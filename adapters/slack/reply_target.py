@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import TypeAlias
 
+from adapters.slack.payloads import Control
 from bot.interfaces.messages import Request
 from bot.interfaces.replies import Choice, Item, Menu
 
@@ -92,14 +93,14 @@ def _menu(index: int, menu: Menu) -> Json:
     return {"type": "static_select", "placeholder": plain(menu.label), "action_id": key, "options": items}
 
 
-def read_action(action: Json) -> tuple[str, Mapping[str, str]]:
+def read_action(action: Control) -> tuple[str, Mapping[str, str]]:
     """Command and arguments of what was pressed or picked; "" for what is none of ours."""
     picked = action.get("selected_option")
-    if not isinstance(picked, dict):
-        command, _, arguments = _meaning(str(action.get("value", "")))
+    if picked is None:
+        command, _, arguments = _meaning(action.get("value", ""))
         return command, arguments
-    command, option, arguments = _meaning(str(action.get("action_id", "")))
-    return command, {**arguments, option: str(picked.get("value", ""))}
+    command, option, arguments = _meaning(action.get("action_id", ""))
+    return command, {**arguments, option: picked.get("value", "")}
 
 
 def _meaning(text: str) -> tuple[str, str, Mapping[str, str]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from adapters.slack.reply_target import Json
+from adapters.slack.payloads import Message
 from bot.interfaces.command import Command
 from bot.interfaces.replies import LONGEST_LABEL, Field, Form, Item
 
@@ -28,13 +28,13 @@ def arranged(commands: Sequence[Command]) -> tuple[Sequence[Command], Sequence[C
     return direct, sorted((one for one in offered if one.name not in FIRST), key=lambda one: one.shortcut)
 
 
-def form(commands: Sequence[Command], message: Json, words: str) -> Form:
+def form(commands: Sequence[Command], message: Message, words: str) -> Form:
     """What the last entry opens for a message; `words` are what it says."""
     _, rest = arranged(commands)
     items = tuple(Item(one.name, one.shortcut, one.summary[:LONGEST_LABEL]) for one in rest)
     said = {"text": words} if len(words) <= LONGEST_WORDS and not message.get("files") else {}
     task = Field("task", "What to do", "choice", items[0].value if items else "", items)
-    return Form(MORE_LABEL, MORE, (task,), {"message": str(message.get("ts", "")), **said})
+    return Form(MORE_LABEL, MORE, (task,), {"message": message.get("ts", ""), **said})
 
 
 def chosen(arguments: Mapping[str, str]) -> tuple[str, Mapping[str, str], str]:

@@ -17,6 +17,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from adapters.shared.rate_limiter import RateLimit, RateLimiter
 from adapters.slack.errors import ERRORS, LOCAL, PASSING, REFUSED, WAITS, SlackRefused
 from adapters.slack.manifest import AGENT_SCOPE
+from adapters.slack.payloads import Answer, read_answer
 from adapters.slack.reply_target import Json
 from adapters.slack.timeouts import DEFAULT, SlackTimeouts
 from bot.interfaces.connector import Connector, OneLine, meant_secure, why, written
@@ -228,22 +229,23 @@ class SlackApi:
         except Gone as error:
             log.info("Nothing to remove: %s", error)
 
-    async def read(self, method: str, arguments: Mapping[str, object], *, paced: bool = False) -> Json:
+    async def read(self, method: str, arguments: Mapping[str, object], *, paced: bool = False) -> Answer:
         """A call that reads; `paced` when its slot is spent already."""
+        return read_answer(await self.read_raw(method, arguments, paced=paced))
+
+    async def read_raw(self, method: str, arguments: Mapping[str, object], *, paced: bool = False) -> Json:
+        """The same, with all that Slack answers."""
         if not paced:
             await self.pacer.turn((method,), urgent=True)
         return await self._request(method, arguments, reads=True)
 
-    async def pages(
-        self, method: str, most: int, arguments: Mapping[str, object], holding: str = "messages"
-    ) -> AsyncGenerator[Sequence[Json], None]:
-        """Up to `most` pages of messages, as history or replies give them, or of what else a method lists."""
+    async def pages(self, method: str, most: int, arguments: Mapping[str, object]) -> AsyncGenerator[Answer, None]:
+        """Up to `most` pages of what a method lists."""
         cursor: dict[str, str] = {}
         for _ in range(most):
             page = await self.read(method, {"limit": PAGE, **arguments, **cursor})
-            yield listed(page.get(holding))
-            follows = page.get("response_metadata")
-            following = str(follows.get("next_cursor") or "") if isinstance(follows, dict) else ""
+            yield page
+            following = page.get("response_metadata", {}).get("next_cursor")
             if not following:
                 return
             cursor = {"cursor": following}

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 
 from adapters.shared.attachments import Source, origin_of
 from adapters.slack.incoming.deadline import patience
-from adapters.slack.reply_target import Json
-from adapters.slack.web_api import SlackApi, listed
+from adapters.slack.payloads import File, Message
+from adapters.slack.web_api import SlackApi
 from bot.interfaces.errors import ShouldersError
 from bot.interfaces.messages import Attachment
 
@@ -34,7 +34,7 @@ def source(api_url: str) -> Source:
     return Source((origin_of(api_url),) if api_url else ORIGINS, PATHS, REFUSAL)
 
 
-async def attachments(rest: SlackApi, messages: Sequence[Json]) -> Sequence[tuple[Attachment, ...]]:
+async def attachments(rest: SlackApi, messages: Sequence[Message]) -> Sequence[tuple[Attachment, ...]]:
     """The files of each message, also those of a message that was shared in it.
 
     Of files that come from other organisations Slack says nothing before it is asked.
@@ -45,32 +45,31 @@ async def attachments(rest: SlackApi, messages: Sequence[Json]) -> Sequence[tupl
     return [tuple(_attachment(found.get(id(file), file)) for file in files) for files in held]
 
 
-def _files(said: Json) -> list[Json]:
-    shared = [one for one in listed(said.get("attachments")) if one.get("is_share") or one.get("is_msg_unfurl")]
-    return [file for holder in (said, *shared) for file in listed(holder.get("files"))]
+def _files(said: Message) -> list[File]:
+    shared = (one for one in said.get("attachments", ()) if one.get("is_share") or one.get("is_msg_unfurl"))
+    return [*said.get("files", ()), *(file for one in shared for file in one.get("files", ()))]
 
 
-def _must_be_asked(file: Json) -> bool:
+def _must_be_asked(file: File) -> bool:
     return file.get("file_access") == "check_file_info" and bool(file.get("id"))
 
 
-async def _ask(rest: SlackApi, file: Json) -> Json:
+async def _ask(rest: SlackApi, file: File) -> File:
     """What Slack says of a file when asked; what it said before where that takes too long."""
     try:
         async with patience(rest.timeouts.look_up):
-            found = (await rest.read("files.info", {"file": file["id"]})).get("file")
+            return (await rest.read("files.info", {"file": file["id"]})).get("file", file)
     except (ShouldersError, TimeoutError) as error:
         log.info("Slack does not say what the file %s is: %s", file["id"], error or "too slow")
         return file
-    return found if isinstance(found, dict) else file
 
 
-def _attachment(file: Json) -> Attachment:
+def _attachment(file: File) -> Attachment:
     """A file as Slack's JSON says it; one that lies elsewhere has no address, whatever is said of that."""
-    size, elsewhere = file.get("size"), file.get("is_external") is True or file.get("mode") == "external"
+    elsewhere = file.get("is_external") or file.get("mode") == "external"
     return Attachment(
-        str(file.get("name") or file.get("title") or "a file"),
-        str(file.get("mimetype") or ""),
-        size if isinstance(size, int) else 0,
-        "" if elsewhere else str(file.get("url_private") or ""),
+        file.get("name") or file.get("title") or "a file",
+        file.get("mimetype", ""),
+        file.get("size", 0),
+        "" if elsewhere else file.get("url_private", ""),
     )

@@ -6,8 +6,9 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 
-from adapters.slack.reply_target import Json, order_of, ts_of
-from adapters.slack.web_api import SlackApi, listed
+from adapters.slack.payloads import Message
+from adapters.slack.reply_target import order_of, ts_of
+from adapters.slack.web_api import SlackApi
 from bot.interfaces.errors import PlatformError
 from bot.interfaces.messages import Place
 
@@ -20,8 +21,8 @@ MESSAGES = 100
 
 
 async def missed_messages(
-    rest: SlackApi, wanted: Callable[[Json], object], seen: Sequence[tuple[Place, int]]
-) -> Sequence[Json]:
+    rest: SlackApi, wanted: Callable[[Message], object], seen: Sequence[tuple[Place, int]]
+) -> Sequence[Message]:
     """Messages that are `wanted`, oldest first, newer than what was `seen`: places with the order of their newest act.
 
     Slack itself sends again for some minutes what was not acknowledged; this is for longer absences.
@@ -39,29 +40,30 @@ async def missed_messages(
     except TimeoutError:
         log.warning("Slack: there was no time to read all that was missed")
         return ()
-    events = {(str(event["channel"]), str(event["ts"])): event for page in found for event in page}
-    return sorted((event for event in events.values() if wanted(event)), key=lambda event: order_of(str(event["ts"])))
+    events = {(event["channel"], event["ts"]): event for page in found for event in page}
+    return sorted((event for event in events.values() if wanted(event)), key=lambda event: order_of(event["ts"]))
 
 
-async def _thread(rest: SlackApi, channel: str, thread: str, after: int) -> Sequence[Json]:
+async def _thread(rest: SlackApi, channel: str, thread: str, after: int) -> Sequence[Message]:
     return await _read(rest, "conversations.replies", channel, after, ts=thread, oldest=ts_of(after))
 
 
-async def _channel(rest: SlackApi, channel: str, after: int) -> Sequence[Json]:
+async def _channel(rest: SlackApi, channel: str, after: int) -> Sequence[Message]:
     """In a direct message also what was said in threads, which Slack lists apart."""
     if not channel.startswith("D"):
         return await _read(rest, "conversations.history", channel, after, oldest=ts_of(after))
     found = list(await _read(rest, "conversations.history", channel, 0))
-    threads = [event for event in found if order_of(str(event.get("latest_reply") or "0")) > after]
-    replies = await asyncio.gather(*(_thread(rest, channel, str(event["ts"]), after) for event in threads[:PLACES]))
-    return [event for event in found if order_of(str(event["ts"])) > after] + [e for page in replies for e in page]
+    threads = [event for event in found if order_of(event.get("latest_reply", "0")) > after]
+    replies = await asyncio.gather(*(_thread(rest, channel, event["ts"], after) for event in threads[:PLACES]))
+    return [event for event in found if order_of(event["ts"]) > after] + [e for page in replies for e in page]
 
 
-async def _read(rest: SlackApi, method: str, channel: str, after: int, **arguments: str) -> Sequence[Json]:
+async def _read(rest: SlackApi, method: str, channel: str, after: int, **arguments: str) -> Sequence[Message]:
     try:
         page = await rest.read(method, {"channel": channel, "limit": MESSAGES, **arguments})
     except PlatformError as error:
         log.info("What was said in %s meanwhile cannot be read: %s", channel, error)
         return ()
-    events = [event | {"channel": channel} for event in listed(page.get("messages"))]
-    return [event for event in events if order_of(str(event["ts"])) > after]
+    where: Message = {"channel": channel}
+    events = [event | where for event in page.get("messages", ())]
+    return [event for event in events if order_of(event["ts"]) > after]

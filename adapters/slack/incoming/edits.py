@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from adapters.slack.incoming.message_text import beside, text_of, words_of
 from adapters.slack.incoming.messages import SlackMessageReader, thread_of
-from adapters.slack.reply_target import Json
+from adapters.slack.payloads import Message
 from bot.interfaces.errors import UserError
 from bot.interfaces.messages import Place
 
@@ -22,14 +22,14 @@ class MessageEdit:
     text: str | None
 
 
-async def read_edit(reader: SlackMessageReader, event: Json) -> MessageEdit | None:
+async def read_edit(reader: SlackMessageReader, event: Message) -> MessageEdit | None:
     """What an event of a subtype above tells; None where nothing that was said changed, such as a link's preview.
 
     A deleted message that had answers becomes a tombstone, so that its thread stays.
     """
-    now, before = _object(event, "message"), _object(event, "previous_message")
-    ts = str(event.get("deleted_ts") or now.get("ts") or "")
-    place = reader.place(str(event["channel"]), thread_of(before or now))
+    now, before = event.get("message", {}), event.get("previous_message", {})
+    ts = event.get("deleted_ts") or now.get("ts", "")
+    place = reader.place(event["channel"], thread_of(before or now))
     if event["subtype"] == "message_deleted" or now.get("subtype") == "tombstone":
         return MessageEdit(place, ts, None)
     if now.get("bot_id") or now.get("user") == reader.me:
@@ -39,7 +39,7 @@ async def read_edit(reader: SlackMessageReader, event: Json) -> MessageEdit | No
     return MessageEdit(place, ts, await _words(reader, now, place.channel))
 
 
-async def _words(reader: SlackMessageReader, said: Json, channel: str) -> str:
+async def _words(reader: SlackMessageReader, said: Message, channel: str) -> str:
     """What a message says to the bot, without the command that it begins with.
 
     Nothing is looked up: most messages that change are none that the bot knows.
@@ -50,8 +50,3 @@ async def _words(reader: SlackMessageReader, said: Json, channel: str) -> str:
     except UserError:
         return whole
     return arguments.get("text", "") or whole
-
-
-def _object(event: Json, key: str) -> Json:
-    found = event.get(key)
-    return found if isinstance(found, dict) else {}

@@ -18,9 +18,10 @@ from adapters.slack.incoming.messages import SlackMessageReader, thread_of
 from adapters.slack.outgoing import modals
 from adapters.slack.outgoing.home_tab import HomeTab
 from adapters.slack.outgoing.private_surface import send_private
-from adapters.slack.reply_target import Json, SlackReplyTarget
+from adapters.slack.payloads import Envelope, Message, read_envelope, read_person_change
+from adapters.slack.reply_target import SlackReplyTarget
 from adapters.slack.shortcuts import MORE
-from adapters.slack.web_api import SlackApi, listed
+from adapters.slack.web_api import SlackApi
 from bot.interfaces.adapter import Intake
 from bot.interfaces.errors import PlatformError, UserError
 from bot.interfaces.messages import Place, Request
@@ -53,7 +54,7 @@ class EventRouter:
             "message_action": self._acts.pointed,
             "view_submission": self._acts.sent,
         }
-        self._kinds: Mapping[str, Callable[[Json], Awaitable[None]]] = {
+        self._kinds: Mapping[str, Callable[[Message], Awaitable[None]]] = {
             "message": self._message,
             "app_mention": self._mention,
             "agent_session_stopped": self._stopped,
@@ -61,35 +62,38 @@ class EventRouter:
             "app_home_opened": self._opened,
             "app_uninstalled": self._uninstalled,
             "tokens_revoked": self._revoked,
-            "user_change": self._person_changed,
             **dict.fromkeys(("channel_deleted", "group_deleted"), self._vanished),
             **dict.fromkeys(("subteam_created", "subteam_updated", "subteam_members_changed"), self._regrouped),
         }
 
-    async def take(self, body: Json) -> str:
+    async def take(self, payload: object) -> str:
         """Take one envelope; what to tell a slash command's user at once, "" for nothing. Not ours is nothing.
 
         Raises PlatformError for what Slack has to be asked about and does not answer: it is to come again.
         """
+        body = read_envelope(payload)
         if not is_ours(body, self._rest):
             log.info("Slack: something for another workspace or app is left alone")
+            return ""
+        if body.get("event", {}).get("type") == "user_change":
+            self._reader.directory.changed(read_person_change(payload))
             return ""
         with within(self._rest.timeouts.act):
             return await self._take(body)
 
-    async def _take(self, body: Json) -> str:
-        event, kind = body.get("event"), body.get("type")
+    async def _take(self, body: Envelope) -> str:
+        event = body.get("event", {})
         if body.get("command"):
-            return await self._act(body, str(body["channel_id"]), self._acts.slash(body, self._clock()))
-        if act := self._interactions.get(str(kind)):
+            return await self._act(body, body["channel_id"], self._acts.slash(body, self._clock()))
+        if act := self._interactions.get(body.get("type", "")):
             await self._interact(body, act)
-        elif isinstance(event, dict) and (take := self._kinds.get(str(event.get("type")))):
+        elif take := self._kinds.get(event.get("type", "")):
             await take(event)
         return ""
 
-    async def said(self, event: Json) -> None:
+    async def said(self, event: Message) -> None:
         """A message, now or while the bot was away."""
-        heard, channel = self._reader.hears(event), str(event["channel"])
+        heard, channel = self._reader.hears(event), event["channel"]
         offered, refused = list[Request](), list[UserError]()
         if heard is None:
             return
@@ -111,13 +115,13 @@ class EventRouter:
 
         taken = await self._in_order(channel, settled(), offer)
         for error in refused:
-            await self._tell(SlackReplyTarget(channel, thread_of(event)), str(event["user"]), error.message)
+            await self._tell(SlackReplyTarget(channel, thread_of(event)), event["user"], error.message)
         if offered and not taken and heard == "followed" and self._reader.behaves(event).keeps:
             await self._intake.overhear(offered[0])
 
     # Acts ------------------------------------------------------------------------------------------------------------
 
-    async def _interact(self, body: Json, read: Callable[[Json, float], Awaitable[Request | None]]) -> None:
+    async def _interact(self, body: Envelope, read: Callable[[Envelope, float], Awaitable[Request | None]]) -> None:
         """A press or a form, which no acknowledgement can answer with words."""
         now = self._clock()
         origin = self._acts.origin(body, now)
@@ -126,7 +130,7 @@ class EventRouter:
         elif told := await self._act(body, origin.channel, read(body, now)):
             await self._tell(origin, user_of(body), told)
 
-    async def _act(self, body: Json, channel: str, reading: Awaitable[Request | None]) -> str:
+    async def _act(self, body: Envelope, channel: str, reading: Awaitable[Request | None]) -> str:
         """Offer what a person did, or open the form that it has; what to tell the person alone, "" for nothing.
 
         Nobody waits in line for a form that is being opened.
@@ -149,21 +153,21 @@ class EventRouter:
         try:
             await self._in_order(channel, settled(), offer)
             for request in with_form:
-                if not await self._open_form(self._intake.settle(request), str(body["trigger_id"])):
+                if not await self._open_form(self._intake.settle(request), body["trigger_id"]):
                     await self._intake.offer(self._settled(request))
         except (UserError, PlatformError) as error:
             return error.message
         return told
 
-    async def _open_more(self, body: Json, origin: SlackReplyTarget, now: float) -> None:
+    async def _open_more(self, body: Envelope, origin: SlackReplyTarget, now: float) -> None:
         """Open the form with the tasks that a message's menu has no room for."""
         try:
             view = await self._acts.more(body, now)
-            await self._rest.write("views.open", {"trigger_id": str(body["trigger_id"]), "view": view})
+            await self._rest.write("views.open", {"trigger_id": body["trigger_id"], "view": view})
         except (UserError, PlatformError) as error:
             await self._tell(origin, user_of(body), error.message)
 
-    def _may_have_form(self, request: Request, body: Json) -> bool:
+    def _may_have_form(self, request: Request, body: Envelope) -> bool:
         """What a form brought has had its own."""
         return self._reader.words.paths[request.command].dialog and body.get("type") != "view_submission"
 
@@ -187,14 +191,14 @@ class EventRouter:
 
     # Events ----------------------------------------------------------------------------------------------------------
 
-    async def _message(self, event: Json) -> None:
+    async def _message(self, event: Message) -> None:
         if event.get("subtype") in edits.SUBTYPES:
-            await self._in_order(str(event["channel"]), edits.read_edit(self._reader, event), self._change)
+            await self._in_order(event["channel"], edits.read_edit(self._reader, event), self._change)
             return
         self._post(event).set()
         await self.said(event)
 
-    async def _mention(self, event: Json) -> None:
+    async def _mention(self, event: Message) -> None:
         """The message event of the same post says more: files, and where it was. Without it, ask Slack."""
         try:
             async with patience(self._rest.timeouts.message):
@@ -202,15 +206,15 @@ class EventRouter:
         except TimeoutError:
             await self.said(event | await self._refetch(event))
 
-    def _post(self, event: Json) -> asyncio.Event:
+    def _post(self, event: Message) -> asyncio.Event:
         key = f"{event.get('channel')}:{event.get('ts')}"
         while len(self._posts) >= POSTS_REMEMBERED:
             self._posts.popitem(last=False)
         return self._posts.setdefault(key, asyncio.Event())
 
-    async def _refetch(self, event: Json) -> Json:
-        channel, ts = str(event["channel"]), str(event["ts"])
-        thread = str(event.get("thread_ts") or ts)
+    async def _refetch(self, event: Message) -> Message:
+        channel, ts = event["channel"], event["ts"]
+        thread = event.get("thread_ts") or ts
         try:
             where = {"channel": channel, "ts": thread, "oldest": ts, "inclusive": True}
             async with patience(self._rest.timeouts.look_up):
@@ -218,7 +222,7 @@ class EventRouter:
         except (PlatformError, TimeoutError) as error:
             log.info("A mention is taken as it came: %s", error or "Slack is too slow")
             return {}
-        return next((found for found in listed(page.get("messages")) if found.get("ts") == ts), {})
+        return next((found for found in page.get("messages", ()) if found.get("ts") == ts), Message())
 
     async def _change(self, change: MessageEdit) -> None:
         """What the bot removed itself is not news to it."""
@@ -228,45 +232,40 @@ class EventRouter:
         elif (place.channel, message) not in self._rest.deleted:
             await self._intake.deleted(place, [message])
 
-    async def _stopped(self, event: Json) -> None:
+    async def _stopped(self, event: Message) -> None:
         async def settled() -> Request:
             return self._settled(await self._reader.stopped(event))
 
-        await self._in_order(str(event["channel"]), settled(), self._intake.offer)
+        await self._in_order(event["channel"], settled(), self._intake.offer)
 
-    async def _joined(self, event: Json) -> None:
+    async def _joined(self, event: Message) -> None:
         if event.get("user") == self._rest.me:
-            await self._in_order(str(event["channel"]), self._reader.joined(event), self._intake.offer)
+            await self._in_order(event["channel"], self._reader.joined(event), self._intake.offer)
 
-    async def _vanished(self, event: Json) -> None:
+    async def _vanished(self, event: Message) -> None:
         async def gone() -> Place:
             return Place("slack", self._rest.team, channel)
 
-        channel = str(event["channel"])
+        channel = event["channel"]
         await self._in_order(channel, gone(), self._intake.vanished)
 
-    async def _regrouped(self, event: Json) -> None:
+    async def _regrouped(self, event: Message) -> None:
         self._reader.directory.groups.changed()
 
-    async def _person_changed(self, event: Json) -> None:
-        user = event.get("user")
-        self._reader.directory.changed(user if isinstance(user, dict) else {})
-
-    async def _opened(self, event: Json) -> None:
+    async def _opened(self, event: Message) -> None:
         if event.get("tab") == "home":
-            await self._home.show(str(event["user"]), str(event["channel"]))
+            await self._home.show(event["user"], event["channel"])
 
-    async def _uninstalled(self, event: Json) -> None:
+    async def _uninstalled(self, event: Message) -> None:
         """The app was removed, if Slack agrees: the event may be older than an installation anew."""
         if await self._rest.is_removed():
             await self._intake.uninstalled("slack", self._rest.team)
         else:
             log.warning("Slack: the app was removed and is there again; everything stays")
 
-    async def _revoked(self, event: Json) -> None:
+    async def _revoked(self, event: Message) -> None:
         """The bot's token may have leaked and have been replaced: that removes nothing."""
-        tokens = event.get("tokens")
-        if isinstance(tokens, dict) and tokens.get("bot"):
+        if event.get("tokens", {}).get("bot"):
             log.error("Slack revoked the bot's token. What is kept stays; install the app again and set the new token")
 
     # What they share -------------------------------------------------------------------------------------------------

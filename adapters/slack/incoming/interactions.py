@@ -14,8 +14,8 @@ from adapters.slack.incoming.message_text import text_of
 from adapters.slack.incoming.messages import SlackMessageReader
 from adapters.slack.outgoing import modals
 from adapters.slack.outgoing.markdown import harmless
+from adapters.slack.payloads import Control, Envelope
 from adapters.slack.reply_target import Json, SlackReplyTarget, order_of, read_action
-from adapters.slack.web_api import listed
 from bot.interfaces.command import Command
 from bot.interfaces.messages import Act, Attachment, Person, Request
 
@@ -28,23 +28,23 @@ class InteractionReader:
 
     reader: SlackMessageReader
 
-    async def slash(self, payload: Json, now: float) -> Request:
+    async def slash(self, payload: Envelope, now: float) -> Request:
         """A slash command. Raises UserError."""
-        channel, user = str(payload["channel_id"]), str(payload["user_id"])
-        team, url = str(payload.get("team_id") or self.reader.team), str(payload.get("response_url", ""))
-        read = partial(self.reader.words.slash, str(payload["command"]), str(payload.get("text", "")), channel)
+        channel, user = payload["channel_id"], payload["user_id"]
+        team, url = payload.get("team_id") or self.reader.team, payload.get("response_url", "")
+        read = partial(self.reader.words.slash, payload["command"], payload.get("text", ""), channel)
         path, arguments = await read(look=False)
         target = SlackReplyTarget(channel, team=team, response_url=url, since=now)
-        act = Act(str(payload["trigger_id"]), _order(now))
+        act = Act(payload["trigger_id"], _order(now))
 
         async def named() -> Mapping[str, str]:
             return (await read())[1]
 
         return await self._request(act, user, path, arguments, target, named)
 
-    async def press(self, payload: Json, now: float) -> Request | None:
+    async def press(self, payload: Envelope, now: float) -> Request | None:
         """A pressed button, or an entry picked from a menu; None for what is none of ours."""
-        action = next(iter(listed(payload.get("actions"))), {})
+        action = next(iter(payload.get("actions", ())), Control())
         path, arguments = read_action(action)
         target, user = self.origin(payload, now), user_of(payload)
         if path not in self.reader.words.paths or not target.channel:
@@ -52,16 +52,16 @@ class InteractionReader:
         if target.thread in ("", target.pressed) and not target.hidden:
             below = self.reader.manner(self.reader.place(target.channel, ""), user).answers_in != "place"
             target = replace(target, thread=target.pressed if below else "")
-        act = Act(str(payload["trigger_id"]), order_of(str(action.get("action_ts") or f"{now:.6f}")))
+        act = Act(payload["trigger_id"], order_of(action.get("action_ts") or f"{now:.6f}"))
         return await self._request(act, user, path, arguments, target)
 
-    async def pointed(self, payload: Json, now: float) -> Request | None:
+    async def pointed(self, payload: Envelope, now: float) -> Request | None:
         """A shortcut chosen for a message, in whose thread the answer stands; None for what is none of ours."""
-        path, message, user = str(payload.get("callback_id", "")), _object(payload, "message"), user_of(payload)
-        target, ts = self._below(payload, now), str(message.get("ts", ""))
+        path, message, user = payload.get("callback_id", ""), payload.get("message", {}), user_of(payload)
+        target, ts = self._below(payload, now), message.get("ts", "")
         if path not in self.reader.words.paths or not target.channel:
             return None
-        act = Act(str(payload["trigger_id"]), order_of(str(payload.get("action_ts") or f"{now:.6f}")))
+        act = Act(payload["trigger_id"], order_of(payload.get("action_ts") or f"{now:.6f}"))
 
         files: tuple[Attachment, ...] = ()
 
@@ -74,42 +74,42 @@ class InteractionReader:
         request = await self._request(act, user, path, {}, target, named)
         return replace(request, replies_to=ts, attachments=files)
 
-    async def sent(self, payload: Json, now: float) -> Request | None:
+    async def sent(self, payload: Envelope, now: float) -> Request | None:
         """A form that was sent; None for what is none of ours."""
-        path, arguments, target = modals.read_modal(_object(payload, "view"))
+        path, arguments, target = modals.read_modal(payload.get("view", {}))
         message = ""
         if path == shortcuts.MORE:
             path, arguments, message = shortcuts.chosen(arguments)
         if path not in self.reader.words.paths:
             return None
-        act = Act(str(payload["trigger_id"]), _order(now))
+        act = Act(payload["trigger_id"], _order(now))
         return replace(await self._request(act, user_of(payload), path, arguments, target), replies_to=message)
 
-    async def more(self, payload: Json, now: float) -> Json:
+    async def more(self, payload: Envelope, now: float) -> Json:
         """The form with the tasks that a message's menu has no room for."""
-        message, target = _object(payload, "message"), self._below(payload, now)
+        message, target = payload.get("message", {}), self._below(payload, now)
         words = await self.reader.words.prose(text_of(message), target.channel)
         return modals.modal_view(shortcuts.form(list(self.reader.words.paths.values()), message, words), target)
 
-    def _below(self, payload: Json, now: float) -> SlackReplyTarget:
+    def _below(self, payload: Envelope, now: float) -> SlackReplyTarget:
         """Where the answer to a shortcut goes: into the thread of its message, unless answers stand in the place."""
-        target, ts = self.origin(payload, now), str(_object(payload, "message").get("ts", ""))
+        target, ts = self.origin(payload, now), payload.get("message", {}).get("ts", "")
         below = self.reader.manner(self.reader.place(target.channel, ""), user_of(payload)).answers_in != "place"
         return replace(target, thread=target.thread or (ts if below else ""))
 
-    def origin(self, payload: Json, now: float) -> SlackReplyTarget:
+    def origin(self, payload: Envelope, now: float) -> SlackReplyTarget:
         """Where something was pressed, or where the form was asked for that was sent."""
-        view, container = _object(payload, "view"), _object(payload, "container")
+        view, container = payload.get("view", {}), payload.get("container", {})
         if payload.get("type") == "view_submission":
             return modals.read_modal(view)[2]
         return SlackReplyTarget(
-            str(_object(payload, "channel").get("id") or view.get("private_metadata") or ""),
-            str(container.get("thread_ts") or _object(payload, "message").get("thread_ts") or ""),
-            str(_object(payload, "user").get("team_id") or self.reader.team),
-            response_url=str(payload.get("response_url") or ""),
+            payload.get("channel", {}).get("id") or view.get("private_metadata", ""),
+            container.get("thread_ts") or payload.get("message", {}).get("thread_ts", ""),
+            payload.get("user", {}).get("team_id") or self.reader.team,
+            response_url=payload.get("response_url", ""),
             since=now,
-            hidden=container.get("is_ephemeral") is True,
-            pressed=str(container.get("message_ts") or ""),
+            hidden=container.get("is_ephemeral", False),
+            pressed=container.get("message_ts", ""),
             home=bool(view),
         )
 
@@ -138,9 +138,9 @@ class InteractionReader:
         return Request(act, place, person, path, arguments, private=private, reply_target=target)
 
 
-def user_of(payload: Json) -> str:
+def user_of(payload: Envelope) -> str:
     """Who pressed or sent something."""
-    return str(_object(payload, "user")["id"])
+    return payload["user"]["id"]
 
 
 def _opening(person: Person, path: str, command: Command, arguments: Mapping[str, str]) -> str:
@@ -154,8 +154,3 @@ def _opening(person: Person, path: str, command: Command, arguments: Mapping[str
 
 def _order(now: float) -> int:
     return int(now * 1_000_000)
-
-
-def _object(payload: Json, key: str) -> Json:
-    found = payload.get(key)
-    return found if isinstance(found, dict) else {}

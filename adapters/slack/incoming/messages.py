@@ -11,8 +11,9 @@ from adapters.slack.incoming.attachments import attachments
 from adapters.slack.incoming.command_text import CommandText, ParsedCommand
 from adapters.slack.incoming.message_text import beside, text_of, words_of
 from adapters.slack.outgoing.mrkdwn import is_to_others, mentioned
+from adapters.slack.payloads import Message
 from adapters.slack.people.directory import Directory
-from adapters.slack.reply_target import Json, SlackReplyTarget, order_of
+from adapters.slack.reply_target import SlackReplyTarget, order_of
 from adapters.slack.web_api import SlackApi
 from bot.interfaces.messages import Act, Manner, Place, Request
 
@@ -46,7 +47,7 @@ class SlackMessageReader:
         """The workspace."""
         return self.rest.team
 
-    def hears(self, event: Json) -> Relevance | None:
+    def hears(self, event: Message) -> Relevance | None:
         """What a message is to the bot; None for what is not said by people or not wanted. Needs no look-up."""
         user, thread = event.get("user"), thread_of(event)
         if event.get("bot_id") or event.get("subtype", "") not in SAID or not user or event.get("hidden"):
@@ -54,7 +55,7 @@ class SlackMessageReader:
         if user == self.me:
             return None
         said = words_of(event)
-        if is_direct(str(event["channel"])) or self.me in mentioned(said):
+        if is_direct(event["channel"]) or self.me in mentioned(said):
             return "asked"
         manner = self.behaves(event)
         if not is_to_others(said, self.me):
@@ -64,13 +65,13 @@ class SlackMessageReader:
                 return "followed"
         return "overheard" if manner.keeps else None
 
-    def behaves(self, event: Json) -> Manner:
+    def behaves(self, event: Message) -> Manner:
         """How the bot behaves where and towards whom a message was written."""
-        return self.manner(self.place(str(event["channel"]), thread_of(event)), str(event.get("user", "")))
+        return self.manner(self.place(event["channel"], thread_of(event)), event.get("user", ""))
 
-    async def message(self, event: Json, heard: Relevance) -> Request | None:
+    async def message(self, event: Message, heard: Relevance) -> Request | None:
         """A message; None when a bot wrote it. Raises UserError for a command that cannot be read."""
-        channel, ts, user = str(event["channel"]), str(event["ts"]), str(event["user"])
+        channel, ts, user = event["channel"], event["ts"], event["user"]
         person, where = await asyncio.gather(
             self.directory.person(user, named=heard == "overheard"), self.directory.place_name(channel)
         )
@@ -92,9 +93,7 @@ class SlackMessageReader:
             message=ts,
             addressed=asked,
             private=quiet and not is_direct(channel),
-            reply_target=SlackReplyTarget(
-                channel, thread, str(event.get("user_team") or event.get("team") or self.team)
-            ),
+            reply_target=SlackReplyTarget(channel, thread, event.get("user_team") or event.get("team") or self.team),
         )
         if heard != "overheard" and not await self.wants(request):
             return request
@@ -103,27 +102,27 @@ class SlackMessageReader:
         )
         return replace(request, arguments=arguments, attachments=files)
 
-    async def _asked(self, event: Json, *, asked: bool, look: bool = True) -> ParsedCommand:
+    async def _asked(self, event: Message, *, asked: bool, look: bool = True) -> ParsedCommand:
         """What a message asks for. Raises UserError for a command that cannot be read."""
-        channel = str(event["channel"])
+        channel = event["channel"]
         if asked:
             return await self.words.message(words_of(event), beside(event), channel, look=look)
         return "chat", {"text": await self.words.prose(text_of(event), channel, look=look)}
 
-    async def stopped(self, event: Json) -> Request:
+    async def stopped(self, event: Message) -> Request:
         """Slack's own Stop button."""
-        channel, thread, user = str(event["channel"]), str(event.get("thread_ts", "")), str(event["user"])
+        channel, thread, user = event["channel"], event.get("thread_ts", ""), event["user"]
         person, where = await asyncio.gather(
             self.directory.person(user, rights=True), self.directory.place_name(channel)
         )
-        act = Act(f"stop:{channel}:{event['event_ts']}", order_of(str(event["event_ts"])))
+        act = Act(f"stop:{channel}:{event['event_ts']}", order_of(event["event_ts"]))
         target = SlackReplyTarget(channel, thread, self.team)
         return Request(act, self.place(channel, thread, where), person, "stop", private=True, reply_target=target)
 
-    async def joined(self, event: Json) -> Request:
+    async def joined(self, event: Message) -> Request:
         """The bot joined a channel."""
-        channel, at = str(event["channel"]), str(event.get("event_ts", "0"))
-        inviter = str(event.get("inviter") or self.me)
+        channel, at = event["channel"], event.get("event_ts", "0")
+        inviter = event.get("inviter") or self.me
         person, where = await asyncio.gather(self.directory.person(inviter), self.directory.place_name(channel))
         act = Act(f"join:{channel}:{at}", order_of(at))
         target = SlackReplyTarget(channel, team=self.team)
@@ -135,9 +134,9 @@ class SlackMessageReader:
         return Place("slack", self.team, channel, "" if direct and not self.rest.is_agent else thread, direct, where)
 
 
-def thread_of(event: Json) -> str:
+def thread_of(event: Message) -> str:
     """The thread that a message was written in; "" for one that is in none, though it may begin one."""
-    thread = str(event.get("thread_ts") or "")
+    thread = event.get("thread_ts", "")
     return "" if thread == event.get("ts") else thread
 
 

@@ -22,8 +22,8 @@ async def share(rest: SlackApi, attached: Sequence[File], channel: str, thread: 
     for file in attached:
         described = {"alt_txt": file.summary[:LONGEST_SUMMARY]} if file.summary else {}
         place = await rest.read(PLACE, {"filename": file.name, "length": len(file.content), **described})
-        await rest.put(str(place["upload_url"]), file.content)
-        held.append({"id": str(place["file_id"]), "title": file.name})
+        await rest.put(place["upload_url"], file.content)
+        held.append({"id": place["file_id"], "title": file.name})
     where = {"channel_id": channel, "thread_ts": thread} if thread else {"channel_id": channel}
     await rest.write(SHARE, {"files": held, **where})
     return ",".join(str(file["id"]) for file in held)

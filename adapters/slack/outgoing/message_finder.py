@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator, Sequence
 from adapters.shared.paced_draft import Control
 from adapters.slack.outgoing.markdown import harmless, streamed
 from adapters.slack.outgoing.mrkdwn import escaped, letters
+from adapters.slack.payloads import Message, plain_text
 from adapters.slack.reply_target import Json, actions
 from adapters.slack.web_api import SlackApi, listed
 from bot.interfaces.replies import Part
@@ -80,28 +81,31 @@ class MessageFinder:
         async for message in self._mine(channel, thread, since):
             if message["ts"] == but:
                 continue
-            marked = message.get("metadata")
-            payload = marked.get("event_payload") if isinstance(marked, dict) else None
-            if isinstance(payload, dict):
+            payload = message.get("metadata", {}).get("event_payload")
+            if payload is not None:
                 if (payload.get("act"), payload.get("part")) == (self._act, part.index):
-                    return str(message["ts"])
-            elif part.index != OPENING and not message.get("files") and _begins(str(message.get("text")), part.text):
-                return str(message["ts"])
+                    return message["ts"]
+            elif (
+                part.index != OPENING
+                and not message.get("files")
+                and _begins(plain_text(message.get("text")), part.text)
+            ):
+                return message["ts"]
         return ""
 
     async def find_files(self, channel: str, thread: str, since: str, part: Part) -> str:
         """The files that the part names, where a message of ours has just these."""
         async for message in self._mine(channel, thread, since):
-            held = listed(message.get("files"))
-            if held and "\n".join(str(file.get("name")) for file in held) == part.text:
-                return ",".join(str(file["id"]) for file in held)
+            held = message.get("files", [])
+            if held and "\n".join(file.get("name", "") for file in held) == part.text:
+                return ",".join(file["id"] for file in held)
         return ""
 
-    async def _mine(self, channel: str, thread: str, since: str) -> AsyncGenerator[Json, None]:
+    async def _mine(self, channel: str, thread: str, since: str) -> AsyncGenerator[Message, None]:
         method = "conversations.replies" if thread else "conversations.history"
         where = {"channel": channel, "oldest": since, "inclusive": True, "include_all_metadata": True}
         async for page in self._rest.pages(method, MOST_PAGES, {**where, **({"ts": thread} if thread else {})}):
-            for message in page:
+            for message in page.get("messages", ()):
                 if message.get("user") == self._rest.me:
                     yield message
 

@@ -6,8 +6,8 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 
+from adapters.slack.payloads import Control, View
 from adapters.slack.reply_target import Json, SlackReplyTarget, entry, plain
-from adapters.slack.web_api import listed
 from bot.interfaces.errors import UserError
 from bot.interfaces.replies import Field, Form
 
@@ -38,18 +38,16 @@ def modal_view(form: Form, target: SlackReplyTarget) -> Json:
     }
 
 
-def read_modal(sent: Json) -> tuple[str, Mapping[str, str], SlackReplyTarget]:
+def read_modal(sent: View) -> tuple[str, Mapping[str, str], SlackReplyTarget]:
     """Command, arguments and origin of a modal that was sent; "" for what is none of ours."""
     try:
-        meaning: object = json.loads(str(sent.get("private_metadata", "")))
+        meaning: object = json.loads(sent.get("private_metadata", ""))
     except ValueError:
         meaning = None
     if sent.get("callback_id") != CALLBACK or not isinstance(meaning, dict):
         return "", {}, SlackReplyTarget("")
-    state, values = sent.get("state"), {}
-    blocks = state.get("values") if isinstance(state, dict) else None
-    for name, inputs in (blocks if isinstance(blocks, dict) else {}).items():
-        values[str(name)] = _value(next(iter(inputs.values()), {}))
+    inputs = sent.get("state", {}).get("values", {})
+    values = {name: _value(next(iter(boxes.values()), Control())) for name, boxes in inputs.items()}
     arguments = {str(key): str(said) for key, said in meaning["arguments"].items()}
     return str(meaning["command"]), arguments | values, SlackReplyTarget(**meaning["handle"])
 
@@ -87,13 +85,12 @@ def _select(field: Field) -> Json:
     return box | {"options": options}
 
 
-def _value(box: Json) -> str:
+def _value(box: Control) -> str:
     """What was written or chosen; several are joined by commas."""
     if box.get("type") == "plain_text_input":
-        return str(box.get("value") or "")
-    picked = box.get("selected_option")
-    chosen = listed(box.get("selected_options")) or ([picked] if isinstance(picked, dict) else [])
-    return ",".join(str(option.get("value", "")) for option in chosen)
+        return box.get("value", "")
+    chosen = box.get("selected_options") or [box.get("selected_option", {})]
+    return ",".join(option.get("value", "") for option in chosen)
 
 
 def _cut(text: str, most: int) -> str:

@@ -165,7 +165,7 @@ class ThreadSurface(Surface):
         """Remove the buttons of an older message: one was pressed."""
         channel, thread = self._target.channel, self._target.thread or message
         where = {"channel": channel, "ts": thread, "oldest": message, "latest": message, "inclusive": True}
-        page = await self._rest.read("conversations.replies", where)
+        page = await self._rest.read_raw("conversations.replies", where)
         found = next((said for said in listed(page.get("messages")) if said.get("ts") == message), None)
         if found is not None:
             body = without_buttons(found, links=self._rest.links_in_edits)

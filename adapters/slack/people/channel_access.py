@@ -25,17 +25,16 @@ async def readable_channels(rest: SlackApi, person: Person, channels: Collection
 
 async def _joined(rest: SlackApi, person: str) -> set[str]:
     where = {"user": person, "types": "public_channel,private_channel,mpim"}
-    pages = rest.pages("users.conversations", MOST_PAGES, where, "channels")
-    return {str(channel["id"]) async for page in pages for channel in page}
+    pages = rest.pages("users.conversations", MOST_PAGES, where)
+    return {channel["id"] async for page in pages for channel in page.get("channels", ())}
 
 
 async def audience(rest: SlackApi, channel: str) -> Audience:
     """Who reads a channel of the workspace. Raises PlatformError."""
     try:
-        found = (await rest.read("conversations.info", {"channel": channel})).get("channel")
+        known = (await rest.read("conversations.info", {"channel": channel})).get("channel")
     except (Forbidden, Gone):
         return "none"
-    known = found if isinstance(found, dict) else {}
     if not known or known.get("is_im"):
         return "none"
     return "everybody" if known.get("is_private") is False and not known.get("is_mpim") else "some"

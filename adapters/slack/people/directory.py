@@ -6,12 +6,12 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from adapters.shared.lookups import LookupCache
 from adapters.slack.incoming.deadline import patience
+from adapters.slack.payloads import Entry
 from adapters.slack.people.user_groups import UserGroups
-from adapters.slack.reply_target import Json
 from adapters.slack.web_api import NAMES, SlackApi
 from bot.interfaces.errors import ShouldersError
 from bot.interfaces.messages import Person
@@ -33,7 +33,7 @@ class _LookupKind:
     """`name` is both the argument's and that of what is answered."""
 
     method: str
-    name: str
+    name: Literal["user", "channel"]
 
 
 _PERSON, _CHANNEL = _LookupKind("users.info", "user"), _LookupKind("conversations.info", "channel")
@@ -45,7 +45,7 @@ class Directory:
     def __init__(self, rest: SlackApi) -> None:
         self.groups = UserGroups(rest)
         self._rest = rest
-        self._lookups = LookupCache[Json](REMEMBERED)
+        self._lookups = LookupCache[Entry](REMEMBERED)
 
     async def person(self, key: str, *, rights: bool = False, named: bool = False) -> Person:
         """Somebody; with `rights`, waited for as long as there is time, while for one `named` only the name matters.
@@ -63,9 +63,9 @@ class Directory:
         user, roles = await asyncio.gather(asking, self._roles(key))
         return self._person(key, user, roles, fresh=True)
 
-    def changed(self, user: Json) -> None:
+    def changed(self, user: Entry) -> None:
         """Somebody is as Slack tells now, as far as it tells; what is just being asked of anybody is not remembered."""
-        key = str(user.get("id") or "")
+        key = user.get("id", "")
         if self._lookups.forget(key) and "is_admin" in user:
             self._lookups.learn(key, user)
 
@@ -107,8 +107,8 @@ class Directory:
             known, _ = await self._look(kind, key, NAME_SECONDS, (NAMES,))
         if kind is _PERSON:
             return _name(known)
-        closed = any(known.get(f"is_{quality}") for quality in ("private", "im", "mpim"))
-        return "" if closed and key != here else str(known.get("name", ""))
+        closed = known.get("is_private") or known.get("is_im") or known.get("is_mpim")
+        return "" if closed and key != here else known.get("name", "")
 
     async def _roles(self, key: str) -> tuple[str, ...] | None:
         """The groups somebody is in, or was when Slack last said; None where it never did."""
@@ -122,11 +122,11 @@ class Directory:
         except (ShouldersError, TimeoutError):
             return None
 
-    def _person(self, key: str, user: Json, roles: tuple[str, ...] | None, *, fresh: bool) -> Person:
+    def _person(self, key: str, user: Entry, roles: tuple[str, ...] | None, *, fresh: bool) -> Person:
         """Administrators are those of our own workspace; guests everybody who is not wholly a member of it."""
-        ours = self._rest.team in (user.get("team_id"), *_teams(user))
-        leads = any(user.get(f"is_{right}") for right in ("admin", "owner", "primary_owner"))
-        partly = any(user.get(f"is_{kind}") for kind in ("restricted", "ultra_restricted", "stranger"))
+        ours = self._rest.team in (user.get("team_id"), *user.get("enterprise_user", {}).get("teams", ()))
+        leads = user.get("is_admin") or user.get("is_owner") or user.get("is_primary_owner")
+        partly = user.get("is_restricted") or user.get("is_ultra_restricted") or user.get("is_stranger")
         return Person(
             key,
             _name(user) or key,
@@ -140,7 +140,7 @@ class Directory:
 
     async def _look(
         self, kind: _LookupKind, key: str, age: float, budgets: Sequence[str] = (), *, needed: bool = False
-    ) -> tuple[Json, bool]:
+    ) -> tuple[Entry, bool]:
         """What Slack says of one thing, and whether it is that fresh; many who ask at once share one call.
 
         It spends these `budgets`, too. What is not `needed` is asked for only where Slack's rates allow it at once.
@@ -160,19 +160,10 @@ class Directory:
             log.info("Slack does not say who or what %s is: %s", key, error or "too slow")
             return self._lookups.last(key) or {}, False
 
-    async def _ask(self, kind: _LookupKind, key: str, *, paced: bool) -> Json:
-        answer = (await self._rest.read(kind.method, {kind.name: key}, paced=paced)).get(kind.name)
-        return answer if isinstance(answer, dict) else {}
+    async def _ask(self, kind: _LookupKind, key: str, *, paced: bool) -> Entry:
+        answer = await self._rest.read(kind.method, {kind.name: key}, paced=paced)
+        return answer.get(kind.name, {})
 
 
-def _teams(user: Json) -> list[str]:
-    """The workspaces of an organisation that somebody is in."""
-    organisation = user.get("enterprise_user")
-    teams = organisation.get("teams") if isinstance(organisation, dict) else None
-    return [str(team) for team in teams] if isinstance(teams, list) else []
-
-
-def _name(user: Json) -> str:
-    profile = user.get("profile")
-    shown = profile if isinstance(profile, dict) else {}
-    return str(shown.get("display_name") or user.get("real_name") or user.get("name") or "")
+def _name(user: Entry) -> str:
+    return user.get("profile", {}).get("display_name") or user.get("real_name") or user.get("name", "")

@@ -9,14 +9,14 @@ from typing import TypeAlias
 
 from adapters.shared.lookups import LookupCache
 from adapters.slack.errors import SlackRefused
-from adapters.slack.reply_target import Json
-from adapters.slack.web_api import SlackApi, listed
+from adapters.slack.payloads import Entry
+from adapters.slack.web_api import SlackApi
 from bot.interfaces.errors import PlatformError
 
 log = logging.getLogger(__name__)
 
 LIST = "usergroups.list"
-Groups: TypeAlias = dict[str, Json]
+Groups: TypeAlias = dict[str, Entry]
 GROUPS_SECONDS = 300.0
 """How old it may be what is known, for a Slack that does not tell of changes."""
 
@@ -71,18 +71,13 @@ class UserGroups:
             held = "refusing where a rule depends on them" if self._lookups.last(LIST) is None else "what it said last"
             log.warning("Slack does not say who is in which user group (%s): the bot goes by %s", error, held)
             raise
-        return {str(group["id"]): group for group in listed(answer.get("usergroups"))}
+        return {group["id"]: group for group in answer.get("usergroups", ())}
 
 
-def _held(groups: Mapping[str, Json], person: str) -> tuple[str, ...]:
-    return tuple(sorted(key for key, group in groups.items() if person in _members(group)))
+def _held(groups: Mapping[str, Entry], person: str) -> tuple[str, ...]:
+    return tuple(sorted(key for key, group in groups.items() if person in group.get("users", ())))
 
 
-def _called(groups: Mapping[str, Json], group: str) -> str:
-    found = groups.get(group, {})
-    return str(found.get("handle") or found.get("name") or "")
-
-
-def _members(group: Json) -> list[str]:
-    users = group.get("users")
-    return [str(user) for user in users] if isinstance(users, list) else []
+def _called(groups: Mapping[str, Entry], group: str) -> str:
+    found = groups.get(group)
+    return (found.get("handle") or found.get("name", "")) if found else ""

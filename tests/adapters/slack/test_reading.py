@@ -13,6 +13,7 @@ from adapters.shared.attachments import Source
 from adapters.slack.incoming.attachments import source
 from adapters.slack.incoming.message_text import text_of
 from adapters.slack.outgoing.mrkdwn import mentioned
+from adapters.slack.payloads import read_message
 from adapters.slack.reply_target import Json
 from bot.interfaces.errors import Forbidden
 from bot.interfaces.messages import Attachment, Manner
@@ -244,7 +245,7 @@ def test_the_text_of_a_message_is_bounded() -> None:
         nested = {"type": "rich_text", "elements": [{"type": "rich_text_list", "elements": [nested]}]}
     odd: Json = {"text": None, "blocks": [None, 3, {"type": "table", "rows": [3, [None]]}], "attachments": "x"}
     bodies: list[Json] = [{"attachments": [deep]}, wide, {"blocks": [nested]}, odd]
-    shown = [text_of(said) for said in bodies]
+    shown = [text_of(read_message(said)) for said in bodies]
     assert all(len(text) <= 40_000 for text in shown)
     assert shown[-1] == ""
 

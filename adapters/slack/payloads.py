@@ -1,0 +1,319 @@
+"""The payloads of Slack that the adapter reads, checked once where they arrive.
+
+A field is there only if it is of the documented kind; an item of a list that is not is left out. What the adapter
+cannot do without it takes by `payload["field"]`, which raises KeyError.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, TypeAlias
+
+from pydantic import TypeAdapter
+from typing_extensions import TypedDict
+
+from adapters.shared.payloads import OMIT, Bool, Int, Str
+
+
+class TextObject(TypedDict, total=False):
+    """A text with its type, such as `plain_text` or `mrkdwn`."""
+
+    type: Str
+    text: Str
+
+
+Words: TypeAlias = Annotated[str | TextObject, OMIT]
+
+
+def plain_text(value: str | TextObject | None) -> str:
+    """Return the text itself."""
+    return value if isinstance(value, str) else value.get("text", "") if value else ""
+
+
+class Block(TypedDict, total=False):
+    """A block of a message, an element in it, or a cell of its table."""
+
+    type: Str
+    text: Words
+    title: Words
+    description: Words
+    alt_text: Str
+    fallback: Str
+    user_id: Str
+    channel_id: Str
+    usergroup_id: Str
+    range: Str
+    name: Str
+    url: Str
+    elements: Annotated[list[Annotated[Block, OMIT]], OMIT]
+    rows: Annotated[list[Annotated[list[Annotated[Block, OMIT]], OMIT]], OMIT]
+    fields: Annotated[list[Words], OMIT]
+    accessory: Annotated[Block, OMIT]
+
+
+class File(TypedDict, total=False):
+    """A file; one with `file_access` "check_file_info" says nothing more before files.info is asked."""
+
+    id: Str
+    file_access: Str
+    name: Str
+    title: Str
+    mimetype: Str
+    size: Int
+    url_private: Str
+    is_external: Bool
+    mode: Str
+
+
+class Field(TypedDict, total=False):
+    """A pair in an attachment."""
+
+    title: Words
+    value: Words
+
+
+class MessageBlock(TypedDict, total=False):
+    """The blocks of a message that was shared."""
+
+    message: Annotated[Message, OMIT]
+
+
+class Attachment(TypedDict, total=False):
+    """A message that was shared, the preview of a link, or an app's own attachment."""
+
+    from_url: Str
+    original_url: Str
+    is_share: Bool
+    is_msg_unfurl: Bool
+    text: Words
+    blocks: Annotated[list[Annotated[Block, OMIT]], OMIT]
+    message_blocks: Annotated[list[Annotated[MessageBlock, OMIT]], OMIT]
+    author_name: Str
+    author_subname: Str
+    service_name: Str
+    title: Words
+    pretext: Words
+    fallback: Words
+    fields: Annotated[list[Annotated[Field, OMIT]], OMIT]
+    attachments: Annotated[list[Annotated[Attachment, OMIT]], OMIT]
+    files: Annotated[list[Annotated[File, OMIT]], OMIT]
+
+
+class MarkedPart(TypedDict, total=False):
+    """The act and the part by which a message of ours is found again."""
+
+    act: Str
+    part: Int
+
+
+class Metadata(TypedDict, total=False):
+    """The metadata of a message."""
+
+    event_payload: Annotated[MarkedPart, OMIT]
+
+
+class Tokens(TypedDict, total=False):
+    """The users whose tokens were revoked."""
+
+    bot: Annotated[list[Str], OMIT]
+
+
+class Message(TypedDict, total=False):
+    """A message, and any other event: each has its fields of these."""
+
+    type: Str
+    subtype: Str
+    channel: Str
+    ts: Str
+    thread_ts: Str
+    event_ts: Str
+    deleted_ts: Str
+    latest_reply: Str
+    user: Str
+    username: Str
+    parent_user_id: Str
+    user_team: Str
+    team: Str
+    bot_id: Str
+    inviter: Str
+    tab: Str
+    hidden: Bool
+    text: Words
+    blocks: Annotated[list[Annotated[Block, OMIT]], OMIT]
+    attachments: Annotated[list[Annotated[Attachment, OMIT]], OMIT]
+    files: Annotated[list[Annotated[File, OMIT]], OMIT]
+    metadata: Annotated[Metadata, OMIT]
+    message: Annotated[Message, OMIT]
+    previous_message: Annotated[Message, OMIT]
+    tokens: Annotated[Tokens, OMIT]
+
+
+class Option(TypedDict, total=False):
+    """An entry of a menu."""
+
+    value: Str
+
+
+class Control(TypedDict, total=False):
+    """A button or a menu that was used, or an input of a form as it was sent."""
+
+    type: Str
+    action_id: Str
+    action_ts: Str
+    value: Str
+    selected_option: Annotated[Option, OMIT]
+    selected_options: Annotated[list[Annotated[Option, OMIT]], OMIT]
+
+
+class ViewState(TypedDict, total=False):
+    """The inputs of a form by block and action."""
+
+    values: Annotated[dict[str, Annotated[dict[str, Annotated[Control, OMIT]], OMIT]], OMIT]
+
+
+class View(TypedDict, total=False):
+    """A form, or the bot's own page."""
+
+    callback_id: Str
+    private_metadata: Str
+    app_installed_team_id: Str
+    state: Annotated[ViewState, OMIT]
+
+
+class Ref(TypedDict, total=False):
+    """A channel, a workspace or a person in an interaction."""
+
+    id: Str
+    team_id: Str
+
+
+class Container(TypedDict, total=False):
+    """The place of a button."""
+
+    thread_ts: Str
+    message_ts: Str
+    is_ephemeral: Bool
+
+
+class Installation(TypedDict, total=False):
+    """An installation of the app that may see an event; form data write its flag as text."""
+
+    team_id: Str
+    enterprise_id: Str
+    is_enterprise_install: Annotated[bool | str, OMIT]
+
+
+class Envelope(Installation, total=False):
+    """An event, a slash command or an interaction as it arrives: each has its fields of these."""
+
+    type: Str
+    api_app_id: Str
+    context_team_id: Str
+    authorizations: Annotated[list[Annotated[Installation, OMIT]], OMIT]
+    event: Annotated[Message, OMIT]
+    command: Str
+    text: Str
+    channel_id: Str
+    user_id: Str
+    trigger_id: Str
+    response_url: Str
+    callback_id: Str
+    action_ts: Str
+    channel: Annotated[Ref, OMIT]
+    team: Annotated[Ref, OMIT]
+    user: Annotated[Ref, OMIT]
+    container: Annotated[Container, OMIT]
+    view: Annotated[View, OMIT]
+    message: Annotated[Message, OMIT]
+    actions: Annotated[list[Annotated[Control, OMIT]], OMIT]
+
+
+class Profile(TypedDict, total=False):
+    """The names that people chose."""
+
+    display_name: Str
+
+
+class Organisation(TypedDict, total=False):
+    """The part of a person that belongs to an organisation: its workspaces."""
+
+    teams: Annotated[list[Str], OMIT]
+
+
+class Entry(TypedDict, total=False):
+    """A person, a channel or a user group."""
+
+    id: Str
+    name: Str
+    real_name: Str
+    handle: Str
+    team_id: Str
+    profile: Annotated[Profile, OMIT]
+    enterprise_user: Annotated[Organisation, OMIT]
+    users: Annotated[list[Str], OMIT]
+    deleted: Bool
+    is_admin: Bool
+    is_owner: Bool
+    is_primary_owner: Bool
+    is_restricted: Bool
+    is_ultra_restricted: Bool
+    is_stranger: Bool
+    is_bot: Bool
+    is_private: Bool
+    is_im: Bool
+    is_mpim: Bool
+
+
+class PersonChange(TypedDict, total=False):
+    """The event `user_change`, whose user is an object."""
+
+    user: Annotated[Entry, OMIT]
+
+
+class PersonChanged(TypedDict, total=False):
+    """Its envelope."""
+
+    event: Annotated[PersonChange, OMIT]
+
+
+class Following(TypedDict, total=False):
+    """The cursor of the next page, "" for none."""
+
+    next_cursor: Str
+
+
+class Answer(TypedDict, total=False):
+    """The answer to a call that reads: each has its fields of these."""
+
+    messages: Annotated[list[Annotated[Message, OMIT]], OMIT]
+    channels: Annotated[list[Annotated[Entry, OMIT]], OMIT]
+    usergroups: Annotated[list[Annotated[Entry, OMIT]], OMIT]
+    user: Annotated[Entry, OMIT]
+    channel: Annotated[Entry, OMIT]
+    file: Annotated[File, OMIT]
+    upload_url: Str
+    file_id: Str
+    response_metadata: Annotated[Following, OMIT]
+
+
+_ENVELOPE, _CHANGED, _ANSWER = TypeAdapter(Envelope), TypeAdapter(PersonChanged), TypeAdapter(Answer)
+_MESSAGE = TypeAdapter(Message)
+
+
+def read_envelope(body: object) -> Envelope:
+    """Return what is known of an envelope."""
+    return _ENVELOPE.validate_python(body, strict=True)
+
+
+def read_person_change(body: object) -> Entry:
+    """Return the person whom an envelope with a `user_change` is about; empty where it does not say."""
+    return _CHANGED.validate_python(body, strict=True).get("event", {}).get("user", {})
+
+
+def read_answer(answer: object) -> Answer:
+    """Return what is known of the answer to a call that reads."""
+    return _ANSWER.validate_python(answer, strict=True)
+
+
+def read_message(said: object) -> Message:
+    """Return what is known of a message."""
+    return _MESSAGE.validate_python(said, strict=True)
