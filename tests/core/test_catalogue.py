@@ -211,7 +211,7 @@ async def test_a_model_that_continues_texts_is_not_talked_with(world: World) -> 
     ("what", "arguments", "says"),
     [
         ("add", {"model": "other/small"}, "The operator's list does not admit other/small. It admits: maker/*."),
-        ("add", {"model": "small"}, "“small” is no name of a model on the Hub"),
+        ("add", {"model": "small"}, "“small” is not the name of a model on the Hub"),
         ("add", {"model": "maker/Small-Chat", "name": "main"}, "There is a model “main” already."),
         ("add", {"model": "maker/Small-Chat", "name": "a b"}, "A model's name is one word of at most 32"),
         ("add", {"model": "maker/Small-Chat", "task": "fill-mask"}, "which was not made for fill-mask"),

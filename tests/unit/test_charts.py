@@ -1,4 +1,4 @@
-"""What stands on the picture of what was used: nothing over anything else or over the card's edge, names told apart."""
+"""Charts of usage: no text overlaps another or the card's edge, and no two names look alike."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def chart(days: int, models: int, people: int, name: str, unit: str = "requests"
 
 
 def drawn(picture: Chart) -> tuple[Figure, Sequence[tuple[str, Bbox]]]:
-    """The picture, and every text on it with its box."""
+    """Return the figure, and every visible text on it with its box."""
     figure = draw(picture)
     FigureCanvasAgg(figure).draw()  # type: ignore[no-untyped-call]  # matplotlib's backends have no types
     texts = [text for text in figure.findobj(Text) if isinstance(text, Text) and text.get_text() and text.get_visible()]
@@ -48,11 +48,11 @@ def drawn(picture: Chart) -> tuple[Figure, Sequence[tuple[str, Bbox]]]:
 @pytest.mark.parametrize("days", [1, 31, 90])
 @pytest.mark.parametrize(("models", "people"), [(1, 1), (4, 3), (9, 11)])
 @pytest.mark.parametrize("name", NAMES)
-def test_nothing_stands_over_anything_else_or_over_the_edge(days: int, models: int, people: int, name: str) -> None:
+def test_no_text_overlaps_another_or_the_edge(days: int, models: int, people: int, name: str) -> None:
     figure, texts = drawn(chart(days, models, people, name))
     card = figure.bbox.padded(-CARD_PAD * DPI)
-    for said, box in texts:
-        assert card.x0 < box.x0 and box.x1 < card.x1, said  # noqa: PT018 -- one edge or the other
+    for text, box in texts:
+        assert card.x0 < box.x0 and box.x1 < card.x1, text  # noqa: PT018 -- one edge or the other
     for (one, first), (other, second) in combinations(texts, 2):
         assert not first.overlaps(second), f"{one} and {other}"
 
@@ -61,7 +61,7 @@ def test_nothing_stands_over_anything_else_or_over_the_edge(days: int, models: i
 def test_days_stand_under_the_plot(days: int) -> None:
     figure, texts = drawn(chart(days, 2, 1, "short"))
     plot = figure.axes[0].get_window_extent()
-    boxes = [box for said, box in texts if said.endswith((" Nov", " Oct", " Sep"))]
+    boxes = [box for text, box in texts if text.endswith((" Nov", " Oct", " Sep"))]
     assert "29 Nov" in dict(texts)
     for box in boxes:
         assert plot.x0 - 1 <= box.x0
@@ -77,7 +77,7 @@ def test_models_and_people_can_be_told_apart(name: str) -> None:
     assert len(set(people)) == 9
 
 
-def test_a_name_that_has_room_is_whole_and_others_lose_their_middle() -> None:
+def test_only_long_names_lose_their_middle() -> None:
     ruler = Ruler(DPI)
     names = ["Ann", "bartholomew.cubbins", "Maximiliane von und zu Löwenstein-Wertheim"]
     whole, also, cut = ruler.fit(names, 13, 2.4)
@@ -90,7 +90,7 @@ def test_a_name_that_has_room_is_whole_and_others_lose_their_middle() -> None:
 
 
 @pytest.mark.parametrize("most", [1, 2, 3, 4, 7])
-def test_between_whole_requests_there_are_no_lines(most: int) -> None:
+def test_the_scale_of_requests_has_whole_numbers(most: int) -> None:
     figure, _ = drawn(Chart("June", "requests", ["2026-06-01"], {"gpt": [float(most)]}, [("Ann", float(most))]))
     ticks = [label.get_text() for label in figure.axes[0].get_yticklabels()]
     assert ticks[0] == "0"
@@ -100,5 +100,5 @@ def test_between_whole_requests_there_are_no_lines(most: int) -> None:
 def test_little_money_is_written_without_an_exponent() -> None:
     figure, texts = drawn(chart(7, 1, 3, "short", "USD", 0.000012))
     assert "0.000036" in dict(texts)
-    assert not any("e-" in said for said, _ in texts)
+    assert not any("e-" in text for text, _ in texts)
     assert [label.get_text() for label in figure.axes[0].get_yticklabels()][:2] == ["0", "0.000008"]

@@ -1,4 +1,4 @@
-"""config.toml: good defaults without it, and one plain sentence for every mistake in it."""
+"""config.toml: good defaults without it, and one sentence for every mistake in it."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         ("[settings]\nspeak = 'always'", "[settings] speak"),
         ("[settings]\ncommands_off = ['config']", "[settings] commands_off cannot hold config"),
         ("[local]\nmemory = 1", "[local] has no key memory. Did you mean memory_gb?"),
-        ("[hub]\nallow = ['gpt2']", '[hub] allow: "gpt2" is no pattern of organisation/name'),
+        ("[hub]\nallow = ['gpt2']", '[hub] allow: "gpt2" is not a pattern of organisation/name'),
         ("[hub]\nlargest = 'huge'", "[hub] largest: must be a size such as 500MB or 2GB"),
         ("[hub]\nendpoint = 'hub'", "[hub] endpoint: must look like https://huggingface.co"),
         ("[discord]\napi_ulr = 'x'", "[discord] has no key api_ulr. Did you mean api_url?"),
@@ -87,26 +87,26 @@ def test_without_a_file_there_are_good_defaults() -> None:
     assert config.database == Path("data/shoulders.db")
 
 
-def test_a_key_makes_openai_the_default_unless_config_names_one(tmp_path: Path) -> None:
+def test_a_key_makes_openai_the_default_model(tmp_path: Path) -> None:
     key = {"OPENAI_API_KEY": "sk-1"}
     assert load(None, key).default_model == "gpt"
     assert load(config_of(tmp_path, "[settings]\nmodel = 'smollm2'"), key).default_model == "smollm2"
 
 
-def test_what_cannot_chat_is_no_default(tmp_path: Path) -> None:
+def test_a_model_that_cannot_chat_is_never_default(tmp_path: Path) -> None:
     vectors = "[models.vectors]\nbackend = 'openai'\nmodel = 'e'\ncan = ['embed']\n"
     talker = "[models.talker]\nbackend = 'openai'\nmodel = 't'\n"
     assert load(config_of(tmp_path, vectors + talker), {"OPENAI_API_KEY": "sk-1"}).default_model == "talker"
 
 
-def test_the_environment_goes_before_env_file() -> None:
+def test_the_environment_overrides_the_env_file() -> None:
     Path(".env").write_text("OPENAI_API_KEY=from-file\nDISCORD_TOKEN=file-token\n")
     config = load(None, {"OPENAI_API_KEY": "from-shell"})
     assert config.environment["OPENAI_API_KEY"] == "from-shell"
     assert config.environment["DISCORD_TOKEN"] == "file-token"
 
 
-def test_a_byte_order_mark_is_no_mistake_and_what_is_no_text_is_said(tmp_path: Path) -> None:
+def test_a_byte_order_mark_is_accepted_binary_is_not(tmp_path: Path) -> None:
     path = tmp_path / "config.toml"
     path.write_bytes(b"\xef\xbb\xbf[bot]\nname = 'Ann'\n")
     (tmp_path / ".env").write_bytes(b"\xef\xbb\xbfDISCORD_TOKEN=file-token\n")
@@ -117,7 +117,7 @@ def test_a_byte_order_mark_is_no_mistake_and_what_is_no_text_is_said(tmp_path: P
         load(path, {})
 
 
-def test_the_example_runs_as_it_is_and_so_does_every_line_it_comments_out(tmp_path: Path) -> None:
+def test_the_example_and_its_commented_lines_are_valid(tmp_path: Path) -> None:
     example = (ROOT / "config.toml").read_text()
     assert load(config_of(tmp_path, example), {}).default_model == "smollm2"
     uncommented = "\n".join(

@@ -1,4 +1,4 @@
-"""Tables as people see them: in columns, whatever stands in the cells."""
+"""Tables: aligned columns for every content of the cells."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def lines(drawn: str) -> list[str]:
     return between
 
 
-def test_columns_are_aligned_and_numbers_stand_to_the_right() -> None:
+def test_columns_are_aligned_numbers_to_the_right() -> None:
     assert lines(markdown_table(("who", "tokens", "cost"), [("Ann", "1,200", "0.50 USD"), ("Benjamin", "7", "–")])) == [
         "who       tokens      cost",
         "────────  ──────  ────────",
@@ -34,7 +34,7 @@ def test_a_table_without_rows_is_its_headers() -> None:
 
 
 @given(st.lists(st.tuples(st.text(), st.text()), min_size=1))
-def test_no_cell_breaks_its_line_its_column_or_the_block(rows: list[tuple[str, str]]) -> None:
+def test_no_cell_breaks_the_code_block(rows: list[tuple[str, str]]) -> None:
     drawn = markdown_table(("one", "two"), rows)
     assert len(lines(drawn)) == len(rows) + 2
     assert drawn.count("`") == 6

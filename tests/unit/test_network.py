@@ -1,4 +1,4 @@
-"""Which proxy and which certificates the environment names, and what is wrong with it."""
+"""Proxies and certificates named by the environment, and reports of mistakes in it."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_the_environment_names_the_proxy(environment: Mapping[str, str], url: st
         ("[::1]:8000", "http://[::1]:8000", True),
     ],
 )
-def test_no_proxy_names_what_goes_without(listed: str, url: str, direct: bool) -> None:
+def test_no_proxy_lists_direct_addresses(listed: str, url: str, direct: bool) -> None:
     network = Network({"HTTPS_PROXY": PROXY, "HTTP_PROXY": PROXY, "NO_PROXY": listed})
     assert (network.proxy(url) == "") is direct
 
@@ -83,7 +83,7 @@ def test_no_proxy_names_what_goes_without(listed: str, url: str, direct: bool) -
         ("http://proxy.example:port", "http://HOST:PORT"),
     ],
 )
-def test_a_proxy_of_no_use_is_named(address: str, word: str) -> None:
+def test_an_unusable_proxy_is_named(address: str, word: str) -> None:
     with pytest.raises(ConfigError, match="all_proxy") as caught:
         Network({"all_proxy": address}).proxy(URL)
     assert word in caught.value.message
@@ -116,7 +116,7 @@ def test_certificates_that_cannot_be_read_are_named(
     elif content is not None:
         path.write_text(content)
     network = Network({variable: str(path)})
-    assert network.tls  # what needs no certificate goes on
+    assert network.tls  # connections that need no certificate still work
     with pytest.raises(ConfigError, match=f"^{variable} names {path}, which .*{word}"):
         network.must_trust()
 
