@@ -38,21 +38,3 @@ Prompt: TypeAlias = tuple[Utterance, ...]
 
 Ability = Literal["chat", "embed", "transcribe", "speak", "paint"]
 """What a model can be asked for."""
-
-
-@dataclass(frozen=True, slots=True)
-class Segment:
-    """What was said from `start` to `end`, in seconds."""
-
-    start: float
-    end: float
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Transcript:
-    """What was said in a recording; without `segments` where a model does not tell the times."""
-
-    text: str
-    segments: tuple[Segment, ...] = ()
-    language: str = ""

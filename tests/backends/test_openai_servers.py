@@ -126,7 +126,7 @@ def test_azures_address_is_completed() -> None:
 
 
 def test_others_have_no_dated_api() -> None:
-    with pytest.raises(ConfigError, match=r'\[models.m\] api_version is for preset = "azure" alone'):
+    with pytest.raises(ConfigError, match=r'\[models.m\] api_version works only with preset = "azure"'):
         make(api_version="2024-10-21")
 
 

@@ -1,4 +1,4 @@
-"""The models' process and the backend in front of it, with a scripted engine instead of torch."""
+"""The models' process and the local backend, with a scripted engine in place of torch."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def backend(process: ModelProcess, tmp_path: Path) -> LocalBackend:
 
 
 def _model(folder: Path) -> Path:
-    """A folder with the names of a model's files."""
+    """Create the names of a model's files in a folder."""
     for name in ("config.json", "model.safetensors"):
         (folder / name).touch()
     return folder
@@ -74,7 +74,7 @@ async def _ask(backend: LocalBackend, text: str) -> tuple[str, Done]:
 
 
 def _ended(pid: int) -> bool:
-    """Wait for the end of a process that need not be our child."""
+    """Wait for the end of a process, which need not be this one's child. Return False after 10 seconds."""
     try:
         handle = os.pidfd_open(pid)
     except ProcessLookupError:
@@ -99,7 +99,7 @@ async def test_loading_is_told_and_then_counting_is_exact(backend: LocalBackend)
 
 
 async def test_closing_the_stream_stops_the_model(backend: LocalBackend) -> None:
-    for _ in range(5):  # more than are written at a time: were one not stopped, the last would wait for ever
+    for _ in range(5):  # more than run at a time: if one were not stopped, the last would wait for ever
         async with aclosing(backend.stream(_prompt("forever"), Sampling())) as chunks:
             async for chunk in chunks:
                 if isinstance(chunk, Text):
@@ -130,7 +130,7 @@ async def _until_text(answer: AsyncGenerator[Text | Status | Done]) -> AsyncGene
 
 
 async def _places(backend: LocalBackend) -> AsyncGenerator[int]:
-    """The places in the queue as they change; 0 once the answer is there."""
+    """Yield the positions in the queue as they change, and 0 once the answer begins."""
     async with aclosing(backend.stream(_prompt("hello"), Sampling())) as chunks:
         async for chunk in chunks:
             if isinstance(chunk, Status) and chunk.position:
@@ -142,7 +142,7 @@ async def _places(backend: LocalBackend) -> AsyncGenerator[int]:
 async def test_a_crash_fails_the_answers_in_it_and_the_next_one_works(backend: LocalBackend) -> None:
     other = backend.stream(_prompt("forever"), Sampling())
     assert [chunk.text async for chunk in _until_text(other)] == ["and so "]
-    with pytest.raises(BrokenOff, match=r"ended from outside.*starts again with the next question"):
+    with pytest.raises(BrokenOff, match=r"killed from outside.*starts again with the next question"):
         await _ask(backend, "crash")
     with pytest.raises(BrokenOff):
         await anext(other)
@@ -155,21 +155,21 @@ async def test_a_process_that_crashes_again_and_again_is_left_alone_for_a_while(
     for _ in range(2):
         with pytest.raises(Unavailable):
             await _ask(backend, "crash-at-once")
-    with pytest.raises(Unavailable, match="keeps breaking down") as caught:
+    with pytest.raises(Unavailable, match="keeps crashing") as caught:
         await _ask(backend, "hello")
     assert caught.value.retry_after is not None
     assert 0 < caught.value.retry_after <= 1
 
 
-@pytest.mark.parametrize("said", ["gibberish", "endless", "huge"])
+@pytest.mark.parametrize("output", ["gibberish", "endless", "huge"])
 async def test_a_process_that_cannot_be_understood_is_ended_and_started_again(
-    said: str, backend: LocalBackend, process: ModelProcess
+    output: str, backend: LocalBackend, process: ModelProcess
 ) -> None:
     other = backend.stream(_prompt("forever"), Sampling())
     assert [chunk.text async for chunk in _until_text(other)] == ["and so "]
     before = process.pid
-    with pytest.raises(Unavailable, match=r"broke down\. It starts again with the next question"):
-        await _ask(backend, said)
+    with pytest.raises(Unavailable, match=r"crashed\. It starts again with the next question"):
+        await _ask(backend, output)
     with pytest.raises(BrokenOff):
         await anext(other)
     assert (await _ask(backend, "hello"))[0] == "hello"
@@ -177,12 +177,12 @@ async def test_a_process_that_cannot_be_understood_is_ended_and_started_again(
     await backend.aclose()
 
 
-@pytest.mark.parametrize("said", ["too-much", "too-many-bytes"])
+@pytest.mark.parametrize("output", ["too-much", "too-many-bytes"])
 async def test_an_answer_that_is_too_large_for_a_line_is_one_failed_answer(
-    said: str, backend: LocalBackend, process: ModelProcess
+    output: str, backend: LocalBackend, process: ModelProcess
 ) -> None:
-    with pytest.raises(Unavailable, match="too large to be handed on"):
-        await _ask(backend, said)
+    with pytest.raises(Unavailable, match="too large to send"):
+        await _ask(backend, output)
     assert (await _ask(backend, "hello"))[0] == "hello"
     assert process.starts == 1
 
@@ -255,7 +255,7 @@ async def test_the_process_ends_with_the_bot_in_the_middle_of_an_answer(tmp_path
 async def test_a_stalled_process_is_ended(backend: LocalBackend, monkeypatch: pytest.MonkeyPatch) -> None:
     await _ask(backend, "hello")
     monkeypatch.setattr("bot.inference.process.STALL_SECONDS", 0.2)
-    with pytest.raises(BrokenOff, match="ended from outside"):
+    with pytest.raises(BrokenOff, match="killed from outside"):
         await _ask(backend, "forever")
 
 
@@ -280,7 +280,7 @@ async def test_what_is_not_installed_is_named_with_its_command(
 
 async def test_a_folder_without_a_model_is_refused(process: ModelProcess, tmp_path: Path) -> None:
     backend = LocalBackend(LocalModelSettings(backend="local", model=str(tmp_path)), InferenceClient(process), tmp_path)
-    with pytest.raises(Refused, match="holds no model"):
+    with pytest.raises(Refused, match="has no model"):
         await backend.check()
 
 
@@ -323,7 +323,7 @@ def test_a_catalogue_becomes_backends_by_name(tmp_path: Path) -> None:
 
 
 def _example(kind: str) -> object:
-    """A value for a field of a message, by its annotation."""
+    """Return a value for a field of a message, by its annotation."""
     answer = jobs.Boxes(3, 4, (jobs.Box("cat", 0.5, 1.0, 2.0, 3.0, 4.0),))
     values: dict[str, object] = {
         "int": 7,
@@ -332,16 +332,16 @@ def _example(kind: str) -> object:
         "float": 0.25,
         "float | None": None,
         "bytes": b"\x00\n raw",
-        "Answer": answer,
-        "Job[Answer]": jobs.ClassifyPicture(b"picture\n", 3),
-        "Source": protocol.ModelSource("bundled:smollm2"),
+        "JobAnswer": answer,
+        "Job[JobAnswer]": jobs.ClassifyPicture(b"picture\n", 3),
+        "ModelSource": protocol.ModelSource("bundled:smollm2"),
         "tuple[tuple[str, str], ...]": (("user", "x"), ("assistant", "")),
         "tuple[str, ...]": ("a", "b"),
     }
     return values.get(kind, () if kind.startswith("tuple") else "auto")
 
 
-MESSAGES = [*protocol.Ask.__args__, *protocol.Event.__args__]
+MESSAGES = [*protocol.InferenceRequest.__args__, *protocol.Event.__args__]
 NESTED = [
     kind
     for kind in vars(jobs).values()

@@ -158,10 +158,10 @@ class Slow:
 
 
 def test_models_that_want_each_others_room_do_not_pass_it_round_unused() -> None:
-    slow, shelf = Slow(), MemoryManager(lambda _device: MEMORY, lambda: None)
+    slow, memory = Slow(), MemoryManager(lambda _device: MEMORY, lambda: None)
     for number in (1, 2):
-        lane = ModelQueue(ModelSource(f"/{number}"), "write", slow, shelf, slow.send)
-        lane.take(Run(number, ModelSource(f"/{number}"), _says("hello")))
+        queue = ModelQueue(ModelSource(f"/{number}"), "write", slow, memory, slow.send)
+        queue.submit(Run(number, ModelSource(f"/{number}"), _says("hello")))
     assert slow.all_ended.wait(5)
 
 

@@ -44,7 +44,9 @@ async def draw_chart(chart: Chart, cache: Path) -> bytes:
     )
     if done.status != 0 or not done.output:
         log.error("Failed to draw a chart (status %s): %s", done.status, done.errors or "no error output")
-        raise ShouldersError("The chart could not be drawn: the reason is in the bot's log. `/usage csv` has the figures.")
+        raise ShouldersError(
+            "The chart could not be drawn: the reason is in the bot's log. `/usage csv` has the figures."
+        )
     return done.output
 
 
