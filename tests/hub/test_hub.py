@@ -391,7 +391,7 @@ async def test_the_hub_states_the_number_of_weights(server: FakeHub, tmp_path: P
         (50_000, "auto", "50 KB are set aside for models"),
     ],
 )
-async def test_a_model_too_large_for_memory_is_not_downloaded(
+async def test_a_model_beyond_memory_is_not_downloaded(
     memory: int, quantise: str, says: str, server: FakeHub, tmp_path: Path
 ) -> None:
     section = HubSection.model_validate({"allow": ["maker/*"], "endpoint": server.endpoint})

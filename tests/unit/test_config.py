@@ -106,7 +106,7 @@ def test_the_environment_overrides_the_env_file() -> None:
     assert config.environment["DISCORD_TOKEN"] == "file-token"
 
 
-def test_a_byte_order_mark_is_accepted_binary_is_not(tmp_path: Path) -> None:
+def test_a_byte_order_mark_is_accepted(tmp_path: Path) -> None:
     path = tmp_path / "config.toml"
     path.write_bytes(b"\xef\xbb\xbf[bot]\nname = 'Ann'\n")
     (tmp_path / ".env").write_bytes(b"\xef\xbb\xbfDISCORD_TOKEN=file-token\n")
