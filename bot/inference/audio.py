@@ -1,4 +1,7 @@
-"""Audio files to samples and back, by FFmpeg's libraries (PyAV): chat platforms send ogg, m4a, webm, mp3 and wav."""
+"""Conversion of audio files to samples and back, by FFmpeg's libraries (PyAV).
+
+Chat platforms send ogg, m4a, webm, mp3 and wav.
+"""
 
 from __future__ import annotations
 
@@ -17,49 +20,54 @@ from bot.inference.errors import InferenceError
 Samples = NDArray[np.float32]
 
 LONGEST_SECONDS = 4 * 3600
-"""What is longer is refused, also where it is heard stretch by stretch."""
+"""Longest recording that is read in windows."""
 
 LONGEST_WHOLE_SECONDS = 30 * 60
-"""What is longer is refused where it must be in the memory as a whole."""
+"""Longest recording that is read into memory as a whole."""
 
 _LONGEST_FRAME_SECONDS = 60
-"""One packet of honest sound lasts less: a small file with slower samples would fill the memory at once."""
+"""Longest audio frame. Real ones are far shorter; a file with a very low rate of samples would expand in memory."""
+
+_NO_SOUND = "This file has no sound. Attach a recording or a video with sound."
 
 
 class AudioReader:
-    """A file's sound, read stretch by stretch: one channel of numbers from -1 to 1, `rate` of them a second."""
+    """Reader of a file's sound in parts: one channel of numbers from -1 to 1, `rate` a second."""
 
     def __init__(self, data: bytes, rate: int) -> None:
-        """Raises Failure for what is no sound, or says of itself that it is too long."""
+        """Open the file. Raises InferenceError for a file without sound or with a stated length that is too long."""
         self.rate = rate
         self.seconds = 0.0
-        """What was read so far."""
+        """Length of the part that was read, in seconds."""
         self.stated = 0.0
-        """How long the file says it is, 0 where it does not."""
-        self._parts = self._decoded(data)
-        self._read: deque[Samples] = deque([next(self._parts, np.zeros(0, np.float32))])
-        if not len(self._read[0]):
-            raise InferenceError("failed", "There is no sound in this file: attach one that has.")
+        """Length that the file states, in seconds; 0 if it states none."""
+        self._parts = self._decode(data)
+        self._buffer: deque[Samples] = deque([next(self._parts, np.zeros(0, np.float32))])
+        if not len(self._buffer[0]):
+            raise InferenceError("failed", _NO_SOUND)
 
     def read(self, count: int) -> Samples:
-        """So many samples; fewer only at the end. Raises Failure for what cannot be read or is too long."""
-        found: list[Samples] = []
-        while count > 0 and (part := self._read.popleft() if self._read else next(self._parts, None)) is not None:
-            found.append(part[:count])
+        """Return the next `count` samples, fewer only at the end.
+
+        Raises InferenceError for a damaged file and for a recording longer than LONGEST_SECONDS.
+        """
+        parts: list[Samples] = []
+        while count > 0 and (part := self._buffer.popleft() if self._buffer else next(self._parts, None)) is not None:
+            parts.append(part[:count])
             if len(part) > count:
-                self._read.append(part[count:])
-            count -= len(found[-1])
-        samples = np.concatenate(found) if found else np.zeros(0, np.float32)
+                self._buffer.append(part[count:])
+            count -= len(parts[-1])
+        samples = np.concatenate(parts) if parts else np.zeros(0, np.float32)
         self.seconds += len(samples) / self.rate
         if self.seconds > LONGEST_SECONDS:
             raise _too_long(LONGEST_SECONDS)
         return samples
 
-    def _decoded(self, data: bytes) -> Iterator[Samples]:
+    def _decode(self, data: bytes) -> Iterator[Samples]:
         try:
             with av.open(io.BytesIO(data), "r", metadata_errors="ignore") as file:
                 if not file.streams.audio:
-                    raise InferenceError("failed", "There is no sound in this file: attach one that has.")
+                    raise InferenceError("failed", _NO_SOUND)
                 self.stated = file.duration / av.time_base if file.duration else 0.0
                 if self.stated > LONGEST_SECONDS:
                     raise _too_long(LONGEST_SECONDS)
@@ -72,13 +80,11 @@ class AudioReader:
                 for part in resampler.resample(None):
                     yield part.to_ndarray()[0]
         except av.FFmpegError as error:
-            raise InferenceError(
-                "failed", "This is no audio file that can be read: try it as mp3, wav or ogg."
-            ) from error
+            raise InferenceError("failed", "I can't read this audio file. Convert it to mp3, wav or ogg.") from error
 
 
 def decoded(data: bytes, rate: int) -> Samples:
-    """All of a file's sound. Raises Failure, also for more than LONGEST_WHOLE_SECONDS."""
+    """Return all samples of a file. Raises InferenceError, also for more than LONGEST_WHOLE_SECONDS."""
     sound = AudioReader(data, rate)
     if sound.stated > LONGEST_WHOLE_SECONDS:
         raise _too_long(LONGEST_WHOLE_SECONDS)
@@ -89,12 +95,12 @@ def decoded(data: bytes, rate: int) -> Samples:
 
 
 def _too_long(most: int) -> InferenceError:
-    words = f"{most // 3600} hours" if most >= 3600 else f"{most // 60} minutes"
-    return InferenceError("failed", f"This recording is longer than {words}: give a shorter part of it.")
+    duration = f"{most // 3600} hours" if most >= 3600 else f"{most // 60} minutes"
+    return InferenceError("failed", f"This recording is longer than {duration}. Send a shorter part of it.")
 
 
 def wav(samples: NDArray[np.float32], rate: int) -> bytes:
-    """A WAV file of 16 bits."""
+    """Return a WAV file of one channel with 16 bits a sample, from samples between -1 and 1."""
     file = io.BytesIO()
     with wave.open(file, "wb") as out:
         out.setnchannels(1)

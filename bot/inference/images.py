@@ -1,4 +1,4 @@
-"""Picture files to pixels."""
+"""Decoding of picture files to pixels, with Pillow."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from bot.utils.media_types import MOST_PIXELS, OPENED
 
 
 def opened(data: bytes) -> Image.Image:
-    """A picture, turned as its camera was held. Raises Failure."""
+    """Return a picture in RGB, rotated by its EXIF orientation. Raises InferenceError."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
@@ -25,5 +25,5 @@ def opened(data: bytes) -> Image.Image:
             "failed", f"This picture is too large: it has more than {MOST_PIXELS:,} pixels."
         ) from error
     except (OSError, SyntaxError, ValueError) as error:
-        words = "This is no picture that can be read: give a PNG, JPEG, GIF, WebP, BMP or TIFF."
-        raise InferenceError("failed", words) from error
+        message = "I can't read this picture. Send it as PNG, JPEG, GIF, WebP, BMP or TIFF."
+        raise InferenceError("failed", message) from error

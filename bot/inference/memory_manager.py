@@ -1,4 +1,4 @@
-"""Which models are loaded: within a budget of memory, and the least recently used goes first. No torch here."""
+"""Management of the memory for loaded models: the least recently used is unloaded first. Imports no torch."""
 
 from __future__ import annotations
 
@@ -13,107 +13,109 @@ GB = 1e9
 
 
 class LoadedEntry(Protocol):
-    """What stands on the shelf."""
+    """A model whose memory is managed."""
 
     def unload(self) -> None:
-        """Forget everything; it is in nobody's hands."""
+        """Drop the weights; called only while nothing uses them."""
 
 
 class MemoryManager:
-    """Books in use stay; the others are taken down where one that is wanted needs their room. Thread-safe.
+    """Loaded models by device. A model in use stays; another is unloaded if a new one needs its memory. Thread-safe.
 
-    `limit` says how many bytes they may take on a device; `release` gives memory back that was freed.
+    `limit` returns the bytes for all models on a device. `release` returns freed memory to the system.
     """
 
     def __init__(self, limit: Callable[[str], int], release: Callable[[], None]) -> None:
         self.limit = limit
         self._release = release
         self._changed = threading.Condition()
-        self._standing: dict[LoadedEntry, tuple[str, int]] = {}  # the least recently used first
+        self._loaded: dict[LoadedEntry, tuple[str, int]] = {}  # device and bytes, the least recently used first
         self._in_use: Counter[LoadedEntry] = Counter()
         self._claims: list[tuple[LoadedEntry, str]] = []
-        self._doomed: set[LoadedEntry] = set()
+        self._removals: set[LoadedEntry] = set()
 
-    def hold(self, book: LoadedEntry) -> bool:
-        """Begin to use a book, unless it must be fetched first. Others who wait for its room go before."""
+    def acquire(self, entry: LoadedEntry) -> bool:
+        """Begin to use a model. Return False if it is not loaded.
+
+        Waits while other models claim its device's memory: they were first.
+        """
         with self._changed:
-            self._changed.wait_for(lambda: book not in self._standing or not self._wanted(book))
-            if book not in self._standing:
+            self._changed.wait_for(lambda: entry not in self._loaded or not self._must_yield(entry))
+            if entry not in self._loaded:
                 return False
-            self._in_use[book] += 1
-            self._standing[book] = self._standing.pop(book)
+            self._in_use[entry] += 1
+            self._loaded[entry] = self._loaded.pop(entry)
             return True
 
-    def make_room(self, book: LoadedEntry, device: str, need: int, tell: Callable[[str], None]) -> None:
-        """Reserve `need` bytes for a book that is used from now on, as soon as there is room. Raises Failure."""
+    def reserve(self, entry: LoadedEntry, device: str, need: int, report: Callable[[str], None]) -> None:
+        """Wait for `need` bytes, reserve them and begin to use the model. Raises InferenceError for too many bytes."""
         limit = self.limit(device)
         if need > limit:
-            words = f"This model needs {need / GB:.1f} GB of memory, and {limit / GB:.1f} GB are set aside for models."
-            raise InferenceError("too-big", f"{words} Choose a smaller one or raise memory_gb.")
-        claim = (book, device)
+            sizes = f"This model needs {need / GB:.1f} GB of memory, and {limit / GB:.1f} GB are set aside for models."
+            raise InferenceError("too-big", f"{sizes} Choose a smaller model, or ask the operator to raise memory_gb.")
+        claim = (entry, device)
         with self._changed:
             self._claims.append(claim)
-            at_once = self._may_have(claim, need, limit)
+            at_once = self._make_room(claim, need, limit)
         if not at_once:
-            tell("Waiting until other models are free")
+            report("Waiting until other models are free")
         with self._changed:
-            self._changed.wait_for(lambda: self._may_have(claim, need, limit))
+            self._changed.wait_for(lambda: self._make_room(claim, need, limit))
             self._claims.remove(claim)
-            self._standing[book] = (device, need)
-            self._in_use[book] += 1
+            self._loaded[entry] = (device, need)
+            self._in_use[entry] += 1
             self._changed.notify_all()
 
-    def _may_have(self, claim: tuple[LoadedEntry, str], need: int, limit: int) -> bool:
-        """Whether it is this claim's turn and there is room, which is made."""
+    def _make_room(self, claim: tuple[LoadedEntry, str], need: int, limit: int) -> bool:
+        """Unload idle models for the oldest claim; return True if it now fits. Other claims wait for their turn."""
         if self._claims[0] != claim:
             return False
-        sizes = [size for where, size in self._standing.values() if where == claim[1]]
-        taken = sum(sizes)
-        for book, (where, size) in list(self._standing.items()):
-            if taken + need > limit and where == claim[1] and not self._in_use[book]:
-                self._take_down(book)
+        taken = sum(size for device, size in self._loaded.values() if device == claim[1])
+        for entry, (device, size) in list(self._loaded.items()):
+            if taken + need > limit and device == claim[1] and not self._in_use[entry]:
+                self._unload(entry)
                 taken -= size
         return taken + need <= limit
 
-    def _take_down(self, book: LoadedEntry) -> None:
-        del self._standing[book]
-        self._doomed.discard(book)
-        book.unload()
+    def _unload(self, entry: LoadedEntry) -> None:
+        del self._loaded[entry]
+        self._removals.discard(entry)
+        entry.unload()
         self._release()
 
-    def measured(self, book: LoadedEntry, size: int) -> None:
-        """It takes so much in fact."""
+    def set_size(self, entry: LoadedEntry, size: int) -> None:
+        """Replace the reserved bytes by the bytes that the loaded model takes."""
         with self._changed:
-            self._standing[book] = (self._standing[book][0], size)
+            self._loaded[entry] = (self._loaded[entry][0], size)
 
-    def let_go(self, book: LoadedEntry) -> None:
-        """A user of the book is done with it."""
+    def done(self, entry: LoadedEntry) -> None:
+        """End one use of a model."""
         with self._changed:
-            self._in_use[book] -= 1
-            if book in self._doomed and not self._in_use[book]:
-                self._take_down(book)
+            self._in_use[entry] -= 1
+            if entry in self._removals and not self._in_use[entry]:
+                self._unload(entry)
             self._changed.notify_all()
 
-    def remove(self, book: LoadedEntry) -> None:
-        """Take a book down, once nobody uses it."""
+    def remove(self, entry: LoadedEntry) -> None:
+        """Unload a model, as soon as nothing uses it."""
         with self._changed:
-            if book in self._standing:
-                self._doomed.add(book)
-                if not self._in_use[book]:
-                    self._take_down(book)
+            if entry in self._loaded:
+                self._removals.add(entry)
+                if not self._in_use[entry]:
+                    self._unload(entry)
                 self._changed.notify_all()
 
-    def wanted(self, book: LoadedEntry) -> bool:
-        """Whether somebody waits for this book's room, or it is to go: then no new work is begun with it."""
+    def must_yield(self, entry: LoadedEntry) -> bool:
+        """Return True if the model must begin no new work, because another claims its memory or it is removed."""
         with self._changed:
-            return self._wanted(book)
+            return self._must_yield(entry)
 
-    def _wanted(self, book: LoadedEntry) -> bool:
-        device = self._standing.get(book, ("", 0))[0]
-        return book in self._doomed or any(where == device for _, where in self._claims)
+    def _must_yield(self, entry: LoadedEntry) -> bool:
+        own_device = self._loaded.get(entry, ("", 0))[0]
+        return entry in self._removals or any(device == own_device for _, device in self._claims)
 
     @property
-    def order(self) -> list[LoadedEntry]:
-        """What stands there, the least recently used first."""
+    def loaded(self) -> list[LoadedEntry]:
+        """Return the loaded models, the least recently used first."""
         with self._changed:
-            return list(self._standing)
+            return list(self._loaded)

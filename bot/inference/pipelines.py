@@ -1,4 +1,4 @@
-"""The pipelines of transformers: what each is given, and why some cannot be had. No torch here."""
+"""The pipelines of transformers: the inputs of the supported ones, and reasons for the others. Imports no torch."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from bot.interfaces.errors import UserError
 Feed = Literal["text", "sound", "picture", "video"]
 
 BLANKS = re.compile(r"_{2,}|\[MASK\]|<mask>", re.IGNORECASE)
-"""The ways in which people write a blank."""
+"""Pattern of a blank in a text, in all the forms that people use."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pipeline:
-    """What one is given; whether people name the labels that it chooses from, and whether they must ask something."""
+    """The input of a pipeline. With `labels` people name the choices; with `question` they must ask a question."""
 
     feed: Feed
     labels: bool = False
@@ -51,27 +51,27 @@ ALIASES: Mapping[str, str] = {
     "text-to-speech": "text-to-audio",
     "image-to-text": "image-text-to-text",
 }
-"""Other names that transformers knows, or knew, for one of them."""
+"""Present and former aliases of supported pipelines in transformers."""
 
 ABSENT: Mapping[str, str] = {
     "any-to-any": "it needs torchvision",
     "mask-generation": "it needs torchvision",
     "table-question-answering": "it needs pandas",
     "keypoint-matching": "it compares two pictures, and a command takes one file",
-    "decision": "it is given a request in JSON",
-    "feature-extraction": "it gives numbers: `kind:embed` has them as a file",
-    "image-feature-extraction": "it gives numbers",
-    "summarization": "transformers has it no more: `/summarise`",
-    "translation": "transformers has it no more: `/translate`",
-    "question-answering": "transformers has it no more: `/answer`",
-    "text2text-generation": "transformers has it no more: `kind:rewrite`",
-    "visual-question-answering": "transformers has it no more: `/ask-image`",
+    "decision": "its input is a request in JSON",
+    "feature-extraction": "its output is numbers; `kind:embed` returns them as a file",
+    "image-feature-extraction": "its output is numbers",
+    "summarization": "transformers has removed it; use `/summarise`",
+    "translation": "transformers has removed it; use `/translate`",
+    "question-answering": "transformers has removed it; use `/answer`",
+    "text2text-generation": "transformers has removed it; use `kind:rewrite`",
+    "visual-question-answering": "transformers has removed it; use `/ask-image`",
 }
-"""Those that cannot be had, and why."""
+"""Pipelines that are not supported, each with the reason."""
 
 
 def resolved(name: str) -> str:
-    """A pipeline's own name. Raises UserError for what is none, or is none here."""
+    """Return the canonical name of a supported pipeline. Raises UserError for any other name."""
     name = name.strip().lower()
     name = ALIASES.get(name, name)
     if name in PIPELINES:
@@ -79,5 +79,5 @@ def resolved(name: str) -> str:
     if not name:
         raise UserError("Name the pipeline, such as `pipeline:image-segmentation`.")
     if name in ABSENT:
-        raise UserError(f"The pipeline {name} cannot be had: {ABSENT[name]}.")
+        raise UserError(f"The pipeline {name} is not supported: {ABSENT[name]}.")
     raise UserError(f"There is no pipeline “{name[:40]}”. There are: {', '.join(PIPELINES)}.")

@@ -1,4 +1,4 @@
-"""What a network computed for the latest prompts: a conversation's next question reads only what is new."""
+"""A cache of the states after the latest prompts: for a conversation's next question only the new part is computed."""
 
 from __future__ import annotations
 
@@ -9,40 +9,41 @@ from transformers.cache_utils import DynamicCache
 from bot.inference import kv_cache
 
 _LEAST_SHARE = 0.5
-"""A memory goes only to a prompt that goes on with most of it: else it may still serve its own conversation."""
+"""Least share of an entry's tokens that a prompt must share to take it; otherwise its own conversation may need it."""
 
 
 class PrefixCache:
-    """At most `most` memories and `size` bytes: the ids that each has read, and the network's state after them."""
+    """A cache of at most `most` entries and `size` bytes. An entry has token ids and the network's states for them."""
 
     def __init__(self, most: int, size: int) -> None:
         self._most = most
         self._size = size
-        self._kept: list[tuple[list[int], DynamicCache]] = []
+        self._entries: list[tuple[list[int], DynamicCache]] = []
 
     def take(self, prompt: Sequence[int]) -> DynamicCache | None:
-        """The memory that knows the longest beginning of `prompt`, cut to that; it is the caller's from now on."""
-        fitting = [
-            (known, index)
-            for index, (ids, _) in enumerate(self._kept)
-            if (known := _common(ids, prompt)) >= _LEAST_SHARE * len(ids)
+        """Remove and return the states for the longest beginning of `prompt`; None if no entry shares enough."""
+        candidates = [
+            (shared, index)
+            for index, (ids, _) in enumerate(self._entries)
+            if (shared := _common_prefix(ids, prompt)) >= _LEAST_SHARE * len(ids)
         ]
-        if not fitting:
+        if not candidates:
             return None
-        known, index = max(fitting)
-        ids, memory = self._kept.pop(index)
-        memory.crop(-(len(ids) - min(known, len(prompt) - 1)))  # one token at least must be read
-        return memory
+        shared, index = max(candidates)
+        ids, states = self._entries.pop(index)
+        # at least one token must stay to be computed: its output chooses the next token
+        states.crop(-(len(ids) - min(shared, len(prompt) - 1)))
+        return states
 
-    def keep(self, ids: Sequence[int], memory: DynamicCache) -> None:
-        """Remember the state after a prompt and its answer; the oldest goes."""
-        self._kept.append((list(ids[: kv_cache.length(memory)]), memory))
-        while len(self._kept) > self._most or sum(kv_cache.size(memory) for _, memory in self._kept) > self._size:
-            self._kept.pop(0)
+    def keep(self, ids: Sequence[int], states: DynamicCache) -> None:
+        """Add the states after a prompt and its answer, and drop the oldest entries that exceed the limits."""
+        self._entries.append((list(ids[: kv_cache.length(states)]), states))
+        while len(self._entries) > self._most or sum(kv_cache.size(entry) for _, entry in self._entries) > self._size:
+            self._entries.pop(0)
 
 
-def _common(first: Sequence[int], second: Sequence[int]) -> int:
-    """How many tokens both begin with."""
+def _common_prefix(first: Sequence[int], second: Sequence[int]) -> int:
+    """Return the length of the common beginning."""
     for index, (one, other) in enumerate(zip(first, second, strict=False)):
         if one != other:
             return index

@@ -1,6 +1,6 @@
-"""`python -m bot.inference.probe BYTES DEVICE DTYPE QUANTISE`: what room a model has, and its numbers.
+"""`python -m bot.inference.probe BYTES DEVICE DTYPE QUANTISE`: write the memory for a model as JSON.
 
-Said before anything is downloaded, as JSON, by a process of its own: torch stays out of the bot's.
+The Hub's client runs this before a download. It is a process of its own, because the bot's never imports torch.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from bot.inference.protocol import ModelSource
 
 
 def main() -> None:
-    """The device, its room in bytes, and how many a number takes; 0 for as many as in the file."""
+    """Write the bytes for models on the device, and the bytes of a number; 0 means those of the file."""
     memory, device, dtype, quantise = sys.argv[1:]
-    source = ModelSource("", device=device, dtype=dtype, quantise=quantise)  # type: ignore[arg-type]  # they stood in a table
-    place = devices.device(source)
-    numbers = devices.dtype(source, place)
-    width = 1 if devices.int8(source, place) else 0 if isinstance(numbers, str) else numbers.itemsize
-    sys.stdout.write(json.dumps({"size": limit(int(memory), place), "width": width}))
+    source = ModelSource("", device=device, dtype=dtype, quantise=quantise)  # type: ignore[arg-type]  # from a valid table
+    chosen = devices.device(source)
+    number = devices.dtype(source, chosen)
+    width = 1 if devices.int8(source, chosen) else 0 if isinstance(number, str) else number.itemsize
+    sys.stdout.write(json.dumps({"size": limit(int(memory), chosen), "width": width}))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,7 @@
-"""The models' process, from the bot's side: starts it, talks to it, notices its end. One for all local models."""
+"""The bot's side of the models' process: start it, exchange messages, restart it after a crash.
+
+One process serves all local models.
+"""
 
 from __future__ import annotations
 
@@ -12,9 +15,9 @@ from pathlib import Path
 from bot.inference.protocol import (
     LONGEST_LINE,
     MOST_BYTES,
-    Ask,
     Cancel,
     Event,
+    InferenceRequest,
     Inventory,
     JobEnded,
     JobFailed,
@@ -22,9 +25,9 @@ from bot.inference.protocol import (
     Ready,
     Shutdown,
     TextPiece,
-    announced,
     decode,
     encode,
+    raw_size,
 )
 from bot.interfaces.jobs import Counted
 from bot.utils import child_process
@@ -32,13 +35,16 @@ from bot.utils import child_process
 logger = logging.getLogger(__name__)
 
 STALL_SECONDS = 900.0
-"""A process that says nothing for so long while it has something to do is ended. Large weights load slowly."""
+"""Longest silence during a request, in seconds; after it the process is killed. Large weights load slowly."""
 
 SHORT_LINE = 1 << 16
-"""Bytes; a longer line is taken apart in a thread."""
+"""Bytes of a line that is parsed in the event loop; a longer one is parsed in a thread."""
 
 _STOP_SECONDS = 5.0
+"""Longest wait, in seconds, for the process to end by itself."""
+
 _LONGEST_PAUSE = 30.0
+"""Longest pause, in seconds, after repeated crashes."""
 
 _KEPT = frozenset(
     {
@@ -63,7 +69,7 @@ _QUIET = {"TQDM_DISABLE": "1", "HF_HUB_DISABLE_TELEMETRY": "1", "TOKENIZERS_PARA
 
 
 def environment_for_models(environment: Mapping[str, str]) -> dict[str, str]:
-    """What the process may see of the bot's environment: what it needs to run, and no secret."""
+    """Return the variables that the process needs; none is a secret."""
     kept = {
         name: value
         for name, value in environment.items()
@@ -73,7 +79,7 @@ def environment_for_models(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 class ProcessDied(Exception):
-    """The process ended before it had answered. `pause` is how many seconds it is left alone from now on."""
+    """The process ended before it had answered. It cannot be started again for `pause` seconds."""
 
     def __init__(self, message: str, pause: float) -> None:
         super().__init__(message)
@@ -82,7 +88,10 @@ class ProcessDied(Exception):
 
 
 class ModelProcess:
-    """Started by the first request and, after a crash, by the next one; each crash in a row makes the pause longer."""
+    """The models' process. The first request starts it; after a crash the next one does.
+
+    Crashes in a row without an answer between them lead to ever longer pauses.
+    """
 
     def __init__(
         self, cache: Path, environment: Mapping[str, str], *, memory: int = 0, module: str = "bot.inference"
@@ -93,7 +102,7 @@ class ModelProcess:
         self._watcher: asyncio.Task[None] | None = None
         self._starting = asyncio.Lock()
         self._numbers = itertools.count(1)
-        self._asked: dict[int, asyncio.Queue[Event | ProcessDied]] = {}
+        self._queues: dict[int, asyncio.Queue[Event | ProcessDied]] = {}
         self._crashes = 0
         self._not_before = 0.0
         self._last_event = 0.0
@@ -102,22 +111,22 @@ class ModelProcess:
 
     @property
     def pid(self) -> int | None:
-        """The running process's id."""
+        """Return the running process's id; None without one."""
         return self._process.pid if self._process else None
 
     @property
     def alive(self) -> bool:
-        """Whether it runs."""
+        """Return True while the process is running."""
         return self._process is not None
 
-    async def ask(self, make: Callable[[int], Ask]) -> AsyncGenerator[Event]:
-        """Send what `make` makes of a new number; yield the events about it up to the last. Raises ProcessDied.
+    async def ask(self, make: Callable[[int], InferenceRequest]) -> AsyncGenerator[Event]:
+        """Send the request that `make` builds with a new number, and yield its events up to the last.
 
-        Closing the generator before the end cancels the request.
+        Closing the generator before the end cancels the request. Raises ProcessDied.
         """
         process = await self._running()
         number = next(self._numbers)
-        queue = self._asked[number] = asyncio.Queue()
+        queue = self._queues[number] = asyncio.Queue()
         self._last_event = max(self._last_event, asyncio.get_running_loop().time())
         try:
             self._write(process, make(number))
@@ -127,10 +136,11 @@ class ModelProcess:
                 if not isinstance(event, JobProgress | TextPiece):
                     return
         finally:
-            if self._asked.pop(number, None):
+            if self._queues.pop(number, None):
                 self._write(process, Cancel(number))
 
     async def _next(self, queue: asyncio.Queue[Event | ProcessDied]) -> Event:
+        """Return a request's next event, and kill a process that is silent for too long. Raises ProcessDied."""
         while True:
             quiet = asyncio.get_running_loop().time() - self._last_event
             try:
@@ -149,72 +159,72 @@ class ModelProcess:
                 return self._process
             pause = self._not_before - asyncio.get_running_loop().time()
             if self._closed:
-                raise ProcessDied("The program is stopping.", 0.0)
+                raise ProcessDied("The bot is stopping.", 0.0)
             if pause > 0:
-                raise ProcessDied("The models' process keeps breaking down.", pause)
+                raise ProcessDied("The models' process keeps crashing.", pause)
             process = await child_process.start(*self._command, environment=self._environment, line=LONGEST_LINE)
             self._process = process
             self.starts += 1
             self._watcher = asyncio.create_task(self._watch(process))
             return process
 
-    def _write(self, process: asyncio.subprocess.Process, ask: Ask) -> None:
+    def _write(self, process: asyncio.subprocess.Process, request: InferenceRequest) -> None:
         if process is self._process and process.stdin and not process.stdin.is_closing():
-            process.stdin.write(encode(ask))
+            process.stdin.write(encode(request))
 
     async def _watch(self, process: asyncio.subprocess.Process) -> None:
-        """Deal out events until the process ends or cannot be understood; then tell everybody who still waits."""
+        """Distribute events until the process ends or sends an invalid one; then fail every open request."""
         assert process.stderr
-        complaints = asyncio.create_task(_tail(process.stderr))
+        reader = asyncio.create_task(_tail(process.stderr))
         how = ""
         try:
-            await self._deal_out(process)
-        except Exception as error:  # noqa: BLE001 - whatever it is: what comes after it could not be told apart
-            logger.warning("The models' process said what cannot be understood: %s: %s", type(error).__name__, error)
-            how = "broke down"
+            await self._distribute(process)
+        except Exception as error:  # noqa: BLE001 - of any kind: after an invalid line the next one's start is unknown
+            logger.warning("Invalid event from the models' process: %s: %s", type(error).__name__, error)
+            how = "crashed"
             with contextlib.suppress(ProcessLookupError):
                 process.kill()
         status = await process.wait()
-        said = await complaints
-        self._process = None  # from here to the end nothing is awaited: who asks now asks a new process
+        last_line = await reader
+        self._process = None  # no await from here on: a request that starts now must start a new process
         if self._closed:
-            died = ProcessDied("The program is stopping.", 0.0)
+            died = ProcessDied("The bot is stopping.", 0.0)
         else:
             died = self._crashed(status, how)
-            logger.warning("The models' process ended with status %d; its last words: %s", status, said or "none")
-        for queue in self._asked.values():
+            logger.warning("The models' process ended with status %d; last error line: %s", status, last_line or "none")
+        for queue in self._queues.values():
             queue.put_nowait(died)
-        self._asked.clear()
+        self._queues.clear()
 
-    async def _deal_out(self, process: asyncio.subprocess.Process) -> None:
-        """Every event to who asked. Raises whatever a line leads to that is none."""
+    async def _distribute(self, process: asyncio.subprocess.Process) -> None:
+        """Put every event into its request's queue until the output ends. Raises any kind of error for invalid data."""
         assert process.stdout
-        with contextlib.suppress(asyncio.IncompleteReadError):  # it ended in the middle of an event
+        with contextlib.suppress(asyncio.IncompleteReadError):  # the process ended in the middle of an event
             async for line in process.stdout:
-                if (size := announced(line)) > MOST_BYTES:
+                if (size := raw_size(line)) > MOST_BYTES:
                     raise ValueError(f"an event of {size} bytes")
                 raw = await process.stdout.readexactly(size)
                 event = decode(line, raw) if len(line) < SHORT_LINE else await asyncio.to_thread(decode, line, raw)
                 if not isinstance(event, JobProgress | TextPiece | JobEnded | JobFailed):
-                    raise TypeError(f"{type(event).__name__} is no event")
-                self._deal(event)
+                    raise TypeError(f"{type(event).__name__} is not an event")
+                self._deliver(event)
 
-    def _deal(self, event: Event) -> None:
+    def _deliver(self, event: Event) -> None:
         self._last_event = asyncio.get_running_loop().time()
-        if isinstance(event, JobEnded) and not isinstance(
-            event.answer, Ready | Inventory | Counted
-        ):  # real work was done
+        # an answer of the network ends a series of crashes; a loaded model or a count does not prove that it works
+        if isinstance(event, JobEnded) and not isinstance(event.answer, Ready | Inventory | Counted):
             self._crashes = 0
         last = not isinstance(event, JobProgress | TextPiece)
-        queue = self._asked.pop(event.id, None) if last else self._asked.get(event.id)
+        queue = self._queues.pop(event.id, None) if last else self._queues.get(event.id)
         if queue:
             queue.put_nowait(event)
 
     def _crashed(self, status: int, how: str) -> ProcessDied:
+        """Count a crash and return the error for the open requests. The first crash in a row leads to no pause."""
         self._crashes += 1
         pause = min(2.0 ** (self._crashes - 2), _LONGEST_PAUSE) if self._crashes > 1 else 0.0
         self._not_before = asyncio.get_running_loop().time() + pause
-        how = how or ("was ended from outside, perhaps because memory ran out" if status < 0 else "broke down")
+        how = how or ("was killed from outside, perhaps because memory ran out" if status < 0 else "crashed")
         return ProcessDied(f"The models' process {how}.", pause)
 
     async def aclose(self) -> None:
@@ -236,9 +246,9 @@ class ModelProcess:
 
 
 async def _tail(stream: asyncio.StreamReader) -> str:
-    """Read everything, so that the process never waits for us; the last line."""
-    last = b""
+    """Read everything, so that the process never blocks, and return the last line."""
+    tail = b""
     while chunk := await stream.read(4096):
-        last = (last + chunk)[-2000:]
+        tail = (tail + chunk)[-2000:]
         logger.debug("models' process: %s", chunk.decode(errors="replace").rstrip())
-    return last.decode(errors="replace").strip().rpartition("\n")[2]
+    return tail.decode(errors="replace").strip().rpartition("\n")[2]

@@ -1,8 +1,8 @@
-"""What the bot and the process that holds the models say to each other. Standard library only.
+"""Messages between the bot and the models' process. Standard library only.
 
-Each message is a line, LENGTH JSON, and after it LENGTH bytes: the raw values (pictures, sound, vectors), one after the
-other. The bot numbers what it asks, and every event about it carries the number back. The process ends when its input
-closes. Lines of events have at most LONGEST_LINE bytes, and at most MOST_BYTES follow them.
+Each message is a line, `LENGTH JSON`, and LENGTH bytes after it: the raw values (pictures, sounds, vectors), one after
+the other. The bot numbers its requests, and every event has its request's number. The process ends when its input
+closes. An event's line has at most LONGEST_LINE bytes, and at most MOST_BYTES follow it.
 """
 
 from __future__ import annotations
@@ -18,21 +18,23 @@ from bot.interfaces.jobs import Job, JobAnswer, Skill
 Device = Literal["auto", "cpu", "cuda", "mps"]
 DataType = Literal["auto", "float32", "bfloat16", "float16"]
 Quantisation = Literal["auto", "none", "int8"]
+
 LONGEST_LINE = 1 << 22
-"""Bytes; the bot reads no longer one."""
+"""Most bytes of an event's line."""
+
 MOST_BYTES = 1 << 26
-"""Bytes after the line of an event; the bot reads no more."""
+"""Most bytes after an event's line."""
 
 FailureKind = Literal["context-too-long", "out-of-memory", "too-big", "no-such-model", "unsupported", "failed"]
 
 
 @dataclass(frozen=True, slots=True)
 class ModelSource:
-    """Which model, and how it is to run.
+    """A model and its settings.
 
-    `model` is "bundled:NAME" or an absolute folder. `context` is in tokens, 0 for what the model says of itself.
-    `at_once` answers are written at a time. `threads` 0 is half of the cores. `prefix` is what the model wants before a
-    text. `pipeline` is for the skill "run" alone.
+    `model` is "bundled:NAME" or an absolute folder. `context` is the window in tokens, 0 for the model's own. `at_once`
+    answers are generated at a time. `threads` 0 is half of the cores. `prefix` precedes each text for models that
+    rewrite. `pipeline` is only for the skill "run".
     """
 
     model: str
@@ -48,7 +50,10 @@ class ModelSource:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """Do a job, loading its model if need be: Progress and Piece any number of times, then Ended or Failed."""
+    """Run a job, after loading its model if necessary.
+
+    The events are any number of JobProgress and TextPiece, then JobEnded or JobFailed.
+    """
 
     id: int
     source: ModelSource
@@ -57,7 +62,7 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Warm:
-    """Load a model before anybody asks; answered by Ready."""
+    """Load a model without a job. The answer is Ready."""
 
     id: int
     source: ModelSource
@@ -66,7 +71,7 @@ class Warm:
 
 @dataclass(frozen=True, slots=True)
 class Unload:
-    """Forget a model, once what it is doing is done; answered by Inventory."""
+    """Unload a model once its running jobs have ended. The answer is Inventory, at once."""
 
     id: int
     source: ModelSource
@@ -74,26 +79,26 @@ class Unload:
 
 @dataclass(frozen=True, slots=True)
 class ListLoaded:
-    """What is loaded? Answered by Inventory."""
+    """List the loaded models. The answer is Inventory."""
 
     id: int
 
 
 @dataclass(frozen=True, slots=True)
 class Cancel:
-    """Stop the job with this number at its next step; one that writes still ends, "stopped"."""
+    """Stop the job with this number at its next step. A job that writes then ends with the reason "stopped"."""
 
     id: int
 
 
 @dataclass(frozen=True, slots=True)
 class Shutdown:
-    """End the process now."""
+    """End the process at once."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ready(JobAnswer):
-    """A loaded model: its window in tokens, 0 where it has none, and whether it can be told of tools."""
+    """A loaded model: its window in tokens (0 without one) and its size in bytes. `tools`: its template knows tools."""
 
     context: int
     tools: bool
@@ -104,7 +109,7 @@ class Ready(JobAnswer):
 
 @dataclass(frozen=True, slots=True)
 class Resident:
-    """One loaded model; `speed` is what it last did in a second, in `unit`, 0 before it did anything."""
+    """A loaded model; `speed` is its latest in `unit` a second, 0 before its first job."""
 
     source: ModelSource
     skill: Skill
@@ -116,7 +121,7 @@ class Resident:
 
 @dataclass(frozen=True, slots=True)
 class Inventory(JobAnswer):
-    """What is loaded, the least recently used first; `limit` is what models may take on the processor's side."""
+    """The loaded models, the least recently used first. `limit` is for all models in main memory, in bytes."""
 
     models: tuple[Resident, ...]
     limit: int
@@ -125,7 +130,7 @@ class Inventory(JobAnswer):
 
 @dataclass(frozen=True, slots=True)
 class JobProgress:
-    """What is waited for: a place in the queue, 1 for next, or, at 0, something told in `text`."""
+    """The progress of a waiting request: `text` for people, and its position in the queue, 1 for the next, or 0."""
 
     id: int
     text: str
@@ -134,7 +139,7 @@ class JobProgress:
 
 @dataclass(frozen=True, slots=True)
 class TextPiece:
-    """The next characters of a text; never half of one."""
+    """The next whole characters of a text."""
 
     id: int
     text: str
@@ -142,7 +147,7 @@ class TextPiece:
 
 @dataclass(frozen=True, slots=True)
 class JobEnded:
-    """The end of what was asked."""
+    """The request has ended with an answer."""
 
     id: int
     answer: JobAnswer
@@ -150,37 +155,37 @@ class JobEnded:
 
 @dataclass(frozen=True, slots=True)
 class JobFailed:
-    """The request came to nothing; `message` is a sentence for people. The process goes on."""
+    """The request has failed; `message` is a sentence for people. The process continues."""
 
     id: int
     kind: FailureKind
     message: str
 
 
-Ask: TypeAlias = Run | Warm | Unload | ListLoaded | Cancel | Shutdown
+InferenceRequest: TypeAlias = Run | Warm | Unload | ListLoaded | Cancel | Shutdown
 Event: TypeAlias = JobProgress | TextPiece | JobEnded | JobFailed
-Message: TypeAlias = Ask | Event
+Message: TypeAlias = InferenceRequest | Event
 
 _KINDS: Mapping[str, type] = {
     name: kind
     for name, kind in {**vars(jobs), **globals()}.items()
     if isinstance(kind, type) and is_dataclass(kind) and not name.startswith("_")
 }
-"""Every class that travels, by its name."""
+"""Every class that messages contain, by its name."""
 
 
 class Stream(Protocol):
-    """What is used of a binary file."""
+    """The used part of a binary file."""
 
     def readline(self) -> bytes:
-        """Up to the newline, or to the end."""
+        """Return the bytes up to the newline, or to the end."""
 
     def read(self, size: int) -> bytes:
-        """So many bytes."""
+        """Return the next `size` bytes, fewer only at the end."""
 
 
 def encode(message: Message) -> bytes:
-    """The line and the bytes after it."""
+    """Return a message's line and the bytes after it."""
     raw: list[bytes] = []
 
     def plain(value: object) -> dict[str, object]:
@@ -188,7 +193,7 @@ def encode(message: Message) -> bytes:
             raw.append(value)
             return {"bytes": len(value)}
         if not is_dataclass(value):
-            raise TypeError(f"{type(value).__name__} does not travel")
+            raise TypeError(f"{type(value).__name__} cannot be part of a message")
         return {"is": type(value).__name__, **{field.name: getattr(value, field.name) for field in fields(value)}}
 
     line = json.dumps(message, default=plain, separators=(",", ":")).encode()
@@ -196,47 +201,45 @@ def encode(message: Message) -> bytes:
 
 
 def encode_event(event: Event) -> bytes:
-    """The line and the bytes after it; of an answer that would be too long, that the request failed."""
+    """Return the event's line and bytes; for an answer that exceeds the limits, those of a JobFailed."""
     message = encode(event)
-    if message.index(b"\n") < LONGEST_LINE and announced(message) <= MOST_BYTES:
+    if message.index(b"\n") < LONGEST_LINE and raw_size(message) <= MOST_BYTES:
         return message
-    return encode(
-        JobFailed(event.id, "failed", "The answer is too large to be handed on: give the model less at a time.")
-    )
+    return encode(JobFailed(event.id, "failed", "The answer is too large to send. Ask for less at a time."))
 
 
-def announced(line: bytes) -> int:
-    """How many bytes follow the line."""
+def raw_size(line: bytes) -> int:
+    """Return the number of bytes that follow the line."""
     return int(line[: line.index(b" ")])
 
 
 def decode(line: bytes, raw: bytes = b"") -> Message:
-    """What was encoded. Raises ValueError, KeyError or TypeError for anything else."""
-    at = 0
+    """Return the message of a line and the bytes after it. Raises ValueError, KeyError or TypeError for other data."""
+    position = 0
 
-    def whole(value: dict[str, object]) -> object:
-        nonlocal at
+    def restore(value: dict[str, object]) -> object:
+        nonlocal position
         match value:
             case {"bytes": int(length), **others} if not others:
-                at += length
-                return raw[at - length : at]
-            case {"is": str(name), **given}:
-                made: object = _KINDS[name](**{key: _frozen(item) for key, item in given.items()})
-                return made
-        raise ValueError(f"no message: {value}")
+                position += length
+                return raw[position - length : position]
+            case {"is": str(name), **items}:
+                restored: object = _KINDS[name](**{key: _immutable(item) for key, item in items.items()})
+                return restored
+        raise ValueError(f"not part of a message: {value}")
 
-    message: Message = json.loads(line.partition(b" ")[2], object_hook=whole)
+    message: Message = json.loads(line.partition(b" ")[2], object_hook=restore)
     return message
 
 
-def _frozen(value: object) -> object:
-    """Lists as tuples, and texts as real ones: half of a surrogate pair would break tokenizers."""
+def _immutable(value: object) -> object:
+    """Return lists as tuples, and texts without halves of surrogate pairs, which would break tokenizers."""
     if isinstance(value, str):
         return value.encode(errors="replace").decode()
-    return tuple(map(_frozen, value)) if isinstance(value, list) else value
+    return tuple(map(_immutable, value)) if isinstance(value, list) else value
 
 
 def read(stream: Stream) -> Message | None:
-    """The next message, None at the end."""
+    """Return the next message; None at the end."""
     line = stream.readline()
-    return decode(line, stream.read(announced(line))) if line.endswith(b"\n") else None
+    return decode(line, stream.read(raw_size(line))) if line.endswith(b"\n") else None

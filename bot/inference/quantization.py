@@ -1,7 +1,7 @@
-"""Weights in 8 bits, a scale for each row: a quarter of the memory to read, and so faster, on processors.
+"""Quantisation of weights to 8 bits with a scale for each row. A processor reads a quarter of the memory: it is faster.
 
-The numbers between the layers stay as they are. Quantising those too, as torch's dynamic quantisation does, was faster
-still and made a small language model useless: its perplexity rose from 97 to 260, where this leaves it at 97.
+The activations stay as they are. torch's dynamic quantisation converts them too; it was faster still, but the
+perplexity of a small language model rose from 97 to 260, and here it stays at 97.
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ import torch
 from torch.nn.functional import linear
 
 _FEW = 16
-"""Up to so many rows the weights are multiplied as they are; for more it pays to unpack them first."""
+"""Most rows for which a product with packed weights is faster than unpacking them first."""
 
 
 class Int8Linear(torch.nn.Module):
-    """Stands in for a Linear layer. Multiplies in bfloat16."""
+    """Replacement of a Linear layer with int8 weights; the products are in bfloat16."""
 
     weight: torch.Tensor
     scale: torch.Tensor
@@ -30,7 +30,7 @@ class Int8Linear(torch.nn.Module):
         self.bias = layer.bias
 
     def forward(self, values: torch.Tensor) -> torch.Tensor:
-        """Multiply, and add the bias."""
+        """Return the product with the weights, plus the bias."""
         rows = values.reshape(-1, self.in_features).to(torch.bfloat16)
         if len(rows) <= _FEW:
             product = torch._weight_int8pack_mm(rows, self.weight, self.scale)
@@ -41,7 +41,7 @@ class Int8Linear(torch.nn.Module):
 
 
 def quantize(network: torch.nn.Module) -> None:
-    """Replace the network's linear layers, all but those whose class does more than multiply."""
+    """Replace the network's linear layers, except subclasses of Linear, which may do more than multiply."""
     for parent in list(network.modules()):
         for name, child in list(parent.named_children()):
             if type(child) is torch.nn.Linear:
@@ -49,5 +49,5 @@ def quantize(network: torch.nn.Module) -> None:
 
 
 def has_int8(network: torch.nn.Module) -> bool:
-    """Whether it was quantised."""
+    """Return True for a network with quantised layers."""
     return any(isinstance(part, Int8Linear) for part in network.modules())

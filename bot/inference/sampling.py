@@ -1,4 +1,4 @@
-"""How the next token is chosen: what the model's makers wrote in generation_config.json, and what was asked for."""
+"""Choice of the next token by the model's generation_config.json and the request's temperature."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from bot.inference.errors import InferenceError
 Process: TypeAlias = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 Setting: TypeAlias = tuple[str, Callable[[object], Process], tuple[object, object]]
 
+# Settings of a GenerationConfig in the order of their use: the name, the class that applies it, neutral values.
 _ALWAYS: Sequence[Setting] = (
     ("repetition_penalty", known.RepetitionPenaltyLogitsProcessor, (None, 1.0)),
     ("no_repeat_ngram_size", known.NoRepeatNGramLogitsProcessor, (None, 0)),
@@ -26,11 +27,11 @@ _SAMPLING: Sequence[Setting] = (
     ("min_p", known.MinPLogitsWarper, (None, 0.0)),
     ("typical_p", known.TypicalLogitsWarper, (None, 1.0)),
 )
-"""Settings of a GenerationConfig in the order they are applied, with what does them and the values that do nothing."""
+"""Settings that apply only where tokens are chosen at random."""
 
 
 class Sampler:
-    """Chooses one token after another for one text. `temperature` None is the makers' choice, 0 the likeliest token."""
+    """Sampler of one text's tokens. `temperature` None is the model's default, and 0 takes the likeliest token."""
 
     def __init__(self, config: GenerationConfig, temperature: float | None) -> None:
         settings = config.to_dict()
@@ -40,11 +41,11 @@ class Sampler:
             settings["temperature"] = temperature
         table = (*_ALWAYS, *_SAMPLING) if self._random else _ALWAYS
         self._processes: list[Process] = [
-            make(settings[name]) for name, make, nothing in table if settings.get(name) not in nothing
+            build(settings[name]) for name, build, neutral in table if settings.get(name) not in neutral
         ]
 
     def choose(self, ids: Sequence[int], logits: torch.Tensor) -> int:
-        """The token after `ids`, by the network's `logits`, shaped (vocabulary,)."""
+        """Return the token after `ids` by `logits` of shape (vocabulary,). Raises InferenceError after an overflow."""
         scores = logits[None].float()
         if self._processes:
             before = torch.tensor([ids], device=scores.device)
@@ -52,9 +53,9 @@ class Sampler:
                 scores = process(before, scores)
         if not self._random:
             return int(scores.argmax())
-        chances = scores.softmax(-1)
-        if not bool(chances.isfinite().all()):
+        probabilities = scores.softmax(-1)
+        if not bool(probabilities.isfinite().all()):
             raise InferenceError(
-                "failed", "The model's numbers ran over: no next word can be chosen. Try dtype float32."
+                "failed", 'The model\'s numbers overflowed. The operator can set dtype = "float32" for this model.'
             )
-        return int(torch.multinomial(chances, 1))
+        return int(torch.multinomial(probabilities, 1))

@@ -1,4 +1,4 @@
-"""Each model's own line: who waits, who is being answered, and the one thread that works. No torch here."""
+"""The queue of each model: waiting requests, running ones, and the thread that runs them. Imports no torch."""
 
 from __future__ import annotations
 
@@ -26,11 +26,12 @@ from bot.inference.protocol import (
 from bot.interfaces.jobs import Job, JobAnswer, Skill, Written
 
 Send = Callable[[Event], None]
-Tell = Callable[[str], None]
+Report = Callable[[str], None]
+"""Shows the progress of a long operation to people."""
 
 
 class Work:
-    """One request, as a model works on it: it writes text as it comes and ends once, with an answer or a failure."""
+    """A request that a model works on. It writes text and ends once, with an answer or a failure."""
 
     def __init__(self, number: int, job: Job[JobAnswer], send: Send) -> None:
         self.number = number
@@ -39,37 +40,37 @@ class Work:
         self.ended = False
         self._send = send
 
-    def tell(self, text: str, position: int = 0) -> None:
-        """What is waited for."""
+    def report(self, text: str, position: int = 0) -> None:
+        """Send the progress, and the position in the queue if the request waits there."""
         self._send(JobProgress(self.number, text, position))
 
     def write(self, text: str) -> None:
-        """More of the text."""
+        """Send more of the text."""
         if text:
             self._send(TextPiece(self.number, text))
 
     def end(self, answer: JobAnswer) -> None:
-        """It is done."""
+        """End the request with an answer."""
         self.ended = True
         self._send(JobEnded(self.number, answer))
 
     def fail(self, error: BaseException) -> None:
-        """It came to nothing."""
+        """End the request with a failure."""
         failure = inference_error_of(error)
         self.ended = True
         self._send(JobFailed(self.number, failure.kind, failure.message))
 
     @contextmanager
-    def failing_alone(self) -> Iterator[None]:
-        """Whatever goes wrong inside fails this request and nothing else."""
+    def isolated(self) -> Iterator[None]:
+        """Make every exception inside a failure of this request only."""
         try:
             yield
-        except BaseException as error:  # noqa: BLE001 - told to the asker; this process serves others too
+        except BaseException as error:  # noqa: BLE001 - sent to the person who asked; this process serves others too
             self.fail(error)
 
 
 class Model(Protocol):
-    """A loaded model. `step` gets at most `capacity` works at a time, the first of them after `window` seconds."""
+    """A loaded model. `step` gets at most `capacity` works; the first step waits up to `window` seconds for them."""
 
     capacity: int
     window: float
@@ -77,88 +78,88 @@ class Model(Protocol):
 
     @property
     def ready(self) -> Ready:
-        """What there is to know before asking."""
+        """The model's description."""
 
     def step(self, works: Sequence[Work]) -> int:
-        """Bring the works a little further, ending those that are done; how many of `unit` that made."""
+        """Run one step of the works, and end those that are done. Return the produced amount in `unit`."""
 
     def quick(self, job: Job[JobAnswer]) -> JobAnswer:
-        """The answer to a quick job; called from any thread."""
+        """Return the answer to a quick job; called from any thread."""
 
 
 class Loader(Protocol):
-    """Finds a model's weights, and loads them."""
+    """Finder and loader of a model's weights."""
 
-    def need(self, source: ModelSource, skill: Skill, tell: Tell) -> tuple[str, int]:
-        """The device that the model goes to, and the bytes that it will take there.
+    def need(self, source: ModelSource, skill: Skill, report: Report) -> tuple[str, int]:
+        """Return the device for a model and the bytes that it will take there.
 
-        Raises Failure, also for a model that was not made for the skill: nobody else's room is taken for that.
+        Raises InferenceError, also for a model without the skill: it must not push others out of memory first.
         """
 
-    def load(self, source: ModelSource, skill: Skill, tell: Tell) -> Model:
-        """Load it. Raises Failure."""
+    def load(self, source: ModelSource, skill: Skill, report: Report) -> Model:
+        """Load a model. Raises InferenceError."""
 
 
 class ModelQueue:
-    """One model for one skill. Everybody in it hears how far its loading is, and how far they are from their turn."""
+    """The queue of one model and skill. Every waiting request gets the progress of loading and its position."""
 
-    def __init__(self, source: ModelSource, skill: Skill, loader: Loader, shelf: MemoryManager, send: Send) -> None:
+    def __init__(self, source: ModelSource, skill: Skill, loader: Loader, memory: MemoryManager, send: Send) -> None:
         self._source = source
         self._skill = skill
         self._loader = loader
-        self._shelf = shelf
+        self._memory = memory
         self._send = send
         self._model: Model | None = None
         self._changed = threading.Condition()
         self._waiting: deque[Work] = deque()
         self._working: list[Work] = []
         self._warming: list[Work] = []
-        self._doing = ""
+        self._status = ""
         self._speed = 0.0
         self._thread: threading.Thread | None = None
 
-    def take(self, ask: Run | Warm) -> None:
-        """Give a request its place in the line. Quick ones go past it, once the model is loaded."""
-        if isinstance(ask, Run) and ask.job.quick and self._model:
-            threading.Thread(target=self._pass_by, args=(ask,), daemon=True).start()
+    def submit(self, request: Run | Warm) -> None:
+        """Add a request to the queue. With a loaded model a quick one runs at once, in a thread of its own."""
+        if isinstance(request, Run) and request.job.quick and self._model:
+            threading.Thread(target=self._run_quick, args=(request,), daemon=True).start()
         else:
-            self._queue(ask)
+            self._add(request)
 
-    def _queue(self, ask: Run | Warm) -> None:
+    def _add(self, request: Run | Warm) -> None:
         with self._changed:
-            if isinstance(ask, Run):
-                work = Work(ask.id, ask.job, self._send)
+            if isinstance(request, Run):
+                work = Work(request.id, request.job, self._send)
                 self._waiting.append(work)
             else:
-                work = Work(ask.id, Job(), self._send)
+                work = Work(request.id, Job(), self._send)
                 self._warming.append(work)
-            if self._doing:
-                work.tell(self._doing)
+            if self._status:
+                work.report(self._status)
             if not self._thread:
                 self._thread = threading.Thread(target=self._run, daemon=True)
                 self._thread.start()
             self._changed.notify()
-            self._tell_places(newest_only=True)
+            self._report_positions(newest_only=True)
 
-    def _pass_by(self, ask: Run) -> None:
-        if not self._shelf.hold(self):
-            self._queue(ask)
+    def _run_quick(self, request: Run) -> None:
+        if not self._memory.acquire(self):
+            self._add(request)
             return
         try:
             if model := self._model:
-                self._answer_quickly(Work(ask.id, ask.job, self._send), model)
-            else:  # it was unloaded in between and is being loaded again
-                self._queue(ask)
+                self._answer_quick(Work(request.id, request.job, self._send), model)
+            else:  # it was unloaded meanwhile and is being loaded again
+                self._add(request)
         finally:
-            self._shelf.let_go(self)
+            self._memory.done(self)
 
     @staticmethod
-    def _answer_quickly(work: Work, model: Model) -> None:
-        with work.failing_alone():
+    def _answer_quick(work: Work, model: Model) -> None:
+        with work.isolated():
             work.end(model.quick(work.job))
 
     def cancel(self, number: int) -> None:
-        """Stop a request that is being worked on, or take it out of the line."""
+        """Stop a running request at its next step, or end a waiting one."""
         with self._changed:
             for work in self._working:
                 if work.number == number:
@@ -166,36 +167,36 @@ class ModelQueue:
             for work in [work for work in self._waiting if work.number == number]:
                 self._waiting.remove(work)
                 work.end(Written("stopped"))
-                self._tell_places()
+                self._report_positions()
 
     def resident(self) -> Resident | None:
-        """What there is to say about the model, if it is loaded."""
+        """Return the model's state; None if it is not loaded."""
         if not (model := self._model):
             return None
         busy = any(not work.ended for work in [*self._working, *self._waiting])
         return Resident(self._source, self._skill, model.ready, busy, round(self._speed, 1), model.unit)
 
     def unload(self) -> None:
-        """Forget the weights; who comes next loads them again."""
+        """Drop the weights; the next request loads them again."""
         with self._changed:
             self._model = None
             self._changed.notify()
 
     def _run(self) -> None:
-        while self._is_wanted():
+        while self._wait_for_work():
             try:
                 self._load()
-            except BaseException as error:  # noqa: BLE001 - told to everybody who waits; the next one may fare better
+            except BaseException as error:  # noqa: BLE001 - sent to everybody who waits; a later request may succeed
                 self._fail_all(error)
                 continue
             try:
                 assert self._model
                 self._serve(self._model)
             finally:
-                self._shelf.let_go(self)
+                self._memory.done(self)
 
-    def _is_wanted(self) -> bool:
-        """Wait for somebody; without a model nobody is waited for, and the thread ends until somebody comes."""
+    def _wait_for_work(self) -> bool:
+        """Wait for a request and return True. Without a model, return False at once, so that the thread ends."""
         with self._changed:
             self._changed.wait_for(lambda: self._waiting or self._warming or not self._model)
             if self._waiting or self._warming:
@@ -204,35 +205,36 @@ class ModelQueue:
             return False
 
     def _load(self) -> None:
-        """Hold the model, loaded once there is room for it."""
-        if self._shelf.hold(self):
+        """Acquire the model, after loading it if necessary. Raises whatever the loader raises."""
+        if self._memory.acquire(self):
             return
         reserved = False
         try:
-            self._tell("Starting the model's libraries")
-            device, need = self._loader.need(self._source, self._skill, self._tell)
-            self._shelf.make_room(self, device, need, self._tell)
+            self._report("Starting the model's libraries")
+            device, need = self._loader.need(self._source, self._skill, self._report)
+            self._memory.reserve(self, device, need, self._report)
             reserved = True
-            self._model = self._loader.load(self._source, self._skill, self._tell)
-            self._shelf.measured(self, self._model.ready.bytes)
+            self._model = self._loader.load(self._source, self._skill, self._report)
+            self._memory.set_size(self, self._model.ready.bytes)
         except BaseException:
             if reserved:
-                self._shelf.remove(self)
-                self._shelf.let_go(self)
+                self._memory.remove(self)
+                self._memory.done(self)
             raise
         finally:
-            self._doing = ""
+            self._status = ""
 
     def _serve(self, model: Model) -> None:
-        """Work until nobody is left, or another model needs the room and what was begun is done.
+        """Run steps until no work is left. If another model claims the memory, only finish the running works.
 
-        Who waited for the room uses it first: models that want each other's would pass it round for ever.
+        A model that has just been loaded always runs its first works: two models that claim each other's memory would
+        otherwise be loaded in turn for ever, without an answer.
         """
         with self._changed:
             for work in self._warming:
                 work.end(model.ready)
             self._warming.clear()
-            if self._waiting:  # more may be on their way, and many at once are cheaper
+            if self._waiting:  # more requests may arrive at the same moment, and one batch of them is cheaper
                 self._changed.wait_for(lambda: len(self._waiting) >= model.capacity, timeout=model.window)
         more = True
         while True:
@@ -240,9 +242,10 @@ class ModelQueue:
             if not self._working:
                 return
             self._step(model)
-            more = not self._shelf.wanted(self)
+            more = not self._memory.must_yield(self)
 
     def _admit(self, model: Model, *, more: bool) -> None:
+        """Move waiting works to the running ones, as many as fit, and answer the quick ones."""
         quick: list[Work] = []
         with self._changed:
             before = len(self._waiting)
@@ -250,20 +253,20 @@ class ModelQueue:
                 work = self._waiting.popleft()
                 (quick if work.job.quick else self._working).append(work)
             if len(self._waiting) < before:
-                self._tell_places()
-        for work in quick:  # the lock is free again: a template may take its time
-            self._answer_quickly(work, model)
+                self._report_positions()
+        for work in quick:  # without the lock, because a chat template may be slow
+            self._answer_quick(work, model)
 
     def _step(self, model: Model) -> None:
-        began, count = time.monotonic(), 0
+        start, count = time.monotonic(), 0
         try:
             count = model.step(self._working)
-        except BaseException as error:  # noqa: BLE001 - told to the askers; this process serves others too
+        except BaseException as error:  # noqa: BLE001 - sent to the people who asked; this process serves others too
             for work in self._working:
                 if not work.ended:
                     work.fail(error)
         if count:
-            self._speed = count / max(time.monotonic() - began, 1e-6)
+            self._speed = count / max(time.monotonic() - start, 1e-6)
         with self._changed:
             self._working = [work for work in self._working if not work.ended]
 
@@ -275,17 +278,17 @@ class ModelQueue:
         for work in works:
             work.fail(error)
 
-    def _tell(self, text: str) -> None:
+    def _report(self, text: str) -> None:
         with self._changed:
-            self._doing = text
+            self._status = text
             for work in [*self._warming, *self._waiting]:
-                work.tell(text)
+                work.report(text)
 
-    def _tell_places(self, *, newest_only: bool = False) -> None:
-        """Tell those who really wait; the first ones in line may be about to begin."""
+    def _report_positions(self, *, newest_only: bool = False) -> None:
+        """Report their position to the works for which no place is free; the others begin with the next step."""
         if not self._model:
             return
         free = self._model.capacity - len(self._working)
         for position, work in enumerate(self._waiting, 1 - free):
             if position > 0 and (work is self._waiting[-1] or not newest_only):
-                work.tell("Waiting for the model", position)
+                work.report("Waiting for the model", position)

@@ -1,4 +1,4 @@
-"""Takes what the bot asks, gives each model its lane, and answers what is asked about all of them. No torch here."""
+"""The models' process: passes each request to its model's queue, and lists the loaded models. Imports no torch."""
 
 from __future__ import annotations
 
@@ -8,64 +8,74 @@ import psutil
 
 from bot.inference.memory_limits import limit, release
 from bot.inference.memory_manager import MemoryManager
-from bot.inference.protocol import Ask, Cancel, Inventory, JobEnded, ListLoaded, ModelSource, Run, Unload, Warm
-from bot.inference.scheduler import Model, ModelQueue, Send, Tell
+from bot.inference.protocol import (
+    Cancel,
+    InferenceRequest,
+    Inventory,
+    JobEnded,
+    ListLoaded,
+    ModelSource,
+    Run,
+    Unload,
+    Warm,
+)
+from bot.inference.scheduler import Model, ModelQueue, Report, Send
 from bot.interfaces.jobs import Skill
 
 
 class Engine:
-    """The models themselves. Importing them takes seconds, so that is done by the first who needs one."""
+    """The loader of models. It is imported by the first request, because the import of torch takes seconds."""
 
     def __init__(self, cache: Path) -> None:
         self._cache = cache
 
-    def need(self, source: ModelSource, skill: Skill, tell: Tell) -> tuple[str, int]:
-        """The device that the model goes to, and the bytes that it will take there. Raises Failure."""
+    def need(self, source: ModelSource, skill: Skill, report: Report) -> tuple[str, int]:
+        """Return the device for a model and the bytes that it will take there. Raises InferenceError."""
         from bot.inference import loader
 
-        return loader.need(source, skill, self._cache, tell)
+        return loader.need(source, skill, self._cache, report)
 
-    def load(self, source: ModelSource, skill: Skill, tell: Tell) -> Model:
-        """Load it. Raises Failure."""
+    def load(self, source: ModelSource, skill: Skill, report: Report) -> Model:
+        """Load a model. Raises InferenceError."""
         from bot.inference import loader
 
-        return loader.load(source, skill, self._cache, tell)
+        return loader.load(source, skill, self._cache, report)
 
 
 class InferenceServer:
-    """Every model that was asked for. `handle` never waits: the work is done in threads."""
+    """The queues of all models. `handle` never blocks: the work is done in threads."""
 
     def __init__(self, cache: Path, memory: int, send: Send) -> None:
         self._engine = Engine(cache)
-        self._shelf = MemoryManager(lambda device: limit(memory, device), release)
+        self._memory = MemoryManager(lambda device: limit(memory, device), release)
         self._send = send
-        self._lanes: dict[tuple[ModelSource, Skill], ModelQueue] = {}
+        self._queues: dict[tuple[ModelSource, Skill], ModelQueue] = {}
 
-    def handle(self, ask: Ask) -> None:
-        """Begin what is asked for."""
-        match ask:
+    def handle(self, request: InferenceRequest) -> None:
+        """Begin a request; its events are sent later, from any thread."""
+        match request:
             case Run():
-                self._lane(ask.source, ask.job.skill).take(ask)
+                self._queue(request.source, request.job.skill).submit(request)
             case Warm():
-                self._lane(ask.source, ask.skill).take(ask)
+                self._queue(request.source, request.skill).submit(request)
             case Cancel():
-                for lane in self._lanes.values():
-                    lane.cancel(ask.id)
+                for queue in self._queues.values():
+                    queue.cancel(request.id)
             case Unload():
-                for (source, _), lane in self._lanes.items():
-                    if source == ask.source:
-                        self._shelf.remove(lane)
-                self._send(JobEnded(ask.id, self._inventory()))
+                for (source, _), queue in self._queues.items():
+                    if source == request.source:
+                        self._memory.remove(queue)
+                self._send(JobEnded(request.id, self._inventory()))
             case ListLoaded():
-                self._send(JobEnded(ask.id, self._inventory()))
+                self._send(JobEnded(request.id, self._inventory()))
 
-    def _lane(self, source: ModelSource, skill: Skill) -> ModelQueue:
+    def _queue(self, source: ModelSource, skill: Skill) -> ModelQueue:
         key = (source, skill)
-        if key not in self._lanes:
-            self._lanes[key] = ModelQueue(source, skill, self._engine, self._shelf, self._send)
-        return self._lanes[key]
+        if key not in self._queues:
+            self._queues[key] = ModelQueue(source, skill, self._engine, self._memory, self._send)
+        return self._queues[key]
 
     def _inventory(self) -> Inventory:
-        standing = [lane.resident() for lane in self._shelf.order if isinstance(lane, ModelQueue)]
-        models = tuple(resident for resident in standing if resident)
-        return Inventory(models, self._shelf.limit("cpu"), psutil.Process().memory_info().rss)
+        residents = [queue.resident() for queue in self._memory.loaded if isinstance(queue, ModelQueue)]
+        models = tuple(resident for resident in residents if resident)
+        return Inventory(models, self._memory.limit("cpu"), psutil.Process().memory_info().rss)

@@ -1,4 +1,4 @@
-"""A model's own format of a conversation, by its makers' template: run in a sandbox, with limits of time and size."""
+"""Chat templates: a model's own format of conversations, rendered in a sandbox with limits of time and size."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ from bot.inference.errors import InferenceError
 Turns: TypeAlias = Sequence[tuple[str, str]]
 
 LIMIT_SECONDS = 2.0
-"""An honest template takes milliseconds."""
+"""Longest time for a template. Real ones take milliseconds; a hostile one may never end."""
 
 LONGEST = 16_000_000
-"""Characters of a prompt, and of what a template repeats."""
+"""Most characters of a prompt, and most items of a product within a template."""
 
 _PROBE = {
     "type": "function",
     "function": {
         "name": "shoulders_probe",
-        "description": "Looks whether the template tells of tools.",
+        "description": "Tests if the template includes tools.",
         "parameters": {"type": "object", "properties": {"x": {"type": "string", "description": "Anything."}}},
     },
 }
 
 
 class Templated(Protocol):
-    """What is used of a transformers tokenizer."""
+    """The used part of a transformers tokenizer."""
 
     chat_template: str | None
 
@@ -45,57 +45,60 @@ class Templated(Protocol):
         tokenize: bool,
         add_generation_prompt: bool,
     ) -> str:
-        """The conversation as one text, rendered by transformers' sandbox."""
+        """Return the conversation as one text, rendered by transformers' sandbox."""
 
 
 class _TooSlow(BaseException):
-    """Raised inside a template that takes too long; nothing catches it there."""
+    """Raised inside a template that takes too long. It is a BaseException so that nothing there catches it."""
 
 
-def _repeat(environment: SandboxedEnvironment, _context: Context, operator: str, left: object, right: object) -> object:
-    """Multiply or raise to a power, for the sandbox. Raises SecurityError where that would fill the memory."""
+def _multiply(
+    environment: SandboxedEnvironment, _context: Context, operator: str, left: object, right: object
+) -> object:
+    """Multiply or raise to a power, for the sandbox. Raises SecurityError for a result that would fill the memory."""
     match left, right:
-        case (str() | list() | tuple()) as some, int(times):
-            size = len(some) * times
-        case int(times), (str() | list() | tuple()) as some:
-            size = len(some) * times
+        case (str() | list() | tuple()) as items, int(times):
+            size = len(items) * times
+        case int(times), (str() | list() | tuple()) as items:
+            size = len(items) * times
         case int(base), int(power):
             size = base.bit_length() * power if operator == "**" else 0
         case _:
             size = 0
     if size > LONGEST:
-        raise SecurityError("it makes something too large")
-    made: object = environment.binop_table[operator](left, right)
-    return made
+        raise SecurityError("a product in it is too large")
+    result: object = environment.binop_table[operator](left, right)
+    return result
 
 
+# transformers creates its sandbox itself and offers no way to configure it, so the class is changed
 ImmutableSandboxedEnvironment.intercepted_binops = frozenset({"*", "**"})
-ImmutableSandboxedEnvironment.call_binop = _repeat  # type: ignore[method-assign, assignment]  # transformers makes its own sandbox
+ImmutableSandboxedEnvironment.call_binop = _multiply  # type: ignore[method-assign, assignment]  # see above
 
 
 def render(tokenizer: Templated, turns: Turns) -> str:
-    """The prompt for an answer to `turns`. Raises Failure."""
+    """Return the prompt for an answer to `turns`, pairs of role and text. Raises InferenceError."""
     turns = merged(turns)
     try:
-        return _rendered(tokenizer, turns)
-    except TemplateError as error:  # some templates know no system message: let the first user say it
+        return _render(tokenizer, turns)
+    except TemplateError as error:  # some templates refuse system messages: send it as the first user's message
         if turns[0][0] != "system":
             raise InferenceError("unsupported", f"The model's template refuses this conversation: {error}.") from error
-        return _rendered(tokenizer, merged([("user", turns[0][1]), *turns[1:]]))
+        return _render(tokenizer, merged([("user", turns[0][1]), *turns[1:]]))
 
 
-def tells_of_tools(tokenizer: Templated) -> bool:
-    """Whether tools reach the prompt: many templates drop them without a word."""
+def supports_tools(tokenizer: Templated) -> bool:
+    """Return True if the template writes tools into the prompt: many templates ignore them silently."""
     if not tokenizer.chat_template:
         return False
     try:
-        return "shoulders_probe" in _rendered(tokenizer, [("user", "?")], [_PROBE])
+        return "shoulders_probe" in _render(tokenizer, [("user", "?")], [_PROBE])
     except (TemplateError, InferenceError):
         return False
 
 
 def merged(messages: Turns) -> list[tuple[str, str]]:
-    """Neighbours of one role become one message: many templates insist that roles alternate."""
+    """Merge neighbouring messages of one role: many templates require that roles alternate."""
     turns: list[tuple[str, str]] = []
     for role, text in messages:
         if turns and turns[-1][0] == role:
@@ -105,8 +108,11 @@ def merged(messages: Turns) -> list[tuple[str, str]]:
     return turns
 
 
-def _rendered(tokenizer: Templated, turns: Turns, tools: Sequence[Mapping[str, object]] | None = None) -> str:
-    """In a thread of its own, which is ended when its time is over: at the template's next step, or left behind."""
+def _render(tokenizer: Templated, turns: Turns, tools: Sequence[Mapping[str, object]] | None = None) -> str:
+    """Render in a thread of its own. Raises InferenceError after LIMIT_SECONDS.
+
+    An exception then ends the thread at the template's next step; a thread inside a C function runs on until it ends.
+    """
     if not tokenizer.chat_template:
         raise InferenceError("unsupported", "This model has no chat template: it was not made for conversations.")
     messages = [{"role": role, "content": text} for role, text in turns]
@@ -132,6 +138,6 @@ def _rendered(tokenizer: Templated, turns: Turns, tools: Sequence[Mapping[str, o
         raise results[0]
     if len(results[0]) > LONGEST:
         raise InferenceError(
-            "unsupported", f"The model's chat template made a prompt of {len(results[0]):,} characters."
+            "unsupported", f"The model's chat template returned a prompt of {len(results[0]):,} characters."
         )
     return results[0]

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from bot.interfaces.config import ModelSection, Section
-from bot.interfaces.jobs import A, Job
-from bot.interfaces.prompts import Media, Prompt, Sampling, Transcript
+from bot.interfaces.jobs import A, Job, Transcript
+from bot.interfaces.prompts import Media, Prompt, Sampling
 from bot.interfaces.replies import Piece, Status, Text
 
 

@@ -38,21 +38,3 @@ Prompt: TypeAlias = tuple[Utterance, ...]
 
 Ability = Literal["chat", "embed", "transcribe", "speak", "paint"]
 """The kinds of requests that a model's server offers."""
-
-
-@dataclass(frozen=True, slots=True)
-class Segment:
-    """The words of a recording from `start` to `end`, in seconds from its beginning."""
-
-    start: float
-    end: float
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Transcript:
-    """The words of a recording; `segments` is empty for a model that reports no times."""
-
-    text: str
-    segments: tuple[Segment, ...] = ()
-    language: str = ""

@@ -74,7 +74,7 @@ def _pipe(given: TaskInput) -> Steps[None]:
         yield File(
             "boxes.png", (yield from elsewhere(lambda: boxed(given.data, found.boxes))), "The picture with boxes"
         )
-    for shown in found.shown:
+    for shown in found.files:
         yield File(f"{shown.name}.{shown.media_type.rpartition('/')[2]}", shown.data, shown.name)
 
 

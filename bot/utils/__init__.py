@@ -1,1 +1,1 @@
-"""Small, pure helpers that know no platform."""
+"""Small helpers that several rooms share; none depends on a platform."""

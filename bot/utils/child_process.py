@@ -1,4 +1,4 @@
-"""Child processes: started without the bot's secrets, and ended for certain where they do one thing."""
+"""Child processes: started without the bot's secrets, and always ended when their one task is over."""
 
 from __future__ import annotations
 
@@ -12,38 +12,47 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-"""Where the package `bot` was imported from; a child must import the same one."""
+"""The folder that the package `bot` was imported from; a child must import the same package."""
 
 LINE = 1 << 16
-"""Bytes of a line of a child's output, unless more are expected."""
+"""Default limit of one line of a child's output, in bytes."""
 
-COMPLAINTS = 2_000
-"""Bytes that are kept of what a child writes to its standard error: the last ones."""
+STDERR_BYTES = 2_000
+"""Number of bytes kept from the end of a child's standard error."""
 
 _KEPT = ("PATH", "HOME", "LANG", "TEMP", "TMP", "TMPDIR", "SYSTEMROOT", "VIRTUAL_ENV")
 
 
 @dataclass(frozen=True, slots=True)
 class FinishedProcess:
-    """How a child ended. `status` is None where it was ended: `complaints` say why."""
+    """The result of a child. `status` is None for a child that was killed; `errors` then holds the reason.
+
+    Otherwise `errors` is the end of its standard error.
+    """
 
     status: int | None
     output: bytes
-    complaints: str
+    errors: str
 
 
 def environment() -> dict[str, str]:
-    """What any child needs of the bot's environment, and no secret."""
+    """Return the variables of the bot's environment that every child needs; none is a secret."""
     return {name: os.environ[name] for name in _KEPT if name in os.environ} | {"PYTHONUTF8": "1"}
 
 
-async def start(module: str, *arguments: str, environment: Mapping[str, str], line: int = LINE) -> Process:
-    """Run a module of ours in a process of its own, with pipes to it; its output has lines of so many bytes at most."""
+async def start(
+    module: str, *arguments: str, environment: Mapping[str, str], line: int = LINE, stderr: int = PIPE
+) -> Process:
+    """Start a module of this project in a process of its own, with pipes to it.
+
+    A reader of its output gets lines of at most `line` bytes. With `stderr` PIPE the caller must read that pipe: a
+    child that fills it waits for ever.
+    """
     return await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", module, *arguments),
         stdin=PIPE,
         stdout=PIPE,
-        stderr=PIPE,
+        stderr=stderr,
         env=environment,
         cwd=ROOT,
         limit=line,
@@ -52,55 +61,59 @@ async def start(module: str, *arguments: str, environment: Mapping[str, str], li
 
 
 async def run(
-    module: str, given: bytes, *, environment: Mapping[str, str], seconds: float, most: int
+    module: str, data: bytes, *, environment: Mapping[str, str], seconds: float, most: int
 ) -> FinishedProcess:
-    """Have a child make `most` bytes at most of what it is given. Whatever happens, it has ended then."""
+    """Send `data` to a new child and return its output, of at most `most` bytes.
+
+    The child has ended when this function returns, raises or is cancelled.
+    """
     process = await start(module, environment=environment)
     assert process.stdin
     assert process.stdout
     assert process.stderr
-    complaining = asyncio.create_task(_tail(process.stderr))
-    output, ended = b"", ""
+    reader = asyncio.create_task(_tail(process.stderr))
+    output, fault = b"", ""
     try:
         async with asyncio.timeout(seconds):
-            feeding = asyncio.create_task(_feed(process.stdin, given))
+            # writing and reading overlap: a child that answers before it has read everything would block otherwise
+            writer = asyncio.create_task(_write(process.stdin, data))
             try:
                 output = await _read(process.stdout, most)
             finally:
-                feeding.cancel()
-                await asyncio.wait([feeding])
+                writer.cancel()
+                await asyncio.wait([writer])
             if len(output) > most:
-                ended = "it made too much"
+                fault = f"its output has more than {most} bytes"
             else:
                 await process.wait()
     except TimeoutError:
-        ended = "it took too long"
+        fault = f"it ran longer than {seconds:.0f} seconds"
     finally:
         if process.returncode is None:
             process.kill()
         await process.wait()
-        complaints = await complaining
-    return FinishedProcess(None, b"", ended) if ended else FinishedProcess(process.returncode, output, complaints)
+        errors = await reader
+    return FinishedProcess(None, b"", fault) if fault else FinishedProcess(process.returncode, output, errors)
 
 
-async def _feed(stream: asyncio.StreamWriter, given: bytes) -> None:
-    """Write everything; a child that has ended reads no more, which its status tells."""
+async def _write(stream: asyncio.StreamWriter, data: bytes) -> None:
+    """Write everything and close. A broken pipe is not an error here: the child's status reports its end."""
     with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-        stream.write(given)
+        stream.write(data)
         await stream.drain()
     stream.close()
 
 
 async def _read(stream: asyncio.StreamReader, most: int) -> bytes:
-    """Everything, but no more than one byte beyond `most`."""
-    read = bytearray()
-    while len(read) <= most and (chunk := await stream.read(min(LINE, most + 1 - len(read)))):
-        read += chunk
-    return bytes(read)
+    """Return everything up to the end, or `most` + 1 bytes, which show the caller that there were too many."""
+    output = bytearray()
+    while len(output) <= most and (chunk := await stream.read(min(LINE, most + 1 - len(output)))):
+        output += chunk
+    return bytes(output)
 
 
 async def _tail(stream: asyncio.StreamReader) -> str:
-    last = b""
+    tail = b""
     while chunk := await stream.read(LINE):
-        last = (last + chunk)[-COMPLAINTS:]
-    return last.decode(errors="replace").strip()
+        tail = (tail + chunk)[-STDERR_BYTES:]
+    return tail.decode(errors="replace").strip()

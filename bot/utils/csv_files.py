@@ -1,4 +1,4 @@
-"""CSV files that spreadsheets open as they are meant."""
+"""CSV files that spreadsheet programs open with the right encoding and without formulas."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from collections.abc import Iterable, Sequence
 
 
 def csv_file(headers: Sequence[str], rows: Iterable[Sequence[str | int]]) -> bytes:
-    """A CSV file: headers and rows, in the encoding that spreadsheets recognise."""
-    written = io.StringIO()
-    writer = csv.writer(written)
+    """Return the bytes of a CSV file: headers and rows in UTF-8 with a byte order mark, which Excel needs."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer)
     writer.writerow(headers)
     writer.writerows([_no_formula(cell) if isinstance(cell, str) else cell for cell in row] for row in rows)
-    return written.getvalue().encode("utf-8-sig")
+    return buffer.getvalue().encode("utf-8-sig")
 
 
 def _no_formula(cell: str) -> str:
-    """A spreadsheet takes what begins like this for a formula, and people choose their names."""
+    """Return the cell, quoted where a spreadsheet would run it as a formula: people choose names freely."""
     return f"'{cell}" if cell.startswith(("=", "+", "-", "@", "\t", "\r")) else cell

@@ -1,4 +1,4 @@
-"""Files and folders that only the operator should be able to read: `.env`, the data folder, the database."""
+"""Permissions of files that only the operator should read: `.env`, the data folder, the database."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 OTHERS = stat.S_IRWXG | stat.S_IRWXO
+"""Bits of a file's mode that grant anything to the group or to other accounts."""
 
 
 def open_to_others(paths: Iterable[Path]) -> Sequence[str]:
-    """Return a sentence for each path that other people of this machine can open, with the command that closes it."""
+    """Return a sentence for each path that other accounts of this machine can open, with the command that closes it."""
     if os.name != "posix":
         return ()
     return [

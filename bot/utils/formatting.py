@@ -1,4 +1,4 @@
-"""Tables in answers: a block of code with aligned columns, which reads the same on every platform."""
+"""Tables and quotations in answers. A table is a code block with aligned columns: it looks alike on every platform."""
 
 from __future__ import annotations
 
@@ -9,33 +9,36 @@ from wcwidth import clip, width
 
 GAP = "  "
 WIDEST = 40
-"""Columns of the screen that one cell may take."""
+"""Most columns of the screen that one cell takes."""
 
 BAR = 16
-"""Columns of the bar of a score of 1."""
+"""Length of the bar of a score of 1, in columns of the screen."""
 
 _NUMBER = re.compile(r"[-+]?[\d.,]+( ?(%|[A-Z]{3}))?|–?")
 
 
 def markdown_table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Headers, if any is not empty, and rows as Markdown. Numbers are aligned to the right; what is too wide is cut."""
+    """Return a code block of the rows, below the headers unless all are empty.
+
+    Numbers are aligned to the right. A cell wider than WIDEST is cut.
+    """
     lines = [[_cell(text) for text in line] for line in (headers, *rows)]
     columns = list(zip(*lines, strict=True))
     widths = [max(map(width, column)) for column in columns]
     right = [any(cells) and all(map(_NUMBER.fullmatch, cells)) for _, *cells in columns]
     ruled = [lines[0], ["─" * wide for wide in widths], *lines[1:]] if any(headers) else lines[1:]
-    drawn = "\n".join(GAP.join(map(_aligned, line, widths, right)).rstrip() for line in ruled)
-    return f"```\n{drawn}\n```"
+    table = "\n".join(GAP.join(map(_aligned, line, widths, right)).rstrip() for line in ruled)
+    return f"```\n{table}\n```"
 
 
 def bars(scores: Sequence[tuple[str, float]], most: int = 10) -> str:
-    """Names with their scores from 0 to 1 as bars, the highest first."""
-    ordered = sorted(scores, key=lambda scored: -scored[1])[:most]
+    """Return a table of the `most` highest scores, from 0 to 1, each with its name, a bar and its percentage."""
+    ordered = sorted(scores, key=lambda pair: -pair[1])[:most]
     return markdown_table(("", "", ""), [(name, _bar(score), f"{score * 100:.1f} %") for name, score in ordered])
 
 
 def brief(text: str, most: int = WIDEST) -> str:
-    """A text on one line of so many characters at most; "–" for none."""
+    """Return a text on one line of at most `most` characters; "–" for an empty text."""
     line = " ".join(text.split()) or "–"
     return line if len(line) <= most else f"{line[: most - 1]}…"
 
@@ -46,7 +49,7 @@ def _bar(score: float) -> str:
 
 
 def _cell(text: str) -> str:
-    """One line that cannot end the block of code."""
+    """Return a text on one line without backticks, which would end the code block, cut to WIDEST columns."""
     line = " ".join(text.replace("`", "'").split())
     return line if width(line) <= WIDEST else f"{clip(line, 0, WIDEST - 1)}…"
 
@@ -57,6 +60,9 @@ def _aligned(cell: str, wide: int, right: bool) -> str:
 
 
 def quoted(text: str) -> str:
-    """A text within a sentence."""
+    """Return a text as a quotation within a sentence, cut to 200 characters: as code, or in quotation marks.
+
+    Code cannot hold a backtick or the end of a line, and an empty code span is shown as two backticks.
+    """
     short = text if len(text) <= 200 else f"{text[:200]}…"
     return f"`{short}`" if short and "`" not in short and "\n" not in short else f"“{short}”"

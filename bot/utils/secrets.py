@@ -1,4 +1,4 @@
-"""Secrets: which values are some, and how they are blanked out of what people and logs get to read."""
+"""Secrets: found in the environment, and blanked out of messages and logs."""
 
 from __future__ import annotations
 
@@ -8,12 +8,17 @@ from urllib.parse import urlsplit
 from bot.interfaces.network import passwords
 
 SECRET_NAMES = ("TOKEN", "KEY", "SECRET", "PASSWORD")
+"""Parts of variables' names that mark their values as secrets."""
+
 SHORTEST_SECRET = 8
-"""Shorter values are not looked for: they would hit innocent words. So many characters of a longer one are a leak."""
+"""Fewest characters of a secret that is blanked: shorter values would match ordinary words.
+
+As many first characters of a longer secret count as a leak.
+"""
 
 
 def secrets_in(environment: Mapping[str, str]) -> Collection[str]:
-    """Find the values of variables that hold secrets, by their names, and passwords in addresses, such as a proxy's."""
+    """Return the values of variables with names of secrets, and passwords in addresses, such as a proxy's."""
     named = (value for name, value in environment.items() if any(mark in name.upper() for mark in SECRET_NAMES))
     inside = (_password(value) for value in environment.values() if "://" in value)
     marked = (form if len(form) - 2 < SHORTEST_SECRET else form[1:-1] for form in passwords(environment))
@@ -21,16 +26,16 @@ def secrets_in(environment: Mapping[str, str]) -> Collection[str]:
 
 
 def blanked(text: str, secrets: Collection[str], mark: str = "•••") -> str:
-    """Put a mark in place of every secret, and of the beginning of one that somebody cut.
+    """Return the text with a mark for every secret, and for every beginning of one of 8 characters or more.
 
-    Blank before cutting: what is left of a secret in the middle or at the end of a text cannot be known any more.
+    Blank before you cut a text: the rest of a secret without its beginning cannot be recognised.
     """
     for secret in sorted(secrets, key=len, reverse=True):
         if len(secret) < SHORTEST_SECRET or secret.startswith(("/", "~", ".")):  # a path begins like many others
             text = text.replace(secret, mark) if secret else text
             continue
         parts = text.split(secret[:SHORTEST_SECRET])
-        rests = (part[_shared(part, secret[SHORTEST_SECRET:]) :] for part in parts[1:])
+        rests = (part[_common_prefix(part, secret[SHORTEST_SECRET:]) :] for part in parts[1:])
         text = mark.join((parts[0], *rests))
     return text
 
@@ -42,7 +47,7 @@ def _password(address: str) -> str:
         return ""
 
 
-def _shared(text: str, secret: str) -> int:
-    """Count the characters that both begin with."""
+def _common_prefix(text: str, secret: str) -> int:
+    """Return the length of the common beginning."""
     pairs = enumerate(zip(text, secret, strict=False))
     return next((index for index, (one, other) in pairs if one != other), min(len(text), len(secret)))

@@ -1,26 +1,27 @@
-"""How many tokens a text takes where nobody can count them: never fewer than it has."""
+"""An upper bound of a text's tokens, for models whose tokenizer is not available."""
 
 from __future__ import annotations
 
 CHEAP_BYTES = b"abcdefghijklmnopqrstuvwxyz "
+"""Bytes that share a token with their neighbours; each counts 3/5 of a token."""
 
 MOST_TOKENS = 10**9
-"""Tokens of one call; a larger figure is a fault of who states it."""
+"""Most tokens that one call can use; a server that reports more is in error."""
 
 
 def tokens(figure: object) -> int:
-    """A number of tokens as a server states it; 0, as where nothing is stated, for what is none."""
+    """Return a number of tokens that a server reports; 0 for any value that is not a plausible number."""
     return figure if type(figure) is int and 0 <= figure <= MOST_TOKENS else 0
 
 
 def estimate(text: str) -> int:
-    """At least as many tokens as OpenAI's encodings make of it; for prose and code mostly two or three times as many.
+    """Return at least as many tokens as OpenAI's encodings need; for prose and code mostly two or three times as many.
 
-    A token is at least one byte, so nothing exceeds the number of bytes. Small Latin letters and spaces, a word's own
-    space included, make tokens of two or more: even random letters take about 0.54 tokens each, so they count 3/5.
-    Everything else (capitals, digits, punctuation, other scripts byte by byte) counts as a token each, and the
-    end of a line as two, since a single letter may follow it. Compared with cl100k_base and o200k_base on hundreds of
-    files of code and prose, long words of eight languages, base64, hexadecimal and emoji: never less.
+    A token has at least one byte, so the result never exceeds the number of bytes. Small Latin letters and spaces
+    share tokens: even random letters take about 0.54 tokens each, so each counts 3/5. Every other byte (capitals,
+    digits, punctuation, other scripts) counts as one token. The end of a line counts as two, because a single letter
+    may follow it. On hundreds of files of code and prose, long words of eight languages, base64, hexadecimal and
+    emoji the result was never below the count of cl100k_base or o200k_base.
     """
     data = text.encode(errors="replace")
     others = len(data.translate(None, CHEAP_BYTES))

@@ -1,4 +1,4 @@
-"""Texts that UTF-8 can hold: halves of a surrogate pair are joined, and single ones replaced."""
+"""Repair of texts that UTF-8 cannot hold: two halves of a surrogate pair are joined, a single half is replaced."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ T = TypeVar("T")
 
 
 def well_formed(value: T) -> T:
-    """The same value with every text in it well formed, however deep; what is well formed already is not copied."""
+    """Return the value with every text in it repaired, at any depth of tuples, mappings and dataclasses.
+
+    Tuples, dataclasses and texts that need no repair are returned themselves, not copied.
+    """
     return cast("T", _clean(value))
 
 

@@ -1,4 +1,4 @@
-"""A few threads for work that takes a moment: others than those that files and databases are waited for in."""
+"""A few threads for short computations, apart from asyncio's own threads, in which files and databases block."""
 
 from __future__ import annotations
 
@@ -10,11 +10,14 @@ from typing import TypeVar
 T = TypeVar("T")
 
 AT_ONCE = 2
-"""Threads; more would only take the processor from each other."""
+"""Number of threads; more would only compete for the processor."""
 
 _THREADS = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="work")
 
 
 async def in_thread(call: Callable[[], T]) -> T:
-    """What a call makes, once a thread is free. The call takes a second at most: cancelled, it is not waited for."""
+    """Run a call in a free thread and return its result. The call should take at most a second.
+
+    Cancelling the caller does not stop the call: its thread stays busy until the call returns.
+    """
     return await asyncio.get_running_loop().run_in_executor(_THREADS, call)

@@ -684,7 +684,7 @@ async def test_the_audit_can_be_filtered_and_exported(world: World) -> None:
     assert "Ben" not in said(await world.command("audit show", CHANNEL, ADMIN, action="config"))
     assert "language" not in said(await world.command("audit show", CHANNEL, ADMIN, who="person:2|Ben")).split("Ben")[0]
     assert "nothing to show" in said(await world.command("audit show", CHANNEL, ADMIN, action="forget"))
-    assert "is no length of time" in said(await world.command("audit show", CHANNEL, ADMIN, since="ages"))
+    assert "is not a duration" in said(await world.command("audit show", CHANNEL, ADMIN, since="ages"))
     assert "Thai" in said(await world.command("audit show", CHANNEL, ADMIN, since="1h"))
     (file,) = (await world.command("audit export", CHANNEL, ADMIN)).answers[-1].files
     lines = file.content.decode("utf-8-sig").splitlines()

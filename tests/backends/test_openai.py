@@ -159,7 +159,7 @@ FAULT_ERRORS: Mapping[str, tuple[type[BackendError], str, bool, str]] = {
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-async def test_every_fault_is_an_error_that_says_what_happened(server: FakeOpenAI, fault: str) -> None:
+async def test_every_fault_has_its_error(server: FakeOpenAI, fault: str) -> None:
     backend = make(server.base_url, timeout=0.2, stall=0.2)
     server.answer = lambda _body: FAULTS[fault]()
     text, error = await fail(backend)
@@ -200,7 +200,7 @@ async def test_an_address_without_its_version_is_named(server: FakeOpenAI) -> No
         (Answer(status=400, body=b"Client sent an HTTP request to an HTTPS server."), "begin with https://"),
     ],
 )
-async def test_a_wrong_address_is_no_missing_model(server: FakeOpenAI, answer: Answer, word: str) -> None:
+async def test_a_wrong_address_is_recognised(server: FakeOpenAI, answer: Answer, word: str) -> None:
     backend = make(server.base_url)
     server.answer = lambda _body: answer
     _, error = await fail(backend)
@@ -208,7 +208,7 @@ async def test_a_wrong_address_is_no_missing_model(server: FakeOpenAI, answer: A
     await backend.aclose()
 
 
-async def test_a_passing_failure_is_tried_again_and_said(server: FakeOpenAI, backend: Backend) -> None:
+async def test_a_temporary_failure_is_retried_visibly(server: FakeOpenAI, backend: Backend) -> None:
     server.script(failing(429, "slow down", after=0.01), FAULTS["reset"](), Answer(("Now.",)))
     text, statuses, done = await collect(backend)
     assert (text, done.reason) == ("Now.", "complete")
@@ -224,35 +224,33 @@ async def test_it_gives_up_after_three_attempts(server: FakeOpenAI, backend: Bac
 
 
 @pytest.mark.parametrize("fault", ["rate limited for long", "out of credit", "wrong key", "too long", "cut"])
-async def test_what_is_hopeless_or_half_said_is_not_tried_again(
-    server: FakeOpenAI, backend: Backend, fault: str
-) -> None:
+async def test_a_final_or_partial_failure_is_not_retried(server: FakeOpenAI, backend: Backend, fault: str) -> None:
     server.answer = lambda _body: FAULTS[fault]()
     await fail(backend)
     assert len(server.requests) == 1
 
 
-async def test_a_long_wait_is_told_in_seconds(server: FakeOpenAI, backend: Backend) -> None:
+async def test_a_long_retry_after_is_reported(server: FakeOpenAI, backend: Backend) -> None:
     server.script(FAULTS["rate limited for long"]())
     _, error = await fail(backend)
     assert error.retry_after == 3600
 
 
-async def test_what_a_model_thinks_and_comments_are_no_part_of_the_answer(server: FakeOpenAI, backend: Backend) -> None:
+async def test_reasoning_and_comments_are_not_answer(server: FakeOpenAI, backend: Backend) -> None:
     thought = chunk({"reasoning_content": "Hm."}) + chunk({"reasoning": "Aha."})
     server.script(Answer((b": keep-alive\n\n", chunk({"role": "assistant", "content": ""}), thought, "Yes")))
     assert (await collect(backend))[0] == "Yes"
 
 
 @pytest.mark.parametrize("delta", [{"content": 7}, {"content": [7]}, {"reasoning": 7}, {"content": [{"type": "new"}]}])
-async def test_what_is_not_known_in_a_delta_is_passed_over(
+async def test_unknown_parts_of_a_delta_are_ignored(
     server: FakeOpenAI, backend: Backend, delta: dict[str, object]
 ) -> None:
     server.script(Answer(("Y", chunk(delta), "es")))
     assert (await collect(backend))[0] == "Yes"
 
 
-async def test_parts_that_cannot_be_read_are_said(server: FakeOpenAI, backend: Backend) -> None:
+async def test_unreadable_parts_are_reported(server: FakeOpenAI, backend: Backend) -> None:
     server.script(Answer(("Yes", chunk({"content": [{"type": "thinking", "thinking": [{}]}]}))))
     text, error = await fail(backend)
     assert (text, type(error)) == ("Yes", BrokenOff)
@@ -284,14 +282,14 @@ async def test_many_streams_are_read_together(server: FakeOpenAI, backend: Backe
     assert chunks < 60 * len(words)  # how many less is for benchmarks/ to say
 
 
-async def test_an_end_without_usage_or_done_is_an_end(server: FakeOpenAI, backend: Backend) -> None:
+async def test_a_finish_reason_ends_the_stream(server: FakeOpenAI, backend: Backend) -> None:
     server.script(Answer(("All.", chunk({}, "length"), Step.CUT)))
     text, _, done = await collect(backend)
     assert (text, done) == ("All.", Done("length"))
 
 
 @pytest.mark.parametrize("unknown", ["stream_options", "max_tokens"])
-async def test_what_a_server_does_not_know_is_left_out_from_then_on(unknown: str) -> None:
+async def test_refused_fields_are_left_out_afterwards(unknown: str) -> None:
     async with FakeOpenAI(rejects=[unknown]) as server:
         backend = make(server.base_url, max_tokens=9)
         await collect(backend)
@@ -356,14 +354,14 @@ asyncio.run(main())
 """
 
 
-async def test_a_question_may_come_while_the_sdk_is_being_imported() -> None:
+async def test_requests_work_during_the_sdks_import() -> None:
     code = RACE.format(url=unused_url())
     process = await asyncio.create_subprocess_exec(sys.executable, "-c", code, stdout=asyncio.subprocess.PIPE)
     output, _ = await process.communicate()
     assert output == b"fine\n"
 
 
-async def test_one_model_leaves_and_the_other_still_answers(server: FakeOpenAI) -> None:
+async def test_closing_one_backend_keeps_the_others_open(server: FakeOpenAI) -> None:
     tables = {
         name: OpenAIModelSettings(backend="openai", model=name, base_url=server.base_url) for name in ("test", "gpt-4o")
     }
@@ -446,7 +444,7 @@ async def test_counting_needs_no_network(monkeypatch: pytest.MonkeyPatch, tmp_pa
 
 
 @pytest.mark.parametrize("folder", ["", "harmed"])
-def test_harmed_data_is_not_fetched_anew(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, folder: str) -> None:
+def test_damaged_tokenizer_data_is_not_downloaded(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, folder: str) -> None:
     """tiktoken would delete the file and ask the network."""
     path = tmp_path / folder
     path.mkdir(exist_ok=True)
@@ -457,7 +455,7 @@ def test_harmed_data_is_not_fetched_anew(monkeypatch: pytest.MonkeyPatch, tmp_pa
     assert harmed.exists()
 
 
-def test_a_key_that_is_none_is_said_at_the_start() -> None:
+def test_an_invalid_key_is_reported_at_start() -> None:
     table = OpenAIModelSettings.model_validate({"backend": "openai", "model": "test"})
     with pytest.raises(ConfigError, match="OPENAI_API_KEY holds characters"):
         BACKEND.create({"m": table}, {"OPENAI_API_KEY": "sk-…"}, Path(), Section())

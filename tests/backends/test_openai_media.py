@@ -16,7 +16,8 @@ from bot.backends.openai.chat import OpenAIBackend
 from bot.interfaces.backend import EmbeddingBackend, ImageBackend, SpeechBackend, TranscriptionBackend
 from bot.interfaces.config import Section
 from bot.interfaces.errors import BackendError, RateLimited, Refused, Unauthorised, Unavailable
-from bot.interfaces.prompts import Media, Sampling, Segment, Transcript, Utterance
+from bot.interfaces.jobs import Segment, Transcript
+from bot.interfaces.prompts import Media, Sampling, Utterance
 from bot.interfaces.replies import Text
 from bot.utils.media_types import picture_kind
 from tests.fakes.media import MP3, PNG, Upload, vector
@@ -84,14 +85,14 @@ async def test_vectors_may_come_as_numbers() -> None:
 
 async def test_a_recording_becomes_text_with_times(server: FakeOpenAI, backend: OpenAIBackend) -> None:
     segments = (Segment(0.0, 1.5, "Hello"), Segment(1.5, 2.0, "there."))
-    assert await backend.transcribe(SOUND) == Transcript("Hello there.", segments, "english")
+    assert await backend.transcribe(SOUND) == Transcript("Hello there.", segments, 2.0, "english")
     assert (await backend.transcribe(SOUND, "de")).language == "de"
     assert server.requests[0]["file"] == Upload("sound.ogg", "audio/ogg", b"OggS")
     assert "language" not in server.requests[0]
 
 
 @pytest.mark.parametrize("rejects", [["verbose_json"], ["timestamp_granularities"], ["response_format"]])
-async def test_a_model_that_tells_no_times_is_asked_without(rejects: list[str]) -> None:
+async def test_a_model_without_timestamps_transcribes(rejects: list[str]) -> None:
     async with FakeOpenAI(rejects=rejects) as server:
         backend = make(server.base_url)
         assert (await backend.transcribe(SOUND)).text == "Hello there."
@@ -161,7 +162,7 @@ FAULT_ERRORS: Mapping[str, tuple[type[BackendError], str]] = {
 
 @pytest.mark.parametrize("fault", FAULT_ERRORS)
 @pytest.mark.parametrize("ability", ASKING)
-async def test_every_fault_is_an_error_that_says_what_happened(server: FakeOpenAI, ability: str, fault: str) -> None:
+async def test_every_fault_has_its_error(server: FakeOpenAI, ability: str, fault: str) -> None:
     backend = make(server.base_url, timeout=0.2)
     server.script(*(FAULTS[fault]() for _ in range(3)))
     with pytest.raises(BackendError) as caught:
@@ -197,9 +198,9 @@ async def test_what_cannot_be_read_is_said(
         await ASKING[ability](backend)
 
 
-async def test_a_link_is_no_picture_and_is_not_followed(server: FakeOpenAI, backend: OpenAIBackend) -> None:
+async def test_a_link_to_a_picture_is_refused(server: FakeOpenAI, backend: OpenAIBackend) -> None:
     server.script(whole("application/json", b'{"data": [{"url": "http://127.0.0.1:9/a.png"}]}'))
-    with pytest.raises(Refused, match="sent a link where the picture should be"):
+    with pytest.raises(Refused, match="sent a link"):
         await backend.paint("a cat")
 
 

@@ -38,7 +38,7 @@ async def said(backend: Backend, sampling: Sampling = Sampling()) -> str:  # noq
 
 
 @pytest.mark.parametrize("name", [name for name in PRESETS if name != "azure"])
-def test_a_preset_fills_in_what_the_table_does_not_say(name: str) -> None:
+def test_a_preset_supplies_missing_keys(name: str) -> None:
     preset = PRESETS[name]
     table = OpenAIModelSettings(backend="openai", model="test", preset=name)
     assert (table.base_url, table.key_env) == (preset.base_url, preset.key_env)
@@ -49,7 +49,7 @@ def test_a_preset_fills_in_what_the_table_does_not_say(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", PRESETS)
-async def test_each_server_is_asked_for_what_it_knows_alone(name: str) -> None:
+async def test_each_server_gets_only_known_fields(name: str) -> None:
     preset = PRESETS[name]
     unknown = {"max_tokens", "max_completion_tokens"} - {preset.limits[0]}
     unknown |= set() if preset.says_usage else {"stream_options"}
@@ -62,20 +62,20 @@ async def test_each_server_is_asked_for_what_it_knows_alone(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", [name for name, preset in PRESETS.items() if preset.key_env])
-async def test_a_hosted_server_without_its_key_is_not_asked(name: str) -> None:
+async def test_a_missing_key_prevents_any_request(name: str) -> None:
     table = {"base_url": "https://us.openai.azure.com"} if name == "azure" else {}
     with pytest.raises(Unauthorised, match=f"There is no key for {PRESETS[name].title}. Set {PRESETS[name].key_env}"):
         await said(make({}, preset=name, **table))
 
 
 @pytest.mark.parametrize("name", [name for name, preset in PRESETS.items() if not preset.key_env])
-async def test_a_server_of_ones_own_never_gets_the_key_for_openai(name: str) -> None:
+async def test_own_servers_never_get_openais_key(name: str) -> None:
     async with FakeOpenAI(key="") as server:
         await said(make({"OPENAI_API_KEY": "sk-secret"}, preset=name, base_url=server.base_url))
         assert server.authorizations == [""]
 
 
-def test_a_known_host_is_asked_as_its_preset_says() -> None:
+def test_a_known_host_gets_its_preset() -> None:
     assert preset_for("", "https://api.mistral.ai/v1") is PRESETS["mistral"]
     assert preset_for("", "http://localhost:8000/v1") is UNKNOWN
     assert preset_for("vllm", "http://localhost:8000/v1") is PRESETS["vllm"]
@@ -87,7 +87,7 @@ async def test_extra_goes_into_every_request(monkeypatch: pytest.MonkeyPatch) ->
         assert server.requests[0]["temperature"] == 0.5
 
 
-async def test_a_model_that_takes_no_temperature_is_asked_without() -> None:
+async def test_a_refused_temperature_is_left_out() -> None:
     async with FakeOpenAI(key="", rejects=["temperature"]) as server:
         assert await said(make({}, base_url=server.base_url, key_env=""), Sampling(temperature=0.2)) == "You said: Hi"
         assert "temperature" not in server.requests[-1]
@@ -125,12 +125,12 @@ def test_azures_address_is_completed() -> None:
         azure("")
 
 
-def test_others_have_no_dated_api() -> None:
-    with pytest.raises(ConfigError, match=r'\[models.m\] api_version is for preset = "azure" alone'):
+def test_only_azure_has_a_dated_api() -> None:
+    with pytest.raises(ConfigError, match=r'\[models.m\] api_version works only with preset = "azure"'):
         make(api_version="2024-10-21")
 
 
-async def test_azures_dated_api_is_asked_at_the_deployment_with_its_own_header() -> None:
+async def test_azures_dated_api_uses_deployment_and_header() -> None:
     async with FakeOpenAI(key="mine", api_version="2024-10-21") as server:
         root = server.base_url.removesuffix("/v1")
         table = {"preset": "azure", "base_url": root, "api_version": "2024-10-21", "key_env": "MINE"}
@@ -141,7 +141,7 @@ async def test_azures_dated_api_is_asked_at_the_deployment_with_its_own_header()
         assert not server.violations
 
 
-async def test_usage_is_read_where_it_was_not_asked_for() -> None:
+async def test_unrequested_usage_is_read() -> None:
     async with FakeOpenAI(key="mine", rejects=["stream_options"]) as server:
         backend = make({"MINE": "mine"}, preset="mistral", base_url=server.base_url, key_env="MINE")
         async with aclosing(backend.stream((Utterance("user", "Hi"),), Sampling())) as pieces:

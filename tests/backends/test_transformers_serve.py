@@ -128,14 +128,14 @@ async def test_the_terminal_talks_with_it(served: Served, tmp_path: Path) -> Non
     assert "127.0.0.1" in output.decode()
 
 
-async def test_it_streams_says_what_it_used_and_keeps_to_the_length(backend: OpenAIBackend) -> None:
+async def test_it_streams_with_usage_and_limit(backend: OpenAIBackend) -> None:
     pieces, done = await ask(backend, "List three fruits.", 12)
     assert len(pieces) > 2
     assert (done.reason, done.usage.completion_tokens) == ("length", 12)
     assert done.usage.prompt_tokens > 10
 
 
-async def test_hanging_up_in_the_middle_leaves_it_free_for_the_next(backend: OpenAIBackend) -> None:
+async def test_closing_a_stream_frees_the_server(backend: OpenAIBackend) -> None:
     prompt = (Utterance("user", "Write a long story."),)
     async with aclosing(backend.stream(prompt, Sampling(max_tokens=2_000))) as pieces:
         async for piece in pieces:

@@ -20,7 +20,7 @@ from bot.inference import __main__ as real
 from bot.inference.errors import InferenceError
 from bot.inference.protocol import LONGEST_LINE, MOST_BYTES, ModelSource, Ready
 from bot.inference.scheduler import Work
-from bot.interfaces.jobs import Count, Counted, Job, JobAnswer, Skill, Sound, TranscribedText, WriteAnswer, Written
+from bot.interfaces.jobs import Count, Counted, Job, JobAnswer, Skill, Sound, Transcript, WriteAnswer, Written
 
 Tell = Callable[[str], None]
 
@@ -50,7 +50,7 @@ class Model:
 
     def step(self, works: Sequence[Work]) -> int:
         for work in works:
-            with work.failing_alone():
+            with work.isolated():
                 self.go_on(work)
         return len(works)
 
@@ -95,7 +95,7 @@ class Model:
                 work.end(Sound(bytes(MOST_BYTES + 1), 1, 1.0))
                 return
             case "too-much":
-                work.end(TranscribedText("x" * LONGEST_LINE, (), 1.0))
+                work.end(Transcript("x" * LONGEST_LINE, (), 1.0))
                 return
             case "noise":
                 print('{"type":"Finished"}')

@@ -131,10 +131,10 @@ def fillings(job: job_types.Fill) -> job_types.Fillings:
     )
 
 
-def transcribed(job: job_types.Transcribe) -> tuple[str, job_types.TranscribedText]:
+def transcribed(job: job_types.Transcribe) -> tuple[str, job_types.Transcript]:
     words = job.data.decode()
-    segments = (job_types.TimedText(0, 2.5, words), job_types.TimedText(62.5, 65, "the end")) if job.timestamps else ()
-    return words, job_types.TranscribedText(words, segments, 65)
+    segments = (job_types.Segment(0, 2.5, words), job_types.Segment(62.5, 65, "the end")) if job.timestamps else ()
+    return words, job_types.Transcript(words, segments, 65)
 
 
 def described(question: str) -> str:
@@ -148,7 +148,7 @@ def rewritten(job: job_types.Rewrite) -> str:
 
 def piped(job: job_types.Pipe) -> job_types.PipelineOutput:
     label, box = job_types.Label("cat", 0.8), job_types.Box("cat", 0.9, 5, 5, 30, 25)
-    mask = job_types.MadeFile("mask", "image/png", job.data)
+    mask = job_types.GeneratedFile("mask", "image/png", job.data)
     return job_types.PipelineOutput(job.text, (label,), (box,) if job.data else (), (mask,) if job.data else ())
 
 

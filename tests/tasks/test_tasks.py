@@ -22,8 +22,9 @@ from bot.interfaces import jobs as job_types
 from bot.interfaces.catalogue import AddedModel
 from bot.interfaces.database import Database
 from bot.interfaces.errors import ConfigError, UserError
+from bot.interfaces.jobs import Segment, Transcript
 from bot.interfaces.messages import Attachment, Message, Person, Place
-from bot.interfaces.prompts import Media, Segment, Transcript
+from bot.interfaces.prompts import Media
 from bot.interfaces.replies import Choice, Done, Status, Text
 from bot.tasks.engine.command import TAKES
 from bot.tasks.engine.registry import load_tasks
@@ -54,7 +55,7 @@ class Endpoint(MemoryBackend):
         return [[float(len(text)), 1.0] for text in texts]
 
     async def transcribe(self, sound: Media, language: str = "") -> Transcript:
-        return Transcript(sound.media_type, (Segment(1.5, 2.0, sound.media_type),), "en")
+        return Transcript(sound.media_type, (Segment(1.5, 2.0, sound.media_type),), language="en")
 
     async def speak(self, text: str, voice: str = "") -> Media:
         return Media("audio/mpeg", f"ID3{voice}{text}".encode())

@@ -90,7 +90,7 @@ def test_long_names_lose_their_middle() -> None:
 
 
 @pytest.mark.parametrize("most", [1, 2, 3, 4, 7])
-def test_between_whole_requests_there_are_no_lines(most: int) -> None:
+def test_the_scale_of_requests_has_whole_numbers(most: int) -> None:
     figure, _ = drawn(Chart("June", "requests", ["2026-06-01"], {"gpt": [float(most)]}, [("Ann", float(most))]))
     ticks = [label.get_text() for label in figure.axes[0].get_yticklabels()]
     assert ticks[0] == "0"

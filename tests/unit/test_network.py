@@ -1,4 +1,4 @@
-"""Which proxy and which certificates the environment names, and what is wrong with it."""
+"""Proxies and certificates named by the environment, and reports of mistakes in it."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ def test_unreadable_certificates_are_reported(tmp_path: Path, variable: str, con
     elif content is not None:
         path.write_text(content)
     network = Network({variable: str(path)})
-    assert network.tls  # what needs no certificate goes on
+    assert network.tls  # connections that need no certificate still work
     with pytest.raises(ConfigError, match=f"^{variable} names {path}, which .*{word}"):
         network.must_trust()
 

@@ -1,4 +1,4 @@
-"""OpenAI, and everything that speaks its API."""
+"""The backend for OpenAI and for every server with a compatible API."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from bot.interfaces.network import network_of
 def create(
     tables: Mapping[str, ModelSection], environ: Mapping[str, str], _data: Path, _shared: Section
 ) -> Mapping[str, Backend]:
-    """A backend for each table; all share one HTTP client. Raises ConfigError."""
+    """Return a backend for each table; all share one HTTP client. Raises ConfigError."""
     connection = HttpClient(network_of(environ))
     backends: dict[str, Backend] = {}
     for name, table in tables.items():

@@ -1,8 +1,8 @@
-"""One model behind a chat completions API, and what else its server does.
+"""The backend of one model behind a chat completions API.
 
-The SDK asks and its raw bytes are read, as its typed events cost ten times what reading the lines costs. Its own
-retries wait without a word, so they are off and ours say what they wait for. An answer is whole only when the stream
-said so: `finish_reason` is the one sign.
+The SDK sends the requests, but the parser here reads the raw bytes: the SDK's typed events cost ten times as much. The
+SDK's own retries are off because they wait silently; the retries here report each wait. Only a `finish_reason` in the
+stream proves that an answer is complete.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ from bot.backends.openai.settings import OpenAIModelSettings, ServerSettings
 from bot.backends.openai.stream_parser import CompletionParser, messages_of
 from bot.backends.openai.tokens import TokenCounter, window
 from bot.interfaces.errors import BackendError, Refused
-from bot.interfaces.prompts import Media, Prompt, Sampling, Transcript, Utterance
+from bot.interfaces.jobs import Transcript
+from bot.interfaces.prompts import Media, Prompt, Sampling, Utterance
 from bot.interfaces.replies import Done, Piece, Status, Text, Usage, Used
 
 if TYPE_CHECKING:
@@ -29,50 +30,53 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 USAGE_SECONDS = 2.0
-"""How long after its finish_reason a stream may take to say what it used."""
+"""Longest wait for the usage after a stream's finish_reason."""
+
 CLOSE_SECONDS = 0.2
-"""How long it may take to close by itself after [DONE], so that its connection serves again."""
+"""Longest wait for a stream to end after [DONE]; a connection that ended by itself can be used again."""
+
 CHECK_SECONDS = 9.0
 CHECK: Prompt = (Utterance("user", "Say hello."),)
 CHECK_SAMPLING = Sampling(max_tokens=16)
-AGAIN = ("Trying again", "Trying for the last time", "")
-"""The words between two attempts."""
 
-NOTHING_YET = Used(Usage())
-"""The server has taken the request."""
+AGAIN = ("Trying again", "Trying for the last time", "")
+"""Beginning of the status after each failed attempt; none follows the last."""
+
+ACCEPTED = Used(Usage())
+"""The event for a request that the server has accepted: from now on it may cost money."""
 
 
 class OpenAIBackend:
-    """A bot.interfaces.backend.Backend, which also embeds, transcribes, speaks and paints."""
+    """A backend that chats and, with servers that can, embeds, transcribes, speaks and paints."""
 
     def __init__(self, settings: OpenAIModelSettings, server: ServerSettings, shared: HttpClient) -> None:
         self._settings = settings
         self._access = ServerAccess(settings, server, shared)
         self._counter = TokenCounter(settings.model)
-        self._unknown = set[str]() if server.preset.says_usage else {"stream_options"}
+        self._refused = set[str]() if server.preset.says_usage else {"stream_options"}
 
     @property
     def context(self) -> int:
-        """The model's window in tokens."""
+        """Return the model's window in tokens."""
         return self._settings.context or window(self._settings.model)
 
     @property
     def missing_key(self) -> str:
-        """The variable that should hold the key and does not."""
+        """Return the name of the variable that lacks the key; "" if no key is missing."""
         server = self._access.server
         return self._access.settings.key_env if server.hosted and not server.key else ""
 
     @property
     def destination(self) -> str:
-        """The server's host."""
+        """Return the server's host."""
         return self._access.server.host
 
     async def count(self, prompt: Prompt) -> int:
-        """Tokens of a prompt: exact where tiktoken's data is on disk, else an estimate that is not less."""
+        """Return the tokens of a prompt: exact if tiktoken's data is on disk, else an upper bound."""
         return await self._counter.count(prompt)
 
     async def prepare(self) -> None:
-        """Import the SDK and read the tokenizer's data. Raises Unauthorised where the key is missing."""
+        """Import the SDK and read the tokenizer's data. Raises Unauthorised if the key is missing."""
         try:
             await self._access.client()
         except RequestFailedError as caught:
@@ -80,22 +84,25 @@ class OpenAIBackend:
         await self._counter.count(())
 
     async def check(self) -> str:
-        """Ask which models there are; a server that does not say so, for a word of an answer. Raises BackendError."""
-        name, where = self._settings.model, self.destination
+        """Return a line about the server's list of models, or of a short answer from a server without a list.
+
+        Raises BackendError.
+        """
+        name, host = self._settings.model, self.destination
         try:
-            listed = await self._access.ask(self._names, CHECK_SECONDS)
+            names = await self._access.ask(self._names, CHECK_SECONDS)
         except BackendError as error:
             if not self._settings.converses or self.missing_key:
                 raise
             await self._check_chat()
-            return f"{name} at {where} answers, but its models cannot be listed: {error.message}"
-        return f"{name} at {where}" + ("" if name in listed else ", which does not list this model")
+            return f"{name} at {host} answers, but its models cannot be listed: {error.message}"
+        return f"{name} at {host}" + ("" if name in names else ", which does not list this model")
 
     async def _names(self, client: openai.AsyncOpenAI) -> Sequence[str]:
         return [model.id for model in (await client.models.list(extra_headers=self._access.headers())).data or ()]
 
     async def _check_chat(self) -> None:
-        """Ask for a word. Raises BackendError, which names the address where the API is if it is found nearby."""
+        """Request a short answer. Raises BackendError; its message has the right address if /v1 was missing."""
         try:
             async with asyncio.timeout(CHECK_SECONDS), aclosing(self._attempt(CHECK, CHECK_SAMPLING)) as chunks:
                 async for _ in chunks:
@@ -110,7 +117,7 @@ class OpenAIBackend:
             raise self._access.explain(caught) from None
 
     async def _is_api(self, url: str) -> bool:
-        """Tell whether models are listed there."""
+        """Return True if the server lists its models below this URL."""
         try:
             await self._access.ask(lambda client: self._names(client.with_options(base_url=url)), CHECK_SECONDS)
         except BackendError:
@@ -118,74 +125,80 @@ class OpenAIBackend:
         return True
 
     async def aclose(self) -> None:
-        """Let go of the connections."""
+        """Close the connections, unless other models use them."""
         await self._access.aclose()
 
     async def embed(self, texts: Sequence[str]) -> Sequence[Sequence[float]]:
-        """One vector for each text. Raises BackendError."""
+        """Return a vector for each text. Raises BackendError."""
         return await media.embed(self._access, texts)
 
     async def transcribe(self, sound: Media, language: str = "") -> Transcript:
-        """What is said in a recording. Raises BackendError."""
+        """Return the transcript of a recording. Raises BackendError."""
         return await media.transcribe(self._access, sound, language)
 
     async def speak(self, text: str, voice: str = "") -> Media:
-        """A recording of the text. Raises BackendError."""
+        """Return a recording of the text. Raises BackendError."""
         return await media.speak(self._access, text, voice)
 
     async def paint(self, prompt: str, size: str = "") -> Media:
-        """A picture. Raises BackendError."""
+        """Return a generated picture. Raises BackendError."""
         return await media.paint(self._access, prompt, size)
 
     async def stream(self, prompt: Prompt, sampling: Sampling) -> AsyncGenerator[Piece, None]:
-        """Answer. Before the first text a passing failure is tried again, which a Status says. Raises BackendError."""
+        """Yield the answer. Raises BackendError.
+
+        A temporary failure before the first text leads to a Status and another attempt.
+        """
         began, lost = False, False
         for pause, again in zip((*client.PAUSES, None), AGAIN, strict=True):
-            taken = False
+            accepted = False
             try:
                 async with aclosing(self._attempt(prompt, self._settings.sampling(sampling))) as chunks:
                     async for chunk in chunks:
-                        began, taken = began or isinstance(chunk, Text), True
-                        if lost or chunk is not NOTHING_YET:
+                        began, accepted = began or isinstance(chunk, Text), True
+                        if lost or chunk is not ACCEPTED:
                             yield chunk
                 return
             except RequestFailedError as caught:
-                caught.paid = errors.PAID.get(caught.failure, "nothing") if taken else "nothing"
+                caught.paid = errors.PAID.get(caught.failure, "nothing") if accepted else "nothing"
                 wait = None if began else next_attempt(caught, pause)
                 if wait is None:
                     raise self._access.explain(caught, began=began) from None
                 happened, lost = self._access.happened(caught), True
-                how: Literal["read", "unread"] = "unread" if caught.paid == "nothing" else "read"
-            yield Status(f"{happened} {again} in {errors.duration(wait)}.", lost=how)
+                cost: Literal["read", "unread"] = "unread" if caught.paid == "nothing" else "read"
+            yield Status(f"{happened} {again} in {errors.duration(wait)}.", lost=cost)
             await asyncio.sleep(wait)
 
     async def _attempt(self, prompt: Prompt, sampling: Sampling) -> AsyncGenerator[Piece, None]:
-        """Ask once. Raises FailedError."""
-        events, told = CompletionParser(thinks_first=self._settings.thinks_first), Usage()
+        """Send one request and yield its answer, without retries. Raises RequestFailedError."""
+        parser, reported = CompletionParser(thinks_first=self._settings.thinks_first), Usage()
         async with AsyncExitStack() as stack:
             reads = await self._open(stack, prompt, sampling)
-            yield NOTHING_YET
-            while data := await self._read(reads, events):
-                for said in events.feed(data):
-                    yield said
-                if events.usage != told and not events.finish:  # at the end Done says it
-                    told = events.usage
-                    yield Used(told)
-                if events.failure:
-                    raise events.failure
-        for said in events.end():
-            yield said
-        if not events.finish:
+            yield ACCEPTED
+            while data := await self._read(reads, parser):
+                for piece in parser.feed(data):
+                    yield piece
+                if parser.usage != reported and not parser.finish:  # at the end Done has the usage
+                    reported = parser.usage
+                    yield Used(reported)
+                if parser.failure:
+                    raise parser.failure
+        for piece in parser.end():
+            yield piece
+        if not parser.finish:
             raise RequestFailedError(errors.TRUNCATED)
-        if events.finish == "content_filter":
-            yield Used(events.usage)
+        if parser.finish == "content_filter":
+            yield Used(parser.usage)
             raise RequestFailedError(errors.FILTERED)
-        yield Done("length" if events.finish == "length" else "complete", events.usage)
+        yield Done("length" if parser.finish == "length" else "complete", parser.usage)
 
     async def _open(self, stack: AsyncExitStack, prompt: Prompt, sampling: Sampling) -> AsyncIterator[bytes]:
-        """Send the request, without what the server turned out not to know. Raises FailedError."""
+        """Send the request, without the fields that the server refuses, and return the stream of its bytes.
+
+        Raises RequestFailedError.
+        """
         client = await self._access.client()
-        import openai  # only now: it was imported in a thread, and two imports at once would meet half-way
+        import openai  # only now: a thread has imported it, and two threads that import it at once see half of it
 
         pictures = any(utterance.images for utterance in prompt)
         messages = await asyncio.to_thread(messages_of, prompt) if pictures else messages_of(prompt)
@@ -211,56 +224,58 @@ class OpenAIBackend:
         kind = response.headers.get("content-type", "")
         if "text/html" in kind:
             raise RequestFailedError(errors.WEB_PAGE)
-        if "application/json" in kind:  # as LM Studio answers at an address without /v1
+        if "application/json" in kind:  # LM Studio answers like this at an address without /v1
             raise RequestFailedError(errors.NO_STREAM)
         return response.iter_bytes()
 
-    async def _read(self, reads: AsyncIterator[bytes], events: CompletionParser) -> bytes:
-        """The next bytes; none at the end. Raises FailedError when they do not come and the answer is not whole."""
+    async def _read(self, reads: AsyncIterator[bytes], parser: CompletionParser) -> bytes:
+        """Return the next bytes, none at the end. Raises RequestFailedError for a stream that breaks off too early."""
         import httpx2
 
         try:
-            async with asyncio.timeout(self._patience(events)):
+            async with asyncio.timeout(self._patience(parser)):
                 return await anext(reads, b"")
         except TimeoutError:
-            failure = errors.STALLED if events.began else errors.SLOW
+            failure = errors.STALLED if parser.began else errors.SLOW
         except httpx2.HTTPError:
             failure = errors.CUT
-        if not events.finish:
+        if not parser.finish:
             raise RequestFailedError(failure)
         return b""
 
-    def _patience(self, events: CompletionParser) -> float:
-        if events.done:
+    def _patience(self, parser: CompletionParser) -> float:
+        """Return the longest wait for the next bytes, in seconds."""
+        if parser.done:
             return CLOSE_SECONDS
-        if events.finish:
+        if parser.finish:
             return USAGE_SECONDS
-        return self._settings.stall if events.began else self._settings.timeout
+        return self._settings.stall if parser.began else self._settings.timeout
 
     @property
-    def _limit(self) -> Sequence[str]:
-        """The names that the field for the longest answer may have, as far as the server was not heard to refuse."""
-        return [name for name in self._access.server.preset.limits if name not in self._unknown]
-
-    @property
-    def _along(self) -> Mapping[str, bool]:
-        """The option by which a server says with every piece what was used, for answers that are stopped."""
-        return {"continuous_usage_stats": True} if self._access.server.preset.says_usage_along else {}
+    def _limit_fields(self) -> Sequence[str]:
+        """Return the names of the field for the longest answer that the server has not refused, the best first."""
+        return [name for name in self._access.server.preset.limits if name not in self._refused]
 
     def _options(self, sampling: Sampling) -> dict[str, object]:
-        """The fields of a request that not every server knows."""
-        wanted: Mapping[str, object] = {
-            "stream_options": {"include_usage": True, **self._along},
-            self._limit[0]: sampling.max_tokens or None,
+        """Return the fields of a request that some servers refuse, without those that this one has refused."""
+        # usage with every piece: an answer that is stopped early is billed too
+        along = {"continuous_usage_stats": True} if self._access.server.preset.says_usage_along else {}
+        fields: Mapping[str, object] = {
+            "stream_options": {"include_usage": True, **along},
+            self._limit_fields[0]: sampling.max_tokens or None,
             "temperature": sampling.temperature,
         }
-        return {name: value for name, value in wanted.items() if value is not None and name not in self._unknown}
+        return {name: value for name, value in fields.items() if value is not None and name not in self._refused}
 
     def _adapt(self, error: openai.OpenAIError, options: Mapping[str, object]) -> bool:
-        """Whether asking differently may help, as every server and every model refuses other fields."""
+        """Note the field that the error refuses, and return True if a request without it may succeed.
+
+        The last name for the longest answer stays, as the limit must hold. So does a temperature that is only out of
+        the model's range: the person who set it must learn that.
+        """
         field = refused_field(error, options)
-        if not field or [field] == self._limit or (field == "temperature" and not refuses_any(error)):
+        if not field or [field] == self._limit_fields or (field == "temperature" and not refuses_any(error)):
             return False
-        self._unknown.add(field)
-        log.info("%s does not know %s and is asked without it", self.destination, field)
+        self._refused.add(field)
+        log.info("%s refuses the field %s; requests leave it out from now on", self.destination, field)
         return True

@@ -1,4 +1,4 @@
-"""How one model's requests reach its server: the SDK's client, the key, and failures in words for people."""
+"""Access to a server with OpenAI's API: the SDK's client, the key, retries, and failures explained to people."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from bot.backends.openai.settings import OpenAIModelSettings, ServerSettings
 from bot.interfaces.errors import BackendError
 from bot.interfaces.network import Network, endpoint
 
-if TYPE_CHECKING:  # importing the SDK takes 0.65 s, which a chat with a local model need not wait for
+if TYPE_CHECKING:  # importing the SDK takes 0.65 s: a bot with only local models must not wait for it
     import httpx2
     import openai
     from openai._types import Headers
@@ -22,17 +22,17 @@ if TYPE_CHECKING:  # importing the SDK takes 0.65 s, which a chat with a local m
 T = TypeVar("T")
 
 PAUSES = (0.5, 2.0)
-"""Seconds before each new attempt, where the server does not say."""
-PATIENCE = 20.0
-"""The longest Retry-After that is waited for, in seconds; beyond it the person decides."""
+"""Seconds before each retry, unless the server states a time."""
 
+LONGEST_RETRY_AFTER = 20.0
+"""Longest Retry-After, in seconds, that a request waits for; after a longer one the person decides."""
 
 VERSION = re.compile(r"/v\d\w*(/|$)")
-"""The part of an address that says which version of an API is meant."""
+"""The part of an address that names the API's version."""
 
 
 class HttpClient:
-    """The HTTP client that all models share, made at the first use and in a thread, with the SDK."""
+    """The HTTP client that all models share. It is created at the first use, in a thread, together with the SDK."""
 
     def __init__(self, network: Network) -> None:
         self._network = network
@@ -42,7 +42,7 @@ class HttpClient:
         self._http: httpx2.AsyncClient | None = None
 
     async def client(self, user: object, server: ServerSettings) -> openai.AsyncOpenAI:
-        """The SDK's client for one server; it stays open until the last user leaves."""
+        """Return the SDK's client for a server. Its connections stay open until the last user leaves."""
         async with self._lock:
             self._users.add(user)
             if server.setting:
@@ -50,7 +50,7 @@ class HttpClient:
             self._http = self._http or await asyncio.to_thread(open_http, self._network, self._settings)
         import openai
 
-        url, key = server.base_url, server.key or "none"
+        url, key = server.base_url, server.key or "none"  # the SDK refuses an empty key; `headers` removes this one
         if server.version:
             return openai.AsyncAzureOpenAI(
                 base_url=url,
@@ -63,7 +63,7 @@ class HttpClient:
         return openai.AsyncOpenAI(base_url=url, api_key=key, timeout=None, max_retries=0, http_client=self._http)
 
     async def leave(self, user: object) -> None:
-        """Close with the last user."""
+        """Remove a user; without users, close the connections."""
         self._users.discard(user)
         if self._http is not None and not self._users:
             http, self._http = self._http, None
@@ -71,18 +71,18 @@ class HttpClient:
 
 
 def open_http(network: Network, settings: Mapping[str, str]) -> httpx2.AsyncClient:
-    """An HTTP client; takes most of a second, for its imports and certificates."""
+    """Return an HTTP client. Takes most of a second, for its imports and certificates: call it in a thread."""
     import httpx2
-    import openai.types.chat  # noqa: F401  so that no request imports it
+    import openai.types.chat  # noqa: F401  the SDK would import it at the first request, in the event loop
 
     from bot.backends.openai.transport import GatheringTransport
 
-    _ = network.tls  # read here, in a thread
+    _ = network.tls  # a cached property: the certificates are read here, in the thread
     return httpx2.AsyncClient(transport=GatheringTransport(network, settings), follow_redirects=True, timeout=None)
 
 
 class ServerAccess:
-    """A server as one model's entry reaches it."""
+    """The access of one model's entry to its server."""
 
     def __init__(self, settings: OpenAIModelSettings, server: ServerSettings, connection: HttpClient) -> None:
         self.settings = settings
@@ -97,7 +97,7 @@ class ServerAccess:
         }
 
     async def client(self) -> openai.AsyncOpenAI:
-        """The SDK's client. Raises FailedError where the key is missing."""
+        """Return the SDK's client. Raises RequestFailedError if the key is missing."""
         if self.server.hosted and not self.server.key:
             raise RequestFailedError(errors.NO_KEY)
         if self._client is None:
@@ -105,29 +105,29 @@ class ServerAccess:
         return self._client
 
     async def aclose(self) -> None:
-        """Let go of the connections."""
+        """Close the connections, unless other models use them."""
         self._client = None
         await self._connection.leave(self)
 
     def headers(self) -> Headers:
-        """The SDK has to be told when no key is to be sent."""
+        """Return the headers that make the SDK send no key where there is none."""
         import openai
 
         return {} if self.server.key else {"Authorization": openai.Omit()}
 
     def explain(self, caught: RequestFailedError, *, began: bool = False) -> BackendError:
-        """The error for people, who must not see the key even where a server repeats it."""
+        """Return the error for people, with the key blanked: some servers repeat it."""
         return caught.explain(self._words, (self.server.key,), began=began)
 
     def happened(self, caught: RequestFailedError) -> str:
-        """What went wrong, without advice."""
+        """Return the sentence about a failure, without advice."""
         return caught.failure.happened.format(detail="", **self._words)
 
-    async def ask(self, question: Callable[[openai.AsyncOpenAI], Awaitable[T]], seconds: float) -> T:
-        """The answer to one whole request, asked again after what may pass at once. Raises BackendError."""
+    async def ask(self, request: Callable[[openai.AsyncOpenAI], Awaitable[T]], seconds: float) -> T:
+        """Return the result of a request, with retries after failures that may pass. Raises BackendError."""
         for pause in (*PAUSES, None):
             try:
-                return await self._ask_once(question, seconds)
+                return await self._ask_once(request, seconds)
             except RequestFailedError as caught:
                 wait = next_attempt(caught, pause)
                 if wait is None:
@@ -135,20 +135,19 @@ class ServerAccess:
             await asyncio.sleep(wait)
         raise AssertionError("the last attempt has no pause after it")
 
-    async def _ask_once(self, question: Callable[[openai.AsyncOpenAI], Awaitable[T]], seconds: float) -> T:
+    async def _ask_once(self, request: Callable[[openai.AsyncOpenAI], Awaitable[T]], seconds: float) -> T:
+        """Send a request once. Raises RequestFailedError."""
         client = await self.client()
-        import httpx2  # only now: they were imported in a thread, and two imports at once would meet half-way
+        import httpx2  # only now: a thread has imported them, and two threads that import at once see half of a module
         import openai
 
         try:
             async with asyncio.timeout(seconds):
-                return await question(client)
+                return await request(client)
         except openai.OpenAIError as error:
             caught = failed(error)
-            if caught.failure in (
-                errors.NO_MODEL,
-                errors.NO_API,
-            ):  # or it does not know what was asked of the model
+            # a 404 here may also mean that the server lacks this part of the API, such as embeddings
+            if caught.failure in (errors.NO_MODEL, errors.NO_API):
                 caught.failure = errors.CANNOT
             raise caught from None
         except httpx2.HTTPError:
@@ -158,21 +157,21 @@ class ServerAccess:
 
 
 def versioned(server: ServerSettings) -> str:
-    """Guess where the API is if it is not where the operator wrote; "" where no other place is likely."""
-    shown = urlsplit(server.base_url)._replace(netloc=server.host).geturl()
-    return f"{shown}/v1" if server.setting and not VERSION.search(shown) else ""
+    """Return the operator's address with /v1, if it lacks a version; "" otherwise. It is without a password."""
+    url = urlsplit(server.base_url)._replace(netloc=server.host).geturl()
+    return f"{url}/v1" if server.setting and not VERSION.search(url) else ""
 
 
 def address(server: ServerSettings) -> str:
-    """Say what to do about an address where there is no API."""
+    """Return the advice for an address without an API, as the rest of a sentence "the operator must …"."""
     if not server.setting:
-        return f"find out what answers in place of {server.host}"
+        return f"find out which server answers in place of {server.host}"
     better = versioned(server)
     return f"correct {server.setting}" + (f", perhaps to {better}" if better else "")
 
 
 def next_attempt(caught: RequestFailedError, pause: float | None) -> float | None:
-    """Seconds until it is worth asking again; None when it is not."""
+    """Return the seconds to wait before a retry; None if a retry is not worthwhile. `pause` None ends the series."""
     wait = pause if caught.retry_after is None else caught.retry_after
-    hopeless = pause is None or wait is None or wait > PATIENCE or not caught.failure.again
+    hopeless = pause is None or wait is None or wait > LONGEST_RETRY_AFTER or not caught.failure.again
     return None if hopeless else wait

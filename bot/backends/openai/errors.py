@@ -1,4 +1,4 @@
-"""What a server's failures mean to people: by its error objects, its status, or the class of the SDK's exception."""
+"""Failures of a server and their messages, found by error object, HTTP status or class of the SDK's exception."""
 
 from __future__ import annotations
 
@@ -25,13 +25,14 @@ if TYPE_CHECKING:
     import openai
 
 LONGEST_DETAIL = 200
+"""Most characters of a server's own message that people see."""
 
 
 @dataclass(frozen=True, slots=True)
 class FailureText:
-    """One way to fail: `happened` and `advice` are sentences with {host}, {model}, {key_env}, {address} and {detail}.
+    """A kind of failure: `happened` and `advice` are sentences with {host}, {model}, {key_env}, {address}, {detail}.
 
-    `again` says that asking again at once may work; `temporary` that waiting helps.
+    `again`: a retry at once may succeed. `temporary`: waiting helps.
     """
 
     kind: type[BackendError]
@@ -42,7 +43,8 @@ class FailureText:
 
 
 SOON = "Waiting a little usually helps."
-OPERATOR = "Waiting does not help; whoever runs this bot must look at "
+OPERATOR = "Waiting does not help; the operator of this bot must check "
+ADDRESS = "Waiting does not help; the operator of this bot must {address}."
 
 UNREACHABLE = FailureText(
     Unavailable, "{host} cannot be reached.", "Waiting a little may help.", again=True, temporary=True
@@ -51,7 +53,7 @@ SLOW = FailureText(Unavailable, "{host} did not begin to answer in time.", SOON,
 STALLED = FailureText(Unavailable, "{host} fell silent in the middle of the answer.", SOON, temporary=True)
 CUT = FailureText(Unavailable, "The connection to {host} was lost.", SOON, again=True, temporary=True)
 TRUNCATED = FailureText(Unavailable, "{host} stopped before the end of the answer.", SOON, again=True, temporary=True)
-GARBLED = FailureText(Unavailable, "{host} sent something that cannot be read.", SOON, again=True, temporary=True)
+GARBLED = FailureText(Unavailable, "{host} sent data that cannot be read.", SOON, again=True, temporary=True)
 TROUBLE = FailureText(Unavailable, "{host} has trouble on its side.", SOON, again=True, temporary=True)
 WEB_PAGE = FailureText(Unavailable, "{host} sent a web page in place of an answer.", f"{OPERATOR}base_url and proxies.")
 BUSY = FailureText(RateLimited, "{host} gets too many requests.", SOON, again=True, temporary=True)
@@ -60,33 +62,27 @@ WRONG_KEY = FailureText(Unauthorised, "{host} does not accept the bot's key.", O
 NO_RIGHT = FailureText(Unauthorised, "{host} does not let this bot use {model}.", f"{OPERATOR}the key's rights.")
 NO_KEY = FailureText(Unauthorised, "There is no key for {host}.", "Set {key_env} in the environment or in .env.")
 NO_MODEL = FailureText(Refused, "{host} has no model {model}.", "Waiting does not help; /models lists the others.")
-NO_API = FailureText(
-    Refused,
-    "{host} has nothing at the address that it was asked at.",
-    "Waiting does not help; whoever runs this bot must {address}.",
-)
+NO_API = FailureText(Refused, "{host} has no API at the bot's address for it.", ADDRESS)
 CANNOT = FailureText(
     Refused, "{host} has no model {model}, or cannot use it for this.", f"{OPERATOR}the model's table in config.toml."
 )
-NO_STREAM = FailureText(
-    Refused,
-    "{host} did not send its answer as a stream.",
-    "Waiting does not help; whoever runs this bot must {address}.",
-)
+NO_STREAM = FailureText(Refused, "{host} did not send its answer as a stream.", ADDRESS)
 PLAIN = FailureText(
     Unavailable,
-    "{host} speaks HTTPS at that port, and not HTTP.",
+    "{host} expects HTTPS at that port, not HTTP.",
     f"{OPERATOR}base_url: it has to begin with https://.",
 )
-LINK = FailureText(Refused, "{host} sent a link where the picture should be.", f"{OPERATOR}its settings.")
+LINK = FailureText(Refused, "{host} sent a link in place of the picture.", f"{OPERATOR}its settings.")
 TOO_LONG = FailureText(
-    ContextTooLong, "This is more than {model} can read at once.", "Shorten it, or begin anew with /new."
+    ContextTooLong, "This is more than {model} can read at once.", "Shorten it, or start a new conversation with /new."
 )
 FILTERED = FailureText(
-    Refused, "The content filter of {host} ended this answer.", "Other words may help; waiting does not."
+    Refused, "The content filter of {host} ended this answer.", "Rephrase the question; waiting does not help."
 )
 REFUSED = FailureText(
-    Refused, "{host} refused the request: {detail}", "Waiting does not help; other words or another model (/model) may."
+    Refused,
+    "{host} refused the request: {detail}",
+    "Waiting does not help; rephrase it or choose another model with /model.",
 )
 
 BY_CODE: Mapping[str, FailureText] = {
@@ -108,7 +104,7 @@ BY_CODE: Mapping[str, FailureText] = {
     "405": CANNOT,
     "501": CANNOT,
 }
-"""By the code or type of an error object, or by HTTP status; these come before the class of the SDK's exception."""
+"""Failures by the code or type of an error object, or by HTTP status. They take precedence over BY_CLASS."""
 
 BY_CLASS: Mapping[str, FailureText] = {
     "APITimeoutError": SLOW,
@@ -127,47 +123,46 @@ BY_CLASS: Mapping[str, FailureText] = {
     "APIError": TROUBLE,
     "OpenAIError": TROUBLE,
 }
-"""By the class of the SDK's exception; the most specific wins."""
+"""Failures by the name of the SDK's exception class; the most specific class counts."""
 
 PAID: Mapping[FailureText, Paid] = {
     SLOW: "all",
     STALLED: "all",
     **dict.fromkeys((CUT, TRUNCATED, GARBLED, FILTERED), "prompt"),
 }
-"""The part of a call that is paid for where its server had begun: all of it where only our patience ended.
+"""The part of an accepted request that counts as paid: all of it after a timeout, because the server went on working.
 
-A server that says itself that it failed takes nothing for that.
+A server that reports its own failure charges nothing, so other failures are missing here.
 """
 
-TOO_LONG_SAYINGS = ("context length", "context size", "context window", "prompt is too long", "too many tokens")
-"""How compatible servers say it without a code."""
+TOO_LONG_PHRASES = ("context length", "context size", "context window", "prompt is too long", "too many tokens")
+"""Phrases for TOO_LONG in the messages of servers that send no code."""
 
-
-PLAIN_SAYINGS = ("http request to an https server", "plain http request was sent to https port")
-"""How servers answer plain HTTP where they speak HTTPS, when they do not just hang up."""
+PLAIN_PHRASES = ("http request to an https server", "plain http request was sent to https port")
+"""Phrases of HTTPS servers in their answers to plain HTTP; others only close the connection."""
 
 
 def failure_of(names: tuple[object, ...], message: str, fallback: FailureText) -> FailureText:
-    """The failure that an error object describes; `names` are its code, type and status, most specific first."""
+    """Return the failure that an error object means; `names` are its code, type and status, most specific first."""
     for name in names:
         if str(name) in BY_CODE:
             return BY_CODE[str(name)]
-    said = message.lower()
-    if any(saying in said for saying in PLAIN_SAYINGS):
+    lower = message.lower()
+    if any(phrase in lower for phrase in PLAIN_PHRASES):
         return PLAIN
-    return TOO_LONG if any(saying in said for saying in TOO_LONG_SAYINGS) else fallback
+    return TOO_LONG if any(phrase in lower for phrase in TOO_LONG_PHRASES) else fallback
 
 
 def unreachable(trouble: Trouble) -> FailureText:
-    """Make a failure of a connection that was not made; no word in its sentences is a placeholder."""
+    """Return the failure for a connection that could not be made. Braces in its sentences are not placeholders."""
     happened, advice = (text.replace("{", "{{").replace("}", "}}") for text in (trouble.happened, trouble.advice))
     return FailureText(Unavailable, happened, advice, again=trouble.temporary, temporary=trouble.temporary)
 
 
 class RequestFailedError(Exception):
-    """A request failed. `detail` is the server's own word for it, whole; `retry_after` is in seconds.
+    """A request failed. `detail` is the server's message, uncut; `retry_after` is in seconds.
 
-    `paid` says what of it is paid for all the same.
+    `paid` is the part of the request that must be paid all the same.
     """
 
     def __init__(self, failure: FailureText, detail: str = "", retry_after: float | None = None) -> None:
@@ -178,16 +173,16 @@ class RequestFailedError(Exception):
         self.paid: Paid = "nothing"
 
     def explain(self, words: Mapping[str, str], secrets: Collection[str], *, began: bool) -> BackendError:
-        """The error to raise; BrokenOff when part of the answer is there and its rest may come another time.
+        """Return the error for people: BrokenOff for a temporary failure after the answer `began`.
 
-        Secrets are blanked before the detail is cut, as nobody recognises the half of one.
+        Secrets are blanked before the detail is cut, because half of a secret cannot be recognised.
         """
         failure = self.failure
         detail = _sentence(" ".join(blanked(self.detail, secrets, "[key]").split())[:LONGEST_DETAIL])
         happened = failure.happened.format(detail=detail, **words)
         advice = failure.advice.format(**words)
         if self.retry_after is not None and failure.temporary:
-            advice = f"It asks to wait {duration(self.retry_after)}."
+            advice = f"The server asks to wait {duration(self.retry_after)}."
         kind = BrokenOff if began and failure.temporary else failure.kind
         prefix = "The answer broke off. " if began else ""
         error = kind(f"{prefix}{happened} {advice}".rstrip(), retry_after=self.retry_after)
@@ -195,19 +190,19 @@ class RequestFailedError(Exception):
         return error
 
 
-def _sentence(said: str) -> str:
-    """Give a server's words the full stop that many leave out."""
-    return said if not said or said[-1] in ".!?…" else f"{said}."
+def _sentence(text: str) -> str:
+    """Add the full stop that many servers leave out."""
+    return text if not text or text[-1] in ".!?…" else f"{text}."
 
 
 def duration(seconds: float) -> str:
-    """A length of time, rounded up, for people."""
+    """Return a duration as text, rounded up to seconds or minutes."""
     whole = max(1, -int(-seconds // 1))
     return f"{whole} s" if whole < 120 else f"{-(-whole // 60)} minutes"
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds to wait, from `retry-after-ms` or `retry-after`, which may be a number or a date."""
+    """Return the seconds to wait from `retry-after-ms` or `retry-after`, a number or a date; None without either."""
     try:
         if "retry-after-ms" in headers:
             return max(0.0, float(headers["retry-after-ms"]) / 1000)
@@ -226,10 +221,10 @@ def _until(date: str) -> float | None:
 
 
 def failed(error: openai.OpenAIError) -> RequestFailedError:
-    """What one of the SDK's exceptions means: by the server's code if there is one, else by its class."""
+    """Return the failure that an exception of the SDK means: by the server's code, else by the exception's class."""
     import openai
 
-    from bot.interfaces.connector import trouble_in  # only now: with it comes aiohttp
+    from bot.interfaces.connector import trouble_in  # only now, because it imports aiohttp
 
     by_class = next(name for kind in type(error).__mro__ if (name := kind.__name__) in BY_CLASS)
     fallback = BY_CLASS[by_class]
@@ -237,39 +232,39 @@ def failed(error: openai.OpenAIError) -> RequestFailedError:
         return RequestFailedError(unreachable(trouble))
     if not isinstance(error, openai.APIError):
         return RequestFailedError(fallback)
-    if isinstance(error, openai.NotFoundError) and _is_nowhere(error.body):
+    if isinstance(error, openai.NotFoundError) and _is_wrong_address(error.body):
         return RequestFailedError(NO_API)
-    detail = _said(error.body)
+    detail = _message(error.body)
     status = error.status_code if isinstance(error, openai.APIStatusError) else None
     headers = error.response.headers if isinstance(error, openai.APIStatusError) else {}
     failure = failure_of((error.code, error.type, status), f"{error.message} {detail}", fallback)
-    return RequestFailedError(failure, detail or "no reason given.", retry_after(headers))
+    return RequestFailedError(failure, detail or "no details.", retry_after(headers))
 
 
-def _said(body: object) -> str:
-    """Find a server's own words, in an error object or plain; a page for browsers holds none fit for people."""
+def _message(body: object) -> str:
+    """Return the server's message from an error object or a plain text; "" for an HTML page."""
     if isinstance(body, dict):
         return str(body.get("message") or body.get("detail") or "")
     return body if isinstance(body, str) and not body.lstrip().startswith("<") else ""
 
 
-def _is_nowhere(body: object) -> bool:
-    """Tell whether a 404 is about the address: a server that knows the API says which model is missing."""
+def _is_wrong_address(body: object) -> bool:
+    """Return True for a 404 that is about the address: servers with the API name the missing model instead."""
     if not isinstance(body, dict):
-        return "model" not in _said(body).lower()
+        return "model" not in _message(body).lower()
     return "message" not in body and body.get("detail", "Not Found") == "Not Found"
 
 
 def refused_field(error: openai.OpenAIError, sent: Iterable[str]) -> str:
-    """Which of the fields that were sent a server does not know, "" for none."""
+    """Return the first of the `sent` fields that the error names; "" for none and for errors of other kinds."""
     import openai
 
     if not isinstance(error, (openai.BadRequestError, openai.UnprocessableEntityError)):
         return ""
-    complaint = f"{error.param} {error.message}"
-    return next((field for field in sent if field in complaint), "")
+    text = f"{error.param} {error.message}"
+    return next((field for field in sent if field in text), "")
 
 
 def refuses_any(error: openai.OpenAIError) -> bool:
-    """Whether the field is refused whatever its value, as reasoning models refuse every temperature."""
+    """Return True for a field that is refused with every value: reasoning models refuse any temperature."""
     return getattr(error, "code", "") in ("unsupported_value", "unsupported_parameter")

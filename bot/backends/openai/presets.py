@@ -1,4 +1,4 @@
-"""Servers that speak OpenAI's API, one row each: where they are, what they know of it, how they say their thinking."""
+"""Presets for servers with OpenAI's API: addresses, keys, supported fields, and the form of their reasoning."""
 
 from __future__ import annotations
 
@@ -11,17 +11,18 @@ from bot.interfaces.prompts import Ability
 NEW_LIMIT, OLD_LIMIT = "max_completion_tokens", "max_tokens"
 
 STAND_IN = "our stand-in"
-"""The server under tests/ that is told what each preset's server refuses; none of their own was asked."""
+"""The test server under tests/, which refuses the same fields as a preset's own server; for `tested`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Preset:
-    """One server. `base_url` empty must be given; `key_env` empty sends no key.
+    """A kind of server. With `base_url` "" the operator must set it; with `key_env` "" no key is sent.
 
-    `limits` are the names of the field that bounds an answer, the first one tried first. `says_usage` is whether it
-    takes stream_options; where it does not, it says unasked what an answer used. `says_usage_along` is whether it can
-    say so with every piece. `thinking` is how its reasoning models say what they think, for people: all ways are
-    understood everywhere. One that `hides` may have models that think without a word. `tested` says against what.
+    `limits` are the possible names of the field for the longest answer, in the order of attempts. `says_usage`: the
+    server accepts stream_options; others report usage without them. `says_usage_along`: it can report usage with every
+    piece. `thinking` describes, for the documentation, the form of its models' reasoning; the parser understands every
+    form from every server. `hides`: it may have models with hidden reasoning. `tested` names the server that the tests
+    ran against.
     """
 
     title: str
@@ -37,7 +38,7 @@ class Preset:
 
     @property
     def host(self) -> str:
-        """The host that it has, "" where everybody has their own."""
+        """Return the preset's host; "" for a kind of server whose users each have their own."""
         return urlsplit(self.base_url).netloc
 
 
@@ -145,14 +146,14 @@ PRESETS: Mapping[str, Preset] = {
         hides=False,
     ),
 }
-"""Each preset by the name that `preset` in a model's table has."""
+"""Presets by the value of `preset` in a model's table."""
 
 UNKNOWN = Preset("", "", "")
-"""What is expected of a server that nobody named."""
+"""The preset of a server that matches no other."""
 
 
 def preset_for(name: str, base_url: str) -> Preset:
-    """The preset of that name; without a name, the one that lives at that URL."""
+    """Return the preset with that name or, without a name, the hosted one at that URL; UNKNOWN without a match."""
     if name:
         return PRESETS[name]
     host = urlsplit(base_url).netloc

@@ -1,4 +1,4 @@
-"""A `[models.NAME]` table with backend = "openai", and the server that it means."""
+"""Settings of a `[models.NAME]` table with backend = "openai", and of the server that it names."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from bot.backends.openai.presets import PRESETS, Preset, preset_for
 from bot.interfaces.config import ModelSection
 from bot.interfaces.errors import ConfigError
 
-OWN_URL = PRESETS["openai"].base_url
+OPENAI_URL = PRESETS["openai"].base_url
 
 
 def checked_url(url: str) -> str:
-    """The URL, if it is one to send requests to. Raises ValueError."""
+    """Return the URL without a final slash. Raises ValueError unless it is empty or an http address."""
     parts = urlsplit(url)
     if url and (parts.scheme not in ("http", "https") or not parts.hostname):
         raise ValueError("must look like https://host/v1")
@@ -24,12 +24,12 @@ def checked_url(url: str) -> str:
 
 
 class OpenAIModelSettings(ModelSection):
-    """A `[models.NAME]` table with backend = "openai"; `preset` fills in what the table does not say itself.
+    """A `[models.NAME]` table with backend = "openai"; `preset` supplies defaults for the other keys.
 
-    `base_url` empty means OPENAI_BASE_URL, or else OpenAI itself; `key_env` names the variable that holds the key, and
-    empty sends none. In seconds: `timeout` until the answer begins, `stall` between its pieces. `thinks_first` is for
-    models whose text begins in the middle of their thinking, which only a closing tag tells. `extra` goes into every
-    request as it is. `voice` is who speaks. `api_version` is for Azure's older, dated API.
+    `base_url` "" means OPENAI_BASE_URL, or else OpenAI itself. `key_env` names the variable with the key; "" sends no
+    key. `timeout` limits the wait for the answer's beginning, `stall` the wait between its pieces, both in seconds.
+    `thinks_first` is for models whose text begins with reasoning that has only a closing tag. `extra` is added to
+    every request. `voice` is the default for speech. `api_version` is for Azure's older, dated API.
     """
 
     preset: str = ""
@@ -46,7 +46,7 @@ class OpenAIModelSettings(ModelSection):
 
     @property
     def hides(self) -> bool:
-        """True where its server may have models that think without saying what."""
+        """Return True if the server may have models with hidden reasoning."""
         return preset_for(self.preset, self.base_url).hides
 
     @model_validator(mode="before")
@@ -65,9 +65,9 @@ class OpenAIModelSettings(ModelSection):
 
 @dataclass(frozen=True, slots=True)
 class ServerSettings:
-    """Where a model's requests go, and with which key. `version` is Azure's api-version.
+    """The server of a model and its key. `version` is Azure's api-version.
 
-    `setting` is where the operator wrote the address, "" where nobody did.
+    `setting` is the name of the setting that holds the address; "" for a hosted server's own address.
     """
 
     base_url: str
@@ -78,27 +78,27 @@ class ServerSettings:
 
     @property
     def host(self) -> str:
-        """Where text goes."""
+        """Return the host with its port, without a password."""
         return urlsplit(self.base_url).netloc.rpartition("@")[2]
 
     @property
     def hosted(self) -> bool:
-        """Whether its makers run it, and want a key."""
+        """Return True for a server that its makers run and that needs a key."""
         return bool(self.preset.key_env) and self.preset.host in ("", self.host)
 
     @property
     def name(self) -> str:
-        """What people call it."""
+        """Return the name for people: the maker's for a hosted server, else the host."""
         return self.preset.title if self.hosted else self.host
 
 
 def server_of(entry: str, table: OpenAIModelSettings, environ: Mapping[str, str]) -> ServerSettings:
-    """The server of a model's table. Raises ConfigError."""
+    """Return the server of a model's table. Raises ConfigError."""
     key = environ.get(table.key_env, "").strip() if table.key_env else ""
     if not key.isascii() or not key.isprintable():
-        raise ConfigError(f"{table.key_env} holds characters that no key has; copy the key again.")
+        raise ConfigError(f"{table.key_env} holds characters that a key cannot have. Copy the key again.")
     if table.api_version and table.preset != "azure":
-        raise ConfigError(f'[models.{entry}] api_version is for preset = "azure" alone.')
+        raise ConfigError(f'[models.{entry}] api_version works only with preset = "azure".')
     base_url = _azure_url(entry, table) if table.preset == "azure" else table.base_url or _default_url(environ)
     preset = preset_for(table.preset, base_url)
     hosted = bool(preset.key_env) and base_url == preset.base_url
@@ -108,13 +108,13 @@ def server_of(entry: str, table: OpenAIModelSettings, environ: Mapping[str, str]
 
 def _default_url(environ: Mapping[str, str]) -> str:
     try:
-        return checked_url(environ.get("OPENAI_BASE_URL", "")) or OWN_URL
+        return checked_url(environ.get("OPENAI_BASE_URL", "")) or OPENAI_URL
     except ValueError as error:
         raise ConfigError(f"OPENAI_BASE_URL {error}.") from None
 
 
 def _azure_url(entry: str, table: OpenAIModelSettings) -> str:
-    """A resource's address with the path that its API is at, unless it has one."""
+    """Return a resource's address with the API's path, unless the operator wrote a path. Raises ConfigError."""
     if not table.base_url:
         raise ConfigError(f"[models.{entry}] preset azure needs base_url: https://YOUR-RESOURCE.openai.azure.com")
     if urlsplit(table.base_url).path:

@@ -1,4 +1,4 @@
-"""What is said to a model and what its stream says, in the format of chat completions. Knows no SDK."""
+"""The format of chat completions: prompts as messages, and a parser of the answer's stream. Needs no SDK."""
 
 from __future__ import annotations
 
@@ -14,13 +14,14 @@ from bot.interfaces.prompts import Prompt, Utterance
 from bot.interfaces.replies import Text, Thought, Usage
 from bot.utils.token_estimate import tokens
 
-Said: TypeAlias = Text | Thought
+ParsedText: TypeAlias = Text | Thought
 
 LONGEST_LINE = 1 << 20
+"""Most bytes of an unfinished line; a server that sends more would fill the memory."""
 
 
 def messages_of(prompt: Prompt) -> Sequence[Mapping[str, object]]:
-    """A prompt as the API takes it; with pictures this takes a while."""
+    """Return a prompt in the API's format. With pictures this is slow: call it in a thread."""
     return [{"role": utterance.role, "content": _content(utterance)} for utterance in prompt]
 
 
@@ -32,18 +33,18 @@ def _content(utterance: Utterance) -> str | Sequence[Mapping[str, object]]:
     return [{"type": "text", "text": utterance.text}, *pictures]
 
 
-def usage_of(said: Mapping[str, object]) -> Usage:
-    """Read what a call took from what its server states; some servers count the thinking in the total only."""
+def usage_of(report: Mapping[str, object]) -> Usage:
+    """Return the usage that a server reports; some servers count the reasoning only in the total."""
     names = ("prompt_tokens", "completion_tokens", "total_tokens")
-    prompt, completion, total = (tokens(said.get(name)) for name in names)
+    prompt, completion, total = (tokens(report.get(name)) for name in names)
     return Usage(prompt, max(completion, total - prompt) if prompt else completion)
 
 
 class CompletionParser:
-    """Reads a stream of chat completions from bytes, cut anywhere.
+    """Parser of a stream of chat completions, which arrives in chunks of bytes that end anywhere.
 
-    `began` is True once the model said or thought anything; `finish` is its finish_reason, "" until the end; `done` is
-    True after [DONE]. `failure` is what the stream itself reported, or was unreadable by.
+    `began` is True once the model has written text or reasoning. `finish` is its finish_reason, "" until the end.
+    `done` is True after [DONE]. `failure` is an error that the stream reported, or GARBLED.
     """
 
     def __init__(self, *, thinks_first: bool = False) -> None:
@@ -57,10 +58,10 @@ class CompletionParser:
         self._tags: ThinkTagParser | None = ThinkTagParser(inside=thinks_first)
         self._kind: type[Text] | type[Thought] = Text
         self._pieces: list[str] = []
-        self._said: list[Said] = []
+        self._complete: list[ParsedText] = []
 
-    def feed(self, data: bytes) -> Sequence[Said]:
-        """Take bytes as they came; what they complete. What came before a failure is still said."""
+    def feed(self, data: bytes) -> Sequence[ParsedText]:
+        """Parse more bytes and return the text and reasoning that they complete, also before a failure."""
         lines = (self._rest + data).split(b"\n")
         self._rest = lines.pop()
         if len(self._rest) > LONGEST_LINE:
@@ -68,44 +69,44 @@ class CompletionParser:
         for line in lines:
             if line.startswith(b"data:") and not self.failure:
                 self._take(line[5:].strip())
-        return self._all_said()
+        return self._flush()
 
-    def end(self) -> Sequence[Said]:
-        """What was held back, as it might have been the beginning of a tag."""
+    def end(self) -> Sequence[ParsedText]:
+        """Return the text that was held back as a possible beginning of a tag."""
         if self._tags is not None:
-            self._say_parts(self._tags.end())
-        return self._all_said()
+            self._add_parts(self._tags.end())
+        return self._flush()
 
-    def _all_said(self) -> Sequence[Said]:
-        self._turn_to(self._kind)
-        said, self._said = self._said, []
-        return said
+    def _flush(self) -> Sequence[ParsedText]:
+        self._switch_to(self._kind)
+        complete, self._complete = self._complete, []
+        return complete
 
-    def _turn_to(self, kind: type[Text] | type[Thought]) -> None:
+    def _switch_to(self, kind: type[Text] | type[Thought]) -> None:
         if self._pieces:
-            self._said.append(self._kind("".join(self._pieces)))
+            self._complete.append(self._kind("".join(self._pieces)))
             self._pieces.clear()
         self._kind = kind
 
-    def _say(self, piece: str, kind: type[Text] | type[Thought]) -> None:
+    def _add(self, piece: str, kind: type[Text] | type[Thought]) -> None:
         if not piece:
             return
         if kind is not self._kind:
-            self._turn_to(kind)
+            self._switch_to(kind)
         self._pieces.append(piece)
 
-    def _say_text(self, piece: str) -> None:
-        """Text, which may be thinking between tags for as long as it has not begun to be the answer."""
+    def _add_text(self, piece: str) -> None:
+        """Add text, which may be reasoning between tags until the answer itself has begun."""
         if self._tags is None:
-            self._say(piece, Text)
+            self._add(piece, Text)
             return
-        self._say_parts(self._tags.feed(piece))
+        self._add_parts(self._tags.feed(piece))
         if self._tags.over:
             self._tags = None
 
-    def _say_parts(self, parts: Sequence[tuple[bool, str]]) -> None:
-        for thought, part in parts:
-            self._say(part, Thought if thought else Text)
+    def _add_parts(self, parts: Sequence[tuple[bool, str]]) -> None:
+        for is_thought, part in parts:
+            self._add(part, Thought if is_thought else Text)
 
     def _take(self, payload: bytes) -> None:
         if payload == b"[DONE]":
@@ -128,33 +129,33 @@ class CompletionParser:
         if isinstance(delta, dict) and delta:
             piece = delta.get("content")
             if self._answering and len(delta) == 1 and isinstance(piece, str):
-                self._pieces.append(piece)  # nearly every token of an answer comes by here
+                self._pieces.append(piece)  # the fast path, for nearly every token of an answer
             else:
                 self._take_delta(delta)
         if reason := choice.get("finish_reason"):
             self.finish = str(reason)
 
     def _take_delta(self, delta: Mapping[str, object]) -> None:
-        """What a reasoning model thinks, in a field of its own, and a delta's words."""
+        """Add a delta's reasoning, which has a field of its own, and its text."""
         self.began = self.began or any(value for name, value in delta.items() if name != "role")
         thought = delta.get("reasoning_content") or delta.get("reasoning")
         if isinstance(thought, str):
-            self._say(thought, Thought)
+            self._add(thought, Thought)
         piece = delta.get("content") or delta.get("refusal")
         if isinstance(piece, list):
             self._take_parts(piece)
         elif isinstance(piece, str):
-            self._say_text(piece)
+            self._add_text(piece)
         self._answering = self._tags is None and self._kind is Text
 
     def _take_parts(self, parts: Sequence[Mapping[str, object]]) -> None:
-        """Content in parts, as Mistral's reasoning models send it: a thought is a list of texts."""
+        """Add content in parts, the format of Mistral's reasoning models: reasoning is a list of texts."""
         for part in parts:
             match part:
                 case {"type": "thinking", "thinking": list(thoughts)}:
-                    self._say("".join(thought["text"] for thought in thoughts), Thought)
+                    self._add("".join(thought["text"] for thought in thoughts), Thought)
                 case {"type": "text", "text": str(text)}:
-                    self._say_text(text)
+                    self._add_text(text)
                 case _:
                     pass
 

@@ -1,4 +1,4 @@
-"""Thinking that a model writes between tags at the beginning of its text, told apart while it is being written."""
+"""Separation of reasoning between tags at the beginning of a text from the answer, while the text is streamed."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ TAGS: Mapping[str, str] = {
     "<reasoning>": "</reasoning>",
     "[THINK]": "[/THINK]",
 }
-"""What opens a thought, and what closes it."""
+"""Closing tags by their opening tags."""
 
 
 class ThinkTagParser:
-    """Takes text as it comes, cut anywhere, and gives back parts, each with whether it is a thought.
+    """Parser of a streamed text into parts, each a pair: True for reasoning, and the text.
 
-    `inside` says that the text begins within a thought. `over` is True once the answer has begun: from then on, tags
-    are words like others, for a model may write about them.
+    With `inside` the text begins within reasoning. `over` is True once the answer has begun: from then on tags are
+    ordinary text, because a model may write about them.
     """
 
     def __init__(self, *, inside: bool = False) -> None:
@@ -28,31 +28,31 @@ class ThinkTagParser:
         self._held = ""
 
     def feed(self, text: str) -> Sequence[tuple[bool, str]]:
-        """The parts that are certain by now."""
+        """Take more text and return the parts that are certain now."""
         self._held += text
         parts: list[tuple[bool, str]] = []
-        while self._think(parts) if self._closing else self._begin(parts):
+        while self._take_thought(parts) if self._closing else self._take_outside(parts):
             pass
         return parts
 
     def end(self) -> Sequence[tuple[bool, str]]:
-        """What is left when nothing more comes."""
+        """Return the text that is still held back at the end of the stream."""
         held, self._held = self._held, ""
         return [(bool(self._closing), held)] if held.strip() else []
 
-    def _begin(self, parts: list[tuple[bool, str]]) -> bool:
-        """An opening tag, the beginning of one, or the answer; whether a thought begins."""
-        said = self._held.lstrip()
-        if opening := next((tag for tag in TAGS if said.startswith(tag)), ""):
-            self._closing, self._held = TAGS[opening], said.removeprefix(opening)
+    def _take_outside(self, parts: list[tuple[bool, str]]) -> bool:
+        """Take an opening tag or the answer, or keep a possible beginning of a tag. Return True after a tag."""
+        text = self._held.lstrip()
+        if opening := next((tag for tag in TAGS if text.startswith(tag)), ""):
+            self._closing, self._held = TAGS[opening], text.removeprefix(opening)
             return True
-        if said and not any(tag.startswith(said) for tag in TAGS):
-            parts.append((False, said if self._thought else self._held))
+        if text and not any(tag.startswith(text) for tag in TAGS):
+            parts.append((False, text if self._thought else self._held))
             self.over, self._held = True, ""
         return False
 
-    def _think(self, parts: list[tuple[bool, str]]) -> bool:
-        """A thought up to its closing tag, or as far as no tag can have begun in it; whether it is closed."""
+    def _take_thought(self, parts: list[tuple[bool, str]]) -> bool:
+        """Take reasoning up to its closing tag or a possible beginning of it. Return True after the tag."""
         thought, closed, rest = self._held.partition(self._closing)
         kept = 0 if closed else _overlap(thought, self._closing)
         if certain := thought[: len(thought) - kept]:
@@ -64,5 +64,5 @@ class ThinkTagParser:
 
 
 def _overlap(text: str, tag: str) -> int:
-    """How many characters at the end of the text may be the beginning of the tag."""
+    """Return the number of characters at the end of the text that may be the beginning of the tag."""
     return next((size for size in range(min(len(tag) - 1, len(text)), 0, -1) if text.endswith(tag[:size])), 0)

@@ -1,10 +1,10 @@
-"""An HTTP transport for streams of many small pieces: aiohttp underneath, what arrives close together read at once.
+"""An HTTP transport over aiohttp for streams of many small pieces, which are read several at a time.
 
-Waking up for every piece costs most of what a streamed token costs: 30 to 110 µs, where taking several at once costs a
-quarter of that. So where there are many streams, each leaves its bytes in the socket for a moment after each read, the
-longer the more there are: 40 streams wait 20 ms, 200 wait 0.1 s, and all of them wake up together. Few do not wait.
+To wake up for every piece is most of the cost of a streamed token: 30 to 110 µs, and a quarter of that if several
+pieces are read at once. So with many streams, each leaves its bytes in the socket for a moment after each read. The
+pause grows with their number: 20 ms for 40 streams, 0.1 s for 200, and all wake up together. Few streams do not pause.
 
-Import this late: httpx2 takes its time.
+Import this module late: httpx2 is slow to import.
 """
 
 from __future__ import annotations
@@ -20,14 +20,20 @@ from bot.interfaces.errors import ConfigError
 from bot.interfaces.network import Network
 
 PAUSE_PER_STREAM = 0.0005
+"""Seconds of the pause for each open stream."""
+
 SHORTEST_PAUSE = 0.02
+"""Shortest pause in seconds; a shorter one would cost more than it saves, so there is none."""
+
 LONGEST_PAUSE = 0.1
+"""Longest pause in seconds; people would notice a longer one."""
+
 CONNECT_SECONDS = 10.0
 MOST_CONNECTIONS = 1_000
 
 
 class ReadTimer:
-    """A beat that all open streams wait for together."""
+    """A timer that wakes all open streams together."""
 
     def __init__(self) -> None:
         self.streams = 0
@@ -35,29 +41,29 @@ class ReadTimer:
 
     @property
     def pause(self) -> float:
-        """Seconds between beats."""
+        """Return the seconds between two wake-ups."""
         return min(LONGEST_PAUSE, self.streams * PAUSE_PER_STREAM)
 
     async def wait(self) -> None:
-        """Until the next beat."""
+        """Wait until the next wake-up."""
         if self._next is None:
             self._next = asyncio.Event()
-            asyncio.get_running_loop().call_later(self.pause, self._beat)
+            asyncio.get_running_loop().call_later(self.pause, self._wake)
         await self._next.wait()
 
-    def _beat(self) -> None:
+    def _wake(self) -> None:
         if self._next is not None:
             self._next.set()
             self._next = None
 
 
 class GatheredBody(httpx2.AsyncByteStream):
-    """A response's bytes, as many at once as a beat brings. Raises httpx2.ReadError when the connection breaks."""
+    """A response's bytes, joined between two wake-ups. Raises httpx2.ReadError for a broken connection."""
 
-    def __init__(self, response: aiohttp.ClientResponse, pulse: ReadTimer) -> None:
+    def __init__(self, response: aiohttp.ClientResponse, timer: ReadTimer) -> None:
         self._response = response
-        self._pulse = pulse
-        pulse.streams += 1
+        self._timer = timer
+        timer.streams += 1
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         try:
@@ -68,31 +74,35 @@ class GatheredBody(httpx2.AsyncByteStream):
             raise httpx2.ReadError(str(error)) from error
 
     async def _gather(self) -> None:
-        """Leave the socket alone until the next beat; at the end of the body it is no longer ours."""
+        """Leave the bytes in the socket until the next wake-up."""
+        # after the end of the body the connection serves other requests, and the response has none
         transport = self._response.connection.transport if self._response.connection else None
-        if transport is None or self._pulse.pause < SHORTEST_PAUSE:
+        if transport is None or self._timer.pause < SHORTEST_PAUSE:
             return
         transport.pause_reading()
-        await self._pulse.wait()
+        await self._timer.wait()
         transport.resume_reading()
 
     async def aclose(self) -> None:
-        """Hang up, unless all was read."""
-        self._pulse.streams -= 1
+        """Close the connection, unless the whole body was read."""
+        self._timer.streams -= 1
         self._response.close()
 
 
 class GatheringTransport(httpx2.AsyncBaseTransport):
-    """The transport of an httpx2.AsyncClient, by the network's proxies and certificates."""
+    """A transport for httpx2.AsyncClient that uses the network's proxies and certificates.
+
+    `settings` maps an endpoint to the name of the setting that holds its address.
+    """
 
     def __init__(self, network: Network, settings: Mapping[str, str]) -> None:
         self._network = network
         self._settings = settings
-        self._pulse = ReadTimer()
+        self._timer = ReadTimer()
         self._session: aiohttp.ClientSession | None = None
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
-        """Send one request. Raises httpx2.ConnectError; how long to wait for an answer is the caller's matter."""
+        """Send one request. Raises httpx2.ConnectError. The caller limits the wait for the answer."""
         if self._session is None:
             self._session = aiohttp.ClientSession(
                 connector=Connector(self._network, self._settings, MOST_CONNECTIONS),
@@ -115,7 +125,7 @@ class GatheringTransport(httpx2.AsyncBaseTransport):
             response.close()
             raise httpx2.ConnectError("407", request=request) from UnreachableError(trouble)
         return httpx2.Response(
-            response.status, headers=response.raw_headers, stream=GatheredBody(response, self._pulse), request=request
+            response.status, headers=response.raw_headers, stream=GatheredBody(response, self._timer), request=request
         )
 
     async def aclose(self) -> None:

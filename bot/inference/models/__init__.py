@@ -1,1 +1,1 @@
-"""What loaded models can do, a file for each way of working. All of this runs in the models' process alone."""
+"""Loaded models, a file for each of Hugging Face's tasks. This package is imported only in the models' process."""

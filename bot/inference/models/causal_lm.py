@@ -1,4 +1,4 @@
-"""Language models: several texts are written side by side, newcomers join between two tokens, the finished leave."""
+"""Causal language models. Several texts are generated in one batch; texts join and leave it between two tokens."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from bot.inference.scheduler import Work
 from bot.interfaces.jobs import Complete, Count, Counted, FinishReason, Job, JobAnswer, Tokens, WriteAnswer, Written
 
 _CHUNK = 256
-"""So many tokens of a prompt are read at a time; between two chunks the others write on."""
+"""Tokens of a prompt that are computed at a time. Between two chunks the other texts get their next token."""
 
-_REMEMBERED = 256_000_000
-"""Bytes that what was read of conversations may take, or a quarter of the weights."""
+_PREFIX_CACHE_BYTES = 256_000_000
+"""Size of the prefix cache, unless a quarter of the weights is more."""
 
 
 class _Generation:
-    """One text in the making: what the network has read of it (`ids` up to `read`), and how it goes on."""
+    """One text of a batch. The network has computed `ids` up to `read`; `most` limits the new tokens."""
 
     def __init__(self, work: Work, ids: list[int], most: int, sampler: Sampler, detokeniser: Detokeniser) -> None:
         self.work = work
@@ -39,11 +39,11 @@ class _Generation:
 
     @property
     def written(self) -> int:
-        """How many tokens."""
+        """Return the number of generated tokens."""
         return len(self.ids) - self.prompt
 
-    def go_on(self, logits: torch.Tensor, ends: Sequence[int]) -> None:
-        """Choose the next token and tell what it says; the text may end with it."""
+    def append(self, logits: torch.Tensor, ends: Sequence[int]) -> None:
+        """Choose the next token and write its text. The work ends with a token of `ends` or at the longest length."""
         token = self.sampler.choose(self.ids, logits)
         self.ids.append(token)
         if token in ends:
@@ -54,7 +54,7 @@ class _Generation:
             self.end("length")
 
     def end(self, reason: FinishReason) -> None:
-        """Say what is left to say, and that it is done."""
+        """Write the rest of the text and end the work."""
         self.work.write(self._detokeniser.finish())
         self.work.end(Written(reason, self.prompt, self.written))
 
@@ -66,45 +66,49 @@ class CausalLM(LoadedModel):
     unit = "tokens"
 
     def prepare(self) -> None:
-        """What is worked out once."""
+        """Read the end tokens, and create the empty batch and the prefix cache."""
         config = self.network.generation_config
         stated = config.eos_token_id
-        marks = [*(stated if isinstance(stated, list) else [stated]), self.tokenizer.eos_token_id]
-        self._ends = sorted({mark for mark in marks if mark is not None})
-        self._knows = inspect.signature(self.network.forward).parameters
-        self._memories = PrefixCache(self.source.at_once, max(_REMEMBERED, self.bytes // 4))
+        ends = [*(stated if isinstance(stated, list) else [stated]), self.tokenizer.eos_token_id]
+        self._ends = sorted({end for end in ends if end is not None})
+        self._parameters = inspect.signature(self.network.forward).parameters
+        self._prefixes = PrefixCache(self.source.at_once, max(_PREFIX_CACHE_BYTES, self.bytes // 4))
         self._texts: dict[int, _Generation] = {}
-        self._together: list[_Generation] = []
+        self._batch: list[_Generation] = []  # the texts that share `_cache`, in its order
         self._cache: DynamicCache | None = None
         self.capacity = self.source.at_once
-        self.tools = templates.tells_of_tools(self.tokenizer)
+        self.tools = templates.supports_tools(self.tokenizer)
 
     def quick(self, job: Job[JobAnswer]) -> JobAnswer:
-        """Count or cut."""
+        """Count a prompt's tokens, or split a text into tokens."""
         if isinstance(job, Tokens):
             return cut(self.tokenizer, job.text, job.most, self.context)
         assert isinstance(job, Count)
         return Counted(len(self._encode(job.messages)), self.context)
 
     def step(self, works: Sequence[Work]) -> int:
-        """A chunk of the oldest prompt that is not read yet, and a token for all who are beyond that."""
+        """Generate a token for every text, then compute a chunk of the oldest unfinished prompt.
+
+        Returns the number of generated tokens.
+        """
         for work in works:
             if work.stop.is_set():
                 self._stop(work)
             elif work.number not in self._texts:
-                with work.failing_alone():
+                with work.isolated():
                     self._texts[work.number] = self._begin(work)
-        self._leave()
+        self._drop_ended()
         try:
             count = self._write()
             reading = next((text for text in self._texts.values() if text.read < text.prompt), None)
             if reading:
-                with reading.work.failing_alone():
+                with reading.work.isolated():
                     self._read(reading)
         except BaseException:
-            self._texts, self._together, self._cache = {}, [], None
+            # the cache may be half changed: the scheduler fails all works, and the next step begins without it
+            self._texts, self._batch, self._cache = {}, [], None
             raise
-        self._leave()
+        self._drop_ended()
         return count
 
     def _stop(self, work: Work) -> None:
@@ -119,20 +123,20 @@ class CausalLM(LoadedModel):
         ids = self._encode(job.messages) if isinstance(job, WriteAnswer) else self._ids(job.text, special=True)
         room = self.context - len(ids)
         if room < 1:
-            what = "conversation" if isinstance(job, WriteAnswer) else "text"
+            noun = "conversation" if isinstance(job, WriteAnswer) else "text"
             raise InferenceError(
-                "context-too-long", f"The {what} has {len(ids)} tokens; this model can read {self.context}."
+                "context-too-long", f"The {noun} has {len(ids)} tokens; this model can read {self.context}."
             )
         if not ids:
-            raise InferenceError("failed", "There is no text to go on from.")
+            raise InferenceError("failed", "There is no text to continue. Send some.")
         sampler = Sampler(self.network.generation_config, job.temperature)
         text = _Generation(work, ids, min(job.max_tokens or room, room), sampler, Detokeniser(self._decode))
-        text.cache = self._memories.take(ids)
+        text.cache = self._prefixes.take(ids)
         text.read = kv_cache.length(text.cache) if text.cache is not None else 0
         return text
 
     def _read(self, text: _Generation) -> None:
-        """Read on in the prompt; at its end the text takes its place beside the others."""
+        """Compute the next chunk of a prompt. After the last one the text joins the batch and gets its first token."""
         chunk = text.ids[text.read : text.read + _CHUNK]
         if text.cache is None:
             text.cache = self._new_cache()
@@ -145,71 +149,77 @@ class CausalLM(LoadedModel):
         if kv_cache.mergeable(text.cache):
             self._cache = kv_cache.joined(self._cache, text.cache)
             text.cache = None
-            self._together.append(text)
-        text.go_on(logits[0], self._ends)
+            self._batch.append(text)
+        text.append(logits[0], self._ends)
 
     def _write(self) -> int:
-        """One more token for every text whose prompt is read; how many those are."""
-        alone = [text for text in self._texts.values() if text.cache is not None and text.read >= text.prompt]
-        for text in alone:
-            with text.work.failing_alone():
+        """Generate a token for every text with a complete prompt, and return the number of these texts.
+
+        A text with a cache of its own, one that cannot be merged, is computed alone.
+        """
+        single = [text for text in self._texts.values() if text.cache is not None and text.read >= text.prompt]
+        for text in single:
+            with text.work.isolated():
                 self._advance([text], text.cache)
-        if self._together:
-            self._advance(self._together, self._cache)
-        return len(alone) + len(self._together)
+        if self._batch:
+            self._advance(self._batch, self._cache)
+        return len(single) + len(self._batch)
 
     def _advance(self, texts: Sequence[_Generation], cache: DynamicCache) -> None:
         longest = max(text.read for text in texts)
         lengths = torch.tensor([[text.read] for text in texts])
-        known = torch.arange(longest) >= longest - lengths
-        mask = torch.cat([known, torch.ones(len(texts), 1, dtype=torch.bool)], dim=1).long()
+        present = torch.arange(longest) >= longest - lengths  # False for the padding before shorter texts
+        mask = torch.cat([present, torch.ones(len(texts), 1, dtype=torch.bool)], dim=1).long()
         latest = torch.tensor([[text.ids[-1]] for text in texts])
         logits = self._compute(latest, mask, lengths, cache)
         for text, scores in zip(texts, logits, strict=True):
             text.read += 1
-            with text.work.failing_alone():
-                text.go_on(scores, self._ends)
+            with text.work.isolated():
+                text.append(scores, self._ends)
 
     def _compute(
         self, ids: torch.Tensor, mask: torch.Tensor, positions: torch.Tensor, cache: DynamicCache
     ) -> torch.Tensor:
-        """The network's opinion on what follows each text, shaped (texts, vocabulary)."""
+        """Return the logits of each text's next token, of shape (texts, vocabulary)."""
         optional = {"position_ids": positions.to(self.device), "logits_to_keep": 1}
-        with self.at_work():
+        with self.computation():
             out = self.network(
                 input_ids=ids.to(self.device),
                 attention_mask=mask.to(self.device),
                 past_key_values=cache,
                 use_cache=True,
-                **{name: value for name, value in optional.items() if name in self._knows},
+                **{name: value for name, value in optional.items() if name in self._parameters},
             )
         logits: torch.Tensor = out.logits[:, -1]
         return logits
 
     def _new_cache(self) -> DynamicCache:
-        """One that can be merged, where the network has attention alone; sliding windows are in its mask."""
+        """Return an empty cache; one that can be merged for a network of only attention layers.
+
+        Such a network applies sliding windows by its mask, so the plain cache is right for it.
+        """
         config = self.network.config.get_text_config()
         kinds = set(getattr(config, "layer_types", None) or ())
         attention = kinds <= {"full_attention", "sliding_attention", "chunked_attention"}
         return DynamicCache() if attention else DynamicCache(config=config)
 
-    def _leave(self) -> None:
-        """Forget the texts that have ended, but for what the next question may build on."""
+    def _drop_ended(self) -> None:
+        """Drop the ended texts, and keep their states for the conversations' next questions."""
         self._texts = {number: text for number, text in self._texts.items() if not text.work.ended}
-        staying = [index for index, text in enumerate(self._together) if not text.work.ended]
-        if len(staying) == len(self._together):
+        staying = [index for index, text in enumerate(self._batch) if not text.work.ended]
+        if len(staying) == len(self._batch):
             return
-        for index, text in enumerate(self._together):
+        for index, text in enumerate(self._batch):
             if text.work.ended:
-                self._memories.keep(text.ids, kv_cache.taken(self._cache, index, text.read))
-        self._together = [self._together[index] for index in staying]
+                self._prefixes.keep(text.ids, kv_cache.extracted(self._cache, index, text.read))
+        self._batch = [self._batch[index] for index in staying]
         if staying:
-            kv_cache.keep(self._cache, staying, max(text.read for text in self._together))
+            kv_cache.keep(self._cache, staying, max(text.read for text in self._batch))
         else:
             self._cache = None
 
     def _encode(self, messages: Sequence[tuple[str, str]]) -> list[int]:
-        """The prompt's token ids, in the model's own format."""
+        """Return the prompt's token ids, in the chat template's format. Raises InferenceError."""
         defused = [(role, self.defused(text)) for role, text in messages]
         return self._ids(templates.render(self.tokenizer, defused), special=False)
 

@@ -1,4 +1,4 @@
-"""Encoders: many short texts of several people are read in one batch, long ones in overlapping windows."""
+"""Encoders: short texts of several people share a batch, and a long text is read in overlapping windows."""
 
 from __future__ import annotations
 
@@ -18,30 +18,33 @@ from bot.interfaces.jobs import Job, JobAnswer, Written
 from bot.utils.chunking import chunk_text, token_weight
 
 _ROWS = 16
-"""So many texts are read at a time; more made it no faster."""
+"""Most rows of a batch; more were not faster."""
 
 _TOKENS = 4096
-"""And so many tokens, padding included."""
+"""Most tokens of a batch, padding included."""
 
 _MANY = 64
-"""From so many rows on it is told how far the reading is, once in so many seconds: """
-_TELL_SECONDS = 1.0
+"""Number of rows above which a job reports its progress."""
+
+_REPORT_SECONDS = 1.0
+"""Least time between two reports of progress."""
 
 _SMALLEST_ROOM = 8
-"""Tokens; with less room for the text beside what goes with it, nothing can be made of it."""
+"""Fewest tokens of the text in a window; with fewer beside a question, the results are useless."""
 
 _OVERLAP = 64
 """Tokens that neighbouring windows of a long text share."""
 
 _WINDOW = 512
-"""Tokens of a window where the model states no limit."""
+"""Window in tokens of a model that states none."""
 
 
 @dataclass(slots=True)
 class Row:
-    """One text, or window of one, for the network, and what the network made of it.
+    """A text, or a window of one, as input of the network, and the network's output.
 
-    `text` says which of a job's texts it is of, `weight` how many tokens of that.
+    `text` is the index of the text in its job. `weight` is the number of its tokens in the row. For each token
+    `places` has its offsets in the text, `words` the index of its word, and `second` 1 for the second of two texts.
     """
 
     inputs: dict[str, list[int]]
@@ -54,12 +57,12 @@ class Row:
 
     @property
     def size(self) -> int:
-        """In tokens."""
+        """Return the number of tokens."""
         return len(self.inputs["input_ids"])
 
     @property
     def result(self) -> torch.Tensor:
-        """What the network made of it, without padding."""
+        """Return the network's output for this row, without padding."""
         assert self.out is not None
         return self.out
 
@@ -69,58 +72,61 @@ class _Reading:
     work: Work
     rows: list[Row]
     unread: deque[Row]
-    told: float = float("-inf")
+    reported: float = float("-inf")
 
-    def tell(self) -> None:
-        """How far it is, now and then."""
-        if len(self.rows) > _MANY and monotonic() - self.told >= _TELL_SECONDS:
-            self.told = monotonic()
-            self.work.tell(f"{len(self.rows) - len(self.unread)} of {len(self.rows)} parts read")
+    def report(self) -> None:
+        """Report the progress of a long job, at most once in _REPORT_SECONDS."""
+        if len(self.rows) > _MANY and monotonic() - self.reported >= _REPORT_SECONDS:
+            self.reported = monotonic()
+            self.work.report(f"{len(self.rows) - len(self.unread)} of {len(self.rows)} parts read")
 
 
 class Encoder(LoadedModel):
-    """Does its jobs in rows. A subclass says what a job's rows are and what their results mean."""
+    """A model that reads rows in batches. A subclass turns a job into rows, and their results into the answer."""
 
     capacity = 64
     window = 0.004
     unit = "texts"
 
     def prepare(self) -> None:
-        """What is worked out once."""
+        """Read the labels."""
         self._readings: dict[int, _Reading] = {}
         self.labels: dict[int, str] = dict(self.network.config.id2label or {})
 
     def rows(self, job: Job[JobAnswer]) -> list[Row]:
-        """What the network must read for a job."""
+        """Return the rows that the network must read for a job. Raises InferenceError."""
         raise NotImplementedError
 
     def answer(self, job: Job[JobAnswer], rows: Sequence[Row]) -> JobAnswer:
-        """What the results mean."""
+        """Return the answer to a job from its rows' results."""
         raise NotImplementedError
 
     def step(self, works: Sequence[Work]) -> int:
-        """Read one batch: a row of each job in turn, so that a long one holds up nobody."""
+        """Read one batch and return its number of rows.
+
+        The batch takes a row of each job in turn, so that a long job delays nobody.
+        """
         for work in works:
             if work.stop.is_set():
                 work.end(Written("stopped"))
             elif work.number not in self._readings:
-                with work.failing_alone():
+                with work.isolated():
                     rows = self.rows(work.job)
                     by_size = sorted(rows, key=lambda row: row.size)
                     self._readings[work.number] = _Reading(work, rows, deque(by_size))
-        self._forget()
+        self._drop_ended()
         batch = self._batch()
         self._read(batch)
-        self._forget()
+        self._drop_ended()
         for reading in self._readings.values():
-            reading.tell()
+            reading.report()
             if not reading.unread:
-                with reading.work.failing_alone():
+                with reading.work.isolated():
                     reading.work.end(self.answer(reading.work.job, reading.rows))
-        self._forget()
+        self._drop_ended()
         return len(batch)
 
-    def _forget(self) -> None:
+    def _drop_ended(self) -> None:
         self._readings = {number: reading for number, reading in self._readings.items() if not reading.work.ended}
 
     def _batch(self) -> list[tuple[_Reading, Row]]:
@@ -138,20 +144,20 @@ class Encoder(LoadedModel):
         return batch
 
     def _read(self, batch: Sequence[tuple[_Reading, Row]]) -> None:
-        """Together; where that goes wrong each alone, so that one bad text fails only its job."""
+        """Compute the batch. After an error, compute each row alone, so that one bad text fails only its own job."""
         try:
             self._compute([row for _, row in batch])
-        except Exception:  # noqa: BLE001 - found out and told below
+        except Exception:  # noqa: BLE001 - the row that causes it raises it again below
             for reading, row in batch:
                 if not reading.work.ended:
-                    with reading.work.failing_alone():
+                    with reading.work.isolated():
                         self._compute([row])
 
     def _compute(self, rows: Sequence[Row]) -> None:
         if not rows:
             return
         padded = self.tokenizer.pad([row.inputs for row in rows], padding_side="right", return_tensors="pt")
-        with self.at_work():
+        with self.computation():
             out = self.compute(padded.to(self.device))
         for row, result in zip(rows, out, strict=True):
             row.out = result[: row.size] if self.per_token else result
@@ -159,14 +165,15 @@ class Encoder(LoadedModel):
     per_token: ClassVar[bool] = False
 
     def compute(self, inputs: Mapping[str, torch.Tensor]) -> torch.Tensor:
-        """A result for each row, on the processor."""
+        """Return a result for each row, on the processor."""
         logits: torch.Tensor = self.network(**inputs).logits
         return logits.float().cpu()
 
     def windows(self, text: str, number: int, before: str = "", beside: Sequence[str] = ("",)) -> list[Row]:
-        """A whole text in as many overlapping windows as it needs, each after `before` and with each text `beside` it.
+        """Return the rows of a text's overlapping windows: each after `before`, and paired with each text of `beside`.
 
-        Those with one text beside them come together. Raises Failure where these leave no room.
+        The rows are grouped by the text beside them; `number` is the text's index. Raises InferenceError if too little
+        room is left for the text.
         """
         room = (self.context or _WINDOW) - self._size(before) - max(map(self._size, beside), default=0)
         pieces = self._pieces(text, room - self.tokenizer.num_special_tokens_to_add(pair=any(beside)))
@@ -179,30 +186,30 @@ class Encoder(LoadedModel):
         return rows
 
     def around(self, text: str, mark: str) -> str:
-        """As much of a text as fits, with the mark in it somewhere about the middle."""
+        """Return the part of a text that fits the window, with the mark near its middle."""
         if not self.tokenizer.is_fast:
             return text
-        given = self.tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
-        places, room = given["offset_mapping"], (self.context or _WINDOW) - self.tokenizer.num_special_tokens_to_add()
+        encoded = self.tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
+        places, room = encoded["offset_mapping"], (self.context or _WINDOW) - self.tokenizer.num_special_tokens_to_add()
         if len(places) <= room:
             return text
-        where = text.index(mark)
-        at = next(number for number, place in enumerate(places) if place[0] <= where < place[1])
-        start = max(0, min(at - room // 2, len(places) - room))
+        offset = text.index(mark)
+        middle = next(number for number, place in enumerate(places) if place[0] <= offset < place[1])
+        start = max(0, min(middle - room // 2, len(places) - room))
         return text[places[start][0] : places[start + room - 1][1]]
 
     def _size(self, text: str) -> int:
         return len(self.tokenizer(text, add_special_tokens=False)["input_ids"]) if text else 0
 
     def _pieces(self, text: str, room: int) -> list[tuple[str, int]]:
-        """A text in overlapping pieces of at most so many tokens, with how many these are; cut between words."""
+        """Return a text in overlapping pieces of at most `room` tokens, cut between words, with their tokens."""
         self._check(room)
         if not self.tokenizer.is_fast:
             return [(piece.text, token_weight(piece.text)) for piece in chunk_text(text, room, overlap=room // 8)] or [
                 (text, 1)
             ]
-        given = self.tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
-        places, words, overlap = given["offset_mapping"], given.word_ids(0), min(_OVERLAP, room // 4)
+        encoded = self.tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
+        places, words, overlap = encoded["offset_mapping"], encoded.word_ids(0), min(_OVERLAP, room // 4)
         if len(places) <= room:
             return [(text, max(1, len(places)))]
         pieces, start, end = [], 0, 0
@@ -215,17 +222,22 @@ class Encoder(LoadedModel):
     def _check(self, room: int) -> None:
         if room < _SMALLEST_ROOM:
             most = self.context or _WINDOW
-            words = "What is asked about the text is too long"
-            raise InferenceError("failed", f"{words}: this model reads {most} tokens at once, the text's among them.")
+            raise InferenceError(
+                "failed",
+                f"The question is too long: this model reads {most} tokens at once, with the text. Shorten it.",
+            )
 
     def encoded(self, first: str, second: str | None = None, *, cut: bool = True) -> list[Row]:
-        """A text (with a second one) as a row, cut to the window, or as as many overlapping ones as it needs."""
+        """Return a text, or a pair of texts, as rows: one row that is cut to the window, or overlapping windows.
+
+        Of a pair only the second text is divided into windows. Raises InferenceError if too little room is left for it.
+        """
         pair = second is not None
         most = self.context or _WINDOW
         room = most - self.tokenizer.num_special_tokens_to_add(pair=pair) - (self._size(first) if pair else 0)
         if not cut:
             self._check(room)
-        given = self.tokenizer(
+        encoded = self.tokenizer(
             first,
             second,
             truncation=("only_first" if cut or not pair else "only_second"),
@@ -234,34 +246,34 @@ class Encoder(LoadedModel):
             return_overflowing_tokens=not cut,
             return_offsets_mapping=self.tokenizer.is_fast,
         )
-        names = [name for name in self.tokenizer.model_input_names if name in given]
+        names = [name for name in self.tokenizer.model_input_names if name in encoded]
         if not self.tokenizer.is_fast or cut:
-            return [Row({name: list(given[name]) for name in names})]
+            return [Row({name: list(encoded[name]) for name in names})]
         return [
             Row(
-                {name: list(given[name][number]) for name in names},
-                places=given["offset_mapping"][number],
-                words=given.word_ids(number),
-                second=given.sequence_ids(number),
+                {name: list(encoded[name][number]) for name in names},
+                places=encoded["offset_mapping"][number],
+                words=encoded.word_ids(number),
+                second=encoded.sequence_ids(number),
             )
-            for number in range(len(given["input_ids"]))
+            for number in range(len(encoded["input_ids"]))
         ]
 
 
 def pooled(results: torch.Tensor, rows: Sequence[Row]) -> torch.Tensor:
-    """What a text's windows came to, on average; longer ones count more."""
+    """Return the mean of a text's windows, weighted by their tokens."""
     weights = torch.tensor([float(row.weight) for row in rows])
     mean: torch.Tensor = (results * weights[:, None]).sum(0) / weights.sum()
     return mean
 
 
 def by_text(rows: Sequence[Row]) -> list[list[Row]]:
-    """The windows of each text."""
+    """Group the rows by their text."""
     return [list(windows) for _, windows in groupby(rows, key=lambda row: row.text)]
 
 
-def _between(words: Sequence[int | None], at: int, least: int) -> int:
-    """The last place between two words up to `at`; where there is none from `least` on, `at` itself."""
-    if at >= len(words):
+def _between(words: Sequence[int | None], limit: int, least: int) -> int:
+    """Return the last index up to `limit` that begins a word; `limit` itself if none is greater than `least`."""
+    if limit >= len(words):
         return len(words)
-    return next((place for place in range(at, least, -1) if words[place] != words[place - 1]), at)
+    return next((index for index in range(limit, least, -1) if words[index] != words[index - 1]), limit)

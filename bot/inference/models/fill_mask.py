@@ -1,4 +1,4 @@
-"""Words for a blank, by masked language models."""
+"""Words for a blank in a text, by masked language models."""
 
 from __future__ import annotations
 
@@ -10,22 +10,23 @@ from bot.interfaces.jobs import Fill, Filling, Fillings, Job, JobAnswer
 
 
 class MaskFiller(Encoder):
-    """Masked language models."""
+    """A masked language model."""
 
     auto = "AutoModelForMaskedLM"
     per_token = True
 
     def rows(self, job: Job[JobAnswer]) -> list[Row]:
-        """The text with the model's own mark for the blank."""
+        """Return one row: the text around the blank, with the model's mask token in it. Raises InferenceError."""
         assert isinstance(job, Fill)
-        mark = self.tokenizer.mask_token
-        if not mark:
-            raise InferenceError("unsupported", "This model has no mark for a blank: it was not trained to fill one.")
+        mask = self.tokenizer.mask_token
+        if not mask:
+            raise InferenceError("unsupported", "This model has no mask token: it was not trained to fill blanks.")
         if job.text.count(job.blank) != 1:
-            raise InferenceError("failed", f"There must be one blank in the text, written {job.blank}.")
-        (row,) = self.encoded(self.around(job.text.replace(job.blank, mark), mark))
+            raise InferenceError("failed", f"The text must have exactly one blank, written {job.blank}.")
+        (row,) = self.encoded(self.around(job.text.replace(job.blank, mask), mask))
+        # people may write the mask token itself, which is a second blank to the model
         if row.inputs["input_ids"].count(self.tokenizer.mask_token_id) > 1:
-            raise InferenceError("failed", f"There must be one blank in the text, written {job.blank}.")
+            raise InferenceError("failed", f"The text must have exactly one blank, written {job.blank}.")
         if self.tokenizer.mask_token_id not in row.inputs["input_ids"]:
             raise InferenceError(
                 "context-too-long", f"The blank is beyond the {self.context} tokens that this model can read."
@@ -33,10 +34,10 @@ class MaskFiller(Encoder):
         return [row]
 
     def answer(self, job: Job[JobAnswer], rows: Sequence[Row]) -> JobAnswer:
-        """Words with their scores."""
+        """Return the likeliest words with their scores."""
         assert isinstance(job, Fill)
-        at = rows[0].inputs["input_ids"].index(self.tokenizer.mask_token_id)
-        scores, ids = rows[0].result[at].softmax(-1).topk(job.most)
+        position = rows[0].inputs["input_ids"].index(self.tokenizer.mask_token_id)
+        scores, ids = rows[0].result[position].softmax(-1).topk(job.most)
         words = [self.tokenizer.decode([number]).strip() for number in ids.tolist()]
         return Fillings(
             tuple(

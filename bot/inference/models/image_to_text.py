@@ -1,4 +1,4 @@
-"""Pictures to words: models that converse about a picture, and those that were trained for captions or questions."""
+"""Descriptions of pictures, by models for conversations about a picture, for captions or for questions."""
 
 from __future__ import annotations
 
@@ -12,28 +12,28 @@ from bot.inference.scheduler import Work
 from bot.interfaces.jobs import Describe, FinishReason, JobAnswer, Written
 
 _LONGEST = 256
-"""Tokens of a description where nobody said how many."""
+"""Longest description in tokens, unless the request states a length."""
 
 _START = 2
-"""Tokens that captions begin with, and end with, where nothing was asked."""
+"""Tokens before a caption that the network adds itself, for a request without text."""
 
 _REQUEST = "Describe this picture."
 
 
 class ImageToText(LoadedModel):
-    """Describes a picture, or answers a question about it."""
+    """A model that describes a picture or answers a question about it."""
 
     auto = "AutoModelForImageTextToText"
     unit = "tokens"
 
     @classmethod
     def auto_class(cls, config: PreTrainedConfig, _source: ModelSource) -> str:
-        """Some kinds have another class for questions."""
+        """Return the Auto class for questions if the model was trained for these, else that for descriptions."""
         for_questions = any(name.endswith("ForQuestionAnswering") for name in config.architectures or ())
         return "AutoModelForVisualQuestionAnswering" if for_questions else cls.auto
 
     def open(self) -> None:
-        """Pixels and words to numbers."""
+        """Load the processor of pictures and texts."""
         self._processor = AutoProcessor.from_pretrained(self.folder, **SAFE)
         if hasattr(self._processor, "tokenizer"):
             self.tokenizer = self._processor.tokenizer
@@ -42,28 +42,28 @@ class ImageToText(LoadedModel):
             self._processor = AutoImageProcessor.from_pretrained(self.folder, **SAFE)
 
     def do(self, work: Work) -> JobAnswer:
-        """Write about the picture."""
+        """Write the description or the answer. Raises InferenceError."""
         job = work.job
         assert isinstance(job, Describe)
         if not self.network.can_generate():
-            raise InferenceError("unsupported", "This model chooses among fixed answers; it does not write.")
+            raise InferenceError("unsupported", "This model only chooses among fixed answers; it cannot write.")
         inputs = self._inputs(job).to(self.device, self.network.dtype)
         read = inputs["input_ids"].shape[1] if "input_ids" in inputs else _START
         room = self.context - read if self.context else _LONGEST
         if room < 1:
             raise InferenceError("failed", f"The question has {read} tokens; this model reads {self.context} at once.")
         most = min(job.max_tokens or _LONGEST, room)
-        pieces = TextStreamer(self.tokenizer, work.write)
+        streamer = TextStreamer(self.tokenizer, work.write)
         self.network.generate(
             **inputs,
-            streamer=pieces,
+            streamer=streamer,
             num_beams=1,
             max_new_tokens=most,
             stopping_criteria=stopping(work.stop),
         )
-        self.made = max(pieces.count, 0)
-        reason: FinishReason = "stopped" if work.stop.is_set() else "length" if self.made >= most else "complete"
-        return Written(reason, read, self.made)
+        self.produced = max(streamer.count, 0)
+        reason: FinishReason = "stopped" if work.stop.is_set() else "length" if self.produced >= most else "complete"
+        return Written(reason, read, self.produced)
 
     def _inputs(self, job: Describe) -> BatchFeature:
         image, question = images.opened(job.data), self.defused(job.question)

@@ -1,4 +1,4 @@
-"""Sentence embeddings."""
+"""Embeddings of sentences, by models with or without the files of sentence-transformers."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from bot.interfaces.jobs import Embed, Job, JobAnswer, Vectors
 
 
 class SentenceEmbedder(Encoder):
-    """Sentence embeddings, pooled as the makers' modules.json says; without one, the mean at length 1."""
+    """A model of sentence embeddings. Pooling follows its modules.json; the default is the mean, normalised."""
 
     auto = "AutoModel"
     may_lack = ("pooler", "encoder.pooler", "bert.pooler")
 
     def prepare(self) -> None:
-        """Read sentence-transformers' own files."""
+        """Read the files of sentence-transformers. Raises InferenceError for a module that is not supported."""
         super().prepare()
         modules = [module["type"].rpartition(".")[2] for module in _json(self.folder / "modules.json", [])]
         unknown = set(modules) - {"Transformer", "Pooling", "Normalize"}
         if unknown:
-            words = f"This model needs a step that is not supported: {', '.join(sorted(unknown))}."
-            raise InferenceError("unsupported", words)
+            message = f"This model needs modules that are not supported: {', '.join(sorted(unknown))}."
+            raise InferenceError("unsupported", message)
         self._normalise = "Normalize" in modules or not modules
         self._pooling = _pooling(self.folder)
         stated = _json(self.folder / "sentence_bert_config.json", {}).get("max_seq_length")
@@ -36,13 +36,13 @@ class SentenceEmbedder(Encoder):
         self._prompt: str = (prompts.get("prompts") or {}).get(prompts.get("default_prompt_name"), "")
 
     def rows(self, job: Job[JobAnswer]) -> list[Row]:
-        """Windows of each text."""
+        """Return the windows of each text, after the prompt. Raises InferenceError."""
         assert isinstance(job, Embed)
         prompt = job.prompt or self._prompt
         return [row for number, text in enumerate(job.texts) for row in self.windows(text, number, prompt)]
 
     def compute(self, inputs: Mapping[str, torch.Tensor]) -> torch.Tensor:
-        """Each window's vector."""
+        """Return each window's vector, pooled from its tokens."""
         states = self.network(**inputs).last_hidden_state.float()
         mask = inputs["attention_mask"][..., None].float()
         if self._pooling == "cls":
@@ -53,34 +53,37 @@ class SentenceEmbedder(Encoder):
             vectors = states[torch.arange(len(states)), inputs["attention_mask"].sum(1) - 1]
         else:
             vectors = (states * mask).sum(1) / mask.sum(1)
-        found: torch.Tensor = vectors.cpu()
-        return found
+        on_processor: torch.Tensor = vectors.cpu()
+        return on_processor
 
     def answer(self, job: Job[JobAnswer], rows: Sequence[Row]) -> JobAnswer:
-        """The vectors, raw."""
+        """Return a vector for each text: the mean of its windows."""
         if not rows:
             return Vectors(0, b"")
         texts = by_text(rows)
-        together = torch.stack([pooled(torch.stack([row.result for row in text]), text) for text in texts])
+        vectors = torch.stack([pooled(torch.stack([row.result for row in text]), text) for text in texts])
         if self._normalise:
-            together = torch.nn.functional.normalize(together, dim=1)
-        return Vectors(together.shape[1], together.contiguous().numpy().tobytes())
+            vectors = torch.nn.functional.normalize(vectors, dim=1)
+        return Vectors(vectors.shape[1], vectors.contiguous().numpy().tobytes())
 
 
 def _pooling(folder: Path) -> str:
-    """How tokens become one vector. Raises Failure for ways that are not supported."""
+    """Return the pooling mode: "mean", "cls", "max" or "lasttoken". Raises InferenceError for any other.
+
+    Its file has the mode as a text or, in the older format, as a flag for each mode.
+    """
     stated = _json(folder / "1_Pooling" / "config.json", {"pooling_mode": "mean"})
     modes = [stated["pooling_mode"]] if isinstance(stated.get("pooling_mode"), str) else []
     names = {"cls_token": "cls", "mean_tokens": "mean", "max_tokens": "max", "lasttoken": "lasttoken"}
     modes += [names.get(key[13:], key[13:]) for key, chosen in stated.items() if key[:13] == "pooling_mode_" and chosen]
     if len(modes) != 1 or modes[0] not in names.values():
         raise InferenceError(
-            "unsupported", f"This model pools its tokens in a way that is not supported: {', '.join(modes)}."
+            "unsupported", f"This model needs a pooling mode that is not supported: {', '.join(modes)}."
         )
     mode: str = modes[0]
     return mode
 
 
 def _json(path: Path, absent: object) -> PreTrainedConfig:
-    """What a file says; its type is as loose as what is skipped of transformers."""
+    """Return a file's JSON, `absent` without the file. The type is a stand-in for Any: transformers is not typed."""
     return json.loads(path.read_text()) if path.exists() else absent

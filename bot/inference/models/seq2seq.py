@@ -1,4 +1,4 @@
-"""Encoder-decoders that turn a text into another: T5, BART, Marian and their like."""
+"""Encoder-decoders that rewrite a text, such as T5, BART and Marian."""
 
 from __future__ import annotations
 
@@ -15,28 +15,28 @@ from bot.interfaces.jobs import FinishReason, JobAnswer, Rewrite, Written
 from bot.utils import languages
 
 _LONGEST = 512
-"""Tokens of a text where nobody stated a limit."""
+"""Longest text in tokens of a model that states no limit."""
 
 ENGLISH = "en"
-"""Where nobody said into which language."""
+"""Target of a translation without a stated language."""
 
 _PAIR = re.compile(r"translation_(?P<source>\w+)_to_(?P<target>\w+)")
 
 
 class Seq2Seq(LoadedModel):
-    """Summaries, translations, instructions."""
+    """A model that summarises, translates or follows instructions."""
 
     auto = "AutoModelForSeq2SeqLM"
     unit = "tokens"
 
     def prepare(self) -> None:
-        """Read how its makers want the text."""
+        """Read the prefixes, pairs of languages and language tokens that the makers define."""
         self._prefixes = _prefixes(self.network.config)
         self._pairs = _pairs(self._prefixes, self.tokenizer)
-        self._marks = _marks(self.tokenizer)
+        self._language_tokens = _language_tokens(self.tokenizer)
 
     def do(self, work: Work) -> JobAnswer:
-        """Write the other text, as it comes."""
+        """Write the new text. Raises InferenceError."""
         job = work.job
         assert isinstance(job, Rewrite)
         if work.stop.is_set():
@@ -44,11 +44,11 @@ class Seq2Seq(LoadedModel):
         inputs = self._inputs(job)
         longest = self.context or _LONGEST
         most = min(job.max_tokens or longest, longest)
-        pieces = TextStreamer(self.tokenizer, work.write)
+        streamer = TextStreamer(self.tokenizer, work.write)
         ids = self.network.generate(
             **inputs,
             **self._target(job),
-            streamer=pieces if job.beams == 1 else None,
+            streamer=streamer if job.beams == 1 else None,  # generate() cannot stream several beams
             num_beams=job.beams,
             min_new_tokens=job.min_tokens or None,
             max_new_tokens=most,
@@ -56,8 +56,8 @@ class Seq2Seq(LoadedModel):
         )[0]
         if job.beams > 1:
             work.write(self.tokenizer.decode(ids, skip_special_tokens=True))
-        self.made = len(ids) - 1  # the first one only starts the text
-        return Written(self._reason(work, ids, most), inputs["input_ids"].shape[1], self.made)
+        self.produced = len(ids) - 1  # without the start token
+        return Written(self._reason(work, ids, most), inputs["input_ids"].shape[1], self.produced)
 
     def _reason(self, work: Work, ids: torch.Tensor, most: int) -> FinishReason:
         if work.stop.is_set():
@@ -74,61 +74,61 @@ class Seq2Seq(LoadedModel):
         return {name: value for name, value in inputs.items() if name in ("input_ids", "attention_mask")}
 
     def _prefix(self, job: Rewrite) -> str:
-        """What the operator says that the model wants before a text, or else its makers. Raises Failure."""
+        """Return the operator's prefix of texts, or the makers'. Raises InferenceError for an unknown translation."""
         if self.source.prefix:
-            said = self.source.prefix.replace("{from}", languages.name(job.source))
-            return said.replace("{to}", languages.name(job.target))
+            prefix = self.source.prefix.replace("{from}", languages.name(job.source))
+            return prefix.replace("{to}", languages.name(job.target))
         if job.purpose != "translation" or not self._pairs:
             return self._prefixes.get(job.purpose, "")
         for (source, target), prefix in self._pairs.items():
-            asked = languages.nearest(job.target, (target,)) if job.target else len(self._pairs) == 1
-            if asked and (not job.source or languages.nearest(job.source, (source,))):
+            matches = languages.nearest(job.target, (target,)) if job.target else len(self._pairs) == 1
+            if matches and (not job.source or languages.nearest(job.source, (source,))):
                 return prefix
         pairs = ", ".join(f"{languages.name(source)} into {languages.name(target)}" for source, target in self._pairs)
-        raise InferenceError("unsupported", f"This model translates {pairs}: say `to` which, or choose another model.")
+        raise InferenceError(
+            "unsupported", f"This model translates {pairs}. Name one of these languages with `to`, or another model."
+        )
 
     def _target(self, job: Rewrite) -> dict[str, int]:
-        """The first token of the other text, for models of many languages. Raises Failure."""
-        wanted = job.target or (ENGLISH if job.purpose == "translation" and self._marks else "")
-        if not wanted or self.source.prefix or self._pairs:
+        """Return the option with the new text's first token, for multilingual models. Raises InferenceError."""
+        target = job.target or (ENGLISH if job.purpose == "translation" and self._language_tokens else "")
+        if not target or self.source.prefix or self._pairs:
             return {}
-        token = self._marks[self._language(wanted)]
+        token = self._language_tokens[self._language(target)]
         return {"forced_bos_token_id": self.tokenizer.convert_tokens_to_ids(token)}
 
     def _language(self, tag: str) -> str:
-        """A language as the tokenizer calls it. Raises Failure."""
-        if found := languages.nearest(tag, self._marks):
-            return found
-        if not self._marks:
-            words = "This model does not say which languages it knows"
-            raise InferenceError(
-                "unsupported", f"{words}: leave {languages.name(tag)} out, and it does what it was made for."
-            )
-        known = ", ".join(sorted(map(languages.name, self._marks)))
+        """Return the tokenizer's name of a language. Raises InferenceError for an unknown one."""
+        if name := languages.nearest(tag, self._language_tokens):
+            return name
+        if not self._language_tokens:
+            message = f"This model does not list its languages. Ask again without {languages.name(tag)}."
+            raise InferenceError("unsupported", message)
+        known = ", ".join(sorted(map(languages.name, self._language_tokens)))
         raise InferenceError("unsupported", f"This model does not know {languages.name(tag)}. It knows: {known}.")
 
 
 def _prefixes(config: PreTrainedConfig) -> Mapping[str, str]:
-    """What goes before a text by what is wanted of it, as T5's makers wrote it down."""
+    """Return the prefixes of texts by purpose, which T5's makers list in the config."""
     stated: Mapping[str, Mapping[str, object]] = getattr(config, "task_specific_params", None) or {}
-    return {purpose: str(said.get("prefix") or "") for purpose, said in stated.items()}
+    return {purpose: str(params.get("prefix") or "") for purpose, params in stated.items()}
 
 
 def _pairs(prefixes: Mapping[str, str], tokenizer: PreTrainedTokenizerBase) -> Mapping[tuple[str, str], str]:
-    """From and into which language a model translates, and what goes before the text then; {} where that is free.
+    """Return the prefixes by pair of languages (source, target); {} for a model without fixed pairs.
 
-    T5's makers name their pairs where they name the prefixes; Marian's tokenizer has its own pair, or several targets.
+    T5's pairs are purposes of its prefixes. Marian's tokenizer has one pair, or one source and several targets.
     """
-    named = {_PAIR.fullmatch(purpose): prefix for purpose, prefix in prefixes.items()}
+    purposes = {_PAIR.fullmatch(purpose): prefix for purpose, prefix in prefixes.items()}
     source, target = getattr(tokenizer, "source_lang", None), getattr(tokenizer, "target_lang", None)
     if not source or not target:
-        return {(pair["source"], pair["target"]): prefix for pair, prefix in named.items() if pair}
-    marks: Sequence[str] = getattr(tokenizer, "supported_language_codes", ())
-    return {(source, mark.strip("<>")): f"{mark} " for mark in marks} or {(source, target): ""}
+        return {(pair["source"], pair["target"]): prefix for pair, prefix in purposes.items() if pair}
+    codes: Sequence[str] = getattr(tokenizer, "supported_language_codes", ())
+    return {(source, code.strip("<>")): f"{code} " for code in codes} or {(source, target): ""}
 
 
-def _marks(tokenizer: PreTrainedTokenizerBase) -> Mapping[str, str]:
-    """A tokenizer's tokens of languages, by what it calls these."""
+def _language_tokens(tokenizer: PreTrainedTokenizerBase) -> Mapping[str, str]:
+    """Return a tokenizer's language tokens by its names of the languages."""
     named: Mapping[str, str] = getattr(tokenizer, "lang_code_to_token", None) or {}
-    special = (str(mark) for mark in tokenizer.all_special_tokens)
-    return named or {mark: mark for mark in special if languages.is_tag(mark)}
+    special = (str(token) for token in tokenizer.all_special_tokens)
+    return named or {token: token for token in special if languages.is_tag(token)}

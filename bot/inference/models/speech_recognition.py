@@ -1,4 +1,4 @@
-"""Speech recognition by Whisper: long sound is heard in windows, each beginning where the last one ended."""
+"""Speech recognition by Whisper: a long recording is read in windows, each from the last sentence's end on."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from bot.inference.errors import InferenceError
 from bot.inference.models.base import SAFE, LoadedModel, stopping
 from bot.inference.protocol import ModelSource
 from bot.inference.scheduler import Work
-from bot.interfaces.jobs import TimedText, Transcribe, TranscribedText
+from bot.interfaces.jobs import Segment, Transcribe, Transcript
 from bot.utils import languages
 
 
 @dataclass(slots=True)
 class _Recording:
-    """One file on its way: what was read of it and is not heard yet begins at `at` seconds."""
+    """A recording in progress: `samples` are the next ones to transcribe, and begin at `start` seconds."""
 
     sound: AudioReader
     samples: Samples
     language: str = ""
-    at: float = 0.0
-    segments: list[TimedText] = field(default_factory=list)
+    start: float = 0.0
+    segments: list[Segment] = field(default_factory=list)
 
 
 class SpeechRecognizer(LoadedModel):
-    """Writes what it hears window by window; several recordings take turns."""
+    """A model that transcribes recordings window by window; several recordings take turns."""
 
     auto = "AutoModelForSpeechSeq2Seq"
     unit = "seconds of sound"
@@ -38,7 +38,7 @@ class SpeechRecognizer(LoadedModel):
 
     @classmethod
     def auto_class(cls, config: PreTrainedConfig, _source: ModelSource) -> str:
-        """Whisper alone: others cut time in their own ways."""
+        """Return the Auto class of Whisper. Raises InferenceError for others, which report times differently."""
         if config.model_type != "whisper":
             raise InferenceError(
                 "unsupported", f"Speech is recognised by Whisper models, not by {config.model_type} ones."
@@ -46,7 +46,7 @@ class SpeechRecognizer(LoadedModel):
         return cls.auto
 
     def open(self) -> None:
-        """AudioReader to features, tokens to text."""
+        """Load the processor, and read its rate of samples and length of a window."""
         self._processor = AutoProcessor.from_pretrained(self.folder, **SAFE)
         self.tokenizer = self._processor.tokenizer
         self._rate: int = self._processor.feature_extractor.sampling_rate
@@ -54,16 +54,17 @@ class SpeechRecognizer(LoadedModel):
         self._recordings: dict[int, _Recording] = {}
 
     def step(self, works: Sequence[Work]) -> int:
-        """Hear one window of each, so that a long recording holds up nobody."""
-        self.made = 0
+        """Transcribe one window of each recording, so that a long one delays nobody. Return the seconds of sound."""
+        self.produced = 0
         for work in works:
-            with work.failing_alone(), self.at_work():
-                self._turn(work)
-        going = {work.number for work in works if not work.ended}
-        self._recordings = {number: kept for number, kept in self._recordings.items() if number in going}
-        return self.made
+            with work.isolated(), self.computation():
+                self._continue(work)
+        running = {work.number for work in works if not work.ended}
+        self._recordings = {number: item for number, item in self._recordings.items() if number in running}
+        return self.produced
 
-    def _turn(self, work: Work) -> None:
+    def _continue(self, work: Work) -> None:
+        """Transcribe the next window, and end the work after the last one or once it is stopped."""
         job = work.job
         assert isinstance(job, Transcribe)
         recording = self._recordings.get(work.number)
@@ -72,39 +73,41 @@ class SpeechRecognizer(LoadedModel):
             recording = self._recordings[work.number] = _Recording(sound, sound.read(self._window + 1))
             recording.language = self._language(job, torch.from_numpy(recording.samples))
         if not work.stop.is_set() and len(recording.samples):
-            self._listen(work, recording)
+            self._transcribe_window(work, recording)
         if work.stop.is_set() or not len(recording.samples):
-            segments, heard = recording.segments, round(recording.sound.seconds, 2)
+            segments, seconds = recording.segments, round(recording.sound.seconds, 2)
             text = " ".join(segment.text for segment in segments if segment.text)
-            work.end(TranscribedText(text, tuple(segments) if job.timestamps else (), heard, recording.language))
+            work.end(Transcript(text, tuple(segments) if job.timestamps else (), seconds, recording.language))
 
     @property
     def _window(self) -> int:
-        """In samples."""
+        """Return the number of samples in a window."""
         return int(self._seconds * self._rate)
 
-    def _listen(self, work: Work, recording: _Recording) -> None:
-        """Hear a window; the next one begins where the last sentence of this one ended."""
-        last, at = len(recording.samples) <= self._window, recording.at
-        if at:
+    def _transcribe_window(self, work: Work, recording: _Recording) -> None:
+        """Write the text of a window, and move on to the end of its last whole sentence."""
+        last, offset = len(recording.samples) <= self._window, recording.start
+        if offset:
             stated = recording.sound.stated
-            work.tell(f"Heard {min(at / stated, 1):.0%} of it" if stated else f"Heard {at:.0f} seconds of it")
-        heard = self._hear(work, torch.from_numpy(recording.samples), recording.language)
-        # The last segment may be cut off by the window's end: the next window begins with it.
-        whole = heard if last or len(heard) < 2 else heard[:-1]
+            work.report(
+                f"Transcribed {min(offset / stated, 1):.0%}" if stated else f"Transcribed {offset:.0f} seconds so far"
+            )
+        found = self._transcribe(work, torch.from_numpy(recording.samples), recording.language)
+        # the window's end may cut off the last segment: the next window begins with it
+        whole = found if last or len(found) < 2 else found[:-1]
         for start, end, text in whole:
-            begin, finish = (round(min(at + moment, recording.sound.seconds), 2) for moment in (start, end))
-            recording.segments.append(TimedText(begin, finish, text.strip()))
+            begin, finish = (round(min(offset + moment, recording.sound.seconds), 2) for moment in (start, end))
+            recording.segments.append(Segment(begin, finish, text.strip()))
             work.write(text if len(recording.segments) > 1 else text.lstrip())
-        step = self._seconds if last or len(heard) < 2 or whole[-1][1] <= 0 else whole[-1][1]
+        step = self._seconds if last or len(found) < 2 or whole[-1][1] <= 0 else whole[-1][1]
         done = min(int(step * self._rate), len(recording.samples))
-        self.made += round(done / self._rate)
-        recording.at += done / self._rate
+        self.produced += round(done / self._rate)
+        recording.start += done / self._rate
         rest = recording.samples[done:]
         recording.samples = np.concatenate((rest, recording.sound.read(self._window + 1 - len(rest))))
 
-    def _hear(self, work: Work, samples: torch.Tensor, language: str) -> list[tuple[float, float, str]]:
-        """What is said in one window, with its times."""
+    def _transcribe(self, work: Work, samples: torch.Tensor, language: str) -> list[tuple[float, float, str]]:
+        """Return the segments of one window: start and end in seconds from its beginning, and text."""
         job = work.job
         assert isinstance(job, Transcribe)
         ids = self.network.generate(
@@ -121,20 +124,24 @@ class SpeechRecognizer(LoadedModel):
     def _features(self, samples: torch.Tensor) -> torch.Tensor:
         window = samples[: int(self._seconds * self._rate)].numpy()
         features = self._processor(window, sampling_rate=self._rate, return_tensors="pt").input_features
-        moved: torch.Tensor = features.to(self.device, self.network.dtype)
-        return moved
+        on_device: torch.Tensor = features.to(self.device, self.network.dtype)
+        return on_device
 
     def _language(self, job: Transcribe, samples: torch.Tensor) -> str:
+        """Return Whisper's code of the requested language, or of the recognised one; "" for a model of one language.
+
+        Raises InferenceError for a language that the model does not know.
+        """
         known: dict[str, int] = getattr(self.network.generation_config, "lang_to_id", None) or {}
         if not known:
             return ""
         names = sorted(name.strip("<|>") for name in known)
         if job.language:
-            if found := languages.nearest(job.language, names):
-                return found
-            asked, all_of_them = languages.name(job.language), ", ".join(map(languages.name, names))
+            if code := languages.nearest(job.language, names):
+                return code
+            requested, supported = languages.name(job.language), ", ".join(map(languages.name, names))
             raise InferenceError(
-                "unsupported", f"This model does not know the language {asked!r}. It knows: {all_of_them}."
+                "unsupported", f"This model does not know the language {requested!r}. It knows: {supported}."
             )
-        heard = int(self.network.detect_language(self._features(samples))[0])
-        return next(name.strip("<|>") for name, number in known.items() if number == heard)
+        token = int(self.network.detect_language(self._features(samples))[0])
+        return next(name.strip("<|>") for name, number in known.items() if number == token)

@@ -1,4 +1,4 @@
-"""Labels for texts: the model's own, or any by a model that knows what follows from what."""
+"""Classification of texts with the model's own labels or, by models for natural language inference, with any."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from bot.interfaces.jobs import Choose, Classify, Job, JobAnswer, Label, Labels
 
 
 class TextClassifier(Encoder):
-    """Sequence classification, and zero-shot by models that know what follows from what."""
+    """A model for sequence classification; one trained for natural language inference (NLI) is also zero-shot."""
 
     auto = "AutoModelForSequenceClassification"
 
     def rows(self, job: Job[JobAnswer]) -> list[Row]:
-        """Windows of each text; to choose, each with each label."""
+        """Return the windows of each text; for Choose, each with each label's hypothesis. Raises InferenceError."""
         assert isinstance(job, Choose | Classify)
         beside: tuple[str, ...] = ("",)
         if isinstance(job, Choose):
@@ -26,11 +26,11 @@ class TextClassifier(Encoder):
         return [row for number, text in enumerate(job.texts) for row in self.windows(text, number, beside=beside)]
 
     def answer(self, job: Job[JobAnswer], rows: Sequence[Row]) -> JobAnswer:
-        """Labels with their scores."""
+        """Return the labels of each text with their scores."""
         assert isinstance(job, Choose | Classify)
         texts = by_text(rows)
         if isinstance(job, Choose):
-            return Labels(tuple(self._chosen(job, text) for text in texts))
+            return Labels(tuple(self._choose(job, text) for text in texts))
         return Labels(tuple(ranked(self._scores(text), self.labels) for text in texts))
 
     def _scores(self, rows: Sequence[Row]) -> torch.Tensor:
@@ -38,7 +38,8 @@ class TextClassifier(Encoder):
         several = self.network.config.problem_type == "multi_label_classification" or logits.shape[1] == 1
         return pooled(logits.sigmoid() if several else logits.softmax(-1), rows)
 
-    def _chosen(self, job: Choose, rows: Sequence[Row]) -> tuple[Label, ...]:
+    def _choose(self, job: Choose, rows: Sequence[Row]) -> tuple[Label, ...]:
+        """Score each label by its hypothesis: alone against its contradiction, or against the other labels."""
         yes, no = entailment(self.labels)
         count = len(job.labels)
         logits = torch.stack([row.result for row in rows])
@@ -49,17 +50,19 @@ class TextClassifier(Encoder):
 
 
 def entailment(labels: Mapping[int, str]) -> tuple[int, int]:
-    """Which labels say that one text follows from another, and that it does not. Raises Failure where none does."""
+    """Return the indices of the labels for entailment and for its opposite. Raises InferenceError without them."""
     names = {name.lower(): number for number, name in labels.items()}
     yes = [number for name, number in names.items() if name.startswith("entail")]
     no = [number for name, number in names.items() if name.startswith(("contra", "not"))]
     if not yes or not no:
-        made = ", ".join(labels.values())
-        raise InferenceError("unsupported", f"This model knows only its own labels ({made}); others need one for NLI.")
+        own = ", ".join(labels.values())
+        raise InferenceError(
+            "unsupported", f"This model knows only its own labels ({own}); other labels need an NLI model."
+        )
     return yes[0], no[0]
 
 
 def ranked(scores: torch.Tensor, names: Mapping[int, str]) -> tuple[Label, ...]:
-    """Labels, the likeliest first."""
+    """Return the labels in falling order of score."""
     order = scores.argsort(descending=True).tolist()
     return tuple(Label(names.get(number, str(number)), float(scores[number])) for number in order)

@@ -1,4 +1,4 @@
-"""Named things in a text, of any length."""
+"""Named entities in texts of any length."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from bot.interfaces.jobs import Entities, Entity, Job, JobAnswer, Tag
 
 
 class TokenClassifier(Encoder):
-    """Token classification: words are labelled as wholes, and neighbours of one kind become one entity."""
+    """A model for token classification: words are labelled as wholes, and neighbours of one kind form one entity."""
 
     auto = "AutoModelForTokenClassification"
     per_token = True
 
     def rows(self, job: Job[JobAnswer]) -> list[Row]:
-        """Overlapping windows of each text."""
+        """Return the overlapping windows of each text. Raises InferenceError."""
         assert isinstance(job, Tag)
         if not self.tokenizer.is_fast:
-            raise InferenceError("unsupported", "This model's tokenizer does not say where in the text a piece stands.")
+            raise InferenceError("unsupported", "This model's tokenizer does not report positions in the text.")
         rows = []
         for number, text in enumerate(job.texts):
             for row in self.encoded(text, cut=False):
@@ -31,29 +31,31 @@ class TokenClassifier(Encoder):
         return rows
 
     def answer(self, job: Job[JobAnswer], rows: Sequence[Row]) -> JobAnswer:
-        """Entities, text by text."""
+        """Return the entities of each text."""
         assert isinstance(job, Tag)
         words: list[dict[int, _Word]] = [{} for _ in job.texts]
         for row in rows:
             for word in _words(row):
                 known = words[row.text].get(word.start)
-                if not known or known.margin < word.margin:  # in an overlap the window that sees more around it
+                # of two overlapping windows the one with more text around the word counts
+                if not known or known.margin < word.margin:
                     words[row.text][word.start] = word
         return Entities(
             tuple(
-                tuple(self._grouped(text, [found[start] for start in sorted(found)]))
-                for text, found in zip(job.texts, words, strict=True)
+                tuple(self._group(text, [by_start[start] for start in sorted(by_start)]))
+                for text, by_start in zip(job.texts, words, strict=True)
             )
         )
 
-    def _grouped(self, text: str, words: Sequence[_Word]) -> list[Entity]:
+    def _group(self, text: str, words: Sequence[_Word]) -> list[Entity]:
+        """Join neighbouring words of one kind to entities; the label "B-…" begins a new entity, "O" is none."""
         groups: list[tuple[str, list[_Word]]] = []
         before = "O"
         for word in words:
-            name = self.labels[int(word.chances.argmax())]
-            mark, _, kind = name.partition("-") if name[:2] in ("B-", "I-") else ("", "", name)
+            name = self.labels[int(word.probabilities.argmax())]
+            prefix, _, kind = name.partition("-") if name[:2] in ("B-", "I-") else ("", "", name)
             if name != "O":
-                if groups and before == kind and mark != "B":
+                if groups and before == kind and prefix != "B":
                     groups[-1][1].append(word)
                 else:
                     groups.append((kind, [word]))
@@ -64,7 +66,7 @@ class TokenClassifier(Encoder):
                 text[group[0].start : group[-1].end],
                 group[0].start,
                 group[-1].end,
-                sum(float(word.chances.max()) for word in group) / len(group),
+                sum(float(word.probabilities.max()) for word in group) / len(group),
             )
             for kind, group in groups
         ]
@@ -72,15 +74,17 @@ class TokenClassifier(Encoder):
 
 @dataclass(frozen=True, slots=True)
 class _Word:
+    """A word by its offsets; `margin` is its distance in tokens from the nearer end of its window."""
+
     start: int
     end: int
     margin: int
-    chances: torch.Tensor
+    probabilities: torch.Tensor
 
 
 def _words(row: Row) -> list[_Word]:
-    """The words of a window, each with the mean of its pieces' chances."""
-    chances = row.result.softmax(-1)
+    """Return the words of a window, each with the mean of its tokens' probabilities."""
+    probabilities = row.result.softmax(-1)
     pieces: dict[int, list[int]] = {}
     for number, word in enumerate(row.words):
         if word is not None and row.places[number][1] > row.places[number][0]:
@@ -90,7 +94,7 @@ def _words(row: Row) -> list[_Word]:
             row.places[group[0]][0],
             row.places[group[-1]][1],
             min(group[0], row.size - group[-1]),
-            chances[group].mean(0),
+            probabilities[group].mean(0),
         )
         for group in pieces.values()
     ]

@@ -1,4 +1,4 @@
-"""Pictures to labels and boxes."""
+"""Classification of pictures, and detection of the objects in them."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ class _VisionModel(LoadedModel):
     unit = "pictures"
 
     def open(self) -> None:
-        """Pixels to numbers."""
+        """Load the processor of pictures."""
         self._processor = AutoImageProcessor.from_pretrained(self.folder, **SAFE)
 
 
 class ImageClassifier(_VisionModel):
-    """What a picture shows."""
+    """A model for image classification."""
 
     auto = "AutoModelForImageClassification"
 
     def do(self, work: Work) -> JobAnswer:
-        """The model's labels."""
-        self.made = 1
+        """Return the likeliest of the model's labels."""
+        self.produced = 1
         job = work.job
         assert isinstance(job, ClassifyPicture)
         inputs = self._processor(images.opened(job.data), return_tensors="pt").to(self.device, self.network.dtype)
@@ -38,24 +38,24 @@ class ImageClassifier(_VisionModel):
 
 
 class ObjectDetector(_VisionModel):
-    """What is where in a picture."""
+    """A model for object detection."""
 
     auto = "AutoModelForObjectDetection"
 
     def do(self, work: Work) -> JobAnswer:
-        """Boxes."""
-        self.made = 1
+        """Return the boxes of the objects with a high enough score."""
+        self.produced = 1
         job = work.job
         assert isinstance(job, Detect)
         image = images.opened(job.data)
         inputs = self._processor(image, return_tensors="pt").to(self.device, self.network.dtype)
         size = torch.tensor([[image.height, image.width]])
-        (found,) = self._processor.post_process_object_detection(
+        (objects,) = self._processor.post_process_object_detection(
             self.network(**inputs), threshold=job.surety, target_sizes=size
         )
         names = self.network.config.id2label
         boxes = [
             Box(names[int(label)], float(score), *(round(float(edge), 1) for edge in box))
-            for score, label, box in zip(found["scores"], found["labels"], found["boxes"], strict=True)
+            for score, label, box in zip(objects["scores"], objects["labels"], objects["boxes"], strict=True)
         ]
         return Boxes(image.width, image.height, tuple(sorted(boxes, key=lambda box: -box.score)))

@@ -24,7 +24,7 @@ from bot.interfaces.jobs import (
     Pipe,
     Rewrite,
     Transcribe,
-    TranscribedText,
+    Transcript,
     WriteAnswer,
     Written,
 )
@@ -136,7 +136,7 @@ def _used(answer: jobs.JobAnswer, read: int) -> Usage:
     match answer:
         case Written(prompt_tokens=prompt, completion_tokens=completion):
             return Usage(prompt or read, completion)
-        case TranscribedText(text=text):
+        case Transcript(text=text):
             return Usage(read, estimate(text))
     return Usage(read)
 

@@ -1,4 +1,4 @@
-"""Pictures of what was used, drawn in a process of their own: drawing takes a second, and a heartbeat must not wait."""
+"""Charts of usage, drawn in a child process: drawing takes a second, and a platform's heartbeat must not wait."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from bot.utils import child_process
 log = logging.getLogger(__name__)
 
 DRAWING_SECONDS = 60.0
-"""How long a picture may take; the first one looks through the machine's fonts."""
+"""Longest time for one chart. The first one is slow, because matplotlib searches the machine's fonts."""
 
 LARGEST = 24 << 20
-"""Bytes of a picture."""
+"""Most bytes of a chart's PNG."""
 
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """Two panels: by day, each model's share on top of the others', and by person.
+    """Usage in two panels: by day as stacked bars of the models, and by person.
 
-    `models` has one value for each of the `days`, which are written as 2026-12-31; `people` come with the most first.
+    `days` are ISO dates, such as 2026-12-31. `models` has one value for each day. `people` are in falling order.
     """
 
     title: str
@@ -36,18 +36,20 @@ class Chart:
 
 
 async def draw_chart(chart: Chart, cache: Path) -> bytes:
-    """The chart as a PNG; what is known of the machine's fonts is kept in `cache`. Raises ShouldersError."""
+    """Return the chart as a PNG. matplotlib keeps its list of fonts in the folder `cache`. Raises ShouldersError."""
     environment = await asyncio.to_thread(_environment, cache)
-    given = json.dumps(asdict(chart)).encode()
+    data = json.dumps(asdict(chart)).encode()
     done = await child_process.run(
-        "bot.utils.charts", given, environment=environment, seconds=DRAWING_SECONDS, most=LARGEST
+        "bot.utils.charts", data, environment=environment, seconds=DRAWING_SECONDS, most=LARGEST
     )
     if done.status != 0 or not done.output:
-        log.error("A chart could not be drawn: %s", done.complaints)
-        raise ShouldersError("The chart could not be drawn; the bot's log says why. `/usage csv` has the figures.")
+        log.error("Failed to draw a chart (status %s): %s", done.status, done.errors or "no error output")
+        raise ShouldersError(
+            "The chart could not be drawn: the reason is in the bot's log. `/usage csv` has the figures."
+        )
     return done.output
 
 
 def _environment(cache: Path) -> Mapping[str, str]:
-    """What the process needs to run, and no secret."""
+    """Return the child's environment, without secrets. Blocks: `absolute` asks the system for the current folder."""
     return {**child_process.environment(), "MPLCONFIGDIR": str(cache.absolute()), "MPLBACKEND": "agg"}

@@ -1,4 +1,4 @@
-"""What people's files hold, read and drawn on in a process of its own, which holds no secret and has strict limits."""
+"""People's pictures, decoded and changed in a child process, which has no secret and strict limits."""
 
 from __future__ import annotations
 
@@ -16,43 +16,49 @@ from bot.utils import child_process
 log = logging.getLogger(__name__)
 
 SECONDS = 30.0
-"""How long one file may take."""
+"""Longest time that one file takes, in seconds of the clock and of the processor."""
 
 LARGEST = 24 << 20
-"""Bytes that may come of one file."""
+"""Most bytes of one result."""
 
 AT_ONCE = 2
-"""Files that are read at a time; others wait for their turn."""
+"""Number of files that are processed at a time; others wait for their turn."""
 
 REFUSED = 3
-"""The status of a process whose output is a sentence for people."""
+"""Exit status of a child whose output is a sentence for people."""
 
 _turns: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = WeakKeyDictionary()
+"""A semaphore for each event loop, because asyncio binds a semaphore to the loop that first waits for it."""
 
 
 async def boxed(data: bytes, boxes: Sequence[Box], size: tuple[int, int] | None = None) -> bytes:
-    """A picture as PNG with labelled boxes drawn on it, whose pixels are those of a picture of that size, or its own.
+    """Return a picture as PNG with labelled boxes drawn on it.
 
-    Raises UserError for what is no picture.
+    The boxes' coordinates are pixels of a picture of `size` (width, height), by default the picture's own size.
+    Raises UserError for any other file.
     """
-    return await _made(data, "boxed", boxes=[astuple(box) for box in boxes], size=size)
+    return await _transform(data, "boxed", boxes=[astuple(box) for box in boxes], size=size)
 
 
 async def fitted(data: bytes, side: int, most: int) -> bytes:
-    """A picture as JPEG, no longer on any side than `side` pixels, in `most` bytes. Raises UserError for none."""
-    return await _made(data, "fitted", side=side, most=most)
+    """Return a picture as JPEG of at most `most` bytes and `side` pixels on its longer side.
+
+    Raises UserError for any other file.
+    """
+    return await _transform(data, "fitted", side=side, most=most)
 
 
-async def _made(data: bytes, task: str, **options: object) -> bytes:
-    """What the process makes of a file. Raises UserError where it makes nothing."""
-    given = json.dumps({"task": task, **options}).encode() + b"\n" + data
+async def _transform(data: bytes, task: str, **options: object) -> bytes:
+    """Run a task of `pictures.TASKS` on a file in a child process. Raises UserError without a result."""
+    message = json.dumps({"task": task, **options}).encode() + b"\n" + data
     turns = _turns.setdefault(asyncio.get_running_loop(), asyncio.Semaphore(AT_ONCE))
     async with turns:
-        environment = child_process.environment()
-        done = await child_process.run("bot.utils.files", given, environment=environment, seconds=SECONDS, most=LARGEST)
+        done = await child_process.run(
+            "bot.utils.files", message, environment=child_process.environment(), seconds=SECONDS, most=LARGEST
+        )
     if done.status == REFUSED:
         raise UserError(done.output.decode(errors="replace"))
     if done.status != 0 or not done.output:
-        log.warning("A file could not be read (status %s): %s", done.status, done.complaints or "no reason given")
-        raise UserError("The file cannot be read: that takes too much time or memory, or it is damaged.")
+        log.warning("Failed to process a picture (status %s): %s", done.status, done.errors or "no error output")
+        raise UserError("I can't read the picture: it is damaged, or it takes too much time or memory.")
     return done.output

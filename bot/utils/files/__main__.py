@@ -1,4 +1,8 @@
-"""`python -m bot.utils.files`: read a job, a line of JSON, and a file from standard input; write the result."""
+"""`python -m bot.utils.files`: process one file.
+
+Standard input is a line of JSON, `{"task": NAME, OPTION: VALUE, …}`, and the file's bytes. Standard output is the
+result or, with exit status REFUSED, a sentence for people.
+"""
 
 from __future__ import annotations
 
@@ -10,11 +14,11 @@ import sys
 from bot.utils.files import LARGEST, REFUSED, SECONDS
 
 MEMORY = 1 << 30
-"""Bytes that the process may take; a picture of the most pixels takes half of it."""
+"""Most bytes of the process's address space; a picture with the most allowed pixels takes half of it."""
 
 
 def limit() -> None:
-    """Take no more than a share of the machine, and write no file."""
+    """Limit this process's memory, processor time and files, so that a hostile file cannot harm the machine."""
     if hasattr(os, "nice"):
         os.nice(5)
     with contextlib.suppress(ImportError):  # Windows has no such limits
@@ -27,25 +31,25 @@ def limit() -> None:
             (resource.RLIMIT_CORE, 0),
         )
         for kind, most in limits:
-            with contextlib.suppress(ValueError, OSError):  # a stricter limit holds already, or the system has no such
+            with contextlib.suppress(ValueError, OSError):  # a stricter limit is set, or the system lacks this one
                 resource.setrlimit(kind, (most, most))
 
 
 def main() -> int:
-    """Do one thing."""
+    """Process the file on standard input and return the exit status."""
     limit()
-    from bot.utils.files import pictures  # within the limits, too
+    from bot.utils.files import pictures  # only now, so that Pillow too is loaded within the limits
 
-    asked = json.loads(sys.stdin.buffer.readline())
+    options = json.loads(sys.stdin.buffer.readline())
     try:
-        made = pictures.TASKS[asked.pop("task")](sys.stdin.buffer.read(), asked)
+        result = pictures.TASKS[options.pop("task")](sys.stdin.buffer.read(), options)
     except pictures.Unreadable as error:
         sys.stdout.write(str(error))
         return REFUSED
     except MemoryError:
         sys.stdout.write("The picture is too large.")
         return REFUSED
-    sys.stdout.buffer.write(made)
+    sys.stdout.buffer.write(result)
     return 0
 
 
