@@ -109,8 +109,20 @@ async def local_backend(folder: Path, tiny: Path) -> AsyncGenerator[Backend, Non
     yield kind.create({"m": table}, {}, folder, kind.shared())["m"]
 
 
+@asynccontextmanager
+async def make_backend(kind: str, folder: Path, tiny: Path) -> AsyncGenerator[Backend, None]:
+    """Yield a backend that answers. A kind without a maker is made from the smallest table."""
+    if maker := MAKERS.get(kind):
+        async with maker(folder, tiny) as backend:
+            yield backend
+        return
+    found = backend_kinds()[kind]
+    table = found.settings.model_validate({"backend": kind, "model": "test"})
+    yield found.create({"m": table}, {}, folder, found.shared())["m"]
+
+
 MAKERS = {"openai": openai_backend, "local": local_backend}
-"""How each kind of backend is made to answer in a test; a new kind needs an entry."""
+"""By kind of backend, a function that makes one that needs a server or a model's files."""
 
 
 async def backend_mistakes(backend: Backend) -> list[str]:
@@ -146,13 +158,9 @@ async def heard(backend: Backend) -> list[Piece]:
         return [chunk async for chunk in pieces]
 
 
-def test_every_backend_has_its_maker() -> None:
-    assert set(MAKERS) == set(backend_kinds())
-
-
 @pytest.mark.parametrize("kind", sorted(backend_kinds()))  # found now: the loop must not wait for it
 async def test_every_backend_keeps_to_the_port(kind: str, tmp_path: Path, tiny: Path) -> None:
-    async with MAKERS[kind](tmp_path, tiny) as backend:
+    async with make_backend(kind, tmp_path, tiny) as backend:
         assert await backend_mistakes(backend) == []
 
 
