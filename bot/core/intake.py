@@ -30,6 +30,9 @@ class CoreIntake:
     def __init__(self, services: Services, core: Dispatcher, inbox: RequestQueue, admissions: Admissions) -> None:
         self.commands: Sequence[Command] = services.commands
         self._services = services
+        self._history = services.history
+        self._retention = services.privacy
+        self._departures = services.privacy.departures
         self._core = core
         self._inbox = inbox
         self._admissions = admissions
@@ -42,7 +45,7 @@ class CoreIntake:
         but has used up a limit does, as they would have been answered.
         """
         request = self._recognised(request)
-        self._services.privacy.departures.note_activity(request.place)
+        self._departures.note_activity(request.place)
         if not request.addressed:
             silent = self.manner(request.place, request.person.id).speaks == "mentions"
             if silent or self._admissions.decide(request).forbidden:
@@ -75,7 +78,7 @@ class CoreIntake:
     def manner(self, place: Place, person: str) -> Manner:
         """How to behave in a place."""
         settings = self._services.administration.settings(place)
-        return Manner(settings.speak, settings.answer_in, self._services.privacy.keeps(place))
+        return Manner(settings.speak, settings.answer_in, self._retention.keeps(place))
 
     async def dialog(self, request: Request) -> Form | None:
         """The form that a request opens. Raises UserError with what to say instead."""
@@ -109,34 +112,34 @@ class CoreIntake:
 
     async def workspaces(self, platform: str) -> Collection[str]:
         """The workspaces of which something is kept."""
-        return await self._services.history.workspaces(platform)
+        return await self._history.workspaces(platform)
 
     async def overhear(self, request: Request) -> None:
         """Something was said that is not for the bot: kept where that is set."""
-        self._services.privacy.departures.note_activity(request.place)
-        if self._services.privacy.keeps(request.place) and request.message and request.text:
-            await self._services.history.overhear(well_formed(request))
+        self._departures.note_activity(request.place)
+        if self._retention.keeps(request.place) and request.message and request.text:
+            await self._history.overhear(well_formed(request))
 
     async def edited(self, place: Place, message: str, text: str) -> None:
         """Somebody changed what a message says: a question's turn says so, too, and what is not answered yet."""
         place, message, text = well_formed((place, message, text))
-        await self._services.privacy.edited(place, message, text, partial(reworded, text=text))
+        await self._retention.edited(place, message, text, partial(reworded, text=text))
 
     async def deleted(self, place: Place, messages: Sequence[str]) -> None:
         """Messages are gone from the platform, and from what is kept: a question with its answers, or an answer."""
-        await self._services.privacy.deleted(*well_formed((place, tuple(messages))))
+        await self._retention.deleted(*well_formed((place, tuple(messages))))
 
     async def vanished(self, place: Place) -> None:
         """A channel or a thread is gone from the platform, and what was said there from what is kept."""
-        await self._services.privacy.vanished(well_formed(place))
+        await self._retention.vanished(well_formed(place))
 
     async def uninstalled(self, platform: str, workspace: str) -> None:
         """The bot was removed from a workspace, whose data goes if the setting says so."""
-        await self._services.privacy.departures.uninstalled(platform, workspace)
+        await self._departures.uninstalled(platform, workspace)
 
     async def installed(self, platform: str, workspaces: Collection[str]) -> None:
         """The bot is in these workspaces, or back in them."""
-        await self._services.privacy.departures.installed(platform, workspaces)
+        await self._departures.installed(platform, workspaces)
 
     def _recognised(self, request: Request) -> Request:
         return self._admissions.recognise(well_formed(request))
