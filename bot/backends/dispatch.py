@@ -1,4 +1,4 @@
-"""Dispatch of a job to a backend: as it is to a local model, or as a call of the right capability to an API."""
+"""Dispatch of a job to a backend: unchanged to a local model, or as a call of the right capability to an API."""
 
 from __future__ import annotations
 

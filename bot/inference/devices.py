@@ -71,7 +71,7 @@ def _seconds(work: Callable[[], object]) -> float:
     """Return the shortest time of a few runs, which other work on the machine disturbed least."""
     times = []
     for _ in range(6):
-        began = time.perf_counter()
+        start = time.perf_counter()
         work()
-        times.append(time.perf_counter() - began)
+        times.append(time.perf_counter() - start)
     return min(times)

@@ -18,6 +18,7 @@ class InferenceError(Exception):
 
 
 _OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "not enough memory", "cannot allocate memory")
+"""Phrases in torch's errors about a lack of memory."""
 
 TOO_LONG = "The input is too long for this model, or of a kind that it cannot read. Shorten it."
 TOO_SHORT = "The input is too short for this model. Send more."

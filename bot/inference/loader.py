@@ -55,6 +55,7 @@ _LOADING = threading.Lock()
 """Held while weights are loaded, because transformers then patches its own classes for all threads."""
 
 _BYTES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2, "I64": 8, "I32": 4, "I16": 2, "I8": 1, "U8": 1, "BOOL": 1}
+"""Bytes of a number by its type in the headers of safetensors files."""
 
 transformers_logging.set_verbosity_error()
 transformers_logging.disable_progress_bar()

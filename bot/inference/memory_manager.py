@@ -10,6 +10,7 @@ from typing import Protocol
 from bot.inference.errors import InferenceError
 
 GB = 1e9
+"""Bytes of a gigabyte."""
 
 
 class LoadedEntry(Protocol):

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from transformers.cache_utils import DynamicCache
 
 from bot.inference import kv_cache
+from bot.utils.prefixes import common_prefix
 
 _LEAST_SHARE = 0.5
 """Least share of an entry's tokens that a prompt must share to take it; otherwise its own conversation may need it."""
@@ -25,7 +26,7 @@ class PrefixCache:
         candidates = [
             (shared, index)
             for index, (ids, _) in enumerate(self._entries)
-            if (shared := _common_prefix(ids, prompt)) >= _LEAST_SHARE * len(ids)
+            if (shared := common_prefix(ids, prompt)) >= _LEAST_SHARE * len(ids)
         ]
         if not candidates:
             return None
@@ -40,11 +41,3 @@ class PrefixCache:
         self._entries.append((list(ids[: kv_cache.length(states)]), states))
         while len(self._entries) > self._most or sum(kv_cache.size(entry) for _, entry in self._entries) > self._size:
             self._entries.pop(0)
-
-
-def _common_prefix(first: Sequence[int], second: Sequence[int]) -> int:
-    """Return the length of the common beginning."""
-    for index, (one, other) in enumerate(zip(first, second, strict=False)):
-        if one != other:
-            return index
-    return min(len(first), len(second))

@@ -46,25 +46,13 @@ _STOP_SECONDS = 5.0
 _LONGEST_PAUSE = 30.0
 """Longest pause, in seconds, after repeated crashes."""
 
-_KEPT = frozenset(
-    {
-        *(
-            "PATH",
-            "HOME",
-            "USER",
-            "LANG",
-            "TZ",
-            "TMPDIR",
-            "TEMP",
-            "TMP",
-            "SYSTEMROOT",
-            "VIRTUAL_ENV",
-            "LD_LIBRARY_PATH",
-        ),
-        *("XDG_CACHE_HOME", "CUDA_VISIBLE_DEVICES"),
-    }
+_KEPT = (
+    *("PATH", "HOME", "USER", "LANG", "TZ", "TMPDIR", "TEMP", "TMP", "SYSTEMROOT", "VIRTUAL_ENV"),
+    *("LD_LIBRARY_PATH", "XDG_CACHE_HOME", "CUDA_VISIBLE_DEVICES"),
 )
 _KEPT_PREFIXES = ("HF_", "OMP_", "OPENBLAS_", "MKL_", "PYTORCH_", "LC_")
+"""Variables, and beginnings of their names, that the process needs."""
+
 _QUIET = {"TQDM_DISABLE": "1", "HF_HUB_DISABLE_TELEMETRY": "1", "TOKENIZERS_PARALLELISM": "false", "PYTHONUTF8": "1"}
 
 
@@ -176,12 +164,12 @@ class ModelProcess:
         """Distribute events until the process ends or sends an invalid one; then fail every open request."""
         assert process.stderr
         reader = asyncio.create_task(_tail(process.stderr))
-        how = ""
+        cause = ""
         try:
             await self._distribute(process)
         except Exception as error:  # noqa: BLE001 - of any kind: after an invalid line the next one's start is unknown
             logger.warning("Invalid event from the models' process: %s: %s", type(error).__name__, error)
-            how = "crashed"
+            cause = "crashed"
             with contextlib.suppress(ProcessLookupError):
                 process.kill()
         status = await process.wait()
@@ -190,7 +178,7 @@ class ModelProcess:
         if self._closed:
             died = ProcessDied("The bot is stopping.", 0.0)
         else:
-            died = self._crashed(status, how)
+            died = self._crashed(status, cause)
             logger.warning("The models' process ended with status %d; last error line: %s", status, last_line or "none")
         for queue in self._queues.values():
             queue.put_nowait(died)
@@ -219,13 +207,13 @@ class ModelProcess:
         if queue:
             queue.put_nowait(event)
 
-    def _crashed(self, status: int, how: str) -> ProcessDied:
+    def _crashed(self, status: int, cause: str) -> ProcessDied:
         """Count a crash and return the error for the open requests. The first crash in a row leads to no pause."""
         self._crashes += 1
         pause = min(2.0 ** (self._crashes - 2), _LONGEST_PAUSE) if self._crashes > 1 else 0.0
         self._not_before = asyncio.get_running_loop().time() + pause
-        how = how or ("was killed from outside, perhaps because memory ran out" if status < 0 else "crashed")
-        return ProcessDied(f"The models' process {how}.", pause)
+        cause = cause or ("was killed from outside, perhaps because memory ran out" if status < 0 else "crashed")
+        return ProcessDied(f"The models' process {cause}.", pause)
 
     async def aclose(self) -> None:
         """End the process. Safe to call twice."""

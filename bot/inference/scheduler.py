@@ -205,7 +205,7 @@ class ModelQueue:
             return False
 
     def _load(self) -> None:
-        """Acquire the model, after loading it if necessary. Raises whatever the loader raises."""
+        """Acquire the model, after loading it if necessary. Raises the loader's errors."""
         if self._memory.acquire(self):
             return
         reserved = False

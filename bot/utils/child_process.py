@@ -20,6 +20,7 @@ LINE = 1 << 16
 STDERR_BYTES = 2_000
 """Number of bytes kept from the end of a child's standard error."""
 
+# HOME and the temporary folders are for libraries' caches; Windows needs SYSTEMROOT to start Python
 _KEPT = ("PATH", "HOME", "LANG", "TEMP", "TMP", "TMPDIR", "SYSTEMROOT", "VIRTUAL_ENV")
 
 

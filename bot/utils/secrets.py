@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping
 from urllib.parse import urlsplit
 
 from bot.interfaces.network import passwords
+from bot.utils.prefixes import common_prefix
 
 SECRET_NAMES = ("TOKEN", "KEY", "SECRET", "PASSWORD")
 """Parts of variables' names that mark their values as secrets."""
@@ -35,7 +36,7 @@ def blanked(text: str, secrets: Collection[str], mark: str = "•••") -> str
             text = text.replace(secret, mark) if secret else text
             continue
         parts = text.split(secret[:SHORTEST_SECRET])
-        rests = (part[_common_prefix(part, secret[SHORTEST_SECRET:]) :] for part in parts[1:])
+        rests = (part[common_prefix(part, secret[SHORTEST_SECRET:]) :] for part in parts[1:])
         text = mark.join((parts[0], *rests))
     return text
 
@@ -45,9 +46,3 @@ def _password(address: str) -> str:
         return urlsplit(address).password or ""
     except ValueError:
         return ""
-
-
-def _common_prefix(text: str, secret: str) -> int:
-    """Return the length of the common beginning."""
-    pairs = enumerate(zip(text, secret, strict=False))
-    return next((index for index, (one, other) in pairs if one != other), min(len(text), len(secret)))

@@ -1,4 +1,4 @@
-"""Real models in the real process: the bundled one, and one of random weights where speed matters more than sense."""
+"""Real models in the real process: the bundled one and, for speed, one with random weights."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from bot.interfaces.replies import Done, Piece, Text
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(180)]
 
 DATA = Path(__file__).parents[2] / "data"
-"""Where `make chat` keeps the unpacked model too: it takes half a minute to make."""
+"""Folder of the unpacked model, shared with `make chat`, because unpacking takes half a minute."""
 
 ENDLESS = "tell me everything"
 
@@ -108,7 +108,7 @@ async def test_the_prefix_cache_changes_no_answer(models: Mapping[str, Backend])
     going_on = (*_prompt("a"), Utterance("assistant", "b"), Utterance("user", "c"))
     assert await models["narrow"].count(going_on) < models["narrow"].context
     remembered = await _chunks(models["narrow"], going_on)
-    for other in "xyz":  # more than are remembered
+    for other in "xyz":  # more conversations than the prefix cache holds
         await _ask(models["narrow"], other)
     assert await _chunks(models["narrow"], going_on) == remembered
     assert await _ask(models["narrow"], "a") == first

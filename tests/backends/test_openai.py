@@ -1,4 +1,4 @@
-"""The OpenAI backend, through the real SDK, against the stand-in."""
+"""The OpenAI backend, through the real SDK, against a fake server."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ async def backend(server: FakeOpenAI) -> AsyncIterator[Backend]:
 
 
 async def collect(backend: Backend, prompt: Prompt = HELLO) -> tuple[str, list[Status], Done]:
-    """The text, what was said while waiting, and the end."""
+    """Return the text, the statuses and the end of an answer."""
     text, statuses, done = "", list[Status](), None
     async with aclosing(backend.stream(prompt, Sampling())) as chunks:
         async for piece in chunks:
@@ -73,7 +73,7 @@ async def collect(backend: Backend, prompt: Prompt = HELLO) -> tuple[str, list[S
 
 
 async def fail(backend: Backend) -> tuple[str, BackendError]:
-    """What came before the error, and the error."""
+    """Return the text before the error, and the error."""
     text = ""
     try:
         async with aclosing(backend.stream(HELLO, Sampling())) as chunks:
@@ -279,7 +279,7 @@ async def test_many_streams_are_read_together(server: FakeOpenAI, backend: Backe
 
     answers = await asyncio.gather(*(read() for _ in range(60)))
     assert set(answers) == {"".join(words)}
-    assert chunks < 60 * len(words)  # how many less is for benchmarks/ to say
+    assert chunks < 60 * len(words)  # benchmarks/ measures the factor
 
 
 async def test_a_finish_reason_ends_the_stream(server: FakeOpenAI, backend: Backend) -> None:
@@ -375,7 +375,7 @@ async def test_closing_one_backend_keeps_the_others_open(server: FakeOpenAI) -> 
 
 
 def test_every_exception_of_the_sdk_is_known() -> None:
-    """A new class in a new SDK must be put into the table on purpose."""
+    """Fail for a new class of a new SDK, until somebody adds it to the table."""
 
     def below(kind: type[Exception]) -> set[str]:
         return {kind.__name__}.union(*(below(child) for child in kind.__subclasses__()))
@@ -428,7 +428,7 @@ TRUTH: Mapping[str, int] = {
     "1234567890 0xDEADBEEF": 10,
     "": 0,
 }
-"""Texts and their tokens in cl100k_base or o200k_base, whichever makes more: counted once with tiktoken."""
+"""Texts and their tokens in cl100k_base or o200k_base, the greater number of both, counted with tiktoken."""
 
 
 @pytest.mark.parametrize("text", TRUTH)
@@ -445,7 +445,7 @@ async def test_counting_needs_no_network(monkeypatch: pytest.MonkeyPatch, tmp_pa
 
 @pytest.mark.parametrize("folder", ["", "harmed"])
 def test_damaged_tokenizer_data_is_not_downloaded(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, folder: str) -> None:
-    """tiktoken would delete the file and ask the network."""
+    """Check that tiktoken is not called: it would delete the file and use the network."""
     path = tmp_path / folder
     path.mkdir(exist_ok=True)
     monkeypatch.setenv("TIKTOKEN_CACHE_DIR", str(path) if folder else "")

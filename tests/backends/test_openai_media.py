@@ -1,4 +1,4 @@
-"""Vectors, transcripts, recordings and pictures, and pictures in questions: through the real SDK, on the stand-in."""
+"""Vectors, transcripts, recordings and pictures through the real SDK, against a fake server."""
 
 from __future__ import annotations
 

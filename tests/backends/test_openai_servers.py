@@ -1,4 +1,4 @@
-"""Presets: what they fill in, what is asked of each server, and where keys go."""
+"""Presets: defaults of a table, fields of a request, and destinations of keys."""
 
 from __future__ import annotations
 

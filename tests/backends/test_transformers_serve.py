@@ -26,7 +26,7 @@ pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(180)
 
 ROOT = Path(__file__).parents[2]
 DATA = ROOT / "data"
-"""Where `make chat` keeps the unpacked model too: it takes half a minute to make."""
+"""Folder of the unpacked model, shared with `make chat`, because unpacking takes half a minute."""
 
 SERVE = "from transformers.cli.transformers import main; main()"
 LISTENS = re.compile(rb"running on (http://127\.0\.0\.1:\d+)")
@@ -34,13 +34,13 @@ LISTENS = re.compile(rb"running on (http://127\.0\.0\.1:\d+)")
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """What is served, and where."""
+    """The served model and its address."""
 
     model: str
     base_url: str
 
     def config(self, tmp_path: Path, more: str = "") -> Path:
-        """A configuration whose only model it is."""
+        """Write a configuration with this model as its only one."""
         path = tmp_path / "config.toml"
         path.write_text(
             f'[bot]\ndata = "{tmp_path}"\n[models.m]\nbackend = "openai"\npreset = "transformers"\n'
@@ -50,7 +50,7 @@ class Served:
 
 
 async def unpacked(tmp_path: Path) -> Path:
-    """SmolLM2 as a folder."""
+    """Return the folder of the unpacked SmolLM2."""
     model = BUNDLED["smollm2"]
     path = folder(model, DATA / "models")
     if not complete(path):
@@ -84,7 +84,7 @@ async def served(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Ser
 
 
 async def listening(process: asyncio.subprocess.Process) -> tuple[str, asyncio.Task[bytes]]:
-    """Its address, once it says so; what else it says is read, or it would wait for a reader."""
+    """Return the server's address once it prints it. All other output is read too, or the server would block."""
     assert process.stderr
     said = b""
     while not (listens := LISTENS.search(said)):
@@ -141,7 +141,7 @@ async def test_closing_a_stream_frees_the_server(backend: OpenAIBackend) -> None
         async for piece in pieces:
             if isinstance(piece, Text):
                 break
-    async with asyncio.timeout(30):  # a story that went on would take two minutes
+    async with asyncio.timeout(30):  # the whole story would take two minutes
         assert (await ask(backend, "Say hello.", 4))[0]
 
 

@@ -13,7 +13,7 @@ from types import MappingProxyType
 
 import pytest
 
-from bot.hub.admission import HubLimits, HubSection, choose, make_sure_of_memory
+from bot.hub.admission import HubLimits, HubSection, check_memory, choose
 from bot.hub.client import Hub
 from bot.hub.protocol import FoundModel, RemoteFile
 from bot.inference import downloads
@@ -368,7 +368,7 @@ def test_weights_must_fit_into_memory(file: str, numbers: int, room: HubLimits, 
     model = found(files=(RemoteFile(file, 3_000, "git:1"),), numbers=numbers)
     message = ""
     try:
-        make_sure_of_memory(model, choose(model, "", OPEN), room)
+        check_memory(model, choose(model, "", OPEN), room)
     except HubError as error:
         message = error.message
     assert says in message

@@ -1,4 +1,4 @@
-"""What the models of random weights are asked, here and when they are made."""
+"""Inputs for the models of random weights, in the tests and when the models are created."""
 
 TEXT = "Ann met Bob in Paris on Monday, and both of them sang."
 OTHER = "A dog sat."
@@ -10,7 +10,7 @@ ENTITIES = ("O", "B-PER", "I-PER", "B-LOC", "I-LOC")
 BLANK = "___"
 PICTURE_SIZE = (48, 40)
 PREFIXES = {"summarization": "sum up ", "translation_en_to_de": "in German ", "translation_en_to_fr": "in French "}
-"""What the T5 model wants before a text."""
+"""Prefix of texts for the T5 model."""
 
 FAMILIES = {
     "GPT-2": {"gpt2": "write"},
@@ -37,6 +37,6 @@ FAMILIES = {
 
 
 def table() -> str:
-    """For docs/models.md."""
+    """Return the table of families in docs/models.md."""
     rows = (f"| {name} | {', '.join(dict.fromkeys(made.values()))} |" for name, made in FAMILIES.items())
     return "\n".join(["| family | shown to |", "|---|---|", *rows])

@@ -1,4 +1,4 @@
-"""Every family of models, each loaded and answering through the real process: as transformers itself answers."""
+"""Every family of models through the real process, compared with the answers of transformers itself."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ CHAT = WriteAnswer((("user", TEXT),), 12, 0.0)
 
 @pytest.fixture(scope="session")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The checkpoints, a picture, and what transformers makes of the inputs."""
+    """Return the folder with the checkpoints, a picture, and the answers of transformers."""
     folder = tmp_path_factory.mktemp("families")
     done = subprocess.run(
         [sys.executable, "-m", "tests.inference.tiny_pipelines", str(folder)],
@@ -84,7 +84,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def inference(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[InferenceClient]:
-    """One process for all families."""
+    """Return the client of one process for all families."""
     process = ModelProcess(tmp_path_factory.mktemp("models"), {**os.environ, "HF_HUB_OFFLINE": "1"})
     yield InferenceClient(process)
     await process.aclose()
@@ -100,7 +100,7 @@ def source(made: Path, family: str, at_once: int = 8) -> ModelSource:
 
 
 def tone(seconds: float, rate: int = 16_000) -> bytes:
-    """A WAV file of a rising tone: something to hear."""
+    """Return a WAV file of a rising tone."""
     file = io.BytesIO()
     with wave.open(file, "wb") as out:
         out.setnchannels(1)
@@ -112,7 +112,7 @@ def tone(seconds: float, rate: int = 16_000) -> bytes:
 
 
 def header(width: int, height: int) -> bytes:
-    """How a PNG begins that says it is so large."""
+    """Return the beginning of a PNG that states this size."""
 
     def chunk(kind: bytes, data: bytes) -> bytes:
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
@@ -198,7 +198,7 @@ async def test_a_family_answers_as_transformers_does(
 
 
 def _near(value: object) -> object:
-    """Numbers as far as they can be trusted."""
+    """Return a nested value whose numbers compare with a tolerance of 0.001."""
     if isinstance(value, list):
         return [_near(item) for item in value]
     return pytest.approx(value, abs=1e-3) if isinstance(value, float) else value
@@ -321,7 +321,7 @@ async def test_the_end_of_a_long_text_counts(
         answer = await inference.answer(source(made, family), make(text))
         return answer.rows[0] if isinstance(answer, Vectors) else _labels(answer, "")
 
-    begins = LONG[: len(LONG) // 3]  # more than any of them reads at once
+    begins = LONG[: len(LONG) // 3]  # longer than the window of each model
     assert _near(await told(begins + END)) == await told(begins + END)
     assert _near(await told(begins + END)) != await told(begins + TEXT * 3)
 
@@ -331,7 +331,7 @@ async def test_a_long_texts_labels_are_its_windows_average(inference: InferenceC
         job: Job[Labels] = Choose((LONG,), LABELS) if family == "roberta" else Classify((LONG,))
         (row,) = (await inference.answer(source(made, family), job)).rows
         assert sum(label.score for label in row) == pytest.approx(1, abs=1e-3)
-    again = " ".join([OTHER] * 200)  # every window of it says the same
+    again = " ".join([OTHER] * 200)  # all of its windows have the same words
     (once,), (often,) = [
         (await inference.answer(source(made, "distilbert"), Classify((text,)))).rows for text in (again[:600], again)
     ]
@@ -478,26 +478,26 @@ PIPED: Mapping[str, tuple[str, Pipe, str]] = {
     "fill-mask": ("bert", Pipe("", f"a {BLANK} sat."), "labels"),
     "text-generation": ("llama", Pipe("", TEXT), "text"),
     "zero-shot-classification": ("roberta", Pipe("", TEXT, labels=LABELS), "labels"),
-    "text-to-audio": ("vits", Pipe("", "a cat sat"), "shown"),
+    "text-to-audio": ("vits", Pipe("", "a cat sat"), "files"),
     "audio-classification": ("wav2vec2", Pipe("", data=b"the sound"), "labels"),
     "automatic-speech-recognition": ("whisper", Pipe("", data=tone(2)), "text"),
     "zero-shot-audio-classification": ("clap", Pipe("", data=b"the sound", labels=LABELS), "labels"),
     "image-classification": ("vit", Pipe("", data=b"the picture"), "labels"),
-    "image-segmentation": ("segformer", Pipe("", data=b"the picture"), "shown"),
+    "image-segmentation": ("segformer", Pipe("", data=b"the picture"), "files"),
     "object-detection": ("detr", Pipe("", data=b"the picture"), "boxes"),
-    "depth-estimation": ("glpn", Pipe("", data=b"the picture"), "shown"),
+    "depth-estimation": ("glpn", Pipe("", data=b"the picture"), "files"),
     "image-text-to-text": ("llava", Pipe("", QUESTION, b"the picture"), "text"),
     "document-question-answering": ("donut", Pipe("", QUESTION, b"the picture"), "text"),
     "zero-shot-image-classification": ("clip", Pipe("", data=b"the picture", labels=LABELS), "labels"),
     "zero-shot-object-detection": ("owlvit", Pipe("", data=b"the picture", labels=LABELS), "boxes"),
     "video-classification": ("videomae", Pipe("", data=b"the video"), "labels"),
 }
-"""Which checkpoint each pipeline runs on, with what, and where in the outcome its result is."""
+"""Checkpoint, job and field of the output for each pipeline."""
 
 
 @pytest.fixture(scope="session")
 def video() -> bytes:
-    """A second of a square that grows."""
+    """Return a second of video with a growing square."""
     file = io.BytesIO()
     with av.open(file, "w", format="mp4") as out:
         stream = out.add_stream("mpeg4", rate=12)
@@ -541,9 +541,9 @@ async def test_every_pipeline_runs(pipeline: str, run: Piping, made: Path) -> No
 async def test_a_pipeline_agrees_with_the_similar_skill(
     run: Piping, inference: InferenceClient, made: Path, picture: bytes
 ) -> None:
-    shown = await run("image-classification", "vit", Pipe("", data=picture))
+    output = await run("image-classification", "vit", Pipe("", data=picture))
     own = await inference.answer(source(made, "vit"), ClassifyPicture(picture))
-    assert [label.name for label in shown.labels] == [label.name for label in own.rows[0]]
+    assert [label.name for label in output.labels] == [label.name for label in own.rows[0]]
     blank = await run("fill-mask", "bert", Pipe("", "a ___ sat."))
     assert blank == await run("fill-mask", "bert", Pipe("", "a [MASK] sat."))
     assert (await run("text-generation", "llama", Pipe("", TEXT))).text.startswith(TEXT)
@@ -589,7 +589,7 @@ async def test_an_unreadable_input_of_a_pipeline_fails(run: Piping) -> None:
 
 
 def recorded(form: str, codec: str) -> bytes:
-    """The tone in another format, two seconds of it, as people's devices send it."""
+    """Return two seconds of the tone in a format of people's devices."""
     file = io.BytesIO()
     with av.open(io.BytesIO(tone(2, 48_000)), "r") as source, av.open(file, "w", format=form) as out:
         stream = out.add_stream(codec, rate=48_000)

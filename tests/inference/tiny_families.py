@@ -1,9 +1,9 @@
-"""Make a checkpoint of a few kilobytes with random weights for each family.
+"""Create a checkpoint of a few kilobytes with random weights for each family.
 
 `python -m tests.inference.tiny_families FOLDER` runs it.
 
-Beside each lies in expected.json what transformers itself makes of the inputs in families.py, by its pipelines or
-by the model's classes. Run as its own process, so that torch stays out of the tests'.
+The file expected.json holds the answers of transformers itself to the inputs in families.py, by its pipelines or by
+the models' classes. It runs in a process of its own, so that the tests' process does not import torch.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def family(make: Callable[[Path], Expected]) -> Callable[[Path], Expected]:
 
 
 def letters(**special: str) -> hf.PreTrainedTokenizerFast:
-    """One token for each printable character: whatever a random network writes is a text."""
+    """Return a tokenizer with one token for each printable character, so that random tokens form a text."""
     known = [
         *special.values(),
         *(pre_tokenizers.ByteLevel(add_prefix_space=False).pre_tokenize_str(c)[0][0] for c in string.printable[:95]),
@@ -57,7 +57,7 @@ def letters(**special: str) -> hf.PreTrainedTokenizerFast:
 
 
 def words(**names: str) -> hf.BertTokenizer:
-    """BERT's own kind: whole words and pieces of them."""
+    """Return a tokenizer of BERT's kind, with whole words and parts of words."""
     marks = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
     said = " ".join([TEXT, OTHER, QUESTION, SAID, LONG, *LABELS, "this example is ."]).lower()
     split = pre_tokenizers.BertPreTokenizer().pre_tokenize_str(said)
@@ -67,7 +67,7 @@ def words(**names: str) -> hf.BertTokenizer:
 
 
 def settled(network: hf.PreTrainedModel, seed: int = 1) -> hf.PreTrainedModel:
-    """Weights large enough to make a difference, the same at every making."""
+    """Set weights that are large enough to matter, and the same in every run."""
     torch.manual_seed(seed)
     with torch.no_grad():
         for name, weight in network.named_parameters():
@@ -240,7 +240,7 @@ def roberta(folder: Path) -> Expected:
 
 def seq2seq(folder: Path, network: hf.PreTrainedModel, tokenizer: hf.PreTrainedTokenizerFast) -> Expected:
     saved(folder, settled(network, seed=4), tokenizer)
-    network = type(network).from_pretrained(folder)  # positions may be worked out afresh
+    network = type(network).from_pretrained(folder)  # loading may compute the positions in another way
     inputs = tokenizer(TEXT, return_tensors="pt")
     inputs.pop("token_type_ids", None)
     return {"rewrite": written(network, tokenizer, **inputs)}
@@ -286,7 +286,7 @@ def bart(folder: Path) -> Expected:
 
 
 def sentence_pieces(folder: Path, *first: str) -> tuple[str, str]:
-    """A model of sentencepiece, and its vocabulary behind these marks; both as files."""
+    """Write a sentencepiece model, and its vocabulary after these special tokens, as files."""
     made = io.BytesIO()
     sentences = [TEXT, OTHER, QUESTION, SAID, *LONG.split(". ")]
     sentencepiece.SentencePieceTrainer.train(

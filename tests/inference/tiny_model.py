@@ -1,6 +1,7 @@
-"""Makes a language model of a few kilobytes with random weights: `python -m tests.inference.tiny_model FOLDER`.
+"""Create a language model of a few kilobytes with random weights: `python -m tests.inference.tiny_model FOLDER`.
 
-It speaks in bytes and never ends by itself. Run as its own process, so that torch stays out of the tests'.
+Its tokens are bytes, and its texts never end by themselves. It runs in a process of its own, so that the tests'
+process does not import torch.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Beside tests/inference/tiny_families.py: a small checkpoint for each pipeline that none of those serves.
+"""Small checkpoints for the pipelines that no checkpoint of tests/inference/tiny_families.py serves.
 
-`python -m tests.inference.tiny_pipelines FOLDER` makes all of them, and those.
+`python -m tests.inference.tiny_pipelines FOLDER` creates the checkpoints of both modules.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ SIDE = {"height": 32, "width": 32}
 
 
 def marked() -> hf.PreTrainedTokenizerFast:
-    """Letters between a mark for the beginning and one for the end, which towers for texts look at."""
+    """Return a tokenizer of letters that adds a start and an end token, which text encoders need."""
     tokenizer = letters(bos_token="<s>", eos_token="</s>", pad_token="<pad>", unk_token="<unk>")
     tokenizer.backend_tokenizer.post_processor = processors.RobertaProcessing(("</s>", 1), ("<s>", 0))
     tokenizer.model_max_length = 64
     return tokenizer
 
 
-def heard() -> NDArray[np.float32]:
-    """A second of a rising tone, which is left beside the checkpoints."""
+def tone() -> NDArray[np.float32]:
+    """Return a second of a rising tone, and save it beside the checkpoints."""
     samples = np.sin(np.arange(16_000) ** 2 / 90_000).astype(np.float32)
     (Path(sys.argv[1]) / "tone.wav").write_bytes(audio.wav(samples, 16_000))
     return audio.decoded((Path(sys.argv[1]) / "tone.wav").read_bytes(), 16_000)
@@ -55,7 +55,7 @@ def wav2vec2(folder: Path) -> Expected:
         id2label=dict(enumerate(("yes", "no", "stop"))),
     )
     saved(folder, settled(hf.Wav2Vec2ForSequenceClassification(config)), hf.Wav2Vec2FeatureExtractor())
-    return {"run": scored(hf.pipeline("audio-classification", model=str(folder))(heard()))}
+    return {"run": scored(hf.pipeline("audio-classification", model=str(folder))(tone()))}
 
 
 @family
@@ -76,7 +76,7 @@ def clap(folder: Path) -> Expected:
     network = settled(hf.ClapModel(hf.ClapConfig(text_config=text, audio_config=ears, projection_dim=16)))
     saved(folder, network, tokenizer, extractor)
     listen = hf.pipeline("zero-shot-audio-classification", model=str(folder))
-    return {"run": scored(listen(heard(), candidate_labels=list(LABELS)))}
+    return {"run": scored(listen(tone(), candidate_labels=list(LABELS)))}
 
 
 @family
@@ -160,7 +160,7 @@ def donut(folder: Path) -> Expected:
     network.generation_config.update(decoder_start_token_id=0, eos_token_id=1, pad_token_id=2, max_length=None)
     saved(folder, network, hf.DonutProcessor(hf.DonutImageProcessorPil(size=SIDE), tokenizer))
     read = hf.pipeline("document-question-answering", model=str(folder))
-    return {"run": read(image=picture(), question=QUESTION)[0]["answer"] or "There is no answer in it."}
+    return {"run": read(image=picture(), question=QUESTION)[0]["answer"] or "The file has no answer to the question."}
 
 
 @family

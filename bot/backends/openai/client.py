@@ -50,7 +50,7 @@ class HttpClient:
             self._http = self._http or await asyncio.to_thread(open_http, self._network, self._settings)
         import openai
 
-        url, key = server.base_url, server.key or "none"  # the SDK refuses an empty key; `headers` removes this one
+        url, key = server.base_url, server.key or "none"  # `headers` keeps the SDK from sending "none"
         if server.version:
             return openai.AsyncAzureOpenAI(
                 base_url=url,
@@ -77,7 +77,7 @@ def open_http(network: Network, settings: Mapping[str, str]) -> httpx2.AsyncClie
 
     from bot.backends.openai.transport import GatheringTransport
 
-    _ = network.tls  # a cached property: the certificates are read here, in the thread
+    _ = network.tls  # reads the certificates now, in the thread; the network keeps them
     return httpx2.AsyncClient(transport=GatheringTransport(network, settings), follow_redirects=True, timeout=None)
 
 
@@ -89,7 +89,7 @@ class ServerAccess:
         self.server = server
         self._connection = connection
         self._client: openai.AsyncOpenAI | None = None
-        self._words = {
+        self._placeholders = {
             "host": server.name,
             "model": settings.model,
             "key_env": settings.key_env or "key_env",
@@ -117,11 +117,11 @@ class ServerAccess:
 
     def explain(self, caught: RequestFailedError, *, began: bool = False) -> BackendError:
         """Return the error for people, with the key blanked: some servers repeat it."""
-        return caught.explain(self._words, (self.server.key,), began=began)
+        return caught.explain(self._placeholders, (self.server.key,), began=began)
 
     def happened(self, caught: RequestFailedError) -> str:
         """Return the sentence about a failure, without advice."""
-        return caught.failure.happened.format(detail="", **self._words)
+        return caught.failure.happened.format(detail="", **self._placeholders)
 
     async def ask(self, request: Callable[[openai.AsyncOpenAI], Awaitable[T]], seconds: float) -> T:
         """Return the result of a request, with retries after failures that may pass. Raises BackendError."""

@@ -172,15 +172,15 @@ class RequestFailedError(Exception):
         self.retry_after = retry_after
         self.paid: Paid = "nothing"
 
-    def explain(self, words: Mapping[str, str], secrets: Collection[str], *, began: bool) -> BackendError:
+    def explain(self, placeholders: Mapping[str, str], secrets: Collection[str], *, began: bool) -> BackendError:
         """Return the error for people: BrokenOff for a temporary failure after the answer `began`.
 
         Secrets are blanked before the detail is cut, because half of a secret cannot be recognised.
         """
         failure = self.failure
         detail = _sentence(" ".join(blanked(self.detail, secrets, "[key]").split())[:LONGEST_DETAIL])
-        happened = failure.happened.format(detail=detail, **words)
-        advice = failure.advice.format(**words)
+        happened = failure.happened.format(detail=detail, **placeholders)
+        advice = failure.advice.format(**placeholders)
         if self.retry_after is not None and failure.temporary:
             advice = f"The server asks to wait {duration(self.retry_after)}."
         kind = BrokenOff if began and failure.temporary else failure.kind

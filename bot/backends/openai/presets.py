@@ -43,6 +43,7 @@ class Preset:
 
 
 ALL: tuple[Ability, ...] = ("chat", "embed", "transcribe", "speak", "paint")
+"""Every ability that OpenAI's API has."""
 
 PRESETS: Mapping[str, Preset] = {
     "openai": Preset(

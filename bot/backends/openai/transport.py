@@ -23,10 +23,10 @@ PAUSE_PER_STREAM = 0.0005
 """Seconds of the pause for each open stream."""
 
 SHORTEST_PAUSE = 0.02
-"""Shortest pause in seconds; a shorter one would cost more than it saves, so there is none."""
+"""Shortest pause in seconds; where it would be shorter, there is none."""
 
 LONGEST_PAUSE = 0.1
-"""Longest pause in seconds; people would notice a longer one."""
+"""Longest pause in seconds."""
 
 CONNECT_SECONDS = 10.0
 MOST_CONNECTIONS = 1_000

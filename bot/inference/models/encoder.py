@@ -44,13 +44,13 @@ class Row:
     """A text, or a window of one, as input of the network, and the network's output.
 
     `text` is the index of the text in its job. `weight` is the number of its tokens in the row. For each token
-    `places` has its offsets in the text, `words` the index of its word, and `second` 1 for the second of two texts.
+    `offsets` has its offsets in the text, `words` the index of its word, and `second` 1 for the second of two texts.
     """
 
     inputs: dict[str, list[int]]
     text: int = 0
     weight: int = 1
-    places: Sequence[tuple[int, int]] = ()
+    offsets: Sequence[tuple[int, int]] = ()
     words: Sequence[int | None] = ()
     second: Sequence[int | None] = ()
     out: torch.Tensor | None = None
@@ -190,13 +190,14 @@ class Encoder(LoadedModel):
         if not self.tokenizer.is_fast:
             return text
         encoded = self.tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
-        places, room = encoded["offset_mapping"], (self.context or _WINDOW) - self.tokenizer.num_special_tokens_to_add()
-        if len(places) <= room:
+        offsets = encoded["offset_mapping"]
+        room = (self.context or _WINDOW) - self.tokenizer.num_special_tokens_to_add()
+        if len(offsets) <= room:
             return text
         offset = text.index(mark)
-        middle = next(number for number, place in enumerate(places) if place[0] <= offset < place[1])
-        start = max(0, min(middle - room // 2, len(places) - room))
-        return text[places[start][0] : places[start + room - 1][1]]
+        middle = next(number for number, span in enumerate(offsets) if span[0] <= offset < span[1])
+        start = max(0, min(middle - room // 2, len(offsets) - room))
+        return text[offsets[start][0] : offsets[start + room - 1][1]]
 
     def _size(self, text: str) -> int:
         return len(self.tokenizer(text, add_special_tokens=False)["input_ids"]) if text else 0
@@ -209,13 +210,13 @@ class Encoder(LoadedModel):
                 (text, 1)
             ]
         encoded = self.tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
-        places, words, overlap = encoded["offset_mapping"], encoded.word_ids(0), min(_OVERLAP, room // 4)
-        if len(places) <= room:
-            return [(text, max(1, len(places)))]
+        offsets, words, overlap = encoded["offset_mapping"], encoded.word_ids(0), min(_OVERLAP, room // 4)
+        if len(offsets) <= room:
+            return [(text, max(1, len(offsets)))]
         pieces, start, end = [], 0, 0
-        while end < len(places):
+        while end < len(offsets):
             end = _between(words, start + room, start + room // 2)
-            pieces.append((text[places[start][0] : places[end - 1][1]], end - start))
+            pieces.append((text[offsets[start][0] : offsets[end - 1][1]], end - start))
             start = _between(words, end - overlap, start + 1)
         return pieces
 
@@ -252,7 +253,7 @@ class Encoder(LoadedModel):
         return [
             Row(
                 {name: list(encoded[name][number]) for name in names},
-                places=encoded["offset_mapping"][number],
+                offsets=encoded["offset_mapping"][number],
                 words=encoded.word_ids(number),
                 second=encoded.sequence_ids(number),
             )

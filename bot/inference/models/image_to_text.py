@@ -15,7 +15,7 @@ _LONGEST = 256
 """Longest description in tokens, unless the request states a length."""
 
 _START = 2
-"""Tokens before a caption that the network adds itself, for a request without text."""
+"""Tokens at the beginning and the end of a caption that the network adds itself, for a request without text."""
 
 _REQUEST = "Describe this picture."
 

@@ -108,7 +108,7 @@ class PipelineRunner(LoadedModel):
                 most = self._room(job.text)
                 return _output(self._pipeline(**self._conversation(job), return_full_text=False, max_new_tokens=most))
             case "video-classification":
-                # the pipeline's own reader needs another library, so its steps are called with decoded frames
+                # decoded here, within limits of size and length, which the pipeline's own reader does not have
                 frames = video.frames(job.data, self.network.config.num_frames, work.stop)
                 inputs = self._pipeline.image_processor(frames, return_tensors="pt")
                 return _output(self._pipeline.postprocess(self._pipeline.forward(inputs)))

@@ -60,7 +60,7 @@ def _spans(row: Row, job: Extract) -> list[Span]:
     scores, numbers = products.flatten().topk(min(20, products.numel()))
     spans = []
     for score, number in zip(scores.tolist(), numbers.tolist(), strict=True):
-        start, end = row.places[first + number // len(inside)][0], row.places[first + number % len(inside)][1]
+        start, end = row.offsets[first + number // len(inside)][0], row.offsets[first + number % len(inside)][1]
         if score > 0 and job.text[start:end].strip():
             spans.append(Span(job.text[start:end], start, end, score))
     return spans

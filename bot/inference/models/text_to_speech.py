@@ -16,6 +16,7 @@ from bot.inference.scheduler import Work
 from bot.interfaces.jobs import JobAnswer, Sound, Speak
 
 _SENTENCES = re.compile(r"(?<=[.!?…。！？])\s+|\n+")
+"""The white space between two sentences or lines."""
 
 _PAUSE_SECONDS = 0.25
 """Silence between two sentences."""

@@ -87,12 +87,12 @@ def _words(row: Row) -> list[_Word]:
     probabilities = row.result.softmax(-1)
     pieces: dict[int, list[int]] = {}
     for number, word in enumerate(row.words):
-        if word is not None and row.places[number][1] > row.places[number][0]:
+        if word is not None and row.offsets[number][1] > row.offsets[number][0]:
             pieces.setdefault(word, []).append(number)
     return [
         _Word(
-            row.places[group[0]][0],
-            row.places[group[-1]][1],
+            row.offsets[group[0]][0],
+            row.offsets[group[-1]][1],
             min(group[0], row.size - group[-1]),
             probabilities[group].mean(0),
         )

@@ -22,8 +22,8 @@ class Segment:
 class Transcript(JobAnswer):
     """The words of a recording, which lasts `seconds`; 0 where the length is not known.
 
-    `segments` are empty unless timestamps were requested and the model reports times. `language` is the requested one,
-    or the one that a multilingual model recognised, else "".
+    `segments` may be empty: a local model fills them only on request, and some models behind APIs report no times.
+    `language` is the requested one, or the one that a multilingual model recognised, else "".
     """
 
     text: str

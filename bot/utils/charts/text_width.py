@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import takewhile
+from collections.abc import Iterator, Sequence
 
 from matplotlib.backends.backend_agg import RendererAgg
 from matplotlib.font_manager import FontProperties
+
+from bot.utils.prefixes import common_prefix
 
 JOINTS = " .,-_/"
 """Characters that are removed beside an ellipsis."""
@@ -42,7 +43,7 @@ class Ruler:
         names_of = defaultdict[str, set[str]](set)
         for name, cut in zip(names, short, strict=True):
             names_of[cut].add(name)
-        starts = {cut: _common_prefix(equal) for cut, equal in names_of.items() if len(equal) > 1}
+        starts = {cut: common_prefix(*equal) for cut, equal in names_of.items() if len(equal) > 1}
         return [
             self._first(_cut_around(name, starts[cut]), size, room) if cut in starts else cut
             for name, cut in zip(names, short, strict=True)
@@ -50,11 +51,6 @@ class Ruler:
 
     def _first(self, candidates: Iterator[str], size: float, room: float) -> str:
         return next((text for text in candidates if self.width(text, size) <= room), "…")
-
-
-def _common_prefix(names: Iterable[str]) -> int:
-    """Return the length of the common beginning."""
-    return sum(1 for _ in takewhile(lambda letters: len(set(letters)) == 1, zip(*names, strict=False)))
 
 
 def _cut_in_the_middle(name: str) -> Iterator[str]:
