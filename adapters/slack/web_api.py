@@ -279,8 +279,8 @@ class SlackApi:
 
     async def direct_channel(self, person: str) -> str:
         """The channel of the direct messages with a person."""
-        channel = (await self.write("conversations.open", {"users": person})).get("channel")
-        return str(channel.get("id")) if isinstance(channel, dict) else ""
+        opened = read_answer(await self.write("conversations.open", {"users": person}))
+        return opened.get("channel", {}).get("id", "")
 
     async def _request(
         self, method: str, body: Mapping[str, object], *, reads: bool = False, app: bool = False

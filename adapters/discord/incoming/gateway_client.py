@@ -284,7 +284,7 @@ class GatewayClient(discord.AutoShardedClient):
             except PlatformError as error:
                 log.info("Channel %s is not known: %s", channel, error)
                 return []
-            return [Place("discord", str(guild), str(said_so.get("parent_id")), str(channel))]
+            return [Place("discord", str(guild), said_so.get("parent_id", ""), str(channel))]
         place = place_of(where, found)
         grown = () if place.thread else (replace(place, thread=str(message)) for message in messages)
         return [place, *grown]
