@@ -94,9 +94,9 @@ class DiscordAdapter(Adapter, HistoryAdapter, PeopleAdapter, PostAdapter):
         self._network = network
         self._token = token
         self._clock = clock
-        self._pacer = RateLimiter(self.budget)
+        self._limiter = RateLimiter(self.budget)
         settings_of = written("discord", api_url=settings.api_url, gateway_url=settings.gateway_url)
-        self._rest = DiscordApi(token, settings.api_url, self._pacer, network, settings_of, timeouts)
+        self._rest = DiscordApi(token, settings.api_url, self._limiter, network, settings_of, timeouts)
         self._content = settings.message_content
         self._acknowledging: dict[str, asyncio.Future[None]] = {}
         self._spacing = IdentifySpacing()
@@ -146,7 +146,7 @@ class DiscordAdapter(Adapter, HistoryAdapter, PeopleAdapter, PostAdapter):
         surface = ChannelSurface(self._rest, request, target)
         if target.token and (target.original or target.hidden):
             surface = self._answer(request, target)
-        public = DiscordDraft(surface, draft_log, self._pacer, self._rest.timeouts.retries)
+        public = DiscordDraft(surface, draft_log, self._limiter, self._rest.timeouts.retries)
         if request.place.direct or (target.token and target.hidden):
             return public
 
@@ -154,7 +154,7 @@ class DiscordAdapter(Adapter, HistoryAdapter, PeopleAdapter, PostAdapter):
             to_one: ChannelSurface = DirectSurface(self._rest, request, target)
             if target.token:
                 to_one = self._answer(request, replace(target, original=False, hidden=True))
-            return DiscordDraft(to_one, hidden_log, self._pacer, self._rest.timeouts.retries)
+            return DiscordDraft(to_one, hidden_log, self._limiter, self._rest.timeouts.retries)
 
         return PrivateDraft(public, HiddenDraft(alone, draft_log), private=target.hidden, excuse=True)
 

@@ -35,7 +35,7 @@ T = TypeVar("T")
 DISCORD = "https://discord.com/api/v10"
 EPHEMERAL = 1 << 6
 ALL = "all"
-"""The pacer's budget that every call spends, but those with an interaction's token."""
+"""The limiter's budget that every call spends, but those with an interaction's token."""
 
 EXPLAINED, SILENCED = "explained", "silenced"
 """The budgets of what is explained to single people who write a command wrongly, and of saying that it no longer is."""
@@ -110,14 +110,14 @@ class DiscordApi:
         self,
         token: str,
         api_url: str,
-        pacer: RateLimiter,
+        limiter: RateLimiter,
         network: Network = DIRECT,
         settings: Mapping[str, str] = NOWHERE,
         timeouts: DiscordTimeouts = DEFAULT,
     ) -> None:
         Route.BASE = api_url or DISCORD  # discord.py knows one address for the whole process
         self._token = token
-        self.pacer = pacer
+        self.limiter = limiter
         self.timeouts = timeouts
         self._network = network
         self._settings = settings
@@ -194,7 +194,7 @@ class DiscordApi:
 
     async def turn(self, *, urgent: bool = False) -> None:
         """Wait until one more call may be made."""
-        await self.pacer.turn((ALL,), urgent=urgent)
+        await self.limiter.turn((ALL,), urgent=urgent)
 
     async def aclose(self) -> None:
         """Close the connection, and end what nobody waits for any more."""

@@ -250,8 +250,8 @@ class GatewayClient(discord.AutoShardedClient):
 
     async def _explain(self, message: discord.Message, error: UserError) -> None:
         """Reply to a command that was written wrongly, a few times a minute."""
-        if not self._rest.pacer.spare((f"{EXPLAINED}:{message.author.id}",)):
-            if self._rest.pacer.spare((f"{SILENCED}:{message.author.id}",)):
+        if not self._rest.limiter.spare((f"{EXPLAINED}:{message.author.id}",)):
+            if self._rest.limiter.spare((f"{SILENCED}:{message.author.id}",)):
                 log.warning("What %s writes wrongly again and again is not explained", message.author.id)
             return
         body = text_body(error.message) | {"nonce": str(message.id), "enforce_nonce": True}

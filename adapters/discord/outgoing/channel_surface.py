@@ -230,9 +230,9 @@ class DiscordDraft(PacedDraft):
     """A paced draft that also ends the typing, and a "thinking…" that nothing followed."""
 
     def __init__(
-        self, surface: ChannelSurface, draft_log: DraftLog, pacer: RateLimiter, retries: Sequence[float]
+        self, surface: ChannelSurface, draft_log: DraftLog, limiter: RateLimiter, retries: Sequence[float]
     ) -> None:
-        super().__init__(surface, draft_log, pacer, retries)
+        super().__init__(surface, draft_log, limiter, retries)
         self._drawn = surface
 
     async def finish(self, answer: Answer) -> None:
