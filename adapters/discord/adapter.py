@@ -16,6 +16,7 @@ from adapters.discord.incoming.gateway_limits import GatewayLimits, IdentifySpac
 from adapters.discord.incoming.message_content import files, mentioned, replied_to, words
 from adapters.discord.outgoing.channel_surface import LONGEST, ChannelSurface, DirectSurface, DiscordDraft, text_body
 from adapters.discord.outgoing.interaction_surface import InteractionSurface
+from adapters.discord.payloads import Message as Payload
 from adapters.discord.people import channel_access
 from adapters.discord.people.people import display_name, person_now
 from adapters.discord.reply_target import DiscordReplyTarget
@@ -26,9 +27,7 @@ from adapters.discord.rest_api import (
     SILENCED,
     WRONG_TOKEN,
     DiscordApi,
-    Json,
     error_of,
-    listed,
 )
 from adapters.discord.settings import DiscordSettings
 from adapters.discord.timeouts import DEFAULT, DiscordTimeouts
@@ -95,9 +94,9 @@ class DiscordAdapter(Adapter, HistoryAdapter, PeopleAdapter, PostAdapter):
         self._network = network
         self._token = token
         self._clock = clock
-        self._pacer = RateLimiter(self.budget)
+        self._limiter = RateLimiter(self.budget)
         settings_of = written("discord", api_url=settings.api_url, gateway_url=settings.gateway_url)
-        self._rest = DiscordApi(token, settings.api_url, self._pacer, network, settings_of, timeouts)
+        self._rest = DiscordApi(token, settings.api_url, self._limiter, network, settings_of, timeouts)
         self._content = settings.message_content
         self._acknowledging: dict[str, asyncio.Future[None]] = {}
         self._spacing = IdentifySpacing()
@@ -147,7 +146,7 @@ class DiscordAdapter(Adapter, HistoryAdapter, PeopleAdapter, PostAdapter):
         surface = ChannelSurface(self._rest, request, target)
         if target.token and (target.original or target.hidden):
             surface = self._answer(request, target)
-        public = DiscordDraft(surface, draft_log, self._pacer, self._rest.timeouts.retries)
+        public = DiscordDraft(surface, draft_log, self._limiter, self._rest.timeouts.retries)
         if request.place.direct or (target.token and target.hidden):
             return public
 
@@ -155,7 +154,7 @@ class DiscordAdapter(Adapter, HistoryAdapter, PeopleAdapter, PostAdapter):
             to_one: ChannelSurface = DirectSurface(self._rest, request, target)
             if target.token:
                 to_one = self._answer(request, replace(target, original=False, hidden=True))
-            return DiscordDraft(to_one, hidden_log, self._pacer, self._rest.timeouts.retries)
+            return DiscordDraft(to_one, hidden_log, self._limiter, self._rest.timeouts.retries)
 
         return PrivateDraft(public, HiddenDraft(alone, draft_log), private=target.hidden, excuse=True)
 
@@ -192,11 +191,11 @@ class DiscordAdapter(Adapter, HistoryAdapter, PeopleAdapter, PostAdapter):
         oldest = max(0, since_ms - discord.utils.DISCORD_EPOCH) << 22
         while len(found) < limit:
             page = await self._rest.messages(channel, limit=str(min(limit, 100)), **before)
-            recent = [one for one in page if int(str(one["id"])) >= oldest]
+            recent = [one for one in page if int(one["id"]) >= oldest]
             found += [self._read(one, place) for one in recent if one["type"] in SAID_TYPES]
             if len(recent) < len(page) or len(page) < min(limit, 100):
                 break
-            before = {"before": str(page[-1]["id"])}
+            before = {"before": page[-1]["id"]}
         if hidden := sum(bool(message.withheld) for message in found[:limit]):
             blank = "1 message here is" if hidden == 1 else f"{hidden} messages here are"
             raise Forbidden(f"{blank} blank to me. {ONE_HIDDEN}")
@@ -279,14 +278,13 @@ class DiscordAdapter(Adapter, HistoryAdapter, PeopleAdapter, PostAdapter):
             message = replied_to(found)
         return chain[::-1]
 
-    def _read(self, message: Json, place: Place, *, marked: bool = True) -> Message:
-        starter = message.get("referenced_message")
-        if message["type"] == THREAD_STARTER and isinstance(starter, dict):
-            message = starter
-        author = next(iter(listed([message["author"]])), {})
+    def _read(self, message: Payload, place: Place, *, marked: bool = True) -> Message:
+        if message["type"] == THREAD_STARTER:
+            message = message.get("referenced_message", message)
+        author = message.get("author", {})
         mine = author.get("id") == self._rest.me
         text = words(message, mentioned(message), {self._rest.me}, marked=marked)
-        key, channel = str(message["id"]), str(message.get("channel_id") or place.channel)
+        key, channel = message["id"], message.get("channel_id") or place.channel
         link = f"https://discord.com/channels/{place.workspace}/{channel}/{key}"
         hidden = not (self._content or place.direct or mine or text or files(message))
         withheld = SOME_HIDDEN if hidden else ""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from discord.http import Route
 
-from adapters.discord.rest_api import DiscordApi, Json, listed
+from adapters.discord.rest_api import DiscordApi, Json
 from bot.interfaces.command import Command, Option
 
 CHAT_INPUT, ON_MESSAGE, SUBCOMMAND, TEXT, FLAG, CHANNEL, MENTIONABLE, FILE = 1, 3, 1, 3, 5, 7, 9, 11
@@ -66,7 +66,8 @@ def _option(option: Option) -> Json:
 async def sync_commands(rest: DiscordApi, application: str, commands: Sequence[Command]) -> bool:
     """Tell Discord the commands if it knows others; whether it did. Raises PlatformError."""
     path = "/applications/{application_id}/commands"
-    known = listed(await rest.call(Route("GET", path, application_id=application)))
+    answer = await rest.call(Route("GET", path, application_id=application))
+    known = [command for command in answer if isinstance(command, dict)] if isinstance(answer, list) else []
     entry = [command for command in known if command.get("type") == ENTRY_POINT]
     wanted = payload(commands)
     if _shape([command for command in known if command not in entry]) == _shape(wanted):

@@ -12,12 +12,14 @@ import re
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from io import BytesIO
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 import aiohttp
 import discord
 from discord.http import Route
+from pydantic import TypeAdapter, ValidationError
 
+from adapters.discord import payloads
 from adapters.discord.http_client import Http, not_again
 from adapters.discord.reply_target import DiscordReplyTarget
 from adapters.discord.timeouts import DEFAULT, DiscordTimeouts
@@ -28,11 +30,12 @@ from bot.interfaces.network import DIRECT, Network
 from bot.interfaces.replies import File
 
 Json: TypeAlias = dict[str, object]
+T = TypeVar("T")
 
 DISCORD = "https://discord.com/api/v10"
 EPHEMERAL = 1 << 6
 ALL = "all"
-"""The pacer's budget that every call spends, but those with an interaction's token."""
+"""The limiter's budget that every call spends, but those with an interaction's token."""
 
 EXPLAINED, SILENCED = "explained", "silenced"
 """The budgets of what is explained to single people who write a command wrongly, and of saying that it no longer is."""
@@ -107,14 +110,14 @@ class DiscordApi:
         self,
         token: str,
         api_url: str,
-        pacer: RateLimiter,
+        limiter: RateLimiter,
         network: Network = DIRECT,
         settings: Mapping[str, str] = NOWHERE,
         timeouts: DiscordTimeouts = DEFAULT,
     ) -> None:
         Route.BASE = api_url or DISCORD  # discord.py knows one address for the whole process
         self._token = token
-        self.pacer = pacer
+        self.limiter = limiter
         self.timeouts = timeouts
         self._network = network
         self._settings = settings
@@ -191,7 +194,7 @@ class DiscordApi:
 
     async def turn(self, *, urgent: bool = False) -> None:
         """Wait until one more call may be made."""
-        await self.pacer.turn((ALL,), urgent=urgent)
+        await self.limiter.turn((ALL,), urgent=urgent)
 
     async def aclose(self) -> None:
         """Close the connection, and end what nobody waits for any more."""
@@ -242,17 +245,16 @@ class DiscordApi:
         except Gone:
             return
 
-    async def message(self, channel: str, message: str) -> Json:
+    async def message(self, channel: str, message: str) -> payloads.Message:
         """One message."""
         await self.turn(urgent=True)
-        return _object(await self.call(_message("GET", channel, message)))
+        return _read(payloads.MESSAGE, await self.call(_message("GET", channel, message)))
 
-    async def messages(self, channel: str, **query: str) -> Sequence[Json]:
+    async def messages(self, channel: str, **query: str) -> Sequence[payloads.Message]:
         """Up to 100 messages, newest first; `query` is `after` or `before` an id, and `limit`."""
         await self.turn(urgent=True)
         route = Route("GET", "/channels/{channel_id}/messages", channel_id=channel)
-        found = await self.call(route, query={"limit": "100", **query})
-        return listed(found)
+        return _read(payloads.MESSAGES, await self.call(route, query={"limit": "100", **query}))
 
     async def open_thread(self, channel: str, message: str, title: str) -> None:
         """Make a thread out of a message, with the message's id; one that is there already is no error."""
@@ -264,19 +266,19 @@ class DiscordApi:
             if code_of(error) != HAS_THREAD:
                 raise
 
-    async def channel(self, channel: str) -> Json:
+    async def channel(self, channel: str) -> payloads.Channel:
         """One channel or thread."""
         await self.turn()
-        return _object(await self.call(Route("GET", "/channels/{channel_id}", channel_id=channel)))
+        return _read(payloads.CHANNEL, await self.call(Route("GET", "/channels/{channel_id}", channel_id=channel)))
 
-    async def channels(self, guild: str) -> Sequence[Json]:
+    async def channels(self, guild: str) -> Sequence[payloads.Channel]:
         """A guild's channels, without threads.
 
         Discord's documents do not say whether those are among them that the bot does not see; what is not listed
         counts as not readable.
         """
         await self.turn(urgent=True)
-        return listed(await self.call(Route("GET", "/guilds/{guild_id}/channels", guild_id=guild)))
+        return _read(payloads.CHANNELS, await self.call(Route("GET", "/guilds/{guild_id}/channels", guild_id=guild)))
 
     async def is_in_thread(self, thread: str, person: str) -> bool:
         """Whether a person is in a thread."""
@@ -288,17 +290,17 @@ class DiscordApi:
             return False
         return True
 
-    async def guild(self, guild: str) -> Json:
+    async def guild(self, guild: str) -> payloads.Guild:
         """One guild, with its owner and roles."""
         await self.turn(urgent=True)
-        return _object(await self.call(Route("GET", "/guilds/{guild_id}", guild_id=guild)))
+        return _read(payloads.GUILD, await self.call(Route("GET", "/guilds/{guild_id}", guild_id=guild)))
 
-    async def member(self, guild: str, person: str) -> Json:
+    async def member(self, guild: str, person: str) -> payloads.Member:
         """What a person is in a guild; {} for nobody there."""
         await self.turn(urgent=True)
         route = Route("GET", "/guilds/{guild_id}/members/{member_id}", guild_id=guild, member_id=person)
         try:
-            return _object(await self.call(route))
+            return _read(payloads.MEMBER, await self.call(route))
         except Gone:
             return {}
 
@@ -312,10 +314,10 @@ class DiscordApi:
         await self.turn(urgent=True)
         return _id(await self.call(Route("POST", "/users/@me/channels"), {"recipient_id": person}))
 
-    async def gateway(self) -> Json:
+    async def gateway(self) -> payloads.Gateway:
         """What GET /gateway/bot says: `url`, `shards`, `session_start_limit`."""
         try:
-            return _object(await self.call(Route("GET", "/gateway/bot")))
+            return _read(payloads.GATEWAY, await self.call(Route("GET", "/gateway/bot")))
         except PlatformError as error:
             if isinstance(error.__cause__, discord.HTTPException):
                 raise _outside(error.__cause__) from error
@@ -332,8 +334,8 @@ class DiscordApi:
         Discord knows no nonce there, so it is sent only once.
         """
         route = Route("POST", "/webhooks/{webhook_id}/{webhook_token}", webhook_id=application, webhook_token=token)
-        made = _object(await self.call(route, body, {"wait": "true"}, once=True))
-        return _id(made), bool(int(str(made.get("flags", 0))) & EPHEMERAL)
+        made = _read(payloads.MESSAGE, await self.call(route, body, {"wait": "true"}, once=True))
+        return made["id"], bool(made.get("flags", 0) & EPHEMERAL)
 
     async def edit_answer(
         self, target: DiscordReplyTarget, message: str, body: Json, files: Sequence[File] = ()
@@ -361,11 +363,6 @@ def _outside(error: Exception) -> PlatformError | ConfigError:
     return PlatformError(f"Discord does not let the bot in ({error.status}, {error.code}: {error.text}).{hint}")
 
 
-def listed(value: object) -> list[Json]:
-    """The objects in a list of Discord's; none where there is no list."""
-    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
-
-
 def _form(body: object, files: Sequence[discord.File]) -> list[Json]:
     """A body together with files, as the parts of a form."""
     parts: list[Json] = [{"name": "payload_json", "value": json.dumps(body)}]
@@ -383,11 +380,13 @@ def _answer(method: str, application: str, token: str, message: str) -> Route:
     return Route(method, path, webhook_id=application, webhook_token=token, message_id=message)
 
 
-def _object(answer: object) -> Json:
-    if not isinstance(answer, dict):
-        raise PlatformError("Discord's answer is not understood.")
-    return answer
+def _read(kind: TypeAdapter[T], answer: object) -> T:
+    """Return an answer of a kind. Raises PlatformError where it is another."""
+    try:
+        return kind.validate_python(answer, strict=True)
+    except ValidationError as error:
+        raise PlatformError("Discord's answer is not understood.") from error
 
 
 def _id(answer: object) -> str:
-    return str(_object(answer)["id"])
+    return _read(payloads.MESSAGE, answer)["id"]

@@ -77,7 +77,7 @@ class Surface(Protocol):
         """Show that the bot is at work, or, with None, that it is not."""
 
     def budgets(self, kind: CallKind) -> Sequence[str]:
-        """The pacer's budgets that a call spends."""
+        """The limiter's budgets that a call spends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,12 +97,12 @@ class PacedDraft(Draft):
         self,
         surface: Surface,
         draft_log: DraftLog,
-        pacer: RateLimiter,
+        limiter: RateLimiter,
         retries: Sequence[float] = RETRY_DELAYS,
     ) -> None:
         self._surface = surface
         self._log = draft_log
-        self._pacer = pacer
+        self._limiter = limiter
         self._retries = retries
         self._pieces: list[str] = []
         self._notes: list[str] = []
@@ -216,7 +216,7 @@ class PacedDraft(Draft):
         if index is None:
             return False
         kind: CallKind = "edit" if index in self._shown else "create"
-        await self._pacer.turn(self._surface.budgets(kind), urgent=final, begins=kind == "create")
+        await self._limiter.turn(self._surface.budgets(kind), urgent=final, begins=kind == "create")
         newest = answer if final else self._preview()
         parts = self._parts(newest, final=final)
         if index >= len(parts):
@@ -303,7 +303,7 @@ class PacedDraft(Draft):
             await self._look_for(key)
         if key in self._shown:
             return
-        await self._pacer.turn(self._surface.budgets("upload"), urgent=True)
+        await self._limiter.turn(self._surface.budgets("upload"), urgent=True)
         if key not in self._sent:
             names = "\n".join(file.name for file in files)
             await self._log.creating(key, names)

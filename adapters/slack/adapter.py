@@ -67,12 +67,12 @@ class SlackAdapter(Adapter, HistoryAdapter, PeopleAdapter, PostAdapter):
         self._network = network
         self._token = bot_token
         self._clock = clock
-        self._pacer = RateLimiter(partial(rate_limit_for, settings.pace))
+        self._limiter = RateLimiter(partial(rate_limit_for, settings.pace))
         self._rest = SlackApi(
             bot_token,
             app_token,
             settings.api_url,
-            self._pacer,
+            self._limiter,
             network,
             links_in_edits=settings.links_in_edits,
             timeouts=timeouts,
@@ -105,12 +105,12 @@ class SlackAdapter(Adapter, HistoryAdapter, PeopleAdapter, PostAdapter):
         def alone(hidden_log: DraftLog) -> Draft:
             to_one = target if target.hidden else target.privately(request.message)
             surface = PrivateSurface(self._rest, request, to_one, self._clock)
-            return SlackPrivateDraft(surface, hidden_log, self._pacer, self._rest.timeouts.retries)
+            return SlackPrivateDraft(surface, hidden_log, self._limiter, self._rest.timeouts.retries)
 
         hidden = HiddenDraft(alone, draft_log)
         threads = ThreadSurface(self._rest, request, target, draft_log)
         instead = hidden if target.response_url else None
-        public = ThreadDraft(threads, draft_log, self._pacer, self._rest.timeouts.retries, target.pressed, instead)
+        public = ThreadDraft(threads, draft_log, self._limiter, self._rest.timeouts.retries, target.pressed, instead)
         if target.home:
             return HomeDraft(public, partial(self._show_home, request.person.id, target.channel))
         if request.place.direct and request.message:
@@ -156,7 +156,7 @@ class SlackAdapter(Adapter, HistoryAdapter, PeopleAdapter, PostAdapter):
                     continue
             except Forbidden as error:
                 log.info("Whether something was said already cannot be seen: %s", error)
-            await self._pacer.turn(rate_limits_of(POST, place.channel), urgent=True)
+            await self._limiter.turn(rate_limits_of(POST, place.channel), urgent=True)
             await self._rest.post(
                 place.channel, message_body(part, (), links=True), finder.metadata(index), place.thread
             )

@@ -113,7 +113,7 @@ class SlackApi:
         bot_token: str,
         app_token: str,
         api_url: str,
-        pacer: RateLimiter,
+        limiter: RateLimiter,
         network: Network = DIRECT,
         *,
         links_in_edits: bool = False,
@@ -128,7 +128,7 @@ class SlackApi:
         self.deleted = OrderedDict[tuple[str, str], None]()
         """Messages that the bot removed itself of late."""
         self.app_token = app_token
-        self.pacer = pacer
+        self.limiter = limiter
         self.timeouts = timeouts
         self._withheld: set[str] = set()
         self._token = bot_token
@@ -198,18 +198,18 @@ class SlackApi:
 
     async def socket_url(self) -> str:
         """Where the next socket connects. After a refusal Slack is left alone for a minute."""
-        await self.pacer.turn((OPEN,), urgent=True)
+        await self.limiter.turn((OPEN,), urgent=True)
         try:
             return str((await self._request(OPEN, {}, reads=True, app=True))["url"])
         except PlatformError as error:
             if isinstance(error.__cause__, SlackApiError):
-                self.pacer.pause(OPEN, OPEN_PAUSE)
+                self.limiter.pause(OPEN, OPEN_PAUSE)
             raise
 
     async def write(self, method: str, body: Json, *, paced: bool = False) -> Json:
         """A call that changes something; `paced` when its slot is spent already."""
         if not paced:
-            await self.pacer.turn(rate_limits_of(method, str(body.get("channel"))), urgent=True)
+            await self.limiter.turn(rate_limits_of(method, str(body.get("channel"))), urgent=True)
         return await self._request(method, body)
 
     async def post(self, channel: str, body: Json, metadata: Json, thread: str = "") -> str:
@@ -236,7 +236,7 @@ class SlackApi:
     async def read_raw(self, method: str, arguments: Mapping[str, object], *, paced: bool = False) -> Json:
         """The same, with all that Slack answers."""
         if not paced:
-            await self.pacer.turn((method,), urgent=True)
+            await self.limiter.turn((method,), urgent=True)
         return await self._request(method, arguments, reads=True)
 
     async def pages(self, method: str, most: int, arguments: Mapping[str, object]) -> AsyncGenerator[Answer, None]:
@@ -279,8 +279,8 @@ class SlackApi:
 
     async def direct_channel(self, person: str) -> str:
         """The channel of the direct messages with a person."""
-        channel = (await self.write("conversations.open", {"users": person})).get("channel")
-        return str(channel.get("id")) if isinstance(channel, dict) else ""
+        opened = read_answer(await self.write("conversations.open", {"users": person}))
+        return opened.get("channel", {}).get("id", "")
 
     async def _request(
         self, method: str, body: Mapping[str, object], *, reads: bool = False, app: bool = False
@@ -315,7 +315,7 @@ class SlackApi:
         if status == 429 or code in WAITS:
             seconds = float(response.headers.get("Retry-After", self.timeouts.limit))
             for budget in rate_limits_of(method, str(body.get("channel"))):
-                self.pacer.pause(budget, seconds)
+                self.limiter.pause(budget, seconds)
             return PlatformError(f"Slack asks for {seconds:.0f} s of patience.")
         if code in WRONG:
             return ConfigError(WRONG[code].format_map(TOKENS[app]))

@@ -250,8 +250,8 @@ class GatewayClient(discord.AutoShardedClient):
 
     async def _explain(self, message: discord.Message, error: UserError) -> None:
         """Reply to a command that was written wrongly, a few times a minute."""
-        if not self._rest.pacer.spare((f"{EXPLAINED}:{message.author.id}",)):
-            if self._rest.pacer.spare((f"{SILENCED}:{message.author.id}",)):
+        if not self._rest.limiter.spare((f"{EXPLAINED}:{message.author.id}",)):
+            if self._rest.limiter.spare((f"{SILENCED}:{message.author.id}",)):
                 log.warning("What %s writes wrongly again and again is not explained", message.author.id)
             return
         body = text_body(error.message) | {"nonce": str(message.id), "enforce_nonce": True}
@@ -284,7 +284,7 @@ class GatewayClient(discord.AutoShardedClient):
             except PlatformError as error:
                 log.info("Channel %s is not known: %s", channel, error)
                 return []
-            return [Place("discord", str(guild), str(said_so.get("parent_id")), str(channel))]
+            return [Place("discord", str(guild), said_so.get("parent_id", ""), str(channel))]
         place = place_of(where, found)
         grown = () if place.thread else (replace(place, thread=str(message)) for message in messages)
         return [place, *grown]

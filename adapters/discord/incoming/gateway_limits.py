@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import yarl
 from discord.gateway import DiscordWebSocket
 
-from adapters.discord.rest_api import Json
+from adapters.discord.payloads import Gateway
 from bot.interfaces.errors import PlatformError
 
 STARTS_KEPT = 20
@@ -26,12 +26,10 @@ class GatewayLimits:
     reset_seconds: float
 
     @classmethod
-    def read(cls, said: Json, fixed: str) -> GatewayLimits:
+    def read(cls, said: Gateway, fixed: str) -> GatewayLimits:
         """From what GET /gateway/bot says."""
         limit = said["session_start_limit"]
-        assert isinstance(limit, dict)
-        shards = int(str(said["shards"]))
-        return cls(str(said["url"]), fixed, shards, int(limit["remaining"]), int(limit["reset_after"]) / 1000)
+        return cls(said["url"], fixed, said["shards"], limit["remaining"], limit["reset_after"] / 1000)
 
     def must_have_starts(self) -> None:
         """Raise PlatformError when connecting once more would come near the limit."""

@@ -10,21 +10,21 @@ from adapters.discord.application_commands import CHANNEL, FILE, MENTIONABLE, ON
 from adapters.discord.incoming.message_content import files as held
 from adapters.discord.incoming.message_content import mentioned, words
 from adapters.discord.outgoing.components import form_values
-from adapters.discord.people.people import attachment_of, person_of, place_of
+from adapters.discord.payloads import INTERACTION, File, InteractionData, Member, Message, Option, Resolved, User
+from adapters.discord.people.people import attachment_of, display_name, person_of, place_of
 from adapters.discord.reply_target import ControlAction, DiscordReplyTarget
-from adapters.discord.rest_api import Json, listed
 from bot.interfaces.command import Command
 from bot.interfaces.messages import Act, Attachment, Request, Subject
 
 Interaction = discord.Interaction[discord.Client]
-Data = Mapping[str, object]
 
 
 def request_of(interaction: Interaction, commands: Mapping[str, Command]) -> Request | None:
     """What an interaction asks for; None for what this version of the bot does not know. `commands` are by path."""
     if interaction.channel is None:
         return None
-    meaning, pointed = _meaning(interaction), _pointed(interaction)
+    data = _data_of(interaction)
+    meaning, pointed = _meaning(interaction, data), _pointed(data)
     if pointed:
         path = next((path for path, command in commands.items() if command.shortcut == meaning.command), "")
         meaning = ControlAction(path, {"text": words(pointed, mentioned(pointed), marked=False)})
@@ -49,59 +49,62 @@ def request_of(interaction: Interaction, commands: Mapping[str, Command]) -> Req
         person=person_of(interaction.user, administrator=interaction.permissions.manage_guild and not place.direct),
         command=meaning.command,
         arguments=meaning.arguments,
-        attachments=_files(interaction.data or {}, pointed),
-        replies_to=str(pointed.get("id", "")),
+        attachments=_files(data, pointed),
+        replies_to=pointed.get("id", ""),
         private=command.quiet or "private" in meaning.arguments or seen_by_one,
         reply_target=target,
     )
 
 
-def _pointed(interaction: Interaction) -> Json:
+def _data_of(interaction: Interaction) -> InteractionData:
+    return INTERACTION.validate_python(interaction.data or {}, strict=True)
+
+
+def _pointed(data: InteractionData) -> Message:
     """The message that a shortcut was chosen for; empty for anything else."""
-    data: Data = interaction.data or {}
-    return _entry(_resolved(data), "messages", str(data.get("target_id"))) if data.get("type") == ON_MESSAGE else {}
+    messages = _resolved(data).get("messages", {}) if data.get("type") == ON_MESSAGE else {}
+    return messages.get(data.get("target_id", ""), Message())
 
 
-def _files(data: Data, pointed: Json) -> tuple[Attachment, ...]:
+def _files(data: InteractionData, pointed: Message) -> tuple[Attachment, ...]:
     """Files that were given to a slash command, or those of the message that was pointed at."""
     given = [option for option in _chosen(data)[1] if option.get("type") == FILE]
-    files = [_entry(_resolved(data), "attachments", str(option.get("value"))) for option in given]
+    there = _resolved(data).get("attachments", {})
+    files = [there.get(str(option.get("value")), File()) for option in given]
     return (*map(attachment_of, files), *held(pointed))
 
 
 def focused_option(interaction: Interaction) -> tuple[str, str]:
     """The option that is being filled in, and what is there so far; both "" when there is none."""
-    for option in _chosen(interaction.data or {})[1]:
+    for option in _chosen(_data_of(interaction))[1]:
         if option.get("focused"):
-            return str(option["name"]), str(option["value"])
+            return option["name"], str(option["value"])
     return "", ""
 
 
-def _meaning(interaction: Interaction) -> ControlAction:
-    data: Data = interaction.data or {}
+def _meaning(interaction: Interaction, data: InteractionData) -> ControlAction:
     if interaction.type in (discord.InteractionType.component, discord.InteractionType.modal_submit):
-        meaning = ControlAction.read(str(data.get("custom_id", "")))
+        meaning = ControlAction.read(data.get("custom_id", ""))
         given = form_values(data)
-        picked = data.get("values")
-        if meaning.option and isinstance(picked, list):
-            given = {meaning.option: ",".join(map(str, picked))}
+        if meaning.option and "values" in data:
+            given = {meaning.option: ",".join(data["values"])}
         return ControlAction(meaning.command, {**meaning.arguments, **given}, meaning.reply)
     path, options = _chosen(data)
     guild = str(interaction.guild_id or "")
     options = [option for option in options if not option.get("focused") and option.get("type") != FILE]
-    said = {str(option["name"]): _value(option, data, guild) for option in options}
+    said = {option["name"]: _value(option, data, guild) for option in options}
     return ControlAction(path, {name: value for name, value in said.items() if value})
 
 
-def _chosen(data: Data) -> tuple[str, Sequence[Json]]:
+def _chosen(data: InteractionData) -> tuple[str, Sequence[Option]]:
     """The path of a slash command, and its options as far as they are filled in."""
-    path, options = str(data.get("name", "")), listed(data.get("options"))
+    path, options = data.get("name", ""), data.get("options", [])
     if options and options[0].get("type") == SUBCOMMAND:
-        return f"{path} {options[0]['name']}", listed(options[0].get("options"))
+        return f"{path} {options[0]['name']}", options[0].get("options", [])
     return path, options
 
 
-def _value(option: Json, data: Data, guild: str) -> str:
+def _value(option: Option, data: InteractionData, guild: str) -> str:
     """As the core reads it; "" for a flag that is not set."""
     value = option.get("value")
     if isinstance(value, bool):
@@ -111,26 +114,19 @@ def _value(option: Json, data: Data, guild: str) -> str:
     return str(value)
 
 
-def _subject(key: str, data: Data, guild: str) -> Subject:
+def _subject(key: str, data: InteractionData, guild: str) -> Subject:
     """Whom an id means; the role that everybody has bears the guild's own id."""
     if key == guild:
         return Subject("everyone")
     known = _resolved(data)
-    if found := _entry(known, "roles", key):
-        return Subject("role", key, str(found.get("name", "")))
-    if found := _entry(known, "channels", key):
-        return Subject("channel", key, str(found.get("name", "")))
-    user, member = _entry(known, "users", key), _entry(known, "members", key)
-    return Subject("person", key, str(member.get("nick") or user.get("global_name") or user.get("username") or ""))
+    if role := known.get("roles", {}).get(key):
+        return Subject("role", key, role.get("name", ""))
+    if channel := known.get("channels", {}).get(key):
+        return Subject("channel", key, channel.get("name", ""))
+    user, member = known.get("users", {}).get(key, User()), known.get("members", {}).get(key, Member())
+    return Subject("person", key, member.get("nick") or display_name(user))
 
 
-def _resolved(data: Data) -> Mapping[str, object]:
+def _resolved(data: InteractionData) -> Resolved:
     """What Discord says of the ids in an interaction."""
-    resolved = data.get("resolved")
-    return resolved if isinstance(resolved, dict) else {}
-
-
-def _entry(resolved: Mapping[str, object], kind: str, key: str) -> Json:
-    entries = resolved.get(kind)
-    found = entries.get(key) if isinstance(entries, dict) else None
-    return found if isinstance(found, dict) else {}
+    return data.get("resolved", Resolved())

@@ -9,8 +9,8 @@ from urllib.parse import unquote, urlsplit
 import discord
 
 from adapters.discord.outgoing.markdown import readable
+from adapters.discord.payloads import MESSAGE, Component, Embed, File, Message
 from adapters.discord.people.people import attachment_of, display_name
-from adapters.discord.rest_api import Json, listed
 from bot.interfaces.messages import Attachment
 
 MOST_CHARACTERS = 20_000
@@ -27,7 +27,7 @@ TEXT_DISPLAY, GALLERY, FILE = 10, 12, 13
 """Types of components that say or show something."""
 
 
-def words(message: Json, names: Mapping[str, str], own: Collection[str] = (), *, marked: bool = True) -> str:
+def words(message: Message, names: Mapping[str, str], own: Collection[str] = (), *, marked: bool = True) -> str:
     """Everything that a message says, made readable as `readable` does; forwards are `marked` as such."""
     mark = FORWARDED if marked else ""
     copies = filter(None, (_text(forwarded, names, own) for forwarded in _forwarded(message)))
@@ -35,36 +35,36 @@ def words(message: Json, names: Mapping[str, str], own: Collection[str] = (), *,
     return "\n".join(filter(None, said))[:MOST_CHARACTERS].strip()
 
 
-def files(message: Json) -> tuple[Attachment, ...]:
+def files(message: Message) -> tuple[Attachment, ...]:
     """The files of a message, of what it forwards, and of its components."""
     return tuple(islice(_files(message), MOST_FILES))
 
 
-def mentioned(message: Json) -> dict[str, str]:
+def mentioned(message: Message) -> dict[str, str]:
     """The names of the people whom a message, or what it forwards, mentions, by id."""
     every = [message, *_forwarded(message)]
-    return {str(user["id"]): display_name(user) for one in every for user in listed(one.get("mentions"))}
+    return {user["id"]: display_name(user) for one in every for user in one.get("mentions", ())}
 
 
-def replied_to(message: Json) -> str:
+def replied_to(message: Message) -> str:
     """The message that a message replies to, "" for none: neither a forward nor a message of another channel is one."""
-    reference = _object(message.get("message_reference"))
+    reference = message.get("message_reference", {})
     here = reference.get("channel_id") == message.get("channel_id")
-    return str(reference.get("message_id") or "") if here and not reference.get("type") else ""
+    return reference.get("message_id", "") if here and not reference.get("type") else ""
 
 
-def json_of(message: discord.Message) -> Json:
-    """A message of discord.py's as Discord's own JSON, as far as it is read here."""
+def payload_of(message: discord.Message) -> Message:
+    """Return a message of discord.py's as Discord's own, as far as it is read here."""
     webhook = {"webhook_id": str(message.webhook_id)} if message.webhook_id else {}
     snapshots = [{"message": _held(snapshot)} for snapshot in message.message_snapshots]
-    said: Json = {"author": {"bot": message.author.bot}, "message_snapshots": snapshots, **webhook}
+    said: dict[str, object] = {"author": {"bot": message.author.bot}, "message_snapshots": snapshots, **webhook}
     if message.poll is not None:
         answers = [{"poll_media": {"text": answer.text}} for answer in message.poll.answers]
         said["poll"] = {"question": {"text": message.poll.question}, "answers": answers}
-    return said | _held(message)
+    return MESSAGE.validate_python(said | _held(message), strict=True)
 
 
-def _held(message: discord.Message | discord.MessageSnapshot) -> Json:
+def _held(message: discord.Message | discord.MessageSnapshot) -> dict[str, object]:
     return {
         "content": message.content,
         "attachments": [file.to_dict() for file in message.attachments],
@@ -74,72 +74,71 @@ def _held(message: discord.Message | discord.MessageSnapshot) -> Json:
     }
 
 
-def _text(message: Json, names: Mapping[str, str], own: Collection[str]) -> str:
+def _text(message: Message, names: Mapping[str, str], own: Collection[str]) -> str:
     pieces = (readable(piece, names, own) for piece in _said(message))
     return "\n".join(filter(None, pieces))
 
 
-def _said(message: Json) -> Iterator[str]:
+def _said(message: Message) -> Iterator[str]:
     """The pieces of text in a message itself."""
-    yield str(message.get("content") or "")
+    yield message.get("content", "")
     for embed in _embeds(message):
         yield from _texts(embed)
     for component in _components(message, DEEPEST):
         if component.get("type") == TEXT_DISPLAY:
-            yield str(component.get("content") or "")
-    poll = _object(message.get("poll"))
-    if question := _object(poll.get("question")).get("text"):
-        answers = [str(_object(answer.get("poll_media")).get("text") or "") for answer in listed(poll.get("answers"))]
+            yield component.get("content", "")
+    poll = message.get("poll", {})
+    if question := poll.get("question", {}).get("text"):
+        answers = [answer.get("poll_media", {}).get("text", "") for answer in poll.get("answers", ())]
         yield "\n".join((f"Poll: {question}", *(f"- {answer}" for answer in answers if answer)))
-    for sticker in listed(message.get("sticker_items")):
+    for sticker in message.get("sticker_items", ()):
         yield f"(Sticker: {sticker.get('name', '')})"
 
 
-def _embeds(message: Json) -> list[Json]:
+def _embeds(message: Message) -> list[Embed]:
     """What bots and webhooks wrote as embeds; what Discord adds to the links of people is not what they said.
 
     A forward does not tell whose message it holds, but only bots and webhooks write rich ones.
     """
-    author, embeds = message.get("author"), listed(message.get("embeds"))
-    if message.get("webhook_id") or _object(author).get("bot"):
+    author, embeds = message.get("author", {}), message.get("embeds", [])
+    if message.get("webhook_id") or author.get("bot"):
         return embeds
     return [] if author else [embed for embed in embeds if embed.get("type") == "rich"]
 
 
-def _texts(embed: Json) -> Iterator[str]:
-    yield str(_object(embed.get("author")).get("name") or "")
-    yield str(embed.get("title") or "")
-    yield str(embed.get("description") or "")
-    for field in listed(embed.get("fields")):
+def _texts(embed: Embed) -> Iterator[str]:
+    yield embed.get("author", {}).get("name", "")
+    yield embed.get("title", "")
+    yield embed.get("description", "")
+    for field in embed.get("fields", ()):
         yield f"{field.get('name', '')}: {field.get('value', '')}"
-    yield str(_object(embed.get("footer")).get("text") or "")
+    yield embed.get("footer", {}).get("text", "")
 
 
-def _components(parent: Json, depth: int) -> Iterator[Json]:
+def _components(parent: Message | Component, depth: int) -> Iterator[Component]:
     """The components in a message or a component, and those in them."""
-    for component in listed(parent.get("components")) if depth else ():
+    for component in parent.get("components", ()) if depth else ():
         yield component
         yield from _components(component, depth - 1)
 
 
-def _forwarded(message: Json, depth: int = DEEPEST) -> Iterator[Json]:
+def _forwarded(message: Message, depth: int = DEEPEST) -> Iterator[Message]:
     """The messages that a message forwards, as copies, and those that they forward."""
-    for snapshot in listed(message.get("message_snapshots")) if depth else ():
-        copy = _object(snapshot.get("message"))
+    for snapshot in message.get("message_snapshots", ()) if depth else ():
+        copy = snapshot.get("message", Message())
         yield copy
         yield from _forwarded(copy, depth - 1)
 
 
-def _files(message: Json) -> Iterator[Attachment]:
+def _files(message: Message) -> Iterator[Attachment]:
     for one in (message, *_forwarded(message)):
-        yield from map(attachment_of, listed(one.get("attachments")))
+        yield from map(attachment_of, one.get("attachments", ()))
         for component in _components(one, DEEPEST):
-            kind = component.get("type")
-            for held in [component] if kind == FILE else listed(component.get("items")) if kind == GALLERY else ():
-                media = _object(held.get("file") or held.get("media"))
-                name = unquote(urlsplit(str(media.get("url", ""))).path.rpartition("/")[2])
+            kind, shown = component.get("type"), list[File]()
+            if kind == FILE:
+                shown = [component.get("file", File())]
+            elif kind == GALLERY:
+                shown = [item.get("media", File()) for item in component.get("items", ())]
+            for media in shown:
+                name = unquote(urlsplit(media.get("url", "")).path.rpartition("/")[2])
                 yield attachment_of({"filename": name, **media})
-
-
-def _object(value: object) -> Json:
-    return value if isinstance(value, dict) else {}

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import discord
 
-from adapters.discord.incoming.message_content import files, json_of, words
+from adapters.discord.incoming.message_content import files, payload_of, words
 from adapters.discord.outgoing.markdown import readable, with_subjects
 from adapters.discord.people.people import (
     Author,
@@ -63,7 +63,7 @@ class DiscordMessageReader:
 
     def text(self, message: discord.Message) -> str:
         """What a message says, for people and models."""
-        return words(json_of(message), names_in(message), self._mentioned_as(message))
+        return words(payload_of(message), names_in(message), self._mentioned_as(message))
 
     def message(
         self, message: discord.Message, place: Place | None = None, author: Author | None = None
@@ -88,7 +88,7 @@ class DiscordMessageReader:
             person=person_of(author, guild=message.guild is not None),
             command=command,
             arguments=given,
-            attachments=files(json_of(message)),
+            attachments=files(payload_of(message)),
             message=str(message.id),
             replies_to=str(replied.message_id or "") if replied else "",
             addressed=addressed,

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Sequence
 
 from adapters.discord.outgoing.components import rows
+from adapters.discord.payloads import Message
 from adapters.discord.reply_target import DiscordReplyTarget
 from adapters.discord.rest_api import ALL, DiscordApi, Json
 from adapters.shared.paced_draft import FILES, MEBIBYTE, CallKind, Control, PacedDraft, Surface
@@ -152,24 +153,24 @@ class ChannelSurface(Surface):
                 page = await self._rest.messages(channel, after=start)
                 for message in reversed(page):
                     if self._is_part(message, part):
-                        return str(message["id"])
+                        return message["id"]
                 if len(page) < 100:
                     return ""
-                start = str(page[0]["id"])
+                start = page[0]["id"]
         except Forbidden as error:
             log.info("Whether a part was sent cannot be seen: %s", error)
         self._unsure.add(part.index)
         return ""
 
-    def _is_part(self, message: Json, part: Part) -> bool:
-        author, reference = message["author"], message.get("message_reference")
-        if not isinstance(author, dict) or author.get("id") != self._rest.me:
+    def _is_part(self, message: Message, part: Part) -> bool:
+        reference = message.get("message_reference")
+        if message.get("author", {}).get("id") != self._rest.me:
             return False
         if message.get("nonce") == self._nonce(part.index):
             return True
-        if isinstance(reference, dict) and reference.get("message_id") != self._target.reply:
+        if reference is not None and reference.get("message_id") != self._target.reply:
             return False
-        return str(message["content"]).strip() == (self._remark(part.index) + part.text).strip()
+        return message["content"].strip() == (self._remark(part.index) + part.text).strip()
 
 
 def budget_kind(kind: CallKind) -> str:
@@ -229,9 +230,9 @@ class DiscordDraft(PacedDraft):
     """A paced draft that also ends the typing, and a "thinking…" that nothing followed."""
 
     def __init__(
-        self, surface: ChannelSurface, draft_log: DraftLog, pacer: RateLimiter, retries: Sequence[float]
+        self, surface: ChannelSurface, draft_log: DraftLog, limiter: RateLimiter, retries: Sequence[float]
     ) -> None:
-        super().__init__(surface, draft_log, pacer, retries)
+        super().__init__(surface, draft_log, limiter, retries)
         self._drawn = surface
 
     async def finish(self, answer: Answer) -> None:

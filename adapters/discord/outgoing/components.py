@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from adapters.discord.payloads import InteractionData
 from adapters.discord.reply_target import ControlAction
-from adapters.discord.rest_api import Json, listed
+from adapters.discord.rest_api import Json
 from adapters.shared.paced_draft import Control
 from bot.interfaces.errors import UserError
 from bot.interfaces.replies import Choice, Field, Form, Item, Menu
@@ -94,18 +95,10 @@ def _input(field: Field) -> Json:
     return base | {"type": SELECT, "options": _options(field.items, chosen)} | bounds
 
 
-def form_values(data: Mapping[str, object]) -> Mapping[str, str]:
+def form_values(data: InteractionData) -> Mapping[str, str]:
     """What a sent form holds, by field; of several values the list, with commas."""
-    return {str(entry["custom_id"]): _value(entry) for entry in _inputs(data)}
-
-
-def _inputs(data: Mapping[str, object]) -> Iterator[Json]:
-    for label in listed(data.get("components")):
-        component = label.get("component")
-        if isinstance(component, dict):
-            yield component
-
-
-def _value(entry: Json) -> str:
-    values = entry.get("values")
-    return ",".join(map(str, values)) if isinstance(values, list) else str(entry.get("value") or "")
+    inputs = [label["component"] for label in data.get("components", ()) if "component" in label]
+    return {
+        entry["custom_id"]: ",".join(entry["values"]) if "values" in entry else entry.get("value", "")
+        for entry in inputs
+    }

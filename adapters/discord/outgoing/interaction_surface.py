@@ -143,7 +143,6 @@ class InteractionSurface(ChannelSurface):
         except Forbidden:
             return ""
         for message in reversed(page):
-            about = message.get("interaction_metadata")
-            if isinstance(about, dict) and about.get("id") == self._target.interaction:
-                return str(message["id"])
+            if message.get("interaction_metadata", {}).get("id") == self._target.interaction:
+                return message["id"]
         return ""

@@ -7,7 +7,7 @@ from typing import Literal
 
 import discord
 
-from adapters.discord.rest_api import Json, listed
+from adapters.discord.payloads import File, Guild, Member, User
 from bot.interfaces.messages import Attachment, Person, Place
 
 Author = discord.User | discord.Member
@@ -25,26 +25,25 @@ def person_of(author: Author, *, administrator: bool | None = None, guild: bool 
     return Person(str(author.id), author.display_name, roles, administrator, author.bot, unsaid=unsaid)
 
 
-def person_now(person: Person, guild: Json, member: Json) -> Person:
+def person_now(person: Person, guild: Guild, member: Member) -> Person:
     """A person with the rights that a guild and their membership of it give them."""
     manages = rights_in(guild, member, person.id) & (ADMINISTRATOR | MANAGE_GUILD)
     return Person(person.id, person.name, roles_of(member), bool(manages), person.bot)
 
 
-def rights_in(guild: Json, member: Json, person: str) -> int:
+def rights_in(guild: Guild, member: Member, person: str) -> int:
     """What a member may do in a guild, where a channel makes no exception; its owner has every right."""
     if guild["owner_id"] == person:
         return ADMINISTRATOR
-    held, rights = {*roles_of(member), str(guild["id"])}, 0
-    for role in listed(guild.get("roles")):
-        rights |= int(str(role["permissions"])) if role["id"] in held else 0
+    held, rights = {*roles_of(member), guild["id"]}, 0
+    for role in guild.get("roles", ()):
+        rights |= int(role["permissions"]) if role["id"] in held else 0
     return rights
 
 
-def roles_of(member: Json) -> tuple[str, ...]:
+def roles_of(member: Member) -> tuple[str, ...]:
     """The ids of a member's roles, as Discord's own JSON says it."""
-    given = member.get("roles")
-    return tuple(map(str, given)) if isinstance(given, list) else ()
+    return tuple(member.get("roles", ()))
 
 
 def place_of(channel: discord.abc.Snowflake, guild: discord.Guild | None) -> Place:
@@ -59,16 +58,14 @@ def place_of(channel: discord.abc.Snowflake, guild: discord.Guild | None) -> Pla
     return Place("discord", str(guild.id), str(channel.id), name=where)
 
 
-def display_name(user: Json) -> str:
+def display_name(user: User) -> str:
     """A person's name as Discord's JSON says it."""
-    return str(user.get("global_name") or user.get("username", ""))
+    return user.get("global_name") or user.get("username", "")
 
 
-def attachment_of(file: Json) -> Attachment:
+def attachment_of(file: File) -> Attachment:
     """A file as Discord's JSON says it."""
-    size = file.get("size")
-    kind, url = str(file.get("content_type") or ""), str(file.get("url", ""))
-    return Attachment(str(file.get("filename", "")), kind, size if isinstance(size, int) else 0, url)
+    return Attachment(file.get("filename", ""), file.get("content_type", ""), file.get("size", 0), file.get("url", ""))
 
 
 def may_open_threads(place: Place, guild: discord.Guild) -> bool:

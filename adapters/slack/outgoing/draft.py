@@ -43,12 +43,12 @@ class ThreadDraft(PacedDraft):
         self,
         surface: ThreadSurface,
         draft_log: DraftLog,
-        pacer: RateLimiter,
+        limiter: RateLimiter,
         retries: Sequence[float],
         pressed: str,
         instead: Draft | None,
     ) -> None:
-        super().__init__(surface, draft_log, pacer, retries)
+        super().__init__(surface, draft_log, limiter, retries)
         self._slack = surface
         self._pressed = pressed
         self._instead = instead

@@ -20,7 +20,10 @@ async def readable_channels(rest: SlackApi, person: Person, channels: Collection
     """
     joined = await _joined(rest, person.id) if channels else set[str]()
     others = [] if person.guest else [channel for channel in channels if channel not in joined]
-    return {*joined.intersection(channels), *[channel for channel in others if await _is_open(rest, channel)]}
+    return {
+        *joined.intersection(channels),
+        *[channel for channel in others if await audience(rest, channel) == "everybody"],
+    }
 
 
 async def _joined(rest: SlackApi, person: str) -> set[str]:
@@ -38,7 +41,3 @@ async def audience(rest: SlackApi, channel: str) -> Audience:
     if not known or known.get("is_im"):
         return "none"
     return "everybody" if known.get("is_private") is False and not known.get("is_mpim") else "some"
-
-
-async def _is_open(rest: SlackApi, channel: str) -> bool:
-    return await audience(rest, channel) == "everybody"

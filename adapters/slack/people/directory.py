@@ -147,7 +147,7 @@ class Directory:
         """
         asked = self._lookups.fresh(key, age)
         if asked is None:
-            at_once = self._rest.pacer.spare((kind.method, *budgets))
+            at_once = self._rest.limiter.spare((kind.method, *budgets))
             if not (at_once or needed):
                 return self._lookups.last(key) or {}, False
             asked = self._lookups.begin(key, self._ask(kind, key, paced=at_once), at_once=at_once)

@@ -331,18 +331,18 @@ async def test_a_button_under_a_private_answer_is_answered_privately(team: Town)
 
 
 def test_the_bots_own_pace_earns_no_429() -> None:
-    """A minute of as many calls as the pacer lets through never uses up a window, so discord.py never waits either."""
+    """A minute of as many calls as the limiter lets through never uses up a window: discord.py never waits."""
 
-    async def call(pacer: RateLimiter, rates: Rates, kind: str, channel: int) -> None:
+    async def call(limiter: RateLimiter, rates: Rates, kind: str, channel: int) -> None:
         for _ in range(20):
-            await pacer.turn(("all", f"{kind}:{channel}"))
+            await limiter.turn(("all", f"{kind}:{channel}"))
             _, headers = rates.spend(f"{kind} {channel}", 5, 5.0)
             assert int(headers["X-RateLimit-Remaining"]) > 0
             assert rates.spend("global", 50, 1.0)[0]
 
     async def everywhere() -> None:
         adapter = DiscordAdapter(DiscordSettings(), "token")
-        pacer, rates = RateLimiter(adapter.budget), Rates(now)
-        await asyncio.gather(*(call(pacer, rates, kind, n) for kind in ("create", "edit") for n in range(30)))
+        limiter, rates = RateLimiter(adapter.budget), Rates(now)
+        await asyncio.gather(*(call(limiter, rates, kind, n) for kind in ("create", "edit") for n in range(30)))
 
     run_fast(everywhere())

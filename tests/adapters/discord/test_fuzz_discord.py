@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given
 
 from bot.interfaces.replies import Choice, Field, Form
+from tests.adapters.base_town import Fuzzed
 from tests.adapters.discord.town import Town, town
 from tests.fakes.discord.world import Json
-from tests.fuzz import FUZZED, HALF, MUTATIONS, WHICH, Tracebacks, mutated
+from tests.fuzz import FUZZED, HALF, MUTATIONS, WHICH, mutated
 
 KINDS = (
     "CHANNEL_CREATE",
@@ -37,6 +38,8 @@ INTERACTIONS = {2: "command", 3: "component", 4: "completion", 5: "form"}
 async def use_everything(team: Town) -> None:
     """Let people do everything that there is to do, once."""
     discord, ada = team.discord, team.ada
+    discord.rates.on = False
+    await team.start()
     team.intake.form = Form("Setting", "config set", (Field("value", "Value", value="1"),))
     asked, request = await team.asked()
     await team.answer(request, "Hi", Choice("Again", "ask", {"text": "more"}))
@@ -69,23 +72,14 @@ async def use_everything(team: Town) -> None:
     await team.asked("are you there?")
 
 
-class Server:
-    """A guild in a loop of its own, which runs while something is being tried."""
+class Server(Fuzzed[Town]):
+    """A guild where everything was done once; `events` are the dispatches of that, by kind."""
 
     def __init__(self, runner: asyncio.Runner) -> None:
-        self._runner = runner
-        self._tracebacks = Tracebacks()
-        self._town = town()
-        self.team = runner.run(self._town.__aenter__())
-        runner.run(self._begin())
+        super().__init__(runner, town(), use_everything)
+        self._session = runner.run(self.team.discord.connected())
         self.events = {kind: self._of(kind) for kind in KINDS}
         self._direct = self.team.discord.add_direct(self.team.ada)
-
-    async def _begin(self) -> None:
-        self.team.discord.rates.on = False
-        await self.team.start()
-        await use_everything(self.team)
-        self._session = await self.team.discord.connected()
 
     def _of(self, kind: str) -> Sequence[Json]:
         said = [orjson.loads(event) for event in self._session.events]
@@ -96,7 +90,7 @@ class Server:
 
     def dispatch(self, event: str, data: Json) -> None:
         """Send one event as it is, and see the next one served by the same connection."""
-        self._runner.run(self._dispatched(event, data))
+        self.runner.run(self._dispatched(event, data))
 
     async def _dispatched(self, event: str, data: Json) -> None:
         discord, before = self.team.discord, self.team.discord.gateway.identifies + self.team.discord.gateway.resumes
@@ -106,14 +100,7 @@ class Server:
             while (await self.team.intake.next()).message != said:
                 pass
         assert discord.gateway.identifies + discord.gateway.resumes == before, "the connection was lost"
-        assert self._tracebacks.found == []
-        assert [sin for sin in discord.violations if "ping" in sin] == []
-
-    def close(self) -> None:
-        self._tracebacks.close()
-        self._runner.run(self.team.stop())
-        self.team.discord.violations.clear()  # of what was sent, not of the bot
-        self._runner.run(self._town.__aexit__(None, None, None))
+        self.check()
 
 
 @pytest.fixture(scope="module")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from adapters.discord.payloads import Overwrite
 from adapters.discord.people.channel_access import MANAGE_THREADS, READING, rights_there
 from bot.interfaces.errors import Forbidden, PlatformError
 from bot.interfaces.messages import Place, Request
@@ -88,7 +89,9 @@ async def test_what_discord_does_not_say_is_an_error(team: Town) -> None:
     ],
 )
 def test_exceptions_count_from_everyones_to_ones_own(exceptions: list[tuple[str, int, int]], may: bool) -> None:
-    overwrites = [{"id": who, "allow": str(allow), "deny": str(deny)} for who, allow, deny in exceptions]
+    overwrites: list[Overwrite] = [
+        {"id": who, "allow": str(allow), "deny": str(deny)} for who, allow, deny in exceptions
+    ]
     mine = {"everyone": 0, "role": 1, "other role": 1, "me": 2}
     rights = rights_there(READING, {"permission_overwrites": overwrites}, mine)
     assert (rights & READING == READING) == may

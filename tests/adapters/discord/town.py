@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from adapters.discord.adapter import DiscordAdapter
 from adapters.discord.settings import DiscordSettings
@@ -13,6 +12,7 @@ from adapters.discord.timeouts import DiscordTimeouts
 from bot.interfaces.adapter import Adapter, Draft
 from bot.interfaces.messages import Request
 from bot.interfaces.replies import Answer, Choice, Part
+from tests.adapters.base_town import BaseTown
 from tests.fakes.discord import FakeDiscord, Interaction
 from tests.fakes.intake import RecordingIntake
 
@@ -20,46 +20,23 @@ QUICK = DiscordTimeouts(guilds=0.02, identify=0.0, typing_after=0.0, retries=(0.
 
 
 @dataclass
-class Town:
-    """`lines` are what the adapter says when it is connected."""
+class Town(BaseTown):
+    """One guild with one channel, and Ada in it."""
 
+    adapter: DiscordAdapter
     discord: FakeDiscord
     settings: DiscordSettings
-    intake: RecordingIntake
-    adapter: DiscordAdapter
     guild: str
     channel: str
     ada: str
     timeouts: DiscordTimeouts = QUICK
-    lines: asyncio.Queue[str] = field(default_factory=asyncio.Queue)
-    running: asyncio.Task[None] | None = None
 
-    async def start(self) -> str:
-        """Connect; what the adapter says of it. Raises what run() raises."""
-        self.running = asyncio.create_task(self.adapter.run(self.intake, self.lines.put_nowait))
-        return await self.connected()
+    @property
+    def violations(self) -> list[str]:
+        return self.discord.violations
 
-    async def connected(self) -> str:
-        line = asyncio.create_task(self.lines.get())
-        assert self.running is not None
-        await asyncio.wait([line, self.running], timeout=20, return_when=asyncio.FIRST_COMPLETED)
-        if not line.done():
-            line.cancel()
-            self.running.result()
-        return line.result()
-
-    async def stop(self) -> None:
-        if self.running is not None:
-            self.running.cancel()
-            await asyncio.wait([self.running])
-            self.running = None
-
-    async def restart(self) -> None:
-        """As after kill -9: nothing is known but what the platform and the request's handle say."""
-        await self.stop()
-        await self.adapter.aclose()
-        self.adapter = make_adapter(self.settings, self.discord, self.timeouts)
-        await self.start()
+    def again(self) -> DiscordAdapter:
+        return make_adapter(self.settings, self.discord, self.timeouts)
 
     def hurry(self, timeouts: DiscordTimeouts) -> None:
         """Wait no longer than this from now on."""
@@ -116,7 +93,7 @@ async def town(*, message_content: bool = True, timeouts: DiscordTimeouts = QUIC
             message_content=message_content,
         )
         adapter = make_adapter(settings, discord, timeouts)
-        made = Town(discord, settings, RecordingIntake(), adapter, guild, channel, ada, timeouts)
+        made = Town(RecordingIntake(), adapter, discord, settings, guild, channel, ada, timeouts)
         try:
             yield made
         finally:

@@ -33,12 +33,12 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def no_streams(team: Town) -> None:
     """Use up what Slack allows of streams."""
-    while team.adapter._pacer.spare(("chat.startStream",)):
+    while team.adapter._limiter.spare(("chat.startStream",)):
         pass
 
 
 def no_updates(team: Town) -> None:
-    while team.adapter._pacer.spare(("chat.update",)):
+    while team.adapter._limiter.spare(("chat.update",)):
         pass
 
 
@@ -328,17 +328,17 @@ async def test_many_answers_at_once_all_show_something(team: Town, monkeypatch: 
 
 
 async def test_what_was_paid_and_not_needed_is_free_again(team: Town) -> None:
-    pacer = team.adapter._pacer
+    limiter = team.adapter._limiter
     for _ in range(3):
         root, request = await team.asked()
-        pacer.pause(f"channel:{team.channel}", 0.2)  # nothing is shown before the end
+        limiter.pause(f"channel:{team.channel}", 0.2)  # nothing is shown before the end
         draft = team.draft(request)
         draft.write(Text("One"))
         for _ in range(20):
             await asyncio.sleep(0)
         await draft.finish(Answer("One."))
         assert team.slack.answers(team.channel, root)[0].versions == ["One."]
-    assert pacer.spare(("chat.update",) * 12)
+    assert limiter.spare(("chat.update",) * 12)
 
 
 async def test_a_place_in_the_queue_is_shown_and_becomes_the_answer(team: Town) -> None:
@@ -362,14 +362,14 @@ async def test_a_welcome_stands_at_the_top_of_the_channel(team: Town) -> None:
 
 
 def test_no_minute_has_more_calls_than_slack_allows() -> None:
-    """Asking for as much as the pacer gives, against the server's own rules."""
+    """Asking for as much as the limiter gives, against the server's own rules."""
 
     async def press() -> list[tuple[str, float]]:
-        pacer, rates, late = RateLimiter(lambda name: rate_limit_for(1.0, name)), Rates(now), []
+        limiter, rates, late = RateLimiter(lambda name: rate_limit_for(1.0, name)), Rates(now), []
         for method in [*PER_MINUTE, "chat.update"]:
             for number in range(200):
                 budgets = (method, "channel:C1") if method == "chat.postMessage" else (method,)
-                await pacer.turn(budgets, urgent=bool(number % 2))
+                await limiter.turn(budgets, urgent=bool(number % 2))
                 late.append((method, rates.spend(method, "C1")))
         return [entry for entry in late if entry[1]]
 

@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given
 
 from bot.interfaces.replies import Choice, Field, Form
+from tests.adapters.base_town import Fuzzed
 from tests.adapters.slack.town import QUICK, Town, town
 from tests.fakes.slack.world import Json
-from tests.fuzz import FUZZED, MUTATIONS, WHICH, Tracebacks, mutated
+from tests.fuzz import FUZZED, MUTATIONS, WHICH, mutated
 
 KINDS = (
     "agent_session_stopped",
@@ -39,6 +40,8 @@ KINDS = (
 async def use_everything(team: Town) -> None:
     """Let people do everything that there is to do, once."""
     slack, channel, ada = team.slack, team.channel, team.ada
+    slack.rates.on = False
+    await team.start()
     team.intake.form = Form("Setting", "config set", (Field("value", "Value", value="1"),))
     ts, request = await team.asked()
     await team.answer(request, "Hi", Choice("Again", "ask", {"text": "more"}))
@@ -79,21 +82,12 @@ def kind_of(payload: Json) -> str:
     return str(payload.get("type", "slash_commands"))
 
 
-class Workspace:
-    """A workspace in a loop of its own, which runs while something is being tried."""
+class Workspace(Fuzzed[Town]):
+    """A workspace where everything was done once; `payloads` are the envelopes of that, by kind."""
 
     def __init__(self, runner: asyncio.Runner) -> None:
-        self._runner = runner
-        self._tracebacks = Tracebacks()
-        self._town = town(pace=1_000_000, timeouts=replace(QUICK, message=0.0))
-        self.team = runner.run(self._town.__aenter__())
-        runner.run(self._begin())
+        super().__init__(runner, town(pace=1_000_000, timeouts=replace(QUICK, message=0.0)), use_everything)
         self.payloads = {kind: self._of(kind) for kind in KINDS}
-
-    async def _begin(self) -> None:
-        self.team.slack.rates.on = False
-        await self.team.start()
-        await use_everything(self.team)
 
     def _of(self, kind: str) -> Sequence[tuple[str, Json]]:
         sent = [(envelope.type, envelope.payload) for envelope in self.team.slack.socket.envelopes]
@@ -101,21 +95,14 @@ class Workspace:
 
     def deliver(self, kind: str, payload: Json) -> None:
         """Send one envelope, and see it acknowledged."""
-        self._runner.run(self._delivered(kind, payload))
+        self.runner.run(self._delivered(kind, payload))
 
     async def _delivered(self, kind: str, payload: Json) -> None:
         slack = self.team.slack
         slack.socket.envelopes.clear()
         envelope = slack.socket.push(kind, payload)
         await slack.wait(lambda: envelope.acknowledged)
-        assert [sin for sin in slack.violations if "ping" in sin] == []
-        assert self._tracebacks.found == []
-
-    def close(self) -> None:
-        self._tracebacks.close()
-        self._runner.run(self.team.stop())
-        self.team.slack.violations.clear()  # of what was sent, not of the bot
-        self._runner.run(self._town.__aexit__(None, None, None))
+        self.check()
 
 
 @pytest.fixture(scope="module")

@@ -273,7 +273,7 @@ async def test_a_message_costs_few_look_ups(team: Town) -> None:
     root = team.slack.add_user("Root", admin=True)
     _, request = await team.used("/shoulders", "stop", who=root)  # who was not seen before is known in time
     assert request.person.administrator
-    assert team.adapter._pacer._waiters == []
+    assert team.adapter._limiter._waiters == []
 
 
 async def test_who_may_not_ask_costs_no_names(tmp_path: Path) -> None:

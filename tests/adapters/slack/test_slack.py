@@ -247,7 +247,7 @@ async def test_many_who_come_at_once_are_looked_up_once_each(team: Town) -> None
 async def test_who_is_known_is_not_looked_up_anew_while_slacks_rates_are_spent(team: Town) -> None:
     await team.asked()
     team.hurry(replace(QUICK, rights=0.0, look_up=0.05))
-    while team.adapter._pacer.spare(("users.info",)):
+    while team.adapter._limiter.spare(("users.info",)):
         pass
     _, request = await team.asked()
     assert (request.person.name, request.person.guest) == ("Ada", False)

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from adapters.slack.adapter import SlackAdapter
 from adapters.slack.settings import SlackSettings
 from adapters.slack.timeouts import SlackTimeouts
 from bot.interfaces.adapter import Adapter, Draft
-from bot.interfaces.messages import Request
+from bot.interfaces.messages import Request, StoredTarget
 from bot.interfaces.replies import Answer, Choice, Part
+from tests.adapters.base_town import BaseTown
 from tests.fakes.intake import ListedDraftLog, RecordingIntake
 from tests.fakes.slack import Act, FakeSlack, Message
 
@@ -20,47 +20,24 @@ QUICK = SlackTimeouts(message=0.1, ping=0.05, retries=(0.01, 0.01))
 
 
 @dataclass
-class Town:
-    """`lines` are what the adapter says when it is connected; `logs` the draft logs made, by request."""
+class Town(BaseTown):
+    """One channel with Ada and Ben in it; `logs` are the draft logs made, by request."""
 
+    adapter: SlackAdapter
     slack: FakeSlack
     settings: SlackSettings
-    intake: RecordingIntake
-    adapter: SlackAdapter
     channel: str
     ada: str
     ben: str
     timeouts: SlackTimeouts = QUICK
-    lines: asyncio.Queue[str] = field(default_factory=asyncio.Queue)
     logs: dict[str, ListedDraftLog] = field(default_factory=dict)
-    running: asyncio.Task[None] | None = None
 
-    async def start(self) -> str:
-        """Connect; what the adapter says of it. Raises what run() raises."""
-        self.running = asyncio.create_task(self.adapter.run(self.intake, self.lines.put_nowait))
-        return await self.connected()
+    @property
+    def violations(self) -> list[str]:
+        return self.slack.violations
 
-    async def connected(self) -> str:
-        line = asyncio.create_task(self.lines.get())
-        assert self.running is not None
-        await asyncio.wait([line, self.running], timeout=20, return_when=asyncio.FIRST_COMPLETED)
-        if not line.done():
-            line.cancel()
-            self.running.result()
-        return line.result()
-
-    async def stop(self) -> None:
-        if self.running is not None:
-            self.running.cancel()
-            await asyncio.wait([self.running])
-            self.running = None
-
-    async def restart(self) -> None:
-        """As after kill -9: nothing is known but what the platform, the request's handle and the draft log say."""
-        await self.stop()
-        await self.adapter.aclose()
-        self.adapter = make_adapter(self.settings, self.slack, self.timeouts)
-        await self.start()
+    def again(self) -> SlackAdapter:
+        return make_adapter(self.settings, self.slack, self.timeouts)
 
     def hurry(self, timeouts: SlackTimeouts) -> None:
         """Wait no longer than this from now on."""
@@ -103,7 +80,8 @@ class Town:
         found = parts or (known.parts if known else ())
         log = ListedDraftLog(self.intake.requests.index(request) + 1, found, bool(found))
         self.logs[request.act.id] = log
-        return self.adapter.draft(request, log)
+        stored = StoredTarget(request.reply_target.dump())
+        return self.adapter.draft(replace(request, reply_target=stored) if found else request, log)
 
     async def answer(self, request: Request, text: str, *choices: Choice, notes: tuple[str, ...] = ()) -> None:
         await self.draft(request).finish(Answer(text, notes, choices))
@@ -138,7 +116,7 @@ async def town(
         channel = slack.add_channel("general", ada, ben)
         settings = SlackSettings(api_url=slack.api_url, pace=pace, links_in_edits=links_in_edits)
         adapter = make_adapter(settings, slack, timeouts)
-        made = Town(slack, settings, RecordingIntake(), adapter, channel, ada, ben, timeouts)
+        made = Town(RecordingIntake(), adapter, slack, settings, channel, ada, ben, timeouts)
         try:
             yield made
         finally:

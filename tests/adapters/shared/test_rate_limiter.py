@@ -11,12 +11,12 @@ from adapters.shared.rate_limiter import RateLimit, RateLimiter
 from tests.clock import now, run_fast
 
 
-async def moments(pacer: RateLimiter, turns: list[tuple[str, bool]]) -> list[float]:
+async def moments(limiter: RateLimiter, turns: list[tuple[str, bool]]) -> list[float]:
     """When each turn was granted, in seconds, all of them asked for at once."""
     granted = [0.0] * len(turns)
 
     async def take(index: int, budget: str, urgent: bool) -> None:
-        await pacer.turn([budget, "all"], urgent=urgent)
+        await limiter.turn([budget, "all"], urgent=urgent)
         granted[index] = now()
 
     await asyncio.gather(*(take(index, *turn) for index, turn in enumerate(turns)))
@@ -54,19 +54,19 @@ def test_the_whole_platform_has_a_budget_too() -> None:
 
 def test_a_pause_is_kept() -> None:
     async def paused() -> list[float]:
-        pacer = RateLimiter(budgets(1, 1))
-        pacer.pause("c", 7)
-        return await moments(pacer, [("c", True)])
+        limiter = RateLimiter(budgets(1, 1))
+        limiter.pause("c", 7)
+        return await moments(limiter, [("c", True)])
 
     assert run_fast(paused()) == pytest.approx([7])
 
 
 def test_a_waiter_that_leaves_takes_no_slot() -> None:
     async def leave() -> float:
-        pacer = RateLimiter(budgets(1, 1))
-        await pacer.turn(["c"])
-        leaving = asyncio.create_task(pacer.turn(["c"]))
-        staying = asyncio.create_task(pacer.turn(["c"]))
+        limiter = RateLimiter(budgets(1, 1))
+        await limiter.turn(["c"])
+        leaving = asyncio.create_task(limiter.turn(["c"]))
+        staying = asyncio.create_task(limiter.turn(["c"]))
         await asyncio.sleep(0)
         leaving.cancel()
         await staying
@@ -77,23 +77,28 @@ def test_a_waiter_that_leaves_takes_no_slot() -> None:
 
 def test_what_is_spare_is_all_there_and_wanted_by_nobody() -> None:
     async def spare() -> list[bool]:
-        pacer = RateLimiter(budgets(1, 3))
-        first = [pacer.spare(("c", "c")), pacer.spare(("c", "c")), pacer.spare(("d", "c")), pacer.spare(("d", "c"))]
-        waiting = asyncio.create_task(pacer.turn(["c", "d"]))
+        limiter = RateLimiter(budgets(1, 3))
+        first = [
+            limiter.spare(("c", "c")),
+            limiter.spare(("c", "c")),
+            limiter.spare(("d", "c")),
+            limiter.spare(("d", "c")),
+        ]
+        waiting = asyncio.create_task(limiter.turn(["c", "d"]))
         await asyncio.sleep(0)
-        wanted = pacer.spare(("d",))
+        wanted = limiter.spare(("d",))
         await waiting
-        return [*first, wanted, pacer.spare(("d",))]
+        return [*first, wanted, limiter.spare(("d",))]
 
     assert run_fast(spare()) == [True, False, True, False, False, True]
 
 
 def test_what_begins_goes_before_what_goes_on_and_after_what_ends() -> None:
     async def take() -> list[str]:
-        pacer, order = RateLimiter(budgets(1, 1)), list[str]()
+        limiter, order = RateLimiter(budgets(1, 1)), list[str]()
 
         async def turn(name: str, **rank: bool) -> None:
-            await pacer.turn(["c"], **rank)
+            await limiter.turn(["c"], **rank)
             order.append(name)
 
         await asyncio.gather(turn("first"), turn("goes on"), turn("begins", begins=True), turn("ends", urgent=True))
@@ -104,9 +109,9 @@ def test_what_begins_goes_before_what_goes_on_and_after_what_ends() -> None:
 
 def test_some_slots_are_kept_for_beginnings_and_ends() -> None:
     async def take() -> list[float]:
-        pacer, times = RateLimiter(lambda name: RateLimit(1, 3, 2)), list[float]()
+        limiter, times = RateLimiter(lambda name: RateLimit(1, 3, 2)), list[float]()
         for rank in ({}, {"begins": True}, {"urgent": True}, {}):
-            await pacer.turn(["c"], **rank)
+            await limiter.turn(["c"], **rank)
             times.append(now())
         return times
 
@@ -115,17 +120,17 @@ def test_some_slots_are_kept_for_beginnings_and_ends() -> None:
 
 def test_what_is_given_back_can_be_had_again() -> None:
     async def take() -> list[float]:
-        pacer = RateLimiter(budgets(0.1, 1))
-        await pacer.turn(["c"])
-        waiting = asyncio.create_task(pacer.turn(["c"]))
+        limiter = RateLimiter(budgets(0.1, 1))
+        await limiter.turn(["c"])
+        waiting = asyncio.create_task(limiter.turn(["c"]))
         await asyncio.sleep(1)
-        pacer.give_back(["c"])
+        limiter.give_back(["c"])
         await waiting
-        late = asyncio.create_task(pacer.turn(["c"]))
-        pacer.give_back(["c"])
+        late = asyncio.create_task(limiter.turn(["c"]))
+        limiter.give_back(["c"])
         late.cancel()  # after it was granted
         await asyncio.wait([late])
-        await pacer.turn(["c"])
+        await limiter.turn(["c"])
         return [now()]
 
     assert run_fast(take())[0] < 10

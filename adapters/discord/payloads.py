@@ -1,0 +1,223 @@
+"""The payloads of Discord that the adapter reads, checked once where they arrive.
+
+A field is there only if it is of the documented kind; an item of a list that is not is left out. What the adapter
+cannot do without it takes by `payload["field"]`, which raises KeyError.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import TypeAdapter
+from typing_extensions import TypedDict
+
+from adapters.shared.payloads import OMIT, Bool, Int, Str
+
+
+class User(TypedDict, total=False):
+    """A person or a bot."""
+
+    id: Str
+    username: Str
+    global_name: Str
+    bot: Bool
+
+
+class Member(TypedDict, total=False):
+    """A person in a guild, by the ids of their roles."""
+
+    nick: Str
+    roles: Annotated[list[Str], OMIT]
+
+
+class Role(TypedDict, total=False):
+    """A role; its permissions are a number in decimal."""
+
+    id: Str
+    name: Str
+    permissions: Str
+
+
+class Guild(TypedDict, total=False):
+    """A guild."""
+
+    id: Str
+    owner_id: Str
+    roles: Annotated[list[Annotated[Role, OMIT]], OMIT]
+
+
+class Overwrite(TypedDict, total=False):
+    """The exception that a channel makes for a role or a person; its rights are numbers in decimal."""
+
+    id: Str
+    allow: Str
+    deny: Str
+
+
+class Channel(TypedDict, total=False):
+    """A channel or a thread."""
+
+    id: Str
+    type: Int
+    name: Str
+    parent_id: Str
+    permission_overwrites: Annotated[list[Annotated[Overwrite, OMIT]], OMIT]
+
+
+class File(TypedDict, total=False):
+    """An attachment, or the media of a component."""
+
+    filename: Str
+    content_type: Str
+    size: Int
+    url: Str
+
+
+class EmbedField(TypedDict, total=False):
+    """A pair in an embed."""
+
+    name: Str
+    value: Str
+
+
+class Named(TypedDict, total=False):
+    """A part of a message that has a name, or a text."""
+
+    name: Str
+    text: Str
+
+
+class Embed(TypedDict, total=False):
+    """An embed."""
+
+    type: Str
+    title: Str
+    description: Str
+    author: Annotated[Named, OMIT]
+    footer: Annotated[Named, OMIT]
+    fields: Annotated[list[Annotated[EmbedField, OMIT]], OMIT]
+
+
+class GalleryItem(TypedDict, total=False):
+    """A picture in a gallery."""
+
+    media: Annotated[File, OMIT]
+
+
+class Component(TypedDict, total=False):
+    """A component of a message or of a form, with its value where it was filled in."""
+
+    type: Int
+    custom_id: Str
+    content: Str
+    value: Str
+    values: Annotated[list[Str], OMIT]
+    file: Annotated[File, OMIT]
+    items: Annotated[list[Annotated[GalleryItem, OMIT]], OMIT]
+    component: Annotated[Component, OMIT]
+    components: Annotated[list[Annotated[Component, OMIT]], OMIT]
+
+
+class PollAnswer(TypedDict, total=False):
+    """An answer to choose in a poll."""
+
+    poll_media: Annotated[Named, OMIT]
+
+
+class Poll(TypedDict, total=False):
+    """A poll."""
+
+    question: Annotated[Named, OMIT]
+    answers: Annotated[list[Annotated[PollAnswer, OMIT]], OMIT]
+
+
+class Reference(TypedDict, total=False):
+    """The message that another one replies to (type 0) or forwards (type 1)."""
+
+    type: Int
+    message_id: Str
+    channel_id: Str
+
+
+class Snapshot(TypedDict, total=False):
+    """A message that was forwarded, as a copy."""
+
+    message: Annotated[Message, OMIT]
+
+
+class Message(TypedDict, total=False):
+    """A message."""
+
+    id: Str
+    type: Int
+    channel_id: Str
+    author: Annotated[User, OMIT]
+    webhook_id: Str
+    content: Str
+    nonce: Str
+    flags: Int
+    mentions: Annotated[list[Annotated[User, OMIT]], OMIT]
+    attachments: Annotated[list[Annotated[File, OMIT]], OMIT]
+    embeds: Annotated[list[Annotated[Embed, OMIT]], OMIT]
+    components: Annotated[list[Annotated[Component, OMIT]], OMIT]
+    sticker_items: Annotated[list[Annotated[Named, OMIT]], OMIT]
+    poll: Annotated[Poll, OMIT]
+    message_reference: Annotated[Reference, OMIT]
+    referenced_message: Annotated[Message, OMIT]
+    message_snapshots: Annotated[list[Annotated[Snapshot, OMIT]], OMIT]
+    interaction_metadata: Annotated[User, OMIT]
+
+
+class Option(TypedDict, total=False):
+    """An option of a slash command as it was filled in, or a subcommand."""
+
+    name: Str
+    type: Int
+    value: Annotated[str | int | float | bool, OMIT]
+    focused: Bool
+    options: Annotated[list[Annotated[Option, OMIT]], OMIT]
+
+
+class Resolved(TypedDict, total=False):
+    """The things that an interaction names, by id."""
+
+    messages: Annotated[dict[str, Annotated[Message, OMIT]], OMIT]
+    attachments: Annotated[dict[str, Annotated[File, OMIT]], OMIT]
+    roles: Annotated[dict[str, Annotated[Role, OMIT]], OMIT]
+    channels: Annotated[dict[str, Annotated[Channel, OMIT]], OMIT]
+    users: Annotated[dict[str, Annotated[User, OMIT]], OMIT]
+    members: Annotated[dict[str, Annotated[Member, OMIT]], OMIT]
+
+
+class InteractionData(TypedDict, total=False):
+    """The data of a command, of a component that was used, or of a form that was sent."""
+
+    name: Str
+    type: Int
+    target_id: Str
+    custom_id: Str
+    values: Annotated[list[Str], OMIT]
+    options: Annotated[list[Annotated[Option, OMIT]], OMIT]
+    components: Annotated[list[Annotated[Component, OMIT]], OMIT]
+    resolved: Annotated[Resolved, OMIT]
+
+
+class StartLimit(TypedDict):
+    """The connections that are left, and the milliseconds until there are more."""
+
+    remaining: int
+    reset_after: int
+
+
+class Gateway(TypedDict):
+    """The answer of GET /gateway/bot."""
+
+    url: str
+    shards: int
+    session_start_limit: StartLimit
+
+
+MESSAGE, MESSAGES = TypeAdapter(Message), TypeAdapter(list[Annotated[Message, OMIT]])
+CHANNEL, CHANNELS = TypeAdapter(Channel), TypeAdapter(list[Annotated[Channel, OMIT]])
+GUILD, MEMBER, GATEWAY = TypeAdapter(Guild), TypeAdapter(Member), TypeAdapter(Gateway)
+INTERACTION = TypeAdapter(InteractionData)
