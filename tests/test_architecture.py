@@ -169,3 +169,12 @@ def test_every_type_ignore_has_its_reason() -> None:
         for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
             if "# type: ignore" in line and 'type: ignore" in' not in line:
                 assert line.count("#") >= 2, f"{path.name}:{number} ignores a type without saying why"
+
+
+def test_no_class_name_means_two_things() -> None:
+    homes: dict[str, set[str]] = {}
+    for path in own_files():
+        for item in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(item, ast.ClassDef):
+                homes.setdefault(item.name, set()).add(str(path.relative_to(ROOT)))
+    assert {name: files for name, files in homes.items() if len(files) > 1} == {}

@@ -18,7 +18,7 @@ Suggest = Callable[[str, str, str, Mapping[str, str]], Awaitable[Sequence[str]]]
 
 
 @dataclass(frozen=True, slots=True)
-class Completion:
+class LineCompletion:
     """`text` takes the place of the last `typed` characters; `summary` explains it."""
 
     text: str
@@ -42,7 +42,7 @@ def read(line: str, commands: Sequence[Command]) -> tuple[str, Mapping[str, str]
     return path, parse_arguments(path, command, rest)
 
 
-async def complete(line: str, commands: Sequence[Command], suggest: Suggest) -> Sequence[Completion]:
+async def complete(line: str, commands: Sequence[Command], suggest: Suggest) -> Sequence[LineCompletion]:
     """How a line that begins with a slash may go on."""
     offered = {command.name: command for command in commands if not command.hidden}
     name, space, rest = line.partition(" ")
@@ -50,11 +50,13 @@ async def complete(line: str, commands: Sequence[Command], suggest: Suggest) -> 
         return ()
     if not space:
         summaries = {f"/{command.name}": command.summary for command in offered.values()} | {"/quit": "Leave"}
-        return [Completion(text, len(line), summary) for text, summary in summaries.items() if text.startswith(name)]
+        return [
+            LineCompletion(text, len(line), summary) for text, summary in summaries.items() if text.startswith(name)
+        ]
     group = offered.get(name.removeprefix("/"))
     if group and group.subcommands and " " not in rest:
         return [
-            Completion(f"{subcommand.name} ", len(rest), subcommand.summary)
+            LineCompletion(f"{subcommand.name} ", len(rest), subcommand.summary)
             for subcommand in group.subcommands
             if subcommand.name.startswith(rest)
         ]
@@ -62,7 +64,7 @@ async def complete(line: str, commands: Sequence[Command], suggest: Suggest) -> 
     return await _complete_options(*found, suggest) if found else ()
 
 
-async def _complete_options(path: str, command: Command, rest: str, suggest: Suggest) -> Sequence[Completion]:
+async def _complete_options(path: str, command: Command, rest: str, suggest: Suggest) -> Sequence[LineCompletion]:
     """Options by name, the values of the one being typed, or those of the option whose place this is."""
     before, _, word = rest.rpartition(" ")
     try:
@@ -88,12 +90,12 @@ async def _complete_options(path: str, command: Command, rest: str, suggest: Sug
     return ()
 
 
-def _option_completion(option: Option, word: str) -> Completion:
-    return Completion(f"--{option.name}" + (" " if option.kind == "flag" else "="), len(word), option.summary)
+def _option_completion(option: Option, word: str) -> LineCompletion:
+    return LineCompletion(f"--{option.name}" + (" " if option.kind == "flag" else "="), len(word), option.summary)
 
 
 async def _values(
     path: str, option: Option, typed_so_far: str, given: Mapping[str, str], suggest: Suggest
-) -> Sequence[Completion]:
+) -> Sequence[LineCompletion]:
     values = await suggest(path, option.name, typed_so_far, given) if option.suggested else option.choices
-    return [Completion(value, len(typed_so_far)) for value in values if typed_so_far.lower() in value.lower()]
+    return [LineCompletion(value, len(typed_so_far)) for value in values if typed_so_far.lower() in value.lower()]

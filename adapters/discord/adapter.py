@@ -16,7 +16,7 @@ from adapters.discord.incoming.gateway_limits import GatewayLimits, IdentifySpac
 from adapters.discord.incoming.message_content import files, mentioned, replied_to, words
 from adapters.discord.outgoing.channel_surface import LONGEST, ChannelSurface, DirectSurface, DiscordDraft, text_body
 from adapters.discord.outgoing.interaction_surface import InteractionSurface
-from adapters.discord.payloads import Message as Payload
+from adapters.discord.payloads import DiscordMessage
 from adapters.discord.people import channel_access
 from adapters.discord.people.people import display_name, person_now
 from adapters.discord.reply_target import DiscordReplyTarget
@@ -278,7 +278,7 @@ class DiscordAdapter(Adapter, HistoryAdapter, PeopleAdapter, PostAdapter):
             message = replied_to(found)
         return chain[::-1]
 
-    def _read(self, message: Payload, place: Place, *, marked: bool = True) -> Message:
+    def _read(self, message: DiscordMessage, place: Place, *, marked: bool = True) -> Message:
         if message["type"] == THREAD_STARTER:
             message = message.get("referenced_message", message)
         author = message.get("author", {})

@@ -64,7 +64,7 @@ class Channel(TypedDict, total=False):
     permission_overwrites: Annotated[list[Annotated[Overwrite, OMIT]], OMIT]
 
 
-class File(TypedDict, total=False):
+class DiscordFile(TypedDict, total=False):
     """An attachment, or the media of a component."""
 
     filename: Str
@@ -87,7 +87,7 @@ class Named(TypedDict, total=False):
     text: Str
 
 
-class Embed(TypedDict, total=False):
+class DiscordEmbed(TypedDict, total=False):
     """An embed."""
 
     type: Str
@@ -101,7 +101,7 @@ class Embed(TypedDict, total=False):
 class GalleryItem(TypedDict, total=False):
     """A picture in a gallery."""
 
-    media: Annotated[File, OMIT]
+    media: Annotated[DiscordFile, OMIT]
 
 
 class Component(TypedDict, total=False):
@@ -112,7 +112,7 @@ class Component(TypedDict, total=False):
     content: Str
     value: Str
     values: Annotated[list[Str], OMIT]
-    file: Annotated[File, OMIT]
+    file: Annotated[DiscordFile, OMIT]
     items: Annotated[list[Annotated[GalleryItem, OMIT]], OMIT]
     component: Annotated[Component, OMIT]
     components: Annotated[list[Annotated[Component, OMIT]], OMIT]
@@ -142,10 +142,10 @@ class Reference(TypedDict, total=False):
 class Snapshot(TypedDict, total=False):
     """A message that was forwarded, as a copy."""
 
-    message: Annotated[Message, OMIT]
+    message: Annotated[DiscordMessage, OMIT]
 
 
-class Message(TypedDict, total=False):
+class DiscordMessage(TypedDict, total=False):
     """A message."""
 
     id: Str
@@ -157,32 +157,32 @@ class Message(TypedDict, total=False):
     nonce: Str
     flags: Int
     mentions: Annotated[list[Annotated[User, OMIT]], OMIT]
-    attachments: Annotated[list[Annotated[File, OMIT]], OMIT]
-    embeds: Annotated[list[Annotated[Embed, OMIT]], OMIT]
+    attachments: Annotated[list[Annotated[DiscordFile, OMIT]], OMIT]
+    embeds: Annotated[list[Annotated[DiscordEmbed, OMIT]], OMIT]
     components: Annotated[list[Annotated[Component, OMIT]], OMIT]
     sticker_items: Annotated[list[Annotated[Named, OMIT]], OMIT]
     poll: Annotated[Poll, OMIT]
     message_reference: Annotated[Reference, OMIT]
-    referenced_message: Annotated[Message, OMIT]
+    referenced_message: Annotated[DiscordMessage, OMIT]
     message_snapshots: Annotated[list[Annotated[Snapshot, OMIT]], OMIT]
     interaction_metadata: Annotated[User, OMIT]
 
 
-class Option(TypedDict, total=False):
+class DiscordOption(TypedDict, total=False):
     """An option of a slash command as it was filled in, or a subcommand."""
 
     name: Str
     type: Int
     value: Annotated[str | int | float | bool, OMIT]
     focused: Bool
-    options: Annotated[list[Annotated[Option, OMIT]], OMIT]
+    options: Annotated[list[Annotated[DiscordOption, OMIT]], OMIT]
 
 
 class Resolved(TypedDict, total=False):
     """The things that an interaction names, by id."""
 
-    messages: Annotated[dict[str, Annotated[Message, OMIT]], OMIT]
-    attachments: Annotated[dict[str, Annotated[File, OMIT]], OMIT]
+    messages: Annotated[dict[str, Annotated[DiscordMessage, OMIT]], OMIT]
+    attachments: Annotated[dict[str, Annotated[DiscordFile, OMIT]], OMIT]
     roles: Annotated[dict[str, Annotated[Role, OMIT]], OMIT]
     channels: Annotated[dict[str, Annotated[Channel, OMIT]], OMIT]
     users: Annotated[dict[str, Annotated[User, OMIT]], OMIT]
@@ -197,7 +197,7 @@ class InteractionData(TypedDict, total=False):
     target_id: Str
     custom_id: Str
     values: Annotated[list[Str], OMIT]
-    options: Annotated[list[Annotated[Option, OMIT]], OMIT]
+    options: Annotated[list[Annotated[DiscordOption, OMIT]], OMIT]
     components: Annotated[list[Annotated[Component, OMIT]], OMIT]
     resolved: Annotated[Resolved, OMIT]
 
@@ -217,7 +217,7 @@ class Gateway(TypedDict):
     session_start_limit: StartLimit
 
 
-MESSAGE, MESSAGES = TypeAdapter(Message), TypeAdapter(list[Annotated[Message, OMIT]])
+MESSAGE, MESSAGES = TypeAdapter(DiscordMessage), TypeAdapter(list[Annotated[DiscordMessage, OMIT]])
 CHANNEL, CHANNELS = TypeAdapter(Channel), TypeAdapter(list[Annotated[Channel, OMIT]])
 GUILD, MEMBER, GATEWAY = TypeAdapter(Guild), TypeAdapter(Member), TypeAdapter(Gateway)
 INTERACTION = TypeAdapter(InteractionData)

@@ -245,12 +245,12 @@ class DiscordApi:
         except Gone:
             return
 
-    async def message(self, channel: str, message: str) -> payloads.Message:
+    async def message(self, channel: str, message: str) -> payloads.DiscordMessage:
         """One message."""
         await self.turn(urgent=True)
         return _read(payloads.MESSAGE, await self.call(_message("GET", channel, message)))
 
-    async def messages(self, channel: str, **query: str) -> Sequence[payloads.Message]:
+    async def messages(self, channel: str, **query: str) -> Sequence[payloads.DiscordMessage]:
         """Up to 100 messages, newest first; `query` is `after` or `before` an id, and `limit`."""
         await self.turn(urgent=True)
         route = Route("GET", "/channels/{channel_id}/messages", channel_id=channel)

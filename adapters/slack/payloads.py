@@ -29,7 +29,7 @@ def plain_text(value: str | TextObject | None) -> str:
     return value if isinstance(value, str) else value.get("text", "") if value else ""
 
 
-class Block(TypedDict, total=False):
+class SlackBlock(TypedDict, total=False):
     """A block of a message, an element in it, or a cell of its table."""
 
     type: Str
@@ -44,13 +44,13 @@ class Block(TypedDict, total=False):
     range: Str
     name: Str
     url: Str
-    elements: Annotated[list[Annotated[Block, OMIT]], OMIT]
-    rows: Annotated[list[Annotated[list[Annotated[Block, OMIT]], OMIT]], OMIT]
+    elements: Annotated[list[Annotated[SlackBlock, OMIT]], OMIT]
+    rows: Annotated[list[Annotated[list[Annotated[SlackBlock, OMIT]], OMIT]], OMIT]
     fields: Annotated[list[Words], OMIT]
-    accessory: Annotated[Block, OMIT]
+    accessory: Annotated[SlackBlock, OMIT]
 
 
-class File(TypedDict, total=False):
+class SlackFile(TypedDict, total=False):
     """A file; one with `file_access` "check_file_info" says nothing more before files.info is asked."""
 
     id: Str
@@ -64,7 +64,7 @@ class File(TypedDict, total=False):
     mode: Str
 
 
-class Field(TypedDict, total=False):
+class SlackField(TypedDict, total=False):
     """A pair in an attachment."""
 
     title: Words
@@ -74,10 +74,10 @@ class Field(TypedDict, total=False):
 class MessageBlock(TypedDict, total=False):
     """The blocks of a message that was shared."""
 
-    message: Annotated[Message, OMIT]
+    message: Annotated[SlackMessage, OMIT]
 
 
-class Attachment(TypedDict, total=False):
+class SlackAttachment(TypedDict, total=False):
     """A message that was shared, the preview of a link, or an app's own attachment."""
 
     from_url: Str
@@ -85,7 +85,7 @@ class Attachment(TypedDict, total=False):
     is_share: Bool
     is_msg_unfurl: Bool
     text: Words
-    blocks: Annotated[list[Annotated[Block, OMIT]], OMIT]
+    blocks: Annotated[list[Annotated[SlackBlock, OMIT]], OMIT]
     message_blocks: Annotated[list[Annotated[MessageBlock, OMIT]], OMIT]
     author_name: Str
     author_subname: Str
@@ -93,9 +93,9 @@ class Attachment(TypedDict, total=False):
     title: Words
     pretext: Words
     fallback: Words
-    fields: Annotated[list[Annotated[Field, OMIT]], OMIT]
-    attachments: Annotated[list[Annotated[Attachment, OMIT]], OMIT]
-    files: Annotated[list[Annotated[File, OMIT]], OMIT]
+    fields: Annotated[list[Annotated[SlackField, OMIT]], OMIT]
+    attachments: Annotated[list[Annotated[SlackAttachment, OMIT]], OMIT]
+    files: Annotated[list[Annotated[SlackFile, OMIT]], OMIT]
 
 
 class MarkedPart(TypedDict, total=False):
@@ -111,13 +111,13 @@ class Metadata(TypedDict, total=False):
     event_payload: Annotated[MarkedPart, OMIT]
 
 
-class Tokens(TypedDict, total=False):
+class SlackTokens(TypedDict, total=False):
     """The users whose tokens were revoked."""
 
     bot: Annotated[list[Str], OMIT]
 
 
-class Message(TypedDict, total=False):
+class SlackMessage(TypedDict, total=False):
     """A message, and any other event: each has its fields of these."""
 
     type: Str
@@ -138,16 +138,16 @@ class Message(TypedDict, total=False):
     tab: Str
     hidden: Bool
     text: Words
-    blocks: Annotated[list[Annotated[Block, OMIT]], OMIT]
-    attachments: Annotated[list[Annotated[Attachment, OMIT]], OMIT]
-    files: Annotated[list[Annotated[File, OMIT]], OMIT]
+    blocks: Annotated[list[Annotated[SlackBlock, OMIT]], OMIT]
+    attachments: Annotated[list[Annotated[SlackAttachment, OMIT]], OMIT]
+    files: Annotated[list[Annotated[SlackFile, OMIT]], OMIT]
     metadata: Annotated[Metadata, OMIT]
-    message: Annotated[Message, OMIT]
-    previous_message: Annotated[Message, OMIT]
-    tokens: Annotated[Tokens, OMIT]
+    message: Annotated[SlackMessage, OMIT]
+    previous_message: Annotated[SlackMessage, OMIT]
+    tokens: Annotated[SlackTokens, OMIT]
 
 
-class Option(TypedDict, total=False):
+class SlackOption(TypedDict, total=False):
     """An entry of a menu."""
 
     value: Str
@@ -160,8 +160,8 @@ class Control(TypedDict, total=False):
     action_id: Str
     action_ts: Str
     value: Str
-    selected_option: Annotated[Option, OMIT]
-    selected_options: Annotated[list[Annotated[Option, OMIT]], OMIT]
+    selected_option: Annotated[SlackOption, OMIT]
+    selected_options: Annotated[list[Annotated[SlackOption, OMIT]], OMIT]
 
 
 class ViewState(TypedDict, total=False):
@@ -209,7 +209,7 @@ class Envelope(Installation, total=False):
     api_app_id: Str
     context_team_id: Str
     authorizations: Annotated[list[Annotated[Installation, OMIT]], OMIT]
-    event: Annotated[Message, OMIT]
+    event: Annotated[SlackMessage, OMIT]
     command: Str
     text: Str
     channel_id: Str
@@ -223,7 +223,7 @@ class Envelope(Installation, total=False):
     user: Annotated[Ref, OMIT]
     container: Annotated[Container, OMIT]
     view: Annotated[View, OMIT]
-    message: Annotated[Message, OMIT]
+    message: Annotated[SlackMessage, OMIT]
     actions: Annotated[list[Annotated[Control, OMIT]], OMIT]
 
 
@@ -281,22 +281,22 @@ class Following(TypedDict, total=False):
     next_cursor: Str
 
 
-class Answer(TypedDict, total=False):
+class SlackAnswer(TypedDict, total=False):
     """The answer to a call that reads: each has its fields of these."""
 
-    messages: Annotated[list[Annotated[Message, OMIT]], OMIT]
+    messages: Annotated[list[Annotated[SlackMessage, OMIT]], OMIT]
     channels: Annotated[list[Annotated[Entry, OMIT]], OMIT]
     usergroups: Annotated[list[Annotated[Entry, OMIT]], OMIT]
     user: Annotated[Entry, OMIT]
     channel: Annotated[Entry, OMIT]
-    file: Annotated[File, OMIT]
+    file: Annotated[SlackFile, OMIT]
     upload_url: Str
     file_id: Str
     response_metadata: Annotated[Following, OMIT]
 
 
-_ENVELOPE, _CHANGED, _ANSWER = TypeAdapter(Envelope), TypeAdapter(PersonChanged), TypeAdapter(Answer)
-_MESSAGE = TypeAdapter(Message)
+_ENVELOPE, _CHANGED, _ANSWER = TypeAdapter(Envelope), TypeAdapter(PersonChanged), TypeAdapter(SlackAnswer)
+_MESSAGE = TypeAdapter(SlackMessage)
 
 
 def read_envelope(body: object) -> Envelope:
@@ -309,11 +309,11 @@ def read_person_change(body: object) -> Entry:
     return _CHANGED.validate_python(body, strict=True).get("event", {}).get("user", {})
 
 
-def read_answer(answer: object) -> Answer:
+def read_answer(answer: object) -> SlackAnswer:
     """Return what is known of the answer to a call that reads."""
     return _ANSWER.validate_python(answer, strict=True)
 
 
-def read_message(said: object) -> Message:
+def read_message(said: object) -> SlackMessage:
     """Return what is known of a message."""
     return _MESSAGE.validate_python(said, strict=True)

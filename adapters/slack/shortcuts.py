@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from adapters.slack.payloads import Message
+from adapters.slack.payloads import SlackMessage
 from bot.interfaces.command import Command
 from bot.interfaces.replies import LONGEST_LABEL, Field, Form, Item
 
@@ -28,7 +28,7 @@ def arranged(commands: Sequence[Command]) -> tuple[Sequence[Command], Sequence[C
     return direct, sorted((one for one in offered if one.name not in FIRST), key=lambda one: one.shortcut)
 
 
-def form(commands: Sequence[Command], message: Message, words: str) -> Form:
+def form(commands: Sequence[Command], message: SlackMessage, words: str) -> Form:
     """What the last entry opens for a message; `words` are what it says."""
     _, rest = arranged(commands)
     items = tuple(Item(one.name, one.shortcut, one.summary[:LONGEST_LABEL]) for one in rest)

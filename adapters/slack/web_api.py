@@ -17,7 +17,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from adapters.shared.rate_limiter import RateLimit, RateLimiter
 from adapters.slack.errors import ERRORS, LOCAL, PASSING, REFUSED, WAITS, SlackRefused
 from adapters.slack.manifest import AGENT_SCOPE
-from adapters.slack.payloads import Answer, read_answer
+from adapters.slack.payloads import SlackAnswer, read_answer
 from adapters.slack.reply_target import Json
 from adapters.slack.timeouts import DEFAULT, SlackTimeouts
 from bot.interfaces.connector import Connector, OneLine, meant_secure, why, written
@@ -229,7 +229,7 @@ class SlackApi:
         except Gone as error:
             log.info("Nothing to remove: %s", error)
 
-    async def read(self, method: str, arguments: Mapping[str, object], *, paced: bool = False) -> Answer:
+    async def read(self, method: str, arguments: Mapping[str, object], *, paced: bool = False) -> SlackAnswer:
         """A call that reads; `paced` when its slot is spent already."""
         return read_answer(await self.read_raw(method, arguments, paced=paced))
 
@@ -239,7 +239,7 @@ class SlackApi:
             await self.limiter.turn((method,), urgent=True)
         return await self._request(method, arguments, reads=True)
 
-    async def pages(self, method: str, most: int, arguments: Mapping[str, object]) -> AsyncGenerator[Answer, None]:
+    async def pages(self, method: str, most: int, arguments: Mapping[str, object]) -> AsyncGenerator[SlackAnswer, None]:
         """Up to `most` pages of what a method lists."""
         cursor: dict[str, str] = {}
         for _ in range(most):

@@ -10,7 +10,16 @@ from adapters.discord.application_commands import CHANNEL, FILE, MENTIONABLE, ON
 from adapters.discord.incoming.message_content import files as held
 from adapters.discord.incoming.message_content import mentioned, words
 from adapters.discord.outgoing.components import form_values
-from adapters.discord.payloads import INTERACTION, File, InteractionData, Member, Message, Option, Resolved, User
+from adapters.discord.payloads import (
+    INTERACTION,
+    DiscordFile,
+    DiscordMessage,
+    DiscordOption,
+    InteractionData,
+    Member,
+    Resolved,
+    User,
+)
 from adapters.discord.people.people import attachment_of, display_name, person_of, place_of
 from adapters.discord.reply_target import ControlAction, DiscordReplyTarget
 from bot.interfaces.command import Command
@@ -60,17 +69,17 @@ def _data_of(interaction: Interaction) -> InteractionData:
     return INTERACTION.validate_python(interaction.data or {}, strict=True)
 
 
-def _pointed(data: InteractionData) -> Message:
+def _pointed(data: InteractionData) -> DiscordMessage:
     """The message that a shortcut was chosen for; empty for anything else."""
     messages = _resolved(data).get("messages", {}) if data.get("type") == ON_MESSAGE else {}
-    return messages.get(data.get("target_id", ""), Message())
+    return messages.get(data.get("target_id", ""), DiscordMessage())
 
 
-def _files(data: InteractionData, pointed: Message) -> tuple[Attachment, ...]:
+def _files(data: InteractionData, pointed: DiscordMessage) -> tuple[Attachment, ...]:
     """Files that were given to a slash command, or those of the message that was pointed at."""
     given = [option for option in _chosen(data)[1] if option.get("type") == FILE]
     there = _resolved(data).get("attachments", {})
-    files = [there.get(str(option.get("value")), File()) for option in given]
+    files = [there.get(str(option.get("value")), DiscordFile()) for option in given]
     return (*map(attachment_of, files), *held(pointed))
 
 
@@ -96,7 +105,7 @@ def _meaning(interaction: Interaction, data: InteractionData) -> ControlAction:
     return ControlAction(path, {name: value for name, value in said.items() if value})
 
 
-def _chosen(data: InteractionData) -> tuple[str, Sequence[Option]]:
+def _chosen(data: InteractionData) -> tuple[str, Sequence[DiscordOption]]:
     """The path of a slash command, and its options as far as they are filled in."""
     path, options = data.get("name", ""), data.get("options", [])
     if options and options[0].get("type") == SUBCOMMAND:
@@ -104,7 +113,7 @@ def _chosen(data: InteractionData) -> tuple[str, Sequence[Option]]:
     return path, options
 
 
-def _value(option: Option, data: InteractionData, guild: str) -> str:
+def _value(option: DiscordOption, data: InteractionData, guild: str) -> str:
     """As the core reads it; "" for a flag that is not set."""
     value = option.get("value")
     if isinstance(value, bool):

@@ -9,7 +9,7 @@ from urllib.parse import unquote, urlsplit
 import discord
 
 from adapters.discord.outgoing.markdown import readable
-from adapters.discord.payloads import MESSAGE, Component, Embed, File, Message
+from adapters.discord.payloads import MESSAGE, Component, DiscordEmbed, DiscordFile, DiscordMessage
 from adapters.discord.people.people import attachment_of, display_name
 from bot.interfaces.messages import Attachment
 
@@ -27,7 +27,7 @@ TEXT_DISPLAY, GALLERY, FILE = 10, 12, 13
 """Types of components that say or show something."""
 
 
-def words(message: Message, names: Mapping[str, str], own: Collection[str] = (), *, marked: bool = True) -> str:
+def words(message: DiscordMessage, names: Mapping[str, str], own: Collection[str] = (), *, marked: bool = True) -> str:
     """Everything that a message says, made readable as `readable` does; forwards are `marked` as such."""
     mark = FORWARDED if marked else ""
     copies = filter(None, (_text(forwarded, names, own) for forwarded in _forwarded(message)))
@@ -35,25 +35,25 @@ def words(message: Message, names: Mapping[str, str], own: Collection[str] = (),
     return "\n".join(filter(None, said))[:MOST_CHARACTERS].strip()
 
 
-def files(message: Message) -> tuple[Attachment, ...]:
+def files(message: DiscordMessage) -> tuple[Attachment, ...]:
     """The files of a message, of what it forwards, and of its components."""
     return tuple(islice(_files(message), MOST_FILES))
 
 
-def mentioned(message: Message) -> dict[str, str]:
+def mentioned(message: DiscordMessage) -> dict[str, str]:
     """The names of the people whom a message, or what it forwards, mentions, by id."""
     every = [message, *_forwarded(message)]
     return {user["id"]: display_name(user) for one in every for user in one.get("mentions", ())}
 
 
-def replied_to(message: Message) -> str:
+def replied_to(message: DiscordMessage) -> str:
     """The message that a message replies to, "" for none: neither a forward nor a message of another channel is one."""
     reference = message.get("message_reference", {})
     here = reference.get("channel_id") == message.get("channel_id")
     return reference.get("message_id", "") if here and not reference.get("type") else ""
 
 
-def payload_of(message: discord.Message) -> Message:
+def payload_of(message: discord.Message) -> DiscordMessage:
     """Return a message of discord.py's as Discord's own, as far as it is read here."""
     webhook = {"webhook_id": str(message.webhook_id)} if message.webhook_id else {}
     snapshots = [{"message": _held(snapshot)} for snapshot in message.message_snapshots]
@@ -74,12 +74,12 @@ def _held(message: discord.Message | discord.MessageSnapshot) -> dict[str, objec
     }
 
 
-def _text(message: Message, names: Mapping[str, str], own: Collection[str]) -> str:
+def _text(message: DiscordMessage, names: Mapping[str, str], own: Collection[str]) -> str:
     pieces = (readable(piece, names, own) for piece in _said(message))
     return "\n".join(filter(None, pieces))
 
 
-def _said(message: Message) -> Iterator[str]:
+def _said(message: DiscordMessage) -> Iterator[str]:
     """The pieces of text in a message itself."""
     yield message.get("content", "")
     for embed in _embeds(message):
@@ -95,7 +95,7 @@ def _said(message: Message) -> Iterator[str]:
         yield f"(Sticker: {sticker.get('name', '')})"
 
 
-def _embeds(message: Message) -> list[Embed]:
+def _embeds(message: DiscordMessage) -> list[DiscordEmbed]:
     """What bots and webhooks wrote as embeds; what Discord adds to the links of people is not what they said.
 
     A forward does not tell whose message it holds, but only bots and webhooks write rich ones.
@@ -106,7 +106,7 @@ def _embeds(message: Message) -> list[Embed]:
     return [] if author else [embed for embed in embeds if embed.get("type") == "rich"]
 
 
-def _texts(embed: Embed) -> Iterator[str]:
+def _texts(embed: DiscordEmbed) -> Iterator[str]:
     yield embed.get("author", {}).get("name", "")
     yield embed.get("title", "")
     yield embed.get("description", "")
@@ -115,30 +115,30 @@ def _texts(embed: Embed) -> Iterator[str]:
     yield embed.get("footer", {}).get("text", "")
 
 
-def _components(parent: Message | Component, depth: int) -> Iterator[Component]:
+def _components(parent: DiscordMessage | Component, depth: int) -> Iterator[Component]:
     """The components in a message or a component, and those in them."""
     for component in parent.get("components", ()) if depth else ():
         yield component
         yield from _components(component, depth - 1)
 
 
-def _forwarded(message: Message, depth: int = DEEPEST) -> Iterator[Message]:
+def _forwarded(message: DiscordMessage, depth: int = DEEPEST) -> Iterator[DiscordMessage]:
     """The messages that a message forwards, as copies, and those that they forward."""
     for snapshot in message.get("message_snapshots", ()) if depth else ():
-        copy = snapshot.get("message", Message())
+        copy = snapshot.get("message", DiscordMessage())
         yield copy
         yield from _forwarded(copy, depth - 1)
 
 
-def _files(message: Message) -> Iterator[Attachment]:
+def _files(message: DiscordMessage) -> Iterator[Attachment]:
     for one in (message, *_forwarded(message)):
         yield from map(attachment_of, one.get("attachments", ()))
         for component in _components(one, DEEPEST):
-            kind, shown = component.get("type"), list[File]()
+            kind, shown = component.get("type"), list[DiscordFile]()
             if kind == FILE:
-                shown = [component.get("file", File())]
+                shown = [component.get("file", DiscordFile())]
             elif kind == GALLERY:
-                shown = [item.get("media", File()) for item in component.get("items", ())]
+                shown = [item.get("media", DiscordFile()) for item in component.get("items", ())]
             for media in shown:
                 name = unquote(urlsplit(media.get("url", "")).path.rpartition("/")[2])
                 yield attachment_of({"filename": name, **media})

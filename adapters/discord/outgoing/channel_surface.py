@@ -7,7 +7,7 @@ import logging
 from collections.abc import Sequence
 
 from adapters.discord.outgoing.components import rows
-from adapters.discord.payloads import Message
+from adapters.discord.payloads import DiscordMessage
 from adapters.discord.reply_target import DiscordReplyTarget
 from adapters.discord.rest_api import ALL, DiscordApi, Json
 from adapters.shared.paced_draft import FILES, MEBIBYTE, CallKind, Control, PacedDraft, Surface
@@ -162,7 +162,7 @@ class ChannelSurface(Surface):
         self._unsure.add(part.index)
         return ""
 
-    def _is_part(self, message: Message, part: Part) -> bool:
+    def _is_part(self, message: DiscordMessage, part: Part) -> bool:
         reference = message.get("message_reference")
         if message.get("author", {}).get("id") != self._rest.me:
             return False

@@ -7,7 +7,7 @@ from typing import Literal
 
 import discord
 
-from adapters.discord.payloads import File, Guild, Member, User
+from adapters.discord.payloads import DiscordFile, Guild, Member, User
 from bot.interfaces.messages import Attachment, Person, Place
 
 Author = discord.User | discord.Member
@@ -63,7 +63,7 @@ def display_name(user: User) -> str:
     return user.get("global_name") or user.get("username", "")
 
 
-def attachment_of(file: File) -> Attachment:
+def attachment_of(file: DiscordFile) -> Attachment:
     """A file as Discord's JSON says it."""
     return Attachment(file.get("filename", ""), file.get("content_type", ""), file.get("size", 0), file.get("url", ""))
 

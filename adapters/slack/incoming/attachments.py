@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from adapters.shared.attachments import Source, origin_of
 from adapters.slack.incoming.deadline import patience
-from adapters.slack.payloads import File, Message
+from adapters.slack.payloads import SlackFile, SlackMessage
 from adapters.slack.web_api import SlackApi
 from bot.interfaces.errors import ShouldersError
 from bot.interfaces.messages import Attachment
@@ -34,7 +34,7 @@ def source(api_url: str) -> Source:
     return Source((origin_of(api_url),) if api_url else ORIGINS, PATHS, REFUSAL)
 
 
-async def attachments(rest: SlackApi, messages: Sequence[Message]) -> Sequence[tuple[Attachment, ...]]:
+async def attachments(rest: SlackApi, messages: Sequence[SlackMessage]) -> Sequence[tuple[Attachment, ...]]:
     """The files of each message, also those of a message that was shared in it.
 
     Of files that come from other organisations Slack says nothing before it is asked.
@@ -45,16 +45,16 @@ async def attachments(rest: SlackApi, messages: Sequence[Message]) -> Sequence[t
     return [tuple(_attachment(found.get(id(file), file)) for file in files) for files in held]
 
 
-def _files(said: Message) -> list[File]:
+def _files(said: SlackMessage) -> list[SlackFile]:
     shared = (one for one in said.get("attachments", ()) if one.get("is_share") or one.get("is_msg_unfurl"))
     return [*said.get("files", ()), *(file for one in shared for file in one.get("files", ()))]
 
 
-def _must_be_asked(file: File) -> bool:
+def _must_be_asked(file: SlackFile) -> bool:
     return file.get("file_access") == "check_file_info" and bool(file.get("id"))
 
 
-async def _ask(rest: SlackApi, file: File) -> File:
+async def _ask(rest: SlackApi, file: SlackFile) -> SlackFile:
     """What Slack says of a file when asked; what it said before where that takes too long."""
     try:
         async with patience(rest.timeouts.look_up):
@@ -64,7 +64,7 @@ async def _ask(rest: SlackApi, file: File) -> File:
         return file
 
 
-def _attachment(file: File) -> Attachment:
+def _attachment(file: SlackFile) -> Attachment:
     """A file as Slack's JSON says it; one that lies elsewhere has no address, whatever is said of that."""
     elsewhere = file.get("is_external") or file.get("mode") == "external"
     return Attachment(

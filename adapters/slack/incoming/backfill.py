@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 
-from adapters.slack.payloads import Message
+from adapters.slack.payloads import SlackMessage
 from adapters.slack.reply_target import order_of, ts_of
 from adapters.slack.web_api import SlackApi
 from bot.interfaces.errors import PlatformError
@@ -21,8 +21,8 @@ MESSAGES = 100
 
 
 async def missed_messages(
-    rest: SlackApi, wanted: Callable[[Message], object], seen: Sequence[tuple[Place, int]]
-) -> Sequence[Message]:
+    rest: SlackApi, wanted: Callable[[SlackMessage], object], seen: Sequence[tuple[Place, int]]
+) -> Sequence[SlackMessage]:
     """Messages that are `wanted`, oldest first, newer than what was `seen`: places with the order of their newest act.
 
     Slack itself sends again for some minutes what was not acknowledged; this is for longer absences.
@@ -44,11 +44,11 @@ async def missed_messages(
     return sorted((event for event in events.values() if wanted(event)), key=lambda event: order_of(event["ts"]))
 
 
-async def _thread(rest: SlackApi, channel: str, thread: str, after: int) -> Sequence[Message]:
+async def _thread(rest: SlackApi, channel: str, thread: str, after: int) -> Sequence[SlackMessage]:
     return await _read(rest, "conversations.replies", channel, after, ts=thread, oldest=ts_of(after))
 
 
-async def _channel(rest: SlackApi, channel: str, after: int) -> Sequence[Message]:
+async def _channel(rest: SlackApi, channel: str, after: int) -> Sequence[SlackMessage]:
     """In a direct message also what was said in threads, which Slack lists apart."""
     if not channel.startswith("D"):
         return await _read(rest, "conversations.history", channel, after, oldest=ts_of(after))
@@ -58,12 +58,12 @@ async def _channel(rest: SlackApi, channel: str, after: int) -> Sequence[Message
     return [event for event in found if order_of(event["ts"]) > after] + [e for page in replies for e in page]
 
 
-async def _read(rest: SlackApi, method: str, channel: str, after: int, **arguments: str) -> Sequence[Message]:
+async def _read(rest: SlackApi, method: str, channel: str, after: int, **arguments: str) -> Sequence[SlackMessage]:
     try:
         page = await rest.read(method, {"channel": channel, "limit": MESSAGES, **arguments})
     except PlatformError as error:
         log.info("What was said in %s meanwhile cannot be read: %s", channel, error)
         return ()
-    where: Message = {"channel": channel}
+    where: SlackMessage = {"channel": channel}
     events = [event | where for event in page.get("messages", ())]
     return [event for event in events if order_of(event["ts"]) > after]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from adapters.slack.incoming.message_text import beside, text_of, words_of
 from adapters.slack.incoming.messages import SlackMessageReader, thread_of
-from adapters.slack.payloads import Message
+from adapters.slack.payloads import SlackMessage
 from bot.interfaces.errors import UserError
 from bot.interfaces.messages import Place
 
@@ -22,7 +22,7 @@ class MessageEdit:
     text: str | None
 
 
-async def read_edit(reader: SlackMessageReader, event: Message) -> MessageEdit | None:
+async def read_edit(reader: SlackMessageReader, event: SlackMessage) -> MessageEdit | None:
     """What an event of a subtype above tells; None where nothing that was said changed, such as a link's preview.
 
     A deleted message that had answers becomes a tombstone, so that its thread stays.
@@ -39,7 +39,7 @@ async def read_edit(reader: SlackMessageReader, event: Message) -> MessageEdit |
     return MessageEdit(place, ts, await _words(reader, now, place.channel))
 
 
-async def _words(reader: SlackMessageReader, said: Message, channel: str) -> str:
+async def _words(reader: SlackMessageReader, said: SlackMessage, channel: str) -> str:
     """What a message says to the bot, without the command that it begins with.
 
     Nothing is looked up: most messages that change are none that the bot knows.

@@ -18,7 +18,7 @@ from adapters.slack.incoming.messages import SlackMessageReader, thread_of
 from adapters.slack.outgoing import modals
 from adapters.slack.outgoing.home_tab import HomeTab
 from adapters.slack.outgoing.private_surface import send_private
-from adapters.slack.payloads import Envelope, Message, read_envelope, read_person_change
+from adapters.slack.payloads import Envelope, SlackMessage, read_envelope, read_person_change
 from adapters.slack.reply_target import SlackReplyTarget
 from adapters.slack.shortcuts import MORE
 from adapters.slack.web_api import SlackApi
@@ -54,7 +54,7 @@ class EventRouter:
             "message_action": self._acts.pointed,
             "view_submission": self._acts.sent,
         }
-        self._kinds: Mapping[str, Callable[[Message], Awaitable[None]]] = {
+        self._kinds: Mapping[str, Callable[[SlackMessage], Awaitable[None]]] = {
             "message": self._message,
             "app_mention": self._mention,
             "agent_session_stopped": self._stopped,
@@ -91,7 +91,7 @@ class EventRouter:
             await take(event)
         return ""
 
-    async def said(self, event: Message) -> None:
+    async def said(self, event: SlackMessage) -> None:
         """A message, now or while the bot was away."""
         heard, channel = self._reader.hears(event), event["channel"]
         offered, refused = list[Request](), list[UserError]()
@@ -191,14 +191,14 @@ class EventRouter:
 
     # Events ----------------------------------------------------------------------------------------------------------
 
-    async def _message(self, event: Message) -> None:
+    async def _message(self, event: SlackMessage) -> None:
         if event.get("subtype") in edits.SUBTYPES:
             await self._in_order(event["channel"], edits.read_edit(self._reader, event), self._change)
             return
         self._post(event).set()
         await self.said(event)
 
-    async def _mention(self, event: Message) -> None:
+    async def _mention(self, event: SlackMessage) -> None:
         """The message event of the same post says more: files, and where it was. Without it, ask Slack."""
         try:
             async with patience(self._rest.timeouts.message):
@@ -206,13 +206,13 @@ class EventRouter:
         except TimeoutError:
             await self.said(event | await self._refetch(event))
 
-    def _post(self, event: Message) -> asyncio.Event:
+    def _post(self, event: SlackMessage) -> asyncio.Event:
         key = f"{event.get('channel')}:{event.get('ts')}"
         while len(self._posts) >= POSTS_REMEMBERED:
             self._posts.popitem(last=False)
         return self._posts.setdefault(key, asyncio.Event())
 
-    async def _refetch(self, event: Message) -> Message:
+    async def _refetch(self, event: SlackMessage) -> SlackMessage:
         channel, ts = event["channel"], event["ts"]
         thread = event.get("thread_ts") or ts
         try:
@@ -222,7 +222,7 @@ class EventRouter:
         except (PlatformError, TimeoutError) as error:
             log.info("A mention is taken as it came: %s", error or "Slack is too slow")
             return {}
-        return next((found for found in page.get("messages", ()) if found.get("ts") == ts), Message())
+        return next((found for found in page.get("messages", ()) if found.get("ts") == ts), SlackMessage())
 
     async def _change(self, change: MessageEdit) -> None:
         """What the bot removed itself is not news to it."""
@@ -232,38 +232,38 @@ class EventRouter:
         elif (place.channel, message) not in self._rest.deleted:
             await self._intake.deleted(place, [message])
 
-    async def _stopped(self, event: Message) -> None:
+    async def _stopped(self, event: SlackMessage) -> None:
         async def settled() -> Request:
             return self._settled(await self._reader.stopped(event))
 
         await self._in_order(event["channel"], settled(), self._intake.offer)
 
-    async def _joined(self, event: Message) -> None:
+    async def _joined(self, event: SlackMessage) -> None:
         if event.get("user") == self._rest.me:
             await self._in_order(event["channel"], self._reader.joined(event), self._intake.offer)
 
-    async def _vanished(self, event: Message) -> None:
+    async def _vanished(self, event: SlackMessage) -> None:
         async def gone() -> Place:
             return Place("slack", self._rest.team, channel)
 
         channel = event["channel"]
         await self._in_order(channel, gone(), self._intake.vanished)
 
-    async def _regrouped(self, event: Message) -> None:
+    async def _regrouped(self, event: SlackMessage) -> None:
         self._reader.directory.groups.changed()
 
-    async def _opened(self, event: Message) -> None:
+    async def _opened(self, event: SlackMessage) -> None:
         if event.get("tab") == "home":
             await self._home.show(event["user"], event["channel"])
 
-    async def _uninstalled(self, event: Message) -> None:
+    async def _uninstalled(self, event: SlackMessage) -> None:
         """The app was removed, if Slack agrees: the event may be older than an installation anew."""
         if await self._rest.is_removed():
             await self._intake.uninstalled("slack", self._rest.team)
         else:
             log.warning("Slack: the app was removed and is there again; everything stays")
 
-    async def _revoked(self, event: Message) -> None:
+    async def _revoked(self, event: SlackMessage) -> None:
         """The bot's token may have leaked and have been replaced: that removes nothing."""
         if event.get("tokens", {}).get("bot"):
             log.error("Slack revoked the bot's token. What is kept stays; install the app again and set the new token")

@@ -10,7 +10,7 @@ from adapters.slack.incoming.message_text import text_of
 from adapters.slack.incoming.messages import SAID
 from adapters.slack.outgoing.message_finder import MOST_PAGES
 from adapters.slack.outgoing.mrkdwn import mentioned_ids, readable
-from adapters.slack.payloads import Message as SlackMessage
+from adapters.slack.payloads import SlackMessage
 from adapters.slack.people.directory import Directory
 from adapters.slack.reply_target import Json, ts_of
 from adapters.slack.web_api import PAGE, SlackApi

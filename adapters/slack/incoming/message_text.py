@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 
 from adapters.slack.outgoing.mrkdwn import escaped, letters
-from adapters.slack.payloads import Attachment, Block, Field, Message, TextObject, plain_text
+from adapters.slack.payloads import SlackAttachment, SlackBlock, SlackField, SlackMessage, TextObject, plain_text
 
 LONGEST = 40_000
 """Characters of what stands beside a message's own words; Slack itself takes no longer text."""
@@ -19,12 +19,12 @@ DEEPEST = 6
 """How deep blocks and attachments may lie in each other."""
 
 
-def text_of(said: Message) -> str:
+def text_of(said: SlackMessage) -> str:
     """All of it."""
     return joined(words_of(said), beside(said))
 
 
-def words_of(said: Message) -> str:
+def words_of(said: SlackMessage) -> str:
     """What its author wrote. What has no words of its own may have some in its blocks, as may what an app posted."""
     text = _text(said.get("text"))
     if text and not said.get("bot_id"):
@@ -33,7 +33,7 @@ def words_of(said: Message) -> str:
     return shown if letters(text) in letters(shown) else text
 
 
-def beside(said: Message, *, previews: bool = True) -> str:
+def beside(said: SlackMessage, *, previews: bool = True) -> str:
     """What its blocks say beyond the words, and its attachments; without `previews`, those of links are left out."""
     own = letters(words_of(said))
     kept = (text for text in _each_block(said.get("blocks"), 0) if letters(text) not in own)
@@ -47,19 +47,19 @@ def joined(*texts: str) -> str:
     return "\n\n".join(text for text in texts if text.strip())
 
 
-def _is_preview(attachment: Attachment) -> bool:
+def _is_preview(attachment: SlackAttachment) -> bool:
     """Whether Slack or an app made it of a link. A message that was shared is what somebody wanted to say."""
     return bool(attachment.get("from_url") or attachment.get("original_url")) and not _is_message(attachment)
 
 
-def _is_message(attachment: Attachment) -> bool:
+def _is_message(attachment: SlackAttachment) -> bool:
     return bool(attachment.get("is_share") or attachment.get("is_msg_unfurl"))
 
 
 # Attachments ----------------------------------------------------------------------------------------------------------
 
 
-def _attachment(attachment: Attachment, depth: int) -> str:
+def _attachment(attachment: SlackAttachment, depth: int) -> str:
     """A message that was shared, with its author; or what an app wrote or made of a link."""
     if depth >= DEEPEST:
         return ""
@@ -77,7 +77,7 @@ def _attachment(attachment: Attachment, depth: int) -> str:
     return "\n".join(_different(pieces)) or _text(attachment.get("fallback"))
 
 
-def _field(field: Field) -> str:
+def _field(field: SlackField) -> str:
     return ": ".join(filter(None, (_text(field.get("title")), _text(field.get("value")))))
 
 
@@ -103,15 +103,15 @@ def _up_to(length: int, texts: Iterable[str]) -> Iterator[str]:
 # Blocks ---------------------------------------------------------------------------------------------------------------
 
 
-def _blocks(blocks: Sequence[Block] | None, depth: int = 0) -> str:
+def _blocks(blocks: Sequence[SlackBlock] | None, depth: int = 0) -> str:
     return "\n".join(_each_block(blocks, depth))[:LONGEST]
 
 
-def _each_block(blocks: Sequence[Block] | None, depth: int) -> Iterator[str]:
+def _each_block(blocks: Sequence[SlackBlock] | None, depth: int) -> Iterator[str]:
     return filter(None, (_block(block, depth + 1) for block in (blocks or ())[:MOST_BLOCKS]))
 
 
-def _block(block: Block, depth: int) -> str:
+def _block(block: SlackBlock, depth: int) -> str:
     """One block as text; "" for what only asks people to do something, or draws a line."""
     if depth >= DEEPEST:
         return ""
@@ -135,17 +135,17 @@ def _block(block: Block, depth: int) -> str:
     return "\n".join(filter(None, pieces))
 
 
-def _picture(element: Block) -> str:
+def _picture(element: SlackBlock) -> str:
     """The description of a picture."""
     return escaped(element.get("alt_text", "")) if element.get("type") == "image" else ""
 
 
-def _row(row: Sequence[Block], depth: int) -> str:
+def _row(row: Sequence[SlackBlock], depth: int) -> str:
     """A table's row. A cell is a text of its own kind, or a rich text."""
     return " | ".join(_text(cell) or _block(cell, depth + 1) for cell in row[:MOST_BLOCKS])
 
 
-def _rich(part: Block, depth: int) -> str:
+def _rich(part: SlackBlock, depth: int) -> str:
     """A section, list, quotation or piece of code of a rich text."""
     elements, kind = part.get("elements", [])[:MOST_BLOCKS], part.get("type")
     if depth >= DEEPEST:
@@ -158,7 +158,7 @@ def _rich(part: Block, depth: int) -> str:
     return "\n".join(f"> {line}" for line in text.splitlines()) if kind == "rich_text_quote" else text
 
 
-def _element(element: Block) -> str:
+def _element(element: SlackBlock) -> str:
     """A piece of rich text as Slack writes it in a message's text."""
     match element.get("type"):
         case "user":
@@ -177,7 +177,7 @@ def _element(element: Block) -> str:
     return escaped(plain_text(element.get("text")) or element.get("fallback", ""))
 
 
-def _text(value: str | TextObject | Block | None) -> str:
+def _text(value: str | TextObject | SlackBlock | None) -> str:
     """A text, or an object that holds one: plain text mentions nobody, whatever it looks like."""
     if isinstance(value, str):
         return value[:LONGEST]

@@ -11,7 +11,7 @@ from adapters.slack.incoming.attachments import attachments
 from adapters.slack.incoming.command_text import CommandText, ParsedCommand
 from adapters.slack.incoming.message_text import beside, text_of, words_of
 from adapters.slack.outgoing.mrkdwn import is_to_others, mentioned
-from adapters.slack.payloads import Message
+from adapters.slack.payloads import SlackMessage
 from adapters.slack.people.directory import Directory
 from adapters.slack.reply_target import SlackReplyTarget, order_of
 from adapters.slack.web_api import SlackApi
@@ -47,7 +47,7 @@ class SlackMessageReader:
         """The workspace."""
         return self.rest.team
 
-    def hears(self, event: Message) -> Relevance | None:
+    def hears(self, event: SlackMessage) -> Relevance | None:
         """What a message is to the bot; None for what is not said by people or not wanted. Needs no look-up."""
         user, thread = event.get("user"), thread_of(event)
         if event.get("bot_id") or event.get("subtype", "") not in SAID or not user or event.get("hidden"):
@@ -65,11 +65,11 @@ class SlackMessageReader:
                 return "followed"
         return "overheard" if manner.keeps else None
 
-    def behaves(self, event: Message) -> Manner:
+    def behaves(self, event: SlackMessage) -> Manner:
         """How the bot behaves where and towards whom a message was written."""
         return self.manner(self.place(event["channel"], thread_of(event)), event.get("user", ""))
 
-    async def message(self, event: Message, heard: Relevance) -> Request | None:
+    async def message(self, event: SlackMessage, heard: Relevance) -> Request | None:
         """A message; None when a bot wrote it. Raises UserError for a command that cannot be read."""
         channel, ts, user = event["channel"], event["ts"], event["user"]
         person, where = await asyncio.gather(
@@ -102,14 +102,14 @@ class SlackMessageReader:
         )
         return replace(request, arguments=arguments, attachments=files)
 
-    async def _asked(self, event: Message, *, asked: bool, look: bool = True) -> ParsedCommand:
+    async def _asked(self, event: SlackMessage, *, asked: bool, look: bool = True) -> ParsedCommand:
         """What a message asks for. Raises UserError for a command that cannot be read."""
         channel = event["channel"]
         if asked:
             return await self.words.message(words_of(event), beside(event), channel, look=look)
         return "chat", {"text": await self.words.prose(text_of(event), channel, look=look)}
 
-    async def stopped(self, event: Message) -> Request:
+    async def stopped(self, event: SlackMessage) -> Request:
         """Slack's own Stop button."""
         channel, thread, user = event["channel"], event.get("thread_ts", ""), event["user"]
         person, where = await asyncio.gather(
@@ -119,7 +119,7 @@ class SlackMessageReader:
         target = SlackReplyTarget(channel, thread, self.team)
         return Request(act, self.place(channel, thread, where), person, "stop", private=True, reply_target=target)
 
-    async def joined(self, event: Message) -> Request:
+    async def joined(self, event: SlackMessage) -> Request:
         """The bot joined a channel."""
         channel, at = event["channel"], event.get("event_ts", "0")
         inviter = event.get("inviter") or self.me
@@ -134,7 +134,7 @@ class SlackMessageReader:
         return Place("slack", self.team, channel, "" if direct and not self.rest.is_agent else thread, direct, where)
 
 
-def thread_of(event: Message) -> str:
+def thread_of(event: SlackMessage) -> str:
     """The thread that a message was written in; "" for one that is in none, though it may begin one."""
     thread = event.get("thread_ts", "")
     return "" if thread == event.get("ts") else thread

@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, Sequence
 from adapters.shared.paced_draft import Control
 from adapters.slack.outgoing.markdown import harmless, streamed
 from adapters.slack.outgoing.mrkdwn import escaped, letters
-from adapters.slack.payloads import Message, plain_text
+from adapters.slack.payloads import SlackMessage, plain_text
 from adapters.slack.reply_target import Json, actions
 from adapters.slack.web_api import SlackApi, listed
 from bot.interfaces.replies import Part
@@ -101,7 +101,7 @@ class MessageFinder:
                 return ",".join(file["id"] for file in held)
         return ""
 
-    async def _mine(self, channel: str, thread: str, since: str) -> AsyncGenerator[Message, None]:
+    async def _mine(self, channel: str, thread: str, since: str) -> AsyncGenerator[SlackMessage, None]:
         method = "conversations.replies" if thread else "conversations.history"
         where = {"channel": channel, "oldest": since, "inclusive": True, "include_all_metadata": True}
         async for page in self._rest.pages(method, MOST_PAGES, {**where, **({"ts": thread} if thread else {})}):
