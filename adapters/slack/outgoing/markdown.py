@@ -99,7 +99,10 @@ def streamed(text: str) -> str:
     text = harmless(text, links=True, growing=True).rstrip()
     word = re.search(r"\S*\Z", text)
     assert word is not None
-    return text[: -1 if len(word[0]) > LONGEST_WORD and text[-1] not in _MARKS else word.start()]
+    end = len(text) - 1 if len(word[0]) > LONGEST_WORD and text[-1] not in _MARKS else word.start()
+    # half of a code span is not code any more, so that a link in it would hide where it leads
+    spans = (start for kind, start, stop in _scan(text) if kind == "code" and start < end < stop)
+    return text[: next((start for start in spans if "\n" not in text[start:end]), end)]
 
 
 def _pieces(text: str) -> Iterator[_Piece]:

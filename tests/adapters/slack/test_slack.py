@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from adapters.slack import PLATFORM
@@ -439,6 +439,7 @@ def test_links_of_older_messages_are_quiet_in_edits() -> None:
 
 @settings(deadline=None, max_examples=200)
 @given(st.lists(st.one_of(st.sampled_from(PIECES), st.text("ab <!@[]()`~>:/|\\\n", max_size=8)), max_size=9))
+@example([":`[here](https://a.b) \\`"])
 def test_nothing_pings_hides_or_is_fetched(pieces: list[str]) -> None:
     text = "".join(pieces)
     for shown in (streamed(text), harmless(text, links=True)):
