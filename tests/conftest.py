@@ -107,9 +107,9 @@ async def world(store: Database, tmp_path: Path) -> AsyncGenerator[World, None]:
     await asyncio.to_thread(path.write_text, CONFIG)
     world = World(store, await asyncio.to_thread(load, path, {}))
     await world.start()
-    await world.inbox.recover("discord")
+    await world.queue.recover("discord")
     yield world
-    await world.inbox.aclose(0)
+    await world.queue.aclose(0)
 
 
 @pytest.fixture(params=sorted(stages()))

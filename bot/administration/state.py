@@ -1,4 +1,4 @@
-"""What is in force where: settings, rules, limits and personas, held in memory and written through to the books."""
+"""What is in force where: settings, rules, limits and personas, held in memory and written through to the records."""
 
 from __future__ import annotations
 
@@ -41,14 +41,14 @@ MOST_RESOLVED = 10_000
 class Administration:
     """Answers at once, since everything is in memory; a change is on disk before it is in force.
 
-    `told` is called with what was written down. `revision` grows with every change.
+    `notify` is called with what was written down. `revision` grows with every change.
     """
 
-    def __init__(self, books: RecordStore, base: Settings, administrators: Sequence[str] = ()) -> None:
-        self.books = books
+    def __init__(self, records: RecordStore, base: Settings, administrators: Sequence[str] = ()) -> None:
+        self.records = records
         self.base = base
         self.revision = 0
-        self.told: Callable[[Sequence[AuditEntry]], None] = lambda _entries: None
+        self.notify: Callable[[Sequence[AuditEntry]], None] = lambda _entries: None
         self._administrators = frozenset(administrators)
         self._deciding = asyncio.Lock()
         self._refusals = Refusals()
@@ -59,7 +59,7 @@ class Administration:
 
     async def load(self) -> None:
         """Read everything once, before the first request."""
-        for record in await self.books.load():
+        for record in await self.records.load():
             self._put(RecordChange(record))
 
     # Settings -------------------------------------------------------------------------------------------------------
@@ -144,7 +144,7 @@ class Administration:
         """Tell whether the operator named a person, or everybody on their platform, an administrator."""
         return bool(self._administrators & {f"{place.platform}:{person.id}", place.platform})
 
-    def whom_to_ask(self, place: Place) -> str:
+    def contact_sentence(self, place: Place) -> str:
         """How a refusal ends."""
         return f"Ask {self.settings(place).contact or 'an administrator'}."
 
@@ -184,7 +184,7 @@ class Administration:
 
     def after(self, changes: Sequence[RecordChange]) -> Administration:
         """What would be in force after changes, to see whether others fit them."""
-        then = Administration(self.books, self.base, tuple(self._administrators))
+        then = Administration(self.records, self.base, tuple(self._administrators))
         then._records = {where: dict(records) for where, records in self._records.items()}
         then._values = {scope: dict(values) for scope, values in self._values.items()}
         for change in changes:
@@ -203,10 +203,10 @@ class Administration:
 
     async def _keep(self, changes: Sequence[RecordChange], entries: Sequence[AuditEntry]) -> Sequence[AuditEntry]:
         """Make the changes and write them down; they are in force once both are on disk."""
-        written = await self.books.keep(changes, entries)
+        written = await self.records.keep(changes, entries)
         for change in changes:
             self._put(change)
-        self.told(written)
+        self.notify(written)
         return written
 
     def removal(self, platform: str, workspace: str) -> Sequence[RecordChange]:

@@ -46,7 +46,7 @@ async def level_for(services: Services, request: Request, key: str, wanted: str)
     if level in ("channel", "thread") and request.place.direct:
         raise UserError(NOBODY_SETS_HERE)
     if level == "me" and key not in services.settings(request).personal:
-        whom = services.administration.whom_to_ask(request.place)
+        whom = services.administration.contact_sentence(request.place)
         raise Denied(f"{key} is the same for everybody here. {whom}")
     return level, request if level == "me" else await services.rights.require_administrator(request)
 

@@ -53,7 +53,7 @@ async def run(services: Services, accepted: Accepted) -> Reply:
     of = f"{request.person.name} ({request.person.id})" if extent.person else extent.channel or extent.workspace
     closed: frozenset[Place] = frozenset()
     yield Status("Copying what I keep…")
-    async with services.privacy.copying:
+    async with services.retention.copying:
         if not extent.person:
             closed = await _closed(services, request, extent)
         own = services.administration.at("me", request.place, request.person) if extent.person else {}

@@ -7,7 +7,7 @@ from typing import get_args
 
 from bot.administration.limits import money
 from bot.administration.limits.periods import WINDOWS
-from bot.administration.limits.rules import FARTHEST_FIRST, named, standings_table
+from bot.administration.limits.rules import FARTHEST_FIRST, limit_table, named
 from bot.catalogue import Catalogue
 from bot.commands._rule_changes import about_limit, changed, limit
 from bot.interfaces.backend import Backend
@@ -72,7 +72,7 @@ def _overview(services: Services, request: Request) -> str:
     standings = budget.standings(request.place, request.person, *services.backends)
     lines = ["Nothing is limited for you here."]
     if standings:
-        lines = ["What holds for you here:", standings_table(standings, budget.currency, budget.clock())]
+        lines = ["What holds for you here:", limit_table(standings, budget.currency, budget.clock())]
     limits = sorted(services.administration.limits(request.place), key=_nearest_last)
     if request.person.administrator and limits:
         rows = [(one.subject.kind, one.subject.label, named(one, budget.currency)) for one in limits]

@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 from bot.administration.closed_places import name_of
 from bot.administration.limits import money
 from bot.administration.limits.budget import Budget
-from bot.administration.limits.rules import standings_table
+from bot.administration.limits.rules import limit_table
 from bot.commands._closed_places import closed_to
 from bot.interfaces.adapter import Adapter
 from bot.interfaces.command import Command, Option
@@ -117,7 +117,7 @@ async def _own_usage(services: Services, request: Request, first: date) -> str:
         lines = [f"What you used since {first}:", _table(services.budget, "model", used, lambda total: total.key[0])]
     standings = budget.standings(request.place, request.person, *services.backends)
     if standings:
-        lines += ["What holds for you here:", standings_table(standings, budget.currency, budget.clock())]
+        lines += ["What holds for you here:", limit_table(standings, budget.currency, budget.clock())]
     else:
         lines.append("Nothing is limited for you here.")
     return "\n".join(lines)

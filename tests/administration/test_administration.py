@@ -131,7 +131,7 @@ async def test_what_was_set_is_there_after_a_restart(world: World, tmp_path: Pat
         assert administration.settings(CHANNEL).language == "Welsh"
         assert list(administration.personas(CHANNEL)) == ["pirate"]
         assert [rule.subject.label for rule in administration.rules(CHANNEL)] == ["@mods"]
-        assert [entry.action for entry in await administration.books.audit("discord", "guild")] == [
+        assert [entry.action for entry in await administration.records.audit("discord", "guild")] == [
             "access",
             "persona set",
             "config set",
@@ -164,7 +164,7 @@ async def test_a_wrong_value_changes_nothing_and_says_what_is_right(
     before = world.app.services.administration.settings(CHANNEL)
     assert says in await config(world, key, value, "workspace")
     assert world.app.services.administration.settings(CHANNEL) == before
-    assert await world.app.services.administration.books.audit("discord", "guild") == []
+    assert await world.app.services.administration.records.audit("discord", "guild") == []
 
 
 async def test_a_scope_that_a_setting_does_not_have_is_refused(world: World) -> None:
@@ -190,7 +190,7 @@ async def test_only_administrators_set_it_for_others(world: World, scope: str) -
     answer = await world.command("config set", THREAD, ANN, key="language", value="Thai", scope=scope)
     assert "That is for administrators. Ask an administrator." in said(answer)
     assert (await table(world, THREAD, BEN))["language"] == ["–", "default"]
-    (refused,) = await world.app.services.administration.books.audit("discord", "guild", action="refused")
+    (refused,) = await world.app.services.administration.records.audit("discord", "guild", action="refused")
     assert (refused.person.name, refused.target) == ("Ann", "/config set")
 
 
@@ -230,7 +230,7 @@ async def test_a_change_that_was_begun_is_made_even_if_who_asked_is_cut_off(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     administration = world.app.services.administration
-    keep, begun, go_on = administration.books.keep, asyncio.Event(), asyncio.Event()
+    keep, begun, go_on = administration.records.keep, asyncio.Event(), asyncio.Event()
 
     async def slowly(changes: Sequence[RecordChange], entries: Sequence[AuditEntry]) -> Sequence[AuditEntry]:
         if changes and not begun.is_set():
@@ -238,7 +238,7 @@ async def test_a_change_that_was_begun_is_made_even_if_who_asked_is_cut_off(
             await go_on.wait()
         return await keep(changes, entries)
 
-    monkeypatch.setattr(administration.books, "keep", slowly)
+    monkeypatch.setattr(administration.records, "keep", slowly)
     arguments = {"key": "language", "value": "Klingon", "scope": "me"}
     asked = await world.offer("", CHANNEL, ANN, command="config set", arguments=arguments, message="")
     assert asked
@@ -249,13 +249,13 @@ async def test_a_change_that_was_begun_is_made_even_if_who_asked_is_cut_off(
     go_on.set()
     await forgotten.finished.wait()
     assert administration.at("me", CHANNEL, ANN) == {}
-    assert await administration.books.load() == []
+    assert await administration.records.load() == []
 
 
 async def test_administrators_that_the_configuration_names(world: World) -> None:
     world.config = replace(world.config, bot=world.config.bot.model_copy(update={"administrators": ("discord:1",)}))
     await world.start()
-    await world.inbox.recover("discord")
+    await world.queue.recover("discord")
     assert "Thai" in await config(world, "language", "Thai", "workspace", CHANNEL, ANN)
     assert "That is for administrators" in await config(world, "language", "Lao", "workspace", CHANNEL, BEN)
 
@@ -597,7 +597,7 @@ async def test_who_may_what(
         assert "You may not" in said(draft)
         assert "Ask an administrator." in said(draft)
         assert draft.request.private or draft.answers[-1].private
-        assert await world.app.services.administration.books.audit("discord", "guild", action="refused")
+        assert await world.app.services.administration.records.audit("discord", "guild", action="refused")
 
 
 async def test_buttons_are_no_way_around(world: World) -> None:
@@ -637,7 +637,7 @@ async def test_a_rule_can_be_taken_back_and_is_written_down(world: World) -> Non
     assert "/ask," not in said(await world.command("access show", CHANNEL, ANN))
     assert "is gone" in said(await world.command("access remove", CHANNEL, ADMIN, who="everyone", what="/ask"))
     assert "There is no rule" in said(await world.command("access remove", CHANNEL, ADMIN, who="everyone", what="/ask"))
-    entries = await world.app.services.administration.books.audit("discord", "guild", action="access")
+    entries = await world.app.services.administration.records.audit("discord", "guild", action="access")
     assert [(entry.target, entry.before, entry.after) for entry in entries] == [
         ("/ask for everyone", "denied", ""),
         ("/ask for everyone", "", "denied"),
@@ -699,14 +699,14 @@ async def test_changes_that_are_made_at_once_see_each_other(world: World) -> Non
     await asyncio.gather(
         config(world, "language", "Lao", "workspace"), config(world, "language", "Thai", "workspace", CHANNEL, sam)
     )
-    last, first = await world.app.services.administration.books.audit("discord", "guild")
+    last, first = await world.app.services.administration.records.audit("discord", "guild")
     assert (first.before, last.before) == ("", first.after)
     makes = [("p", ADMIN), ("P", sam)]
     await asyncio.gather(
         *(world.command("persona make", CHANNEL, who, name=name, prompt="You are.") for name, who in makes),
         *(world.command("config reset", CHANNEL, who, key="language", scope="workspace") for _, who in makes),
     )
-    actions = [entry.action for entry in await world.app.services.administration.books.audit("discord", "guild")]
+    actions = [entry.action for entry in await world.app.services.administration.records.audit("discord", "guild")]
     assert sorted(actions) == ["config reset", "config set", "config set", "persona set"]
 
 
@@ -765,7 +765,7 @@ async def test_an_announcement_that_fails_is_made_later_or_never(world: World, m
     monkeypatch.setattr(world.adapter, "post", failing)
     assert not await herald._announce_all()
     assert await herald._announce_all()
-    assert await world.app.services.administration.books.unannounced(10) == []
+    assert await world.app.services.administration.records.unannounced(10) == []
 
 
 async def test_an_audit_channel_can_be_left(world: World) -> None:
@@ -778,6 +778,6 @@ async def test_a_change_that_is_not_on_disk_is_not_in_force(world: World, monkey
     async def failing(changes: Sequence[RecordChange], entries: Sequence[AuditEntry]) -> Sequence[AuditEntry]:
         raise StoreError("The disk is full.")
 
-    monkeypatch.setattr(world.app.services.administration.books, "keep", failing)
+    monkeypatch.setattr(world.app.services.administration.records, "keep", failing)
     assert "The disk is full." in await config(world, "language", "Thai", "workspace")
     assert world.app.services.administration.settings(CHANNEL).language == ""

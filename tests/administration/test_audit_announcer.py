@@ -14,7 +14,7 @@ from bot.commands import _settings_file
 from bot.commands._settings_file import MOST_ENTRIES
 from bot.interfaces.adapter import Audience
 from bot.interfaces.messages import Place
-from bot.interfaces.records import UNTOLD
+from bot.interfaces.records import NOT_ANNOUNCED
 from tests.administration.test_administration import config, said
 from tests.core.world import ADMIN, ANN, CHANNEL, DIRECT, World
 from tests.stages.discord import DiscordStage
@@ -32,7 +32,7 @@ async def announced(world: World) -> list[str]:
 
 
 async def audit(world: World, *actions: str) -> list[tuple[str, str]]:
-    entries = await world.app.services.administration.books.audit("discord", "guild")
+    entries = await world.app.services.administration.records.audit("discord", "guild")
     return [(entry.target, entry.after) for entry in reversed(entries) if entry.action in actions]
 
 
@@ -65,7 +65,7 @@ async def test_announcements_end_where_the_channel_leaves(tmp_path: Path) -> Non
             await stage.answer(await stage.command("config set", setting, "root"))
         herald = AuditAnnouncer(stage.app.services.administration, stage.app.adapters)
         assert await herald._announce_all()
-        entries = await stage.app.services.administration.books.audit("discord", stage.guild, action=UNTOLD)
+        entries = await stage.app.services.administration.records.audit("discord", stage.guild, action=NOT_ANNOUNCED)
         assert {entry.after for entry in entries} == {"#changes is no channel of this workspace that I can see."}
 
 
@@ -89,7 +89,7 @@ async def test_channel_of_config_toml_is_checked_too(world: World) -> None:
     await config(world, "language", "Welsh", "workspace")
     await config(world, "language", "Thai", "workspace")
     assert await announced(world) == []
-    assert await audit(world, UNTOLD) == [("", "#log is no channel of this workspace that I can see.")]
+    assert await audit(world, NOT_ANNOUNCED) == [("", "#log is no channel of this workspace that I can see.")]
 
 
 # How many -------------------------------------------------------------------------------------------------------------
@@ -196,7 +196,7 @@ async def test_usage_names_no_channel_that_one_may_not_read(world: World) -> Non
 
 async def test_ratings_of_private_answers_are_ones_own(world: World) -> None:
     asked = await world.say("My salary?", CHANNEL, ANN, private=True)
-    traces = world.app.services.privacy.traces
+    traces = world.app.services.retention.history
     assert await traces.vote(asked.log.request_id, ANN.id, good=True)
     for reader, votes in ((ADMIN, 0), (ANN, 1)):
         exported = await world.command("export channel", CHANNEL, replace(reader, administrator=True))

@@ -71,7 +71,7 @@ async def budgeted(world: World, clock: Clock) -> World:
 async def again(world: World) -> None:
     """The same world after a restart of the program, with nothing in memory."""
     await world.start()
-    await world.inbox.recover("discord")
+    await world.queue.recover("discord")
 
 
 async def limit(
@@ -192,7 +192,7 @@ async def test_what_runs_when_the_program_stops_is_counted_and_kept(budgeted: Wo
     draft = await budgeted.offer("Tell me")
     assert draft
     await draft.wrote.wait()
-    await budgeted.inbox.aclose(0)
+    await budgeted.queue.aclose(0)
     counted = used(budgeted, "tokens")
     assert counted > await budgeted.main.count(budgeted.main.prompts[0])
     async with restarted(budgeted, tmp_path):
@@ -202,12 +202,12 @@ async def test_what_runs_when_the_program_stops_is_counted_and_kept(budgeted: Wo
 @asynccontextmanager
 async def restarted(world: World, folder: Path) -> AsyncGenerator[None, None]:
     """The world after the program ended and began again, before it answers what was left."""
-    await world.inbox.aclose(0)
+    await world.queue.aclose(0)
     await world.store.aclose()
     world.store = await open_database(folder / "shoulders.db")
     await world.start()
     yield
-    await world.inbox.aclose(0)
+    await world.queue.aclose(0)
     await world.store.aclose()
 
 
@@ -326,7 +326,7 @@ async def test_over_the_limit_one_is_refused_privately_from_the_start_and_told_w
     assert len(budgeted.main.prompts) == 2
     assert not budgeted.intake.settle(replace(request, person=BEN)).private
     assert (await budgeted.say("hi", CHANNEL, BEN)).text == "Ben: hi "
-    (entry,) = await budgeted.app.services.administration.books.audit("discord", "guild", action="refused")
+    (entry,) = await budgeted.app.services.administration.records.audit("discord", "guild", action="refused")
     assert (entry.person.id, entry.target) == (ANN.id, "/chat")
 
 

@@ -50,14 +50,14 @@ async def gracious(world: World, passing: Time, database_clock: SetClock) -> Wor
 
 async def again(world: World) -> None:
     await world.start()
-    await world.inbox.recover("discord")
+    await world.queue.recover("discord")
 
 
 async def hours_pass(world: World, passing: Time, hours: float) -> None:
     """So many hours, in each of which the bot looks for what is due."""
     for _ in range(int(hours * 2)):
         passing.passed += HOUR / 2
-        assert await world.app.services.privacy.tidy()
+        assert await world.app.services.retention.delete_expired()
 
 
 async def test_what_is_kept_outlives_the_removal(
@@ -91,7 +91,7 @@ async def test_whatever_is_said_there_later_keeps_it(gracious: World, files: Fil
     await gracious.intake.uninstalled("discord", "guild")
     passing.passed += LATE_SECONDS
     await gracious.say("we are still here", CHANNEL)
-    await asyncio.gather(*gracious.app.services.privacy.departures._returning)
+    await asyncio.gather(*gracious.app.services.retention.departures._returning)
     assert await gracious.store.history.departures() == []
     await hours_pass(gracious, passing, 48)
     assert await files.holding("their-secret") == ["their-secret"]
@@ -131,7 +131,7 @@ async def test_the_chore_wakes_when_it_is_due(
     monkeypatch.setattr("bot.administration.retention.AGAIN_SECONDS", 0.01)
     await gracious.intake.uninstalled("discord", "guild")
     passing.passed += 24 * HOUR - 0.01
-    tidying = asyncio.create_task(gracious.app.services.privacy.run())
+    tidying = asyncio.create_task(gracious.app.services.retention.run())
     while await gracious.store.history.departures():
         passing.passed += 0.01
         await asyncio.sleep(0.001)

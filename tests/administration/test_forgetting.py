@@ -257,7 +257,7 @@ async def test_what_runs_and_waits_is_dropped_and_leaves_nothing(world: World, f
     await world.active.idle()
     assert "running-question" not in str(world.main.prompts[-1])
     assert await texts(world, 1) == ["hers", "running-answer"]
-    assert await world.app.services.privacy.tidy()
+    assert await world.app.services.retention.delete_expired()
     assert await files.holding("running-question", "waiting-question") == []
     assert await world.store.requests.unfinished("discord") == []
     used = await rows_of(tmp_path, "SELECT person, person_name FROM usage ORDER BY id")
@@ -284,7 +284,7 @@ async def test_whatever_comes_late_leaves_no_text(
     assert draft
     await draft.finished.wait()
     await world.active.idle()
-    assert await world.app.services.privacy.tidy()
+    assert await world.app.services.retention.delete_expired()
     assert await files.holding("my secret") == []
 
 
@@ -316,7 +316,7 @@ async def test_a_retry_of_what_was_forgotten_is_not_kept(world: World, files: Fi
     await draft.finished.wait()
     await world.active.idle()
     assert await texts(world, 1) == ["hers", "Ben: hers"]
-    assert await world.app.services.privacy.tidy()
+    assert await world.app.services.retention.delete_expired()
     assert await files.holding("secret-again") == []
 
 
@@ -325,7 +325,7 @@ async def test_what_is_not_answered_before_the_platform_is_there_is_dropped_too(
     await world.offer("my secret", THREAD)
     await world.store.history.forget(Extent("discord", person=ANN.id), ALL)
     world.active.forget(lambda accepted: accepted.request.person == ANN)
-    await world.inbox.recover("discord")
+    await world.queue.recover("discord")
     await world.active.idle()
     assert not world.main.prompts
 
@@ -344,9 +344,9 @@ async def test_what_was_dropped_is_not_answered_after_a_restart(world: World) ->
     await world.offer("my secret", THREAD)
     await world.offer("another", THREAD)
     await forget(world, "me", THREAD)
-    await world.inbox.aclose(0)
+    await world.queue.aclose(0)
     await world.start()
-    await world.inbox.recover("discord")
+    await world.queue.recover("discord")
     await world.active.idle()
     assert len(world.main.prompts) == 1
 
@@ -398,9 +398,9 @@ async def test_who_reads_the_file_delays_the_end_and_no_more(
     await asyncio.to_thread(lambda: reader.execute("BEGIN").execute("SELECT * FROM turns").fetchall())
     assert "within minutes" in said(await forget(world, "me", CHANNEL))
     assert await files.holding("my secret")
-    assert not await world.app.services.privacy.tidy()
+    assert not await world.app.services.retention.delete_expired()
     await asyncio.to_thread(reader.close)
-    assert await world.app.services.privacy.tidy()
+    assert await world.app.services.retention.delete_expired()
     assert await files.holding("my secret") == []
 
 
@@ -452,10 +452,10 @@ async def test_much_is_rewritten_when_nobody_waits(world: World, monkeypatch: py
     running = await world.offer("hers", CHANNEL, BEN)
     assert running
     assert "within minutes" in said(await forget(world, "me", CHANNEL))
-    tidy = world.app.services.privacy.tidy
-    assert not await tidy()
+    delete_expired = world.app.services.retention.delete_expired
+    assert not await delete_expired()
     gate.set()
     await running.finished.wait()
     await world.active.idle()
-    assert await tidy()
+    assert await delete_expired()
     assert await world.store.history.remains() == 0

@@ -49,13 +49,13 @@ async def begin(store: Database, tmp_path: Path, server: FakeHub) -> AsyncGenera
         world = World(store, await asyncio.to_thread(load, path, {}))
         world.main = world.backends["main"] = Shelved()
         await world.start()
-        await world.inbox.recover("discord")
+        await world.queue.recover("discord")
         begun.append(world)
         return world
 
     yield begin
     for world in begun:
-        await world.inbox.aclose(0)
+        await world.queue.aclose(0)
 
 
 async def refused(world: World, person: Person = ADMIN) -> list[str]:
@@ -88,7 +88,7 @@ async def test_a_workspace_of_before_counts_too(begin: Begin) -> None:
     await world.say("hello", CHANNEL)
     await world.say("hello", ELSEWHERE)
     await world.start()
-    await world.inbox.recover("discord")
+    await world.queue.recover("discord")
     assert await refused(world) == list(MANAGING)
 
 

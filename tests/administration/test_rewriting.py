@@ -34,7 +34,7 @@ async def test_a_busy_bot_forgets_for_good(world: World, files: Files, monkeypat
         cleared.set()
 
     monkeypatch.setattr(world.store.history, "rewrite", rewriting)
-    tidying = asyncio.create_task(world.app.services.privacy.run())
+    tidying = asyncio.create_task(world.app.services.retention.run())
     assert "within minutes" in said(await forget(world, "me", CHANNEL))
     assert not cleared.is_set()
     monkeypatch.setattr(retention, "BUSY_SECONDS", 0.0)  # as many minutes later

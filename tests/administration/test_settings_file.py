@@ -55,7 +55,7 @@ async def export(world: World, place: Place = CHANNEL) -> str:
 
 async def audit(world: World, place: Place, *actions: str) -> list[tuple[str, str, str, str]]:
     """What was done, oldest first, without the settings of elsewhere."""
-    entries = await world.app.services.administration.books.audit(place.platform, place.workspace)
+    entries = await world.app.services.administration.records.audit(place.platform, place.workspace)
     wanted = [entry for entry in reversed(entries) if entry.action.startswith(actions)]
     return [(entry.action, entry.target, entry.before, entry.after) for entry in wanted]
 
@@ -245,11 +245,11 @@ async def test_what_another_version_kept_is_left_out_and_goes_with_its_workspace
         RecordChange(Limit("discord", "guild", Subject("planet"), "", "requests", "day", 1)),  # type: ignore[arg-type]  # unknown
         RecordChange(Persona("discord", "guild", "", "SECRET")),
     ]
-    await world.app.services.administration.books.keep(odd, [])
+    await world.app.services.administration.records.keep(odd, [])
     await world.store.aclose()
     world.store = await open_database(tmp_path / "shoulders.db")
     await world.start()
-    await world.inbox.recover("discord")
+    await world.queue.recover("discord")
     try:
         assert caplog.text.count("What was kept is left out") == 4
         assert "SECRET" not in caplog.text
@@ -260,9 +260,9 @@ async def test_what_another_version_kept_is_left_out_and_goes_with_its_workspace
         assert tomllib.loads(await export(world)) == {}
         administration = world.app.services.administration
         await administration.change(administration.removal("discord", "guild"), [])
-        assert await administration.books.load() == []
+        assert await administration.records.load() == []
     finally:
-        await world.inbox.aclose(0)
+        await world.queue.aclose(0)
         await world.store.aclose()
 
 

@@ -43,7 +43,7 @@ async def noon(world: World, tmp_path: Path) -> World:
     main = world.config.models["main"].model_copy(update={"input_price": 0.5, "output_price": 1.5})
     world.config = replace(world.config, models={**world.config.models, "main": main})
     await world.start()
-    await world.inbox.recover("discord")
+    await world.queue.recover("discord")
     return world
 
 
@@ -72,7 +72,7 @@ async def test_a_limit_is_set_shown_changed_and_removed_and_written_down(noon: W
     assert "everyone" not in shown
     assert "it was 30" in await limits(noon, "remove", asked)
     assert "Nothing is limited for you here." in await limits(noon, "show", by=ANN)
-    entries = await noon.app.services.administration.books.audit("discord", "guild", action="limit")
+    entries = await noon.app.services.administration.records.audit("discord", "guild", action="limit")
     assert [(entry.action, entry.target, entry.before, entry.after) for entry in reversed(entries)] == [
         ("limit set", "requests a day for everyone", "", "20"),
         ("limit set", "requests a day for everyone", "20", "30"),
@@ -180,7 +180,7 @@ async def test_administrators_see_who_used_how_much_where_and_of_what(noon: Worl
 async def test_what_people_thought_of_the_answers_stands_beside_it(noon: World) -> None:
     noon.clock = time
     await noon.start()
-    await noon.inbox.recover("discord")
+    await noon.queue.recover("discord")
     for person, good in ((ANN, "yes"), (BEN, "no"), (ADMIN, "yes")):
         draft = await noon.say("hi", CHANNEL, person)
         await noon.command("feedback", CHANNEL, person, request=str(draft.log.request_id), good=good)

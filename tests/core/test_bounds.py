@@ -367,7 +367,7 @@ async def test_a_file_waits_beside_the_database(outage: World, tmp_path: Path) -
     (left,) = await outage.store.requests.unfinished("discord")
     assert left.answer
     assert [file.content for file in left.answer.files] == [content]
-    await outage.inbox.recover("discord")
+    await outage.queue.recover("discord")
     await outage.active.idle()
     (file,) = outage.adapter.drafts[-1].answers[-1].files
     assert file.content == content
@@ -385,7 +385,7 @@ async def test_a_restart_shows_it_and_clears_the_rest(tmp_path: Path) -> None:
     await asyncio.to_thread((path.parent / "999-0").write_bytes, b"orphan")
     world = await another(tmp_path)
     assert await asyncio.to_thread(beside, tmp_path) == [path]
-    await world.inbox.recover("discord")
+    await world.queue.recover("discord")
     await world.active.idle()
     assert [file.content for file in world.adapter.drafts[-1].answers[-1].files] == [content]
     await leave(world)
@@ -401,12 +401,12 @@ async def another(folder: Path) -> World:
         await open_database(folder / "shoulders.db"), await asyncio.to_thread(load, folder / "config.toml", {})
     )
     await world.start()
-    world.inbox._recovered.add("discord")
+    world.queue._recovered.add("discord")
     return world
 
 
 async def leave(world: World) -> None:
-    await world.inbox.aclose(0)
+    await world.queue.aclose(0)
     await world.store.aclose()
 
 
@@ -418,8 +418,8 @@ async def test_what_is_forgotten_takes_its_files_along(outage: World, tmp_path: 
 
 async def test_what_is_too_old_takes_its_files_along(outage: World, tmp_path: Path) -> None:
     await undelivered(outage)
-    outage.app.services.privacy._clock = Clock(lambda: 2e12)
-    await outage.app.services.privacy.tidy()
+    outage.app.services.retention._clock = Clock(lambda: 2e12)
+    await outage.app.services.retention.delete_expired()
     assert await asyncio.to_thread(beside, tmp_path) == []
 
 
@@ -429,7 +429,7 @@ async def test_beyond_their_room_files_are_shown_and_not_kept(
     monkeypatch.setattr(answer_files, "MOST_BYTES", 10)
     await undelivered(outage)
     assert await asyncio.to_thread(beside, tmp_path) == []
-    await outage.inbox.recover("discord")
+    await outage.queue.recover("discord")
     await outage.active.idle()
     assert answer_files.LOST in outage.adapter.drafts[-1].answers[-1].notes
 

@@ -105,9 +105,9 @@ async def tables() -> str:
 async def world(store: Database, tmp_path: Path, tables: str) -> AsyncGenerator[TaskWorld, None]:
     world = await asyncio.to_thread(TaskWorld, store, tmp_path, tables)
     await world.start()
-    await world.inbox.recover("discord")
+    await world.queue.recover("discord")
     yield world
-    await world.inbox.aclose(0)
+    await world.queue.aclose(0)
 
 
 without = pytest.mark.parametrize("tables", [""], ids=["nothing made"])
@@ -664,10 +664,10 @@ async def test_prices_are_those_of_the_catalogue(store: Database, tmp_path: Path
     priced = MADE.replace('model = "made"', 'model = "made"\ninput_price = 2.5')
     world = await asyncio.to_thread(TaskWorld, store, tmp_path, priced)
     await world.start()
-    await world.inbox.recover("discord")
+    await world.queue.recover("discord")
     draft = await world.do("tokens", text="one two three four")
     assert "made   0.00001 USD" in draft.text
-    await world.inbox.aclose(0)
+    await world.queue.aclose(0)
 
 
 async def test_of_many_tokens_the_first_are_shown_and_all_are_counted(world: TaskWorld) -> None:

@@ -170,7 +170,7 @@ class Budget:
         limit, whose = standing.limit, self._whose(standing.limit)
         if standing.used + needed <= limit.amount:
             return f"{whose} is held by answers that are being written. Ask again when they are done."
-        whom = self._administration.whom_to_ask(place)
+        whom = self._administration.contact_sentence(place)
         if standing.used >= limit.amount:
             return f"{whose} is used up. {self._afresh(limit)} {whom}"
         left, need = (money.format_amount(n, limit.unit, self.currency) for n in (limit.amount - standing.used, needed))

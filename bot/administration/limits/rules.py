@@ -88,7 +88,7 @@ def owner(limit: Limit) -> str:
     return {"channel": "this channel's", "workspace": "this workspace's"}.get(limit.subject.kind, "your")
 
 
-def standings_table(standings: Sequence[LimitUsage], currency: str, now: float) -> str:
+def limit_table(standings: Sequence[LimitUsage], currency: str, now: float) -> str:
     """How limits stand: what was used of each, what is left, and when it begins afresh."""
     rows = [
         (
