@@ -17,7 +17,7 @@ from blockbuster import blockbuster_ctx
 from bot.config import load
 from bot.interfaces.database import Database
 from bot.interfaces.network import VARIABLES
-from tests.administration.kept import Files
+from tests.administration.stored_data import Files
 from tests.clock import SetClock
 from tests.core.world import CONFIG, World
 from tests.stages import stages

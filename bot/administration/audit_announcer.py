@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from bot.administration import platforms
 from bot.administration.closed_places import places_in, redacted
-from bot.administration.departures import NOBODY
+from bot.administration.departures import BOT
 from bot.administration.state import Administration
 from bot.interfaces.adapter import Adapter, Audience
 from bot.interfaces.errors import Forbidden, Gone, PlatformError
@@ -116,7 +116,7 @@ class AuditAnnouncer:
             return
         log.warning("Changes in %s %s cannot be announced: %s", place.platform, place.workspace, why)
         self._said[key] = why
-        await self._administration.note(Place(*key, ""), NOBODY, NOT_ANNOUNCED, after=why)
+        await self._administration.write_audit(Place(*key, ""), BOT, NOT_ANNOUNCED, after=why)
 
 
 def _together(entries: Sequence[AuditEntry]) -> Sequence[Sequence[AuditEntry]]:

@@ -25,7 +25,7 @@ LATE_SECONDS = 60.0
 PAUSES = (0.05, 0.2, 0.5, 1.0)
 """Seconds between looks whether what was under way has ended."""
 
-NOBODY = Person("", "Shoulders")
+BOT = Person("", "Shoulders")
 """The person who does in the audit what nobody asked for."""
 
 
@@ -68,7 +68,7 @@ class Departures:
         """Read which workspaces there are, and which the bot was removed from."""
         departures = await self._history.departures()
         self._leaving = {(left.platform, left.workspace): -LATE_SECONDS for left in departures}
-        self.workspaces = Workspaces(set(await self._history.served()) - self._leaving.keys())
+        self.workspaces = Workspaces(set(await self._history.served_workspaces()) - self._leaving.keys())
 
     async def uninstalled(self, platform: str, workspace: str) -> None:
         """Keep that the bot was removed from a workspace, which is seen to after the time of grace.
@@ -79,7 +79,7 @@ class Departures:
         known = (platform, workspace) in self._leaving
         self._leaving.setdefault((platform, workspace), monotonic())
         due = int((self._clock() + self._grace) * 1_000) if self._grace else 0
-        await self._history.depart(Departure(platform, workspace, due))
+        await self._history.add_departure(Departure(platform, workspace, due))
         if self._forgets(platform, workspace) and not known:
             when = f"at {_moment(due)}, unless it is installed there again before" if due else "now"
             log.warning("The bot was removed from %s %s: what is kept of it is forgotten %s", platform, workspace, when)
@@ -90,7 +90,7 @@ class Departures:
         self.workspaces.met(platform, workspaces)
         for workspace in workspaces:
             if self._leaving.pop((platform, workspace), None) is not None:
-                await self._history.settled(platform, workspace)
+                await self._history.remove_departure(platform, workspace)
                 log.warning("The bot is back in %s %s: what is kept of it stays", platform, workspace)
 
     def note_activity(self, place: Place) -> None:
@@ -146,9 +146,9 @@ class Departures:
             if self._waiting.answers(extent.holds):
                 return False
             await self._history.remove(platform, workspace)
-            entry = AuditEntry(place, NOBODY, "uninstalled")
+            entry = AuditEntry(place, BOT, "uninstalled")
             await self._administration.change(self._administration.removal(platform, workspace), [entry])
-        await self._history.settled(platform, workspace)
+        await self._history.remove_departure(platform, workspace)
         self._leaving.pop((platform, workspace), None)
         return True
 

@@ -97,7 +97,7 @@ class Policy:
 
     def for_the_operator(self, request: Request) -> Denied | None:
         """Say why this person may not change what is there for every workspace of the bot; None if they may."""
-        if not self._centrally() or self._administration.named(request.place, request.person):
+        if not self._centrally() or self._administration.is_configured_administrator(request.place, request.person):
             return None
         ask = self._administration.base.contact or "whoever runs this bot"
         return Denied(

@@ -12,7 +12,7 @@ from time import monotonic, time
 from typing import Protocol
 
 from bot.administration import departures
-from bot.administration.departures import NOBODY, Departures
+from bot.administration.departures import BOT, Departures
 from bot.administration.state import Administration
 from bot.administration.trusted_clock import JUMP_SECONDS, Clock
 from bot.interfaces.adapter import Adapter, LocalDataAdapter
@@ -114,14 +114,14 @@ class Retention:
 
     async def load(self) -> None:
         """Read what the clock said last, and which workspaces there are, before the first request."""
-        self._clock.reading = await self.history.reading()
+        self._clock.reading = await self.history.clock_reading()
         await self.departures.load()
 
     # Wishes -----------------------------------------------------------------------------------------------------------
 
     async def count(self, deletion: DeletionRequest, before: int) -> tuple[HistoryCounts, int]:
         """How much would be forgotten, and how many settings."""
-        settings = self._administration.set_at(deletion.settings) if deletion.settings else {}
+        settings = self._administration.values_in(deletion.settings) if deletion.settings else {}
         return await self.history.count(deletion.extent, before), len(settings)
 
     async def forget(self, deletion: DeletionRequest, accepted: Accepted) -> bool:
@@ -167,11 +167,11 @@ class Retention:
         self._waiting.forget(lambda accepted: _asked_by(accepted.request, place, messages))
         await self.history.deleted(place, messages)
 
-    async def vanished(self, place: Place) -> None:
+    async def place_deleted(self, place: Place) -> None:
         """A channel with its threads, or a thread, is gone from the platform: so are all messages there."""
         extent = Extent(place.platform, place.workspace, place.channel, place.thread)
         self._waiting.forget(extent.holds)
-        await self.history.vanished(extent)
+        await self.history.place_deleted(extent)
 
     # By itself --------------------------------------------------------------------------------------------------------
 
@@ -205,9 +205,7 @@ class Retention:
             gone[place.platform, place.workspace] += await self.history.expire(place, self.bounds(place))
         for (platform, workspace), number in gone.items():
             if number:
-                entry = AuditEntry(
-                    Place(platform, workspace, ""), NOBODY, "retention", after=_number(number, "message")
-                )
+                entry = AuditEntry(Place(platform, workspace, ""), BOT, "retention", after=_number(number, "message"))
                 await self._administration.change((), [entry])
         await self.history.expire_audit(self._ago(AUDIT_DAYS))
         return await self._scrub() and all_gone
@@ -224,7 +222,7 @@ class Retention:
                 days,
             )
         if self._clock.reading:
-            await self.history.keep_reading(self._clock.reading)
+            await self.history.keep_clock_reading(self._clock.reading)
 
     def bounds(self, place: Place) -> RetentionBounds:
         """What is too old in a place now."""
@@ -260,7 +258,7 @@ class Retention:
             size = 0
         elif not size:
             self._busy_since = None
-        cut = await self.history.cut()
+        cut = await self.history.truncate_log()
         if cut and not size:
             self._urgent = False
         return cut and not (size and self._urgent)

@@ -121,7 +121,7 @@ def _ending(accepted: Accepted, completion: Completion, settings: Settings) -> I
         yield Note(UNBEGUN_NOTE if limited else EMPTY_NOTE)
     elif limited:
         yield Note(completion.shortened or LENGTH_NOTE)
-    yield from map(Note, completion.crossed)
+    yield from map(Note, completion.warnings)
     yield done if completion.written else replace(done, reason="failed")
 
 

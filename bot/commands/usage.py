@@ -115,7 +115,7 @@ async def _own_usage(services: Services, request: Request, first: date) -> str:
     lines = [f"You used nothing since {first}."]
     if used:
         lines = [f"What you used since {first}:", _table(services.budget, "model", used, lambda total: total.key[0])]
-    standings = budget.standings(request.place, request.person, *services.backends)
+    standings = budget.limit_usages(request.place, request.person, *services.backends)
     if standings:
         lines += ["What holds for you here:", limit_table(standings, budget.currency, budget.clock())]
     else:
@@ -146,7 +146,7 @@ async def _people(services: Services, request: Request, first: date) -> str:
 async def _opinions(usage: UsageStore, request: Request, first: date) -> str:
     """What people thought of the models' answers; "" where nobody said."""
     place, since = request.place, _milliseconds(first)
-    opinions = await usage.opinions(since, place.platform, place.workspace)
+    opinions = await usage.ratings(since, place.platform, place.workspace)
     said = ", ".join(f"{opinion.model} {opinion.good:,} 👍 {opinion.bad:,} 👎" for opinion in opinions)
     return f"What people thought of the answers: {said}." if said else ""
 

@@ -106,9 +106,9 @@ class CoreIntake:
             found = [f"{before}, {value}" for value in _completions(offered, last.strip()) if value not in there]
         return found[:MOST_SUGGESTIONS]
 
-    async def seen(self, platform: str) -> Sequence[tuple[Place, int]]:
+    async def recent_places(self, platform: str) -> Sequence[tuple[Place, int]]:
         """Where the bot took part lately, each with the order of the newest act."""
-        return await self._services.conversations.seen(platform, int((time() - SEEN_DAYS * 86_400) * 1000))
+        return await self._services.conversations.recent_places(platform, int((time() - SEEN_DAYS * 86_400) * 1000))
 
     async def workspaces(self, platform: str) -> Collection[str]:
         """The workspaces of which something is kept."""
@@ -129,9 +129,9 @@ class CoreIntake:
         """Messages are gone from the platform, and from what is kept: a question with its answers, or an answer."""
         await self._retention.deleted(*well_formed((place, tuple(messages))))
 
-    async def vanished(self, place: Place) -> None:
+    async def place_deleted(self, place: Place) -> None:
         """A channel or a thread is gone from the platform, and what was said there from what is kept."""
-        await self._retention.vanished(well_formed(place))
+        await self._retention.place_deleted(well_formed(place))
 
     async def uninstalled(self, platform: str, workspace: str) -> None:
         """The bot was removed from a workspace, whose data goes if the setting says so."""

@@ -10,7 +10,7 @@ import pytest
 
 from bot.administration.departures import LATE_SECONDS
 from bot.interfaces.history import Departure
-from tests.administration.kept import ELSEWHERE, Files, said
+from tests.administration.stored_data import ELSEWHERE, Files, answer_text
 from tests.administration.test_budget import NOON
 from tests.clock import SetClock
 from tests.core.world import ADMIN, ANN, CHANNEL, DIRECT, World
@@ -143,7 +143,7 @@ async def test_privacy_says_what_a_removal_does(gracious: World) -> None:
     told = (
         "When I am removed from this workspace, all that I keep of it goes, 24 hours later, unless I am back by then."
     )
-    assert told in said(await gracious.command("privacy", CHANNEL, ANN))
+    assert told in answer_text(await gracious.command("privacy", CHANNEL, ANN))
     await gracious.command("config set", CHANNEL, ADMIN, key="on_uninstall", value="keep", scope="workspace")
-    assert "what I keep of it stays." in said(await gracious.command("privacy", CHANNEL, ANN))
-    assert "belongs to no server" in said(await gracious.command("privacy", DIRECT, ANN))
+    assert "what I keep of it stays." in answer_text(await gracious.command("privacy", CHANNEL, ANN))
+    assert "belongs to no server" in answer_text(await gracious.command("privacy", DIRECT, ANN))

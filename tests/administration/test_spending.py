@@ -15,7 +15,7 @@ from bot.interfaces.config import Section
 from bot.interfaces.prompts import Prompt
 from bot.interfaces.replies import Done, Text, Usage
 from bot.utils.token_estimate import estimate
-from tests.administration.kept import rows_of
+from tests.administration.stored_data import rows_of
 from tests.administration.test_budget import NOON, Clock, limit, notes, restarted, used
 from tests.core.world import ADMIN, ANN, CHANNEL, DIRECT, World, play
 from tests.fakes.memory import MemoryDraft
@@ -147,8 +147,8 @@ async def test_a_stop_between_attempts_costs_only_what_was_read(
         draft = await served.offer("Tell me")
         assert draft
         while "Trying again" not in str(draft.chunks):
-            draft.told.clear()
-            await asyncio.wait_for(draft.told.wait(), 5)
+            draft.updated.clear()
+            await asyncio.wait_for(draft.updated.wait(), 5)
         assert served.active.stop(draft.log.request_id)
         await draft.finished.wait()
     (refused, read) = await counted(served, tmp_path)

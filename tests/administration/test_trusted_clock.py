@@ -10,11 +10,11 @@ from time import time
 import pytest
 
 from bot.administration.trusted_clock import CONFIRM_SECONDS, JUMP_SECONDS, Clock
-from bot.interfaces.history import Reading
+from bot.interfaces.history import ClockReading
 from bot.interfaces.replies import Usage
 from storage.sqlite import open_database
 from storage.sqlite.migrate import migrate, migrations
-from tests.administration.kept import Files
+from tests.administration.stored_data import Files
 from tests.clock import SetClock
 from tests.core.world import CHANNEL, THREAD, World
 
@@ -159,7 +159,7 @@ async def test_small_corrections_are_no_jumps(machine: Machine) -> None:
 async def test_an_upgrade_goes_by_the_newest_row(tmp_path: Path) -> None:
     await asyncio.to_thread(older, tmp_path / "shoulders.db")
     store = await open_database(tmp_path / "shoulders.db")
-    assert await store.history.reading() == Reading(5.0, 5.0)
+    assert await store.history.clock_reading() == ClockReading(5.0, 5.0)
     (total,) = await store.usage.totals(("model",), 0)
     assert (total.usage, total.cost) == (Usage(7, 0), 0)
     await store.aclose()

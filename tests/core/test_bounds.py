@@ -40,7 +40,7 @@ from bot.utils import child_process, upload_memory
 from bot.utils.files import boxed, fitted
 from storage.sqlite import answer_files as answer_files
 from storage.sqlite import open_database
-from tests.administration.kept import forget, said
+from tests.administration.stored_data import answer_text, forget
 from tests.core.world import BEN, DIRECT, World, play
 from tests.fakes.memory import MemoryDraft
 from tests.scenarios.test_task_scenarios import made, playing
@@ -118,7 +118,7 @@ async def test_an_endless_answer_ends_with_a_sentence(world: World) -> None:
 async def test_endless_thoughts_end_with_a_sentence(world: World) -> None:
     world.main.script = brooding
     draft = await world.say("think", DIRECT)
-    assert "before it began to answer" in said(draft)
+    assert "before it began to answer" in answer_text(draft)
 
 
 async def test_an_endless_task_ends_with_a_sentence(world: World) -> None:
@@ -204,7 +204,7 @@ async def test_without_room_a_request_is_told_so(sighted: World, monkeypatch: py
     sighted.app.services.room._held["discord", "", BEN.id] = upload_memory.OF_EVERYBODY
     sighted.adapter.files["a.png"] = photograph(2, 2)
     draft = await sighted.say("look", attachments=(Attachment("a.png", "image/png"),))
-    assert "ask again in a few minutes" in said(draft)
+    assert "ask again in a few minutes" in answer_text(draft)
 
 
 async def test_stop_ends_the_process_that_reads_a_file(monkeypatch: pytest.MonkeyPatch) -> None:

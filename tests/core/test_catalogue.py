@@ -265,8 +265,8 @@ async def until_told(world: World, words: str) -> None:
     draft = world.adapter.drafts[-1]
     async with asyncio.timeout(10):
         while not any(isinstance(chunk, Status) and words in chunk.text for chunk in draft.chunks):
-            draft.told.clear()
-            await draft.told.wait()
+            draft.updated.clear()
+            await draft.updated.wait()
 
 
 async def test_what_config_names_from_the_hub_is_fetched_by_itself(world: World, server: FakeHub) -> None:

@@ -225,9 +225,9 @@ async def test_attachments_that_cannot_be_read_are_named(world: World) -> None:
 
 async def test_what_was_said_in_the_thread_is_read_once(world: World) -> None:
     play(world.main, Text("Because."), Done())
-    world.adapter.around = [Message("x1", "Ben", "The build is red.")]
+    world.adapter.context_messages = [Message("x1", "Ben", "The build is red.")]
     await world.say("why?", THREAD)
-    world.adapter.around = [*world.adapter.around, Message("m101", "Ann", "why?")]
+    world.adapter.context_messages = [*world.adapter.context_messages, Message("m101", "Ann", "why?")]
     await world.say("and now?", THREAD)
     texts = "\n".join(text for _, text in said_to(world.main))
     assert texts.count("Ben: The build is red.") == 1

@@ -38,7 +38,7 @@ class Followed:
     def __init__(self, stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
         self._done = asyncio.Semaphore(0)
         retention = stage.app.services.retention
-        kinds = ("edited", "deleted", "vanished", "delete_expired")
+        kinds = ("edited", "deleted", "place_deleted", "delete_expired")
         for owner, name in (*((retention, kind) for kind in kinds), (retention.history, "overhear")):
             monkeypatch.setattr(owner, name, self._noticing(getattr(owner, name)))
 

@@ -74,7 +74,7 @@ class TaskWorld(World):
         made = {"made": Pretrained(input_price=config.models["made"].input_price)} if "made" in config.models else {}
         super().__init__(store, replace(config, models={**config.models, **made}))
         self.adapter.files = dict(UPLOADS)
-        self.adapter.said = SAID
+        self.adapter.history_messages = SAID
         self.made = MemoryPretrained()
         self.backends["spare"] = self.spare = Endpoint()
         if "made" in self.config.models:
@@ -348,7 +348,7 @@ async def test_the_last_messages_are_read(world: TaskWorld) -> None:
 
 async def test_what_was_said_since_is_read_without_the_request_itself(world: TaskWorld) -> None:
     asking = Message("m1", "Ann", "@bot /similar")
-    world.adapter.said = (*SAID, asking)
+    world.adapter.history_messages = (*SAID, asking)
     draft = await world.do("similar", CHANNEL, one="an awful day", since="2h", message="m1")
     assert "What an awful day" in draft.text
     assert "/similar" not in draft.text
@@ -371,21 +371,24 @@ async def test_how_much_is_read_is_written_plainly(world: TaskWorld, arguments: 
 
 
 async def test_nothing_was_said_or_nothing_is_shown(world: TaskWorld) -> None:
-    world.adapter.said = ()
+    world.adapter.history_messages = ()
     assert notes(await world.do("summarise", CHANNEL, last="5")) == "Nothing was said here in that time."
-    world.adapter.said = (Message("1", "Ann", ""),)
+    world.adapter.history_messages = (Message("1", "Ann", ""),)
     assert "keeps it from me" in notes(await world.do("summarise", CHANNEL, last="5"))
 
 
 async def test_the_message_replied_to_is_read(world: TaskWorld) -> None:
-    world.adapter.pointed_at = Message("7", "Ben", "I hate this awful thing", link="https://chat.test/7")
+    world.adapter.referenced_message = Message("7", "Ben", "I hate this awful thing", link="https://chat.test/7")
     assert "NEGATIVE  ████████████" in (await world.do("sentiment", CHANNEL)).text
-    world.adapter.pointed_at = Message("8", "Ben", "look", attachments=(CAT,))
+    world.adapter.referenced_message = Message("8", "Ben", "look", attachments=(CAT,))
     assert "a cat on a mat" in (await world.do("describe", CHANNEL)).text
 
 
 async def test_the_newest_picture_of_the_last_messages_is_taken(world: TaskWorld) -> None:
-    world.adapter.said = (Message("1", "Ann", "", attachments=(Attachment("old.png", "image/png"), CAT)), *SAID)
+    world.adapter.history_messages = (
+        Message("1", "Ann", "", attachments=(Attachment("old.png", "image/png"), CAT)),
+        *SAID,
+    )
     world.adapter.files["old.png"] = b"old"
     assert "a cat on a mat" in (await world.do("describe", CHANNEL, last="10")).text
 
