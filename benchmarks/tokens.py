@@ -36,13 +36,13 @@ async def whole_core(base_url: str, tokens: int) -> float:
         )
         adapter = MemoryAdapter()
         async with application(load(path, {}), {"discord": adapter}) as app:
-            await app.inbox.recover("discord")
+            await app.queue.recover("discord")
             await app.services.backends["m"].prepare()
             started = time.process_time()
             for number in range(STREAMS):
                 place = Place("discord", "guild", str(number))
                 act, person = Act(str(number), number), Person(str(number), f"P{number}")
-                await app.inbox.offer(Request(act, place, person, "chat", {"text": "hi"}))
+                await app.queue.offer(Request(act, place, person, "chat", {"text": "hi"}))
             await asyncio.gather(*(draft.finished.wait() for draft in adapter.drafts))
             seconds = time.process_time() - started
             assert all(draft.text.count("word") == tokens for draft in adapter.drafts)

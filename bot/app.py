@@ -64,9 +64,9 @@ class App:
     config: Config
     services: Services
     intake: CoreIntake
-    inbox: RequestQueue
+    queue: RequestQueue
     active: ActiveRequests
-    chores: Mapping[str, BackgroundJob]
+    background_jobs: Mapping[str, BackgroundJob]
     adapters: Mapping[str, Adapter]
 
     @property
@@ -84,7 +84,7 @@ class App:
         """Take nothing new and let running answers finish, while the platforms are still connected."""
         for adapter in self.adapters.values():
             await adapter.stop_intake()
-        await self.inbox.aclose(self.config.bot.stop_seconds)
+        await self.queue.aclose(self.config.bot.stop_seconds)
 
 
 def check_task_preferences(config: Config) -> None:
@@ -191,10 +191,12 @@ async def assemble(
     catalogue = Catalogue(config, backends, database.catalogue, hub)
     budget = Budget(administration, database.usage, catalogue.sections, config.bot.currency, clock)
     grace = config.bot.uninstall_grace_hours * 3_600
-    privacy = Retention(database.history, administration, adapters, active, grace, clock)
-    for part in (administration, catalogue, budget, privacy):
+    retention = Retention(database.history, administration, adapters, active, grace, clock)
+    for part in (administration, catalogue, budget, retention):
         await part.load()
-    policy = Policy(administration, budget, lambda: config.hub.centrally(several=privacy.departures.workspaces.several))
+    policy = Policy(
+        administration, budget, lambda: config.hub.centrally(several=retention.departures.workspaces.several)
+    )
     services = Services(
         config,
         database.conversations,
@@ -206,7 +208,7 @@ async def assemble(
         Rights(administration, policy, adapters, catalogue.backends),
         ModelChoice(administration, policy, catalogue.backends, catalogue.sections, config.default_model),
         budget,
-        privacy,
+        retention,
         catalogue,
         adapters,
         declared,
@@ -216,11 +218,11 @@ async def assemble(
     )
     admissions = Admissions(administration, policy, by_path(declared))
     core = Dispatcher(services, commands, admissions)
-    inbox = RequestQueue(database.requests, adapters, declared, core.handle, administration, active, timeouts)
-    intake = CoreIntake(services, core, inbox, admissions)
+    queue = RequestQueue(database.requests, adapters, declared, core.handle, administration, active, timeouts)
+    intake = CoreIntake(services, core, queue, admissions)
     announcer = AuditAnnouncer(administration, adapters)
-    chores = {"announcing": announcer.run, "tidying": privacy.run, "downloading": catalogue.fetch}
-    return App(config, services, intake, inbox, active, chores, adapters)
+    background_jobs = {"announcements": announcer.run, "retention": retention.run, "downloads": catalogue.fetch}
+    return App(config, services, intake, queue, active, background_jobs, adapters)
 
 
 def _administrators(config: Config) -> Sequence[str]:
@@ -257,20 +259,20 @@ async def run_platforms(config: Config, say: Say) -> None:
 
 async def serve(app: App, say: Say) -> None:
     """Run every platform, each supervised by itself, until cancelled. Raises ConfigError where a token is refused."""
-    chores = [asyncio.create_task(_keep_doing(name, chore)) for name, chore in app.chores.items()]
+    background_jobs = [asyncio.create_task(_keep_doing(name, job)) for name, job in app.background_jobs.items()]
     serving = [asyncio.create_task(_supervise(app, name, say)) for name in app.adapters]
     try:
         await asyncio.gather(*serving)
     finally:
-        await _end([*serving, *chores])
+        await _end([*serving, *background_jobs])
 
 
-async def _keep_doing(name: str, chore: BackgroundJob) -> None:
-    """Run a chore, and begin it again, after a pause, when it ends by a fault."""
+async def _keep_doing(name: str, job: BackgroundJob) -> None:
+    """Run a job, and begin it again, after a pause, when it ends by a fault."""
     while True:
         try:
-            await chore()
-        except Exception:  # a fault in a chore must not end the answers
+            await job()
+        except Exception:  # a fault in a job must not end the answers
             log.exception("%s failed and is begun again in %.0f s", name.capitalize(), LONGEST_PAUSE)
         await asyncio.sleep(LONGEST_PAUSE)
 
@@ -282,14 +284,14 @@ async def run_console(config: Config, say: Say) -> None:
         section = section.model_copy(update={"history": str(config.data / "terminal-history")})
     console = platforms()["console"].create(section, {}, network_of(config.environment))
     async with application(config, {"console": console}) as app:
-        await app.inbox.drop_unfinished("console")
+        await app.queue.drop_unfinished("console")
         preparing = asyncio.create_task(prepare(app))
-        chores = [asyncio.create_task(_keep_doing(name, chore)) for name, chore in app.chores.items()]
+        background_jobs = [asyncio.create_task(_keep_doing(name, job)) for name, job in app.background_jobs.items()]
         try:
             await console.run(app.intake, lambda _line: say(app.banner))
         finally:
             await app.drain()
-            await _end([preparing, *chores])
+            await _end([preparing, *background_jobs])
 
 
 async def _supervise(app: App, name: str, say: Say) -> None:
@@ -304,7 +306,7 @@ async def _supervise(app: App, name: str, say: Say) -> None:
         nonlocal ever_connected
         ever_connected = True
         say(line)
-        app.inbox.recover_soon(name)
+        app.queue.recover_soon(name)
 
     while True:
         started = loop.time()

@@ -36,7 +36,7 @@ class Services:
     """
 
     config: Config
-    store: ConversationStore
+    conversations: ConversationStore
     history: HistoryStore
     records: RecordStore
     usage: UsageStore
@@ -45,7 +45,7 @@ class Services:
     rights: Rights
     models: ModelChoice
     budget: Budget
-    privacy: Retention
+    retention: Retention
     catalogue: Catalogue
     adapters: Mapping[str, Adapter]
     commands: Sequence[Command]

@@ -17,7 +17,7 @@ from blockbuster import blockbuster_ctx
 from bot.config import load
 from bot.interfaces.database import Database
 from bot.interfaces.network import VARIABLES
-from tests.administration.kept import Files
+from tests.administration.stored_data import Files
 from tests.clock import SetClock
 from tests.core.world import CONFIG, World
 from tests.stages import stages
@@ -107,9 +107,9 @@ async def world(store: Database, tmp_path: Path) -> AsyncGenerator[World, None]:
     await asyncio.to_thread(path.write_text, CONFIG)
     world = World(store, await asyncio.to_thread(load, path, {}))
     await world.start()
-    await world.inbox.recover("discord")
+    await world.queue.recover("discord")
     yield world
-    await world.inbox.aclose(0)
+    await world.queue.aclose(0)
 
 
 @pytest.fixture(params=sorted(stages()))

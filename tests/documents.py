@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from bot.administration.settings import KEYS, Settings, about, format_value, summary, takes
+from bot.administration.settings import KEYS, Settings, expected_value, format_value, setting_levels, summary
 from bot.backends.openai.presets import PRESETS
 from bot.hub.task_types import TASKS
 from bot.inference.pipelines import ABSENT, ALIASES, PIPELINES
@@ -33,9 +33,9 @@ def settings() -> str:
         (
             f"`{key}`",
             summary(key),
-            takes(key),
+            expected_value(key),
             _default(format_value(getattr(default, key))),
-            ", ".join(about(key).levels),
+            ", ".join(setting_levels(key).levels),
         )
         for key in KEYS
     ]

@@ -9,12 +9,12 @@ from collections.abc import Callable, Mapping, Sequence
 
 from bot.administration import platforms
 from bot.administration.closed_places import places_in, redacted
-from bot.administration.departures import NOBODY
+from bot.administration.departures import BOT
 from bot.administration.state import Administration
 from bot.interfaces.adapter import Adapter, Audience
 from bot.interfaces.errors import Forbidden, Gone, PlatformError
 from bot.interfaces.messages import Place, Subject
-from bot.interfaces.records import UNTOLD, AuditEntry, counted
+from bot.interfaces.records import NOT_ANNOUNCED, AuditEntry, counted
 from bot.utils.formatting import brief, quoted
 
 log = logging.getLogger(__name__)
@@ -53,7 +53,7 @@ class AuditAnnouncer:
         self._clock = clock
         self._news = asyncio.Event()
         self._said: dict[tuple[str, str], str] = {}
-        administration.told = self._wake
+        administration.notify = self._wake
 
     def _wake(self, _entries: Sequence[AuditEntry]) -> None:
         self._news.set()
@@ -70,8 +70,8 @@ class AuditAnnouncer:
 
     async def _announce_all(self) -> bool:
         """Whether all were told, as far as they can be."""
-        books = self._administration.books
-        while waiting := await books.unannounced(MOST_AT_ONCE):
+        records = self._administration.records
+        while waiting := await records.unannounced(MOST_AT_ONCE):
             for entries in _together(waiting):
                 try:
                     await self._announce(entries)
@@ -80,7 +80,7 @@ class AuditAnnouncer:
                 except PlatformError as error:
                     log.warning("A change is announced later: %s", error)
                     return False
-                await books.announced([entry.id for entry in entries])
+                await records.announced([entry.id for entry in entries])
         return True
 
     async def _announce(self, entries: Sequence[AuditEntry]) -> None:
@@ -116,7 +116,7 @@ class AuditAnnouncer:
             return
         log.warning("Changes in %s %s cannot be announced: %s", place.platform, place.workspace, why)
         self._said[key] = why
-        await self._administration.note(Place(*key, ""), NOBODY, UNTOLD, after=why)
+        await self._administration.write_audit(Place(*key, ""), BOT, NOT_ANNOUNCED, after=why)
 
 
 def _together(entries: Sequence[AuditEntry]) -> Sequence[Sequence[AuditEntry]]:

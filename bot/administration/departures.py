@@ -25,7 +25,7 @@ LATE_SECONDS = 60.0
 PAUSES = (0.05, 0.2, 0.5, 1.0)
 """Seconds between looks whether what was under way has ended."""
 
-NOBODY = Person("", "Shoulders")
+BOT = Person("", "Shoulders")
 """The person who does in the audit what nobody asked for."""
 
 
@@ -47,7 +47,7 @@ class Departures:
 
     def __init__(
         self,
-        traces: HistoryStore,
+        history: HistoryStore,
         administration: Administration,
         waiting: Waiting,
         grace: float,
@@ -55,7 +55,7 @@ class Departures:
         wake: Callable[[], None],
     ) -> None:
         self.workspaces = Workspaces()
-        self._traces = traces
+        self._history = history
         self._administration = administration
         self._waiting = waiting
         self._grace = grace
@@ -66,9 +66,9 @@ class Departures:
 
     async def load(self) -> None:
         """Read which workspaces there are, and which the bot was removed from."""
-        departures = await self._traces.departures()
+        departures = await self._history.departures()
         self._leaving = {(left.platform, left.workspace): -LATE_SECONDS for left in departures}
-        self.workspaces = Workspaces(set(await self._traces.served()) - self._leaving.keys())
+        self.workspaces = Workspaces(set(await self._history.served_workspaces()) - self._leaving.keys())
 
     async def uninstalled(self, platform: str, workspace: str) -> None:
         """Keep that the bot was removed from a workspace, which is seen to after the time of grace.
@@ -79,7 +79,7 @@ class Departures:
         known = (platform, workspace) in self._leaving
         self._leaving.setdefault((platform, workspace), monotonic())
         due = int((self._clock() + self._grace) * 1_000) if self._grace else 0
-        await self._traces.depart(Departure(platform, workspace, due))
+        await self._history.add_departure(Departure(platform, workspace, due))
         if self._forgets(platform, workspace) and not known:
             when = f"at {_moment(due)}, unless it is installed there again before" if due else "now"
             log.warning("The bot was removed from %s %s: what is kept of it is forgotten %s", platform, workspace, when)
@@ -90,7 +90,7 @@ class Departures:
         self.workspaces.met(platform, workspaces)
         for workspace in workspaces:
             if self._leaving.pop((platform, workspace), None) is not None:
-                await self._traces.settled(platform, workspace)
+                await self._history.remove_departure(platform, workspace)
                 log.warning("The bot is back in %s %s: what is kept of it stays", platform, workspace)
 
     def note_activity(self, place: Place) -> None:
@@ -120,7 +120,7 @@ class Departures:
 
         What goes wrong with one does not keep the rest waiting.
         """
-        due = [left for left in await self._traces.departures() if left.due <= now * 1_000]
+        due = [left for left in await self._history.departures() if left.due <= now * 1_000]
         done = [await self._left(left.platform, left.workspace) for left in due]
         return bool(due), all(done)
 
@@ -139,16 +139,16 @@ class Departures:
         place, extent = Place(platform, workspace, ""), Extent(platform, workspace)
         if self._forgets(platform, workspace):
             self._waiting.forget(extent.holds)
-            await self._traces.forget(extent, ALL)
+            await self._history.forget(extent, ALL)
             for pause in PAUSES:  # until what was under way has ended: a minute later it may have been invited back
                 if self._waiting.answers(extent.holds):
                     await asyncio.sleep(pause)
             if self._waiting.answers(extent.holds):
                 return False
-            await self._traces.remove(platform, workspace)
-            entry = AuditEntry(place, NOBODY, "uninstalled")
+            await self._history.remove(platform, workspace)
+            entry = AuditEntry(place, BOT, "uninstalled")
             await self._administration.change(self._administration.removal(platform, workspace), [entry])
-        await self._traces.settled(platform, workspace)
+        await self._history.remove_departure(platform, workspace)
         self._leaving.pop((platform, workspace), None)
         return True
 

@@ -50,7 +50,7 @@ class Policy:
         place, person = request.place, request.person
         if command.unrestricted:
             return None
-        name, ask = request.command.partition(" ")[0], partial(self._administration.whom_to_ask, place)
+        name, ask = request.command.partition(" ")[0], partial(self._administration.contact_sentence, place)
         needs = tuple(filter(None, (name, ALSO_NEEDS.get(name))))
         settings = self._administration.settings(place, person)
         if place.direct and settings.direct_messages == "closed" and not (command.quiet or person.administrator):
@@ -69,7 +69,7 @@ class Policy:
                 return Denied(f"You may not {what} here: {why}. {_AGAIN if why == _unknown_rights(request) else ask()}")
         return None
 
-    def favours(self, request: Request, command: Command, models: Collection[str]) -> bool:
+    def needs_administrator(self, request: Request, command: Command, models: Collection[str]) -> bool:
         """Whether only being an administrator lets somebody make a request, or use one of the models for it."""
         if command.unrestricted or not request.person.administrator or self.forbidden(request, command):
             return False
@@ -93,11 +93,11 @@ class Policy:
         """What is said to who is no administrator, or perhaps is one."""
         if request.person.unsaid == "person":
             return Denied(f"That is for administrators, and {_unknown_rights(request)}. {_AGAIN}")
-        return Denied(f"That is for administrators. {self._administration.whom_to_ask(request.place)}")
+        return Denied(f"That is for administrators. {self._administration.contact_sentence(request.place)}")
 
     def for_the_operator(self, request: Request) -> Denied | None:
         """Say why this person may not change what is there for every workspace of the bot; None if they may."""
-        if not self._centrally() or self._administration.named(request.place, request.person):
+        if not self._centrally() or self._administration.is_configured_administrator(request.place, request.person):
             return None
         ask = self._administration.base.contact or "whoever runs this bot"
         return Denied(
@@ -124,7 +124,7 @@ class Policy:
 
     def _model_refusal(self, request: Request, model: str, settings: Settings) -> Denied | None:
         place, person = request.place, request.person
-        ask = partial(self._administration.whom_to_ask, place)
+        ask = partial(self._administration.contact_sentence, place)
         if settings.models and model not in settings.models:
             return Denied(f"The model {model} is not for use here. There are: {', '.join(settings.models)}. {ask()}")
         target = f"model:{model}"

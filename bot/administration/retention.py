@@ -12,7 +12,7 @@ from time import monotonic, time
 from typing import Protocol
 
 from bot.administration import departures
-from bot.administration.departures import NOBODY, Departures
+from bot.administration.departures import BOT, Departures
 from bot.administration.state import Administration
 from bot.administration.trusted_clock import JUMP_SECONDS, Clock
 from bot.interfaces.adapter import Adapter, LocalDataAdapter
@@ -92,21 +92,21 @@ class Retention:
 
     def __init__(
         self,
-        traces: HistoryStore,
+        history: HistoryStore,
         administration: Administration,
         adapters: Mapping[str, Adapter],
         waiting: UnansweredRequests,
         grace: float = 0.0,
         clock: Callable[[], float] = time,
     ) -> None:
-        self.traces = traces
+        self.history = history
         self._administration = administration
         self._adapters = adapters
         self._waiting = waiting
         self._clock = Clock(clock)
         self._now = 0.0
         self._wanted = asyncio.Event()
-        self.departures = Departures(traces, administration, waiting, grace, clock, self._wanted.set)
+        self.departures = Departures(history, administration, waiting, grace, clock, self._wanted.set)
         self._urgent = False
         self._rewritten = -DAY
         self._busy_since: float | None = None
@@ -114,22 +114,22 @@ class Retention:
 
     async def load(self) -> None:
         """Read what the clock said last, and which workspaces there are, before the first request."""
-        self._clock.reading = await self.traces.reading()
+        self._clock.reading = await self.history.clock_reading()
         await self.departures.load()
 
     # Wishes -----------------------------------------------------------------------------------------------------------
 
     async def count(self, deletion: DeletionRequest, before: int) -> tuple[HistoryCounts, int]:
         """How much would be forgotten, and how many settings."""
-        settings = self._administration.set_at(deletion.settings) if deletion.settings else {}
-        return await self.traces.count(deletion.extent, before), len(settings)
+        settings = self._administration.values_in(deletion.settings) if deletion.settings else {}
+        return await self.history.count(deletion.extent, before), len(settings)
 
     async def forget(self, deletion: DeletionRequest, accepted: Accepted) -> bool:
         """Forget what was said before this request; False while something is left in the database's files."""
         extent, request = deletion.extent, accepted.request
         amounts, settings = await self.count(deletion, accepted.id)
         self._waiting.forget(lambda other: other.id < accepted.id and extent.holds(other))
-        await self.traces.forget(extent, accepted.id)
+        await self.history.forget(extent, accepted.id)
         gone = listed(amounts, settings)
         entry = AuditEntry(
             request.place, request.person, request.command, deletion.target, after=gone, own=deletion.own
@@ -150,7 +150,7 @@ class Retention:
         """What people said to each other in the request's place lately, where that is kept."""
         if request.place.direct or not self.keeps(request.place):
             return ()
-        return await self.traces.overheard(request.place, request.act.order, limit)
+        return await self.history.overheard(request.place, request.act.order, limit)
 
     def keeps(self, place: Place) -> bool:
         """Whether it is kept there what people say to each other."""
@@ -160,18 +160,18 @@ class Retention:
     async def edited(self, place: Place, message: str, text: str, turned: Callable[[str], str]) -> None:
         """A message says something else now; `turned` makes what its turn says of what that said."""
         self._waiting.reword(lambda accepted: _asked_by(accepted.request, place, (message,)), text)
-        await self.traces.edited(place, message, text, turned)
+        await self.history.edited(place, message, text, turned)
 
     async def deleted(self, place: Place, messages: Sequence[str]) -> None:
         """Messages are gone from the platform."""
         self._waiting.forget(lambda accepted: _asked_by(accepted.request, place, messages))
-        await self.traces.deleted(place, messages)
+        await self.history.deleted(place, messages)
 
-    async def vanished(self, place: Place) -> None:
+    async def place_deleted(self, place: Place) -> None:
         """A channel with its threads, or a thread, is gone from the platform: so are all messages there."""
         extent = Extent(place.platform, place.workspace, place.channel, place.thread)
         self._waiting.forget(extent.holds)
-        await self.traces.vanished(extent)
+        await self.history.place_deleted(extent)
 
     # By itself --------------------------------------------------------------------------------------------------------
 
@@ -185,31 +185,29 @@ class Retention:
 
     async def _until_next(self) -> float:
         """Count the seconds until something is due."""
-        waits = [left.due / 1_000 - self._now for left in await self.traces.departures()]
+        waits = [left.due / 1_000 - self._now for left in await self.history.departures()]
         return min(TIDY_SECONDS, max(AGAIN_SECONDS, min(waits, default=TIDY_SECONDS)))
 
     async def _tidied(self) -> bool:
         try:
-            return await self.tidy()
+            return await self.delete_expired()
         except ShouldersError as error:
             log.warning("What is too old is forgotten later: %s", error)
             return False
 
-    async def tidy(self) -> bool:
+    async def delete_expired(self) -> bool:
         """Forget what is too old, everywhere; False while something that was wanted is left in the database's files."""
         await self._look()
         gone_for_good, all_gone = await self.departures.forget_due(self._now)
         self._urgent = self._urgent or gone_for_good
         gone: Counter[tuple[str, str]] = Counter()
-        for place in await self.traces.places():
-            gone[place.platform, place.workspace] += await self.traces.expire(place, self.bounds(place))
+        for place in await self.history.places():
+            gone[place.platform, place.workspace] += await self.history.expire(place, self.bounds(place))
         for (platform, workspace), number in gone.items():
             if number:
-                entry = AuditEntry(
-                    Place(platform, workspace, ""), NOBODY, "retention", after=_number(number, "message")
-                )
+                entry = AuditEntry(Place(platform, workspace, ""), BOT, "retention", after=_number(number, "message"))
                 await self._administration.change((), [entry])
-        await self.traces.expire_audit(self._ago(AUDIT_DAYS))
+        await self.history.expire_audit(self._ago(AUDIT_DAYS))
         return await self._scrub() and all_gone
 
     async def _look(self) -> None:
@@ -224,7 +222,7 @@ class Retention:
                 days,
             )
         if self._clock.reading:
-            await self.traces.keep_reading(self._clock.reading)
+            await self.history.keep_clock_reading(self._clock.reading)
 
     def bounds(self, place: Place) -> RetentionBounds:
         """What is too old in a place now."""
@@ -248,7 +246,7 @@ class Retention:
 
     async def _scrub(self) -> bool:
         """Clear the files. Rewriting much waits until nobody does, but not for long, and a day unless it is wanted."""
-        size = await self.traces.remains()
+        size = await self.history.remains()
         due = self._urgent or monotonic() - self._rewritten >= DAY
         if size and (size <= SMALL or (due and self._waiting.quiet)):
             await self._rewrite()
@@ -260,7 +258,7 @@ class Retention:
             size = 0
         elif not size:
             self._busy_since = None
-        cut = await self.traces.cut()
+        cut = await self.history.truncate_log()
         if cut and not size:
             self._urgent = False
         return cut and not (size and self._urgent)
@@ -274,7 +272,7 @@ class Retention:
     async def _rewrite(self) -> None:
         """Rewrite the file; where that fails, wait again before answers are held back for it."""
         self._busy_since = None
-        await self.traces.rewrite()
+        await self.history.rewrite()
         self._rewritten = monotonic()
 
 

@@ -40,7 +40,7 @@ class Rights:
         """Return the request with the person's rights of now, if the command, or a model for it, depends on them."""
         if command.administrative:
             return await self.refresh(request)
-        if not self._policy.favours(request, command, self._models):
+        if not self._policy.needs_administrator(request, command, self._models):
             return request
         try:
             return await self.refresh(request)

@@ -51,7 +51,7 @@ class SettingLevels:
     """The levels at which a setting may be set, and what completes its value, such as "models" or "commands"."""
 
     levels: tuple[Level, ...]
-    known: str = ""
+    completion: str = ""
 
 
 ANYWHERE = ("workspace", "channel", "thread", "me")
@@ -218,7 +218,7 @@ KEYS: Mapping[str, FieldInfo] = Settings.model_fields
 """Every setting by its key."""
 
 
-def about(key: str) -> SettingLevels:
+def setting_levels(key: str) -> SettingLevels:
     """Where a setting may be set. Raises UserError for an unknown key."""
     return next(mark for mark in _field(key).metadata if isinstance(mark, SettingLevels))
 
@@ -236,7 +236,7 @@ def choices(key: str) -> tuple[str, ...]:
     return get_args(kind) if get_origin(kind) is Literal else ()
 
 
-def takes(key: str) -> str:
+def expected_value(key: str) -> str:
     """What a value must be, in words: "a number from 0 to 2"."""
     field = _field(key)
     if words := choices(key):
@@ -254,7 +254,7 @@ def takes(key: str) -> str:
 def parse(key: str, text: str) -> Value:
     """The value that people wrote. Raises UserError that says what the setting takes."""
     kind, written = _field(key).annotation, text.strip()
-    if about(key).known and written.lower() == NONE:
+    if setting_levels(key).completion and written.lower() == NONE:
         written = ""
     if get_origin(kind) is tuple:
         return check(key, tuple(filter(None, map(str.strip, written.split(",")))), text)
@@ -279,7 +279,7 @@ def check(key: str, raw: Value, written: str) -> Value:
         value: Value = _adapter(key).validate_python(raw, strict=isinstance(raw, bool) or None)  # true is no 1
     except ValidationError:
         shown = written if len(written) <= 60 else f"{written[:60]}…"
-        raise UserError(f"{key} takes {takes(key)}; “{shown}” is not that.") from None
+        raise UserError(f"{key} takes {expected_value(key)}; “{shown}” is not that.") from None
     if key == "system_prompt" and isinstance(value, str):
         check_placeholders(value)
     return value

@@ -1,4 +1,4 @@
-"""What is in force where: settings, rules, limits and personas, held in memory and written through to the books."""
+"""What is in force where: settings, rules, limits and personas, held in memory and written through to the records."""
 
 from __future__ import annotations
 
@@ -41,14 +41,14 @@ MOST_RESOLVED = 10_000
 class Administration:
     """Answers at once, since everything is in memory; a change is on disk before it is in force.
 
-    `told` is called with what was written down. `revision` grows with every change.
+    `notify` is called with what was written down. `revision` grows with every change.
     """
 
-    def __init__(self, books: RecordStore, base: Settings, administrators: Sequence[str] = ()) -> None:
-        self.books = books
+    def __init__(self, records: RecordStore, base: Settings, administrators: Sequence[str] = ()) -> None:
+        self.records = records
         self.base = base
         self.revision = 0
-        self.told: Callable[[Sequence[AuditEntry]], None] = lambda _entries: None
+        self.notify: Callable[[Sequence[AuditEntry]], None] = lambda _entries: None
         self._administrators = frozenset(administrators)
         self._deciding = asyncio.Lock()
         self._refusals = Refusals()
@@ -59,7 +59,7 @@ class Administration:
 
     async def load(self) -> None:
         """Read everything once, before the first request."""
-        for record in await self.books.load():
+        for record in await self.records.load():
             self._put(RecordChange(record))
 
     # Settings -------------------------------------------------------------------------------------------------------
@@ -72,10 +72,10 @@ class Administration:
         levels = LEVELS[: LEVELS.index("me")]
         scopes = (scope for level in levels if (scope := scope_of(level, place, person or NOBODY)))
         found = self.base.model_copy(
-            update={key: value for scope in scopes for key, value in self.set_at(scope).items()}
+            update={key: value for scope in scopes for key, value in self.values_in(scope).items()}
         )
         if person:
-            own = self.at("me", place, person).items()
+            own = self.values_at("me", place, person).items()
             found = found.model_copy(update={key: value for key, value in own if key in found.personal})
         if len(self._resolved) >= MOST_RESOLVED:
             self._resolved.clear()
@@ -86,19 +86,22 @@ class Administration:
         """For each setting that was set somewhere, the level that its value comes from."""
         personal = self.settings(place).personal
         return {
-            key: level for level in LEVELS for key in self.at(level, place, person) if level != "me" or key in personal
+            key: level
+            for level in LEVELS
+            for key in self.values_at(level, place, person)
+            if level != "me" or key in personal
         }
 
-    def at(self, level: Level, place: Place, person: Person) -> Mapping[str, Value]:
+    def values_at(self, level: Level, place: Place, person: Person) -> Mapping[str, Value]:
         """What was set at one level alone; nothing for a level that a place does not have."""
         scope = scope_of(level, place, person)
-        return self.set_at(scope) if scope else {}
+        return self.values_in(scope) if scope else {}
 
-    def set_at(self, scope: Scope) -> Mapping[str, Value]:
+    def values_in(self, scope: Scope) -> Mapping[str, Value]:
         """What was set in one scope alone."""
         return self._values.get(scope, {})
 
-    def set_in(self, place: Place) -> Iterator[tuple[Scope, Mapping[str, Value]]]:
+    def values_of_workspace(self, place: Place) -> Iterator[tuple[Scope, Mapping[str, Value]]]:
         """All that was set in a workspace, but not what people set for themselves."""
         for scope, values in self._values.items():
             if (scope.platform, scope.workspace, scope.person) == (place.platform, place.workspace, "") and values:
@@ -123,7 +126,7 @@ class Administration:
         personas = self.personas(place)
         return personas.get(name) or next((known for known in personas.values() if known.is_called(name)), None)
 
-    def kept(self, record: R) -> R | None:
+    def stored(self, record: R) -> R | None:
         """What is in force in the place of a record, None for nothing."""
         found = self._records.get((record.platform, record.workspace), {}).get(record)
         return found if isinstance(found, type(record)) else None
@@ -136,15 +139,15 @@ class Administration:
 
     def recognise(self, place: Place, person: Person) -> Person:
         """The person, an administrator also when the configuration names them so."""
-        if person.administrator or not self.named(place, person):
+        if person.administrator or not self.is_configured_administrator(place, person):
             return person
         return replace(person, administrator=True)
 
-    def named(self, place: Place, person: Person) -> bool:
+    def is_configured_administrator(self, place: Place, person: Person) -> bool:
         """Tell whether the operator named a person, or everybody on their platform, an administrator."""
         return bool(self._administrators & {f"{place.platform}:{person.id}", place.platform})
 
-    def whom_to_ask(self, place: Place) -> str:
+    def contact_sentence(self, place: Place) -> str:
         """How a refusal ends."""
         return f"Ask {self.settings(place).contact or 'an administrator'}."
 
@@ -178,13 +181,13 @@ class Administration:
         """End whatever is set in one scope alone by then."""
 
         def make() -> Made:
-            return [RecordChange(Setting(scope, key, ""), removed=True) for key in self.set_at(scope)], [entry]
+            return [RecordChange(Setting(scope, key, ""), removed=True) for key in self.values_in(scope)], [entry]
 
         await self._alone(make)
 
-    def after(self, changes: Sequence[RecordChange]) -> Administration:
+    def preview(self, changes: Sequence[RecordChange]) -> Administration:
         """What would be in force after changes, to see whether others fit them."""
-        then = Administration(self.books, self.base, tuple(self._administrators))
+        then = Administration(self.records, self.base, tuple(self._administrators))
         then._records = {where: dict(records) for where, records in self._records.items()}
         then._values = {scope: dict(values) for scope, values in self._values.items()}
         for change in changes:
@@ -203,10 +206,10 @@ class Administration:
 
     async def _keep(self, changes: Sequence[RecordChange], entries: Sequence[AuditEntry]) -> Sequence[AuditEntry]:
         """Make the changes and write them down; they are in force once both are on disk."""
-        written = await self.books.keep(changes, entries)
+        written = await self.records.keep(changes, entries)
         for change in changes:
             self._put(change)
-        self.told(written)
+        self.notify(written)
         return written
 
     def removal(self, platform: str, workspace: str) -> Sequence[RecordChange]:
@@ -221,18 +224,18 @@ class Administration:
         records = (*settings, *self._records.get(where, {}), *self._left_out.get(where, ()))
         return [RecordChange(record, removed=True) for record in records]
 
-    async def note(self, place: Place, person: Person, action: str, target: str = "", after: str = "") -> None:
+    async def write_audit(self, place: Place, person: Person, action: str, target: str = "", after: str = "") -> None:
         """Write down what is no change of these: a refusal, a deletion."""
         await self._keep((), [AuditEntry(place, person, action, target, after=after)])
 
-    async def refused(self, request: Request, why: str) -> bool:
+    async def audit_refusal(self, request: Request, why: str) -> bool:
         """Write down a refusal, the same once a minute; whether to tell the person.
 
         Where the store fails, it is a refusal all the same.
         """
         try:
             if self._refusals.is_new(request, why):
-                await self.note(request.place, request.person, "refused", f"/{request.command}", why)
+                await self.write_audit(request.place, request.person, "refused", f"/{request.command}", why)
         except StoreError as error:
             log.error("A refusal is not in the audit: %s", error)
         return self._refusals.is_reported(request)
@@ -244,7 +247,7 @@ class Administration:
 
         What is somebody's own is written down without its values: the audit outlives what people have forgotten.
         """
-        known, own = self.set_at(scope), bool(scope.person)
+        known, own = self.values_in(scope), bool(scope.person)
         before = format_value(known[key]) if key in known and not own else ""
         after = "" if reset or own else format_value(value)
         action, level = "config reset" if reset else "config set", level_of(scope)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from time import monotonic
 
-from bot.interfaces.history import Reading
+from bot.interfaces.history import ClockReading
 
 JUMP_SECONDS = 3_600.0
 """How far the machine's clock may be from the time that passed since it was last looked at."""
@@ -24,7 +24,7 @@ class Clock:
     """
 
     def __init__(self, wall: Callable[[], float]) -> None:
-        self.reading: Reading | None = None
+        self.reading: ClockReading | None = None
         self._wall = wall
         self._looked: float | None = None
 
@@ -38,15 +38,15 @@ class Clock:
         wall, ticks = self._wall(), monotonic()
         passed = None if self._looked is None else ticks - self._looked
         self._looked = ticks
-        self.reading = _next(self.reading or Reading(wall, wall), wall, passed)
+        self.reading = _next(self.reading or ClockReading(wall, wall), wall, passed)
         return min(wall, self.reading.trusted)
 
 
-def _next(last: Reading, wall: float, passed: float | None) -> Reading:
+def _next(last: ClockReading, wall: float, passed: float | None) -> ClockReading:
     """Make the reading after the last one; `passed` are the seconds since then, None after a start of the program."""
     expected = last.trusted + (passed or 0.0)
     if abs(wall - expected) <= JUMP_SECONDS:
-        return Reading(wall, wall)
+        return ClockReading(wall, wall)
     moved = wall - last.seen
     if last.confirmed is None:
         confirmed = 0.0
@@ -55,5 +55,5 @@ def _next(last: Reading, wall: float, passed: float | None) -> Reading:
     else:
         confirmed = last.confirmed + passed if abs(moved - passed) <= JUMP_SECONDS else 0.0
     if confirmed >= CONFIRM_SECONDS:
-        return Reading(wall, wall)
-    return Reading(expected, wall, confirmed)
+        return ClockReading(wall, wall)
+    return ClockReading(expected, wall, confirmed)

@@ -91,8 +91,8 @@ def answer_again(services: Services, accepted: Accepted, turn: int) -> Reply:
 async def _answer(services: Services, accepted: Accepted, turn: int | None, chosen: str) -> Reply:
     """Answer the request's question or, where it is one already, a turn."""
     new, request = turn is None, accepted.request
-    parent = await _parent(services.store, accepted) if new else turn
-    conversation = await services.store.conversation(accepted.conversation)
+    parent = await _parent(services.conversations, accepted) if new else turn
+    conversation = await services.conversations.conversation(accepted.conversation)
     first, settings = services.models.chat_model(request, chosen, conversation.model), services.settings(request)
     model = model_with_fallbacks(services, request, settings, first, partial(services.budget.reserve, accepted))
     yield Choices((stop_choice(accepted.id),))
@@ -100,7 +100,7 @@ async def _answer(services: Services, accepted: Accepted, turn: int | None, chos
     around, withheld = await surroundings(services, accepted, settings.context_messages) if new else ((), "")
     if withheld:
         yield Note(withheld)
-    before = await services.store.turns(accepted.conversation, parent) if parent is not None else ()
+    before = await services.conversations.turns(accepted.conversation, parent) if parent is not None else ()
     if not new and before and PICTURES in before[-1].text:
         yield Note(BLIND_NOTE)
     drawn = ReasoningDisplay(shown=settings.thinking).drawn
@@ -121,7 +121,7 @@ def _ending(accepted: Accepted, completion: Completion, settings: Settings) -> I
         yield Note(UNBEGUN_NOTE if limited else EMPTY_NOTE)
     elif limited:
         yield Note(completion.shortened or LENGTH_NOTE)
-    yield from map(Note, completion.crossed)
+    yield from map(Note, completion.warnings)
     yield done if completion.written else replace(done, reason="failed")
 
 

@@ -24,13 +24,13 @@ class Completion:
     """The end of a model's answer.
 
     `written` says whether it wrote any word, to think not counted, and `shortened` which limit left no room for more.
-    `crossed` are sentences about the limits that the call used up, or nearly.
+    `warnings` are sentences about the limits that the call used up, or nearly.
     """
 
     done: Done
     written: bool
     shortened: str
-    crossed: Sequence[str]
+    warnings: Sequence[str]
 
 
 CompletionStream: TypeAlias = AsyncGenerator[Chunk | Completion, None]
@@ -91,10 +91,10 @@ class BudgetedModel:
                         if bounds.reached:
                             break
         except BackendError:
-            for sentence in call.crossed:
+            for sentence in call.warnings:
                 yield Note(sentence)
             raise
-        yield Completion(done, call.said, call.shortened, call.crossed)
+        yield Completion(done, call.has_text, call.shortened, call.warnings)
 
 
 class FallbackModel:
@@ -163,4 +163,6 @@ def model_with_fallbacks(
     others = services.policy.usable(request, [name for name in chain[1:] if able(name)])
     sampling = Sampling(settings.temperature, settings.answer_tokens)
     models = [BudgetedModel(name, services.catalogue, sampling, reserve) for name in (model, *others)]
-    return FallbackModel(models, partial(services.administration.refused, request), final) if others else models[0]
+    return (
+        FallbackModel(models, partial(services.administration.audit_refusal, request), final) if others else models[0]
+    )

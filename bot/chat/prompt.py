@@ -37,14 +37,14 @@ async def surroundings(services: Services, accepted: Accepted, most: int) -> tup
     request = accepted.request
     if not most or request.place.direct:
         return (), ""
-    messages = await services.privacy.overheard(request, most)
+    messages = await services.retention.overheard(request, most)
     heard = {message.id for message in messages}
     begun = request.place.thread if request.addressed and len(heard) < most else ""
     if not heard.issuperset(filter(None, (begun, request.replies_to))):
         told = await _platform_context(services.adapters, accepted, most)
         known = {message.id for message in told}
         messages = [*told, *(message for message in messages if message.id not in known)][-most:]
-    known_turns = await services.store.known_messages(request.place, [message.id for message in messages])
+    known_turns = await services.conversations.known_messages(request.place, [message.id for message in messages])
     since = takewhile(lambda message: message.id not in known_turns, reversed(messages))
     withheld = next((message.withheld for message in since if message.withheld), "")
     return [message for message in messages if message.id not in known_turns and message.text], withheld

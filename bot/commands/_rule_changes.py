@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 from bot.administration.limits import money
 from bot.administration.limits.budget import Budget
-from bot.administration.limits.rules import about
+from bot.administration.limits.rules import describe_window
 from bot.administration.settings import LONGEST, NONE
 from bot.administration.state import Administration
 from bot.interfaces.backend import Backend
@@ -106,7 +106,7 @@ def changed(services: Services, request: Request, decision: Decision, *, removed
             made, ended, target = "limit set", "limit remove", about_limit(decision)
         case Persona():
             made, ended, target = "persona set", "persona delete", decision.name
-    kept = services.administration.kept(decision)
+    kept = services.administration.stored(decision)
     before, after = value(services.budget, kept) if kept else "", "" if removed else value(services.budget, decision)
     entry = AuditEntry(request.place, request.person, ended if removed else made, target, before, after)
     return RecordChange(decision, removed), entry
@@ -131,4 +131,4 @@ def target_label(target: str) -> str:
 
 def about_limit(limit: Limit) -> str:
     """What a limit counts, and whose it is, in words."""
-    return f"{limit.unit} {about(limit.window, limit.model)} for {limit.subject.label}"
+    return f"{limit.unit} {describe_window(limit.window, limit.model)} for {limit.subject.label}"

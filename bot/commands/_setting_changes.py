@@ -11,10 +11,10 @@ from bot.administration.settings import (
     PERSONAL,
     Level,
     Value,
-    about,
     check_commands_off,
     format_value,
     parse,
+    setting_levels,
 )
 from bot.administration.state import scope_of
 from bot.interfaces.adapter import Adapter
@@ -37,7 +37,7 @@ async def level_for(services: Services, request: Request, key: str, wanted: str)
 
     Without a wish: here, for administrators; for others themselves. Raises UserError or Denied.
     """
-    possible = about(key).levels
+    possible = setting_levels(key).levels
     level = LEVELS[LEVELS.index(wanted)] if wanted else usual(request, possible)  # of the choices: the core made sure
     if level not in possible:
         raise UserError(f"{key} cannot be set for {named(level, request.place)}; it can for: {', '.join(possible)}.")
@@ -46,7 +46,7 @@ async def level_for(services: Services, request: Request, key: str, wanted: str)
     if level in ("channel", "thread") and request.place.direct:
         raise UserError(NOBODY_SETS_HERE)
     if level == "me" and key not in services.settings(request).personal:
-        whom = services.administration.whom_to_ask(request.place)
+        whom = services.administration.contact_sentence(request.place)
         raise Denied(f"{key} is the same for everybody here. {whom}")
     return level, request if level == "me" else await services.rights.require_administrator(request)
 
@@ -64,13 +64,13 @@ async def put(services: Services, request: Request, key: str, text: str, wanted:
     """Set one setting and say so. Raises UserError or Denied."""
     value = known(services, request, key, parse(key, text))
     level, request = await level_for(services, request, key, wanted)
-    if about(key).known == "channels" and value:
+    if setting_levels(key).completion == "channels" and value:
         await must_be_read_by(services.adapters, request, str(value))
     administration, scope, before = services.administration, scope_in(level, request), ""
 
     def decision() -> Sequence[AuditedChange]:
         nonlocal before
-        before = format_value(administration.set_at(scope).get(key, ""))
+        before = format_value(administration.values_in(scope).get(key, ""))
         return [administration.setting(key, value, scope, request.place, request.person)]
 
     await administration.decide(decision)
@@ -84,7 +84,7 @@ async def take_back(services: Services, request: Request, key: str, wanted: str)
     administration, place, person = services.administration, request.place, request.person
 
     def decision() -> Sequence[AuditedChange]:
-        if key not in administration.at(level, place, person):
+        if key not in administration.values_at(level, place, person):
             raise UserError(f"{key} is not set for {named(level, place)}. `/config show` says where it comes from.")
         return [administration.setting(key, None, scope_in(level, request), place, person, reset=True)]
 
@@ -114,7 +114,7 @@ def scope_in(level: Level, request: Request) -> Scope:
 
 def known(services: Services, request: Request, key: str, value: Value) -> Value:
     """A value whose names exist. Raises UserError that lists them."""
-    kind = about(key).known
+    kind = setting_levels(key).completion
     if kind == "commands" and isinstance(value, tuple):
         value = tuple(name.removeprefix("/") for name in value)
         check_commands_off(value)
@@ -144,7 +144,7 @@ def _channel(place: Place, text: str) -> str:
 
 def offered(services: Services, request: Request, key: str) -> list[str]:
     """What a setting's value may be completed to."""
-    match about(key).known:
+    match setting_levels(key).completion:
         case "models":
             available = services.models.available(request)
             return list(available.chat if key == "model" else available.names)
@@ -178,5 +178,5 @@ def named(level: Level, place: Place) -> str:
 def quoted_value(key: str, value: Value) -> str:
     """A setting's value within a sentence."""
     text = format_value(value)
-    channel = Subject.read(text) if about(key).known == "channels" else None
+    channel = Subject.read(text) if setting_levels(key).completion == "channels" else None
     return channel.label if channel else quoted(text) if text else "empty"

@@ -13,7 +13,7 @@ from typing import TypeAlias
 import tomli_w
 from pydantic import Field, ValidationError
 
-from bot.administration.settings import Value, about, check, format_value, optional
+from bot.administration.settings import Value, check, format_value, optional, setting_levels
 from bot.administration.state import Administration, level_of
 from bot.commands import _rule_changes
 from bot.commands._rule_changes import Decision
@@ -107,7 +107,7 @@ def _layout(administration: Administration, place: Place) -> SettingsFile:
             for x in administration.limits(place)
         ],
     )
-    for scope, values in administration.set_in(place):
+    for scope, values in administration.values_of_workspace(place):
         _table(layout, scope).update({key: _plain(value) for key, value in values.items()})
     return layout
 
@@ -189,10 +189,10 @@ def _read(text: str) -> SettingsFile:
 
 async def _must_read_channels(services: Services, request: Request, layout: SettingsFile) -> None:
     """Who takes in a channel that is to be told of changes reads it. Raises UserError."""
-    now = services.administration.set_at(Scope(request.place.platform, request.place.workspace))
+    now = services.administration.values_in(Scope(request.place.platform, request.place.workspace))
     for key, plain in layout.workspace.items():
         with _entry(f"[workspace] {key}"):
-            if about(key).known == "channels" and plain and plain != now.get(key):
+            if setting_levels(key).completion == "channels" and plain and plain != now.get(key):
                 value = known(services, request, key, check(key, _raw(key, plain), str(plain)))
                 await must_be_read_by(services.adapters, request, str(value))
 
@@ -231,7 +231,7 @@ def _decided(
         kept: list[Decision] = [*administration.personas(place).values()]
         kept += [*administration.rules(place), *administration.limits(place)]
         changes += [_rule_changes.changed(services, request, one, removed=True) for one in kept if one not in named]
-    then = replace(services, administration=administration.after([change for change, _ in changes]))
+    then = replace(services, administration=administration.preview([change for change, _ in changes]))
     values = _values(then, request, layout, left_out)
     for (scope, key), value in values.items():
         if not _is_set(administration, scope, key, value):
@@ -239,7 +239,7 @@ def _decided(
     if exact:
         changes += [
             administration.setting(key, None, scope, place, person, reset=True)
-            for scope, found in administration.set_in(place)
+            for scope, found in administration.values_of_workspace(place)
             for key in found
             if (scope, key) not in values
         ]
@@ -272,7 +272,7 @@ def _decisions(
 
 def _name(administration: Administration, decision: Decision) -> Decision:
     """What tells decisions apart: new personas differ by more than case."""
-    if isinstance(decision, Persona) and administration.kept(decision) is None:
+    if isinstance(decision, Persona) and administration.stored(decision) is None:
         return replace(decision, name=folded(decision.name))
     return decision
 
@@ -306,7 +306,7 @@ def _limit(services: Services, place: Place, table: LimitTable) -> Limit:
 
 def _is_in_force(services: Services, decision: Decision) -> bool:
     """What was kept may name a model that is no more; then it stays as it is."""
-    kept = services.administration.kept(decision)
+    kept = services.administration.stored(decision)
     return kept is not None and _rule_changes.value(services.budget, kept) == _rule_changes.value(
         services.budget, decision
     )
@@ -330,7 +330,7 @@ def _values(
     for name, scope, table in _scopes(layout, request.place):
         for key, plain in table.items():
             with _entry(f"{name} {key}", left_out):
-                if level_of(scope) not in about(key).levels:
+                if level_of(scope) not in setting_levels(key).levels:
                     raise UserError(f"{key} cannot be set for a {level_of(scope)}.")
                 value = check(key, _raw(key, plain), str(plain))
                 in_force = _is_set(services.administration, scope, key, value)
@@ -362,5 +362,5 @@ def _raw(key: str, plain: Plain) -> Value:
 
 
 def _is_set(administration: Administration, scope: Scope, key: str, value: Value) -> bool:
-    now = administration.set_at(scope)
+    now = administration.values_in(scope)
     return key in now and now[key] == value

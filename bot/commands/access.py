@@ -69,7 +69,7 @@ async def _remove(services: Services, request: Request) -> str:
     about = f"for {asked.subject.label} about {target_label(asked.target)}"
 
     def decision() -> Sequence[AuditedChange]:
-        if services.administration.kept(asked) is None:
+        if services.administration.stored(asked) is None:
             raise UserError(f"There is no rule {about}. `/access show` lists all rules.")
         return [changed(services, request, asked, removed=True)]
 

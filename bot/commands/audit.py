@@ -11,7 +11,7 @@ from bot.commands._closed_places import closed_to
 from bot.interfaces.command import Command, Option
 from bot.interfaces.errors import UserError
 from bot.interfaces.messages import Request, Subject
-from bot.interfaces.records import UNTOLD, AuditEntry
+from bot.interfaces.records import NOT_ANNOUNCED, AuditEntry
 from bot.interfaces.replies import Done, File, Reply, Text
 from bot.interfaces.store import Accepted
 from bot.services import Services
@@ -44,7 +44,7 @@ COMMAND = Command(
 
 ACTIONS = (
     *("config", "access", "persona", "limit", "model", "refused", "export", "forget", "retention", "uninstalled"),
-    UNTOLD,
+    NOT_ANNOUNCED,
 )
 """How the actions begin that are written down."""
 

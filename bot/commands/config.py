@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from bot.administration.settings import KEYS, LEVELS, NONE, about, choices, format_value, summary, takes
+from bot.administration.settings import (
+    KEYS,
+    LEVELS,
+    NONE,
+    choices,
+    expected_value,
+    format_value,
+    setting_levels,
+    summary,
+)
 from bot.administration.state import scope_of
 from bot.commands import _setting_changes, _settings_file
 from bot.interfaces.adapter import Adapter
@@ -85,7 +94,7 @@ async def run(services: Services, accepted: Accepted) -> Reply:
             yield Choices(menus(services, request))
         case "config set" if "value" not in given:
             key = given["key"]
-            raise UserError(f"Write the new value after it: `/config set {key} VALUE`. It takes {takes(key)}.")
+            raise UserError(f"Write the new value after it: `/config set {key} VALUE`. It takes {expected_value(key)}.")
         case "config set":
             yield Text(
                 await _setting_changes.put(services, request, given["key"], given["value"], given.get("scope", ""))
@@ -130,7 +139,7 @@ async def dialog(services: Services, request: Request) -> Form | None:
     if "value" in given:
         return None
     personal = key in services.settings(request).personal
-    levels_here = (level for level in about(key).levels if level != "me" or personal)
+    levels_here = (level for level in setting_levels(key).levels if level != "me" or personal)
     possible = [level for level in levels_here if scope_of(level, request.place, request.person)]
     if not request.person.administrator:
         possible = [level for level in possible if level == "me"]
@@ -198,17 +207,17 @@ def overview(services: Services, request: Request) -> str:
 
 def one(services: Services, request: Request, key: str) -> str:
     """One setting in full: what it does, its value at every level."""
-    allowed = about(key).levels
+    allowed = setting_levels(key).levels
     administration = services.administration
     at = {"config.toml": getattr(administration.base, key)}
     for level in LEVELS:
-        values = administration.at(level, request.place, request.person)
+        values = administration.values_at(level, request.place, request.person)
         at |= {level: values[key]} if key in values else {}
     lines = [f"- {level}: {_setting_changes.quoted_value(key, value)}" for level, value in at.items()]
     if "me" in at and key not in services.settings(request).personal:
         lines[-1] += ", which does not count here: it is the same for everybody"
     nearest = f"`/config set {key} VALUE --scope {'|'.join(allowed)}` changes it; the nearest wins."
-    return "\n".join([f"**{key}**: {summary(key)} It takes {takes(key)}.", *lines, nearest])
+    return "\n".join([f"**{key}**: {summary(key)} It takes {expected_value(key)}.", *lines, nearest])
 
 
 def _now(services: Services, request: Request, key: str) -> str:

@@ -53,17 +53,19 @@ async def run(services: Services, accepted: Accepted) -> Reply:
     of = f"{request.person.name} ({request.person.id})" if extent.person else extent.channel or extent.workspace
     closed: frozenset[Place] = frozenset()
     yield Status("Copying what I keep…")
-    async with services.privacy.copying:
+    async with services.retention.copying:
         if not extent.person:
             closed = await _closed(services, request, extent)
-        own = services.administration.at("me", request.place, request.person) if extent.person else {}
+        own = services.administration.values_at("me", request.place, request.person) if extent.person else {}
         made = ExportFile(services.config.bot.name, of, request.command.replace(" ", "-"), own)
         turns, overheard, votes = await _copied(services.history, request, extent, closed, made)
         if extent.person:
             await _add_ones_own(services, request, made)
         files = await in_thread(made.files)
     if not extent.person:
-        await services.administration.note(request.place, request.person, request.command, of, f"{turns:,} turns")
+        await services.administration.write_audit(
+            request.place, request.person, request.command, of, f"{turns:,} turns"
+        )
     yield Text(
         f"{turns:,} questions and answers, {overheard:,} overheard messages, {votes:,} ratings: all of "
         "it as JSON, which people and programs can read."

@@ -15,7 +15,7 @@ async def run(services: Services, accepted: Accepted) -> Reply:
     """Keep what the person thinks; it replaces what they thought before."""
     request = accepted.request
     about, good = request.arguments.get("request", ""), request.arguments.get("good") == "yes"
-    asked = await services.store.asker(int(about)) if about.isdecimal() else None
+    asked = await services.conversations.asker(int(about)) if about.isdecimal() else None
     here = (request.place.platform, request.place.workspace, request.place.channel)
     sent = asked is not None and request.place.direct and (asked[0].platform, asked[1]) == (here[0], request.person.id)
     if asked is None or not (sent or (asked[0].platform, asked[0].workspace, asked[0].channel) == here):

@@ -47,9 +47,9 @@ LATER = " The last traces leave my disk as soon as nobody reads it, within minut
 async def run(services: Services, accepted: Accepted) -> Reply:
     """Show what would go, with a button; do it when it was pressed."""
     deletion = await _deletion(services, accepted)
-    found = listed(*await services.privacy.count(deletion, accepted.id))
+    found = listed(*await services.retention.count(deletion, accepted.id))
     if accepted.request.arguments.get("sure"):
-        clean = await services.privacy.forget(deletion, accepted)
+        clean = await services.retention.forget(deletion, accepted)
         yield Choices(())
         yield Text(f"Forgotten: {deletion.words}{f', {found}' if found else ''}.{'' if clean else LATER}")
     elif found:
@@ -101,11 +101,11 @@ async def _conversation(services: Services, accepted: Accepted) -> DeletionReque
     place, person = accepted.request.place, accepted.request.person
     if not accepted.conversation:
         raise UserError("There is no conversation of yours here.")
-    conversation = await services.store.conversation(accepted.conversation)
+    conversation = await services.conversations.conversation(accepted.conversation)
     label = "this conversation" if accepted.request.arguments.get("sure") else f"the conversation {conversation.label}"
     extent = Extent(place.platform, place.workspace, conversation=conversation.id)
-    everyones, _ = await services.privacy.count(DeletionRequest("", extent), accepted.id)
-    mine, _ = await services.privacy.count(DeletionRequest("", replace(extent, person=person.id)), accepted.id)
+    everyones, _ = await services.retention.count(DeletionRequest("", extent), accepted.id)
+    mine, _ = await services.retention.count(DeletionRequest("", replace(extent, person=person.id)), accepted.id)
     alone = mine.questions == everyones.questions
     theirs = alone or person.id == conversation.person
     if not (theirs or (await services.rights.confirm(accepted.request)).person.administrator):

@@ -7,7 +7,7 @@ from typing import get_args
 
 from bot.administration.limits import money
 from bot.administration.limits.periods import WINDOWS
-from bot.administration.limits.rules import FARTHEST_FIRST, named, standings_table
+from bot.administration.limits.rules import FARTHEST_FIRST, describe_limit, limit_table
 from bot.catalogue import Catalogue
 from bot.commands._rule_changes import about_limit, changed, limit
 from bot.interfaces.backend import Backend
@@ -69,13 +69,13 @@ async def suggest(services: Services, request: Request, option: str) -> Sequence
 
 def _overview(services: Services, request: Request) -> str:
     budget = services.budget
-    standings = budget.standings(request.place, request.person, *services.backends)
+    standings = budget.limit_usages(request.place, request.person, *services.backends)
     lines = ["Nothing is limited for you here."]
     if standings:
-        lines = ["What holds for you here:", standings_table(standings, budget.currency, budget.clock())]
+        lines = ["What holds for you here:", limit_table(standings, budget.currency, budget.clock())]
     limits = sorted(services.administration.limits(request.place), key=_nearest_last)
     if request.person.administrator and limits:
-        rows = [(one.subject.kind, one.subject.label, named(one, budget.currency)) for one in limits]
+        rows = [(one.subject.kind, one.subject.label, describe_limit(one, budget.currency)) for one in limits]
         lines.append(markdown_table(("kind", "who", "limit"), rows))
         lines.append(
             "A person's limit replaces a role's, and that everyone's; of several roles the most generous counts. "
@@ -93,7 +93,8 @@ async def _set(services: Services, request: Request) -> str:
     asked = _asked(services.backends, request, request.arguments.get("amount", ""))
     (entry,) = await services.administration.decide(lambda: [changed(services, request, asked)])
     was = f" (before: {entry.before})" if entry.before else ""
-    said = f"{_who(asked)}: {named(asked, services.budget.currency)} from now on{was}. `/limits show` lists all limits."
+    limit_text = describe_limit(asked, services.budget.currency)
+    said = f"{_who(asked)}: {limit_text} from now on{was}. `/limits show` lists all limits."
     return f"{said}{_without_price(services.catalogue, asked)}"
 
 
@@ -101,7 +102,7 @@ async def _remove(services: Services, request: Request) -> str:
     asked = _asked(services.backends, request, "0")
 
     def decision() -> Sequence[AuditedChange]:
-        if services.administration.kept(asked) is None:
+        if services.administration.stored(asked) is None:
             raise UserError(f"There is no limit of {about_limit(asked)}. `/limits show` lists all limits.")
         return [changed(services, request, asked, removed=True)]
 

@@ -27,13 +27,13 @@ async def run(services: Services, accepted: Accepted) -> Reply:
     here = steering(request.place, "any", begins=bool(wanted))
     if wanted:
         model = services.models.chat_model(request, wanted)
-        conversation = await services.store.find(request.place, request.person.id, here)
+        conversation = await services.conversations.find(request.place, request.person.id, here)
         assert conversation is not None
-        await services.store.set_model(conversation.id, model)
+        await services.conversations.set_model(conversation.id, model)
         where = services.backends[model].destination
         yield Text(f"In {conversation.label} **{model}** answers from now on, and text goes to {where}.")
     else:
-        found = await services.store.find(request.place, request.person.id, here)
+        found = await services.conversations.find(request.place, request.person.id, here)
         model = services.models.chat_model(request, found.model if found else "")
         where, destination = f"In {found.label} " if found else "Here ", services.backends[model].destination
         yield Text(f"{where}**{model}** answers, and text goes to {destination}. `/models` lists all.")

@@ -216,7 +216,7 @@ async def _add(services: Services, accepted: Accepted) -> Reply:
     chosen = await catalogue.hub.look(model, given.get("revision", ""), given.get("task", ""))
     entry = await catalogue.add(given.get("name", ""), chosen, request.place)
     at = f"{chosen.model} at {chosen.revision}"
-    await services.administration.note(request.place, request.person, "model add", entry.name, at)
+    await services.administration.write_audit(request.place, request.person, "model add", entry.name, at)
     yield Text(
         f"**{entry.name}** is in the catalogue, for {chosen.task}: {chosen.model} as it is now "
         f"(commit {chosen.revision[:12]}), {format_bytes(chosen.size)}, licence {chosen.licence}."
@@ -240,7 +240,9 @@ async def _pull(services: Services, accepted: Accepted) -> Reply:
     for chunk in _download_result(entry, size):
         yield chunk
     if size:
-        await services.administration.note(request.place, request.person, "model pull", entry.name, entry.section.model)
+        await services.administration.write_audit(
+            request.place, request.person, "model pull", entry.name, entry.section.model
+        )
     yield Done()
 
 
@@ -258,13 +260,14 @@ async def _remove(services: Services, accepted: Accepted) -> Reply:
     if entry.added is None:
         raise UserError(f"{entry.name} stands in config.toml: remove it there.")
     place, person = request.place, request.person
-    if not services.administration.named(place, person) and (entry.added.platform, entry.added.workspace) != (
+    trusted = services.administration.is_configured_administrator(place, person)
+    if not trusted and (entry.added.platform, entry.added.workspace) != (
         place.platform,
         place.workspace,
     ):
         raise Denied(f"{entry.name} was added in another workspace: only there, or by the operator, can it be removed.")
     await catalogue.remove(entry)
-    await services.administration.note(place, person, "model remove", entry.name, f"was {entry.section.model}")
+    await services.administration.write_audit(place, person, "model remove", entry.name, f"was {entry.section.model}")
     yield Text(f"**{entry.name}** is gone, and so are its files. Conversations that it answered need another `/model`.")
     yield Done()
 
@@ -280,7 +283,7 @@ async def _load(services: Services, accepted: Accepted) -> Reply:
     began = monotonic()
     await services.backends[name].prepare()
     yield Choices(())
-    await services.administration.note(accepted.request.place, accepted.request.person, "model load", name)
+    await services.administration.write_audit(accepted.request.place, accepted.request.person, "model load", name)
     yield Text(f"**{name}** is loaded. It took {monotonic() - began:.1f} s.")
     yield Done()
 
@@ -288,7 +291,7 @@ async def _load(services: Services, accepted: Accepted) -> Reply:
 async def _unload(services: Services, accepted: Accepted) -> Reply:
     name = _name(accepted)
     await _in_memory(services, name).unload()
-    await services.administration.note(accepted.request.place, accepted.request.person, "model unload", name)
+    await services.administration.write_audit(accepted.request.place, accepted.request.person, "model unload", name)
     yield Text(f"**{name}** is out of memory. The next question loads it again.")
     yield Done()
 

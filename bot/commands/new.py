@@ -15,7 +15,7 @@ async def run(services: Services, accepted: Accepted) -> Reply:
     if not accepted.conversation:
         yield Text("There is no conversation of yours to leave here: what you say next begins one.")
     else:
-        conversation = await services.store.conversation(accepted.conversation)
-        await services.store.close_conversation(conversation.id)
+        conversation = await services.conversations.conversation(accepted.conversation)
+        await services.conversations.close_conversation(conversation.id)
         yield Text(f"Done: what you say next begins afresh. Left behind: {conversation.label}.")
     yield Done()

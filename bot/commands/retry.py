@@ -24,10 +24,10 @@ async def run(services: Services, accepted: Accepted) -> Reply:
     if task := services.recent.get(request.arguments.get("request", "")):
         answer = await _task_again(services, accepted, task)
     else:
-        question = await _question(services.store, accepted)
+        question = await _question(services.conversations, accepted)
         await services.rights.check_steering(request, question.person, request.place)
         if "request" not in request.arguments and not (request.place.thread or request.place.direct):
-            conversation = await services.store.conversation(accepted.conversation)
+            conversation = await services.conversations.conversation(accepted.conversation)
             yield Note(f"Answered again: {conversation.label}.")
         answer = answer_again(services, accepted, question.id)
     async with aclosing(answer) as reply:

@@ -18,7 +18,7 @@ async def run(services: Services, accepted: Accepted) -> Reply:
     request = accepted.request
     button = request.arguments.get("request", "")
     running = int(button) if button.isdecimal() else services.running(accepted.conversation)
-    asked = await services.store.asker(running) if running else None
+    asked = await services.conversations.asker(running) if running else None
     if running is None or asked is None:
         raise UserError(NOTHING)
     place, person = asked
@@ -26,6 +26,6 @@ async def run(services: Services, accepted: Accepted) -> Reply:
     if not services.stop(running):
         raise UserError(NOTHING)
     if not button:
-        conversation = await services.store.conversation(accepted.conversation)
+        conversation = await services.conversations.conversation(accepted.conversation)
         yield Text(f"Stopped: {conversation.label}.")
     yield Done()

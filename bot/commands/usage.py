@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 from bot.administration.closed_places import name_of
 from bot.administration.limits import money
 from bot.administration.limits.budget import Budget
-from bot.administration.limits.rules import standings_table
+from bot.administration.limits.rules import limit_table
 from bot.commands._closed_places import closed_to
 from bot.interfaces.adapter import Adapter
 from bot.interfaces.command import Command, Option
@@ -115,9 +115,9 @@ async def _own_usage(services: Services, request: Request, first: date) -> str:
     lines = [f"You used nothing since {first}."]
     if used:
         lines = [f"What you used since {first}:", _table(services.budget, "model", used, lambda total: total.key[0])]
-    standings = budget.standings(request.place, request.person, *services.backends)
+    standings = budget.limit_usages(request.place, request.person, *services.backends)
     if standings:
-        lines += ["What holds for you here:", standings_table(standings, budget.currency, budget.clock())]
+        lines += ["What holds for you here:", limit_table(standings, budget.currency, budget.clock())]
     else:
         lines.append("Nothing is limited for you here.")
     return "\n".join(lines)
@@ -146,7 +146,7 @@ async def _people(services: Services, request: Request, first: date) -> str:
 async def _opinions(usage: UsageStore, request: Request, first: date) -> str:
     """What people thought of the models' answers; "" where nobody said."""
     place, since = request.place, _milliseconds(first)
-    opinions = await usage.opinions(since, place.platform, place.workspace)
+    opinions = await usage.ratings(since, place.platform, place.workspace)
     said = ", ".join(f"{opinion.model} {opinion.good:,} 👍 {opinion.bad:,} 👎" for opinion in opinions)
     return f"What people thought of the answers: {said}." if said else ""
 

@@ -15,7 +15,7 @@ async def run(services: Services, accepted: Accepted) -> Reply:
     """Introduce the bot in one message."""
     model = services.models.available(accepted.request).default
     how = HOW.get(accepted.request.place.platform, HOW["discord"])
-    keeps = services.privacy.keeps(accepted.request.place)
+    keeps = services.retention.keeps(accepted.request.place)
     also = "so is what people say to each other here." if keeps else "I keep nothing else that is said here."
     yield Text(f"Hello! I am **{services.config.bot.name}**, and I answer questions with pretrained models. {how} ")
     yield Text(f"What you say to me goes to {services.backends[model].destination} and is kept on my own disk; ")

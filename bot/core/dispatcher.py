@@ -39,7 +39,7 @@ class Dispatcher:
                     yield chunk
             return
         except Denied as error:
-            told = await self._services.administration.refused(request, error.message)
+            told = await self._services.administration.audit_refusal(request, error.message)
             if not request.private:
                 yield Private()
             yield Choices(())
@@ -65,7 +65,7 @@ class Dispatcher:
             request = self._checked(await self._services.rights.refresh(request))
             return await module.dialog(self._services, request) if isinstance(module, CommandWithForm) else None
         except Denied as error:
-            await self._services.administration.refused(request, error.message)
+            await self._services.administration.audit_refusal(request, error.message)
             raise
 
     async def suggest(

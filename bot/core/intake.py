@@ -27,14 +27,14 @@ MOST_SUGGESTIONS = 25
 class CoreIntake:
     """The bot.interfaces.adapter.Intake of every adapter."""
 
-    def __init__(self, services: Services, core: Dispatcher, inbox: RequestQueue, admissions: Admissions) -> None:
+    def __init__(self, services: Services, core: Dispatcher, queue: RequestQueue, admissions: Admissions) -> None:
         self.commands: Sequence[Command] = services.commands
         self._services = services
         self._history = services.history
-        self._retention = services.privacy
-        self._departures = services.privacy.departures
+        self._retention = services.retention
+        self._departures = services.retention.departures
         self._core = core
-        self._inbox = inbox
+        self._queue = queue
         self._admissions = admissions
         self._by_path = by_path(services.commands)
 
@@ -50,7 +50,7 @@ class CoreIntake:
             silent = self.manner(request.place, request.person.id).speaks == "mentions"
             if silent or self._admissions.decide(request).forbidden:
                 return _already(value=False)
-        return self._inbox.offer(request)
+        return self._queue.offer(request)
 
     def settle(self, request: Request) -> Request:
         """The request as it is to be treated here: private by a setting, or because it will be refused.
@@ -73,7 +73,7 @@ class CoreIntake:
         request = self._recognised(request)
         if self._admissions.decide(request).refusal:
             return False
-        return request.addressed or await self._services.store.takes_part(request.place)
+        return request.addressed or await self._services.conversations.takes_part(request.place)
 
     def manner(self, place: Place, person: str) -> Manner:
         """How to behave in a place."""
@@ -106,9 +106,9 @@ class CoreIntake:
             found = [f"{before}, {value}" for value in _completions(offered, last.strip()) if value not in there]
         return found[:MOST_SUGGESTIONS]
 
-    async def seen(self, platform: str) -> Sequence[tuple[Place, int]]:
+    async def recent_places(self, platform: str) -> Sequence[tuple[Place, int]]:
         """Where the bot took part lately, each with the order of the newest act."""
-        return await self._services.store.seen(platform, int((time() - SEEN_DAYS * 86_400) * 1000))
+        return await self._services.conversations.recent_places(platform, int((time() - SEEN_DAYS * 86_400) * 1000))
 
     async def workspaces(self, platform: str) -> Collection[str]:
         """The workspaces of which something is kept."""
@@ -129,9 +129,9 @@ class CoreIntake:
         """Messages are gone from the platform, and from what is kept: a question with its answers, or an answer."""
         await self._retention.deleted(*well_formed((place, tuple(messages))))
 
-    async def vanished(self, place: Place) -> None:
+    async def place_deleted(self, place: Place) -> None:
         """A channel or a thread is gone from the platform, and what was said there from what is kept."""
-        await self._retention.vanished(well_formed(place))
+        await self._retention.place_deleted(well_formed(place))
 
     async def uninstalled(self, platform: str, workspace: str) -> None:
         """The bot was removed from a workspace, whose data goes if the setting says so."""

@@ -245,7 +245,7 @@ class RequestQueue:
         return self._limits.refusal(accepted, self._active, waiting, settings)
 
     async def _run_refused(self, delivery: Delivery, why: str) -> None:
-        if not await self._administration.refused(delivery.accepted.request, why):
+        if not await self._administration.audit_refusal(delivery.accepted.request, why):
             delivery.refuse("")
         await self._run(delivery)
 

@@ -108,7 +108,7 @@ class Intake(Protocol):
     async def deleted(self, place: Place, messages: Sequence[str]) -> None:
         """Messages are gone from the platform, people's or the bot's own."""
 
-    async def vanished(self, place: Place) -> None:
+    async def place_deleted(self, place: Place) -> None:
         """A channel with its threads, or one thread, is gone from the platform."""
 
     async def uninstalled(self, platform: str, workspace: str) -> None:
@@ -120,7 +120,7 @@ class Intake(Protocol):
     async def workspaces(self, platform: str) -> Collection[str]:
         """The workspaces of which something is kept: who was removed from one while away reports it as uninstalled."""
 
-    async def seen(self, platform: str) -> Sequence[tuple[Place, int]]:
+    async def recent_places(self, platform: str) -> Sequence[tuple[Place, int]]:
         """The places of this platform where the bot took part lately, each with the order of its newest act."""
 
 

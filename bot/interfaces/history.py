@@ -91,7 +91,7 @@ class RetentionBounds:
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class ClockReading:
     """A reading of a clock: the `trusted` time, and the time that it showed (`seen`), both in seconds since 1970.
 
     Where the two differ, `confirmed` is the number of seconds for which it has shown so.
@@ -141,7 +141,7 @@ class HistoryStore(Protocol):
     async def deleted(self, place: Place, messages: Sequence[str]) -> None:
         """Delete the questions in these messages, with their answers, and the answers that the messages belong to."""
 
-    async def vanished(self, extent: Extent) -> None:
+    async def place_deleted(self, extent: Extent) -> None:
         """Delete all text of an extent; the numbers stay."""
 
     async def vote(self, request: int, person: str, *, good: bool) -> bool:
@@ -159,13 +159,13 @@ class HistoryStore(Protocol):
     async def workspaces(self, platform: str) -> Collection[str]:
         """Return the workspaces with data."""
 
-    async def served(self) -> Collection[tuple[str, str]]:
+    async def served_workspaces(self) -> Collection[tuple[str, str]]:
         """Return the platforms and workspaces with data, without direct messages."""
 
     async def departures(self) -> Sequence[Departure]:
         """Return the departures that are not settled yet."""
 
-    async def depart(self, departure: Departure) -> None:
+    async def add_departure(self, departure: Departure) -> None:
         """Keep a departure. An earlier one of the same workspace stays as it is."""
 
     async def remove(self, platform: str, workspace: str) -> None:
@@ -174,13 +174,13 @@ class HistoryStore(Protocol):
         All text was forgotten before, and nothing is being answered there.
         """
 
-    async def settled(self, platform: str, workspace: str) -> None:
+    async def remove_departure(self, platform: str, workspace: str) -> None:
         """Remove a departure."""
 
-    async def reading(self) -> Reading | None:
+    async def clock_reading(self) -> ClockReading | None:
         """Return the reading of the clock that was kept last."""
 
-    async def keep_reading(self, reading: Reading) -> None:
+    async def keep_clock_reading(self, reading: ClockReading) -> None:
         """Keep a reading of the clock in place of the last one."""
 
     async def remains(self) -> int:
@@ -189,5 +189,5 @@ class HistoryStore(Protocol):
     async def rewrite(self) -> None:
         """Rewrite the database without remains. Other changes wait, for seconds a gigabyte."""
 
-    async def cut(self) -> bool:
+    async def truncate_log(self) -> bool:
         """Remove the remains from the database's log; False while somebody reads."""

@@ -123,7 +123,7 @@ class RecordChange:
     removed: bool = False
 
 
-UNTOLD = "not announced"
+NOT_ANNOUNCED = "not announced"
 """The action of an entry that gives the reason why changes are not announced."""
 
 
@@ -147,9 +147,9 @@ class AuditEntry:
     summed: bool = False
 
     @property
-    def to_be_told(self) -> bool:
+    def is_announced(self) -> bool:
         """Return whether it is announced. Refusals, which change nothing, and automatic deletions are not."""
-        return not (self.own or self.summed) and self.action not in ("refused", "retention", UNTOLD)
+        return not (self.own or self.summed) and self.action not in ("refused", "retention", NOT_ANNOUNCED)
 
 
 def counted(entries: Sequence[AuditEntry]) -> str:

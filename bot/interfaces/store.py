@@ -165,5 +165,5 @@ class ConversationStore(Protocol):
     async def takes_part(self, place: Place) -> bool:
         """Return whether the bot was ever part of this thread."""
 
-    async def seen(self, platform: str, since_ms: int) -> Sequence[tuple[Place, int]]:
+    async def recent_places(self, platform: str, since_ms: int) -> Sequence[tuple[Place, int]]:
         """Return the places with acts since then, each with the order of its newest."""

@@ -64,7 +64,7 @@ class RatingTotal:
 class UsageStore(Protocol):
     """The ledger of calls. Raises StoreError."""
 
-    def spent(self, calls: Sequence[ModelCall]) -> Awaitable[None]:
+    def add(self, calls: Sequence[ModelCall]) -> Awaitable[None]:
         """Keep calls. They are on disk no later than anything written after this, even before this is awaited."""
 
     async def totals(
@@ -78,5 +78,5 @@ class UsageStore(Protocol):
     ) -> Sequence[UsageTotal]:
         """Return sums of the calls from `since` to before `until`, milliseconds since 1970, in order of their keys."""
 
-    async def opinions(self, since: int, platform: str, workspace: str) -> Sequence[RatingTotal]:
+    async def ratings(self, since: int, platform: str, workspace: str) -> Sequence[RatingTotal]:
         """Return the votes on each model's answers since a moment in milliseconds since 1970."""

@@ -75,7 +75,7 @@ SELECT {PLACE_COLUMNS}, requests.person FROM requests
 JOIN places ON places.id = requests.place WHERE requests.id = ?
 """
 
-_SEEN = f"""
+_RECENT_PLACES = f"""
 SELECT {PLACE_COLUMNS}, (SELECT max(position) FROM requests WHERE place = places.id) FROM places
 WHERE platform = ? AND EXISTS (SELECT 1 FROM requests WHERE place = places.id AND accepted >= ?)
 """
@@ -142,9 +142,10 @@ class SQLiteConversations:
     async def takes_part(self, place: Place) -> bool:
         return await self._connections.read(partial(takes_part, place=place))
 
-    async def seen(self, platform: str, since_ms: int) -> Sequence[tuple[Place, int]]:
+    async def recent_places(self, platform: str, since_ms: int) -> Sequence[tuple[Place, int]]:
         return [
-            (place_of(*place), newest) for *place, newest in await self._connections.rows(_SEEN, (platform, since_ms))
+            (place_of(*place), newest)
+            for *place, newest in await self._connections.rows(_RECENT_PLACES, (platform, since_ms))
         ]
 
 

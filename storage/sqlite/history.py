@@ -15,12 +15,12 @@ from functools import partial
 from bot.interfaces.errors import StoreError
 from bot.interfaces.history import (
     ALL,
+    ClockReading,
     Departure,
     Extent,
     HistoryCopy,
     HistoryCounts,
     HistoryItem,
-    Reading,
     RetentionBounds,
     Vote,
 )
@@ -84,7 +84,7 @@ class SQLiteHistory:
         await self._erase(deletion.begun(extent), partial(deletion.remove_conversations, but=before))
         await self._erase(deletion.requests(deletion.within(extent, before), "r.person <> ''"), deletion.remove_names)
 
-    async def vanished(self, extent: Extent) -> None:
+    async def place_deleted(self, extent: Extent) -> None:
         await self._unsay(extent, ALL)
 
     async def _unsay(self, extent: Extent, before: int) -> None:
@@ -176,7 +176,7 @@ class SQLiteHistory:
         sql = "SELECT workspace FROM places WHERE platform = ? UNION SELECT workspace FROM settings WHERE platform = ?"
         return {row[0] for row in await self._connections.rows(sql, (platform, platform)) if row[0]}
 
-    async def served(self) -> Collection[tuple[str, str]]:
+    async def served_workspaces(self) -> Collection[tuple[str, str]]:
         sql = "SELECT DISTINCT platform, workspace FROM places WHERE NOT direct"
         return {(platform, workspace) for platform, workspace in await self._connections.rows(sql)}
 
@@ -184,7 +184,7 @@ class SQLiteHistory:
         sql = "SELECT platform, workspace, due FROM chores WHERE name = 'departure' ORDER BY due"
         return [Departure(*row) for row in await self._connections.rows(sql)]
 
-    async def depart(self, departure: Departure) -> None:
+    async def add_departure(self, departure: Departure) -> None:
         sql = "INSERT OR IGNORE INTO chores (name, platform, workspace, due) VALUES ('departure', ?, ?, ?)"
         values = (departure.platform, departure.workspace, departure.due)
         await self._connections.change(sql, *values)
@@ -195,16 +195,16 @@ class SQLiteHistory:
         await self._connections.write(partial(deletion.remove_decisions, platform=platform, workspace=workspace))
         await self._sweep()
 
-    async def settled(self, platform: str, workspace: str) -> None:
+    async def remove_departure(self, platform: str, workspace: str) -> None:
         sql = "DELETE FROM chores WHERE name = 'departure' AND platform = ? AND workspace = ?"
         await self._connections.change(sql, platform, workspace)
 
-    async def reading(self) -> Reading | None:
+    async def clock_reading(self) -> ClockReading | None:
         for row in await self._connections.rows("SELECT trusted, seen, confirmed FROM clock"):
             return _clock_reading(*row)
         return None
 
-    async def keep_reading(self, reading: Reading) -> None:
+    async def keep_clock_reading(self, reading: ClockReading) -> None:
         sql = "INSERT OR REPLACE INTO clock (id, trusted, seen, confirmed) VALUES (1, ?, ?, ?)"
         times = (reading.trusted, reading.seen, reading.confirmed)
         values = [None if time is None else int(time * 1_000) for time in times]
@@ -223,7 +223,7 @@ class SQLiteHistory:
         except sqlite3.Error as error:
             raise StoreError(f"The database cannot be cleared of what was deleted: {error}.") from error
 
-    async def cut(self) -> bool:
+    async def truncate_log(self) -> bool:
         return await self._connections.writing.run(_cut)
 
     async def _drop(self, query: RowQuery) -> None:
@@ -338,8 +338,8 @@ def _kept(
     return HistoryItem(at, place, conversation, bool(private), role, person, name, text, model)
 
 
-def _clock_reading(trusted: int, seen: int, confirmed: int | None) -> Reading:
-    return Reading(trusted / 1_000, seen / 1_000, None if confirmed is None else confirmed / 1_000)
+def _clock_reading(trusted: int, seen: int, confirmed: int | None) -> ClockReading:
+    return ClockReading(trusted / 1_000, seen / 1_000, None if confirmed is None else confirmed / 1_000)
 
 
 def _vote(

@@ -141,7 +141,7 @@ def _write_down(connection: sqlite3.Connection, entry: AuditEntry) -> AuditEntry
         entry.target,
         entry.before,
         entry.after,
-        not entry.to_be_told,
+        not entry.is_announced,
     )
     columns = _ENTRY_COLUMNS.removeprefix("id, ")
     query = f"INSERT INTO audit ({columns}, announced) VALUES ({', '.join('?' * len(row))})"

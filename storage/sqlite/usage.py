@@ -40,7 +40,7 @@ sum(NOT further AND (succeeded OR prompt_tokens + completion_tokens > 0)), sum(N
 sum(prompt_tokens), sum(completion_tokens), sum(cost)
 """
 
-_OPINIONS = """
+_RATINGS = """
 SELECT v.model, sum(v.good), sum(NOT v.good) FROM votes v JOIN requests r ON r.id = v.request
 WHERE v.at >= ? AND r.platform = ? AND r.workspace = ? GROUP BY v.model ORDER BY v.model
 """
@@ -52,7 +52,7 @@ class SQLiteUsage:
     def __init__(self, connections: Connections) -> None:
         self._connections = connections
 
-    def spent(self, calls: Sequence[ModelCall]) -> asyncio.Future[None]:
+    def add(self, calls: Sequence[ModelCall]) -> asyncio.Future[None]:
         return self._connections.writer.put(partial(_keep, calls=calls))
 
     async def totals(
@@ -73,8 +73,8 @@ class SQLiteUsage:
         rows = await self._connections.rows(query, {"since": since, "until": until, **within})
         return [_total(tuple(row[: len(by)]), *row[len(by) :]) for row in rows]
 
-    async def opinions(self, since: int, platform: str, workspace: str) -> Sequence[RatingTotal]:
-        rows = await self._connections.rows(_OPINIONS, (since, platform, workspace))
+    async def ratings(self, since: int, platform: str, workspace: str) -> Sequence[RatingTotal]:
+        rows = await self._connections.rows(_RATINGS, (since, platform, workspace))
         return [RatingTotal(*row) for row in rows]
 
 

@@ -11,14 +11,14 @@ from pathlib import Path
 import pytest
 
 from bot.administration.audit_announcer import AuditAnnouncer
-from bot.administration.settings import KEYS, choices, format_value, parse, summary, takes
+from bot.administration.settings import KEYS, choices, expected_value, format_value, parse, summary
 from bot.interfaces.errors import Denied, Gone, PlatformError, StoreError, UserError
 from bot.interfaces.messages import Person, Place, Request, Subject
 from bot.interfaces.records import AuditEntry, Persona, RecordChange, Rule
 from bot.interfaces.replies import Form, Menu
 from storage.sqlite import open_database
+from tests.administration.stored_data import answer_text
 from tests.core.world import ADMIN, ANN, BEN, CHANNEL, DIRECT, THREAD, World
-from tests.fakes.memory import MemoryDraft
 
 OTHER = Place("discord", "guild", "other", name="#other")
 ELSEWHERE = Place("discord", "another guild", "general", name="#general")
@@ -28,17 +28,12 @@ EVERYONE_OUT = Rule("discord", "guild", Subject("everyone"), "bot", allowed=Fals
 
 async def config(world: World, key: str, value: str, scope: str, place: Place = CHANNEL, person: Person = ADMIN) -> str:
     draft = await world.command("config set", place, person, key=key, value=value, scope=scope)
-    return said(draft)
-
-
-def said(draft: MemoryDraft) -> str:
-    """All that an answer says."""
-    return "\n".join((draft.answers[-1].text, *draft.answers[-1].notes))
+    return answer_text(draft)
 
 
 async def table(world: World, place: Place = CHANNEL, person: Person = ANN) -> dict[str, list[str]]:
     """What `/config show` lists: the words of each row after the key."""
-    rows = said(await world.command("config show", place, person)).splitlines()
+    rows = answer_text(await world.command("config show", place, person)).splitlines()
     return {words[0]: words[1:] for row in rows if (words := row.split()) and words[0] in KEYS}
 
 
@@ -86,8 +81,8 @@ async def test_what_people_set_for_themselves_can_be_kept_from_counting(world: W
     assert world.main.sampled[-1].max_tokens == 77
     refused = await config(world, "answer_tokens", "2000", "me", CHANNEL, ANN)
     assert refused.strip() == "answer_tokens is the same for everybody here. Ask an administrator."
-    assert "does not count here" in said(await world.command("config show", CHANNEL, ANN, key="answer_tokens"))
-    assert "no longer set for you" in said(
+    assert "does not count here" in answer_text(await world.command("config show", CHANNEL, ANN, key="answer_tokens"))
+    assert "no longer set for you" in answer_text(
         await world.command("config reset", OTHER, ANN, key="answer_tokens", scope="me")
     )
     await config(world, "personal", "none", "channel")
@@ -131,7 +126,7 @@ async def test_what_was_set_is_there_after_a_restart(world: World, tmp_path: Pat
         assert administration.settings(CHANNEL).language == "Welsh"
         assert list(administration.personas(CHANNEL)) == ["pirate"]
         assert [rule.subject.label for rule in administration.rules(CHANNEL)] == ["@mods"]
-        assert [entry.action for entry in await administration.books.audit("discord", "guild")] == [
+        assert [entry.action for entry in await administration.records.audit("discord", "guild")] == [
             "access",
             "persona set",
             "config set",
@@ -164,7 +159,7 @@ async def test_a_wrong_value_changes_nothing_and_says_what_is_right(
     before = world.app.services.administration.settings(CHANNEL)
     assert says in await config(world, key, value, "workspace")
     assert world.app.services.administration.settings(CHANNEL) == before
-    assert await world.app.services.administration.books.audit("discord", "guild") == []
+    assert await world.app.services.administration.records.audit("discord", "guild") == []
 
 
 async def test_a_scope_that_a_setting_does_not_have_is_refused(world: World) -> None:
@@ -188,16 +183,18 @@ async def test_without_a_scope_administrators_set_it_here_and_others_for_themsel
 @pytest.mark.parametrize("scope", ["workspace", "channel", "thread"])
 async def test_only_administrators_set_it_for_others(world: World, scope: str) -> None:
     answer = await world.command("config set", THREAD, ANN, key="language", value="Thai", scope=scope)
-    assert "That is for administrators. Ask an administrator." in said(answer)
+    assert "That is for administrators. Ask an administrator." in answer_text(answer)
     assert (await table(world, THREAD, BEN))["language"] == ["–", "default"]
-    (refused,) = await world.app.services.administration.books.audit("discord", "guild", action="refused")
+    (refused,) = await world.app.services.administration.records.audit("discord", "guild", action="refused")
     assert (refused.person.name, refused.target) == ("Ann", "/config set")
 
 
 async def test_rights_are_those_of_this_moment_not_of_the_message(world: World) -> None:
     world.adapter.people[ADMIN.id] = replace(ADMIN, administrator=False)
     assert "That is for administrators" in await config(world, "language", "Thai", "workspace")
-    assert "That is for administrators" in said(await world.command("access deny", CHANNEL, ADMIN, who="everyone"))
+    assert "That is for administrators" in answer_text(
+        await world.command("access deny", CHANNEL, ADMIN, who="everyone")
+    )
     world.adapter.people[ANN.id] = replace(ANN, administrator=True)
     assert "Thai" in await config(world, "language", "Thai", "workspace", CHANNEL, ANN)
 
@@ -223,14 +220,14 @@ async def test_administrators_are_answered_like_members_where_the_platform_says_
     monkeypatch.setattr(world.adapter, "whois", failing)
     assert (await world.say("Hello", CHANNEL, ADMIN)).text.strip() == "Root: Hello"
     await world.app.services.administration.change([RecordChange(EVERYONE_OUT)], [])
-    assert "You may not talk with me here" in said(await world.say("Hello", CHANNEL, ADMIN))
+    assert "You may not talk with me here" in answer_text(await world.say("Hello", CHANNEL, ADMIN))
 
 
 async def test_a_change_that_was_begun_is_made_even_if_who_asked_is_cut_off(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     administration = world.app.services.administration
-    keep, begun, go_on = administration.books.keep, asyncio.Event(), asyncio.Event()
+    keep, begun, go_on = administration.records.keep, asyncio.Event(), asyncio.Event()
 
     async def slowly(changes: Sequence[RecordChange], entries: Sequence[AuditEntry]) -> Sequence[AuditEntry]:
         if changes and not begun.is_set():
@@ -238,7 +235,7 @@ async def test_a_change_that_was_begun_is_made_even_if_who_asked_is_cut_off(
             await go_on.wait()
         return await keep(changes, entries)
 
-    monkeypatch.setattr(administration.books, "keep", slowly)
+    monkeypatch.setattr(administration.records, "keep", slowly)
     arguments = {"key": "language", "value": "Klingon", "scope": "me"}
     asked = await world.offer("", CHANNEL, ANN, command="config set", arguments=arguments, message="")
     assert asked
@@ -248,14 +245,14 @@ async def test_a_change_that_was_begun_is_made_even_if_who_asked_is_cut_off(
     await asked.finished.wait()
     go_on.set()
     await forgotten.finished.wait()
-    assert administration.at("me", CHANNEL, ANN) == {}
-    assert await administration.books.load() == []
+    assert administration.values_at("me", CHANNEL, ANN) == {}
+    assert await administration.records.load() == []
 
 
 async def test_administrators_that_the_configuration_names(world: World) -> None:
     world.config = replace(world.config, bot=world.config.bot.model_copy(update={"administrators": ("discord:1",)}))
     await world.start()
-    await world.inbox.recover("discord")
+    await world.queue.recover("discord")
     assert "Thai" in await config(world, "language", "Thai", "workspace", CHANNEL, ANN)
     assert "That is for administrators" in await config(world, "language", "Lao", "workspace", CHANNEL, BEN)
 
@@ -290,7 +287,7 @@ async def test_every_setting_has_a_form_that_can_be_sent_as_it_is(world: World) 
         assert asked is not None
         given = {field.name: field.value for field in asked.fields}
         before = getattr(world.app.services.administration.settings(CHANNEL, ADMIN), key)
-        answer = said(await world.command(asked.command, CHANNEL, ADMIN, **asked.arguments, **given))
+        answer = answer_text(await world.command(asked.command, CHANNEL, ADMIN, **asked.arguments, **given))
         assert "from now on" in answer
         now = getattr(world.app.services.administration.settings(CHANNEL, ADMIN), key)
         assert now == before or (key, now) == ("model", "main")
@@ -326,9 +323,9 @@ async def test_what_was_set_goes_out_as_toml_and_comes_back_in_elsewhere(world: 
         "personas": {"pirate": 'Say "arr".\nAlways.'},
         "rules": [{"who": "role:7|mods", "what": "model:spare", "allowed": False}],
     }
-    assert "Nothing to change" in said(await world.command("config import", CHANNEL, ADMIN, toml=text))
+    assert "Nothing to change" in answer_text(await world.command("config import", CHANNEL, ADMIN, toml=text))
     answer = await world.command("config import", ELSEWHERE, ADMIN, toml=text)
-    assert said(answer).startswith("5 changes:")
+    assert answer_text(answer).startswith("5 changes:")
     assert answer.answers[-1].files[0].name == "before.toml"
     (file,) = (await world.command("config export", ELSEWHERE, ADMIN)).answers[-1].files
     assert file.content.decode() == text
@@ -346,7 +343,7 @@ async def test_what_was_set_goes_out_as_toml_and_comes_back_in_elsewhere(world: 
     ],
 )
 async def test_an_import_with_one_mistake_changes_nothing(world: World, toml: str, says: str) -> None:
-    assert says in said(await world.command("config import", CHANNEL, ADMIN, toml=toml))
+    assert says in answer_text(await world.command("config import", CHANNEL, ADMIN, toml=toml))
     assert (await table(world))["language"] == ["–", "default"]
 
 
@@ -354,7 +351,7 @@ def test_every_setting_explains_itself() -> None:
     for key in KEYS:
         assert summary(key).endswith(".")
         assert len(summary(key)) <= 100
-        assert takes(key)
+        assert expected_value(key)
         for word in choices(key):
             assert format_value(parse(key, word)) == word
 
@@ -416,14 +413,14 @@ async def test_a_persona_answers(world: World) -> None:
     await world.command("persona delete", CHANNEL, ADMIN, name="pirate")
     await world.say("Hello", CHANNEL, ANN)
     assert "captain" not in world.main.prompts[-1][0].text
-    assert "There is no persona" in said(await world.command("persona use", CHANNEL, ANN, name="pirate"))
+    assert "There is no persona" in answer_text(await world.command("persona use", CHANNEL, ANN, name="pirate"))
 
 
 @pytest.mark.parametrize(
     "name", ["", "two words", "a`b", "@everyone", "a/b", "x" * 33, "none", "NONE", "-p", "🦜", "a\u202eb"]
 )
 async def test_a_persona_has_a_name_that_can_be_written_everywhere(world: World, name: str) -> None:
-    answer = said(await world.command("persona make", CHANNEL, ADMIN, name=name, prompt="You are."))
+    answer = answer_text(await world.command("persona make", CHANNEL, ADMIN, name=name, prompt="You are."))
     assert ("A persona's name has letters, digits" if name else "needs to know name") in answer
     with pytest.raises(UserError):
         await world.intake.dialog(world.request("persona make", CHANNEL, ADMIN, {"name": name}))
@@ -432,17 +429,17 @@ async def test_a_persona_has_a_name_that_can_be_written_everywhere(world: World,
 
 async def test_a_personas_name_is_one_however_it_is_written(world: World) -> None:
     await world.command("persona make", CHANNEL, ADMIN, name="Pirate", prompt="You are a pirate.")
-    answer = said(await world.command("persona make", CHANNEL, ADMIN, name="pirate", prompt="You are a parrot."))
+    answer = answer_text(await world.command("persona make", CHANNEL, ADMIN, name="pirate", prompt="You are a parrot."))
     assert "There is a persona “Pirate” already." in answer
     with pytest.raises(UserError, match="There is a persona “Pirate” already"):
         await world.intake.dialog(world.request("persona make", CHANNEL, ADMIN, {"name": "PIRATE"}))
-    assert "`Pirate`" in said(await world.command("persona use", CHANNEL, ANN, name="PIRATE"))
-    assert "(answers here)" in said(await world.command("persona list", CHANNEL, ANN))
-    assert "**Pirate** tells" in said(await world.command("persona show", CHANNEL, ANN, name="pirate"))
-    assert "**Pirate** is ready" in said(
+    assert "`Pirate`" in answer_text(await world.command("persona use", CHANNEL, ANN, name="PIRATE"))
+    assert "(answers here)" in answer_text(await world.command("persona list", CHANNEL, ANN))
+    assert "**Pirate** tells" in answer_text(await world.command("persona show", CHANNEL, ANN, name="pirate"))
+    assert "**Pirate** is ready" in answer_text(
         await world.command("persona edit", CHANNEL, ADMIN, name="pirate", prompt="You are a captain.")
     )
-    assert "**Pirate** is gone" in said(await world.command("persona delete", CHANNEL, ADMIN, name="pirate"))
+    assert "**Pirate** is gone" in answer_text(await world.command("persona delete", CHANNEL, ADMIN, name="pirate"))
 
 
 @pytest.mark.parametrize("name", ["@everyone", "c++", "a`b\n", "none", "n" * 200])
@@ -456,7 +453,7 @@ async def test_personas_of_before_stay_usable(world: World, name: str) -> None:
         await world.say("Hello", CHANNEL, ANN)
         assert world.main.prompts[-1][0].text.endswith(f"You are {name}.")
     for persona in dict.fromkeys(kept):
-        assert "is gone" in said(await world.command("persona delete", CHANNEL, ADMIN, name=persona.name))
+        assert "is gone" in answer_text(await world.command("persona delete", CHANNEL, ADMIN, name=persona.name))
     assert world.app.services.administration.personas(CHANNEL) == {}
 
 
@@ -474,7 +471,7 @@ async def test_who_asks_too_much_at_once_hears_so_and_loses_nothing(world: World
     assert full is not None
     await full.finished.wait()
     sentence = "3 questions of yours are not answered yet: ask again when there is an answer."
-    assert said(full).strip() == sentence
+    assert answer_text(full).strip() == sentence
     assert full.answers[-1].private
     (row,) = await world.store.records.audit("discord", "guild", action="refused")
     assert (row.person.name, row.target, row.after) == ("Ann", "/chat", sentence)
@@ -502,7 +499,7 @@ async def test_a_flood_of_refusals_is_silent(
 
     async def flood(count: int, person: Person = ANN) -> int:
         drafts = [await world.say("Again", replace(CHANNEL, thread=f"{n}"), person) for n in range(count)]
-        return sum(bool(said(draft).strip()) for draft in drafts)
+        return sum(bool(answer_text(draft).strip()) for draft in drafts)
 
     async def rows() -> int:
         return len(await world.store.records.audit("discord", "guild", action="refused"))
@@ -510,7 +507,9 @@ async def test_a_flood_of_refusals_is_silent(
     assert (await flood(30), await rows()) == (5, 1)
     assert caplog.text.count("refused again and again") == 1
     if why == "denied":
-        assert "You may not use /ask" in said(await world.command("ask", CHANNEL, text="?")), "who waits is answered"
+        assert "You may not use /ask" in answer_text(await world.command("ask", CHANNEL, text="?")), (
+            "who waits is answered"
+        )
     now, before = 61.0, await rows()
     assert (await flood(30), await rows()) == (5, before + 1)
     gate.set()
@@ -529,7 +528,7 @@ async def test_questions_in_lanes_of_their_own_count_too(world: World, command: 
     assert len(world.main.prompts) <= 2
     assert len(await world.store.records.audit("discord", "guild", action="refused")) == 1, "the same once a minute"
     passing = await world.command("help", CHANNEL)
-    assert "not answered yet" not in said(passing)
+    assert "not answered yet" not in answer_text(passing)
     gate.set()
     for draft in drafts[:2]:
         assert draft is not None
@@ -549,7 +548,7 @@ async def test_a_place_holds_so_many_questions(world: World) -> None:
     for full in drafts[4:]:
         assert full is not None
         await full.finished.wait()
-        assert "3 questions are waiting here already" in said(full)
+        assert "3 questions are waiting here already" in answer_text(full)
     assert len(await world.store.records.audit("discord", "guild", action="refused")) == 2
     gate.set()
 
@@ -590,21 +589,21 @@ async def test_who_may_what(
         subject = Subject.read(who)
         assert subject is not None
         given = {"channel": who} if subject.kind == "channel" else {"who": who}
-        assert "from now on" in said(await world.command(f"access {verb}", OTHER, ADMIN, what=what, **given))
+        assert "from now on" in answer_text(await world.command(f"access {verb}", OTHER, ADMIN, what=what, **given))
     draft = await world.say("Hello", CHANNEL, person, command=command)
     assert bool(world.main.prompts) == allowed
     if not allowed:
-        assert "You may not" in said(draft)
-        assert "Ask an administrator." in said(draft)
+        assert "You may not" in answer_text(draft)
+        assert "Ask an administrator." in answer_text(draft)
         assert draft.request.private or draft.answers[-1].private
-        assert await world.app.services.administration.books.audit("discord", "guild", action="refused")
+        assert await world.app.services.administration.records.audit("discord", "guild", action="refused")
 
 
 async def test_buttons_are_no_way_around(world: World) -> None:
     draft = await world.say("Hello", CHANNEL, ANN)
     await world.command("access deny", CHANNEL, ADMIN, who="everyone", what="/chat")
     retried = await world.command("retry", CHANNEL, ANN, request=str(draft.log.request_id))
-    assert "You may not talk with me here" in said(retried)
+    assert "You may not talk with me here" in answer_text(retried)
     assert len(world.main.prompts) == 1
 
 
@@ -617,8 +616,8 @@ async def test_who_may_not_talk_is_not_told_so_at_every_word(world: World) -> No
 async def test_commands_that_are_off(world: World) -> None:
     await config(world, "commands_off", "ask, models", "channel")
     await config(world, "contact", "the help desk", "workspace")
-    assert "/ask is switched off here. Ask the help desk." in said(await world.say("?", CHANNEL, command="ask"))
-    assert "/models is switched off here" in said(await world.command("models list", CHANNEL, ADMIN))
+    assert "/ask is switched off here. Ask the help desk." in answer_text(await world.say("?", CHANNEL, command="ask"))
+    assert "/models is switched off here" in answer_text(await world.command("models list", CHANNEL, ADMIN))
     assert (await world.say("?", OTHER, command="ask")).text
 
 
@@ -627,17 +626,19 @@ async def test_models_that_are_allowed(world: World) -> None:
     await world.say("Hello", CHANNEL)
     assert (len(world.main.prompts), len(world.spare.prompts)) == (0, 1)
     answer = await world.say("Hello", CHANNEL, command="ask", arguments={"text": "Hello", "model": "main"})
-    assert "The model main is not for use here. There are: spare." in said(answer)
-    assert "main" not in said(await world.command("models list", CHANNEL))
+    assert "The model main is not for use here. There are: spare." in answer_text(answer)
+    assert "main" not in answer_text(await world.command("models list", CHANNEL))
 
 
 async def test_a_rule_can_be_taken_back_and_is_written_down(world: World) -> None:
     await world.command("access deny", CHANNEL, ADMIN, who="everyone", what="/ask")
-    assert "/ask" in said(await world.command("access show", CHANNEL, ADMIN)).split("Models:")[1]
-    assert "/ask," not in said(await world.command("access show", CHANNEL, ANN))
-    assert "is gone" in said(await world.command("access remove", CHANNEL, ADMIN, who="everyone", what="/ask"))
-    assert "There is no rule" in said(await world.command("access remove", CHANNEL, ADMIN, who="everyone", what="/ask"))
-    entries = await world.app.services.administration.books.audit("discord", "guild", action="access")
+    assert "/ask" in answer_text(await world.command("access show", CHANNEL, ADMIN)).split("Models:")[1]
+    assert "/ask," not in answer_text(await world.command("access show", CHANNEL, ANN))
+    assert "is gone" in answer_text(await world.command("access remove", CHANNEL, ADMIN, who="everyone", what="/ask"))
+    assert "There is no rule" in answer_text(
+        await world.command("access remove", CHANNEL, ADMIN, who="everyone", what="/ask")
+    )
+    entries = await world.app.services.administration.records.audit("discord", "guild", action="access")
     assert [(entry.target, entry.before, entry.after) for entry in entries] == [
         ("/ask for everyone", "denied", ""),
         ("/ask for everyone", "", "denied"),
@@ -647,28 +648,32 @@ async def test_a_rule_can_be_taken_back_and_is_written_down(world: World) -> Non
 async def test_what_is_typed_first_may_be_what_a_rule_is_about(world: World) -> None:
     """Whom it is about is said by the channel then."""
     for what, about in (("/ask", "/ask"), ("bot", "the bot"), ("spare", "the model spare")):
-        answer = said(await world.command("access deny", CHANNEL, ADMIN, who=what, channel="channel:other|other"))
+        answer = answer_text(
+            await world.command("access deny", CHANNEL, ADMIN, who=what, channel="channel:other|other")
+        )
         assert f"#other may not use {about} from now on" in answer
     assert len(world.app.services.administration.rules(CHANNEL)) == 3
-    assert "is gone" in said(
+    assert "is gone" in answer_text(
         await world.command("access remove", CHANNEL, ADMIN, who="/ask", channel="channel:other|x")
     )
     for who in ("@staff", "/nothing"):
-        refused = said(await world.command("access deny", CHANNEL, ADMIN, who=who, channel="channel:other|other"))
+        refused = answer_text(
+            await world.command("access deny", CHANNEL, ADMIN, who=who, channel="channel:other|other")
+        )
         assert "A rule is about one subject" in refused
-    assert "Say who it is about" in said(await world.command("access deny", CHANNEL, ADMIN, who="/ask"))
+    assert "Say who it is about" in answer_text(await world.command("access deny", CHANNEL, ADMIN, who="/ask"))
     assert len(world.app.services.administration.rules(CHANNEL)) == 2
 
 
 async def test_a_rule_about_a_person_and_a_channel_is_refused(world: World) -> None:
     given = {"who": "person:2|Ben", "what": "/ask", "channel": "channel:general|general"}
-    assert "A rule is about one subject" in said(await world.command("access deny", CHANNEL, ADMIN, **given))
+    assert "A rule is about one subject" in answer_text(await world.command("access deny", CHANNEL, ADMIN, **given))
     assert world.app.services.administration.rules(CHANNEL) == []
 
 
 async def test_help_is_for_everybody(world: World) -> None:
     await world.command("access deny", CHANNEL, ADMIN, who="everyone", what="bot")
-    assert "I am **Shoulders**" in said(await world.command("help", CHANNEL, GUEST))
+    assert "I am **Shoulders**" in answer_text(await world.command("help", CHANNEL, GUEST))
 
 
 # Audit --------------------------------------------------------------------------------------------------------------
@@ -679,19 +684,22 @@ async def test_the_audit_can_be_filtered_and_exported(world: World) -> None:
     await config(world, "contact", "=1+1", "workspace")
     await world.command("access deny", CHANNEL, ADMIN, who="everyone", what="/ask")
     await config(world, "language", "Lao", "workspace", CHANNEL, BEN)
-    everything = said(await world.command("audit show", CHANNEL, ADMIN))
+    everything = answer_text(await world.command("audit show", CHANNEL, ADMIN))
     assert all(word in everything for word in ("language (channel)", "/ask for everyone", "refused", "Ben"))
-    assert "Ben" not in said(await world.command("audit show", CHANNEL, ADMIN, action="config"))
-    assert "language" not in said(await world.command("audit show", CHANNEL, ADMIN, who="person:2|Ben")).split("Ben")[0]
-    assert "nothing to show" in said(await world.command("audit show", CHANNEL, ADMIN, action="forget"))
-    assert "is not a duration" in said(await world.command("audit show", CHANNEL, ADMIN, since="ages"))
-    assert "Thai" in said(await world.command("audit show", CHANNEL, ADMIN, since="1h"))
+    assert "Ben" not in answer_text(await world.command("audit show", CHANNEL, ADMIN, action="config"))
+    assert (
+        "language"
+        not in answer_text(await world.command("audit show", CHANNEL, ADMIN, who="person:2|Ben")).split("Ben")[0]
+    )
+    assert "nothing to show" in answer_text(await world.command("audit show", CHANNEL, ADMIN, action="forget"))
+    assert "is not a duration" in answer_text(await world.command("audit show", CHANNEL, ADMIN, since="ages"))
+    assert "Thai" in answer_text(await world.command("audit show", CHANNEL, ADMIN, since="1h"))
     (file,) = (await world.command("audit export", CHANNEL, ADMIN)).answers[-1].files
     lines = file.content.decode("utf-8-sig").splitlines()
     assert lines[0].startswith("at,person,person_id,place")
     assert len(lines) == 5
     assert any(line.endswith("'=1+1") for line in lines)
-    assert "That is for administrators" in said(await world.command("audit show", CHANNEL, ANN))
+    assert "That is for administrators" in answer_text(await world.command("audit show", CHANNEL, ANN))
 
 
 async def test_changes_that_are_made_at_once_see_each_other(world: World) -> None:
@@ -699,20 +707,20 @@ async def test_changes_that_are_made_at_once_see_each_other(world: World) -> Non
     await asyncio.gather(
         config(world, "language", "Lao", "workspace"), config(world, "language", "Thai", "workspace", CHANNEL, sam)
     )
-    last, first = await world.app.services.administration.books.audit("discord", "guild")
+    last, first = await world.app.services.administration.records.audit("discord", "guild")
     assert (first.before, last.before) == ("", first.after)
     makes = [("p", ADMIN), ("P", sam)]
     await asyncio.gather(
         *(world.command("persona make", CHANNEL, who, name=name, prompt="You are.") for name, who in makes),
         *(world.command("config reset", CHANNEL, who, key="language", scope="workspace") for _, who in makes),
     )
-    actions = [entry.action for entry in await world.app.services.administration.books.audit("discord", "guild")]
+    actions = [entry.action for entry in await world.app.services.administration.records.audit("discord", "guild")]
     assert sorted(actions) == ["config reset", "config set", "config set", "persona set"]
 
 
 async def test_every_kind_of_action_is_offered(world: World) -> None:
     await world.command("export channel", CHANNEL, ADMIN)
-    assert "export" in said(await world.command("audit show", CHANNEL, ADMIN, action="export"))
+    assert "export" in answer_text(await world.command("audit show", CHANNEL, ADMIN, action="export"))
     assert list(await world.intake.suggest("audit show", "action", "exp", CHANNEL, ADMIN, {})) == ["export"]
 
 
@@ -744,7 +752,7 @@ async def test_what_one_does_to_what_is_ones_own_is_not_announced(world: World) 
         await world.command(f"forget {what}", CHANNEL, ANN, sure="yes")
     await herald._announce_all()
     assert len(world.adapter.posts) == told
-    shown = said(await world.command("audit show", CHANNEL, ADMIN))
+    shown = answer_text(await world.command("audit show", CHANNEL, ADMIN))
     assert all(action in shown for action in ("config set", "config reset", "forget conversation", "forget me"))
     assert "Welsh" not in shown
     await world.say("Of Ben", THREAD, BEN)
@@ -765,7 +773,7 @@ async def test_an_announcement_that_fails_is_made_later_or_never(world: World, m
     monkeypatch.setattr(world.adapter, "post", failing)
     assert not await herald._announce_all()
     assert await herald._announce_all()
-    assert await world.app.services.administration.books.unannounced(10) == []
+    assert await world.app.services.administration.records.unannounced(10) == []
 
 
 async def test_an_audit_channel_can_be_left(world: World) -> None:
@@ -778,6 +786,6 @@ async def test_a_change_that_is_not_on_disk_is_not_in_force(world: World, monkey
     async def failing(changes: Sequence[RecordChange], entries: Sequence[AuditEntry]) -> Sequence[AuditEntry]:
         raise StoreError("The disk is full.")
 
-    monkeypatch.setattr(world.app.services.administration.books, "keep", failing)
+    monkeypatch.setattr(world.app.services.administration.records, "keep", failing)
     assert "The disk is full." in await config(world, "language", "Thai", "workspace")
     assert world.app.services.administration.settings(CHANNEL).language == ""

@@ -14,8 +14,9 @@ from bot.commands import _settings_file
 from bot.commands._settings_file import MOST_ENTRIES
 from bot.interfaces.adapter import Audience
 from bot.interfaces.messages import Place
-from bot.interfaces.records import UNTOLD
-from tests.administration.test_administration import config, said
+from bot.interfaces.records import NOT_ANNOUNCED
+from tests.administration.stored_data import answer_text
+from tests.administration.test_administration import config
 from tests.core.world import ADMIN, ANN, CHANNEL, DIRECT, World
 from tests.stages.discord import DiscordStage
 from tests.stages.ledger import PATIENCE
@@ -32,7 +33,7 @@ async def announced(world: World) -> list[str]:
 
 
 async def audit(world: World, *actions: str) -> list[tuple[str, str]]:
-    entries = await world.app.services.administration.books.audit("discord", "guild")
+    entries = await world.app.services.administration.records.audit("discord", "guild")
     return [(entry.target, entry.after) for entry in reversed(entries) if entry.action in actions]
 
 
@@ -65,7 +66,7 @@ async def test_announcements_end_where_the_channel_leaves(tmp_path: Path) -> Non
             await stage.answer(await stage.command("config set", setting, "root"))
         herald = AuditAnnouncer(stage.app.services.administration, stage.app.adapters)
         assert await herald._announce_all()
-        entries = await stage.app.services.administration.books.audit("discord", stage.guild, action=UNTOLD)
+        entries = await stage.app.services.administration.records.audit("discord", stage.guild, action=NOT_ANNOUNCED)
         assert {entry.after for entry in entries} == {"#changes is no channel of this workspace that I can see."}
 
 
@@ -89,7 +90,7 @@ async def test_channel_of_config_toml_is_checked_too(world: World) -> None:
     await config(world, "language", "Welsh", "workspace")
     await config(world, "language", "Thai", "workspace")
     assert await announced(world) == []
-    assert await audit(world, UNTOLD) == [("", "#log is no channel of this workspace that I can see.")]
+    assert await audit(world, NOT_ANNOUNCED) == [("", "#log is no channel of this workspace that I can see.")]
 
 
 # How many -------------------------------------------------------------------------------------------------------------
@@ -119,12 +120,12 @@ async def test_a_flood_of_changes_is_bundled(world: World) -> None:
 async def test_an_import_is_bounded(world: World) -> None:
     table = "[channels.{}]\nlanguage = 'Thai'"
     toml = "\n".join(table.format(number) for number in range(MOST_ENTRIES + 1))
-    shown = said(await world.command("config import", CHANNEL, ADMIN, toml=toml))
+    shown = answer_text(await world.command("config import", CHANNEL, ADMIN, toml=toml))
     assert "there are 5,001 settings in it, and 5,000 can be taken in at once" in shown
     empty = "\n".join(f"[channels.{number}]" for number in range(MOST_ENTRIES + 1))
-    assert "5,001 settings" in said(await world.command("config import", CHANNEL, ADMIN, toml=empty))
+    assert "5,001 settings" in answer_text(await world.command("config import", CHANNEL, ADMIN, toml=empty))
     long = f"[workspace]\nsystem_prompt = '{'x' * (2 << 20)}'"
-    assert "more than 2 MiB" in said(await world.command("config import", CHANNEL, ADMIN, toml=long))
+    assert "more than 2 MiB" in answer_text(await world.command("config import", CHANNEL, ADMIN, toml=long))
     assert await audit(world, "config set", "config import") == []
 
 
@@ -144,7 +145,7 @@ async def test_an_import_keeps_nobody_waiting(world: World, monkeypatch: pytest.
     await begun.wait()
     await world.say("Hello", CHANNEL, ANN)
     answered.set()
-    assert "2 changes" in said(await importing)
+    assert "2 changes" in answer_text(await importing)
 
 
 # What it says ---------------------------------------------------------------------------------------------------------
@@ -174,19 +175,19 @@ async def test_audit_hides_what_one_may_not_read(world: World) -> None:
     world.adapter.closed = {replace(SECRET_ROOM)}
     shown = await world.command("audit show", CHANNEL, ADMIN)
     csv = (await world.command("audit export", CHANNEL, ADMIN)).answers[-1].files[0].content.decode()
-    for seen in (said(shown), csv):
+    for seen in (answer_text(shown), csv):
         assert not [word for word in ("layoffs", "on the list", "Maori") if word in seen]
         assert "a private channel" in seen
         assert all(word in seen for word in ("Welsh", "Thai"))
     world.adapter.closed = set()
-    assert "layoffs" in said(await world.command("audit show", CHANNEL, ADMIN))
+    assert "layoffs" in answer_text(await world.command("audit show", CHANNEL, ADMIN))
 
 
 async def test_usage_names_no_channel_that_one_may_not_read(world: World) -> None:
     await world.say("Who is on the list?", SECRET_ROOM, ANN)
     await world.say("Hello", CHANNEL, ANN)
     world.adapter.closed = {SECRET_ROOM}
-    people = said(await world.command("usage people", CHANNEL, ADMIN))
+    people = answer_text(await world.command("usage people", CHANNEL, ADMIN))
     csv = (await world.command("usage csv", CHANNEL, ADMIN)).answers[-1].files[0].content.decode()
     for seen in (people, csv):
         assert "layoffs" not in seen
@@ -196,18 +197,18 @@ async def test_usage_names_no_channel_that_one_may_not_read(world: World) -> Non
 
 async def test_ratings_of_private_answers_are_ones_own(world: World) -> None:
     asked = await world.say("My salary?", CHANNEL, ANN, private=True)
-    traces = world.app.services.privacy.traces
+    traces = world.app.services.retention.history
     assert await traces.vote(asked.log.request_id, ANN.id, good=True)
     for reader, votes in ((ADMIN, 0), (ANN, 1)):
         exported = await world.command("export channel", CHANNEL, replace(reader, administrator=True))
-        assert f"{votes} ratings" in said(exported)
+        assert f"{votes} ratings" in answer_text(exported)
 
 
 async def test_closed_direct_messages_say_where_to_ask(world: World) -> None:
     base = world.app.services.administration.base
     world.app.services.administration.base = base.model_copy(update={"direct_messages": "closed"})
-    assert "I answer no direct messages: ask me in a channel." in said(await world.say("Hello", DIRECT, ANN))
-    assert "I answer no direct messages" in said(await world.command("summarise", DIRECT, ANN, text="Hello"))
-    assert "What I keep" in said(await world.command("privacy", DIRECT, ANN))
-    assert "Hello" in said(await world.say("Hello", CHANNEL, ANN))
-    assert "Hello" in said(await world.say("Hello", DIRECT, ADMIN))
+    assert "I answer no direct messages: ask me in a channel." in answer_text(await world.say("Hello", DIRECT, ANN))
+    assert "I answer no direct messages" in answer_text(await world.command("summarise", DIRECT, ANN, text="Hello"))
+    assert "What I keep" in answer_text(await world.command("privacy", DIRECT, ANN))
+    assert "Hello" in answer_text(await world.say("Hello", CHANNEL, ANN))
+    assert "Hello" in answer_text(await world.say("Hello", DIRECT, ADMIN))

@@ -71,7 +71,7 @@ async def budgeted(world: World, clock: Clock) -> World:
 async def again(world: World) -> None:
     """The same world after a restart of the program, with nothing in memory."""
     await world.start()
-    await world.inbox.recover("discord")
+    await world.queue.recover("discord")
 
 
 async def limit(
@@ -103,7 +103,7 @@ def notes(draft: MemoryDraft) -> str:
 def used(world: World, unit: Unit, person: Person = ANN, place: Place = DIRECT, model: str = "") -> int:
     (standing,) = [
         standing
-        for standing in world.app.services.budget.standings(place, person, *world.config.models)
+        for standing in world.app.services.budget.limit_usages(place, person, *world.config.models)
         if (standing.limit.unit, standing.limit.model) == (unit, model)
     ]
     assert standing.meter.held[unit] == 0
@@ -192,7 +192,7 @@ async def test_what_runs_when_the_program_stops_is_counted_and_kept(budgeted: Wo
     draft = await budgeted.offer("Tell me")
     assert draft
     await draft.wrote.wait()
-    await budgeted.inbox.aclose(0)
+    await budgeted.queue.aclose(0)
     counted = used(budgeted, "tokens")
     assert counted > await budgeted.main.count(budgeted.main.prompts[0])
     async with restarted(budgeted, tmp_path):
@@ -202,12 +202,12 @@ async def test_what_runs_when_the_program_stops_is_counted_and_kept(budgeted: Wo
 @asynccontextmanager
 async def restarted(world: World, folder: Path) -> AsyncGenerator[None, None]:
     """The world after the program ended and began again, before it answers what was left."""
-    await world.inbox.aclose(0)
+    await world.queue.aclose(0)
     await world.store.aclose()
     world.store = await open_database(folder / "shoulders.db")
     await world.start()
     yield
-    await world.inbox.aclose(0)
+    await world.queue.aclose(0)
     await world.store.aclose()
 
 
@@ -300,7 +300,7 @@ async def test_what_the_disk_did_not_take_is_kept_with_the_next_answer(
         return broken
 
     await limit(budgeted, 10)
-    monkeypatch.setattr(SQLiteUsage, "spent", failing)
+    monkeypatch.setattr(SQLiteUsage, "add", failing)
     await budgeted.say("one")
     monkeypatch.undo()
     assert await budgeted.store.usage.totals(("model",), 0) == []
@@ -326,7 +326,7 @@ async def test_over_the_limit_one_is_refused_privately_from_the_start_and_told_w
     assert len(budgeted.main.prompts) == 2
     assert not budgeted.intake.settle(replace(request, person=BEN)).private
     assert (await budgeted.say("hi", CHANNEL, BEN)).text == "Ben: hi "
-    (entry,) = await budgeted.app.services.administration.books.audit("discord", "guild", action="refused")
+    (entry,) = await budgeted.app.services.administration.records.audit("discord", "guild", action="refused")
     assert (entry.person.id, entry.target) == (ANN.id, "/chat")
 
 
@@ -388,7 +388,7 @@ async def test_who_is_forgotten_begins_afresh_and_the_channel_and_the_workspace_
         assert used(budgeted, "requests", place=CHANNEL) == 0
         for subject in (Subject("channel", CHANNEL.channel), Subject("workspace")):
             await limit(budgeted, 5, subject=subject, place=CHANNEL)
-        shared = budgeted.app.services.budget.standings(CHANNEL, ANN)[1:]
+        shared = budgeted.app.services.budget.limit_usages(CHANNEL, ANN)[1:]
         assert [standing.used for standing in shared] == [1, 1]
 
 
@@ -589,7 +589,7 @@ async def test_a_restart_keeps_every_window(budgeted: World, clock: Clock, tmp_p
 
 
 def standing(world: World) -> dict[Window, int]:
-    return {found.limit.window: found.used for found in world.app.services.budget.standings(DIRECT, ANN)}
+    return {found.limit.window: found.used for found in world.app.services.budget.limit_usages(DIRECT, ANN)}
 
 
 # Any order of things --------------------------------------------------------------------------------------------------
@@ -607,7 +607,7 @@ class Notebook:
     async def keep(self, changes: Sequence[RecordChange], entries: Sequence[AuditEntry]) -> Sequence[AuditEntry]:
         return entries
 
-    async def spent(self, calls: Sequence[ModelCall]) -> None:
+    async def add(self, calls: Sequence[ModelCall]) -> None:
         self.calls += calls
 
     async def totals(
@@ -621,7 +621,7 @@ class Notebook:
     ) -> Sequence[UsageTotal]:
         return [_alone(call) for call in self.calls if since <= call.at < until]
 
-    async def opinions(self, since: int, platform: str, workspace: str) -> Sequence[RatingTotal]:
+    async def ratings(self, since: int, platform: str, workspace: str) -> Sequence[RatingTotal]:
         return ()
 
     def used(self, limit: Limit, place: Place, person: Person, now: float) -> int:
@@ -693,7 +693,7 @@ async def test_whatever_happens_in_whatever_order_no_limit_is_passed(limits: lis
 
     def everybody(budget: Budget) -> Iterator[tuple[LimitUsage, int]]:
         for place, person in product((CHANNEL, replace(CHANNEL, channel="other")), (ANN, BEN)):
-            for found in budget.standings(place, person, *SECTIONS):
+            for found in budget.limit_usages(place, person, *SECTIONS):
                 yield found, notebook.used(found.limit, place, person, clock.now)
 
     budget, running = await begun(), list[tuple[Reservation, int]]()

@@ -10,7 +10,7 @@ import pytest
 
 from bot.administration.departures import LATE_SECONDS
 from bot.interfaces.history import Departure
-from tests.administration.kept import ELSEWHERE, Files, said
+from tests.administration.stored_data import ELSEWHERE, Files, answer_text
 from tests.administration.test_budget import NOON
 from tests.clock import SetClock
 from tests.core.world import ADMIN, ANN, CHANNEL, DIRECT, World
@@ -50,14 +50,14 @@ async def gracious(world: World, passing: Time, database_clock: SetClock) -> Wor
 
 async def again(world: World) -> None:
     await world.start()
-    await world.inbox.recover("discord")
+    await world.queue.recover("discord")
 
 
 async def hours_pass(world: World, passing: Time, hours: float) -> None:
     """So many hours, in each of which the bot looks for what is due."""
     for _ in range(int(hours * 2)):
         passing.passed += HOUR / 2
-        assert await world.app.services.privacy.tidy()
+        assert await world.app.services.retention.delete_expired()
 
 
 async def test_what_is_kept_outlives_the_removal(
@@ -91,7 +91,7 @@ async def test_whatever_is_said_there_later_keeps_it(gracious: World, files: Fil
     await gracious.intake.uninstalled("discord", "guild")
     passing.passed += LATE_SECONDS
     await gracious.say("we are still here", CHANNEL)
-    await asyncio.gather(*gracious.app.services.privacy.departures._returning)
+    await asyncio.gather(*gracious.app.services.retention.departures._returning)
     assert await gracious.store.history.departures() == []
     await hours_pass(gracious, passing, 48)
     assert await files.holding("their-secret") == ["their-secret"]
@@ -131,7 +131,7 @@ async def test_the_chore_wakes_when_it_is_due(
     monkeypatch.setattr("bot.administration.retention.AGAIN_SECONDS", 0.01)
     await gracious.intake.uninstalled("discord", "guild")
     passing.passed += 24 * HOUR - 0.01
-    tidying = asyncio.create_task(gracious.app.services.privacy.run())
+    tidying = asyncio.create_task(gracious.app.services.retention.run())
     while await gracious.store.history.departures():
         passing.passed += 0.01
         await asyncio.sleep(0.001)
@@ -143,7 +143,7 @@ async def test_privacy_says_what_a_removal_does(gracious: World) -> None:
     told = (
         "When I am removed from this workspace, all that I keep of it goes, 24 hours later, unless I am back by then."
     )
-    assert told in said(await gracious.command("privacy", CHANNEL, ANN))
+    assert told in answer_text(await gracious.command("privacy", CHANNEL, ANN))
     await gracious.command("config set", CHANNEL, ADMIN, key="on_uninstall", value="keep", scope="workspace")
-    assert "what I keep of it stays." in said(await gracious.command("privacy", CHANNEL, ANN))
-    assert "belongs to no server" in said(await gracious.command("privacy", DIRECT, ANN))
+    assert "what I keep of it stays." in answer_text(await gracious.command("privacy", CHANNEL, ANN))
+    assert "belongs to no server" in answer_text(await gracious.command("privacy", DIRECT, ANN))

@@ -19,7 +19,7 @@ from bot.interfaces.replies import Answer, Choice, Done, Text
 from bot.interfaces.store import Accepted, Continuation, RequestOutcome
 from storage.sqlite import open_database
 from storage.sqlite.migrate import migrations
-from tests.administration.kept import ELSEWHERE, OTHER, Files, forget, rows_of, said, said_to, texts
+from tests.administration.stored_data import ELSEWHERE, OTHER, Files, answer_text, forget, prompt_turns, rows_of, texts
 from tests.core.world import ADMIN, ANN, BEN, CHANNEL, DIRECT, THREAD, World, play
 
 BEGINS = Continuation(("place", "new"))
@@ -39,18 +39,18 @@ async def test_forgetting_oneself_shows_first_what_would_go_and_then_it_is_gone(
     await world.command("config set", CHANNEL, ANN, key="language", value="Secretish", scope="me")
     await world.say("hers stays-one", CHANNEL, BEN)
     shown = await world.command("forget me", CHANNEL)
-    assert "3 questions, 3 answers and 1 setting" in said(shown)
-    assert "everywhere on Discord" in said(shown)
+    assert "3 questions, 3 answers and 1 setting" in answer_text(shown)
+    assert "everywhere on Discord" in answer_text(shown)
     assert shown.request.private
     assert await files.holding("secret-one"), "nothing goes before it is wanted"
     (button,) = shown.answers[-1].choices
     assert isinstance(button, Choice)
     assert button.label == "Forget it all"
     done = await world.command(button.command, CHANNEL, ANN, **button.arguments)
-    assert "Forgotten" in said(done)
+    assert "Forgotten" in answer_text(done)
     words = ("secret-one", "secret-two", "secret-three", "Setish", "Secretish", "stays-one")
     assert await files.holding(*words) == ["stays-one"]
-    assert "nothing to forget" in said(await world.command("forget me", CHANNEL))
+    assert "nothing to forget" in answer_text(await world.command("forget me", CHANNEL))
     assert world.app.services.administration.settings(CHANNEL, ANN).language == ""
 
 
@@ -84,7 +84,7 @@ async def test_what_was_set_before_the_audit_held_no_values_of_ones_own_goes_too
     new = await open_database(tmp_path / "shoulders.db")
     assert [entry.after for entry in await new.records.audit("discord", "guild")] == ["Thai", ""]
     await new.history.rewrite()
-    assert await new.history.cut()
+    assert await new.history.truncate_log()
     assert await files.holding("Setish", "Secretish", "Thai") == ["Thai"]
     await new.aclose()
 
@@ -104,7 +104,7 @@ async def test_in_a_shared_conversation_the_turns_of_others_stay_in_their_order(
     await forget(world, "me", THREAD)
     assert await texts(world, 1) == ["ben-1", "Ben: ben-1", "ben-2", "Ben: ben-2"]
     await world.say("ben-3", THREAD, BEN)
-    assert [text for role, text in said_to(world) if role == "user"] == ["Ben: ben-1", "Ben: ben-2", "Ben: ben-3"]
+    assert [text for role, text in prompt_turns(world) if role == "user"] == ["Ben: ben-1", "Ben: ben-2", "Ben: ben-3"]
     assert await files.holding("ann-1", "ann-2") == []
 
 
@@ -139,7 +139,7 @@ async def test_only_ones_own_workspace_where_ids_belong_to_it(world: World) -> N
     ann = replace(ANN, home="guild")
     await world.say("here", CHANNEL, ann)
     await world.say("there", ELSEWHERE, replace(ANN, home="another guild"))
-    assert "in this workspace: 1 question" in said(await world.command("forget me", CHANNEL, ann))
+    assert "in this workspace: 1 question" in answer_text(await world.command("forget me", CHANNEL, ann))
     await forget(world, "me", CHANNEL, ann)
     assert await texts(world, 1) == []
     assert await texts(world, 2) == ["there", "Ann: there"]
@@ -152,11 +152,11 @@ async def test_a_conversation_goes_and_the_others_stay(world: World, files: File
     await world.say("in the thread-1", THREAD)
     await world.say("beside-it", OTHER)
     shown = await world.command("forget conversation", THREAD)
-    assert "the conversation “in the thread-1”: 1 question and 1 answer" in said(shown)
+    assert "the conversation “in the thread-1”: 1 question and 1 answer" in answer_text(shown)
     (button,) = shown.answers[-1].choices
     await world.command(button.command, THREAD, ANN, **button.arguments)
     assert await files.holding("thread-1", "beside-it") == ["beside-it"]
-    assert "no conversation" in said(await world.command("forget conversation", THREAD))
+    assert "no conversation" in answer_text(await world.command("forget conversation", THREAD))
 
 
 async def test_the_button_means_the_conversation_that_was_shown(world: World) -> None:
@@ -173,13 +173,13 @@ async def test_a_conversation_of_several_belongs_to_who_began_it_and_to_administ
     await world.say("ann asks", THREAD)
     await world.say("ben asks", THREAD, BEN)
     refused = await forget(world, "conversation", THREAD, BEN)
-    assert "Others took part" in said(refused)
+    assert "Others took part" in answer_text(refused)
     assert len(await texts(world, 1)) == 4
     await forget(world, "me", THREAD)
-    assert "Forgotten" in said(await forget(world, "conversation", THREAD, BEN))
+    assert "Forgotten" in answer_text(await forget(world, "conversation", THREAD, BEN))
     await world.say("cas asks", THREAD, BEN)
     await world.say("dan asks", THREAD, ANN)
-    assert "Forgotten" in said(await forget(world, "conversation", THREAD, ADMIN))
+    assert "Forgotten" in answer_text(await forget(world, "conversation", THREAD, ADMIN))
 
 
 # Administrators -------------------------------------------------------------------------------------------------------
@@ -194,7 +194,7 @@ async def test_a_person_is_forgotten_in_the_administrators_workspace_alone(world
     ):
         await world.say(text, place, person)
     shown = await world.command("forget person", CHANNEL, ADMIN, who="person:1|Ann")
-    assert "about @Ann in this workspace: 1 question and 1 answer" in said(shown)
+    assert "about @Ann in this workspace: 1 question and 1 answer" in answer_text(shown)
     (button,) = shown.answers[-1].choices
     assert isinstance(button, Choice)
     await world.command(button.command, CHANNEL, ADMIN, **button.arguments)
@@ -211,7 +211,7 @@ async def test_a_channel_goes_with_its_threads(world: World, files: Files) -> No
     for text, place in (("in-channel", CHANNEL), ("in-thread", THREAD), ("in-other", OTHER), ("elsewhere", ELSEWHERE)):
         await world.say(text, place)
     shown = await world.command("forget channel", CHANNEL, ADMIN, channel="channel:other|other")
-    assert "what was said in #other: 1 question" in said(shown)
+    assert "what was said in #other: 1 question" in answer_text(shown)
     await forget(world, "channel", CHANNEL, ADMIN)
     assert await files.holding("in-channel", "in-thread", "in-other", "elsewhere") == ["in-other", "elsewhere"]
 
@@ -229,7 +229,7 @@ async def test_everything_is_the_workspace(world: World, files: Files) -> None:
 async def test_what_is_for_administrators_is_refused_to_others(world: World, command: str) -> None:
     await world.say("stays", CHANNEL)
     refused = await world.command(command, CHANNEL, BEN, who="person:1|Ann", sure="yes")
-    assert "for administrators" in said(refused)
+    assert "for administrators" in answer_text(refused)
     assert await texts(world, 1) == ["stays", "Ann: stays"]
 
 
@@ -247,17 +247,17 @@ async def test_what_runs_and_waits_is_dropped_and_leaves_nothing(world: World, f
     assert hers
     await running.wrote.wait()
     shown = await world.command("forget me", THREAD)
-    assert "2 questions that wait for their answers" in said(shown)
+    assert "2 questions that wait for their answers" in answer_text(shown)
     await forget(world, "me", THREAD)
     for draft in (running, waiting):
         await draft.finished.wait()
-        assert said(draft) == "\nWhat was asked here is forgotten."
+        assert answer_text(draft) == "\nWhat was asked here is forgotten."
     gate.set()
     await hers.finished.wait()
     await world.active.idle()
     assert "running-question" not in str(world.main.prompts[-1])
     assert await texts(world, 1) == ["hers", "running-answer"]
-    assert await world.app.services.privacy.tidy()
+    assert await world.app.services.retention.delete_expired()
     assert await files.holding("running-question", "waiting-question") == []
     assert await world.store.requests.unfinished("discord") == []
     used = await rows_of(tmp_path, "SELECT person, person_name FROM usage ORDER BY id")
@@ -284,7 +284,7 @@ async def test_whatever_comes_late_leaves_no_text(
     assert draft
     await draft.finished.wait()
     await world.active.idle()
-    assert await world.app.services.privacy.tidy()
+    assert await world.app.services.retention.delete_expired()
     assert await files.holding("my secret") == []
 
 
@@ -316,7 +316,7 @@ async def test_a_retry_of_what_was_forgotten_is_not_kept(world: World, files: Fi
     await draft.finished.wait()
     await world.active.idle()
     assert await texts(world, 1) == ["hers", "Ben: hers"]
-    assert await world.app.services.privacy.tidy()
+    assert await world.app.services.retention.delete_expired()
     assert await files.holding("secret-again") == []
 
 
@@ -325,7 +325,7 @@ async def test_what_is_not_answered_before_the_platform_is_there_is_dropped_too(
     await world.offer("my secret", THREAD)
     await world.store.history.forget(Extent("discord", person=ANN.id), ALL)
     world.active.forget(lambda accepted: accepted.request.person == ANN)
-    await world.inbox.recover("discord")
+    await world.queue.recover("discord")
     await world.active.idle()
     assert not world.main.prompts
 
@@ -344,9 +344,9 @@ async def test_what_was_dropped_is_not_answered_after_a_restart(world: World) ->
     await world.offer("my secret", THREAD)
     await world.offer("another", THREAD)
     await forget(world, "me", THREAD)
-    await world.inbox.aclose(0)
+    await world.queue.aclose(0)
     await world.start()
-    await world.inbox.recover("discord")
+    await world.queue.recover("discord")
     await world.active.idle()
     assert len(world.main.prompts) == 1
 
@@ -368,15 +368,15 @@ async def test_nothing_is_left_in_the_file_however_rows_were_moved_in_it(store: 
         if len(waiting) > chance.choice([1, 5, 20]):
             await answer(store, waiting.pop(chance.randrange(len(waiting))))
     await asyncio.gather(*(answer(store, accepted) for accepted in waiting))
-    traces = store.history
-    await traces.forget(Extent("discord", person=ANN.id), ALL)
-    assert await traces.cut()
+    history = store.history
+    await history.forget(Extent("discord", person=ANN.id), ALL)
+    assert await history.truncate_log()
     assert await files.holding(*marks), "without these remains this test would show nothing"
-    assert await traces.remains()
-    await traces.rewrite()
-    assert await traces.cut()
+    assert await history.remains()
+    await history.rewrite()
+    assert await history.truncate_log()
     assert await files.holding(*marks) == []
-    assert await traces.remains() == 0
+    assert await history.remains() == 0
 
 
 async def answer(store: Database, accepted: Accepted) -> None:
@@ -396,11 +396,11 @@ async def test_who_reads_the_file_delays_the_end_and_no_more(
     await world.say("my secret", CHANNEL)
     reader = await asyncio.to_thread(sqlite3.connect, tmp_path / "shoulders.db", check_same_thread=False)
     await asyncio.to_thread(lambda: reader.execute("BEGIN").execute("SELECT * FROM turns").fetchall())
-    assert "within minutes" in said(await forget(world, "me", CHANNEL))
+    assert "within minutes" in answer_text(await forget(world, "me", CHANNEL))
     assert await files.holding("my secret")
-    assert not await world.app.services.privacy.tidy()
+    assert not await world.app.services.retention.delete_expired()
     await asyncio.to_thread(reader.close)
-    assert await world.app.services.privacy.tidy()
+    assert await world.app.services.retention.delete_expired()
     assert await files.holding("my secret") == []
 
 
@@ -422,8 +422,8 @@ async def test_others_go_on_writing_meanwhile(world: World, files: Files) -> Non
     await world.intake.offer(world.intake.settle(world.request("forget me", CHANNEL, ANN, {"sure": "yes"})))
     (draft,) = [draft for draft in world.adapter.drafts if draft.request.command == "forget me"]
     await draft.finished.wait()
-    assert said(draft).startswith("Forgotten")
-    assert "within minutes" not in said(draft)
+    assert answer_text(draft).startswith("Forgotten")
+    assert "within minutes" not in answer_text(draft)
     assert await files.holding(*(f"secret-{number}-" for number in range(30))) == []
     done.set()
     last = await loading
@@ -451,11 +451,11 @@ async def test_much_is_rewritten_when_nobody_waits(world: World, monkeypatch: py
     world.hold(gate)
     running = await world.offer("hers", CHANNEL, BEN)
     assert running
-    assert "within minutes" in said(await forget(world, "me", CHANNEL))
-    tidy = world.app.services.privacy.tidy
-    assert not await tidy()
+    assert "within minutes" in answer_text(await forget(world, "me", CHANNEL))
+    delete_expired = world.app.services.retention.delete_expired
+    assert not await delete_expired()
     gate.set()
     await running.finished.wait()
     await world.active.idle()
-    assert await tidy()
+    assert await delete_expired()
     assert await world.store.history.remains() == 0

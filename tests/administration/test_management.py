@@ -12,7 +12,7 @@ import pytest
 from bot.config import load
 from bot.interfaces.database import Database
 from bot.interfaces.messages import Person
-from tests.administration.kept import ELSEWHERE, said
+from tests.administration.stored_data import ELSEWHERE, answer_text
 from tests.core.test_catalogue import SMALL, Shelved, server
 from tests.core.world import ADMIN, ANN, BEN, CHANNEL, CONFIG, DIRECT, World
 from tests.fakes.hub import FakeHub
@@ -49,13 +49,13 @@ async def begin(store: Database, tmp_path: Path, server: FakeHub) -> AsyncGenera
         world = World(store, await asyncio.to_thread(load, path, {}))
         world.main = world.backends["main"] = Shelved()
         await world.start()
-        await world.inbox.recover("discord")
+        await world.queue.recover("discord")
         begun.append(world)
         return world
 
     yield begin
     for world in begun:
-        await world.inbox.aclose(0)
+        await world.queue.aclose(0)
 
 
 async def refused(world: World, person: Person = ADMIN) -> list[str]:
@@ -63,7 +63,7 @@ async def refused(world: World, person: Person = ADMIN) -> list[str]:
     found = []
     for command, arguments in MANAGING.items():
         draft = await world.command(command, CHANNEL, person, **arguments)
-        if REFUSED in said(draft):
+        if REFUSED in answer_text(draft):
             assert draft.request.private
             found.append(command)
     return found
@@ -88,7 +88,7 @@ async def test_a_workspace_of_before_counts_too(begin: Begin) -> None:
     await world.say("hello", CHANNEL)
     await world.say("hello", ELSEWHERE)
     await world.start()
-    await world.inbox.recover("discord")
+    await world.queue.recover("discord")
     assert await refused(world) == list(MANAGING)
 
 
@@ -110,7 +110,7 @@ async def test_the_operator_says_who_manages_models(begin: Begin, by: str, among
 async def test_a_refusal_names_the_operators_contact(begin: Begin) -> None:
     world = await begin('managed_by = "operator"', 'contact = "Olga, on floor 3"')
     draft = await world.command("models load", CHANNEL, ADMIN, name="main")
-    assert said(draft).endswith("Ask Olga, on floor 3.")
+    assert answer_text(draft).endswith("Ask Olga, on floor 3.")
     (entry,) = await world.store.records.audit("discord", "guild", action="refused")
     assert entry.target == "/models load"
 
@@ -119,16 +119,16 @@ async def test_what_is_refused_is_not_offered(begin: Begin) -> None:
     world = await begin('managed_by = "operator"')
     words = ("models add", "models pull", "models load", "models unload", "models remove")
     for person, offered in ((ADMIN, False), (BEN, False), (OPERATOR, True)):
-        told = said(await world.command("help", CHANNEL, person, command="models"))
+        told = answer_text(await world.command("help", CHANNEL, person, command="models"))
         assert "/models list" in told
         assert [word in told for word in words] == [offered] * 5
-        assert ("unload" in said(await world.command("help", CHANNEL, person))) == offered
+        assert ("unload" in answer_text(await world.command("help", CHANNEL, person))) == offered
         assert bool(await world.intake.suggest("models load", "name", "", CHANNEL, person, {})) == offered
     found = await world.command("models search", CHANNEL, ADMIN, words="small")
-    assert SMALL.model in said(found)
+    assert SMALL.model in answer_text(found)
     assert found.answers[-1].choices == ()
     assert (await world.command("models search", CHANNEL, OPERATOR, words="small")).answers[-1].choices
-    assert REFUSED in said(await world.command("help", CHANNEL, ADMIN, command="models pull"))
+    assert REFUSED in answer_text(await world.command("help", CHANNEL, ADMIN, command="models pull"))
 
 
 # Names ----------------------------------------------------------------------------------------------------------------
@@ -138,10 +138,12 @@ async def test_names_that_one_may_not_use_are_not_told(begin: Begin) -> None:
     world = await begin()
     await world.command("access deny", CHANNEL, ADMIN, who="everyone", what="spare")
     for command in ("models info", "model", "ask"):
-        told = said(await world.command(command, CHANNEL, ANN, name="no-such", model="no-such", text="x"))
+        told = answer_text(await world.command(command, CHANNEL, ANN, name="no-such", model="no-such", text="x"))
         assert "no-such" in told
         assert "spare" not in told
-    assert "spare" not in said(await world.command("models info", CHANNEL, ANN, name="main")), "not as its fallback"
-    assert "spare" not in said(await world.command("models list", CHANNEL, ANN))
-    assert "spare answers" in said(await world.command("models info", CHANNEL, ADMIN, name="main"))
-    assert "spare" in said(await world.command("models load", CHANNEL, ADMIN, name="no-such"))
+    assert "spare" not in answer_text(await world.command("models info", CHANNEL, ANN, name="main")), (
+        "not as its fallback"
+    )
+    assert "spare" not in answer_text(await world.command("models list", CHANNEL, ANN))
+    assert "spare answers" in answer_text(await world.command("models info", CHANNEL, ADMIN, name="main"))
+    assert "spare" in answer_text(await world.command("models load", CHANNEL, ADMIN, name="no-such"))

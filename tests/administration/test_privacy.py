@@ -15,12 +15,12 @@ import pytest
 from bot.administration import export_file, retention
 from bot.interfaces.database import Database
 from bot.interfaces.errors import StoreError
-from bot.interfaces.history import Departure, Extent, Reading
+from bot.interfaces.history import ClockReading, Departure, Extent
 from bot.interfaces.messages import Attachment, Message, Person, Place
 from bot.interfaces.records import RecordChange, Scope, Setting
 from bot.interfaces.replies import Answer, Done, Text
 from storage.sqlite import deletion
-from tests.administration.kept import ELSEWHERE, OTHER, Files, forget, rows_of, said, said_to, texts
+from tests.administration.stored_data import ELSEWHERE, OTHER, Files, answer_text, forget, prompt_turns, rows_of, texts
 from tests.clock import SetClock
 from tests.core.world import ADMIN, ANN, BEN, CHANNEL, DIRECT, THREAD, World, play
 from tests.fakes.memory import MemoryBackend, MemoryDraft
@@ -40,7 +40,7 @@ def ages(database_clock: SetClock, days: float) -> None:
 
 async def test_an_edited_question_is_remembered_as_it_is_now(world: World, files: Files) -> None:
     asked = await world.say("the secret", THREAD, attachments=(Attachment("plan.pdf"),))
-    assert "secret" in said(asked)
+    assert "secret" in answer_text(asked)
     await world.say("hers", THREAD, BEN)
     await world.intake.edited(CHANNEL, "m101", "the better words")
     assert (await texts(world, 1))[0].splitlines() == [
@@ -54,7 +54,7 @@ async def test_an_edited_question_is_remembered_as_it_is_now(world: World, files
     await world.intake.edited(CHANNEL, "unknown", "nobody's")
     assert (await texts(world, 1))[2] == "hers"
     await world.intake.deleted(THREAD, ["m101"])
-    assert await world.app.services.privacy.tidy()
+    assert await world.app.services.retention.delete_expired()
     assert await files.holding("the secret", "better words", "hers") == ["hers"]
 
 
@@ -66,11 +66,11 @@ async def test_what_was_said_in_a_channel_or_a_thread_goes_with_it(world: World,
         await world.say(f"asked-{number}", place)
         await overhear(world, f"heard-{number}", place)
     words = [f"{kind}-{number}" for kind in ("asked", "heard") for number in range(4)]
-    await world.intake.vanished(replace(THREAD, name=""))
-    assert await world.app.services.privacy.tidy()
+    await world.intake.place_deleted(replace(THREAD, name=""))
+    assert await world.app.services.retention.delete_expired()
     assert await files.holding(*words) == [word for word in words if not word.endswith("0")]
-    await world.intake.vanished(replace(CHANNEL, name=""))
-    assert await world.app.services.privacy.tidy()
+    await world.intake.place_deleted(replace(CHANNEL, name=""))
+    assert await world.app.services.retention.delete_expired()
     assert await files.holding(*words) == ["asked-3", "heard-3"]
     (used,) = await world.store.usage.totals(("person",), 0)
     assert (used.key, used.requests) == ((ANN.id,), 4), "what was used is counted all the same"
@@ -80,9 +80,9 @@ async def test_what_waits_where_a_channel_vanishes_is_dropped(world: World, file
     gate = asyncio.Event()
     world.hold(gate)
     drafts = [await world.offer(f"asked-{number}", THREAD) for number in range(2)]
-    await world.intake.vanished(CHANNEL)
+    await world.intake.place_deleted(CHANNEL)
     await world.active.idle()
-    assert await world.app.services.privacy.tidy()
+    assert await world.app.services.retention.delete_expired()
     assert [draft.answers[-1].notes for draft in drafts if draft] == [("What was asked here is forgotten.",)] * 2
     assert await files.holding("asked-") == []
 
@@ -107,7 +107,7 @@ async def test_what_waits_is_asked_as_it_is_now_and_what_runs_is_kept_so(world: 
     ]
     remark = "(Attached, but not readable for you: plan.pdf)"
     assert await texts(world, 1) == [f"first-right\n{remark}", "done", "second-right", "done"]
-    await world.app.services.privacy.tidy()
+    await world.app.services.retention.delete_expired()
     assert await files.holding("first-wrong", "second-wrong") == []
 
 
@@ -116,12 +116,12 @@ async def test_an_edit_is_not_lost_by_a_crash_or_before_the_platform_is_there(wo
     world.hold(gate)
     await world.offer("first-wrong", THREAD)
     await world.intake.edited(THREAD, "m101", "first-right")
-    await world.inbox.aclose(0)
+    await world.queue.aclose(0)
     await world.start()
     await world.offer("second-wrong", THREAD)
     await world.intake.edited(THREAD, "m102", "second-right")
     gate.set()
-    await world.inbox.recover("discord")
+    await world.queue.recover("discord")
     await world.active.idle()
     assert await texts(world, 1) == ["first-right", "at last", "second-right", "at last"]
 
@@ -134,7 +134,7 @@ async def test_a_deleted_question_goes_with_its_answers(world: World, files: Fil
     await world.say("hers", THREAD, BEN)
     await world.intake.deleted(THREAD, ["unknown", "m101"])
     assert await texts(world, 1) == ["hers", "Ben: hers"]
-    assert await world.app.services.privacy.tidy()
+    assert await world.app.services.retention.delete_expired()
     assert await files.holding("secret-question", "secret-answer") == []
 
 
@@ -147,7 +147,7 @@ async def test_a_deleted_answer_goes_and_its_question_stays(world: World, files:
     assert await texts(world, 1) == ["question", "secret-answer"]
     await world.intake.deleted(THREAD, ["second part's message"])
     assert await texts(world, 1) == ["question"]
-    assert await world.app.services.privacy.tidy()
+    assert await world.app.services.retention.delete_expired()
     assert await files.holding("secret-answer", "question") == ["question"]
 
 
@@ -175,9 +175,9 @@ async def test_a_question_that_is_deleted_before_its_answer_is_dropped(world: Wo
     await world.intake.deleted(THREAD, ["m101", "m102"])
     for draft in (running, waiting):
         await draft.finished.wait()
-        assert "forgotten" in said(draft)
+        assert "forgotten" in answer_text(draft)
     await world.active.idle()
-    assert await world.app.services.privacy.tidy()
+    assert await world.app.services.retention.delete_expired()
     assert await files.holding("secret-one", "secret-two", "half an answer") == []
     assert len(world.main.prompts) == 1
 
@@ -196,7 +196,7 @@ async def test_what_is_too_old_in_its_place_goes_by_itself(
     await world.say("old-elsewhere", ELSEWHERE)
     ages(database_clock, days=9)
     await world.say("newer-thread", THREAD)
-    assert await world.app.services.privacy.tidy()
+    assert await world.app.services.retention.delete_expired()
     assert await files.holding("old-thread", "old-other", "old-elsewhere", "newer-thread") == [
         "old-other",
         "old-elsewhere",
@@ -207,9 +207,9 @@ async def test_what_is_too_old_in_its_place_goes_by_itself(
     assert entry.after == "2 messages"
     world.clock = lambda: time() + 1_000 * retention.DAY
     await world.start()
-    await world.store.history.keep_reading(Reading(world.clock(), world.clock()))
-    await world.app.services.privacy.load()
-    assert await world.app.services.privacy.tidy()
+    await world.store.history.keep_clock_reading(ClockReading(world.clock(), world.clock()))
+    await world.app.services.retention.load()
+    assert await world.app.services.retention.delete_expired()
     assert await files.holding("old-other", "old-elsewhere", "newer-thread") == ["old-other"]
     assert await rows_of(tmp_path, "SELECT count(*) FROM audit") == [(0,)]
     assert await rows_of(tmp_path, "SELECT DISTINCT channel FROM requests JOIN places ON places.id = place") == [
@@ -224,7 +224,7 @@ async def test_what_is_due_is_forgotten_at_the_start_and_every_hour(
     monkeypatch.setattr(retention, "AGAIN_SECONDS", 0.01)
     tidied = 0
     times = asyncio.Event()
-    tidy = world.app.services.privacy.tidy
+    delete_expired = world.app.services.retention.delete_expired
 
     async def counted() -> bool:
         nonlocal tidied
@@ -233,10 +233,10 @@ async def test_what_is_due_is_forgotten_at_the_start_and_every_hour(
             raise StoreError("The disk is full.")
         if tidied == 4:
             times.set()
-        return await tidy()
+        return await delete_expired()
 
-    monkeypatch.setattr(world.app.services.privacy, "tidy", counted)
-    running = asyncio.create_task(world.app.chores["tidying"]())
+    monkeypatch.setattr(world.app.services.retention, "delete_expired", counted)
+    running = asyncio.create_task(world.app.background_jobs["retention"]())
     await times.wait()
     running.cancel()
     await asyncio.wait([running])
@@ -300,7 +300,7 @@ async def test_who_removes_the_bot_removes_all_that_it_kept(world: World, files:
     words = ("their-", "Their-", "Annette", "Bo55", "pirate", "elsewhere")
     assert await files.holding(*words) == list(words)
     await world.intake.uninstalled("discord", "guild")
-    assert await world.app.services.privacy.tidy()
+    assert await world.app.services.retention.delete_expired()
     assert await files.holding(*words) == ["elsewhere"]
     assert "Their-prompt" not in world.app.services.administration.settings(CHANNEL).system_prompt
     assert await world.intake.workspaces("discord") == {"another guild"}
@@ -322,11 +322,11 @@ async def test_what_is_being_shown_where_the_bot_is_removed_ends_first(
     monkeypatch.setattr("bot.administration.departures.PAUSES", (0.0,))
     await world.offer("their-secret", CHANNEL)
     await world.intake.uninstalled("discord", "guild")
-    assert not await world.app.services.privacy.tidy()
+    assert not await world.app.services.retention.delete_expired()
     assert await world.store.history.departures() == [Departure("discord", "guild", 0)]
     gate.set()
     await world.active.idle()
-    assert await world.app.services.privacy.tidy()
+    assert await world.app.services.retention.delete_expired()
     assert await files.holding("their-secret", "Ann", "#general") == []
     assert await world.store.history.departures() == []
 
@@ -335,7 +335,7 @@ async def test_an_answer_that_ends_at_once_does_not_put_a_removal_off(world: Wor
     world.hold(asyncio.Event())
     await world.offer("their-secret", CHANNEL)
     await world.intake.uninstalled("discord", "guild")
-    assert await world.app.services.privacy.tidy()
+    assert await world.app.services.retention.delete_expired()
     assert await world.store.history.departures() == []
 
 
@@ -343,7 +343,7 @@ async def test_what_another_version_set_goes_with_its_workspace(world: World, tm
     unknown = Setting(Scope("discord", "guild"), "unheard_of", '"their-secret"')
     await world.store.records.keep([RecordChange(unknown)], ())
     await world.intake.uninstalled("discord", "guild")
-    await world.app.services.privacy.tidy()
+    await world.app.services.retention.delete_expired()
     assert await rows_of(tmp_path, "SELECT * FROM settings") == []
 
 
@@ -351,16 +351,16 @@ async def test_what_is_to_be_kept_is_kept(world: World) -> None:
     await world.command("config set", CHANNEL, ADMIN, key="on_uninstall", value="keep", scope="workspace")
     await world.say("stays", THREAD)
     await world.intake.uninstalled("discord", "guild")
-    assert await world.app.services.privacy.tidy()
+    assert await world.app.services.retention.delete_expired()
     assert await texts(world, 1) == ["stays", "Ann: stays"]
     assert await world.store.history.departures() == []
 
 
 async def test_a_removal_that_a_crash_interrupted_is_finished_at_the_next_start(world: World, files: Files) -> None:
     await world.say("their-secret", THREAD)
-    await world.store.history.depart(Departure("discord", "guild", 0))
+    await world.store.history.add_departure(Departure("discord", "guild", 0))
     await world.start()
-    await world.app.services.privacy.tidy()
+    await world.app.services.retention.delete_expired()
     assert await files.holding("their-secret") == []
     assert await world.store.history.departures() == []
 
@@ -395,7 +395,7 @@ async def test_what_was_overheard_is_read_before_a_question(world: World, monkey
     await overhear(world, "The build is red.")
     await overhear(world, "of another channel", OTHER)
     await world.say("why?", CHANNEL)
-    assert said_to(world)[0][1] == "Said here before, for context:\nBen: The build is red.\n\nAnn: why?"
+    assert prompt_turns(world)[0][1] == "Said here before, for context:\nBen: The build is red.\n\nAnn: why?"
 
 
 async def test_only_the_latest_are_read_and_no_turn_twice(world: World) -> None:
@@ -406,30 +406,30 @@ async def test_only_the_latest_are_read_and_no_turn_twice(world: World) -> None:
     await world.say("why?", CHANNEL, message="x4")
     await overhear(world, "why?", CHANNEL, ANN, message="x4")
     await world.say("really?", CHANNEL)
-    assert said_to(world)[-1][1] == "Said here before, for context:\nBen: line 3\n\nAnn: really?"
+    assert prompt_turns(world)[-1][1] == "Said here before, for context:\nBen: line 3\n\nAnn: really?"
 
 
 async def test_what_was_not_overheard_is_asked_of_the_platform(world: World) -> None:
     await keep(world, "everything")
     await overhear(world, "Later words", message="x2")
-    world.adapter.around = [Message("x1", "Ben", "Old words"), Message("x2", "Ben", "Later words")]
+    world.adapter.context_messages = [Message("x1", "Ben", "Old words"), Message("x2", "Ben", "Later words")]
     await world.say("what of this?", CHANNEL, replies_to="x1")
-    assert "Ben: Old words\nBen: Later words\n\n" in said_to(world)[0][1]
+    assert "Ben: Old words\nBen: Later words\n\n" in prompt_turns(world)[0][1]
     await world.say("and this?", CHANNEL, replies_to="x2")
-    assert "Old words" not in said_to(world)[-1][1]
+    assert "Old words" not in prompt_turns(world)[-1][1]
 
 
 async def test_a_thread_is_read_from_its_beginning(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     await keep(world, "threads")
     await overhear(world, "Second words", THREAD, message="x2")
-    world.adapter.around = [Message("thread", "Ben", "First words"), Message("x2", "Ben", "Second words")]
+    world.adapter.context_messages = [Message("thread", "Ben", "First words"), Message("x2", "Ben", "Second words")]
     await world.say("what of this?", THREAD)
-    assert "Ben: First words\nBen: Second words\n\n" in said_to(world)[0][1]
+    assert "Ben: First words\nBen: Second words\n\n" in prompt_turns(world)[0][1]
     await keep(world, "everything")
     await overhear(world, "First words", CHANNEL, message="thread")
     monkeypatch.setattr(world.adapter, "context", None)
     await world.say("and now?", THREAD)
-    assert said_to(world)[-1][1].count(" words") == 2
+    assert prompt_turns(world)[-1][1].count(" words") == 2
 
 
 async def test_nothing_overheard_is_read_any_more_where_it_is_not_kept(world: World, files: Files) -> None:
@@ -437,8 +437,8 @@ async def test_nothing_overheard_is_read_any_more_where_it_is_not_kept(world: Wo
     await overhear(world, "heard-before")
     await keep(world, "nothing")
     await world.say("why?", CHANNEL)
-    assert "heard-before" not in said_to(world)[0][1]
-    assert await world.app.services.privacy.tidy()
+    assert "heard-before" not in prompt_turns(world)[0][1]
+    assert await world.app.services.retention.delete_expired()
     assert await files.holding("heard-before") == []
 
 
@@ -449,9 +449,9 @@ async def test_what_was_overheard_is_edited_deleted_and_forgotten_like_the_rest(
     await overhear(world, "heard-ann", person=ANN, message="x9")
     await world.intake.edited(CHANNEL, "x0", "edited-0-")
     await world.intake.deleted(CHANNEL, ["x1"])
-    await world.app.services.privacy.tidy()
+    await world.app.services.retention.delete_expired()
     assert await files.holding("heard-0-", "edited-0-", "heard-1-", "heard-2-") == ["edited-0-", "heard-2-"]
-    assert "3 overheard messages" in said(await world.command("forget me", CHANNEL, BEN))
+    assert "3 overheard messages" in answer_text(await world.command("forget me", CHANNEL, BEN))
     await forget(world, "me", CHANNEL, BEN)
     assert await files.holding("edited-0-", "heard-2-", "heard-3-", "heard-ann") == ["heard-ann"]
     await forget(world, "channel", CHANNEL, ADMIN)
@@ -464,7 +464,7 @@ async def test_what_was_overheard_gets_too_old(world: World, files: Files, datab
     await overhear(world, "heard-old")
     ages(database_clock, days=89)
     await overhear(world, "heard-new")
-    assert await world.app.services.privacy.tidy()
+    assert await world.app.services.retention.delete_expired()
     assert await files.holding("heard-old", "heard-new") == ["heard-new"]
 
 
@@ -478,22 +478,22 @@ async def test_who_is_asked_can_rate_an_answer_and_take_it_back(world: World, tm
     assert labels(answered) == ["👍", "👎"]
     good, bad = answered.answers[-1].choices
     thanks = await world.command(good.command, CHANNEL, ANN, **good.arguments)
-    assert said(thanks).startswith("Thank you: 👍")
+    assert answer_text(thanks).startswith("Thank you: 👍")
     assert thanks.request.private
     await world.command(bad.command, CHANNEL, ANN, **bad.arguments)
     await world.command(good.command, CHANNEL, BEN, **good.arguments)
     votes = "SELECT person, good, model FROM votes ORDER BY person"
     assert await rows_of(tmp_path, votes) == [(ANN.id, 0, "main"), (BEN.id, 1, "main")]
-    assert "1 rating" in said(await world.command("forget me", CHANNEL))
+    assert "1 rating" in answer_text(await world.command("forget me", CHANNEL))
     await forget(world, "me", CHANNEL)
     assert await rows_of(tmp_path, votes) == [(BEN.id, 1, "main")]
-    assert "do not keep" in said(await world.command(good.command, CHANNEL, ANN, **good.arguments))
+    assert "do not keep" in answer_text(await world.command(good.command, CHANNEL, ANN, **good.arguments))
 
 
 async def test_an_answer_is_rated_where_it_was_given(world: World) -> None:
     await world.say("one", CHANNEL)
     for about in ("1", "99", "x"):
-        assert "not given here" in said(await world.command("feedback", OTHER, request=about, good="yes"))
+        assert "not given here" in answer_text(await world.command("feedback", OTHER, request=about, good="yes"))
 
 
 async def test_what_broke_off_offers_to_try_again_and_not_to_rate(world: World) -> None:
@@ -572,7 +572,7 @@ def test_a_large_copy_is_packed() -> None:
 
 
 async def test_privacy_says_what_is_in_force_here(world: World) -> None:
-    plain = said(await world.command("privacy", CHANNEL, Person("9", "Gil", guest=True)))
+    plain = answer_text(await world.command("privacy", CHANNEL, Person("9", "Gil", guest=True)))
     assert "here, in #general" in plain
     assert "answer: for 90 days" in plain
     assert "to each other here I do not keep" in plain
@@ -582,14 +582,14 @@ async def test_privacy_says_what_is_in_force_here(world: World) -> None:
     assert "👍" not in plain
     for key, value in (("retention_days", "1"), ("keep", "everything"), ("feedback", "on"), ("contact", "Root")):
         await world.command("config set", CHANNEL, ADMIN, key=key, value=value, scope="channel")
-    changed = said(await world.command("privacy", CHANNEL))
+    changed = answer_text(await world.command("privacy", CHANNEL))
     assert "answer: for 1 day," in changed
     assert "to each other here I keep for 1 day" in changed
     assert "👍" in changed
     assert "how much: for 32 days" in changed
     assert "Questions about this: Root." in changed
     await world.command("config set", CHANNEL, ADMIN, key="retention_days", value="0", scope="channel")
-    assert "answer: until somebody deletes it" in said(await world.command("privacy", CHANNEL))
-    direct = said(await world.command("privacy", DIRECT))
+    assert "answer: until somebody deletes it" in answer_text(await world.command("privacy", CHANNEL))
+    direct = answer_text(await world.command("privacy", DIRECT))
     assert "to each other" not in direct
     assert "for 90 days" in direct

@@ -8,7 +8,7 @@ import pytest
 
 from bot.administration import retention
 from bot.interfaces.replies import Status
-from tests.administration.kept import Files, forget, said
+from tests.administration.stored_data import Files, answer_text, forget
 from tests.core.world import ADMIN, BEN, CHANNEL, THREAD, World
 from tests.fakes.memory import MemoryDraft
 
@@ -34,8 +34,8 @@ async def test_a_busy_bot_forgets_for_good(world: World, files: Files, monkeypat
         cleared.set()
 
     monkeypatch.setattr(world.store.history, "rewrite", rewriting)
-    tidying = asyncio.create_task(world.app.services.privacy.run())
-    assert "within minutes" in said(await forget(world, "me", CHANNEL))
+    tidying = asyncio.create_task(world.app.services.retention.run())
+    assert "within minutes" in answer_text(await forget(world, "me", CHANNEL))
     assert not cleared.is_set()
     monkeypatch.setattr(retention, "BUSY_SECONDS", 0.0)  # as many minutes later
     await asyncio.wait_for(cleared.wait(), 5)
@@ -69,7 +69,7 @@ async def test_an_answer_ends_before_the_file_is_rewritten(world: World, monkeyp
     later = await world.offer("asked later", THREAD, ADMIN)
     assert later
     stopping = await world.command("stop", CHANNEL, BEN)
-    assert said(stopping)
+    assert answer_text(stopping)
     gate.set()
     await asyncio.wait_for(rewriting, 5)
     await asyncio.wait_for(later.finished.wait(), 5)

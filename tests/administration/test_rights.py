@@ -9,12 +9,13 @@ import pytest
 
 from bot.interfaces.errors import BackendError
 from bot.interfaces.messages import Person, Request
-from tests.administration.test_administration import config, said
+from tests.administration.stored_data import answer_text
+from tests.administration.test_administration import config
 from tests.core.world import ADMIN, ANN, BEN, CHANNEL, THREAD, World, play
 
 
 async def deny(world: World, what: str, who: str = "everyone") -> None:
-    assert "from now on" in said(await world.command("access deny", CHANNEL, ADMIN, who=who, what=what))
+    assert "from now on" in answer_text(await world.command("access deny", CHANNEL, ADMIN, who=who, what=what))
 
 
 # Models ---------------------------------------------------------------------------------------------------------------
@@ -23,10 +24,10 @@ async def deny(world: World, what: str, who: str = "everyone") -> None:
 async def test_nothing_goes_to_a_fallback_that_one_may_not_use(world: World) -> None:
     await deny(world, "spare")
     play(world.main, BackendError("It is broken."))
-    answer = said(await world.say("My secret", CHANNEL))
+    answer = answer_text(await world.say("My secret", CHANNEL))
     assert "It is broken." in answer
     assert "spare" not in answer
-    assert "spare" not in said(await world.command("privacy", CHANNEL))
+    assert "spare" not in answer_text(await world.command("privacy", CHANNEL))
     assert world.spare.prompts == []
 
 
@@ -34,17 +35,17 @@ async def test_where_the_default_may_not_be_used_another_answers(world: World) -
     await deny(world, "main")
     assert "Hello" in (await world.say("Hello", CHANNEL)).text
     assert (len(world.main.prompts), len(world.spare.prompts)) == (0, 1)
-    assert "**spare** answers by default" in said(await world.command("help", CHANNEL))
-    assert "spare (default)" in said(await world.command("models list", CHANNEL))
-    assert "spare answers" not in said(await world.command("translate", CHANNEL, to="Welsh", text="Hello"))
+    assert "**spare** answers by default" in answer_text(await world.command("help", CHANNEL))
+    assert "spare (default)" in answer_text(await world.command("models list", CHANNEL))
+    assert "spare answers" not in answer_text(await world.command("translate", CHANNEL, to="Welsh", text="Hello"))
     assert len(world.spare.prompts) == 2
 
 
 async def test_only_where_no_model_is_left_one_is_refused(world: World) -> None:
     for model in ("main", "spare"):
         await deny(world, model)
-    assert "You may not use the model main here" in said(await world.say("Hello", CHANNEL))
-    told = said(await world.command("help", CHANNEL))
+    assert "You may not use the model main here" in answer_text(await world.say("Hello", CHANNEL))
+    told = answer_text(await world.command("help", CHANNEL))
     assert "You may not use the model main here" in told
     assert "answers by default" not in told
 
@@ -72,23 +73,23 @@ UNSAID = "Discord does not say which groups you are in right now. Try again in a
 async def test_rules_for_unknown_roles_refuse(world: World, rules: list[tuple[str, str, str]], refused: str) -> None:
     for verb, who, what in rules:
         await world.command(f"access {verb}", CHANNEL, ADMIN, who=who, what=what)
-    answer = said(await world.say("Hello", CHANNEL, replace(ANN, unsaid="roles")))
+    answer = answer_text(await world.say("Hello", CHANNEL, replace(ANN, unsaid="roles")))
     assert (refused in answer) if refused else "may not" not in answer
-    assert "may not" not in said(await world.say("Hello", CHANNEL, ADMIN))
+    assert "may not" not in answer_text(await world.say("Hello", CHANNEL, ADMIN))
 
 
 async def test_a_model_that_a_role_may_not_use(world: World) -> None:
     for model in ("main", "spare"):
         await world.command("access deny", CHANNEL, ADMIN, who=MODS, what=model)
-    answer = said(await world.say("Hello", CHANNEL, replace(ANN, unsaid="roles")))
+    answer = answer_text(await world.say("Hello", CHANNEL, replace(ANN, unsaid="roles")))
     assert f"You may not use the model main here: {UNSAID}" in answer
 
 
 async def test_who_is_unknown_hears_it_of_administrators_commands_too(world: World) -> None:
     unknown = replace(BEN, guest=True, unsaid="person")
     for told in (
-        said(await world.say("Hello", CHANNEL, unknown)),
-        said(await world.command("limits set", CHANNEL, unknown)),
+        answer_text(await world.say("Hello", CHANNEL, unknown)),
+        answer_text(await world.command("limits set", CHANNEL, unknown)),
     ):
         assert "Discord does not say who you are right now. Try again in a minute." in told
 
@@ -101,7 +102,7 @@ async def test_what_switches_commands_on_again_cannot_be_switched_off(world: Wor
     for value in ("config", "ask, /config"):
         assert refused in await config(world, "commands_off", value, "workspace")
     toml = '[workspace]\ncommands_off = ["config"]'
-    assert refused in said(await world.command("config import", CHANNEL, ADMIN, toml=toml))
+    assert refused in answer_text(await world.command("config import", CHANNEL, ADMIN, toml=toml))
     offered = await world.intake.suggest("config set", "value", "c", CHANNEL, ADMIN, {"key": "commands_off"})
     assert "config" not in offered
 
@@ -110,14 +111,16 @@ async def test_one_that_was_switched_off_before_can_be_used(world: World) -> Non
     administration = world.app.services.administration
     administration.base = administration.base.model_copy(update={"commands_off": ("config", "ask")})
     assert "empty" in await config(world, "commands_off", "none", "channel")
-    assert said(await world.say("Hello", CHANNEL, command="ask"))
+    assert answer_text(await world.say("Hello", CHANNEL, command="ask"))
 
 
 @pytest.mark.parametrize("command", ["audit show", "usage people", "limits show", "access show", "models add"])
 async def test_what_is_off_is_off_for_administrators_too(world: World, command: str) -> None:
     name = command.split()[0]
     await config(world, "commands_off", name, "channel")
-    assert f"/{name} is switched off here." in said(await world.command(command, CHANNEL, ADMIN, model="maker/small"))
+    assert f"/{name} is switched off here." in answer_text(
+        await world.command(command, CHANNEL, ADMIN, model="maker/small")
+    )
 
 
 # Who is no administrator any more -------------------------------------------------------------------------------------
@@ -143,10 +146,10 @@ def demote(world: World) -> None:
 
 async def test_rules_do_not_bind_who_is_an_administrator_now(world: World, asked: list[Request]) -> None:
     await deny(world, "bot")
-    assert "Hello" in said(await world.say("Hello", CHANNEL, ADMIN))
+    assert "Hello" in answer_text(await world.say("Hello", CHANNEL, ADMIN))
     demote(world)
-    assert "You may not talk with me here" in said(await world.say("Hello", CHANNEL, ADMIN))
-    assert "You may not use /new here" in said(await world.command("new", CHANNEL, ADMIN))
+    assert "You may not talk with me here" in answer_text(await world.say("Hello", CHANNEL, ADMIN))
+    assert "You may not use /new here" in answer_text(await world.command("new", CHANNEL, ADMIN))
 
 
 async def test_models_are_for_who_is_an_administrator_now(world: World) -> None:
@@ -156,7 +159,7 @@ async def test_models_are_for_who_is_an_administrator_now(world: World) -> None:
     demote(world)
     await world.say("Hello", CHANNEL, ADMIN)
     answer = await world.say("Hello", CHANNEL, ADMIN, command="ask", arguments={"text": "Hello", "model": "main"})
-    assert "You may not use the model main" in said(answer)
+    assert "You may not use the model main" in answer_text(answer)
     assert len(world.main.prompts) == 1
 
 
@@ -164,10 +167,10 @@ async def test_rules_and_limits_are_shown_to_who_is_an_administrator_now(world: 
     await deny(world, "/ask", "person:2|Ben")
     await world.command("limits set", CHANNEL, ADMIN, who="person:2|Ben", amount="5", of="requests", per="day")
     for command in ("access show", "limits show"):
-        assert "@Ben" in said(await world.command(command, CHANNEL, ADMIN))
+        assert "@Ben" in answer_text(await world.command(command, CHANNEL, ADMIN))
     demote(world)
     for command in ("access show", "limits show"):
-        assert "@Ben" not in said(await world.command(command, CHANNEL, ADMIN))
+        assert "@Ben" not in answer_text(await world.command(command, CHANNEL, ADMIN))
 
 
 async def test_what_others_asked_is_steered_and_forgotten_by_who_is_an_administrator_now(world: World) -> None:
@@ -177,7 +180,7 @@ async def test_what_others_asked_is_steered_and_forgotten_by_who_is_an_administr
     world.hold(gate)
     running = await world.offer("Hello", CHANNEL, ANN)
     assert running is not None
-    await running.told.wait()
+    await running.updated.wait()
     demote(world)
     only = "Only the person who asked, or an administrator, can do that."
     for place, command, draft in (
@@ -186,12 +189,12 @@ async def test_what_others_asked_is_steered_and_forgotten_by_who_is_an_administr
         (THREAD, "retry", task),
         (THREAD, "sentiment", task),
     ):
-        assert only in said(await world.command(command, place, ADMIN, request=str(draft.log.request_id)))
-    assert "Others took part" in said(await world.command("forget conversation", THREAD, ADMIN, sure="yes"))
+        assert only in answer_text(await world.command(command, place, ADMIN, request=str(draft.log.request_id)))
+    assert "Others took part" in answer_text(await world.command("forget conversation", THREAD, ADMIN, sure="yes"))
     del world.adapter.people[ADMIN.id]
     await world.command("stop", CHANNEL, ADMIN, request=str(running.log.request_id))
     await running.finished.wait()
-    assert "Forgotten" in said(await world.command("forget conversation", THREAD, ADMIN, sure="yes"))
+    assert "Forgotten" in answer_text(await world.command("forget conversation", THREAD, ADMIN, sure="yes"))
 
 
 async def test_a_task_is_done_again_with_the_rights_of_who_wants_it(world: World) -> None:
@@ -199,7 +202,7 @@ async def test_a_task_is_done_again_with_the_rights_of_who_wants_it(world: World
     await deny(world, "/sentiment")
     demote(world)
     answer = await world.command("retry", CHANNEL, ADMIN, request=str(task.log.request_id))
-    assert "You may not use /sentiment here" in said(answer)
+    assert "You may not use /sentiment here" in answer_text(answer)
 
 
 async def test_the_platform_is_not_asked_where_it_makes_no_difference(world: World, asked: list[Request]) -> None:

@@ -11,7 +11,8 @@ import pytest
 from bot.interfaces.messages import Attachment, Place, Subject
 from bot.interfaces.records import Limit, Persona, RecordChange, Rule
 from storage.sqlite import open_database
-from tests.administration.test_administration import ELSEWHERE, GUEST, said
+from tests.administration.stored_data import answer_text
+from tests.administration.test_administration import ELSEWHERE, GUEST
 from tests.core.world import ADMIN, ANN, CHANNEL, THREAD, World
 
 RULE = '[[rules]]\nwho = "{}"\nwhat = "{}"\nallowed = false\n'
@@ -45,7 +46,7 @@ model = "main"
 
 
 async def take_in(world: World, toml: str, place: Place = CHANNEL, **more: str) -> str:
-    return said(await world.command("config import", place, ADMIN, toml=toml, **more))
+    return answer_text(await world.command("config import", place, ADMIN, toml=toml, **more))
 
 
 async def export(world: World, place: Place = CHANNEL) -> str:
@@ -55,7 +56,7 @@ async def export(world: World, place: Place = CHANNEL) -> str:
 
 async def audit(world: World, place: Place, *actions: str) -> list[tuple[str, str, str, str]]:
     """What was done, oldest first, without the settings of elsewhere."""
-    entries = await world.app.services.administration.books.audit(place.platform, place.workspace)
+    entries = await world.app.services.administration.records.audit(place.platform, place.workspace)
     wanted = [entry for entry in reversed(entries) if entry.action.startswith(actions)]
     return [(entry.action, entry.target, entry.before, entry.after) for entry in wanted]
 
@@ -155,8 +156,8 @@ async def test_exactly_means_that_the_rest_goes_and_the_file_from_before_undoes_
     await take_in(world, little)
     assert set(tomllib.loads(await export(world))["personas"]) == {"pirate", "parrot"}
     draft = await world.command("config import", CHANNEL, ADMIN, toml=little, exact="yes")
-    assert "- pirate: `You are a pirate.` → `–`" in said(draft)
-    assert "before.toml says how all of it was: importing that with `exact` undoes this." in said(draft)
+    assert "- pirate: `You are a pirate.` → `–`" in answer_text(draft)
+    assert "before.toml says how all of it was: importing that with `exact` undoes this." in answer_text(draft)
     assert tomllib.loads(await export(world)) == tomllib.loads(little)
     assert world.app.services.administration.settings(CHANNEL, ANN).language == "Maori"
     await take_in(world, full, exact="yes")
@@ -220,7 +221,7 @@ async def test_a_file_is_read_that_came_along(world: World) -> None:
         draft = await world.say(
             "", CHANNEL, ADMIN, command="config import", arguments=arguments, attachments=attachments
         )
-        assert says in said(draft)
+        assert says in answer_text(draft)
     form = await world.intake.dialog(world.request("config import", CHANNEL, ADMIN, {"exact": "yes"}))
     assert form is not None
     assert form.arguments == {"exact": "yes"}
@@ -245,24 +246,24 @@ async def test_what_another_version_kept_is_left_out_and_goes_with_its_workspace
         RecordChange(Limit("discord", "guild", Subject("planet"), "", "requests", "day", 1)),  # type: ignore[arg-type]  # unknown
         RecordChange(Persona("discord", "guild", "", "SECRET")),
     ]
-    await world.app.services.administration.books.keep(odd, [])
+    await world.app.services.administration.records.keep(odd, [])
     await world.store.aclose()
     world.store = await open_database(tmp_path / "shoulders.db")
     await world.start()
-    await world.inbox.recover("discord")
+    await world.queue.recover("discord")
     try:
         assert caplog.text.count("What was kept is left out") == 4
         assert "SECRET" not in caplog.text
         assert (await world.say("Hello", THREAD)).text
         assert "SECRET" not in world.main.prompts[-1][0].text
-        assert "There are no rules" in said(await world.command("access show", CHANNEL, ADMIN))
-        assert "Nothing is limited" in said(await world.command("limits show", CHANNEL, ADMIN))
+        assert "There are no rules" in answer_text(await world.command("access show", CHANNEL, ADMIN))
+        assert "Nothing is limited" in answer_text(await world.command("limits show", CHANNEL, ADMIN))
         assert tomllib.loads(await export(world)) == {}
         administration = world.app.services.administration
         await administration.change(administration.removal("discord", "guild"), [])
-        assert await administration.books.load() == []
+        assert await administration.records.load() == []
     finally:
-        await world.inbox.aclose(0)
+        await world.queue.aclose(0)
         await world.store.aclose()
 
 
@@ -271,4 +272,4 @@ async def test_a_rule_of_a_kind_that_is_not_known_binds_nobody(world: World) -> 
     rule = Rule("discord", "guild", Subject("workspace"), "bot", allowed=False)
     administration._records["discord", "guild"] = {rule: rule}
     assert (await world.say("Hello", CHANNEL)).text
-    assert "guests may only do" in said(await world.say("Hello", CHANNEL, GUEST))
+    assert "guests may only do" in answer_text(await world.say("Hello", CHANNEL, GUEST))

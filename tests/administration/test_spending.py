@@ -15,7 +15,7 @@ from bot.interfaces.config import Section
 from bot.interfaces.prompts import Prompt
 from bot.interfaces.replies import Done, Text, Usage
 from bot.utils.token_estimate import estimate
-from tests.administration.kept import rows_of
+from tests.administration.stored_data import rows_of
 from tests.administration.test_budget import NOON, Clock, limit, notes, restarted, used
 from tests.core.world import ADMIN, ANN, CHANNEL, DIRECT, World, play
 from tests.fakes.memory import MemoryDraft
@@ -50,7 +50,7 @@ async def serve(world: World, server: FakeOpenAI, **settings: object) -> None:
     world.config = replace(world.config, models={**world.config.models, "main": section})
     world.backends["main"] = BACKEND.create({"m": section}, key, Path(), Section())["m"]
     await world.start()
-    await world.inbox.recover("discord")
+    await world.queue.recover("discord")
     await limit(world, 1_000_000, "tokens")
 
 
@@ -147,8 +147,8 @@ async def test_a_stop_between_attempts_costs_only_what_was_read(
         draft = await served.offer("Tell me")
         assert draft
         while "Trying again" not in str(draft.chunks):
-            draft.told.clear()
-            await asyncio.wait_for(draft.told.wait(), 5)
+            draft.updated.clear()
+            await asyncio.wait_for(draft.updated.wait(), 5)
         assert served.active.stop(draft.log.request_id)
         await draft.finished.wait()
     (refused, read) = await counted(served, tmp_path)
@@ -272,13 +272,13 @@ def refuse(file: Path) -> None:
 async def test_what_is_dated_in_the_future_uses_up_nothing(world: World, tmp_path: Path) -> None:
     world.clock = clock = Clock()
     await world.start()
-    await world.inbox.recover("discord")
+    await world.queue.recover("discord")
     await limit(world, 1, window="day")
     clock.now = NOON + 400 * 86_400
     await world.say("while the clock was wrong")
     clock.now = NOON
     async with restarted(world, tmp_path):
-        await world.inbox.recover("discord")
+        await world.queue.recover("discord")
         assert used(world, "requests") == 0
 
 
@@ -287,7 +287,7 @@ async def test_a_clock_that_ran_ahead_makes_no_limit_endless(world: World, monke
     monkeypatch.setattr("bot.administration.limits.usage_meters.monotonic", lambda: passed)
     world.clock = clock = Clock()
     await world.start()
-    await world.inbox.recover("discord")
+    await world.queue.recover("discord")
     await limit(world, 1, window="day")
     clock.now = NOON + 400 * 86_400
     await world.say("while the clock was wrong")

@@ -10,11 +10,11 @@ from time import time
 import pytest
 
 from bot.administration.trusted_clock import CONFIRM_SECONDS, JUMP_SECONDS, Clock
-from bot.interfaces.history import Reading
+from bot.interfaces.history import ClockReading
 from bot.interfaces.replies import Usage
 from storage.sqlite import open_database
 from storage.sqlite.migrate import migrate, migrations
-from tests.administration.kept import Files
+from tests.administration.stored_data import Files
 from tests.clock import SetClock
 from tests.core.world import CHANNEL, THREAD, World
 
@@ -42,16 +42,16 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> Machine:
 async def timed(world: World, machine: Machine) -> World:
     world.clock = machine.wall
     await world.start()
-    await world.inbox.recover("discord")
+    await world.queue.recover("discord")
     await world.say("my secret", THREAD)
-    assert await world.app.services.privacy.tidy()
+    assert await world.app.services.retention.delete_expired()
     return world
 
 
 async def hours(world: World, machine: Machine, number: float) -> None:
     for _ in range(round(number)):
         machine.passed += HOUR
-        assert await world.app.services.privacy.tidy()
+        assert await world.app.services.retention.delete_expired()
 
 
 async def kept(world: World) -> bool:
@@ -101,28 +101,28 @@ async def test_what_is_due_goes_while_a_jump_is_held_back(
 async def test_a_start_with_a_wrong_clock_erases_nothing(timed: World, machine: Machine, tmp_path: Path) -> None:
     machine.wrong = 400 * DAY
     for _ in range(5):  # as often as it is started within an hour
-        await timed.inbox.aclose(0)
+        await timed.queue.aclose(0)
         await timed.store.aclose()
         timed.store = await open_database(tmp_path / "shoulders.db")
         await timed.start()
         machine.passed += 600
-        assert await timed.app.services.privacy.tidy()
+        assert await timed.app.services.retention.delete_expired()
     assert await kept(timed)
-    await timed.inbox.aclose(0)
+    await timed.queue.aclose(0)
     await timed.store.aclose()
 
 
 async def test_after_an_outage_the_rest_goes_a_day_later(timed: World, machine: Machine, tmp_path: Path) -> None:
-    await timed.inbox.aclose(0)
+    await timed.queue.aclose(0)
     await timed.store.aclose()
     machine.began += 100 * DAY  # it was switched off
     timed.store = await open_database(tmp_path / "shoulders.db")
     await timed.start()
-    assert await timed.app.services.privacy.tidy()
+    assert await timed.app.services.retention.delete_expired()
     assert await kept(timed)
     await hours(timed, machine, CONFIRM_SECONDS / HOUR + 1)
     assert not await kept(timed)
-    await timed.inbox.aclose(0)
+    await timed.queue.aclose(0)
     await timed.store.aclose()
 
 
@@ -159,7 +159,7 @@ async def test_small_corrections_are_no_jumps(machine: Machine) -> None:
 async def test_an_upgrade_goes_by_the_newest_row(tmp_path: Path) -> None:
     await asyncio.to_thread(older, tmp_path / "shoulders.db")
     store = await open_database(tmp_path / "shoulders.db")
-    assert await store.history.reading() == Reading(5.0, 5.0)
+    assert await store.history.clock_reading() == ClockReading(5.0, 5.0)
     (total,) = await store.usage.totals(("model",), 0)
     assert (total.usage, total.cost) == (Usage(7, 0), 0)
     await store.aclose()

@@ -28,8 +28,8 @@ from bot.interfaces.replies import Done, Text, Usage
 from bot.interfaces.usage import ModelCall
 from bot.utils import charts
 from bot.utils.charts import Chart, draw_chart
+from tests.administration.stored_data import answer_text
 from tests.core.world import ADMIN, ANN, BEN, CHANNEL, World, play
-from tests.fakes.memory import MemoryDraft
 
 DAY = 86_400_000
 NOON = int(datetime(2026, 11, 24, 12, tzinfo=UTC).timestamp() * 1000)
@@ -43,16 +43,12 @@ async def noon(world: World, tmp_path: Path) -> World:
     main = world.config.models["main"].model_copy(update={"input_price": 0.5, "output_price": 1.5})
     world.config = replace(world.config, models={**world.config.models, "main": main})
     await world.start()
-    await world.inbox.recover("discord")
+    await world.queue.recover("discord")
     return world
 
 
-def said(draft: MemoryDraft) -> str:
-    return "\n".join((draft.answers[-1].text, *draft.answers[-1].notes))
-
-
 async def limits(world: World, action: str, given: Mapping[str, str] = MappingProxyType({}), by: Person = ADMIN) -> str:
-    return said(await world.command(f"limits {action}", CHANNEL, by, **given))
+    return answer_text(await world.command(f"limits {action}", CHANNEL, by, **given))
 
 
 # /limits --------------------------------------------------------------------------------------------------------------
@@ -72,7 +68,7 @@ async def test_a_limit_is_set_shown_changed_and_removed_and_written_down(noon: W
     assert "everyone" not in shown
     assert "it was 30" in await limits(noon, "remove", asked)
     assert "Nothing is limited for you here." in await limits(noon, "show", by=ANN)
-    entries = await noon.app.services.administration.books.audit("discord", "guild", action="limit")
+    entries = await noon.app.services.administration.records.audit("discord", "guild", action="limit")
     assert [(entry.action, entry.target, entry.before, entry.after) for entry in reversed(entries)] == [
         ("limit set", "requests a day for everyone", "", "20"),
         ("limit set", "requests a day for everyone", "20", "30"),
@@ -133,12 +129,12 @@ async def test_what_is_not_limited_cannot_be_removed_and_only_administrators_cha
 
 
 async def test_everybody_sees_what_they_used_and_what_is_left(noon: World) -> None:
-    assert "You used nothing since 2026-11-01." in said(await noon.command("usage show", CHANNEL, ANN))
+    assert "You used nothing since 2026-11-01." in answer_text(await noon.command("usage show", CHANNEL, ANN))
     await limits(noon, "set", {"amount": "4", "of": "requests", "per": "day"})
     play(noon.main, Text("hello"), Done("complete", Usage(1_000, 500)))
     for person in (ANN, ANN, BEN):
         await noon.say("hi", CHANNEL, person)
-    shown = said(await noon.command("usage show", CHANNEL, ANN, period="7d"))
+    shown = answer_text(await noon.command("usage show", CHANNEL, ANN, period="7d"))
     assert "What you used since 2026-11-18:" in shown
     rows = [line.split() for line in shown.splitlines()]
     assert ["main", "2", "0", "3,000", "0.0025", "USD"] in rows
@@ -158,12 +154,12 @@ async def history(world: World) -> None:
         ModelCall(0, NOON - 40 * DAY, CHANNEL, BEN, "main", Usage(9_999, 0), 5_000, succeeded=True),
         ModelCall(0, NOON, other, BEN, "main", Usage(7_777, 0), 4_000, succeeded=True),
     ]
-    await world.store.usage.spent(calls)
+    await world.store.usage.add(calls)
 
 
 async def test_administrators_see_who_used_how_much_where_and_of_what(noon: World) -> None:
     await history(noon)
-    shown = said(await noon.command("usage people", CHANNEL, ADMIN))
+    shown = answer_text(await noon.command("usage people", CHANNEL, ADMIN))
     rows = [line.split() for line in shown.splitlines()]
     assert ["Ann", "2", "1", "165", "0.000138", "USD"] in rows
     assert ["=Cat", "1", "0", "2", "0.00", "USD"] in rows
@@ -172,30 +168,30 @@ async def test_administrators_see_who_used_how_much_where_and_of_what(noon: Worl
     assert ["spare", "1", "1", "2", "0.00", "USD"] in rows
     assert "Ben" not in shown
     assert "10,001" not in shown
-    assert "Ben" in said(await noon.command("usage people", CHANNEL, ADMIN, period="90d"))
+    assert "Ben" in answer_text(await noon.command("usage people", CHANNEL, ADMIN, period="90d"))
     for report in ("people", "chart", "csv"):
-        assert "for administrators" in said(await noon.command(f"usage {report}", CHANNEL, ANN))
+        assert "for administrators" in answer_text(await noon.command(f"usage {report}", CHANNEL, ANN))
 
 
 async def test_what_people_thought_of_the_answers_stands_beside_it(noon: World) -> None:
     noon.clock = time
     await noon.start()
-    await noon.inbox.recover("discord")
+    await noon.queue.recover("discord")
     for person, good in ((ANN, "yes"), (BEN, "no"), (ADMIN, "yes")):
         draft = await noon.say("hi", CHANNEL, person)
         await noon.command("feedback", CHANNEL, person, request=str(draft.log.request_id), good=good)
-    shown = said(await noon.command("usage people", CHANNEL, ADMIN))
+    shown = answer_text(await noon.command("usage people", CHANNEL, ADMIN))
     assert "What people thought of the answers: main 2 👍 1 👎." in shown
     elsewhere = replace(CHANNEL, workspace="elsewhere")
     await noon.say("hi", elsewhere, BEN)
-    shown = said(await noon.command("usage people", elsewhere, ADMIN))
+    shown = answer_text(await noon.command("usage people", elsewhere, ADMIN))
     assert "Ben" in shown
     assert "thought" not in shown
 
 
 async def test_who_was_forgotten_is_counted_without_a_name(noon: World) -> None:
-    await noon.store.usage.spent([ModelCall(0, NOON, CHANNEL, Person("", ""), "main", Usage(7, 1), succeeded=True)])
-    assert "forgotten" in said(await noon.command("usage people", CHANNEL, ADMIN))
+    await noon.store.usage.add([ModelCall(0, NOON, CHANNEL, Person("", ""), "main", Usage(7, 1), succeeded=True)])
+    assert "forgotten" in answer_text(await noon.command("usage people", CHANNEL, ADMIN))
 
 
 async def test_the_csv_has_a_row_a_day_person_channel_and_model(noon: World) -> None:
@@ -221,13 +217,13 @@ async def test_the_picture_is_a_png_and_its_description_has_the_figures(noon: Wo
     assert width == 1600
     assert height > 900
     empty = await noon.command("usage chart", replace(CHANNEL, workspace="quiet"), ADMIN)
-    assert "There is nothing to draw: no tokens were used since 2026-11-01." in said(empty)
+    assert "There is nothing to draw: no tokens were used since 2026-11-01." in answer_text(empty)
     wrong = await noon.command("usage chart", CHANNEL, ADMIN, of="apples")
-    assert "“apples” is none" in said(wrong)
+    assert "“apples” is none" in answer_text(wrong)
 
 
 async def test_a_period_that_there_is_not_is_said(noon: World) -> None:
-    assert "“1y” is none" in said(await noon.command("usage show", CHANNEL, ANN, period="1y"))
+    assert "“1y” is none" in answer_text(await noon.command("usage show", CHANNEL, ANN, period="1y"))
 
 
 # The picture ----------------------------------------------------------------------------------------------------------

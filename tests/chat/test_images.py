@@ -103,7 +103,7 @@ async def test_a_retry_says_that_it_looks_no_more(sighted: World) -> None:
 
 
 async def test_what_was_said_around_comes_with_the_picture(sighted: World) -> None:
-    sighted.adapter.around = [Message("x1", "Ben", "Look at my cat.")]
+    sighted.adapter.context_messages = [Message("x1", "Ben", "Look at my cat.")]
     await sighted.say("what is it?", THREAD, ANN, attachments=(CAT,))
     text, images = asked(sighted)
     assert "Ben: Look at my cat." in text

@@ -40,7 +40,7 @@ from bot.utils import child_process, upload_memory
 from bot.utils.files import boxed, fitted
 from storage.sqlite import answer_files as answer_files
 from storage.sqlite import open_database
-from tests.administration.kept import forget, said
+from tests.administration.stored_data import answer_text, forget
 from tests.core.world import BEN, DIRECT, World, play
 from tests.fakes.memory import MemoryDraft
 from tests.scenarios.test_task_scenarios import made, playing
@@ -118,7 +118,7 @@ async def test_an_endless_answer_ends_with_a_sentence(world: World) -> None:
 async def test_endless_thoughts_end_with_a_sentence(world: World) -> None:
     world.main.script = brooding
     draft = await world.say("think", DIRECT)
-    assert "before it began to answer" in said(draft)
+    assert "before it began to answer" in answer_text(draft)
 
 
 async def test_an_endless_task_ends_with_a_sentence(world: World) -> None:
@@ -204,7 +204,7 @@ async def test_without_room_a_request_is_told_so(sighted: World, monkeypatch: py
     sighted.app.services.room._held["discord", "", BEN.id] = upload_memory.OF_EVERYBODY
     sighted.adapter.files["a.png"] = photograph(2, 2)
     draft = await sighted.say("look", attachments=(Attachment("a.png", "image/png"),))
-    assert "ask again in a few minutes" in said(draft)
+    assert "ask again in a few minutes" in answer_text(draft)
 
 
 async def test_stop_ends_the_process_that_reads_a_file(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -367,7 +367,7 @@ async def test_a_file_waits_beside_the_database(outage: World, tmp_path: Path) -
     (left,) = await outage.store.requests.unfinished("discord")
     assert left.answer
     assert [file.content for file in left.answer.files] == [content]
-    await outage.inbox.recover("discord")
+    await outage.queue.recover("discord")
     await outage.active.idle()
     (file,) = outage.adapter.drafts[-1].answers[-1].files
     assert file.content == content
@@ -385,7 +385,7 @@ async def test_a_restart_shows_it_and_clears_the_rest(tmp_path: Path) -> None:
     await asyncio.to_thread((path.parent / "999-0").write_bytes, b"orphan")
     world = await another(tmp_path)
     assert await asyncio.to_thread(beside, tmp_path) == [path]
-    await world.inbox.recover("discord")
+    await world.queue.recover("discord")
     await world.active.idle()
     assert [file.content for file in world.adapter.drafts[-1].answers[-1].files] == [content]
     await leave(world)
@@ -401,12 +401,12 @@ async def another(folder: Path) -> World:
         await open_database(folder / "shoulders.db"), await asyncio.to_thread(load, folder / "config.toml", {})
     )
     await world.start()
-    world.inbox._recovered.add("discord")
+    world.queue._recovered.add("discord")
     return world
 
 
 async def leave(world: World) -> None:
-    await world.inbox.aclose(0)
+    await world.queue.aclose(0)
     await world.store.aclose()
 
 
@@ -418,8 +418,8 @@ async def test_what_is_forgotten_takes_its_files_along(outage: World, tmp_path: 
 
 async def test_what_is_too_old_takes_its_files_along(outage: World, tmp_path: Path) -> None:
     await undelivered(outage)
-    outage.app.services.privacy._clock = Clock(lambda: 2e12)
-    await outage.app.services.privacy.tidy()
+    outage.app.services.retention._clock = Clock(lambda: 2e12)
+    await outage.app.services.retention.delete_expired()
     assert await asyncio.to_thread(beside, tmp_path) == []
 
 
@@ -429,7 +429,7 @@ async def test_beyond_their_room_files_are_shown_and_not_kept(
     monkeypatch.setattr(answer_files, "MOST_BYTES", 10)
     await undelivered(outage)
     assert await asyncio.to_thread(beside, tmp_path) == []
-    await outage.inbox.recover("discord")
+    await outage.queue.recover("discord")
     await outage.active.idle()
     assert answer_files.LOST in outage.adapter.drafts[-1].answers[-1].notes
 

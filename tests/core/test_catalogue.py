@@ -67,9 +67,9 @@ async def world(store: Database, tmp_path: Path, server: FakeHub) -> AsyncGenera
     world = World(store, await asyncio.to_thread(load, path, {}))
     world.main = world.backends["main"] = Shelved()
     await world.start()
-    await world.inbox.recover("discord")
+    await world.queue.recover("discord")
     yield world
-    await world.inbox.aclose(0)
+    await world.queue.aclose(0)
 
 
 def said(draft: MemoryDraft) -> str:
@@ -182,11 +182,11 @@ async def test_what_was_added_is_there_after_a_restart_and_shares_the_process(wo
     local = again.main = again.backends["main"] = Shelved()
     again.acts = world.acts
     await again.start()
-    await again.inbox.recover("discord")
+    await again.queue.recover("discord")
     assert (await listed(again))["tiny"].startswith("text this machine 100 KB")
     (section,) = local.beside
     assert (section.model, section.model_dump()["revision"]) == ("maker/Small-Chat", SMALL.commit)
-    await again.inbox.aclose(0)
+    await again.queue.aclose(0)
 
 
 async def test_an_added_model_can_be_chosen_and_answers(world: World) -> None:
@@ -265,8 +265,8 @@ async def until_told(world: World, words: str) -> None:
     draft = world.adapter.drafts[-1]
     async with asyncio.timeout(10):
         while not any(isinstance(chunk, Status) and words in chunk.text for chunk in draft.chunks):
-            draft.told.clear()
-            await draft.told.wait()
+            draft.updated.clear()
+            await draft.updated.wait()
 
 
 async def test_what_config_names_from_the_hub_is_fetched_by_itself(world: World, server: FakeHub) -> None:
@@ -280,9 +280,9 @@ async def test_what_config_names_from_the_hub_is_fetched_by_itself(world: World,
     catalogue = started.app.services.catalogue
     catalogue.backends["hers"] = Shelved()
     assert not await catalogue.here(catalogue.entry("hers"))
-    await started.app.chores["downloading"]()
+    await started.app.background_jobs["downloads"]()
     assert await catalogue.here(catalogue.entry("hers"))
-    await started.inbox.aclose(0)
+    await started.queue.aclose(0)
 
 
 async def test_a_name_that_config_takes_over_leaves_the_added_one_out(store: Database, world: World) -> None:
@@ -301,7 +301,7 @@ async def test_a_model_from_the_hub_answers_in_the_models_process(
     living = World(store, world.config)
     living.acts = world.acts
     await living.start()
-    await living.inbox.recover("discord")
+    await living.queue.recover("discord")
     catalogue = living.app.services.catalogue
     try:
         await do(living, "add", model="maker/tiny")
@@ -324,7 +324,7 @@ async def test_a_model_from_the_hub_answers_in_the_models_process(
         assert "out of memory" in await do(living, "unload", name="tiny")
         assert " not loaded " in (await listed(living))["tiny"]
     finally:
-        await living.inbox.aclose(0)
+        await living.queue.aclose(0)
         await catalogue.aclose()
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from bot.interfaces.messages import Act, Place, Request
 from bot.interfaces.store import Accepted
-from tests.administration.kept import said, said_to
+from tests.administration.stored_data import answer_text, prompt_turns
 from tests.core.world import ANN, BEN, CHANNEL, DIRECT, World
 from tests.storage.desk import AGAIN, QUARTER, STEER, Desk
 
@@ -22,7 +22,7 @@ def desk(world: World) -> Desk:
 
 
 def prompt(world: World) -> str:
-    return str(said_to(world))
+    return str(prompt_turns(world))
 
 
 # Private questions ----------------------------------------------------------------------------------------------------
@@ -73,7 +73,7 @@ async def test_private_retry_answers_ones_private_question(world: World) -> None
     await world.say(SECRET, CHANNEL, ANN)
     again = await world.command("retry", CHANNEL, ANN)
     assert again.request.private
-    assert "Falcon" in said(again)
+    assert "Falcon" in answer_text(again)
 
 
 async def test_private_retry_leaves_public_conversations_alone(desk: Desk) -> None:
@@ -117,8 +117,8 @@ async def test_buttons_work_in_ones_direct_message(desk: Desk, world: World) -> 
 async def test_retry_in_a_channel_means_no_private_thread(world: World) -> None:
     await world.say(SECRET, PRIVATE_THREAD, ANN)
     again = await world.command("retry", CHANNEL, ANN)
-    assert "Falcon" not in said(again)
-    assert "There is nothing to answer again here." in said(again)
+    assert "Falcon" not in answer_text(again)
+    assert "There is nothing to answer again here." in answer_text(again)
 
 
 @pytest.mark.parametrize(("told", "asked"), [(PRIVATE_THREAD, CHANNEL), (CHANNEL, PRIVATE_THREAD)])

@@ -225,9 +225,9 @@ async def test_attachments_that_cannot_be_read_are_named(world: World) -> None:
 
 async def test_what_was_said_in_the_thread_is_read_once(world: World) -> None:
     play(world.main, Text("Because."), Done())
-    world.adapter.around = [Message("x1", "Ben", "The build is red.")]
+    world.adapter.context_messages = [Message("x1", "Ben", "The build is red.")]
     await world.say("why?", THREAD)
-    world.adapter.around = [*world.adapter.around, Message("m101", "Ann", "why?")]
+    world.adapter.context_messages = [*world.adapter.context_messages, Message("m101", "Ann", "why?")]
     await world.say("and now?", THREAD)
     texts = "\n".join(text for _, text in said_to(world.main))
     assert texts.count("Ben: The build is red.") == 1
@@ -257,7 +257,7 @@ async def test_an_answer_that_a_failing_platform_did_not_take_is_shown_later_and
     world.adapter.failures.append(PlatformError("503"))
     await world.offer("hi")
     await world.active.idle()
-    await world.inbox.recover("discord")
+    await world.queue.recover("discord")
     shown = world.adapter.drafts[-1]
     await shown.finished.wait()
     assert shown.text == "hi "
@@ -271,11 +271,11 @@ async def test_an_answer_never_taken_is_given_up(world: World, caplog: pytest.Lo
         await world.restart(**patience)
         for _ in range(3):
             await world.active.idle()
-            await world.inbox.recover("discord")
+            await world.queue.recover("discord")
         assert await world.store.requests.unfinished("discord")
     await world.restart(patience=0.0)
     await world.active.idle()
-    await world.inbox.recover("discord")
+    await world.queue.recover("discord")
     assert await world.store.requests.unfinished("discord") == []
     assert caplog.text.count("is given up") == 1
     assert len(world.main.prompts) == 1
@@ -295,12 +295,12 @@ async def test_a_restart_answers_what_was_left_in_order(store: Database, world: 
     assert first
     assert second
     await first.wrote.wait()
-    await world.inbox.aclose(0)  # like SIGTERM after the grace
+    await world.queue.aclose(0)  # like SIGTERM after the grace
     await world.start()
     world.main.script = MemoryBackend().script
     newer = await world.offer("three")
     assert newer is None, "nothing is answered before what was left"
-    await world.inbox.recover("discord")
+    await world.queue.recover("discord")
     await world.active.idle()
     assert [draft.text for draft in world.adapter.drafts if draft.answers] == ["one ", "two ", "three "]
     assert world.adapter.drafts[2].log.resumed
@@ -312,9 +312,9 @@ async def test_what_keeps_ending_the_program_is_given_up(store: Database, world:
         await world.offer("poison", act=Act("p", 1))
         await world.wait(lambda: world.main.prompts)
         world.main.prompts.clear()
-        await world.inbox.aclose(0)
+        await world.queue.aclose(0)
         await world.start()
-        await world.inbox.recover("discord")
+        await world.queue.recover("discord")
     closing = world.adapter.drafts[-1]
     await closing.finished.wait()
     assert "interrupted 3 times" in closing.answers[-1].notes[0]
@@ -326,7 +326,7 @@ async def test_stopping_lets_running_answers_finish(world: World) -> None:
     draft = await world.offer("hi")
     assert draft
     await draft.wrote.wait()
-    closing = asyncio.create_task(world.inbox.aclose(5))
+    closing = asyncio.create_task(world.queue.aclose(5))
     await asyncio.sleep(0)
     gate.set()
     await closing
@@ -358,7 +358,7 @@ async def test_what_ends_while_a_reconnect_reads_the_store_is_not_answered_again
     assert draft
     await draft.wrote.wait()
     monkeypatch.setattr(world.store.requests, "unfinished", slowly)
-    recovering = asyncio.create_task(world.inbox.recover("discord"))
+    recovering = asyncio.create_task(world.queue.recover("discord"))
     await read.wait()
     gate.set()
     await recovering
@@ -411,7 +411,7 @@ async def test_a_recovery_that_fails_is_tried_again(world: World, monkeypatch: p
         return await unfinished(platform)
 
     monkeypatch.setattr(world.store.requests, "unfinished", failing)
-    world.inbox.recover_soon("discord")
+    world.queue.recover_soon("discord")
     await world.wait(lambda: world.adapter.drafts)
     await world.adapter.drafts[0].finished.wait()
 
@@ -428,7 +428,7 @@ async def test_stopping_begins_nothing_that_waits(world: World, monkeypatch: pyt
     await world.wait(lambda: len(world.main.prompts) >= 3)
     monkeypatch.setattr(MemoryDraft, "abandon", slow)
     gate.set()
-    await world.inbox.aclose(1)
+    await world.queue.aclose(1)
     assert [draft.request.text for draft in world.adapter.drafts if draft.answers] == ["one"] * 3
     assert len(world.main.prompts) == 3
 
@@ -516,7 +516,7 @@ async def test_an_answer_does_not_depend_on_what_was_said_around(world: World, m
 async def test_no_messages_are_read_where_none_are_wanted(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     world.config = replace(world.config, settings=world.config.settings.model_copy(update={"context_messages": 0}))
     await world.start()
-    await world.inbox.recover("discord")
+    await world.queue.recover("discord")
     monkeypatch.setattr(world.adapter, "context", None)
     assert (await world.say("why?", THREAD)).text.startswith("Ann: why?")
 
@@ -525,7 +525,7 @@ async def test_a_bound_beyond_the_window_leaves_room_for_the_question(world: Wor
     main = world.config.models["main"].model_copy(update={"max_tokens": 5_000})
     world.config = replace(world.config, models={**world.config.models, "main": main})
     await world.start()
-    await world.inbox.recover("discord")
+    await world.queue.recover("discord")
     assert (await world.say("hi")).answers[-1].notes == ()
     assert world.main.prompts
 
@@ -575,10 +575,10 @@ async def test_a_platform_that_hangs_does_not_keep_the_program_from_ending(
     monkeypatch.setattr(MemoryDraft, "finish", hang)
     await world.offer("hi")
     await hanging.wait()
-    await world.inbox.aclose(0)
-    for task in world.inbox._tasks:
+    await world.queue.aclose(0)
+    for task in world.queue._tasks:
         task.cancel()
-    await asyncio.wait(world.inbox._tasks)
+    await asyncio.wait(world.queue._tasks)
 
 
 async def test_help_tells_how_a_command_is_written(world: World) -> None:
@@ -597,7 +597,7 @@ async def test_what_a_newer_version_was_asked_does_not_keep_the_rest_waiting(sto
         act = Act(command, len(command))
         request = Request(act, DIRECT, ANN, command, {"text": "hi"})
         await store.requests.accept(request, Continuation(("place", "new")))
-    await world.inbox.recover("discord")
+    await world.queue.recover("discord")
     await world.active.idle()
     assert [draft.text for draft in world.adapter.drafts] == ["hi "]
     assert await store.requests.unfinished("discord") == []

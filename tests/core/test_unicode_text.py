@@ -42,7 +42,7 @@ async def test_half_a_character_in_an_edit_is_kept(world: World) -> None:
 
 
 async def test_half_a_character_said_around_is_read(world: World) -> None:
-    world.adapter.around = [Message("x1", f"Ben{HALF}", f"look {HALF}")]
+    world.adapter.context_messages = [Message("x1", f"Ben{HALF}", f"look {HALF}")]
     await world.say("what?", THREAD)
     assert f"Ben{MARK}: look {MARK}" in world.main.prompts[-1][-1].text
 

@@ -57,14 +57,14 @@ class World(Waiting):
     async def start(self) -> None:
         adapters = {"discord": self.adapter}
         app = await assemble(self.config, self.store, self.backends, adapters, COMMANDS, self.clock, self.timeouts)
-        self.app, self.inbox, self.active, self.intake = app, app.inbox, app.active, app.intake
+        self.app, self.queue, self.active, self.intake = app, app.queue, app.active, app.intake
 
     async def restart(self, **seconds: float) -> None:
         """End the core and start it again, with other timeouts."""
-        await self.inbox.aclose(0)
+        await self.queue.aclose(0)
         self.timeouts = replace(self.timeouts, **seconds)
         await self.start()
-        await self.inbox.recover("discord")
+        await self.queue.recover("discord")
 
     async def offer(self, text: str, place: Place = DIRECT, person: Person = ANN, **more: object) -> MemoryDraft | None:
         self.acts += 1

@@ -160,7 +160,7 @@ class RecordingIntake:
         for message in messages:
             self.changed.put_nowait((place, message, None))
 
-    async def vanished(self, place: Place) -> None:
+    async def place_deleted(self, place: Place) -> None:
         self.gone.put_nowait(place)
 
     async def uninstalled(self, platform: str, workspace: str) -> None:
@@ -178,7 +178,7 @@ class RecordingIntake:
         self.asked_with.append(given)
         return [name for name in self.completions if typed in name]
 
-    async def seen(self, platform: str) -> Sequence[tuple[Place, int]]:
+    async def recent_places(self, platform: str) -> Sequence[tuple[Place, int]]:
         return self.places
 
     async def next(self) -> Request:

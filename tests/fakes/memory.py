@@ -13,7 +13,7 @@ from bot.interfaces.prompts import Prompt, Sampling
 from bot.interfaces.replies import Answer, Chunk, Done, Status, Text, Thought, Usage
 
 
-def _unnoticed() -> None:
+def _do_nothing() -> None:
     """Do nothing where nobody waits for a change."""
 
 
@@ -31,12 +31,12 @@ class MemoryDraft:
     answers: list[Answer] = field(default_factory=list)
     finished: asyncio.Event = field(default_factory=asyncio.Event)
     wrote: asyncio.Event = field(default_factory=asyncio.Event)
-    told: asyncio.Event = field(default_factory=asyncio.Event)
-    changed: Callable[[], None] = _unnoticed
+    updated: asyncio.Event = field(default_factory=asyncio.Event)
+    changed: Callable[[], None] = _do_nothing
 
     def write(self, chunk: Chunk) -> None:
         self.chunks.append(chunk)
-        self.told.set()
+        self.updated.set()
         if isinstance(chunk, Text):
             self.wrote.set()
 
@@ -68,25 +68,25 @@ class MemoryDraft:
 class MemoryAdapter:
     """An adapter whose drafts are kept in `drafts`, in the order in which they were made.
 
-    `people` says who has other rights now than when they asked; `posts` is what the bot said of its own accord;
-    `files` are the contents of attachments by name. `said` is what history
-    finds, `pointed_at` what requests point at. `audiences` are those of channels that not everybody reads, and of
-    what is `closed` nobody who asks may read anything.
+    `people` are the people, by id, whose rights have changed since they asked. `posts` are the bot's own messages.
+    `files` are the contents of attachments by name. `context_messages` surround every request, `history_messages` are
+    the last messages of every place, and requests point at `referenced_message`. `audiences` are those of channels
+    that not everybody reads. Nobody may read the `closed` places.
     """
 
     name: str = "discord"
     drafts: list[MemoryDraft] = field(default_factory=list)
     failures: list[PlatformError] = field(default_factory=list)
-    around: Sequence[Message] = ()
-    said: Sequence[Message] = ()
-    pointed_at: Message | None = None
+    context_messages: Sequence[Message] = ()
+    history_messages: Sequence[Message] = ()
+    referenced_message: Message | None = None
     files: dict[str, bytes] = field(default_factory=dict)
     people: dict[str, Person] = field(default_factory=dict)
     posts: list[tuple[Place, str, str]] = field(default_factory=list)
     read: list[tuple[Place, int]] = field(default_factory=list)
     audiences: dict[str, Audience] = field(default_factory=dict)
     closed: set[Place] = field(default_factory=set)
-    changed: Callable[[], None] = _unnoticed
+    changed: Callable[[], None] = _do_nothing
 
     async def run(self, intake: Intake, connected: Callable[[str], None]) -> None:
         connected("in memory")
@@ -101,7 +101,7 @@ class MemoryAdapter:
         return self.drafts[-1]
 
     async def context(self, request: Request, limit: int) -> Sequence[Message]:
-        return self.around[-limit:]
+        return self.context_messages[-limit:]
 
     async def fetch(self, request: Request, attachment: Attachment, limit: int) -> bytes:
         if attachment.name not in self.files:
@@ -111,11 +111,11 @@ class MemoryAdapter:
         return self.files[attachment.name]
 
     async def pointed(self, request: Request) -> Message | None:
-        return self.pointed_at
+        return self.referenced_message
 
     async def history(self, request: Request, limit: int, since_ms: int) -> Sequence[Message]:
         self.read.append((request.place, since_ms))
-        return self.said[-limit:]
+        return self.history_messages[-limit:]
 
     async def whois(self, request: Request) -> Person:
         return self.people.get(request.person.id, request.person)
@@ -157,7 +157,7 @@ class MemoryBackend:
     prompts: list[Prompt] = field(default_factory=list)
     sampled: list[Sampling] = field(default_factory=list)
     closed_early: int = 0
-    changed: Callable[[], None] = _unnoticed
+    changed: Callable[[], None] = _do_nothing
 
     async def count(self, prompt: Prompt) -> int:
         return sum(len(utterance.text.split()) for utterance in prompt)

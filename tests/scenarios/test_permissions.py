@@ -113,14 +113,14 @@ class Actor:
     def _listen(self) -> None:
         """Notice every refusal that is written down."""
         administration = self.stage.app.services.administration
-        told = administration.told
+        told = administration.notify
 
         def hear(entries: Sequence[AuditEntry]) -> None:
             told(entries)
             if any(entry.action == "refused" for entry in entries):
                 self._refused.set()
 
-        administration.told = hear
+        administration.notify = hear
 
     async def _look(self, row: Row, surface: Surface) -> bool:
         """Whether anything is shown that is not for everybody."""
@@ -162,7 +162,7 @@ class Actor:
         self.talk = await stage.mention("Hello", self.name)
         await stage.answer(self.talk)
         request = stage.ledger.requests[self.talk.act]
-        asked = await stage.app.services.store.asker(request)
+        asked = await stage.app.services.conversations.asker(request)
         assert asked is not None
         return asked[0], Person(asked[1], self.name.capitalize())
 
@@ -199,7 +199,7 @@ class Actor:
         """The channel, learned from a question of Ann's."""
         said = await self.stage.mention("Hello", "ann")
         await self.stage.answer(said)
-        asked = await self.stage.app.services.store.asker(self.stage.ledger.requests[said.act])
+        asked = await self.stage.app.services.conversations.asker(self.stage.ledger.requests[said.act])
         assert asked is not None
         return asked[0]
 

@@ -37,9 +37,9 @@ class Followed:
 
     def __init__(self, stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
         self._done = asyncio.Semaphore(0)
-        privacy = stage.app.services.privacy
-        kinds = ("edited", "deleted", "vanished", "tidy")
-        for owner, name in (*((privacy, kind) for kind in kinds), (privacy.traces, "overhear")):
+        retention = stage.app.services.retention
+        kinds = ("edited", "deleted", "place_deleted", "delete_expired")
+        for owner, name in (*((retention, kind) for kind in kinds), (retention.history, "overhear")):
             monkeypatch.setattr(owner, name, self._noticing(getattr(owner, name)))
 
     def _noticing(self, act: Act) -> Act:
@@ -148,7 +148,7 @@ async def test_what_was_said_in_a_channel_goes_with_it(stage: TeamStage, monkeyp
     await stage.answer(await stage.direct("My secret is a robin"))
     await stage.delete_channel()
     await followed.wait()
-    assert await stage.app.services.privacy.tidy()
+    assert await stage.app.services.retention.delete_expired()
     assert await kept(stage, "canary", "robin") == ["robin"]
 
 

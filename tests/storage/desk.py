@@ -22,7 +22,7 @@ ANN, BEN = Person("1", "Ann"), Person("2", "Ben")
 
 
 class Desk:
-    """Accepts requests the way an inbox does, with acts that count up."""
+    """Accepts requests the way the request queue does, with acts that count up."""
 
     def __init__(self, store: Database) -> None:
         self.store = store

@@ -10,7 +10,7 @@ import pytest
 import storage
 from bot.interfaces.catalogue import AddedModel
 from bot.interfaces.database import Database
-from bot.interfaces.history import ALL, Departure, Extent, HistoryCounts, Reading
+from bot.interfaces.history import ALL, ClockReading, Departure, Extent, HistoryCounts
 from bot.interfaces.messages import Act, Request, StoredTarget, Subject, Turn
 from bot.interfaces.records import AuditEntry, Limit, Persona, RecordChange, Rule, Scope, Setting
 from bot.interfaces.replies import Answer, Part, Usage
@@ -58,7 +58,7 @@ async def test_a_thread_is_one_conversation_for_all(desk: Desk) -> None:
 
 async def test_a_thread_without_the_bot_leaves_nothing(desk: Desk, store: Database) -> None:
     assert await desk.say(THREAD, addressed=False) is None
-    assert await store.conversations.seen("discord", 0) == []
+    assert await store.conversations.recent_places("discord", 0) == []
     assert await store.requests.unfinished("discord") == []
 
 
@@ -237,7 +237,7 @@ async def test_a_conversation_keeps_its_model(desk: Desk, store: Database) -> No
 
 async def test_usage_is_summed_up_by_every_key(store: Database) -> None:
     other, direct = replace(CHANNEL, workspace="other"), replace(CHANNEL, channel="dm", direct=True, name="")
-    await store.usage.spent(
+    await store.usage.add(
         [
             ModelCall(0, 1_000, CHANNEL, ANN, "m", Usage(1, 1), 10, succeeded=True),
             ModelCall(0, 2_000, THREAD, replace(ANN, name="Anne"), "m", Usage(2, 0), 20),
@@ -301,7 +301,7 @@ async def test_a_person_has_one_vote_an_answer(desk: Desk, store: Database) -> N
     await desk.answer(accepted, "one?", "one")
     for good in (False, True):
         assert await store.history.vote(accepted.id, BEN.id, good=good)
-    assert await store.usage.opinions(0, "discord", "guild") == [RatingTotal("m", 1, 0)]
+    assert await store.usage.ratings(0, "discord", "guild") == [RatingTotal("m", 1, 0)]
 
 
 async def test_a_forgotten_person_leaves_others_untouched(desk: Desk, store: Database) -> None:
@@ -332,18 +332,18 @@ async def test_overheard_messages_come_back_in_order(desk: Desk, store: Database
 
 async def test_departures_are_kept_until_settled(store: Database) -> None:
     first = Departure("slack", "team", 5)
-    await store.history.depart(first)
-    await store.history.depart(replace(first, due=9))
+    await store.history.add_departure(first)
+    await store.history.add_departure(replace(first, due=9))
     assert await store.history.departures() == [first]
-    await store.history.settled("slack", "team")
+    await store.history.remove_departure("slack", "team")
     assert await store.history.departures() == []
 
 
 async def test_the_last_reading_of_the_clock_is_kept(store: Database) -> None:
-    assert await store.history.reading() is None
-    for reading in (Reading(1.0, 1.0), Reading(2.5, 9.0, 0.5)):
-        await store.history.keep_reading(reading)
-        assert await store.history.reading() == reading
+    assert await store.history.clock_reading() is None
+    for reading in (ClockReading(1.0, 1.0), ClockReading(2.5, 9.0, 0.5)):
+        await store.history.keep_clock_reading(reading)
+        assert await store.history.clock_reading() == reading
 
 
 def test_every_database_is_in_the_table() -> None:

@@ -77,7 +77,7 @@ async def test_other_files_are_refused_with_a_reason(tmp_path: Path) -> None:
 
 async def test_usage_is_on_disk_before_the_answer(desk: Desk, store: Database, tmp_path: Path) -> None:
     first = await desk.must(CHANNEL)
-    store.usage.spent([ModelCall(first.id, 1, CHANNEL, ANN, "m", Usage(3, 4), 5, succeeded=True)])
+    store.usage.add([ModelCall(first.id, 1, CHANNEL, ANN, "m", Usage(3, 4), 5, succeeded=True)])
     await desk.answer(first, "one?", "one")
     with sqlite3.connect(tmp_path / "shoulders.db") as other:
         assert other.execute("SELECT request, prompt_tokens, cost FROM usage").fetchall() == [(first.id, 3, 5)]
@@ -86,10 +86,10 @@ async def test_usage_is_on_disk_before_the_answer(desk: Desk, store: Database, t
 async def test_usage_outlives_its_request(desk: Desk, store: Database, tmp_path: Path) -> None:
     first = await desk.must(CHANNEL)
     call = ModelCall(first.id, 1, CHANNEL, ANN, "m", Usage(3, 4), succeeded=True)
-    await store.usage.spent([call])
+    await store.usage.add([call])
     assert isinstance(store, SQLiteDatabase)
     await store.connections.change("DELETE FROM requests")
-    await store.usage.spent([call])
+    await store.usage.add([call])
     (total,) = await store.usage.totals(("person", "model"), 0)
     assert (total.key, total.requests, total.usage) == (("1", "m"), 2, Usage(6, 8))
 

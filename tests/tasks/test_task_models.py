@@ -91,7 +91,7 @@ async def test_every_task_through_the_models_process(store: Database, tmp_path: 
     world.backends |= {name: made[name] for name in CHECKPOINTS}
     world.adapter.files = {"tone.wav": tone(2), "picture.png": (tmp_path / "picture.png").read_bytes()}
     await world.start()
-    await world.inbox.recover("discord")
+    await world.queue.recover("discord")
     try:
         for name, (arguments, file) in ASKED.items():
             more: Mapping[str, object] = {
@@ -103,6 +103,6 @@ async def test_every_task_through_the_models_process(store: Database, tmp_path: 
             assert answer.text or answer.files, f"{name}: {answer.notes}"
             assert any("this machine" in note for note in answer.notes), f"{name}: {answer.notes}"
     finally:
-        await world.inbox.aclose(0)
+        await world.queue.aclose(0)
         for backend in made.values():
             await backend.aclose()

@@ -74,7 +74,7 @@ class TaskWorld(World):
         made = {"made": Pretrained(input_price=config.models["made"].input_price)} if "made" in config.models else {}
         super().__init__(store, replace(config, models={**config.models, **made}))
         self.adapter.files = dict(UPLOADS)
-        self.adapter.said = SAID
+        self.adapter.history_messages = SAID
         self.made = MemoryPretrained()
         self.backends["spare"] = self.spare = Endpoint()
         if "made" in self.config.models:
@@ -105,9 +105,9 @@ async def tables() -> str:
 async def world(store: Database, tmp_path: Path, tables: str) -> AsyncGenerator[TaskWorld, None]:
     world = await asyncio.to_thread(TaskWorld, store, tmp_path, tables)
     await world.start()
-    await world.inbox.recover("discord")
+    await world.queue.recover("discord")
     yield world
-    await world.inbox.aclose(0)
+    await world.queue.aclose(0)
 
 
 without = pytest.mark.parametrize("tables", [""], ids=["nothing made"])
@@ -348,7 +348,7 @@ async def test_the_last_messages_are_read(world: TaskWorld) -> None:
 
 async def test_what_was_said_since_is_read_without_the_request_itself(world: TaskWorld) -> None:
     asking = Message("m1", "Ann", "@bot /similar")
-    world.adapter.said = (*SAID, asking)
+    world.adapter.history_messages = (*SAID, asking)
     draft = await world.do("similar", CHANNEL, one="an awful day", since="2h", message="m1")
     assert "What an awful day" in draft.text
     assert "/similar" not in draft.text
@@ -371,21 +371,24 @@ async def test_how_much_is_read_is_written_plainly(world: TaskWorld, arguments: 
 
 
 async def test_nothing_was_said_or_nothing_is_shown(world: TaskWorld) -> None:
-    world.adapter.said = ()
+    world.adapter.history_messages = ()
     assert notes(await world.do("summarise", CHANNEL, last="5")) == "Nothing was said here in that time."
-    world.adapter.said = (Message("1", "Ann", ""),)
+    world.adapter.history_messages = (Message("1", "Ann", ""),)
     assert "keeps it from me" in notes(await world.do("summarise", CHANNEL, last="5"))
 
 
 async def test_the_message_replied_to_is_read(world: TaskWorld) -> None:
-    world.adapter.pointed_at = Message("7", "Ben", "I hate this awful thing", link="https://chat.test/7")
+    world.adapter.referenced_message = Message("7", "Ben", "I hate this awful thing", link="https://chat.test/7")
     assert "NEGATIVE  ████████████" in (await world.do("sentiment", CHANNEL)).text
-    world.adapter.pointed_at = Message("8", "Ben", "look", attachments=(CAT,))
+    world.adapter.referenced_message = Message("8", "Ben", "look", attachments=(CAT,))
     assert "a cat on a mat" in (await world.do("describe", CHANNEL)).text
 
 
 async def test_the_newest_picture_of_the_last_messages_is_taken(world: TaskWorld) -> None:
-    world.adapter.said = (Message("1", "Ann", "", attachments=(Attachment("old.png", "image/png"), CAT)), *SAID)
+    world.adapter.history_messages = (
+        Message("1", "Ann", "", attachments=(Attachment("old.png", "image/png"), CAT)),
+        *SAID,
+    )
     world.adapter.files["old.png"] = b"old"
     assert "a cat on a mat" in (await world.do("describe", CHANNEL, last="10")).text
 
@@ -664,10 +667,10 @@ async def test_prices_are_those_of_the_catalogue(store: Database, tmp_path: Path
     priced = MADE.replace('model = "made"', 'model = "made"\ninput_price = 2.5')
     world = await asyncio.to_thread(TaskWorld, store, tmp_path, priced)
     await world.start()
-    await world.inbox.recover("discord")
+    await world.queue.recover("discord")
     draft = await world.do("tokens", text="one two three four")
     assert "made   0.00001 USD" in draft.text
-    await world.inbox.aclose(0)
+    await world.queue.aclose(0)
 
 
 async def test_of_many_tokens_the_first_are_shown_and_all_are_counted(world: TaskWorld) -> None:

@@ -134,7 +134,7 @@ class GatewayClient(discord.AutoShardedClient):
 
         What was seen so far is remembered here, before the new session brings newer acts: catching up begins there.
         """
-        self._seen[shard_id or 0] = await self._intake.seen("discord")
+        self._seen[shard_id or 0] = await self._intake.recent_places("discord")
         await self._spacing.keep(self._rest.timeouts.identify)
         if not initial:
             GatewayLimits.read(await self._rest.gateway(), "").must_have_starts()
@@ -210,12 +210,12 @@ class GatewayClient(discord.AutoShardedClient):
 
     async def on_guild_channel_delete(self, channel: discord.abc.GuildChannel) -> None:
         """A channel is gone, and its threads with it."""
-        await self._keep(self._intake.vanished(place_of(channel, channel.guild)))
+        await self._keep(self._intake.place_deleted(place_of(channel, channel.guild)))
 
     async def on_raw_thread_delete(self, payload: discord.RawThreadDeleteEvent) -> None:
         """A thread is gone, whether Discord still listed it or not."""
         place = Place("discord", str(payload.guild_id), str(payload.parent_id), str(payload.thread_id))
-        await self._keep(self._intake.vanished(place))
+        await self._keep(self._intake.place_deleted(place))
 
     async def on_guild_join(self, guild: discord.Guild) -> None:
         """The bot was added to a guild."""

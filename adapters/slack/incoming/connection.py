@@ -119,7 +119,9 @@ class SocketConnection:
     async def _catch_up(self, socket: Socket) -> None:
         try:
             self._reader.directory.groups.changed()
-            for event in await missed_messages(self._rest, self._reader.hears, await self._intake.seen("slack")):
+            for event in await missed_messages(
+                self._rest, self._reader.hears, await self._intake.recent_places("slack")
+            ):
                 await self._arrivals.said(event)
         except ShouldersError as error:
             socket.end(error)

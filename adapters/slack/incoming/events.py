@@ -247,7 +247,7 @@ class EventRouter:
             return Place("slack", self._rest.team, channel)
 
         channel = event["channel"]
-        await self._in_order(channel, gone(), self._intake.vanished)
+        await self._in_order(channel, gone(), self._intake.place_deleted)
 
     async def _regrouped(self, event: SlackMessage) -> None:
         self._reader.directory.groups.changed()

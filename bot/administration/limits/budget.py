@@ -14,7 +14,7 @@ from functools import partial
 from bot.administration.limits import money
 from bot.administration.limits.periods import WINDOWS, began, ends, resets
 from bot.administration.limits.reservation import Held, Reservation
-from bot.administration.limits.rules import LimitUsage, limits_in_force, named, owner
+from bot.administration.limits.rules import LimitUsage, describe_limit, limits_in_force, owner
 from bot.administration.limits.usage_meters import UsageAmounts, UsageMeter, UsageMeters, pool_of, pools, tally
 from bot.administration.state import Administration
 from bot.interfaces.config import ModelSection
@@ -59,7 +59,7 @@ class Budget:
         self._administration = administration
         self._models = models
         self._meters = UsageMeters()
-        self._unseen: dict[str, int] = {}
+        self._hidden_tokens: dict[str, int] = {}
         self._unkept: list[ModelCall] = []
 
     async def load(self) -> None:
@@ -78,7 +78,7 @@ class Budget:
                 for pool in pools(Place(platform, workspace, channel), person, model, (window,)):
                     self._meters.at(pool, now).used.update(used)
 
-    def standings(self, place: Place, person: Person, *models: str) -> Sequence[LimitUsage]:
+    def limit_usages(self, place: Place, person: Person, *models: str) -> Sequence[LimitUsage]:
         """How the limits stand that hold for a person in a place: those of these models, and those of all together."""
         now = self.clock()
         limits = limits_in_force(self._administration.limits(place), place, person, ("", *models))
@@ -89,7 +89,7 @@ class Budget:
     def refusal(self, place: Place, person: Person) -> Denied | None:
         """Why nothing that this person asks here can be answered: a limit is used up. None where it depends."""
         all_cost = all(money.costs(model) for model in self._models.values())
-        for standing in self.standings(place, person):
+        for standing in self.limit_usages(place, person):
             unit = standing.limit.unit
             over = standing.left <= 0 if unit == "requests" else standing.used >= standing.limit.amount
             if over and (unit != "money" or all_cost):
@@ -105,7 +105,7 @@ class Budget:
         that counted already is no request of its own.
         """
         now, place, person = self.clock(), accepted.request.place, accepted.request.person
-        section, standings = self._models[model], self.standings(place, person, model)
+        section, standings = self._models[model], self.limit_usages(place, person, model)
         longest = max(1, min(room, section.sampling(asked).max_tokens or UNBOUNDED))
         fits = [_longest(standing, section, prompt_tokens, further=further) for standing in standings]
         granted = min([longest, *fits])
@@ -121,7 +121,9 @@ class Budget:
             meter.held.update(held)
         return Reservation(
             ModelCall(accepted.id, int(now * 1000), place, person, model, Usage(prompt_tokens), further=further),
-            Held(granted, any(bound < money.LARGEST for bound in fits), section.hides, self._unseen.get(model, 0)),
+            Held(
+                granted, any(bound < money.LARGEST for bound in fits), section.hides, self._hidden_tokens.get(model, 0)
+            ),
             f"{self._whose(tightest.limit)} left no room for a longer answer." if tightest else "",
             partial(self._settle, held=held, meters=meters, standings=standings),
         )
@@ -137,7 +139,7 @@ class Budget:
     ) -> Sequence[str]:
         """Count what a call used instead of what was held for it; sentences about limits that it used up, or nearly."""
         before = [standing.used for standing in standings]
-        self._unseen[call.model] = max(reservation.unseen, self._unseen.get(call.model, 0))
+        self._hidden_tokens[call.model] = max(reservation.hidden_tokens, self._hidden_tokens.get(call.model, 0))
         call = replace(call, cost=money.cost(self._models[call.model], call.usage))
         used = tally(int(call.counts), call.usage, call.cost)
         self.revision += 1
@@ -160,7 +162,7 @@ class Budget:
     # What is said -----------------------------------------------------------------------------------------------------
 
     def _whose(self, limit: Limit) -> str:
-        return f"{owner(limit).capitalize()} limit of {named(limit, self.currency)}"
+        return f"{owner(limit).capitalize()} limit of {describe_limit(limit, self.currency)}"
 
     def _afresh(self, limit: Limit) -> str:
         return f"It begins afresh {resets(limit.window, self.clock())}."
@@ -170,7 +172,7 @@ class Budget:
         limit, whose = standing.limit, self._whose(standing.limit)
         if standing.used + needed <= limit.amount:
             return f"{whose} is held by answers that are being written. Ask again when they are done."
-        whom = self._administration.whom_to_ask(place)
+        whom = self._administration.contact_sentence(place)
         if standing.used >= limit.amount:
             return f"{whose} is used up. {self._afresh(limit)} {whom}"
         left, need = (money.format_amount(n, limit.unit, self.currency) for n in (limit.amount - standing.used, needed))
@@ -192,7 +194,7 @@ class Budget:
     def _written(self, calls: Sequence[ModelCall]) -> asyncio.Future[None] | None:
         """Hand calls to the ledger; None where it is closed."""
         try:
-            return asyncio.ensure_future(self.ledger.spent(calls))
+            return asyncio.ensure_future(self.ledger.add(calls))
         except StoreError as error:
             log.error("What %s used is not kept: %s", ", ".join({call.model for call in calls}), error)
             return None

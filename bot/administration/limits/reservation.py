@@ -17,31 +17,32 @@ from bot.utils.token_estimate import estimate, tokens
 class Held:
     """The amount that is held for the answer: its `longest` in tokens, and whether the model is asked to keep to that.
 
-    Where a model `hides` what it thinks, `unseen` is the most that it was found to have written without telling.
+    Where a model `hides` what it thinks, `hidden_tokens` is the most that it was found to have written without telling.
     """
 
     longest: int
     bounded: bool
     hides: bool
-    unseen: int = 0
+    hidden_tokens: int = 0
 
 
 class Reservation:
     """A call whose budget is held; leaving it settles what it used, however it ended.
 
-    `shortened` says which limit made the answer shorter than it might have been, "" for none; `said` whether the model
-    said anything, which to think is not. Once the call is settled, `crossed` says which limits it used up, or nearly,
-    `counted` whether it was a request, and `unseen` what the model wrote, by its own word, beyond all that was heard.
+    `shortened` names the limit that made the answer shorter, "" for none. `has_text` is true once the model wrote text;
+    reasoning does not count. After settlement `warnings` has a sentence for each limit that is used up, or nearly,
+    `counted` is true for a call that counts as a request, and `hidden_tokens` is the number of tokens that the model
+    reported beyond those received.
     """
 
     def __init__(
         self, call: ModelCall, held: Held, shortened: str, settle: Callable[[Reservation, ModelCall], Sequence[str]]
     ) -> None:
         self.shortened = shortened
-        self.crossed: Sequence[str] = ()
+        self.warnings: Sequence[str] = ()
         self.counted = False
-        self.said = False
-        self.unseen = 0
+        self.has_text = False
+        self.hidden_tokens = 0
         self._call = call
         self._held = held
         self._settle = settle
@@ -61,7 +62,7 @@ class Reservation:
             case Text(text) | Thought(text):
                 self._at_work = True
                 self._pieces.append(text)
-                self.said = self.said or (isinstance(piece, Text) and bool(text.strip()))
+                self.has_text = self.has_text or (isinstance(piece, Text) and bool(text.strip()))
             case Used(usage):
                 self._at_work = True
                 self._note_usage(usage)
@@ -111,7 +112,7 @@ class Reservation:
         """Count what the model says that it used, and what it does not say as it must have been."""
         told, seen = Usage(tokens(usage.prompt_tokens), tokens(usage.completion_tokens)), self._so_far()
         if self._held.hides and not self._told.completion_tokens:
-            self.unseen = max(0, told.completion_tokens - estimate("".join(self._pieces)))
+            self.hidden_tokens = max(0, told.completion_tokens - estimate("".join(self._pieces)))
         return Usage(told.prompt_tokens or seen.prompt_tokens, told.completion_tokens or seen.completion_tokens)
 
     def _unfinished(self, error: BaseException | None) -> Usage:
@@ -129,7 +130,7 @@ class Reservation:
         if self._held.hides and not self._has_begun:
             unseen = 0 if failed and paid == "prompt" else longest
         elif self._held.hides and not self._told.completion_tokens:
-            unseen = self._held.unseen
+            unseen = self._held.hidden_tokens
         said = seen.completion_tokens
         return Usage(seen.prompt_tokens, max(said, min(said + unseen, longest)))
 
@@ -138,7 +139,7 @@ class Reservation:
             self._settled = True
             call = replace(self._call, usage=_sum(usage, self._lost), succeeded=succeeded)
             self.counted = call.counts
-            self.crossed = self._settle(self, call)
+            self.warnings = self._settle(self, call)
 
 
 def _sum(one: Usage, other: Usage) -> Usage:

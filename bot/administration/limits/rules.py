@@ -72,12 +72,12 @@ def farthest_first(limit: Limit) -> tuple[int, int]:
     return FARTHEST_FIRST.index(limit.subject.kind), limit.amount
 
 
-def named(limit: Limit, currency: str) -> str:
+def describe_limit(limit: Limit, currency: str) -> str:
     """A limit in words: "20 requests a day with the model gpt"."""
-    return f"{money.counted(limit.amount, limit.unit, currency)} {about(limit.window, limit.model)}"
+    return f"{money.counted(limit.amount, limit.unit, currency)} {describe_window(limit.window, limit.model)}"
 
 
-def about(window: Window, model: str) -> str:
+def describe_window(window: Window, model: str) -> str:
     """What a limit counts, in words: "a day with the model gpt"."""
     article = "an" if window == "hour" else "a"
     return f"{article} {window} with the model {model}" if model else f"{article} {window}"
@@ -88,11 +88,11 @@ def owner(limit: Limit) -> str:
     return {"channel": "this channel's", "workspace": "this workspace's"}.get(limit.subject.kind, "your")
 
 
-def standings_table(standings: Sequence[LimitUsage], currency: str, now: float) -> str:
+def limit_table(standings: Sequence[LimitUsage], currency: str, now: float) -> str:
     """How limits stand: what was used of each, what is left, and when it begins afresh."""
     rows = [
         (
-            f"{owner(standing.limit)} {named(standing.limit, currency)}",
+            f"{owner(standing.limit)} {describe_limit(standing.limit, currency)}",
             bar(standing.used, standing.limit.amount),
             money.format_amount(max(standing.left, 0), standing.limit.unit, currency),
             resets(standing.limit.window, now),

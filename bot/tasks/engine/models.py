@@ -108,7 +108,7 @@ class SpecialisedModel:
                     elif isinstance(event, jobs.JobAnswer):
                         call.take(Done(usage=_used(event, tokens)))
                     yield event
-        for sentence in call.crossed:
+        for sentence in call.warnings:
             yield Note(sentence)
 
 

@@ -81,7 +81,7 @@ class TaskRun:
             used, reason = event.done.usage, event.done.reason
             end = Written("length" if reason == "length" else "complete", used.prompt_tokens, used.completion_tokens)
             self._finish(end)
-            yield from map(Note, event.crossed)
+            yield from map(Note, event.warnings)
         elif isinstance(event, jobs.JobAnswer):
             self._finish(event)
         elif isinstance(self._step, JobStep):

@@ -12,7 +12,7 @@ import pytest
 from bot.chat.continuation import steering
 from bot.interfaces.messages import Place
 from tests.adapters.slack.town import Town
-from tests.administration.kept import Files
+from tests.administration.stored_data import Files
 from tests.fakes.openai import Answer as Words
 from tests.stages.base import Said
 from tests.stages.slack import SlackStage

@@ -31,7 +31,7 @@ class Files:
         return [word for word in words if word.encode() in everything]
 
 
-def said(draft: MemoryDraft) -> str:
+def answer_text(draft: MemoryDraft) -> str:
     """All that an answer says."""
     return "\n".join((draft.answers[-1].text, *draft.answers[-1].notes))
 
@@ -44,7 +44,7 @@ async def texts(world: World, conversation: int) -> list[str]:
     return [turn.text.strip() for turn in await world.store.conversations.turns(conversation)]
 
 
-def said_to(world: World) -> list[tuple[str, str]]:
+def prompt_turns(world: World) -> list[tuple[str, str]]:
     return [(utterance.role, utterance.text) for utterance in world.main.prompts[-1][1:]]
 
 
