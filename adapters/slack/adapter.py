@@ -156,7 +156,7 @@ class SlackAdapter(Adapter, HistoryAdapter, PeopleAdapter, PostAdapter):
                     continue
             except Forbidden as error:
                 log.info("Whether something was said already cannot be seen: %s", error)
-            await self._limiter.turn(rate_limits_of(POST, place.channel), urgent=True)
+            await self._limiter.acquire(rate_limits_of(POST, place.channel), urgent=True)
             await self._rest.post(
                 place.channel, message_body(part, (), links=True), finder.metadata(index), place.thread
             )

@@ -198,7 +198,7 @@ class SlackApi:
 
     async def socket_url(self) -> str:
         """Where the next socket connects. After a refusal Slack is left alone for a minute."""
-        await self.limiter.turn((OPEN,), urgent=True)
+        await self.limiter.acquire((OPEN,), urgent=True)
         try:
             return str((await self._request(OPEN, {}, reads=True, app=True))["url"])
         except PlatformError as error:
@@ -209,7 +209,7 @@ class SlackApi:
     async def write(self, method: str, body: Json, *, paced: bool = False) -> Json:
         """A call that changes something; `paced` when its slot is spent already."""
         if not paced:
-            await self.limiter.turn(rate_limits_of(method, str(body.get("channel"))), urgent=True)
+            await self.limiter.acquire(rate_limits_of(method, str(body.get("channel"))), urgent=True)
         return await self._request(method, body)
 
     async def post(self, channel: str, body: Json, metadata: Json, thread: str = "") -> str:
@@ -236,7 +236,7 @@ class SlackApi:
     async def read_raw(self, method: str, arguments: Mapping[str, object], *, paced: bool = False) -> Json:
         """The same, with all that Slack answers."""
         if not paced:
-            await self.limiter.turn((method,), urgent=True)
+            await self.limiter.acquire((method,), urgent=True)
         return await self._request(method, arguments, reads=True)
 
     async def pages(self, method: str, most: int, arguments: Mapping[str, object]) -> AsyncGenerator[SlackAnswer, None]:

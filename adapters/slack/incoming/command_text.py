@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from adapters.shared.command_line import find_command, nearest_command, option_hints, parse_arguments
+from adapters.shared.command_line import find_command, nearest_command, options_sentence, parse_arguments
 from adapters.slack.incoming.message_text import joined
 from adapters.slack.outgoing.mrkdwn import mentioned_ids, readable
 from adapters.slack.people.directory import Directory
@@ -77,7 +77,7 @@ class CommandText:
         if missing is None:
             return path, given
         typed = f"{before}{path}" if before else self._ask
-        raise UserError(f"{missing.summary}? Write it after the command: `{typed} …`{option_hints(command)}")
+        raise UserError(f"{missing.summary}? Write it after the command: `{typed} …`{options_sentence(command)}")
 
     def _usage(self, slash: str, typed: str) -> str:
         near = nearest_command(typed, self._commands)

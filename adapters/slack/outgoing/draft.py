@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TypeGuard
 
 from adapters.shared.paced_draft import PacedDraft
-from adapters.shared.private_draft import NOTHING
+from adapters.shared.private_draft import EMPTY_ANSWER
 from adapters.shared.rate_limiter import RateLimiter
 from adapters.slack.outgoing.thread_surface import ThreadSurface
 from bot.interfaces.adapter import Draft, DraftLog
@@ -25,8 +25,8 @@ class SlackPrivateDraft(PacedDraft):
     def write(self, chunk: Chunk) -> None:
         """Nothing is drawn before the end."""
 
-    def _fitting(self, answer: Answer) -> Answer:
-        answer = super()._fitting(answer)
+    def _within_limits(self, answer: Answer) -> Answer:
+        answer = super()._within_limits(answer)
         if not answer.files:
             return answer
         names = ", ".join(file.name for file in answer.files)
@@ -81,10 +81,10 @@ class ThreadDraft(PacedDraft):
         self._slack.finishing = True
         try:
             await super().finish(answer)
-            if answer == NOTHING:
+            if answer == EMPTY_ANSWER:
                 await self._slack.opening.take_back()
         except (Forbidden, Gone) as error:
-            if self._instead is None or answer == NOTHING:
+            if self._instead is None or answer == EMPTY_ANSWER:
                 raise
             log.info("Answered privately instead: %s", error)
             await self._instead.finish(replace(answer, notes=(*answer.notes, f"Only you see this: {error.message}")))

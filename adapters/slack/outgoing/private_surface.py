@@ -45,7 +45,7 @@ async def send_private(rest: SlackApi, target: SlackReplyTarget, person: str, se
     """Say something to one person alone that answers no request. Raises PlatformError."""
     if not await send_ephemeral(rest, target, person, sentence, now):
         channel = await rest.direct_channel(person)
-        await rest.limiter.turn(rate_limits_of(POST, channel), urgent=True)
+        await rest.limiter.acquire(rate_limits_of(POST, channel), urgent=True)
         await rest.post(channel, message_body(sentence, (), links=True), {})
 
 
@@ -111,7 +111,7 @@ class PrivateSurface(Surface):
     async def status(self, status: Status | None) -> None:
         """Slack shows none to one person alone."""
 
-    def budgets(self, kind: CallKind) -> Sequence[str]:
+    def rate_limits(self, kind: CallKind) -> Sequence[str]:
         """Every call waits for its own slot, because which one it is shows at the last moment."""
         return ()
 
@@ -119,7 +119,7 @@ class PrivateSurface(Surface):
         channel = await self._rest.direct_channel(self._person)
         found = await self._look(channel, Part(index, text))
         if not found:
-            await self._rest.limiter.turn(rate_limits_of(POST, channel), urgent=True)
+            await self._rest.limiter.acquire(rate_limits_of(POST, channel), urgent=True)
             found = f"{channel}/{await self._rest.post(channel, body, self._finder.metadata(index))}"
         return found
 

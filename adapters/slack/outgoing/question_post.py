@@ -60,7 +60,7 @@ class QuestionPost:
         if self._part is None:
             await self._log.creating(OPENING, text)
             self._part = Part(OPENING, text)
-        await self._rest.limiter.turn(rate_limits_of(POST, channel), urgent=True)
+        await self._rest.limiter.acquire(rate_limits_of(POST, channel), urgent=True)
         self.message = await self._rest.post(
             channel, message_body(text, (), links=True), self._finder.metadata(OPENING)
         )

@@ -72,11 +72,11 @@ class ThreadSurface(Surface):
         """
         if not (stream and self._buy_stream()):
             self._stop_streaming()
-            await self._rest.limiter.turn((UPDATE,), begins=True)
+            await self._rest.limiter.acquire((UPDATE,), begins=True)
             self._paid[UPDATE] += 1
         self.chosen = True
 
-    def budgets(self, kind: CallKind) -> Sequence[str]:
+    def rate_limits(self, kind: CallKind) -> Sequence[str]:
         """A part beyond the first is streamed too, if that is free at once. Last calls are paid where they are made."""
         if kind == "upload":
             return ()
@@ -93,7 +93,7 @@ class ThreadSurface(Surface):
         if self._may_stream and not self.finishing:
             if not final and (started := await self._start(index, text, thread)):
                 return started
-            await self._rest.limiter.turn(rate_limits_of(POST, self._target.channel), urgent=final, begins=True)
+            await self._rest.limiter.acquire(rate_limits_of(POST, self._target.channel), urgent=final, begins=True)
         self._latest = await self._post(index, text, choices, thread, links=final)
         return self._latest
 
@@ -157,7 +157,7 @@ class ThreadSurface(Surface):
 
     async def end(self) -> None:
         """Show no longer that the bot is at work, and give back what was not needed."""
-        self._rest.limiter.give_back(list(self._paid.elements()))
+        self._rest.limiter.refund(list(self._paid.elements()))
         self._paid.clear()
         await self._session.end(self._under(self.opening.message))
 
@@ -175,7 +175,7 @@ class ThreadSurface(Surface):
 
     def _buy_stream(self) -> bool:
         """Pay for a stream and its end, if both are free at once."""
-        if not (self._may_stream and self._rest.serves(START) and self._rest.limiter.spare((START, STOP))):
+        if not (self._may_stream and self._rest.serves(START) and self._rest.limiter.try_acquire((START, STOP))):
             return False
         self._paid.update((START, STOP))
         return True
@@ -261,7 +261,7 @@ class ThreadSurface(Surface):
         """Post a part anew, once, and remove the message that took no edit, where Slack lets it."""
         found = await self.find(Part(index, text), message, but=message)
         if not found:
-            await self._rest.limiter.turn(rate_limits_of(POST, self._target.channel), urgent=True)
+            await self._rest.limiter.acquire(rate_limits_of(POST, self._target.channel), urgent=True)
             found = await self._post(index, text, choices, await self.thread(), links=True)
         try:
             await self._rest.delete(self._target.channel, message)

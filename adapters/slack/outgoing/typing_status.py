@@ -58,14 +58,14 @@ class TypingStatus:
         if self.shown and thread and self._rest.serves(STATUS):
             await self._set(thread, "active", paid=self._paid)
         elif self._paid:
-            self._rest.limiter.give_back((STATUS,))
+            self._rest.limiter.refund((STATUS,))
         self.shown = self._paid = False
 
     async def _work(self, thread: Callable[[], Awaitable[str]]) -> None:
-        await self._rest.limiter.turn((STATUS,), begins=True)
+        await self._rest.limiter.acquire((STATUS,), begins=True)
         self._paid = True  # its end is paid for first
         while self._rest.serves(STATUS):
-            await self._rest.limiter.turn((STATUS,))
+            await self._rest.limiter.acquire((STATUS,))
             self.shown = True
             try:
                 await self._set(await thread(), "processing", paid=True)

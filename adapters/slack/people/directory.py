@@ -67,7 +67,7 @@ class Directory:
         """Somebody is as Slack tells now, as far as it tells; what is just being asked of anybody is not remembered."""
         key = user.get("id", "")
         if self._lookups.forget(key) and "is_admin" in user:
-            self._lookups.learn(key, user)
+            self._lookups.store(key, user)
 
     def close(self) -> None:
         """Forget everything."""
@@ -147,7 +147,7 @@ class Directory:
         """
         asked = self._lookups.fresh(key, age)
         if asked is None:
-            at_once = self._rest.limiter.spare((kind.method, *budgets))
+            at_once = self._rest.limiter.try_acquire((kind.method, *budgets))
             if not (at_once or needed):
                 return self._lookups.last(key) or {}, False
             asked = self._lookups.begin(key, self._ask(kind, key, paced=at_once), at_once=at_once)

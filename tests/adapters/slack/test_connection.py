@@ -82,7 +82,7 @@ async def test_what_could_not_be_kept_comes_again(team: Town) -> None:
     team.slack.violations.clear()
 
 
-async def test_what_comes_again_though_it_was_acknowledged_is_not_taken_twice(team: Town) -> None:
+async def test_an_acknowledged_redelivery_is_the_same_act(team: Town) -> None:
     direct = team.slack.add_direct(team.ada)
     team.say("hello", to=direct)
     await team.intake.next()
@@ -93,7 +93,7 @@ async def test_what_comes_again_though_it_was_acknowledged_is_not_taken_twice(te
     assert texts(team) == ["hello", "next"]
 
 
-async def test_order_is_kept_though_one_look_up_is_slow(team: Town) -> None:
+async def test_a_slow_look_up_keeps_the_order(team: Town) -> None:
     gate = asyncio.Event()
     team.slack.fail("users.info", hold=gate)
     root, _ = team.say(team.slack.mention("first")), team.say(team.slack.mention("second"), who=team.ben)
@@ -106,7 +106,7 @@ async def test_order_is_kept_though_one_look_up_is_slow(team: Town) -> None:
     assert (await team.intake.next()).text == "second"
 
 
-async def test_once_stopping_nothing_is_taken_and_slack_keeps_it(team: Town) -> None:
+async def test_a_stopping_bot_leaves_events_to_slack(team: Town) -> None:
     team.slack.socket.ack_seconds = 0.05
     await team.adapter.stop_intake()
     team.say("hello", to=team.slack.add_direct(team.ada))
@@ -122,7 +122,7 @@ async def test_once_stopping_nothing_is_taken_and_slack_keeps_it(team: Town) -> 
 
 
 @pytest.mark.parametrize("reason", ["warning", "refresh_requested", "too_many_websockets"])
-async def test_a_disconnect_frame_brings_a_new_socket_and_loses_nothing(team: Town, reason: str) -> None:
+async def test_a_disconnect_frame_loses_no_event(team: Town, reason: str) -> None:
     direct = team.slack.add_direct(team.ada)
     team.say("before", to=direct)
     await team.slack.socket.disconnect(reason, close=reason != "warning")
@@ -142,7 +142,7 @@ async def test_a_broken_connection_is_made_again(team: Town) -> None:
     assert (await team.intake.next()).text == "hello"
 
 
-async def test_a_socket_that_does_not_come_back_ends_the_run(team: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_socket_that_stays_away_ends_the_run(team: Town, monkeypatch: pytest.MonkeyPatch) -> None:
     team.hurry(replace(BOTH_AT_ONCE, dead=0.1))
     monkeypatch.setattr(team.slack.socket, "opens", False)
     team.slack.fail("apps.connections.open", "internal_error", times=9)
@@ -179,7 +179,7 @@ async def test_a_token_that_is_revoked_ends_the_run(team: Town) -> None:
         await asyncio.wait_for(team.running, 10)
 
 
-async def test_an_answer_can_be_written_while_the_socket_is_away(team: Town) -> None:
+async def test_answers_are_written_without_a_socket(team: Town) -> None:
     root, request = await team.asked()
     await team.stop()
     await team.answer(request, "Here.")
@@ -266,7 +266,7 @@ async def test_what_comes_by_both_sockets_is_one_request(team: Town) -> None:
     assert texts(team) == ["hello", "next"]
 
 
-async def test_a_mention_by_one_socket_and_its_message_by_the_other(team: Town) -> None:
+async def test_two_sockets_deliver_one_mention(team: Town) -> None:
     _, request = await team.asked("hello")
     await team.slack.settled()
     mention, message = team.slack.socket.envelopes[-2:]
@@ -301,7 +301,7 @@ async def test_too_many_connections_are_said(team: Town) -> None:
 # Catching up ----------------------------------------------------------------------------------------------------------
 
 
-async def test_what_was_missed_is_read_where_the_bot_took_part(team: Town) -> None:
+async def test_missed_messages_are_read_in_known_places(team: Town) -> None:
     root, _ = await team.asked()
     direct = team.slack.add_direct(team.ada)
     first = team.say("hello", to=direct)
@@ -328,7 +328,7 @@ async def test_what_was_missed_is_read_where_the_bot_took_part(team: Town) -> No
     assert len(team.intake.requests) == 6
 
 
-async def test_what_is_caught_up_with_and_delivered_late_is_one_request(team: Town) -> None:
+async def test_backfill_and_late_delivery_are_one_request(team: Town) -> None:
     direct = team.slack.add_direct(team.ada)
     first = team.say("hello", to=direct)
     await team.intake.next()
@@ -341,7 +341,7 @@ async def test_what_is_caught_up_with_and_delivered_late_is_one_request(team: To
     assert len(team.intake.requests) == 2
 
 
-async def test_catching_up_is_bounded_and_stays_within_the_rates(team: Town) -> None:
+async def test_the_backfill_stays_within_the_rate_limits(team: Town) -> None:
     roots = [(team.channel, team.say(f"thread {number}")) for number in range(60)]
     took_part(team, *roots, order=roots[-1][1])
     await team.stop()
@@ -371,7 +371,7 @@ async def test_what_cannot_be_read_does_not_come_again(
     await team.asked("are you there?")
 
 
-async def test_what_cannot_be_read_does_not_keep_the_bot_away(team: Town) -> None:
+async def test_an_unreadable_history_does_not_stop_the_bot(team: Town) -> None:
     root, _ = await team.asked()
     took_part(team, (team.channel, root), order=root)
     await team.stop()
@@ -379,7 +379,7 @@ async def test_what_cannot_be_read_does_not_keep_the_bot_away(team: Town) -> Non
     await team.restart()
 
 
-async def test_a_slow_history_does_not_keep_the_bot_away(team: Town) -> None:
+async def test_a_slow_history_does_not_stop_the_bot(team: Town) -> None:
     team.hurry(replace(BOTH_AT_ONCE, catch_up=0.05))
     root, _ = await team.asked()
     took_part(team, (team.channel, root), order=root)

@@ -9,7 +9,7 @@ from time import perf_counter
 
 import pytest
 
-from adapters.shared.attachments import Source
+from adapters.shared.attachments import NO_ACCESS, Source
 from adapters.slack.incoming.attachments import source
 from adapters.slack.incoming.message_text import text_of
 from adapters.slack.outgoing.mrkdwn import mentioned
@@ -76,7 +76,7 @@ async def test_a_redirect_is_not_followed(team: Town) -> None:
     team.say(team.slack.mention("look"), files=["cat.png"])
     request = await team.intake.next()
     team.slack.scopes.discard("files:read")  # now the file's address leads to a page to sign in
-    with pytest.raises(Forbidden, match="may not read it"):
+    with pytest.raises(Forbidden, match=NO_ACCESS):
         await team.adapter.fetch(request, request.attachments[0], 1_000)
 
 
@@ -221,7 +221,7 @@ async def test_a_table_in_a_message_is_read(team: Town) -> None:
     assert (await team.intake.next()).text == "which is more & why?\n\na | b"
 
 
-async def test_a_shared_message_that_is_added_is_an_edit(team: Town) -> None:
+async def test_an_added_shared_message_is_an_edit(team: Town) -> None:
     ts, _ = await team.asked("see https://a.example")
     message = team.slack.find(team.channel, ts)
     before = message.json()
@@ -306,7 +306,7 @@ async def test_private_channels_have_no_names_elsewhere(team: Town) -> None:
     assert request.place.name == "#merger-with-acme in Team"
 
 
-async def test_all_look_ups_of_an_act_share_a_deadline(team: Town) -> None:
+async def test_look_ups_of_an_act_share_a_deadline(team: Town) -> None:
     team.hurry(replace(QUICK, act=0.3))
     team.slack.socket.ack_seconds = 0.6
     gate = asyncio.Event()
