@@ -59,7 +59,7 @@ thread; the bot may not reply because it may not read the history; the thread is
 """
 
 REFUSALS: Mapping[int, str] = {
-    NO_DIRECT_MESSAGES: "You take no direct messages from this server. Allow them in its privacy settings and ask again.",
+    NO_DIRECT_MESSAGES: "You block direct messages from this server. Allow them in its privacy settings and ask again.",
     LOCKED: "The thread is locked. Only people who manage threads can write in it.",
 }
 WRONG_TOKEN = "Discord does not accept DISCORD_TOKEN. Copy it again: developer portal, Bot, Reset Token."  # noqa: S105

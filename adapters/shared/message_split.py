@@ -136,7 +136,7 @@ def _best_break(window: str, fence: Fence | None) -> int:
         found = _FENCE_LINE.match(window[start:line])
         if not found or open_fence(window[:line], fence) is None:
             return line
-        line = start - 1  # do not leave an opening fence alone at the end of a part
+        line = start - 1  # an opening fence does not end a part
     for mark in (". ", " "):
         position = window.rfind(mark)
         if position > least:

@@ -110,7 +110,7 @@ class PacedDraft(Draft):
         self._status: Status | None = None
         self._shown_status: Status | None = None
         self._sent = {part.index: part for part in draft_log.parts}
-        self._shown = {part.index: ShownPart(part.message) for part in draft_log.parts if part.message}
+        self._shown_parts = {part.index: ShownPart(part.message) for part in draft_log.parts if part.message}
         self._changed = asyncio.Event()
         self._preview_task: asyncio.Task[None] | None = None
         self._call: asyncio.Task[None] | None = None
@@ -187,7 +187,7 @@ class PacedDraft(Draft):
         """Return the answer so far. Before the first text, it is the status of a queue or of a long wait."""
         text, status = "".join(self._texts), self._status
         if not text and not self._notes and status and not self._surface.appends:
-            first = self._shown.get(0)
+            first = self._shown_parts.get(0)
             if status.position or status.long or (first and first.text is not None):
                 text = f"_{status.text}_"
         if not text:
@@ -218,7 +218,7 @@ class PacedDraft(Draft):
         index = self._next(answer, final=final)
         if index is None:
             return False
-        kind: CallKind = "edit" if index in self._shown else "create"
+        kind: CallKind = "edit" if index in self._shown_parts else "create"
         await self._limiter.acquire(self._surface.rate_limits(kind), urgent=final, begins=kind == "create")
         newest = answer if final else self._preview()
         parts = self._parts(newest, final=final)
@@ -235,20 +235,22 @@ class PacedDraft(Draft):
         parts = self._parts(answer, final=final)
         for index, text in enumerate(parts):
             last = index == len(parts) - 1
-            shown = self._shown.get(index)
-            if shown is None or (shown.text, shown.choices) != (text, answer.choices if last else ()):
+            shown_part = self._shown_parts.get(index)
+            if shown_part is None or (shown_part.text, shown_part.choices) != (text, answer.choices if last else ()):
                 return index
-            if final and not shown.final:
+            if final and not shown_part.final:
                 return index
         return None
 
     async def _send(self, index: int, text: str, choices: tuple[Control, ...], final: bool) -> None:
-        if index not in self._shown and index in self._sent:
+        if index not in self._shown_parts and index in self._sent:
             await self._find_sent(index)
-        shown = self._shown.get(index)
-        if shown is not None:
-            message = await self._surface.edit(index, shown.message, text, choices, final=final) or shown.message
-            if message != shown.message:
+        shown_part = self._shown_parts.get(index)
+        if shown_part is not None:
+            message = (
+                await self._surface.edit(index, shown_part.message, text, choices, final=final) or shown_part.message
+            )
+            if message != shown_part.message:
                 await self._log.created(index, message)
         else:
             if index not in self._sent:
@@ -256,7 +258,7 @@ class PacedDraft(Draft):
                 self._sent[index] = Part(index, text)
             message = await self._surface.create(index, text, choices, final=final)
             await self._log.created(index, message)
-        self._shown[index] = ShownPart(message, text, choices, final)
+        self._shown_parts[index] = ShownPart(message, text, choices, final)
 
     def _fitting_length(self, text: str) -> int:
         """Return the number of characters of an answer's text that its messages hold."""
@@ -302,36 +304,36 @@ class PacedDraft(Draft):
             await self._show_group(FILES + number, group, last + 1 - len(groups) + number)
 
     async def _show_group(self, key: int, files: Sequence[File], part: int) -> None:
-        if key in self._sent and key not in self._shown:
+        if key in self._sent and key not in self._shown_parts:
             await self._find_sent(key)
-        if key in self._shown:
+        if key in self._shown_parts:
             return
         await self._limiter.acquire(self._surface.rate_limits("upload"), urgent=True)
         if key not in self._sent:
             names = "\n".join(file.name for file in files)
             await self._log.creating(key, names)
             self._sent[key] = Part(key, names)
-        message = await self._surface.upload(part, self._shown[part].message, files)
+        message = await self._surface.upload(part, self._shown_parts[part].message, files)
         await self._log.created(key, message)
-        self._shown[key] = ShownPart(message)
+        self._shown_parts[key] = ShownPart(message)
 
     async def _find_sent(self, index: int) -> None:
         """Find out whether a part arrived whose sending was interrupted, before it is sent again."""
-        before = self._shown.get(index - 1)
+        before = self._shown_parts.get(index - 1)
         message = await self._surface.find(self._sent[index], before.message if before else "")
         if message:
             await self._log.created(index, message)
-            self._shown[index] = ShownPart(message)
+            self._shown_parts[index] = ShownPart(message)
 
     async def _delete_surplus(self, count: int) -> None:
         for index in sorted(self._sent):
             if index < count or index >= FILES:
                 continue
-            if index not in self._shown:
+            if index not in self._shown_parts:
                 await self._find_sent(index)
-            shown = self._shown.pop(index, None)
-            if shown is not None:
-                await self._surface.delete(shown.message)
+            shown_part = self._shown_parts.pop(index, None)
+            if shown_part is not None:
+                await self._surface.delete(shown_part.message)
 
     async def _set_status(self, status: Status | None) -> None:
         if status != self._shown_status:

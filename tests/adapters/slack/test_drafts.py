@@ -10,7 +10,7 @@ import pytest
 
 from adapters.shared.paced_draft import REST_FILE
 from adapters.shared.rate_limiter import RateLimit, RateLimiter
-from adapters.slack.errors import ERRORS, PASSING, WAITS
+from adapters.slack.errors import ERRORS, RATE_LIMITED, TEMPORARY
 from adapters.slack.outgoing.markdown import WORD_JOINER
 from adapters.slack.timeouts import SlackTimeouts
 from adapters.slack.web_api import PER_MINUTE, rate_limit_for
@@ -655,7 +655,7 @@ def test_the_documented_final_errors_are_listed() -> None:
         msg_blocks_too_many metadata_too_large too_many_attachments cannot_reply_to_message posting_to_channel_denied
     """
     assert set(documented.split()) <= set(ERRORS)
-    assert set(ERRORS).isdisjoint((*WAITS, *PASSING))
+    assert set(ERRORS).isdisjoint((*RATE_LIMITED, *TEMPORARY))
 
 
 @pytest.mark.parametrize("code", ["rate_limited", "message_limit_exceeded"])

@@ -171,11 +171,11 @@ async def test_a_mention_opens_no_form(team: Town) -> None:
 @pytest.mark.parametrize(
     ("form", "told"),
     [
-        (FORM, "took too long for Slack to open a form: ask again"),
-        (Form("Prompt", "config set", (Field("value", "Prompt", "text", "a" * 3_001),)), "Write it as a command"),
+        (FORM, "Ask again"),
+        (Form("Prompt", "config set", (Field("value", "Prompt", "text", "a" * 3_001),)), "`/config set …`"),
         (
             Form("Prompt", "config set", (Field("value", "Prompt"),), {"key": "k" * 3_000}),
-            "write all of it as a command",
+            "`/config set …`",
         ),
     ],
 )
@@ -338,7 +338,7 @@ async def test_files_of_a_private_answer_are_sent_directly(team: Town, where: st
     for _ in range(2):
         await team.draft(request).finish(Answer("See:", files=(CHART, TABLE)))
     hidden = [message.shown for message in team.slack.only_seen_by(team.ada)]
-    assert hidden == ["See:\n\n> In our direct messages you find chart.png, usage.csv."]
+    assert [text.endswith("in our direct messages: chart.png, usage.csv.") for text in hidden] == [True]
     [held] = team.slack.answers(team.slack.add_direct(team.ada))
     assert [name for name, _ in team.slack.contents(held)] == ["chart.png", "usage.csv"]
     assert team.shown() == []
@@ -406,7 +406,7 @@ async def test_without_rights_files_are_sent_privately(team: Town) -> None:
     await team.draft(request).finish(Answer("See:", files=(CHART,)))
     [held] = team.slack.answers(team.slack.add_direct(team.ada))
     assert [name for name, _ in team.slack.contents(held)] == ["chart.png"]
-    assert "In our direct messages you find chart.png." in team.slack.only_seen_by(team.ada)[0].shown
+    assert "in our direct messages: chart.png." in team.slack.only_seen_by(team.ada)[0].shown
 
 
 # With the whole bot ---------------------------------------------------------------------------------------------------
