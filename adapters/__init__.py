@@ -1,1 +1,1 @@
-"""One folder or file a platform; each translates a platform's events into requests and replies back."""
+"""The adapters: one folder for each platform, which turns its events into requests and sends replies back."""

@@ -1,4 +1,4 @@
-"""The terminal chat, as one more platform."""
+"""The terminal chat, a platform like the others."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from bot.interfaces.network import Network
 
 
 class ConsoleSettings(Section):
-    """The table [console]. `history` is the file that keeps what was typed; empty means one in the data folder."""
+    """The table [console]. `history` is the file of typed lines; empty means one in the data folder."""
 
     history: str = ""
 
 
 def create(settings: Section, _secrets: Mapping[str, str], _network: Network) -> Adapter:
-    """The terminal that the program was started in."""
+    """Return the adapter of the terminal that the program was started in."""
     from adapters.console.adapter import Console
 
     assert isinstance(settings, ConsoleSettings)

@@ -1,4 +1,4 @@
-"""The terminal chat: a prompt with history and completion, or, where stdin is no terminal, one request a line."""
+"""The terminal chat: a prompt with history and completion; where stdin is not a terminal, one request a line."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from pathlib import Path
 from prompt_toolkit import PromptSession
 from prompt_toolkit.auto_suggest import AutoSuggestFromHistory
 from prompt_toolkit.completion import CompleteEvent, Completer
-from prompt_toolkit.completion import Completion as Offer
+from prompt_toolkit.completion import Completion as MenuEntry
 from prompt_toolkit.document import Document
 from prompt_toolkit.formatted_text import FormattedText
 from prompt_toolkit.history import FileHistory, History, InMemoryHistory
@@ -46,14 +46,14 @@ from bot.interfaces.messages import Act, Attachment, Person, Place, Request
 try:
     import termios
 except ImportError:  # Windows
-    termios = None  # type: ignore[assignment]  # what is used of it is used only where it is
+    termios = None  # type: ignore[assignment]  # without_echo uses it only where it exists
 
 STYLE = Style.from_dict({"prompt": "ansicyan bold", "auto-suggestion": "ansibrightblack"})
-HINT = "/help tells more, Ctrl-D leaves."
+GREETING = "Type /help for the commands. Press Ctrl-D to leave."
 
 
 class Console(Adapter, PeopleAdapter, PostAdapter, LocalDataAdapter):
-    """An adapter for the terminal that the program was started in. `failed` says whether any answer failed."""
+    """An adapter for the terminal that the program was started in. `failed`: an answer failed."""
 
     name = "console"
 
@@ -74,21 +74,24 @@ class Console(Adapter, PeopleAdapter, PostAdapter, LocalDataAdapter):
         self._person = Person(login(), login(), administrator=True)
         self._ended: dict[str, asyncio.Event] = {}
         self._running: DraftLog | None = None
-        self._offered = TerminalChoices()
+        self._choices = TerminalChoices()
         self._order = 0
-        # every start is a conversation of its own: what a script or yesterday's chat chose does not go on silently
+        # every start is a new conversation, so that a model chosen in a script or yesterday does not answer today
         self._place = Place("console", "local", f"terminal-{time.time_ns()}", direct=True, name="the terminal")
 
     async def run(self, intake: Intake, connected: Callable[[str], None]) -> None:
-        """Talk until the user leaves or the input ends. Raises UserError when a line of a script was not answered."""
-        self._offered = TerminalChoices({command.name for command in intake.commands if command.hidden})
+        """Serve until the person leaves or the input ends.
+
+        Raises UserError when a line of a script was not answered.
+        """
+        self._choices = TerminalChoices({command.name for command in intake.commands if command.hidden})
         connected(f"{self._person.name} at this terminal")
-        await (self._talk(intake) if self._live else self._pipe(intake))
+        await (self._chat(intake) if self._live else self._answer_lines(intake))
         if self.failed:
-            raise UserError("Not every line was answered.")
+            raise UserError("Some lines were not answered. The messages above give the reasons.")
 
     async def stop_intake(self) -> None:
-        """Nothing comes in while nobody is asked."""
+        """Do nothing: without a prompt no request comes in."""
 
     def draft(self, request: Request, log: DraftLog) -> Draft:
         ended = self._ended.get(request.act.id, asyncio.Event()).set
@@ -96,98 +99,98 @@ class Console(Adapter, PeopleAdapter, PostAdapter, LocalDataAdapter):
             return PlainDraft(ended, self._fail)
         if request.command != "stop":
             self._running = log
-        return LiveDraft(self._screen, ended, self._offered)
+        return LiveDraft(self._screen, ended, self._choices)
 
     async def fetch(self, request: Request, attachment: Attachment, limit: int) -> bytes:
-        """The file that a path names."""
+        """Read the file at the path that the attachment names."""
         return await asyncio.to_thread(_read, Path(attachment.url), limit)
 
     async def whois(self, request: Request) -> Person:
-        """Whoever sits here."""
+        """Return the person at the terminal."""
         return self._person
 
     async def readable(self, request: Request, places: Collection[Place]) -> Collection[Place]:
-        """All that was said here was said by who sits here."""
+        """Return all places: only the person at the terminal wrote in them."""
         return places
 
     async def audience(self, place: Place) -> Audience:
-        """Whoever sits here."""
+        """Return "everybody": only the person at the terminal reads here."""
         return "everybody"
 
     async def post(self, place: Place, text: str, key: str) -> None:
-        """Print a line of the bot's own."""
+        """Print a message that is not an answer."""
         self._screen.print(f"{text}\n", style="dim", markup=False)
 
     async def forget(self, person: str) -> None:
-        """Delete the lines that were typed here, whoever typed them."""
+        """Delete the history of typed lines; it holds lines of this login only."""
         if self._history:
             try:
                 await asyncio.to_thread(Path(self._history).write_bytes, b"")
             except OSError as error:
-                raise PlatformError(f"{self._history} cannot be emptied: {error.strerror}.") from error
+                raise PlatformError(f"I can't delete the lines in {self._history}: {error.strerror}.") from error
 
     async def check(self) -> str:
-        """A terminal is always there."""
+        """Return that the terminal is ready: it needs no token."""
         return "the terminal is ready"
 
     async def aclose(self) -> None:
-        """Do nothing: no connection is held."""
+        """Do nothing: the adapter holds no connection."""
 
     def _fail(self) -> None:
         self.failed = True
 
-    async def _talk(self, intake: Intake) -> None:
-        """The chat with a person."""
+    async def _chat(self, intake: Intake) -> None:
+        """Chat with the person at the prompt."""
         session = await asyncio.to_thread(self._session, intake)
-        self._screen.print(HINT, style="dim")
-        with self._ctrl_c(intake):
-            while (line := await self._ask(session)) is not None:
+        self._screen.print(GREETING, style="dim")
+        with self._stop_on_ctrl_c(intake):
+            while (line := await self._next_line(session)) is not None:
                 if line.strip().removeprefix("/") in LEAVE and line.strip().startswith("/"):
                     return
                 if line.strip():
-                    with quiet_keys():
-                        await self._request(intake, line.strip())
+                    with without_echo():
+                        await self._answer(intake, line.strip())
 
-    async def _ask(self, session: PromptSession[str]) -> str | None:
-        """A line, or None for leaving."""
+    async def _next_line(self, session: PromptSession[str]) -> str | None:
+        """Return the next line; None when the person leaves."""
         try:
             return await session.prompt_async(handle_sigint=False)
         except KeyboardInterrupt:
-            self._screen.print(HINT, style="dim")
+            self._screen.print(GREETING, style="dim")
             return ""
         except EOFError:
             return None
 
-    async def _pipe(self, intake: Intake) -> None:
-        """One request a line, one after the other. Whoever reads the answers may leave before their end."""
+    async def _answer_lines(self, intake: Intake) -> None:
+        """Answer one request a line, in order. The reader of the answers may close the pipe early."""
         with suppress(BrokenPipeError):
             async for line in lines_of_stdin():
                 if line.strip().removeprefix("/") in LEAVE and line.strip().startswith("/"):
                     return
                 if line.strip():
-                    await self._request(intake, line.strip())
+                    await self._answer(intake, line.strip())
 
-    async def _request(self, intake: Intake, line: str) -> None:
-        """Ask, and wait until the answer is shown; what cannot be asked is said."""
+    async def _answer(self, intake: Intake, line: str) -> None:
+        """Send a request and wait until its answer is shown; print an error of the line."""
         try:
-            command, arguments = self._offered.meant(line) or read(line, intake.commands)
-            request = self._make(command, arguments)
+            command, arguments = self._choices.find(line) or read(line, intake.commands)
+            request = self._request_of(command, arguments)
             ended = self._ended[request.act.id] = asyncio.Event()
             if await intake.offer(intake.settle(request)):
                 await ended.wait()
             del self._ended[request.act.id]
         except ShouldersError as error:
-            self._say(error.message)
+            self._print_notice(error.message)
         self._running = None
 
-    def _make(self, command: str, arguments: Mapping[str, str]) -> Request:
+    def _request_of(self, command: str, arguments: Mapping[str, str]) -> Request:
         self._order = max(self._order + 1, time.time_ns() // 1000)
         act = Act(f"{self._order}-{os.getpid()}", self._order)
         path = arguments.get("file", "")
         files = (Attachment(Path(path).name, url=str(Path(path).expanduser())),) if path else ()
         return Request(act, self._place, self._person, command, arguments, files)
 
-    def _say(self, sentence: str) -> None:
+    def _print_notice(self, sentence: str) -> None:
         if self._live:
             self._screen.print(f"{sentence}\n", style="dim", markup=False)
         else:
@@ -195,8 +198,8 @@ class Console(Adapter, PeopleAdapter, PostAdapter, LocalDataAdapter):
             print(sentence, file=sys.stderr, flush=True)
 
     @contextmanager
-    def _ctrl_c(self, intake: Intake) -> Iterator[None]:
-        """While an answer is written, Ctrl-C asks for its end; at the prompt it is a key like others."""
+    def _stop_on_ctrl_c(self, intake: Intake) -> Iterator[None]:
+        """Make Ctrl-C stop an answer that is being written; at the prompt it is an ordinary key."""
         loop = asyncio.get_running_loop()
         stops = set[asyncio.Task[None]]()
 
@@ -214,12 +217,12 @@ class Console(Adapter, PeopleAdapter, PostAdapter, LocalDataAdapter):
 
     async def _stop(self, intake: Intake, request: int) -> None:
         try:
-            await intake.offer(self._make("stop", {"request": str(request)}))
+            await intake.offer(self._request_of("stop", {"request": str(request)}))
         except ShouldersError as error:
-            self._say(error.message)
+            self._print_notice(error.message)
 
     def _session(self, intake: Intake) -> PromptSession[str]:
-        """The prompt. Enter sends; Alt-Enter begins a new line, and so do those of a text pasted in."""
+        """Return the prompt. Enter sends; Alt-Enter and pasted line breaks begin a new line."""
         return PromptSession(
             FormattedText([("class:prompt", "> ")]),
             multiline=True,
@@ -237,41 +240,41 @@ class Console(Adapter, PeopleAdapter, PostAdapter, LocalDataAdapter):
 
 
 def _read(path: Path, limit: int) -> bytes:
-    """A file's bytes. Raises PlatformError."""
+    """Return a file's bytes. Raises PlatformError."""
     try:
         if path.stat().st_size > limit:
-            raise Forbidden(f"It is too big: {limit >> 20} MiB are the most.")
+            raise Forbidden(f"The file is larger than {limit >> 20} MiB. Name a smaller one.")
         return path.read_bytes()
     except OSError as error:
         raise Gone(f"{error.strerror}.") from error
 
 
 class IntakeCompleter(Completer):
-    """Commands, their options, and what the core suggests for these."""
+    """Completions of commands, their options, and values that the core suggests."""
 
     def __init__(self, intake: Intake, place: Place, person: Person) -> None:
         self._intake = intake
         self._place = place
         self._person = person
 
-    def get_completions(self, document: Document, complete_event: CompleteEvent) -> Iterator[Offer]:
-        """Only the asynchronous way is used."""
+    def get_completions(self, document: Document, complete_event: CompleteEvent) -> Iterator[MenuEntry]:
+        """Return nothing: prompt_toolkit uses only the asynchronous method."""
         yield from ()
 
     async def get_completions_async(
         self, document: Document, complete_event: CompleteEvent
-    ) -> AsyncGenerator[Offer, None]:
-        """What may follow at the cursor."""
+    ) -> AsyncGenerator[MenuEntry, None]:
+        """Yield the completions at the cursor."""
 
-        async def suggest(command: str, option: str, typed: str, given: Mapping[str, str]) -> Sequence[str]:
-            return await self._intake.suggest(command, option, typed, self._place, self._person, given)
+        async def suggest(command: str, option: str, typed: str, arguments: Mapping[str, str]) -> Sequence[str]:
+            return await self._intake.suggest(command, option, typed, self._place, self._person, arguments)
 
         for found in await complete(document.text_before_cursor, self._intake.commands, suggest):
-            yield Offer(found.text, -found.typed, display_meta=found.summary)
+            yield MenuEntry(found.text, -found.typed, display_meta=found.summary)
 
 
 def keys() -> KeyBindings:
-    """The keys that differ from those of a text of several lines."""
+    """Return the keys that differ from prompt_toolkit's keys for several lines."""
     bindings = KeyBindings()
 
     @bindings.add("enter")
@@ -294,7 +297,7 @@ def keys() -> KeyBindings:
 
 
 def open_history(path: str) -> History:
-    """What was typed before, in a file for its owner's eyes; where it cannot be kept, it is not."""
+    """Return the history in a file that only its owner can read; in memory where the file cannot be written."""
     if not path:
         return InMemoryHistory()
     file = Path(path)
@@ -307,24 +310,24 @@ def open_history(path: str) -> History:
 
 
 def login() -> str:
-    """The name of whoever is logged in."""
+    """Return the login name of the person at the terminal."""
     try:
         return getpass.getuser()
-    except (KeyError, OSError):  # a container may run under a number that has no name
+    except (KeyError, OSError):  # a container may run under a user id without a name
         return "you"
 
 
 @contextmanager
-def quiet_keys() -> Iterator[None]:
-    """Keys pressed meanwhile are not written into the answer; they wait for the prompt as they were pressed."""
+def without_echo() -> Iterator[None]:
+    """Keep pressed keys out of the answer on the screen; the prompt receives them later."""
     if termios is None or not sys.stdin.isatty():
         yield
         return
     before = termios.tcgetattr(sys.stdin)
-    quiet = termios.tcgetattr(sys.stdin)
-    quiet[0] &= ~termios.ICRNL  # Enter stays Enter
-    quiet[3] &= ~(termios.ECHO | termios.ICANON)
-    termios.tcsetattr(sys.stdin, termios.TCSANOW, quiet)
+    echoless = termios.tcgetattr(sys.stdin)
+    echoless[0] &= ~termios.ICRNL  # keep the Enter key apart from Ctrl-J
+    echoless[3] &= ~(termios.ECHO | termios.ICANON)
+    termios.tcsetattr(sys.stdin, termios.TCSANOW, echoless)
     try:
         yield
     finally:
@@ -332,16 +335,16 @@ def quiet_keys() -> Iterator[None]:
 
 
 async def lines_of_stdin() -> AsyncGenerator[str, None]:
-    """Lines as they come, read by a thread that nobody has to wait for."""
+    """Yield the lines of stdin from a daemon thread, which does not block the end of the program."""
     loop = asyncio.get_running_loop()
     lines = asyncio.Queue[str | None]()
 
-    def pump() -> None:
-        with suppress(RuntimeError):  # the loop has ended meanwhile
+    def read_all() -> None:
+        with suppress(RuntimeError):  # the loop is closed
             for line in sys.stdin:
                 loop.call_soon_threadsafe(lines.put_nowait, line)
             loop.call_soon_threadsafe(lines.put_nowait, None)
 
-    threading.Thread(target=pump, daemon=True, name="stdin").start()
+    threading.Thread(target=read_all, daemon=True, name="stdin").start()
     while (line := await lines.get()) is not None:
         yield line

@@ -1,4 +1,4 @@
-"""What a typed line asks for, and what could complete it. Knows no terminal."""
+"""The command of a typed line, and completions of it, independent of a terminal."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ LEAVE = ("quit", "exit")
 NAME = re.compile(r"/[a-z0-9-]{1,32}(?:\s+|$)")
 
 Suggest = Callable[[str, str, str, Mapping[str, str]], Awaitable[Sequence[str]]]
-"""Values for a command's option, given what was typed of it and the arguments before it."""
+"""An async function for values of an option: path, option, its typed beginning, and the arguments before it."""
 
 
 @dataclass(frozen=True, slots=True)
 class LineCompletion:
-    """`text` takes the place of the last `typed` characters; `summary` explains it."""
+    """A completion: `text` replaces the last `typed` characters; `summary` explains it."""
 
     text: str
     typed: int
@@ -27,29 +27,29 @@ class LineCompletion:
 
 
 def read(line: str, commands: Sequence[Command]) -> tuple[str, Mapping[str, str]]:
-    """The command and its arguments. Raises UserError for a command that there is not, or an option of none.
+    """Return the command's path and its arguments. Raises UserError for an unknown command or option.
 
-    A line that does not begin like a command is said to the bot.
+    A line that does not begin like a command is a message to the bot.
     """
     if not NAME.match(line):
         return "chat", {"text": line}
     found = find_command(line, commands)
     if found is None:
-        near = nearest_command(line, commands, LEAVE)
-        hint = f"Did you mean /{near}?" if near else "/help lists them."
-        raise UserError(f"There is no command {line.split()[0]}. {hint}")
+        nearest = nearest_command(line, commands, LEAVE)
+        next_step = f"Did you mean `/{nearest}`?" if nearest else "`/help` lists the commands."
+        raise UserError(f"There is no command `{line.split()[0]}`. {next_step}")
     path, command, rest = found
     return path, parse_arguments(path, command, rest)
 
 
 async def complete(line: str, commands: Sequence[Command], suggest: Suggest) -> Sequence[LineCompletion]:
-    """How a line that begins with a slash may go on."""
+    """Return the completions of a line that begins with a slash."""
     offered = {command.name: command for command in commands if not command.hidden}
     name, space, rest = line.partition(" ")
     if not name.startswith("/"):
         return ()
     if not space:
-        summaries = {f"/{command.name}": command.summary for command in offered.values()} | {"/quit": "Leave"}
+        summaries = {f"/{command.name}": command.summary for command in offered.values()} | {"/quit": "Leave the chat"}
         return [
             LineCompletion(text, len(line), summary) for text, summary in summaries.items() if text.startswith(name)
         ]
@@ -65,11 +65,11 @@ async def complete(line: str, commands: Sequence[Command], suggest: Suggest) -> 
 
 
 async def _complete_options(path: str, command: Command, rest: str, suggest: Suggest) -> Sequence[LineCompletion]:
-    """Options by name, the values of the one being typed, or those of the option whose place this is."""
+    """Return names of options, values of the option being typed, or values of the next option by position."""
     before, _, word = rest.rpartition(" ")
     try:
-        given = parse_arguments(path, command, before)
-    except UserError:  # what stands there cannot be asked, or not yet: a quotation that goes on
+        arguments = parse_arguments(path, command, before)
+    except UserError:  # the line is not valid, or not yet: its quotation is open
         return ()
     if word.startswith("--"):
         name, equals, value = word[2:].partition("=")
@@ -81,12 +81,16 @@ async def _complete_options(path: str, command: Command, rest: str, suggest: Sug
             found
             for option in options
             if option.name == name
-            for found in await _values(path, option, value, given, suggest)
+            for found in await _values(path, option, value, arguments, suggest)
         ]
-    waiting = (o for o in command.options if o.kind != "flag" and not o.named and o.name not in given)
-    place = next(waiting, None)
-    if place and (place.suggested or place.choices):
-        return await _values(path, place, word, given, suggest)
+    unfilled = (
+        option
+        for option in command.options
+        if option.kind != "flag" and not option.named and option.name not in arguments
+    )
+    next_option = next(unfilled, None)
+    if next_option and (next_option.suggested or next_option.choices):
+        return await _values(path, next_option, word, arguments, suggest)
     return ()
 
 
@@ -95,7 +99,7 @@ def _option_completion(option: Option, word: str) -> LineCompletion:
 
 
 async def _values(
-    path: str, option: Option, typed_so_far: str, given: Mapping[str, str], suggest: Suggest
+    path: str, option: Option, prefix: str, arguments: Mapping[str, str], suggest: Suggest
 ) -> Sequence[LineCompletion]:
-    values = await suggest(path, option.name, typed_so_far, given) if option.suggested else option.choices
-    return [LineCompletion(value, len(typed_so_far)) for value in values if typed_so_far.lower() in value.lower()]
+    values = await suggest(path, option.name, prefix, arguments) if option.suggested else option.choices
+    return [LineCompletion(value, len(prefix)) for value in values if prefix.lower() in value.lower()]

@@ -1,4 +1,4 @@
-"""What an answer brings beside its text: files into the folder that the program was started in, choices as commands."""
+"""Files and buttons of an answer in a terminal: files go into the working folder, buttons become commands to type."""
 
 from __future__ import annotations
 
@@ -10,34 +10,34 @@ from pathlib import Path
 
 from bot.interfaces.replies import Choice, File, Menu
 
-MOST_OF_A_NAME = 100
-"""Characters of a file's name."""
+LONGEST_NAME = 100
+"""The most characters of a file's name."""
 
 
 async def save(files: Sequence[File]) -> list[str]:
-    """Write the files, none over another, and say where they are."""
+    """Write the files, none over another; return a line about each."""
     return [await asyncio.to_thread(_save, file) for file in files]
 
 
 def _save(file: File) -> str:
-    name = Path(Path(file.name).name[-MOST_OF_A_NAME:])
+    name = Path(Path(file.name).name[-LONGEST_NAME:])
     for number in count(1):
         path = name if number == 1 else name.with_stem(f"{name.stem}-{number}")
         try:
-            with open(path, "xb", opener=_for_its_owner) as opened:
+            with open(path, "xb", opener=_open_for_owner) as opened:
                 opened.write(file.content)
         except FileExistsError:
             continue
         except OSError as error:
-            return f"{file.name} could not be saved: {error.strerror}."
+            return f"I can't save {file.name}: {error.strerror}."
         return f"Saved as {path}" + (f": {file.summary}" if file.summary else "")
-    raise AssertionError("numbers do not end")
+    raise AssertionError("count() is endless")
 
 
 class TerminalChoices:
-    """The buttons under answers as the lines that are typed for them: each means what the newest of its kind does.
+    """Buttons under answers as lines to type; a line selects the newest button of its kind.
 
-    `hidden` names commands that are not typed.
+    `hidden` are the names of commands that people do not type.
     """
 
     def __init__(self, hidden: Collection[str] = ()) -> None:
@@ -45,23 +45,26 @@ class TerminalChoices:
         self._buttons: dict[str, Choice] = {}
 
     def lines(self, choices: Sequence[Choice | Menu]) -> list[str]:
-        """What can be typed now."""
+        """Remember the choices and return the lines to type for them."""
         typed = {as_command(choice): choice for choice in choices if choice.command not in self._hidden}
         self._buttons |= {line: choice for line, choice in typed.items() if isinstance(choice, Choice)}
         return list(typed)
 
-    def meant(self, line: str) -> tuple[str, Mapping[str, str]] | None:
-        """The command and arguments of a button, also those that nobody types; None for another line."""
+    def find(self, line: str) -> tuple[str, Mapping[str, str]] | None:
+        """Return the command and arguments of a button's line, with arguments that people do not type.
+
+        None for other lines.
+        """
         choice = self._buttons.get(line)
         return (choice.command, choice.arguments) if choice else None
 
 
-def _for_its_owner(path: str, flags: int) -> int:
+def _open_for_owner(path: str, flags: int) -> int:
     return os.open(path, flags, 0o600)
 
 
 def as_command(choice: Choice | Menu) -> str:
-    """How a person at a terminal makes a choice."""
-    said = {name: value for name, value in choice.arguments.items() if name != "request"}
-    given = "".join(f" --{name}" if value == "yes" else f" --{name}={value}" for name, value in said.items())
-    return f"/{choice.command}{given}" + (f" {choice.option.upper()}" if isinstance(choice, Menu) else "")
+    """Return the line that a person types to make a choice."""
+    typed = ((name, value) for name, value in choice.arguments.items() if name != "request")
+    options = "".join(f" --{name}" if value == "yes" else f" --{name}={value}" for name, value in typed)
+    return f"/{choice.command}{options}" + (f" {choice.option.upper()}" if isinstance(choice, Menu) else "")

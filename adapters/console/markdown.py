@@ -1,4 +1,4 @@
-"""Markdown on a terminal: which blocks of a growing text are finished, and how they look."""
+"""Markdown on a terminal: the finished blocks of a growing text, and their look."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
-from pygments.lexers import get_all_lexers  # type: ignore[import-untyped]  # it comes without types
+from pygments.lexers import get_all_lexers  # type: ignore[import-untyped]  # pygments has no types
 from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.markdown import CodeBlock, Heading, Markdown, MarkdownElement
 from rich.segment import Segment
@@ -18,29 +18,32 @@ from rich.theme import Theme
 
 THEME = Theme({"markdown.code": "bold cyan", "markdown.item.number": "cyan", "markdown.hr": "dim"})
 BIDI = (0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A))
-UNSEEN = {code: None for code in (*range(32), *range(127, 160), *BIDI) if chr(code) not in "\n\t"}
-"""Control characters: a terminal obeys them, so that a model's text could move the cursor or rename the window.
+CONTROL_CHARACTERS = {code: None for code in (*range(32), *range(127, 160), *BIDI) if chr(code) not in "\n\t"}
+"""Control characters, which a terminal obeys: a model's text could move the cursor or rename the window.
 
-Those of Unicode's bidirectional text turn what follows, so that a command reads as another one than it is.
+Unicode's bidirectional controls reverse the text after them, so that a command reads as another one.
 """
 
 _parser = MarkdownIt("commonmark", {"html": False}).enable(["strikethrough", "table"])
-"""HTML is no markup here: rich would drop it, and a tag that a model wrote must be seen."""
+"""A parser without HTML: rich would drop a tag, and people must see a tag that a model wrote."""
 
 
 def clean(text: str) -> str:
-    """The text without characters that a terminal obeys."""
-    return text.translate(UNSEEN)
+    """Return the text without characters that a terminal obeys."""
+    return text.translate(CONTROL_CHARACTERS)
 
 
 @cache
 def languages() -> frozenset[str]:
-    """What pygments can colour. For other names, half-written ones too, it would search every package installed."""
+    """Return the languages that pygments can colour.
+
+    For an unknown name, such as a half-written one, rich would search all installed packages.
+    """
     return frozenset(alias for _, aliases, _, _ in get_all_lexers(plugins=False) for alias in aliases)
 
 
 class Code(CodeBlock):
-    """Code in the terminal's own colours, without margins, so that it can be copied as it stands."""
+    """Code in the terminal's own colours, without margins, so that people can copy it."""
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         code = str(self.text).rstrip("\n")
@@ -49,7 +52,7 @@ class Code(CodeBlock):
 
 
 class Title(Heading):
-    """A heading at the left, whatever its level."""
+    """A heading of any level, at the left."""
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         self.text.justify = "left"
@@ -57,7 +60,7 @@ class Title(Heading):
 
 
 class Block(Markdown):
-    """One parsed block, drawn by rich."""
+    """One parsed block, rendered by rich."""
 
     elements: ClassVar[dict[str, type[MarkdownElement]]] = {
         **Markdown.elements,
@@ -72,34 +75,34 @@ class Block(Markdown):
 
 
 class Stack:
-    """Things below each other, one empty line between them, and above them if they come `below` something.
+    """Parts one below another with empty lines between them, and one above where the stack comes `below` something.
 
-    Of all lines only the last `most` are drawn, if that is set.
+    With `last_lines`, only so many lines at the end are shown.
     """
 
-    def __init__(self, parts: Sequence[RenderableType], *, below: bool, most: int = 0) -> None:
+    def __init__(self, parts: Sequence[RenderableType], *, below: bool, last_lines: int = 0) -> None:
         self._parts = parts
         self._below = below
-        self._most = most
+        self._last_lines = last_lines
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         lines = list[list[Segment]]()
         for part in self._parts:
             lines += [[]] if lines or self._below else []
             lines += trimmed(console.render_lines(part, options, pad=False))
-        for line in lines[-self._most :]:
+        for line in lines[-self._last_lines :]:
             yield from line
             yield Segment.line()
 
 
 def trimmed(lines: list[list[Segment]]) -> list[list[Segment]]:
-    """The lines without empty ones at both ends."""
-    full = [index for index, line in enumerate(lines) if any(segment.text.strip() for segment in line)]
-    return lines[full[0] : full[-1] + 1] if full else []
+    """Return the lines without empty ones at both ends."""
+    visible = [index for index, line in enumerate(lines) if any(segment.text.strip() for segment in line)]
+    return lines[visible[0] : visible[-1] + 1] if visible else []
 
 
 def parse(text: str) -> list[Token]:
-    """Tokens of a text; the ends of its lines are kept, as in a chat."""
+    """Return the tokens of a text; ends of lines stay, as in a chat."""
     tokens = _parser.parse(text)
     for token in tokens:
         for child in token.children or ():
@@ -109,18 +112,21 @@ def parse(text: str) -> list[Token]:
 
 
 def blocks(tokens: Sequence[Token], style: str = "none") -> list[RenderableType]:
-    """The top-level blocks, each by itself."""
+    """Return the top-level blocks, each by itself."""
     starts = [*top_level(tokens), len(tokens)]
     return [Block(tokens[start:end], style) for start, end in pairwise(starts)]
 
 
 def top_level(tokens: Sequence[Token]) -> list[int]:
-    """Where the top-level blocks begin."""
+    """Return the indexes of the tokens that begin top-level blocks."""
     return [index for index, token in enumerate(tokens) if token.level == 0 and token.nesting >= 0 and token.map]
 
 
 def finished(text: str) -> tuple[list[Token], str]:
-    """The blocks that no further text can change, and the rest of the text: all but the last block of whole lines."""
+    """Return the blocks that no further text can change, and the rest of the text.
+
+    Those are all blocks of whole lines but the last.
+    """
     tokens = parse(text[: text.rfind("\n") + 1])
     starts = top_level(tokens)
     if len(starts) < 2:

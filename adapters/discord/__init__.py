@@ -1,4 +1,4 @@
-"""Discord. The library is imported only when an adapter is created."""
+"""Discord. discord.py is imported only when an adapter is created."""
 
 from __future__ import annotations
 
@@ -24,21 +24,23 @@ PERMISSIONS = VIEW | SEND | ATTACH | READ_HISTORY | OPEN_THREADS | SEND_IN_THREA
 
 
 def invite(section: Section, commands: Sequence[Command], environment: Mapping[str, str]) -> str:
-    """The link with which an administrator adds the bot to a server. Raises ConfigError without a token."""
+    """Return the link with which an administrator adds the bot to a server. Raises ConfigError without a token."""
     first = environment.get(TOKEN, "").partition(".")[0]
     try:
         application = base64.urlsafe_b64decode(first + "=" * (-len(first) % 4)).decode("ascii")
     except (binascii.Error, ValueError):
         application = ""
     if not application.isdigit():
-        wrong = "is no token of a bot" if first else "is not set"
-        raise ConfigError(f"The invite link is made from {TOKEN}, which {wrong}: developer portal, Bot, Reset Token.")
+        fault = "is not a bot's token" if first else "is not set"
+        raise ConfigError(
+            f"{TOKEN} {fault}, and the invite link needs it. Copy the token: developer portal, Bot, Reset Token."
+        )
     query = {"client_id": application, "scope": "bot applications.commands", "permissions": PERMISSIONS}
     return f"https://discord.com/oauth2/authorize?{urlencode(query)}"
 
 
 def create(section: Section, secrets: Mapping[str, str], network: Network) -> Adapter:
-    """The adapter."""
+    """Return the adapter of one bot's token."""
     from adapters.discord.adapter import DiscordAdapter  # the library takes half a second to import
 
     assert isinstance(section, DiscordSettings)

@@ -1,4 +1,4 @@
-"""The declared commands as Discord's application commands."""
+"""The bot's commands as Discord's application commands."""
 
 from __future__ import annotations
 
@@ -17,33 +17,33 @@ MANAGE_SERVER = "32"
 LONGEST_DESCRIPTION = 100
 
 ENTRY_POINT = 4
-"""The type of the command that starts an application's Activity: Discord makes it, and refuses lists without it."""
+"""The type of the command that starts an application's Activity. Discord makes it and refuses lists without it."""
 
 KEPT = ("id", "type", "name", "name_localizations", "description", "description_localizations", "handler", "contexts",
         "integration_types", "default_member_permissions", "nsfw")  # fmt: skip
 
 
 def payload(commands: Sequence[Command]) -> list[Json]:
-    """What Discord is told: slash commands, and the shortcuts in the menu of every message."""
-    offered = [command for command in commands if not command.hidden]
+    """Return slash commands, and shortcuts in the menu of every message."""
+    visible = [command for command in commands if not command.hidden]
     return [
-        *map(_command, offered),
-        *({"name": command.shortcut, "type": ON_MESSAGE} | EVERYWHERE for command in offered if command.shortcut),
+        *map(_command, visible),
+        *({"name": command.shortcut, "type": ON_MESSAGE} | EVERYWHERE for command in visible if command.shortcut),
     ]
 
 
 def _command(command: Command) -> Json:
-    made = _described(command) | {"type": CHAT_INPUT} | EVERYWHERE
-    below = [subcommand for subcommand in command.subcommands if not subcommand.hidden]
-    if below:
-        made["options"] = [_described(subcommand) | {"type": SUBCOMMAND} for subcommand in below]
-    if all(asked.administrative for asked in below or (command,)):
-        made["default_member_permissions"] = MANAGE_SERVER
-    return made
+    fields = _description(command) | {"type": CHAT_INPUT} | EVERYWHERE
+    subcommands = [subcommand for subcommand in command.subcommands if not subcommand.hidden]
+    if subcommands:
+        fields["options"] = [_description(subcommand) | {"type": SUBCOMMAND} for subcommand in subcommands]
+    if all(one.administrative for one in subcommands or (command,)):
+        fields["default_member_permissions"] = MANAGE_SERVER
+    return fields
 
 
-def _described(command: Command) -> Json:
-    """Discord wants required options first."""
+def _description(command: Command) -> Json:
+    """Return name, description and options; Discord requires that required options come first."""
     return {
         "name": command.name,
         "description": command.summary[:LONGEST_DESCRIPTION],
@@ -53,34 +53,36 @@ def _described(command: Command) -> Json:
 
 def _option(option: Option) -> Json:
     description = option.summary[:LONGEST_DESCRIPTION]
-    made: Json = {"name": option.name, "type": KINDS[option.kind], "description": description}
+    fields: Json = {"name": option.name, "type": KINDS[option.kind], "description": description}
     if option.required:
-        made["required"] = True
+        fields["required"] = True
     if option.choices:
-        made["choices"] = [{"name": choice, "value": choice} for choice in option.choices]
+        fields["choices"] = [{"name": choice, "value": choice} for choice in option.choices]
     elif option.suggested:
-        made["autocomplete"] = True
-    return made
+        fields["autocomplete"] = True
+    return fields
 
 
 async def sync_commands(rest: DiscordApi, application: str, commands: Sequence[Command]) -> bool:
-    """Tell Discord the commands if it knows others; whether it did. Raises PlatformError."""
+    """Send the commands to Discord if it has others; return whether they were sent. Raises PlatformError."""
     path = "/applications/{application_id}/commands"
     answer = await rest.call(Route("GET", path, application_id=application))
-    known = [command for command in answer if isinstance(command, dict)] if isinstance(answer, list) else []
-    entry = [command for command in known if command.get("type") == ENTRY_POINT]
-    wanted = payload(commands)
-    if _shape([command for command in known if command not in entry]) == _shape(wanted):
+    registered = [command for command in answer if isinstance(command, dict)] if isinstance(answer, list) else []
+    entry_points = [command for command in registered if command.get("type") == ENTRY_POINT]
+    current = payload(commands)
+    if _shape([command for command in registered if command not in entry_points]) == _shape(current):
         return False
-    kept = [{key: command[key] for key in KEPT if command.get(key) is not None} for command in entry]
-    await rest.call(Route("PUT", path, application_id=application), [*wanted, *kept])
+    kept = [{key: command[key] for key in KEPT if command.get(key) is not None} for command in entry_points]
+    await rest.call(Route("PUT", path, application_id=application), [*current, *kept])
     return True
 
 
 def _shape(commands: Sequence[Json]) -> dict[str, object]:
-    """What tells two sets of commands apart, without the fields that Discord adds."""
+    """Return the properties by which two sets of commands differ, without the fields that Discord adds."""
     return {
-        f"{command.get('type')} {command['name']}": {key: _bare(command.get(key) or None) for key in COMPARED}
+        f"{command.get('type')} {command['name']}": {
+            key: _without_defaults(command.get(key) or None) for key in COMPARED
+        }
         for command in commands
     }
 
@@ -88,9 +90,9 @@ def _shape(commands: Sequence[Json]) -> dict[str, object]:
 COMPARED = ("type", "description", "options", "contexts", "integration_types", "default_member_permissions")
 
 
-def _bare(value: object) -> object:
+def _without_defaults(value: object) -> object:
     if isinstance(value, list):
-        return [_bare(item) for item in value]
+        return [_without_defaults(item) for item in value]
     if isinstance(value, dict):
-        return {key: _bare(item) for key, item in value.items() if item not in (None, False, [])}
+        return {key: _without_defaults(item) for key, item in value.items() if item not in (None, False, [])}
     return value

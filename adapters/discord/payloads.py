@@ -1,7 +1,7 @@
-"""The payloads of Discord that the adapter reads, checked once where they arrive.
+"""The payloads of Discord that the adapter reads, validated once on arrival.
 
-A field is there only if it is of the documented kind; an item of a list that is not is left out. What the adapter
-cannot do without it takes by `payload["field"]`, which raises KeyError.
+A field with an undocumented type is left out, and so is such an item of a list. Code reads a field that it needs as
+`payload["field"]`, which raises KeyError.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ class User(TypedDict, total=False):
 
 
 class Member(TypedDict, total=False):
-    """A person in a guild, by the ids of their roles."""
+    """A person in a guild, with the ids of their roles."""
 
     nick: Str
     roles: Annotated[list[Str], OMIT]
 
 
 class Role(TypedDict, total=False):
-    """A role; its permissions are a number in decimal."""
+    """A role; its permissions are a decimal number."""
 
     id: Str
     name: Str
@@ -39,7 +39,7 @@ class Role(TypedDict, total=False):
 
 
 class Guild(TypedDict, total=False):
-    """A guild."""
+    """A Discord server."""
 
     id: Str
     owner_id: Str
@@ -47,7 +47,7 @@ class Guild(TypedDict, total=False):
 
 
 class Overwrite(TypedDict, total=False):
-    """The exception that a channel makes for a role or a person; its rights are numbers in decimal."""
+    """A channel's exception for a role or a person; its rights are decimal numbers."""
 
     id: Str
     allow: Str
@@ -74,21 +74,21 @@ class DiscordFile(TypedDict, total=False):
 
 
 class EmbedField(TypedDict, total=False):
-    """A pair in an embed."""
+    """A name and a value in an embed."""
 
     name: Str
     value: Str
 
 
 class Named(TypedDict, total=False):
-    """A part of a message that has a name, or a text."""
+    """A part of a message with a name or a text."""
 
     name: Str
     text: Str
 
 
 class DiscordEmbed(TypedDict, total=False):
-    """An embed."""
+    """A card in a message: the preview of a link, or the text of a bot or webhook."""
 
     type: Str
     title: Str
@@ -99,13 +99,13 @@ class DiscordEmbed(TypedDict, total=False):
 
 
 class GalleryItem(TypedDict, total=False):
-    """A picture in a gallery."""
+    """An image in a gallery."""
 
     media: Annotated[DiscordFile, OMIT]
 
 
 class Component(TypedDict, total=False):
-    """A component of a message or of a form, with its value where it was filled in."""
+    """A component of a message or form, with its value in a sent form."""
 
     type: Int
     custom_id: Str
@@ -119,13 +119,13 @@ class Component(TypedDict, total=False):
 
 
 class PollAnswer(TypedDict, total=False):
-    """An answer to choose in a poll."""
+    """An answer of a poll."""
 
     poll_media: Annotated[Named, OMIT]
 
 
 class Poll(TypedDict, total=False):
-    """A poll."""
+    """A question with answers for a vote."""
 
     question: Annotated[Named, OMIT]
     answers: Annotated[list[Annotated[PollAnswer, OMIT]], OMIT]
@@ -140,13 +140,13 @@ class Reference(TypedDict, total=False):
 
 
 class Snapshot(TypedDict, total=False):
-    """A message that was forwarded, as a copy."""
+    """The copy of a forwarded message."""
 
     message: Annotated[DiscordMessage, OMIT]
 
 
 class DiscordMessage(TypedDict, total=False):
-    """A message."""
+    """A message in a channel, a thread or a direct message."""
 
     id: Str
     type: Int
@@ -169,7 +169,7 @@ class DiscordMessage(TypedDict, total=False):
 
 
 class DiscordOption(TypedDict, total=False):
-    """An option of a slash command as it was filled in, or a subcommand."""
+    """An option of a slash command with its value, or a subcommand."""
 
     name: Str
     type: Int
@@ -179,7 +179,7 @@ class DiscordOption(TypedDict, total=False):
 
 
 class Resolved(TypedDict, total=False):
-    """The things that an interaction names, by id."""
+    """The objects that an interaction refers to, by id."""
 
     messages: Annotated[dict[str, Annotated[DiscordMessage, OMIT]], OMIT]
     attachments: Annotated[dict[str, Annotated[DiscordFile, OMIT]], OMIT]
@@ -190,7 +190,7 @@ class Resolved(TypedDict, total=False):
 
 
 class InteractionData(TypedDict, total=False):
-    """The data of a command, of a component that was used, or of a form that was sent."""
+    """The data of a command, a used component or a sent form."""
 
     name: Str
     type: Int
@@ -203,7 +203,7 @@ class InteractionData(TypedDict, total=False):
 
 
 class StartLimit(TypedDict):
-    """The connections that are left, and the milliseconds until there are more."""
+    """The number of connections left, and the milliseconds until the number is reset."""
 
     remaining: int
     reset_after: int

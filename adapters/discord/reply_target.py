@@ -1,4 +1,4 @@
-"""What must be known to answer a request after a restart, and what buttons, menus and forms carry."""
+"""The address of an answer, kept for a restart, and the data of buttons, menus and forms."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl, urlencode
 from bot.interfaces.messages import Place, Request
 
 TOKEN_SECONDS = 14 * 60
-"""An interaction's token lives 15 minutes; the last one is left unused."""
+"""The seconds in which a token is used. Discord accepts it for 15 minutes."""
 
 EPOCH_MS = 1_420_070_400_000
 LONGEST_CUSTOM_ID = 100
@@ -19,12 +19,12 @@ REPLY, OPTION, NUMBER = "^", "*", "~"
 
 @dataclass(frozen=True, slots=True)
 class DiscordReplyTarget:
-    """Where an answer goes: into `channel`, as a reply to `reply`; for an interaction, with its token.
+    """The address of an answer: `channel`, as a reply to the message `reply`, or through an interaction's token.
 
-    `original` says that the interaction was deferred with a message to fill in; `hidden` that only the person sees it;
-    `reads` that the person may read what was said there before. `largest` is how many bytes a file may have there, 0
-    where Discord did not say. With a `title`, the channel is a thread of that name, which grows out of the message
-    `reply` in `parent`.
+    `original`: the interaction was deferred with a message, which the answer fills. `hidden`: only the person sees the
+    answer. `reads`: the person may read earlier messages. `largest` is the most bytes of a file there, 0 where Discord
+    does not report it. With a `title`, `channel` is a thread of that name, which begins at the message `reply` in
+    `parent`.
     """
 
     channel: str
@@ -40,27 +40,27 @@ class DiscordReplyTarget:
     largest: int = 0
 
     def dump(self) -> str:
-        """Return it as JSON."""
+        """Return the target as JSON."""
         return json.dumps(asdict(self))
 
     @classmethod
     def of(cls, request: Request) -> DiscordReplyTarget:
-        """Return the target of a request, also of one that the store gave back."""
+        """Return the target of a request, also of one from the store."""
         target = request.reply_target
         return target if isinstance(target, cls) else cls(**json.loads(target.dump()))
 
-    def alive(self, now: float) -> bool:
-        """Whether the token can still be used at `now`, in seconds since 1970."""
-        return bool(self.token) and now < made_at(self.interaction) + TOKEN_SECONDS
+    def is_usable(self, now: float) -> bool:
+        """Return whether the token can be used at `now`, in seconds since 1970."""
+        return bool(self.token) and now < created_at(self.interaction) + TOKEN_SECONDS
 
 
-def made_at(snowflake: str) -> float:
-    """When an id was given, in seconds since 1970."""
+def created_at(snowflake: str) -> float:
+    """Return the time of an id in seconds since 1970."""
     return ((int(snowflake) >> 22) + EPOCH_MS) / 1000
 
 
 def with_privacy(request: Request) -> Request:
-    """The request with a target that knows whether it is private; what only one person sees makes no thread."""
+    """Return the request with the privacy in its target; a private answer opens no thread."""
     target, place = DiscordReplyTarget.of(request), request.place
     hidden = request.private and not place.direct
     if hidden and target.title:
@@ -71,10 +71,10 @@ def with_privacy(request: Request) -> Request:
 
 @dataclass(frozen=True, slots=True)
 class ControlAction:
-    """What pressing, picking or sending asks for. `reply` is the message that its answer replies to.
+    """The request of a button, menu or form. `reply` is the message that its answer replies to.
 
-    `option` is the argument that takes what was picked. `number` tells components of one message apart that ask for the
-    same; it is "" for the first.
+    `option` is the argument with the picked value. `number` separates equal components of one message; it is "" for the
+    first.
     """
 
     command: str
@@ -84,23 +84,23 @@ class ControlAction:
     number: str = ""
 
     @property
-    def fits(self) -> bool:
-        """Whether a component can carry it."""
-        return len(self._written()) <= LONGEST_CUSTOM_ID
+    def fits_component(self) -> bool:
+        """Return whether a component can hold it."""
+        return len(self._query()) <= LONGEST_CUSTOM_ID
 
     def custom_id(self) -> str:
-        """The whole meaning, so that it works after a restart."""
-        assert self.fits, f"too much in a component: {self._written()}"
-        return self._written()
+        """Return all of it as a custom id, which works after a restart."""
+        assert self.fits_component, f"a custom id is too long: {self._query()}"
+        return self._query()
 
-    def _written(self) -> str:
-        said = {REPLY: self.reply, OPTION: self.option, NUMBER: self.number}
-        marks = {mark: text for mark, text in said.items() if text}
+    def _query(self) -> str:
+        values = {REPLY: self.reply, OPTION: self.option, NUMBER: self.number}
+        marks = {mark: text for mark, text in values.items() if text}
         return f"{self.command}?{urlencode({**self.arguments, **marks}, safe=REPLY + OPTION + NUMBER + ':|@/')}"
 
     @classmethod
     def read(cls, text: str) -> ControlAction:
-        """From a custom id."""
+        """Parse a custom id."""
         command, _, query = text.partition("?")
         arguments = dict(parse_qsl(query, keep_blank_values=True))
         reply, option, number = (arguments.pop(mark, "") for mark in (REPLY, OPTION, NUMBER))

@@ -13,19 +13,19 @@ class DiscordSettings(Section):
     api_url: str = Field(
         default="",
         pattern=r"^(https?://.*[^/])?$",
-        description="Where Discord's API is; empty means Discord's own.",
+        description="The address of Discord's API; empty means Discord's own.",
         examples=["https://discord.com/api/v10"],
     )
     gateway_url: str = Field(
         default="",
         pattern=r"^(wss?://.*)?$",
-        description="The gateway, whatever the API says; empty means what it says.",
+        description="The address of the gateway; empty means the one that the API returns.",
         examples=["wss://gateway.discord.gg"],
     )
     message_content: bool = Field(
         default=True,
-        description="Ask for the message-content intent; without it the bot reads direct messages, mentions and "
+        description="Ask for the message-content intent; without it the bot reads only direct messages, mentions and "
         "replies that ping it.",
     )
-    requests_per_second: float = Field(default=40.0, gt=0, description="Calls that the bot allows itself in all.")
-    edits_per_second: float = Field(default=0.75, gt=0, description="Edits that it allows itself in one channel.")
+    requests_per_second: float = Field(default=40.0, gt=0, description="The most calls a second in all.")
+    edits_per_second: float = Field(default=0.75, gt=0, description="The most edits a second in a channel.")

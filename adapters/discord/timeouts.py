@@ -1,4 +1,4 @@
-"""How long the Discord adapter waits, in seconds."""
+"""The Discord adapter's timeouts in seconds."""
 
 from __future__ import annotations
 
@@ -9,25 +9,25 @@ from adapters.shared.paced_draft import RETRY_DELAYS
 
 @dataclass(frozen=True, slots=True)
 class DiscordTimeouts:
-    """Seconds. Tests pass shorter ones."""
+    """Timeouts in seconds; tests pass shorter ones."""
 
     guilds: float = 0.1
-    """Until the list of guilds counts as complete, once no further guild arrives."""
+    """The silence after which the list of guilds counts as complete."""
 
     identify: float = 5.0
-    """Between two identifies. Discord allows 1,000 a day; above that it resets the token."""
+    """The time between two identifies. Discord allows 1,000 a day and resets the token above that."""
 
     heartbeat: float = 60.0
-    """Until a connection without a sign of life is dead."""
+    """The silence after which a connection counts as dead."""
 
     typing: float = 9.0
-    """Between two signs of typing, each of which Discord shows for 10 seconds."""
+    """The time between two typing indicators; Discord shows one for 10 seconds."""
 
     typing_after: float = 0.3
-    """Until the first one: an answer that begins sooner needs no typing, which would cost a call."""
+    """The time before the first typing indicator, which an early answer does not need."""
 
     retries: tuple[float, ...] = RETRY_DELAYS
-    """Between attempts to show a finished answer."""
+    """The times between attempts to show a finished answer."""
 
 
 DEFAULT = DiscordTimeouts()

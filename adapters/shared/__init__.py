@@ -1,1 +1,1 @@
-"""Code that several platforms share."""
+"""Code that several platforms use."""

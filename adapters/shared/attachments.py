@@ -1,4 +1,4 @@
-"""Files that people attached, read from where their platform keeps them, and from nowhere else."""
+"""Downloads of attached files, only from the hosts of their platform."""
 
 from __future__ import annotations
 
@@ -13,43 +13,49 @@ from bot.interfaces.errors import Forbidden, Gone, PlatformError
 from bot.interfaces.messages import Attachment
 from bot.interfaces.network import DIRECT, Network
 
-SECONDS = 60.0
-PIECE = 1 << 16
+DOWNLOAD_SECONDS = 60.0
+CHUNK_BYTES = 1 << 16
 MEBIBYTE = 1 << 20
 
+NO_ACCESS = "I may not read the file. Attach it here again."
+MISSING = "The file no longer exists. Attach it again."
+
 REFUSED: Mapping[int, tuple[type[PlatformError], str]] = {
-    401: (Forbidden, "The bot may not read it."),
-    403: (Forbidden, "The bot may not read it."),
-    404: (Gone, "It is not there any more: attach it again."),
-    410: (Gone, "It is not there any more: attach it again."),
+    401: (Forbidden, NO_ACCESS),
+    403: (Forbidden, NO_ACCESS),
+    404: (Gone, MISSING),
+    410: (Gone, MISSING),
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where a platform serves files: below `paths` of `origins`, such as "https://cdn.example.com".
+    """The hosts and folders from which a platform serves files.
 
-    `refusal` says why a file that lies elsewhere is not read.
+    `origins` are addresses such as "https://cdn.example.com"; `paths` are the beginnings of allowed paths. `refusal`
+    explains to a person why a file on another host is not downloaded.
     """
 
     origins: tuple[str, ...]
     paths: tuple[str, ...] = ("/",)
-    refusal: str = "It is kept at a place that is not read from: attach the file itself."
+    refusal: str = "The file is on a server that I don't download from. Attach the file itself."
 
     def address(self, url: str) -> URL | None:
-        """The address to ask for, exactly as it is sent; None for one that lies elsewhere."""
+        """Return the address to request, exactly as it is sent; None for a file on another host."""
         try:
             address = URL(url)
             origin = str(address.origin())
         except ValueError:
             return None
-        steps = address.path.replace("\\", "/").split("/")  # decoded: a server may decode before it goes up
-        below = address.path.startswith(self.paths) and ".." not in steps
-        return address if origin in self.origins and below and not (address.user or address.password) else None
+        segments = address.path.replace("\\", "/").split(
+            "/"
+        )  # decoded, because a server may decode a path before it resolves ".."
+        is_below = address.path.startswith(self.paths) and ".." not in segments
+        return address if origin in self.origins and is_below and not (address.user or address.password) else None
 
 
 def origin_of(url: str) -> str:
-    """The origin of a configured address, as Source.origins has it."""
+    """Return the origin of a configured address, in the form that Source.origins has."""
     return str(URL(url).origin())
 
 
@@ -61,48 +67,52 @@ async def fetch(
     *,
     network: Network = DIRECT,
 ) -> bytes:
-    """The attachment's content, from its platform's `source` only.
+    """Download an attachment of at most `limit` bytes from its platform's `source`.
 
-    Redirects are not followed, so that neither headers nor answers come from elsewhere. Raises PlatformError.
+    Redirects are not followed: headers with a token would reach another host, and its answer would count as the file.
+    Raises PlatformError.
     """
     address = source.address(attachment.url)
     if address is None:
         raise Forbidden(source.refusal)
     if attachment.size > limit:
-        raise _too_big(limit)
+        raise _too_large(limit)
     try:
         async with (
             aiohttp.ClientSession(
-                connector=Connector(network), timeout=aiohttp.ClientTimeout(total=SECONDS)
+                connector=Connector(network), timeout=aiohttp.ClientTimeout(total=DOWNLOAD_SECONDS)
             ) as session,
             session.get(address, headers=headers, allow_redirects=False) as response,
         ):
             return await _content(response, attachment, limit)
     except UnreachableError as error:
-        raise PlatformError(f"It cannot be fetched. {error}") from error
+        raise PlatformError(f"I can't download the file. {error}") from error
     except (aiohttp.ClientError, OSError, TimeoutError) as error:
         raise PlatformError(
-            f"It cannot be fetched just now ({type(error).__name__}). Try again in a minute."
+            f"I can't download the file now ({type(error).__name__}). Try again in a minute."
         ) from error
 
 
 async def _content(response: aiohttp.ClientResponse, attachment: Attachment, limit: int) -> bytes:
-    """All of it; a page for browsers in its place is a sign-in page."""
+    """Return the body of a response.
+
+    A page for browsers instead of the file is a sign-in page. Raises PlatformError.
+    """
     if response.status != 200:
         kind, sentence = REFUSED.get(
             401 if response.status in (301, 302, 303, 307) else response.status,
-            (PlatformError, f"It cannot be fetched just now ({response.status}). Try again in a minute."),
+            (PlatformError, f"I can't download the file now ({response.status}). Try again in a minute."),
         )
         raise kind(sentence)
     if response.content_type == "text/html" and attachment.media_type != "text/html":
-        raise Forbidden("The bot may not read it.")
+        raise Forbidden(NO_ACCESS)
     content = bytearray()
-    async for piece in response.content.iter_chunked(PIECE):
-        content += piece
+    async for chunk in response.content.iter_chunked(CHUNK_BYTES):
+        content += chunk
         if len(content) > limit:
-            raise _too_big(limit)
+            raise _too_large(limit)
     return bytes(content)
 
 
-def _too_big(limit: int) -> Forbidden:
-    return Forbidden(f"It is too big: {limit / MEBIBYTE:.0f} MiB are the most.")
+def _too_large(limit: int) -> Forbidden:
+    return Forbidden(f"The file is larger than {limit / MEBIBYTE:.0f} MiB. Attach a smaller one.")

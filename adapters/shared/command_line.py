@@ -1,4 +1,4 @@
-"""A command as people type it, on every platform alike: `ask --model gpt What is …`, `config set language French`."""
+"""Commands as people type them, the same on every platform: `ask --model gpt Why?`, `config set language French`."""
 
 from __future__ import annotations
 
@@ -12,30 +12,30 @@ from bot.interfaces.messages import Subject
 
 _NAME = re.compile(r"\s*/?([a-z0-9-]{1,32})(?:\s+|$)", re.IGNORECASE)
 QUOTES = (('"', '"'), ("“", "”"), ("'", "'"))
-_DASHES = "(?:--|[—–])"  # keyboards make a dash of two hyphens
+_DASHES = "(?:--|[—–])"  # some keyboards replace two hyphens by a dash
 _QUOTED = r"\"[^\"]*\"|“[^”]*”|'[^']*'(?=\s|$)"
 _VALUE = rf"{_QUOTED}|\S+"
-_SHORT = r"(?!channel:\w+\|)(?P<short>[a-z][\w-]*)[:=]"  # but for how a channel is written
+_SHORT = r"(?!channel:\w+\|)(?P<short>[a-z][\w-]*)[:=]"  # except a channel reference, `channel:ID|NAME`
 _LEADING = re.compile(
     rf"{_DASHES}(?P<long>[a-z][\w-]*)(?:=(?P<equals>{_VALUE}))?(?:\s+|$)|{_SHORT}(?P<value>{_VALUE})(?:\s+|$)"
 )
 _TRAILING = re.compile(
     rf"(?:^|(?<=\s))(?:{_DASHES}(?P<long>[a-z][\w-]*)(?:(?:=|\s+)(?P<value>{_VALUE}))?"
-    rf"|{_SHORT}(?P<said>{_QUOTED}|[^\s\"”']+))\s*$"
+    rf"|{_SHORT}(?P<short_value>{_QUOTED}|[^\s\"”']+))\s*$"
 )
 _WORD = re.compile(rf"\s*({_VALUE})(?:\s+|$)")
 
 
-def find_command(words: str, commands: Sequence[Command]) -> tuple[str, Command, str] | None:
-    """The path of the command that the words begin with, the command, and the words after it; None for none.
+def find_command(text: str, commands: Sequence[Command]) -> tuple[str, Command, str] | None:
+    """Return the path of the command that a text begins with, the command, and the text after it.
 
-    The bare name of a command with subcommands means its first one.
+    None for no command. The bare name of a command with subcommands selects the first subcommand.
     """
     paths = by_path(command for command in commands if not command.hidden)
-    first = _NAME.match(words)
+    first = _NAME.match(text)
     if first is None:
         return None
-    name, rest = first[1].lower(), words[first.end() :]
+    name, rest = first[1].lower(), text[first.end() :]
     if name in paths:
         return name, paths[name], rest
     below = [path for path in paths if path.startswith(f"{name} ")]
@@ -45,62 +45,64 @@ def find_command(words: str, commands: Sequence[Command]) -> tuple[str, Command,
     return (below[0], paths[below[0]], rest) if below else None
 
 
-def nearest_command(words: str, commands: Sequence[Command], also: Sequence[str] = ()) -> str:
-    """The name of a command that resembles what was typed, "" for none; `also` are further names."""
-    first = _NAME.match(words)
-    names = [*(command.name for command in commands if not command.hidden), *also]
+def nearest_command(text: str, commands: Sequence[Command], others: Sequence[str] = ()) -> str:
+    """Return the name that resembles the typed command most, "" for none; `others` are names beside the commands."""
+    first = _NAME.match(text)
+    names = [*(command.name for command in commands if not command.hidden), *others]
     return next(iter(difflib.get_close_matches(first[1].lower() if first else "", names, 1)), "")
 
 
-def parse_arguments(path: str, command: Command, words: str) -> Mapping[str, str]:
-    """A command's arguments from the words after its name. Raises UserError for what looks like an option and is none.
+def parse_arguments(path: str, command: Command, text: str) -> Mapping[str, str]:
+    """Return a command's arguments from the text after its name. Raises UserError for an unknown option.
 
-    Options by name, `--last 50` or `last:50`, come first; for a command that does not converse also between the other
-    words or last. Those are the values of the options that are not `named`, one word each, the last taking the rest.
+    Options by name, `--last 50` or `last:50`, come first. For a command that does not converse they may also stand
+    between the other words or at the end. The other words are the values of the options that are not `named`: one word
+    each, and the rest of the text for the last of them.
     """
-    given, rest = _leading(path, command, words.strip())
+    arguments, rest = _leading(path, command, text.strip())
     if not command.converses:
-        rest = _trailing(path, command, rest, given)
-    places = [option for option in command.options if option.kind != "flag" and not option.named]
-    places = [option for option in places if option.name not in given]
-    for option in places[:-1]:
+        rest = _trailing(path, command, rest, arguments)
+    positional = [option for option in command.options if option.kind != "flag" and not option.named]
+    positional = [option for option in positional if option.name not in arguments]
+    for option in positional[:-1]:
         if word := _WORD.match(rest):
-            given[option.name], rest = _unquoted(word[1]), rest[word.end() :]
+            arguments[option.name], rest = _unquoted(word[1]), rest[word.end() :]
             more, rest = ({}, rest) if command.converses else _leading(path, command, rest)
-            given |= more
+            arguments |= more
     if rest.strip():
-        if not places:
-            raise UserError(f"/{path} takes no words after it.{option_hints(command)}")
-        given[places[-1].name] = _unquoted(rest.strip())
-    return given
+        if not positional:
+            raise UserError(f"`/{path}` takes no text after it.{options_sentence(command)}")
+        arguments[positional[-1].name] = _unquoted(rest.strip())
+    return arguments
 
 
-def written_command(path: str, command: Command, given: Mapping[str, str]) -> str:
-    """A command with its arguments as people would have typed it: "/answer When? last:50"."""
-    said = [option for option in command.options if given.get(option.name)]
-    last = next((option for option in reversed(said) if option.kind != "flag" and not option.named), None)
-    return " ".join((f"/{path}", *(_written(option, given[option.name], whole=option is last) for option in said)))
+def written_command(path: str, command: Command, arguments: Mapping[str, str]) -> str:
+    """Return a command with its arguments as people would type it: "/answer When? last:50"."""
+    options = [option for option in command.options if arguments.get(option.name)]
+    last = next((option for option in reversed(options) if option.kind != "flag" and not option.named), None)
+    typed = (_written(option, arguments[option.name], takes_rest=option is last) for option in options)
+    return " ".join((f"/{path}", *typed))
 
 
-def _written(option: Option, value: str, *, whole: bool) -> str:
-    """One option; what is `whole` takes all that is left, and needs no quotes."""
+def _written(option: Option, value: str, *, takes_rest: bool) -> str:
+    """Return one option; a value that `takes_rest` needs no quotes."""
     if option.kind == "flag":
         return f"--{option.name}"
     if option.kind in ("who", "channel") and (subject := Subject.read(value)):
         value = subject.label
-    if not whole and any(map(str.isspace, value)):
+    if not takes_rest and any(map(str.isspace, value)):
         value = f'"{value}"'
     return f"{option.name}:{value}" if option.named else value
 
 
-def option_hints(command: Command) -> str:
-    """The options that are written by name, as a sentence; "" for none."""
+def options_sentence(command: Command) -> str:
+    """Return a sentence that lists the options written by name; "" for none."""
     written = [f"`--{option.name}`" for option in command.options if option.kind == "flag" or option.named]
-    return f" It has {', '.join(written)}." if written else ""
+    return f" Options: {', '.join(written)}." if written else ""
 
 
 def _leading(path: str, command: Command, rest: str) -> tuple[dict[str, str], str]:
-    given: dict[str, str] = {}
+    arguments: dict[str, str] = {}
     while found := _LEADING.match(rest):
         name = (found["long"] or found["short"]).lower()
         option = _option(path, command, name, strict=bool(found["long"]))
@@ -111,31 +113,34 @@ def _leading(path: str, command: Command, rest: str) -> tuple[dict[str, str], st
         if value is None and option.kind != "flag":
             word = _WORD.match(rest)
             value, rest = (word[1], rest[word.end() :]) if word else ("", "")
-        given[option.name] = "yes" if option.kind == "flag" else _unquoted(value or "")
-    return given, rest
+        arguments[option.name] = "yes" if option.kind == "flag" else _unquoted(value or "")
+    return arguments, rest
 
 
-def _trailing(path: str, command: Command, rest: str, given: dict[str, str]) -> str:
+def _trailing(path: str, command: Command, rest: str, arguments: dict[str, str]) -> str:
     while found := _TRAILING.search(rest):
         option = _option(path, command, (found["long"] or found["short"]).lower(), strict=False)
-        if option is None or option.name in given:
+        if option is None or option.name in arguments:
             break
-        flag, value = option.kind == "flag", found["value"] or found["said"]
-        by_name = found["long"] or flag or option.named
-        if not by_name or (value not in (None, "yes") if flag else value is None):
+        flag, value = option.kind == "flag", found["value"] or found["short_value"]
+        is_by_name = found["long"] or flag or option.named
+        if not is_by_name or (value not in (None, "yes") if flag else value is None):
             break
-        given[option.name] = _unquoted(value or "yes")
+        arguments[option.name] = _unquoted(value or "yes")
         rest = rest[: found.start()].rstrip()
     return rest
 
 
 def _option(path: str, command: Command, name: str, *, strict: bool) -> Option | None:
-    """The option of this name; None where it is no option but words. A misspelt one is an error when `strict`."""
+    """Return the option of this name; None where the word is not an option.
+
+    With `strict`, a misspelt name raises UserError.
+    """
     options = {option.name: option for option in command.options}
     if name in options:
         return options[name]
     if strict and (not command.converses or difflib.get_close_matches(name, options, 1)):
-        raise UserError(f"/{path} has no option --{name}.{option_hints(command)}")
+        raise UserError(f"`/{path}` has no option `--{name}`.{options_sentence(command)}")
     return None
 
 

@@ -1,6 +1,6 @@
-"""Cutting Markdown into messages: never over the limit, never inside an open code fence, stable while text grows.
+"""Markdown cut into messages: within the limit, never inside an open code fence, stable while the text grows.
 
-Code fences follow CommonMark 0.31 §4.5. Sizes are UTF-16 code units, which no platform counts more strictly than.
+Code fences follow CommonMark 0.31 §4.5. Sizes are UTF-16 code units; no platform counts more for a character.
 """
 
 from __future__ import annotations
@@ -13,31 +13,31 @@ from dataclasses import dataclass
 _FENCE_LINE = re.compile(r"^ {0,3}(`{3,16}(?!`)|~{3,16}(?!~))(.*)$")
 _MAYBE_FENCE = re.compile(r"^ {0,3}(`{1,}|~{1,})[^`\n]*$")
 _LONGEST_INFO = 32
-"""Of what stands after a fence's marks, so much is said again in each part: a few long ones must not fill them all."""
+"""Characters of a fence's info string that each part repeats: long ones would fill the parts."""
 
 _JOINERS = frozenset("\u200d\ufe0e\ufe0f")
 
 
 def size(text: str) -> int:
-    """UTF-16 code units."""
+    """Return the number of UTF-16 code units."""
     return len(text) + sum(character > "\uffff" for character in text)
 
 
 @dataclass(frozen=True, slots=True)
 class Fence:
-    """An open code fence: the line that opens it again and the marks that close it."""
+    """An open code fence: the line that opens it again, and the marks that close it."""
 
     line: str
     marks: str
 
     @property
     def closing(self) -> str:
-        """What must be added to close it, on a line of its own."""
+        """Return the text that closes the fence, on a line of its own."""
         return f"\n{self.marks}"
 
 
 def open_fence(text: str, fence: Fence | None = None) -> Fence | None:
-    """The fence that is open after `text`, which began inside `fence`."""
+    """Return the fence that is open after `text`, which begins inside `fence`."""
     for line in text.split("\n"):
         found = _FENCE_LINE.match(line)
         if not found:
@@ -52,28 +52,28 @@ def open_fence(text: str, fence: Fence | None = None) -> Fence | None:
 
 
 def balance(text: str) -> str:
-    """`text` with its last fence closed."""
+    """Return `text` with its last fence closed."""
     fence = open_fence(text)
     return f"{text.rstrip()}{fence.closing}" if fence else text
 
 
 def hold_back(text: str) -> str:
-    """`text` without a last line that may yet become a fence, so that a preview does not flicker."""
+    """Return `text` without a last line that may become a fence, so that a preview does not flicker."""
     head, newline, last = text.rpartition("\n")
     return head if _MAYBE_FENCE.match(last) else f"{head}{newline}{last}"
 
 
 def split(text: str, limit: int, *, balanced: bool = True) -> list[str]:
-    """All of `text` in parts; see split_off."""
+    """Return the parts of the whole `text`; see split_off."""
     return split_off(text, limit, sys.maxsize, balanced=balanced)[0]
 
 
 def split_off(text: str, limit: int, most: int, *, balanced: bool = True) -> tuple[list[str], str]:
-    """Cut `text` into at most `most` parts of at most `limit` UTF-16 units, [] for blank text; and what is left.
+    """Return at most `most` parts of `text` with at most `limit` UTF-16 units each, [] for blank text, and the rest.
 
-    Where one part ends depends only on the text before that point, so parts that are full do not change when more text
-    comes. A fence open at a cut is closed there and opened again in the next part, unless `balanced` is False: then
-    only full parts are closed, and the last is the raw text so far.
+    The end of a part depends only on the text before it, so full parts stay the same when more text comes. A fence that
+    is open at a cut is closed there and opened again in the next part. Without `balanced`, only full parts are closed,
+    and the last one is the raw text so far.
     """
     parts: list[str] = []
     fence: Fence | None = None
@@ -82,7 +82,7 @@ def split_off(text: str, limit: int, most: int, *, balanced: bool = True) -> tup
         if len(parts) == most:
             return parts, rest if rest.strip() else ""
         opening = f"{fence.line}\n" if fence else ""
-        if len(rest) <= limit:  # to look at all of a long rest for every part would take quadratic time
+        if len(rest) <= limit:  # scanning a long rest for every part takes quadratic time
             after = open_fence(rest, fence)
             closing = after.closing if after and balanced else ""
             if size(opening) + size(rest) + size(closing) <= limit:
@@ -95,25 +95,25 @@ def split_off(text: str, limit: int, most: int, *, balanced: bool = True) -> tup
 
 
 def _cut(text: str, room: int, fence: Fence | None) -> tuple[str, str, Fence | None]:
-    """Take from `text` as much as fits into `room` together with the closing of a fence left open."""
+    """Cut off a piece that fits into `room` with the closing of its open fence; return piece, rest and that fence."""
     window = text[: _units(text, room)]
-    for spare in (0, *sorted({size(mark) for mark in _closings(window, fence)})):
-        position = _best_break(window[: _units(window, room - spare)], fence)
+    for reserve in (0, *sorted({size(mark) for mark in _closings(window, fence)})):
+        position = _best_break(window[: _units(window, room - reserve)], fence)
         after = open_fence(window[:position], fence)
         if position and (after is None or size(window[:position].rstrip()) + size(after.closing) <= room):
             return window[:position], text[position:], after
-    position = max(1, _units(window, room))  # a limit smaller than its own fence: keep going rather than keep it pretty
+    position = max(1, _units(window, room))  # the limit is smaller than the fence: cut without closing it
     return window[:position], text[position:], None
 
 
 def _closings(window: str, fence: Fence | None) -> list[str]:
-    """What closes each fence that is open somewhere in `window`."""
+    """Return the closing of each fence that is open somewhere in `window`."""
     lines = (found[1] for found in map(_FENCE_LINE.match, window.split("\n")) if found)
     return [f"\n{marks}" for marks in lines] + ([fence.closing] if fence else [])
 
 
 def _units(text: str, units: int) -> int:
-    """How many characters of `text` fit into `units`."""
+    """Return the number of characters of `text` that fit into `units`."""
     if text.isascii():
         return max(0, min(len(text), units))
     used = 0
@@ -125,7 +125,7 @@ def _units(text: str, units: int) -> int:
 
 
 def _best_break(window: str, fence: Fence | None) -> int:
-    """Where to cut: after a paragraph, line, sentence or word, if there is one in the later half; else at the end."""
+    """Return the place to cut: the last end of a paragraph, line, sentence or word in the later half, else the end."""
     least = len(window) // 2
     paragraph = window.rfind("\n\n")
     if paragraph > least and open_fence(window[:paragraph], fence) is None:
@@ -136,7 +136,7 @@ def _best_break(window: str, fence: Fence | None) -> int:
         found = _FENCE_LINE.match(window[start:line])
         if not found or open_fence(window[:line], fence) is None:
             return line
-        line = start - 1  # do not leave an opening fence alone at the end of a part
+        line = start - 1  # an opening fence does not end a part
     for mark in (". ", " "):
         position = window.rfind(mark)
         if position > least:
@@ -145,7 +145,7 @@ def _best_break(window: str, fence: Fence | None) -> int:
 
 
 def _before_cluster(window: str) -> int:
-    """The end of `window`, or before its last emoji or accented letter, which may go on behind the window."""
+    """Return the end of `window`, or the place before its last emoji or accented letter, which may go on after it."""
     end = len(window)
     while end > 1 and not window[end - 1].isascii():
         end -= 1

@@ -1,4 +1,4 @@
-"""Fields of a payload that are left out where they are not of the documented kind."""
+"""Types of payload fields that are left out where a value does not have the documented type."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pydantic_core import CoreSchema, core_schema
 
 
 class Omit:
-    """Marks the value of a field, or an item of a list, that is left out where it cannot be read."""
+    """A mark for the value of a field, or an item of a list, that is left out where it cannot be read."""
 
     def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
         return core_schema.with_default_schema(schema=handler(source), on_error="omit")

@@ -1,4 +1,4 @@
-"""Slack. The library is imported only when an adapter is created."""
+"""Slack. Its libraries are imported only when an adapter is created."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ BOT_TOKEN, APP_TOKEN = "SLACK_BOT_TOKEN", "SLACK_APP_TOKEN"
 
 
 def create(section: Section, secrets: Mapping[str, str], network: Network) -> Adapter:
-    """The adapter."""
-    from adapters.slack.adapter import SlackAdapter  # the library takes its time to import
+    """Return the adapter of one app's tokens."""
+    from adapters.slack.adapter import SlackAdapter  # the library imports slowly
 
     assert isinstance(section, SlackSettings)
     return SlackAdapter(section, secrets[BOT_TOKEN], secrets[APP_TOKEN], network=network)
 
 
 def setup(section: Section, commands: Sequence[Command], environment: Mapping[str, str], *, plain: bool = False) -> str:
-    """The app manifest as JSON, to paste at https://api.slack.com/apps under "From a manifest"."""
+    """Return the app manifest as JSON, for https://api.slack.com/apps, "From a manifest"."""
     assert isinstance(section, SlackSettings)
-    made = manifest(commands, section.ask_command, section.command, plain=plain)
-    return json.dumps(made, indent=2, ensure_ascii=False)
+    app_manifest = manifest(commands, section.ask_command, section.command, plain=plain)
+    return json.dumps(app_manifest, indent=2, ensure_ascii=False)
 
 
 PLATFORM = Platform(

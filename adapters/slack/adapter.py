@@ -1,4 +1,4 @@
-"""The Slack adapter: what `shoulders run` starts, and where the core's drafts come from."""
+"""The Slack adapter: it runs the sockets and makes the drafts."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ DAY = 86_400
 
 
 class SlackAdapter(Adapter, HistoryAdapter, PeopleAdapter, PostAdapter):
-    """Slack, by the two tokens of one app."""
+    """The adapter of one Slack app in one workspace."""
 
     name = "slack"
 
@@ -85,11 +85,11 @@ class SlackAdapter(Adapter, HistoryAdapter, PeopleAdapter, PostAdapter):
     async def run(self, intake: Intake, connected: Callable[[str], None]) -> None:
         await self._rest.sign_in()
         await intake.installed("slack", (self._rest.team,))
-        words = CommandText(self._rest.me, intake.commands, self._directory, self._settings.ask_command)
-        reader = SlackMessageReader(self._rest, words, self._directory, intake.manner, intake.wants)
+        command_text = CommandText(self._rest.me, intake.commands, self._directory, self._settings.ask_command)
+        reader = SlackMessageReader(self._rest, command_text, self._directory, intake.manner, intake.wants)
         self._home = HomeTab(self._rest, self._directory, intake)
-        arrivals = EventRouter(self._rest, reader, intake, self._home, self._clock)
-        self._connection = SocketConnection(self._rest, reader, arrivals, intake, connected)
+        events = EventRouter(self._rest, reader, intake, self._home, self._clock)
+        self._connection = SocketConnection(self._rest, reader, events, intake, connected)
         try:
             await self._connection.serve()
         finally:
@@ -102,15 +102,15 @@ class SlackAdapter(Adapter, HistoryAdapter, PeopleAdapter, PostAdapter):
     def draft(self, request: Request, draft_log: DraftLog) -> Draft:
         target = SlackReplyTarget.of(request)
 
-        def alone(hidden_log: DraftLog) -> Draft:
-            to_one = target if target.hidden else target.privately(request.message)
-            surface = PrivateSurface(self._rest, request, to_one, self._clock)
-            return SlackPrivateDraft(surface, hidden_log, self._limiter, self._rest.timeouts.retries)
+        def hidden_draft(hidden_log: DraftLog) -> Draft:
+            private_target = target if target.hidden else target.made_private(request.message)
+            private_surface = PrivateSurface(self._rest, request, private_target, self._clock)
+            return SlackPrivateDraft(private_surface, hidden_log, self._limiter, self._rest.timeouts.retries)
 
-        hidden = HiddenDraft(alone, draft_log)
-        threads = ThreadSurface(self._rest, request, target, draft_log)
-        instead = hidden if target.response_url else None
-        public = ThreadDraft(threads, draft_log, self._limiter, self._rest.timeouts.retries, target.pressed, instead)
+        hidden = HiddenDraft(hidden_draft, draft_log)
+        surface = ThreadSurface(self._rest, request, target, draft_log)
+        fallback = hidden if target.response_url else None
+        public = ThreadDraft(surface, draft_log, self._limiter, self._rest.timeouts.retries, target.pressed, fallback)
         if target.home:
             return HomeDraft(public, partial(self._show_home, request.person.id, target.channel))
         if request.place.direct and request.message:
@@ -121,14 +121,14 @@ class SlackAdapter(Adapter, HistoryAdapter, PeopleAdapter, PostAdapter):
         return await self._history.context(request, limit)
 
     async def pointed(self, request: Request) -> Message | None:
-        """The message that a shortcut was chosen for, or the one that the request's thread began with."""
+        """Return the message of a shortcut, or the first message of the request's thread."""
         return await self._history.pointed(request)
 
     async def history(self, request: Request, limit: int, since_ms: int) -> Sequence[Message]:
         return await self._history.history(request, limit, since_ms)
 
     async def fetch(self, request: Request, attachment: Attachment, limit: int) -> bytes:
-        """A file, which Slack shows to the bot's token alone."""
+        """Download a file, which Slack shows only to the bot's token."""
         headers = {"Authorization": f"Bearer {self._token}"}
         return await fetch(attachment, limit, source(self._settings.api_url), headers, network=self._network)
 
@@ -136,36 +136,37 @@ class SlackAdapter(Adapter, HistoryAdapter, PeopleAdapter, PostAdapter):
         return await self._directory.whois(request.person.id)
 
     async def readable(self, request: Request, places: Collection[Place]) -> Collection[Place]:
-        """What was said in channels that the asking person may read: who is in a channel reads all its threads."""
+        """Return the places whose channels the asking person may read; readers of a channel read its threads."""
         person = await self._directory.whois(request.person.id)
         channels = await channel_access.readable_channels(self._rest, person, {place.channel for place in places})
         return [place for place in places if place.channel in channels]
 
     async def audience(self, place: Place) -> Audience:
-        """Who reads a channel now, and all its threads."""
+        """Return the current audience of a channel, which is also that of its threads."""
         return (
             await channel_access.audience(self._rest, place.channel) if place.workspace == self._rest.team else "none"
         )
 
     async def post(self, place: Place, text: str, key: str) -> None:
-        """Say something of the bot's own accord. What may have been said already is looked for."""
+        """Send a message that is not an answer, after a search for an earlier attempt."""
         finder, day_ago = MessageFinder(self._rest, f"post:{key}"), ts_of(int(self._clock() - DAY) * 1_000_000)
         for index, part in enumerate(split(text, ThreadSurface.limit)):
             try:
                 if await finder.find(place.channel, place.thread, day_ago, Part(index, part)):
                     continue
             except Forbidden as error:
-                log.info("Whether something was said already cannot be seen: %s", error)
-            await self._limiter.turn(rate_limits_of(POST, place.channel), urgent=True)
+                log.info("A message that may have been sent cannot be looked for: %s", error)
+            await self._limiter.acquire(rate_limits_of(POST, place.channel), urgent=True)
             await self._rest.post(
                 place.channel, message_body(part, (), links=True), finder.metadata(index), place.thread
             )
 
     async def check(self) -> str:
-        """Try both tokens and say as whom."""
+        """Check both tokens; return one line with the bot's name and the missing permissions."""
         await self._rest.sign_in()
         await self._rest.socket_url()
-        return f"Slack accepts the tokens of {self._rest.name} in {self._rest.team_name}.{_granted(self._rest.scopes)}"
+        report = _permission_report(self._rest.scopes)
+        return f"Slack accepts the tokens of {self._rest.name} in {self._rest.team_name}.{report}"
 
     async def aclose(self) -> None:
         self._directory.close()
@@ -176,15 +177,17 @@ class SlackAdapter(Adapter, HistoryAdapter, PeopleAdapter, PostAdapter):
             await self._home.show(person, channel)
 
 
-def _granted(scopes: Collection[str] | None) -> str:
-    """What may be expected of the app, by what its token may do; "" where Slack does not say that."""
+def _permission_report(scopes: Collection[str] | None) -> str:
+    """Return sentences about the token's permissions; "" where Slack does not report them."""
     if scopes is None:
         return ""
     missing = [scope for scope in SCOPES if scope != AGENT_SCOPE and scope not in scopes]
-    lacks = f" It lacks {', '.join(missing)}: give it the manifest anew and install it again." if missing else ""
+    fault = ""
+    if missing:
+        fault = f" The app lacks the permissions {', '.join(missing)}. Give it the manifest again and reinstall it."
     if AGENT_SCOPE in scopes:
         return (
-            f"{lacks} It is one of Slack's agents: guests may not use it, and answers stream in direct messages where "
-            "the workspace's plan has that. `shoulders manifest slack --plain` is for guests and other plans."
+            f"{fault} The app is one of Slack's agents: guests cannot use it. Answers stream in direct messages if the "
+            "workspace's plan has streams. For guests and other plans, use `shoulders manifest slack --plain`."
         )
-    return f"{lacks} Its manifest is the plain one: guests may use it, and answers are edited while they grow."
+    return f"{fault} The app has the plain manifest: guests can use it, and answers are edited while they grow."

@@ -1,4 +1,4 @@
-"""What Slack refuses by name, as its documents list it for the methods that the bot calls."""
+"""Slack's error codes for the methods that the bot calls, with the bot's sentence for each."""
 
 from __future__ import annotations
 
@@ -8,35 +8,35 @@ from bot.interfaces.errors import Forbidden, Gone, PlatformError
 
 
 class SlackRefused(PlatformError):
-    """Slack answered with `code`; of this kind itself where the code is in no table of ours."""
+    """Slack's answer with an error `code`; a plain SlackRefused has a code that is not in the tables."""
 
     def __init__(self, message: str, code: str) -> None:
         super().__init__(message)
         self.code = code
 
 
-class SlackForbids(SlackRefused, Forbidden):
-    """What Slack does not allow, however often it is asked."""
+class SlackForbidden(SlackRefused, Forbidden):
+    """An error that a later call returns again."""
 
 
-class SlackMisses(SlackRefused, Gone):
-    """What Slack does not find any more."""
+class SlackGone(SlackRefused, Gone):
+    """An error of a missing channel, message or person."""
 
 
 REFUSED = "Slack refuses this message"
 
-_MISSES = {
+_GONE = {
     "The channel, thread or message no longer exists": """
         channel_not_found invalid_channel is_archived is_inactive message_not_found thread_not_found team_not_found
         user_not_found user_disabled user_not_visible duplicate_channel_not_found duplicate_message_not_found
         used_url expired_url no_such_url
     """,
-    "That took too long for Slack to open a form: ask again": """
+    "Slack opens a form only within 3 seconds. Ask again": """
         expired_trigger_id exchanged_trigger_id trigger_expired trigger_exchanged invalid_trigger_id
     """,
 }
-_FORBIDS = {
-    "The bot may not do this there": """
+_FORBIDDEN = {
+    "I may not do this there": """
         not_in_channel user_not_in_channel no_permission not_enabled not_authorized not_allowed access_denied
         restricted_action restricted_action_read_only_channel restricted_action_thread_locked
         restricted_action_thread_only_channel restricted_action_non_threadable_channel cannot_dm_bot
@@ -48,13 +48,13 @@ _FORBIDS = {
         slack_connect_canvas_sharing_blocked slack_connect_lists_sharing_blocked
         slack_connect_file_link_sharing_blocked
     """,
-    "The app lacks a permission: give it the manifest that `shoulders manifest slack` prints and install it again": """
+    "The app lacks a permission. Give it the manifest of `shoulders manifest slack` and install it again": """
         missing_scope
     """,
-    "Messages to the app are switched off: turn on its Messages Tab, under App Home": """
+    "Messages to the app are off. Turn on its Messages Tab, under App Home": """
         messages_tab_disabled
     """,
-    "This workspace does not take such files": """
+    "This workspace does not accept such files": """
         file_upload_size_restricted file_uploads_disabled file_uploads_except_images_disabled blocked_file_type
         file_type_not_allowed snippet_too_large storage_limit_reached file_share_limit_reached
         max_file_sharing_exceeded slack_connect_blocked_file_type slack_connect_file_upload_sharing_blocked
@@ -72,19 +72,19 @@ _FORBIDS = {
 }
 
 
-def _listed(kind: type[SlackRefused], by_sentence: Mapping[str, str]) -> Mapping[str, tuple[type[SlackRefused], str]]:
+def _by_code(kind: type[SlackRefused], by_sentence: Mapping[str, str]) -> Mapping[str, tuple[type[SlackRefused], str]]:
     return {code: (kind, sentence) for sentence, codes in by_sentence.items() for code in codes.split()}
 
 
 ERRORS: Mapping[str, tuple[type[SlackRefused], str]] = {
-    **_listed(SlackMisses, _MISSES),
-    **_listed(SlackForbids, _FORBIDS),
+    **_by_code(SlackGone, _GONE),
+    **_by_code(SlackForbidden, _FORBIDDEN),
 }
-"""What no waiting changes. What is in no table may pass: it is tried again for as long as the core has patience."""
+"""Errors that waiting does not change. The core retries a call after any other error."""
 
-WAITS: Sequence[str] = ("ratelimited", "rate_limited", "message_limit_exceeded")
+RATE_LIMITED: Sequence[str] = ("ratelimited", "rate_limited", "message_limit_exceeded")
 
-PASSING: Sequence[str] = (
+TEMPORARY: Sequence[str] = (
     "fatal_error",
     "internal_error",
     "request_timeout",
@@ -96,7 +96,7 @@ PASSING: Sequence[str] = (
     "messaging_processing_failed",
     "file_update_failed",
 )
-"""Slack's own failures: what was asked for may have been done all the same."""
+"""Slack's own failures, after which the call may have been done."""
 
 LOCAL: Sequence[str] = (
     "user_not_found",
@@ -111,4 +111,4 @@ LOCAL: Sequence[str] = (
     "restricted_action_thread_only_channel",
     "restricted_action_non_threadable_channel",
 )
-"""Refusals that speak of one person or place, and say nothing of the workspace."""
+"""Errors that concern one person or place, and not the workspace."""

@@ -1,4 +1,4 @@
-"""The app manifest: all that Slack must know of the bot, made from the declared commands."""
+"""The app manifest, made from the declared commands."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from adapters.slack import shortcuts
 from bot.interfaces.command import Command, Option
 
-DESCRIPTION = "Answers questions with pretrained models: mention it, write to it, or use its commands."
+DESCRIPTION = "Answers questions with pretrained models. Mention it, write to it, or use its commands."
 
 AGENT_EVENT, AGENT_SCOPE = "agent_session_stopped", "assistant:write"
-"""What belongs to Slack's agent surface, which guests may not use and some plans do not have."""
+"""The parts of Slack's agent surface, which guests cannot use and some plans do not have."""
 
 EVENTS = (
     AGENT_EVENT,
@@ -28,7 +28,7 @@ EVENTS = (
     "subteam_members_changed",
     "subteam_updated",
     "tokens_revoked",
-    "user_change",  # rights that were given or taken hold at once
+    "user_change",  # changes of rights apply at once
 )
 
 SCOPES = (
@@ -43,25 +43,25 @@ SCOPES = (
     "groups:history",
     "groups:read",
     "im:history",
-    "im:write",  # private answers whose time has run out go on as a direct message
+    "im:write",  # late private answers become direct messages
     "mpim:history",
     "mpim:read",
     "usergroups:read",  # rules for user groups
-    "users:read",  # names, and who is an administrator or a guest
+    "users:read",  # names, and the rights of administrators and guests
 )
 
 
 def manifest(commands: Sequence[Command], ask_command: str, command: str, *, plain: bool = False) -> dict[str, object]:
-    """The manifest; `ask_command` and `command` are the names of the slash commands.
+    """Return the manifest with the slash commands `ask_command` and `command`.
 
-    A `plain` one is without Slack's agent surface.
+    A `plain` one has no agent surface.
     """
-    offered = [declared for declared in commands if not declared.hidden]
-    ask = next((declared for declared in offered if declared.name == "ask"), None)
-    hint = f"[{' | '.join(declared.name for declared in offered)}]"
-    slash = [_slash(command, "Everything else that the bot can do", hint)]
+    visible = [declared for declared in commands if not declared.hidden]
+    ask = next((declared for declared in visible if declared.name == "ask"), None)
+    usage = f"[{' | '.join(declared.name for declared in visible)}]"
+    slash = [_slash(command, "All other commands of the bot", usage)]
     if ask is not None:
-        slash.insert(0, _slash(ask_command, ask.summary, " ".join(_hint(option) for option in _last_text(ask))))
+        slash.insert(0, _slash(ask_command, ask.summary, " ".join(_usage(option) for option in _text_last(ask))))
     return {
         "display_information": {"name": "Shoulders", "description": DESCRIPTION, "background_color": "#1d3d3a"},
         "features": {
@@ -72,7 +72,7 @@ def manifest(commands: Sequence[Command], ask_command: str, command: str, *, pla
                 "messages_tab_read_only_enabled": False,
             },
             "bot_user": {"display_name": "shoulders", "always_online": True},
-            "shortcuts": _shortcuts(offered),
+            "shortcuts": _shortcuts(visible),
             "slash_commands": slash,
         },
         "oauth_config": {"scopes": {"bot": [scope for scope in SCOPES if not (plain and scope == AGENT_SCOPE)]}},
@@ -87,24 +87,25 @@ def manifest(commands: Sequence[Command], ask_command: str, command: str, *, pla
 
 
 def _shortcuts(commands: Sequence[Command]) -> Sequence[dict[str, object]]:
-    direct, rest = shortcuts.arranged(commands)
-    made = [(one.shortcut, one.name, one.summary) for one in direct]
-    made += [(shortcuts.MORE_LABEL, shortcuts.MORE, shortcuts.MORE_SUMMARY)] if rest else []
+    in_menu, in_form = shortcuts.menu_and_form(commands)
+    entries = [(one.shortcut, one.name, one.summary) for one in in_menu]
+    entries += [(shortcuts.MORE_LABEL, shortcuts.MORE, shortcuts.MORE_SUMMARY)] if in_form else []
     return [
-        {"name": label, "type": "message", "callback_id": key, "description": summary} for label, key, summary in made
+        {"name": label, "type": "message", "callback_id": key, "description": summary}
+        for label, key, summary in entries
     ]
 
 
-def _slash(name: str, summary: str, hint: str) -> dict[str, object]:
-    return {"command": name, "description": summary, "usage_hint": hint[:1000], "should_escape": True}
+def _slash(name: str, summary: str, usage: str) -> dict[str, object]:
+    return {"command": name, "description": summary, "usage_hint": usage[:1000], "should_escape": True}
 
 
-def _last_text(command: Command) -> Sequence[Option]:
-    """Options in the order in which they are written: the words come last."""
+def _text_last(command: Command) -> Sequence[Option]:
+    """Return the options in the order of typing: the text comes last."""
     return sorted(command.options, key=lambda option: option.required)
 
 
-def _hint(option: Option) -> str:
+def _usage(option: Option) -> str:
     if option.required:
         return f"[{option.summary.lower()}]"
     return f"[--{option.name}]" if option.kind == "flag" else f"[--{option.name} {option.name.upper()}]"

@@ -1,7 +1,7 @@
-"""The payloads of Slack that the adapter reads, checked once where they arrive.
+"""The payloads of Slack that the adapter reads, validated once on arrival.
 
-A field is there only if it is of the documented kind; an item of a list that is not is left out. What the adapter
-cannot do without it takes by `payload["field"]`, which raises KeyError.
+A field with an undocumented type is left out, and so is such an item of a list. Code reads a field that it needs as
+`payload["field"]`, which raises KeyError.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ class TextObject(TypedDict, total=False):
     text: Str
 
 
-Words: TypeAlias = Annotated[str | TextObject, OMIT]
+TextValue: TypeAlias = Annotated[str | TextObject, OMIT]
 
 
 def plain_text(value: str | TextObject | None) -> str:
-    """Return the text itself."""
+    """Return the text of a string or a text object."""
     return value if isinstance(value, str) else value.get("text", "") if value else ""
 
 
@@ -33,9 +33,9 @@ class SlackBlock(TypedDict, total=False):
     """A block of a message, an element in it, or a cell of its table."""
 
     type: Str
-    text: Words
-    title: Words
-    description: Words
+    text: TextValue
+    title: TextValue
+    description: TextValue
     alt_text: Str
     fallback: Str
     user_id: Str
@@ -46,12 +46,12 @@ class SlackBlock(TypedDict, total=False):
     url: Str
     elements: Annotated[list[Annotated[SlackBlock, OMIT]], OMIT]
     rows: Annotated[list[Annotated[list[Annotated[SlackBlock, OMIT]], OMIT]], OMIT]
-    fields: Annotated[list[Words], OMIT]
+    fields: Annotated[list[TextValue], OMIT]
     accessory: Annotated[SlackBlock, OMIT]
 
 
 class SlackFile(TypedDict, total=False):
-    """A file; one with `file_access` "check_file_info" says nothing more before files.info is asked."""
+    """A file; one with `file_access` "check_file_info" has its other fields only in files.info."""
 
     id: Str
     file_access: Str
@@ -65,60 +65,60 @@ class SlackFile(TypedDict, total=False):
 
 
 class SlackField(TypedDict, total=False):
-    """A pair in an attachment."""
+    """A title and a value in an attachment."""
 
-    title: Words
-    value: Words
+    title: TextValue
+    value: TextValue
 
 
 class MessageBlock(TypedDict, total=False):
-    """The blocks of a message that was shared."""
+    """The blocks of a shared message."""
 
     message: Annotated[SlackMessage, OMIT]
 
 
 class SlackAttachment(TypedDict, total=False):
-    """A message that was shared, the preview of a link, or an app's own attachment."""
+    """A shared message, the preview of a link, or an app's own attachment."""
 
     from_url: Str
     original_url: Str
     is_share: Bool
     is_msg_unfurl: Bool
-    text: Words
+    text: TextValue
     blocks: Annotated[list[Annotated[SlackBlock, OMIT]], OMIT]
     message_blocks: Annotated[list[Annotated[MessageBlock, OMIT]], OMIT]
     author_name: Str
     author_subname: Str
     service_name: Str
-    title: Words
-    pretext: Words
-    fallback: Words
+    title: TextValue
+    pretext: TextValue
+    fallback: TextValue
     fields: Annotated[list[Annotated[SlackField, OMIT]], OMIT]
     attachments: Annotated[list[Annotated[SlackAttachment, OMIT]], OMIT]
     files: Annotated[list[Annotated[SlackFile, OMIT]], OMIT]
 
 
 class MarkedPart(TypedDict, total=False):
-    """The act and the part by which a message of ours is found again."""
+    """The act and the part of a message of the bot, for a later search."""
 
     act: Str
     part: Int
 
 
 class Metadata(TypedDict, total=False):
-    """The metadata of a message."""
+    """A message's metadata."""
 
     event_payload: Annotated[MarkedPart, OMIT]
 
 
 class SlackTokens(TypedDict, total=False):
-    """The users whose tokens were revoked."""
+    """The users whose tokens Slack revoked."""
 
     bot: Annotated[list[Str], OMIT]
 
 
 class SlackMessage(TypedDict, total=False):
-    """A message, and any other event: each has its fields of these."""
+    """A message or another event; each type of event has some of the fields."""
 
     type: Str
     subtype: Str
@@ -137,7 +137,7 @@ class SlackMessage(TypedDict, total=False):
     inviter: Str
     tab: Str
     hidden: Bool
-    text: Words
+    text: TextValue
     blocks: Annotated[list[Annotated[SlackBlock, OMIT]], OMIT]
     attachments: Annotated[list[Annotated[SlackAttachment, OMIT]], OMIT]
     files: Annotated[list[Annotated[SlackFile, OMIT]], OMIT]
@@ -154,7 +154,7 @@ class SlackOption(TypedDict, total=False):
 
 
 class Control(TypedDict, total=False):
-    """A button or a menu that was used, or an input of a form as it was sent."""
+    """A used button or menu, or an input of a sent form."""
 
     type: Str
     action_id: Str
@@ -165,13 +165,13 @@ class Control(TypedDict, total=False):
 
 
 class ViewState(TypedDict, total=False):
-    """The inputs of a form by block and action."""
+    """The inputs of a form, by block and action."""
 
     values: Annotated[dict[str, Annotated[dict[str, Annotated[Control, OMIT]], OMIT]], OMIT]
 
 
 class View(TypedDict, total=False):
-    """A form, or the bot's own page."""
+    """A form, or the bot's Home tab."""
 
     callback_id: Str
     private_metadata: Str
@@ -195,7 +195,7 @@ class Container(TypedDict, total=False):
 
 
 class Installation(TypedDict, total=False):
-    """An installation of the app that may see an event; form data write its flag as text."""
+    """An installation of the app that may see an event; form data have its flag as text."""
 
     team_id: Str
     enterprise_id: Str
@@ -203,7 +203,7 @@ class Installation(TypedDict, total=False):
 
 
 class Envelope(Installation, total=False):
-    """An event, a slash command or an interaction as it arrives: each has its fields of these."""
+    """An event, a slash command or an interaction on arrival; each has some of the fields."""
 
     type: Str
     api_app_id: Str
@@ -228,13 +228,13 @@ class Envelope(Installation, total=False):
 
 
 class Profile(TypedDict, total=False):
-    """The names that people chose."""
+    """The names that a person chose."""
 
     display_name: Str
 
 
 class Organisation(TypedDict, total=False):
-    """The part of a person that belongs to an organisation: its workspaces."""
+    """The workspaces of a person in an organisation."""
 
     teams: Annotated[list[Str], OMIT]
 
@@ -264,25 +264,25 @@ class Entry(TypedDict, total=False):
 
 
 class PersonChange(TypedDict, total=False):
-    """The event `user_change`, whose user is an object."""
+    """The event `user_change`, with the user as an object."""
 
     user: Annotated[Entry, OMIT]
 
 
 class PersonChanged(TypedDict, total=False):
-    """Its envelope."""
+    """The envelope of the event `user_change`."""
 
     event: Annotated[PersonChange, OMIT]
 
 
-class Following(TypedDict, total=False):
+class NextPage(TypedDict, total=False):
     """The cursor of the next page, "" for none."""
 
     next_cursor: Str
 
 
 class SlackAnswer(TypedDict, total=False):
-    """The answer to a call that reads: each has its fields of these."""
+    """The response of a reading call; each method returns some of the fields."""
 
     messages: Annotated[list[Annotated[SlackMessage, OMIT]], OMIT]
     channels: Annotated[list[Annotated[Entry, OMIT]], OMIT]
@@ -292,7 +292,7 @@ class SlackAnswer(TypedDict, total=False):
     file: Annotated[SlackFile, OMIT]
     upload_url: Str
     file_id: Str
-    response_metadata: Annotated[Following, OMIT]
+    response_metadata: Annotated[NextPage, OMIT]
 
 
 _ENVELOPE, _CHANGED, _ANSWER = TypeAdapter(Envelope), TypeAdapter(PersonChanged), TypeAdapter(SlackAnswer)
@@ -300,20 +300,20 @@ _MESSAGE = TypeAdapter(SlackMessage)
 
 
 def read_envelope(body: object) -> Envelope:
-    """Return what is known of an envelope."""
+    """Return an envelope with its documented fields."""
     return _ENVELOPE.validate_python(body, strict=True)
 
 
 def read_person_change(body: object) -> Entry:
-    """Return the person whom an envelope with a `user_change` is about; empty where it does not say."""
+    """Return the person of a `user_change`; empty where the envelope has none."""
     return _CHANGED.validate_python(body, strict=True).get("event", {}).get("user", {})
 
 
 def read_answer(answer: object) -> SlackAnswer:
-    """Return what is known of the answer to a call that reads."""
+    """Return the response of a reading call with its documented fields."""
     return _ANSWER.validate_python(answer, strict=True)
 
 
-def read_message(said: object) -> SlackMessage:
-    """Return what is known of a message."""
-    return _MESSAGE.validate_python(said, strict=True)
+def read_message(payload: object) -> SlackMessage:
+    """Return a message with its documented fields."""
+    return _MESSAGE.validate_python(payload, strict=True)

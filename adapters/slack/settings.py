@@ -10,10 +10,10 @@ from bot.interfaces.config import Section
 class SlackSettings(Section):
     """The `[slack]` table. An empty address means Slack's own.
 
-    `ask_command` and `command` are the slash commands that the app declares; Slack's names are not namespaced, so
-    another app in the workspace may have one of them already. `pace` multiplies the rates that the bot allows itself,
-    which are Slack's published ones; a workspace with raised limits can set more. `links_in_edits` says that links can
-    be clicked in messages that were edited, too, although Slack documents no way to have no preview of them fetched.
+    `ask_command` and `command` are the app's slash commands; another app in the workspace may have the same names.
+    `pace` multiplies the bot's rate limits, which stay below Slack's published ones; a workspace with higher limits can
+    set more than 1. With `links_in_edits`, links in edited messages work, but Slack may load their previews: it
+    documents no way to turn them off in edits.
     """
 
     api_url: str = Field(default="", pattern=r"^(https?://.*)?$", examples=["https://slack.com/api"])

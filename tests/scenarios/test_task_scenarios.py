@@ -11,6 +11,7 @@ from typing import TypeVar
 
 import pytest
 
+from adapters.discord.adapter import CONTEXT_HIDDEN
 from bot.interfaces import jobs
 from tests.fakes.attached import content_of
 from tests.fakes.discord.world import READ_HISTORY
@@ -143,7 +144,7 @@ async def test_who_may_not_read_back_hears_nothing_of_it(by: str, tmp_path: Path
             said = await stage.command("summarise", {"last": "5"})
         else:
             said = await stage.mention("/summarise last:5")
-        assert "You may not read what was said here before" in (await stage.answer(said)).text
+        assert "You may not read the earlier messages" in (await stage.answer(said)).text
         assert "A secret" in (await stage.answer(await stage.command("similar", {"one": "x", "last": "5"}, "ben"))).text
 
 
@@ -160,13 +161,13 @@ async def test_without_the_intent_answers_say_what_is_hidden(tmp_path: Path) -> 
         there = await stage.thread("The launch is on Tuesday", "Bring cake")
         for command, arguments in (("summarise", {"last": "5"}), ("answer", {"question": "When?", "last": "5"})):
             shown = await stage.answer(await stage.command(command, arguments, said=there))
-            assert "2 messages here are blank to me" in shown.text
+            assert "I can't read 2 messages" in shown.text
         assert made(stage).jobs == []
         shown = await stage.answer(await stage.mention("When is the launch?", said=there))
         assert "When is the launch?" in shown.parts[0]
-        assert "I answer without what was said here before" in shown.parts[-1]
+        assert CONTEXT_HIDDEN in shown.parts[-1]
         again = await stage.answer(await stage.mention("And who comes?", said=there))
-        assert "without what was said" not in again.text, "nothing was said since the last answer"
+        assert CONTEXT_HIDDEN not in again.text, "no message came since the last answer"
         shown = await stage.answer(await stage.point(there, "Summarise"))
         assert "Bring cake" in str(made(stage).jobs[-1])
 

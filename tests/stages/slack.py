@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from adapters.slack.shortcuts import MORE, arranged
+from adapters.slack.shortcuts import MORE, menu_and_form
 from bot.interfaces.messages import Subject
 from tests.fakes.slack import FakeSlack, Message
 from tests.stages.base import HIDEOUT, Hook, Said, Shown, TeamStage
@@ -144,7 +144,7 @@ class SlackStage(TeamStage):
 
     async def point(self, said: Said, label: str, who: str = "ann") -> Said:
         """What a message's menu has no room for is in the form of its last entry."""
-        user, (direct, rest) = self.users[who], arranged(self.app.services.commands)
+        user, (direct, rest) = self.users[who], menu_and_form(self.app.services.commands)
         names = {command.shortcut: command.name for command in (*direct, *rest)}
         shown = label in [command.shortcut for command in direct]
         act = self.slack.shortcut(said.channel, said.message, names[label] if shown else MORE, user)

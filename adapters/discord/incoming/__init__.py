@@ -1,1 +1,1 @@
-"""From Discord's events to requests."""
+"""Requests from Discord's events."""

@@ -1,4 +1,4 @@
-"""What was said while the bot was away, read in the places where it took part lately."""
+"""The messages that people wrote while the bot was away, from places where it took part lately."""
 
 from __future__ import annotations
 
@@ -17,32 +17,34 @@ from bot.interfaces.messages import Place
 
 log = logging.getLogger(__name__)
 
-CATCH_UP_SECONDS = 20.0
-CATCH_UP_PLACES = 100
-CATCH_UP_MESSAGES = 100
-CATCH_UP_AT_ONCE = 5
+BACKFILL_SECONDS = 20.0
+MOST_PLACES = 100
+MOST_MESSAGES = 100
+PLACES_AT_ONCE = 5
 
 
 async def missed_messages(
     client: discord.Client, rest: DiscordApi, reader: DiscordMessageReader, seen: Sequence[tuple[Place, int]]
 ) -> list[IncomingMessage]:
-    """What people said after what was seen, oldest first, as far as there is time."""
-    newest = sorted(seen, key=lambda entry: entry[1], reverse=True)[:CATCH_UP_PLACES]
-    free = asyncio.Semaphore(CATCH_UP_AT_ONCE)
+    """Return messages newer than the seen acts, oldest first, as far as the time allows."""
+    newest = sorted(seen, key=lambda entry: entry[1], reverse=True)[:MOST_PLACES]
+    slots = asyncio.Semaphore(PLACES_AT_ONCE)
 
     async def read(place: Place, after: int) -> list[IncomingMessage]:
-        async with free:
+        async with slots:
             return await _missed_in(client, rest, reader, place, after)
 
-    reading = [asyncio.create_task(read(*entry)) for entry in newest]
-    if not reading:
+    tasks = [asyncio.create_task(read(*entry)) for entry in newest]
+    if not tasks:
         return []
-    done, late = await asyncio.wait(reading, timeout=CATCH_UP_SECONDS)
+    done, late = await asyncio.wait(tasks, timeout=BACKFILL_SECONDS)
     if late:
-        log.warning("Discord: there was no time to read what was missed in %d places", len(late))
+        log.warning("Discord: missed messages in %d places are not read: the time is over", len(late))
     for task in late:
         task.cancel()
-    return sorted((heard for task in done for heard in task.result()), key=lambda heard: heard.request.act.order)
+    return sorted(
+        (message for task in done for message in task.result()), key=lambda message: message.request.act.order
+    )
 
 
 async def _missed_in(
@@ -51,13 +53,13 @@ async def _missed_in(
     guild = None if place.direct else int(place.workspace)
     channel = client.get_partial_messageable(int(place.thread or place.channel), guild_id=guild)
     found: list[IncomingMessage] = []
-    await rest.turn()
+    await rest.acquire()
     try:
-        async for message in channel.history(limit=CATCH_UP_MESSAGES, after=discord.Object(after)):
+        async for message in channel.history(limit=MOST_MESSAGES, after=discord.Object(after)):
             if reader.readable(message):
                 found += _read(reader, message, place, await _author(rest, message))
     except (discord.HTTPException, aiohttp.ClientError, OSError) as error:
-        log.info("What was said in %s meanwhile cannot be read: %s", place.name, error)
+        log.info("Missed messages in %s cannot be read: %s", place.name, error)
     return found
 
 
@@ -65,19 +67,19 @@ def _read(
     reader: DiscordMessageReader, message: discord.Message, place: Place, author: Author
 ) -> list[IncomingMessage]:
     try:
-        heard = reader.message(message, place, author)
+        incoming = reader.message(message, place, author)
     except UserError as error:
-        log.info("What %s asked for meanwhile is not understood: %s", message.author.id, error)
+        log.info("A missed command of %s cannot be read: %s", message.author.id, error)
         return []
-    return [heard] if heard and (heard.wanted or heard.kept) else []
+    return [incoming] if incoming and (incoming.for_bot or incoming.kept) else []
 
 
 async def _author(rest: DiscordApi, message: discord.Message) -> Author:
-    """Return the author as a member of the guild, if they still are: history does not say their rights."""
+    """Return the author as a member of the guild: the history has only users, without rights."""
     if isinstance(message.author, discord.User) and message.guild is not None:
-        await rest.turn()
+        await rest.acquire()
         try:
             return await message.guild.fetch_member(message.author.id)
         except discord.HTTPException:
-            log.info("%s is no member any more", message.author.id)
+            log.info("%s is not a member any more", message.author.id)
     return message.author

@@ -1,4 +1,4 @@
-"""Slash commands, pressed buttons, picked entries of menus and sent forms as requests."""
+"""Requests from slash commands, pressed buttons, picked entries and sent forms."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 import discord
 
 from adapters.discord.application_commands import CHANNEL, FILE, MENTIONABLE, ON_MESSAGE, SUBCOMMAND
-from adapters.discord.incoming.message_content import files as held
-from adapters.discord.incoming.message_content import mentioned, words
+from adapters.discord.incoming.message_content import files as message_files
+from adapters.discord.incoming.message_content import mentioned, text_of
 from adapters.discord.outgoing.components import form_values
 from adapters.discord.payloads import (
     INTERACTION,
@@ -29,22 +29,25 @@ Interaction = discord.Interaction[discord.Client]
 
 
 def request_of(interaction: Interaction, commands: Mapping[str, Command]) -> Request | None:
-    """What an interaction asks for; None for what this version of the bot does not know. `commands` are by path."""
+    """Return the request of an interaction; None where this version does not have its command.
+
+    `commands` are by path.
+    """
     if interaction.channel is None:
         return None
     data = _data_of(interaction)
-    meaning, pointed = _meaning(interaction, data), _pointed(data)
-    if pointed:
-        path = next((path for path, command in commands.items() if command.shortcut == meaning.command), "")
-        meaning = ControlAction(path, {"text": words(pointed, mentioned(pointed), marked=False)})
-    command = commands.get(meaning.command)
+    action, target_message = _action(interaction, data), _target_message(data)
+    if target_message:
+        path = next((path for path, command in commands.items() if command.shortcut == action.command), "")
+        action = ControlAction(path, {"text": text_of(target_message, mentioned(target_message), marked=False)})
+    command = commands.get(action.command)
     if command is None:
         return None
     place = place_of(interaction.channel, interaction.guild)
-    seen_by_one = interaction.message is not None and interaction.message.flags.ephemeral
+    is_ephemeral = interaction.message is not None and interaction.message.flags.ephemeral
     target = DiscordReplyTarget(
         channel=str(interaction.channel.id),
-        reply=meaning.reply,
+        reply=action.reply,
         interaction=str(interaction.id),
         application=str(interaction.application_id),
         token=interaction.token,
@@ -56,11 +59,11 @@ def request_of(interaction: Interaction, commands: Mapping[str, Command]) -> Req
         act=Act(str(interaction.id), interaction.id),
         place=place,
         person=person_of(interaction.user, administrator=interaction.permissions.manage_guild and not place.direct),
-        command=meaning.command,
-        arguments=meaning.arguments,
-        attachments=_files(data, pointed),
-        replies_to=pointed.get("id", ""),
-        private=command.quiet or "private" in meaning.arguments or seen_by_one,
+        command=action.command,
+        arguments=action.arguments,
+        attachments=_files(data, target_message),
+        replies_to=target_message.get("id", ""),
+        private=command.quiet or "private" in action.arguments or is_ephemeral,
         reply_target=target,
     )
 
@@ -69,44 +72,44 @@ def _data_of(interaction: Interaction) -> InteractionData:
     return INTERACTION.validate_python(interaction.data or {}, strict=True)
 
 
-def _pointed(data: InteractionData) -> DiscordMessage:
-    """The message that a shortcut was chosen for; empty for anything else."""
+def _target_message(data: InteractionData) -> DiscordMessage:
+    """Return the message of a shortcut; empty for other interactions."""
     messages = _resolved(data).get("messages", {}) if data.get("type") == ON_MESSAGE else {}
     return messages.get(data.get("target_id", ""), DiscordMessage())
 
 
-def _files(data: InteractionData, pointed: DiscordMessage) -> tuple[Attachment, ...]:
-    """Files that were given to a slash command, or those of the message that was pointed at."""
-    given = [option for option in _chosen(data)[1] if option.get("type") == FILE]
-    there = _resolved(data).get("attachments", {})
-    files = [there.get(str(option.get("value")), DiscordFile()) for option in given]
-    return (*map(attachment_of, files), *held(pointed))
+def _files(data: InteractionData, target_message: DiscordMessage) -> tuple[Attachment, ...]:
+    """Return the files of a slash command, or those of a shortcut's message."""
+    file_options = [option for option in _options_of(data)[1] if option.get("type") == FILE]
+    attachments = _resolved(data).get("attachments", {})
+    files = [attachments.get(str(option.get("value")), DiscordFile()) for option in file_options]
+    return (*map(attachment_of, files), *message_files(target_message))
 
 
 def focused_option(interaction: Interaction) -> tuple[str, str]:
-    """The option that is being filled in, and what is there so far; both "" when there is none."""
-    for option in _chosen(_data_of(interaction))[1]:
+    """Return the option being typed and its text; both "" for none."""
+    for option in _options_of(_data_of(interaction))[1]:
         if option.get("focused"):
             return option["name"], str(option["value"])
     return "", ""
 
 
-def _meaning(interaction: Interaction, data: InteractionData) -> ControlAction:
+def _action(interaction: Interaction, data: InteractionData) -> ControlAction:
     if interaction.type in (discord.InteractionType.component, discord.InteractionType.modal_submit):
-        meaning = ControlAction.read(data.get("custom_id", ""))
-        given = form_values(data)
-        if meaning.option and "values" in data:
-            given = {meaning.option: ",".join(data["values"])}
-        return ControlAction(meaning.command, {**meaning.arguments, **given}, meaning.reply)
-    path, options = _chosen(data)
+        action = ControlAction.read(data.get("custom_id", ""))
+        values = form_values(data)
+        if action.option and "values" in data:
+            values = {action.option: ",".join(data["values"])}
+        return ControlAction(action.command, {**action.arguments, **values}, action.reply)
+    path, options = _options_of(data)
     guild = str(interaction.guild_id or "")
     options = [option for option in options if not option.get("focused") and option.get("type") != FILE]
-    said = {option["name"]: _value(option, data, guild) for option in options}
-    return ControlAction(path, {name: value for name, value in said.items() if value})
+    values = {option["name"]: _value(option, data, guild) for option in options}
+    return ControlAction(path, {name: value for name, value in values.items() if value})
 
 
-def _chosen(data: InteractionData) -> tuple[str, Sequence[DiscordOption]]:
-    """The path of a slash command, and its options as far as they are filled in."""
+def _options_of(data: InteractionData) -> tuple[str, Sequence[DiscordOption]]:
+    """Return the path of a slash command, and its options with values."""
     path, options = data.get("name", ""), data.get("options", [])
     if options and options[0].get("type") == SUBCOMMAND:
         return f"{path} {options[0]['name']}", options[0].get("options", [])
@@ -114,7 +117,7 @@ def _chosen(data: InteractionData) -> tuple[str, Sequence[DiscordOption]]:
 
 
 def _value(option: DiscordOption, data: InteractionData, guild: str) -> str:
-    """As the core reads it; "" for a flag that is not set."""
+    """Return a value as the core reads it; "" for a flag that is off."""
     value = option.get("value")
     if isinstance(value, bool):
         return "yes" if value else ""
@@ -124,18 +127,18 @@ def _value(option: DiscordOption, data: InteractionData, guild: str) -> str:
 
 
 def _subject(key: str, data: InteractionData, guild: str) -> Subject:
-    """Whom an id means; the role that everybody has bears the guild's own id."""
+    """Return the subject of an id; the guild's own id is the role of everyone."""
     if key == guild:
         return Subject("everyone")
-    known = _resolved(data)
-    if role := known.get("roles", {}).get(key):
+    resolved = _resolved(data)
+    if role := resolved.get("roles", {}).get(key):
         return Subject("role", key, role.get("name", ""))
-    if channel := known.get("channels", {}).get(key):
+    if channel := resolved.get("channels", {}).get(key):
         return Subject("channel", key, channel.get("name", ""))
-    user, member = known.get("users", {}).get(key, User()), known.get("members", {}).get(key, Member())
+    user, member = resolved.get("users", {}).get(key, User()), resolved.get("members", {}).get(key, Member())
     return Subject("person", key, member.get("nick") or display_name(user))
 
 
 def _resolved(data: InteractionData) -> Resolved:
-    """What Discord says of the ids in an interaction."""
+    """Return the objects of an interaction's ids."""
     return data.get("resolved", Resolved())

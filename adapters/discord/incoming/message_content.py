@@ -1,4 +1,4 @@
-"""All that a message says and holds: its text and files, what it forwards, embeds, components, a poll and stickers."""
+"""The whole content of a message: text, files, forwarded messages, embeds, components, poll and stickers."""
 
 from __future__ import annotations
 
@@ -14,57 +14,59 @@ from adapters.discord.people.people import attachment_of, display_name
 from bot.interfaces.messages import Attachment
 
 MOST_CHARACTERS = 20_000
-"""Of one message: more than Discord's own limits for its text, embeds and components together."""
+"""The most characters read from a message, above Discord's limits of text, embeds and components together."""
 
 MOST_FILES = 20
-DEEPEST = 6
-"""Forwards in forwards, and components in components, that are looked into."""
+MOST_LEVELS = 6
+"""The depth to which nested forwards and components are read."""
 
 FORWARDED = "(Forwarded) "
-"""Stands before what somebody passed on, where it would read as their own words."""
+"""The mark before a forwarded text, which would otherwise read as the sender's own."""
 
 TEXT_DISPLAY, GALLERY, FILE = 10, 12, 13
-"""Types of components that say or show something."""
+"""The types of components with text or files."""
 
 
-def words(message: DiscordMessage, names: Mapping[str, str], own: Collection[str] = (), *, marked: bool = True) -> str:
-    """Everything that a message says, made readable as `readable` does; forwards are `marked` as such."""
+def text_of(
+    message: DiscordMessage, names: Mapping[str, str], own: Collection[str] = (), *, marked: bool = True
+) -> str:
+    """Return a message's whole text, made readable; forwarded texts are `marked`."""
     mark = FORWARDED if marked else ""
     copies = filter(None, (_text(forwarded, names, own) for forwarded in _forwarded(message)))
-    said = (_text(message, names, own), *(f"{mark}{text}" for text in copies))
-    return "\n".join(filter(None, said))[:MOST_CHARACTERS].strip()
+    texts = (_text(message, names, own), *(f"{mark}{text}" for text in copies))
+    return "\n".join(filter(None, texts))[:MOST_CHARACTERS].strip()
 
 
 def files(message: DiscordMessage) -> tuple[Attachment, ...]:
-    """The files of a message, of what it forwards, and of its components."""
+    """Return the files of a message, of forwarded messages, and of components."""
     return tuple(islice(_files(message), MOST_FILES))
 
 
 def mentioned(message: DiscordMessage) -> dict[str, str]:
-    """The names of the people whom a message, or what it forwards, mentions, by id."""
-    every = [message, *_forwarded(message)]
-    return {user["id"]: display_name(user) for one in every for user in one.get("mentions", ())}
+    """Return the names of the people that a message, or one that it forwards, mentions, by id."""
+    messages = [message, *_forwarded(message)]
+    return {user["id"]: display_name(user) for one in messages for user in one.get("mentions", ())}
 
 
 def replied_to(message: DiscordMessage) -> str:
-    """The message that a message replies to, "" for none: neither a forward nor a message of another channel is one."""
+    """Return the id of the message replied to; "" for a forward and for a message of another channel."""
     reference = message.get("message_reference", {})
     here = reference.get("channel_id") == message.get("channel_id")
     return reference.get("message_id", "") if here and not reference.get("type") else ""
 
 
 def payload_of(message: discord.Message) -> DiscordMessage:
-    """Return a message of discord.py's as Discord's own, as far as it is read here."""
+    """Return discord.py's message as a payload, as far as this module reads it."""
     webhook = {"webhook_id": str(message.webhook_id)} if message.webhook_id else {}
-    snapshots = [{"message": _held(snapshot)} for snapshot in message.message_snapshots]
-    said: dict[str, object] = {"author": {"bot": message.author.bot}, "message_snapshots": snapshots, **webhook}
+    snapshots = [{"message": _content_of(snapshot)} for snapshot in message.message_snapshots]
+    payload: dict[str, object] = {"author": {"bot": message.author.bot}, "message_snapshots": snapshots, **webhook}
     if message.poll is not None:
         answers = [{"poll_media": {"text": answer.text}} for answer in message.poll.answers]
-        said["poll"] = {"question": {"text": message.poll.question}, "answers": answers}
-    return MESSAGE.validate_python(said | _held(message), strict=True)
+        payload["poll"] = {"question": {"text": message.poll.question}, "answers": answers}
+    return MESSAGE.validate_python(payload | _content_of(message), strict=True)
 
 
-def _held(message: discord.Message | discord.MessageSnapshot) -> dict[str, object]:
+def _content_of(message: discord.Message | discord.MessageSnapshot) -> dict[str, object]:
     return {
         "content": message.content,
         "attachments": [file.to_dict() for file in message.attachments],
@@ -75,16 +77,16 @@ def _held(message: discord.Message | discord.MessageSnapshot) -> dict[str, objec
 
 
 def _text(message: DiscordMessage, names: Mapping[str, str], own: Collection[str]) -> str:
-    pieces = (readable(piece, names, own) for piece in _said(message))
-    return "\n".join(filter(None, pieces))
+    texts = (readable(text, names, own) for text in _own_texts(message))
+    return "\n".join(filter(None, texts))
 
 
-def _said(message: DiscordMessage) -> Iterator[str]:
-    """The pieces of text in a message itself."""
+def _own_texts(message: DiscordMessage) -> Iterator[str]:
+    """Yield the texts of a message itself."""
     yield message.get("content", "")
     for embed in _embeds(message):
         yield from _texts(embed)
-    for component in _components(message, DEEPEST):
+    for component in _components(message, MOST_LEVELS):
         if component.get("type") == TEXT_DISPLAY:
             yield component.get("content", "")
     poll = message.get("poll", {})
@@ -96,9 +98,9 @@ def _said(message: DiscordMessage) -> Iterator[str]:
 
 
 def _embeds(message: DiscordMessage) -> list[DiscordEmbed]:
-    """What bots and webhooks wrote as embeds; what Discord adds to the links of people is not what they said.
+    """Return the embeds of bots and webhooks; those of people are previews that Discord adds to links.
 
-    A forward does not tell whose message it holds, but only bots and webhooks write rich ones.
+    A forward does not name its author, but only bots and webhooks write embeds of type "rich".
     """
     author, embeds = message.get("author", {}), message.get("embeds", [])
     if message.get("webhook_id") or author.get("bot"):
@@ -116,14 +118,14 @@ def _texts(embed: DiscordEmbed) -> Iterator[str]:
 
 
 def _components(parent: DiscordMessage | Component, depth: int) -> Iterator[Component]:
-    """The components in a message or a component, and those in them."""
+    """Yield the components of a message or component, with nested ones."""
     for component in parent.get("components", ()) if depth else ():
         yield component
         yield from _components(component, depth - 1)
 
 
-def _forwarded(message: DiscordMessage, depth: int = DEEPEST) -> Iterator[DiscordMessage]:
-    """The messages that a message forwards, as copies, and those that they forward."""
+def _forwarded(message: DiscordMessage, depth: int = MOST_LEVELS) -> Iterator[DiscordMessage]:
+    """Yield the messages that a message forwards, with nested ones."""
     for snapshot in message.get("message_snapshots", ()) if depth else ():
         copy = snapshot.get("message", DiscordMessage())
         yield copy
@@ -133,12 +135,12 @@ def _forwarded(message: DiscordMessage, depth: int = DEEPEST) -> Iterator[Discor
 def _files(message: DiscordMessage) -> Iterator[Attachment]:
     for one in (message, *_forwarded(message)):
         yield from map(attachment_of, one.get("attachments", ()))
-        for component in _components(one, DEEPEST):
-            kind, shown = component.get("type"), list[DiscordFile]()
-            if kind == FILE:
-                shown = [component.get("file", DiscordFile())]
-            elif kind == GALLERY:
-                shown = [item.get("media", DiscordFile()) for item in component.get("items", ())]
-            for media in shown:
+        for component in _components(one, MOST_LEVELS):
+            component_type, media_files = component.get("type"), list[DiscordFile]()
+            if component_type == FILE:
+                media_files = [component.get("file", DiscordFile())]
+            elif component_type == GALLERY:
+                media_files = [item.get("media", DiscordFile()) for item in component.get("items", ())]
+            for media in media_files:
                 name = unquote(urlsplit(media.get("url", "")).path.rpartition("/")[2])
                 yield attachment_of({"filename": name, **media})

@@ -1,1 +1,1 @@
-"""From replies to Discord's messages."""
+"""Discord messages from replies."""

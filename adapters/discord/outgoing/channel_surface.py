@@ -1,4 +1,4 @@
-"""One answer as messages in a channel, or in a thread that grows out of the question."""
+"""An answer as messages in a channel, or in a thread that begins at the question."""
 
 from __future__ import annotations
 
@@ -20,41 +20,41 @@ from bot.interfaces.replies import Answer, File, Part, Status
 log = logging.getLogger(__name__)
 
 SUPPRESS_EMBEDS = 1 << 2
-PING_NOBODY: Json = {"parse": [], "replied_user": False}
+NO_PINGS: Json = {"parse": [], "replied_user": False}
 LONGEST = 2_000
 LONGEST_DESCRIPTION = 1_024
 LARGEST_FILE = 10 * MEBIBYTE
-"""Where Discord does not say more: a server with boosts takes larger files, which only interactions tell."""
+"""The most bytes of a file without boosts; only interactions report a server's higher limit."""
 
 LARGEST_REQUEST = 25 * MEBIBYTE - (1 << 16)
-"""For the files of one message; the rest is for what describes them."""
+"""The most bytes of a message's files; the rest is for their descriptions."""
 
 MOST_PAGES = 10
-"""Pages of 100 messages that are looked through for a part that may have been sent."""
+"""The most pages of 100 messages that are searched for a part that may have been sent."""
 
-PERHAPS_AGAIN = "-# You may have seen this part already.\n"
-FOR_YOU_ALONE = "-# You asked this in <#{}>. The answer is for you alone.\n"
-REMARKS = len(PERHAPS_AGAIN) + len(FOR_YOU_ALONE) + 20
+REPEATED_NOTE = "-# You may have seen this part already.\n"
+PRIVATE_NOTE = "-# You asked this in <#{}>. Only you see the answer.\n"
+HEADER_LENGTH = len(REPEATED_NOTE) + len(PRIVATE_NOTE) + 20
 
 
 def text_body(text: str) -> Json:
-    """What every text of ours says: nobody is pinged and no link is fetched, on edits too."""
-    return {"content": text, "flags": SUPPRESS_EMBEDS, "allowed_mentions": PING_NOBODY}
+    """Return the fields of every text: it pings nobody and loads no preview, in edits too."""
+    return {"content": text, "flags": SUPPRESS_EMBEDS, "allowed_mentions": NO_PINGS}
 
 
 def attachments_body(files: Sequence[File]) -> Json:
-    """The files as all that a message has, in the order in which they are sent."""
-    described = [
+    """Return the fields that make `files` a message's only attachments, in the order of sending."""
+    descriptions = [
         {"id": number, "filename": file.name, "description": file.summary[:LONGEST_DESCRIPTION]}
         for number, file in enumerate(files)
     ]
-    return {"attachments": described, "allowed_mentions": PING_NOBODY}
+    return {"attachments": descriptions, "allowed_mentions": NO_PINGS}
 
 
 class ChannelSurface(Surface):
-    """Messages in a channel; the first replies to the asking message."""
+    """Messages in a channel; the first one replies to the question."""
 
-    limit = LONGEST - REMARKS
+    limit = LONGEST - HEADER_LENGTH
     appends = False
     room = LARGEST_REQUEST
 
@@ -65,7 +65,7 @@ class ChannelSurface(Surface):
         self._person = request.person.id
         self._order = request.act.order
         self._channel = "" if target.title else target.channel
-        self._unsure: set[int] = set()
+        self._uncertain: set[int] = set()
         self._typing: asyncio.Task[None] | None = None
 
     async def create(self, index: int, text: str, choices: Sequence[Control], *, final: bool) -> str:
@@ -75,11 +75,11 @@ class ChannelSurface(Surface):
         await self._rest.edit(await self.channel(), message, self._body(index, text, choices))
 
     async def find(self, part: Part, after: str) -> str:
-        """Look through the channel for a part; files that are sent again replace themselves."""
-        return "" if part.index >= FILES else await self._look(await self.channel(), part, after)
+        """Search the channel for a part; files that are sent twice replace themselves."""
+        return "" if part.index >= FILES else await self._search(await self.channel(), part, after)
 
     async def upload(self, index: int, message: str, files: Sequence[File]) -> str:
-        """Put the files into the last part."""
+        """Attach the files to the last part."""
         await self._rest.edit(await self.channel(), message, attachments_body(files), files)
         return message
 
@@ -87,34 +87,34 @@ class ChannelSurface(Surface):
         await self._rest.delete(await self.channel(), message)
 
     async def status(self, status: Status | None) -> None:
-        """Type while there is a status."""
+        """Show the typing indicator while there is a status."""
         if status is None:
-            self.hush()
+            self.stop_typing()
         elif self._typing is None:
             self._typing = asyncio.create_task(self._keep_typing(), name="typing")
 
-    def budgets(self, kind: CallKind) -> Sequence[str]:
-        """The bot's own budget and the channel's."""
-        return (ALL, f"{budget_kind(kind)}:{self._target.channel}")
+    def rate_limits(self, kind: CallKind) -> Sequence[str]:
+        """Return the bot's bucket and the channel's."""
+        return (ALL, f"{bucket_of(kind)}:{self._target.channel}")
 
-    def hush(self) -> None:
-        """Type no longer."""
+    def stop_typing(self) -> None:
+        """End the typing indicator."""
         if self._typing is not None:
             self._typing.cancel()
             self._typing = None
 
-    async def nothing(self) -> None:
-        """The answer is empty."""
+    async def clean_up(self) -> None:
+        """Clean up after an empty answer."""
 
     async def channel(self) -> str:
-        """Where the answer is written; the thread is made when it is needed, and done without where it cannot be."""
+        """Return the channel of the answer; open its thread first, and use its parent where the thread is refused."""
         if not self._channel:
             target = self._target
             try:
                 await self._rest.open_thread(target.parent, target.reply, target.title)
                 self._channel = target.channel
             except (Forbidden, Gone) as error:
-                log.info("Answered in place, not in a thread: %s", error)
+                log.info("An answer is not in a thread of its own: %s", error)
                 self._channel = target.parent
         return self._channel
 
@@ -128,7 +128,7 @@ class ChannelSurface(Surface):
             log.debug("Typing cannot be shown: %s", error)
 
     async def _post(self, channel: str, index: int, body: Json) -> str:
-        """Its nonce makes Discord return the first message when it is sent again within minutes."""
+        """Send a part. Discord returns the first message when the nonce is sent again within minutes."""
         target, nonce = self._target, {"nonce": self._nonce(index), "enforce_nonce": True}
         replies = index == 0 and channel == (target.parent or target.channel)
         return await self._rest.send(channel, body | nonce, target.reply if replies else "")
@@ -137,16 +137,16 @@ class ChannelSurface(Surface):
         return f"{self._order}-{index}"  # at most 25 characters
 
     def _body(self, index: int, text: str, choices: Sequence[Control]) -> Json:
-        again = PERHAPS_AGAIN if index in self._unsure else ""
+        repeated = REPEATED_NOTE if index in self._uncertain else ""
         reply = "" if self._target.title else self._target.reply
-        return text_body(again + self._remark(index) + text) | {"components": rows(choices, reply)}
+        return text_body(repeated + self._header(index) + text) | {"components": rows(choices, reply)}
 
-    def _remark(self, index: int) -> str:
-        """What stands before a part."""
+    def _header(self, index: int) -> str:
+        """Return the line above a part."""
         return ""
 
-    async def _look(self, channel: str, part: Part, after: str) -> str:
-        """A message of ours after the request that says what the part said when it was first sent."""
+    async def _search(self, channel: str, part: Part, after: str) -> str:
+        """Return the id of the bot's message after the request with the part's nonce or text; "" for none."""
         start = after or str(self._order)
         try:
             for _ in range(MOST_PAGES):
@@ -158,8 +158,8 @@ class ChannelSurface(Surface):
                     return ""
                 start = page[0]["id"]
         except Forbidden as error:
-            log.info("Whether a part was sent cannot be seen: %s", error)
-        self._unsure.add(part.index)
+            log.info("A part that may have been sent cannot be looked for: %s", error)
+        self._uncertain.add(part.index)
         return ""
 
     def _is_part(self, message: DiscordMessage, part: Part) -> bool:
@@ -170,20 +170,20 @@ class ChannelSurface(Surface):
             return True
         if reference is not None and reference.get("message_id") != self._target.reply:
             return False
-        return message["content"].strip() == (self._remark(part.index) + part.text).strip()
+        return message["content"].strip() == (self._header(part.index) + part.text).strip()
 
 
-def budget_kind(kind: CallKind) -> str:
-    """Files are put into a message by an edit."""
+def bucket_of(kind: CallKind) -> str:
+    """Return the bucket of a call; files are attached by an edit."""
     return "edit" if kind == "upload" else kind
 
 
 class DirectSurface(ChannelSurface):
-    """Direct messages to the person, for what nobody else may see. Their ids are "channel/message"."""
+    """Direct messages for text that nobody else may see. Their ids are "channel/message"."""
 
     def __init__(self, rest: DiscordApi, request: Request, target: DiscordReplyTarget) -> None:
         super().__init__(rest, request, target)
-        self.largest = LARGEST_FILE  # as nobody boosts direct messages
+        self.largest = LARGEST_FILE  # boosts do not apply to direct messages
         self._channel = ""
         self._place = request.place.thread or request.place.channel
 
@@ -194,53 +194,53 @@ class DirectSurface(ChannelSurface):
         await self.change(message, self._body(index, text, choices))
 
     async def find(self, part: Part, after: str) -> str:
-        """Look through the direct messages for a part."""
-        found = await super().find(part, _split(after)[1])
+        """Search the direct messages for a part."""
+        found = await super().find(part, _parse_id(after)[1])
         return f"{await self.channel()}/{found}" if found else ""
 
     async def upload(self, index: int, message: str, files: Sequence[File]) -> str:
-        """Put the files into the last part."""
+        """Attach the files to the last part."""
         await self.change(message, attachments_body(files), files)
         return message
 
     async def delete(self, message: str) -> None:
-        await self._rest.delete(*_split(message))
+        await self._rest.delete(*_parse_id(message))
 
     async def change(self, message: str, body: Json, files: Sequence[File] = ()) -> None:
-        """Change a direct message."""
-        await self._rest.edit(*_split(message), body, files)
+        """Edit a direct message."""
+        await self._rest.edit(*_parse_id(message), body, files)
 
     async def channel(self) -> str:
-        """The channel of the direct messages with the person."""
+        """Return the channel of the direct messages with the person."""
         if not self._channel:
             self._channel = await self._rest.direct_channel(self._person)
         return self._channel
 
-    def _remark(self, index: int) -> str:
-        return FOR_YOU_ALONE.format(self._place) if index == 0 else ""
+    def _header(self, index: int) -> str:
+        return PRIVATE_NOTE.format(self._place) if index == 0 else ""
 
 
-def _split(message: str) -> tuple[str, str]:
-    """Channel and message of a direct message's id."""
+def _parse_id(message: str) -> tuple[str, str]:
+    """Return channel and message of a direct message's id."""
     channel, _, name = message.partition("/")
     return channel, name
 
 
 class DiscordDraft(PacedDraft):
-    """A paced draft that also ends the typing, and a "thinking…" that nothing followed."""
+    """A paced draft that also ends the typing indicator, and deletes a deferred message without an answer."""
 
     def __init__(
         self, surface: ChannelSurface, draft_log: DraftLog, limiter: RateLimiter, retries: Sequence[float]
     ) -> None:
         super().__init__(surface, draft_log, limiter, retries)
-        self._drawn = surface
+        self._channel_surface = surface
 
     async def finish(self, answer: Answer) -> None:
         await super().finish(answer)
         if not (answer.text.strip() or answer.notes or answer.files):
-            await self._drawn.nothing()
+            await self._channel_surface.clean_up()
 
     async def abandon(self) -> None:
-        """Stop drawing and typing."""
-        self._drawn.hush()
+        """Stop the previews and the typing indicator."""
+        self._channel_surface.stop_typing()
         await super().abandon()

@@ -1,4 +1,4 @@
-"""Buttons, menus and forms as Discord's components, and what people put into a form."""
+"""Buttons, menus and forms as Discord's components, and the values of sent forms."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ GREY, ONE_LINE, LINES = 2, 1, 2
 BUTTONS_IN_A_ROW = 5
 MOST_FIELDS = 5
 LONGEST_TITLE = LONGEST_LABEL = 45
-LONGEST_HINT = 100
+LONGEST_DESCRIPTION = 100
 LONGEST_TEXT = 4_000
 
 
 def rows(choices: Sequence[Control], reply: str) -> list[Json]:
-    """A row for each menu, and the buttons after them. `reply` is the message that answers reply to."""
+    """Return a row for each menu, then rows of buttons. `reply` is the message that answers reply to."""
     menus = [[_menu(number, menu, reply)] for number, menu in enumerate(c for c in choices if isinstance(c, Menu))]
     buttons = [_button(choice, reply) for choice in choices if isinstance(choice, Choice)]
     starts = range(0, len(buttons), BUTTONS_IN_A_ROW)
-    filled = [*menus, *(buttons[start : start + BUTTONS_IN_A_ROW] for start in starts)]
-    return [{"type": ROW, "components": row} for row in filled]
+    component_rows = [*menus, *(buttons[start : start + BUTTONS_IN_A_ROW] for start in starts)]
+    return [{"type": ROW, "components": row} for row in component_rows]
 
 
 def _button(choice: Choice, reply: str) -> Json:
@@ -40,34 +40,34 @@ def _menu(number: int, menu: Menu, reply: str) -> Json:
     return {"type": SELECT, "custom_id": custom_id, "placeholder": menu.label, "options": _options(menu.items)}
 
 
-def _options(items: Sequence[Item], chosen: Sequence[str] = ()) -> list[Json]:
-    made = []
+def _options(items: Sequence[Item], selected: Sequence[str] = ()) -> list[Json]:
+    options = []
     for item in items:
         option: Json = {"value": item.value, "label": item.label}
         if item.summary:
             option["description"] = item.summary
-        if item.value in chosen:
+        if item.value in selected:
             option["default"] = True
-        made.append(option)
-    return made
+        options.append(option)
+    return options
 
 
 def modal(form: Form, reply: str) -> Json:
-    """A form as Discord shows it. Raises UserError for one that it cannot show without losing text.
+    """Return a form as a modal. Raises UserError for a form that it would shorten.
 
-    Arguments that it cannot carry unseen are fields at its top, the longest first.
+    Arguments that the custom id cannot hold become fields at the top, the longest first.
     """
-    meaning, fields = ControlAction(form.command, form.arguments, reply), list(form.fields)
+    action, fields = ControlAction(form.command, form.arguments, reply), list(form.fields)
     for name in sorted(form.arguments, key=lambda name: -len(form.arguments[name])):
-        if meaning.fits:
+        if action.fits_component:
             break
         fields.insert(0, Field(name, name.capitalize(), value=form.arguments[name]))
-        rest = {key: value for key, value in meaning.arguments.items() if key != name}
-        meaning = replace(meaning, arguments=rest)
-    if not meaning.fits or len(fields) > MOST_FIELDS:
-        raise UserError(f"That is more than a form holds: write all of it as a command, /{form.command}.")
+        rest = {key: value for key, value in action.arguments.items() if key != name}
+        action = replace(action, arguments=rest)
+    if not action.fits_component or len(fields) > MOST_FIELDS:
+        raise UserError(f"A form can't hold so much text. Write all of it as a command: `/{form.command} …`.")
     return {
-        "custom_id": meaning.custom_id(),
+        "custom_id": action.custom_id(),
         "title": form.title[:LONGEST_TITLE],
         "components": [_labelled(field) for field in fields],
     }
@@ -76,7 +76,7 @@ def modal(form: Form, reply: str) -> Json:
 def _labelled(field: Field) -> Json:
     label: Json = {"type": LABEL, "label": field.label[:LONGEST_LABEL], "component": _input(field)}
     if field.hint:
-        label["description"] = field.hint[:LONGEST_HINT]
+        label["description"] = field.hint[:LONGEST_DESCRIPTION]
     return label
 
 
@@ -84,19 +84,19 @@ def _input(field: Field) -> Json:
     base: Json = {"custom_id": field.name, "required": field.required}
     if field.kind in ("line", "text"):
         if len(field.value) > LONGEST_TEXT:
-            raise UserError(f"{field.label} has more text than a form takes: write the new value after the command.")
-        now: Json = {"value": field.value} if field.value else {}
+            raise UserError(f"“{field.label}” is too long for a form. Write the new value after the command.")
+        value: Json = {"value": field.value} if field.value else {}
         style = ONE_LINE if field.kind == "line" else LINES
-        return base | {"type": TEXT, "style": style, "max_length": LONGEST_TEXT} | now
+        return base | {"type": TEXT, "style": style, "max_length": LONGEST_TEXT} | value
     several = field.kind == "several"
-    chosen = field.value.split(",") if several else [field.value]
+    selected = field.value.split(",") if several else [field.value]
     most = len(field.items) if several else 1
     bounds: Json = {"min_values": int(field.required), "max_values": most}
-    return base | {"type": SELECT, "options": _options(field.items, chosen)} | bounds
+    return base | {"type": SELECT, "options": _options(field.items, selected)} | bounds
 
 
 def form_values(data: InteractionData) -> Mapping[str, str]:
-    """What a sent form holds, by field; of several values the list, with commas."""
+    """Return the values of a sent form by field; several values are joined by commas."""
     inputs = [label["component"] for label in data.get("components", ()) if "component" in label]
     return {
         entry["custom_id"]: ",".join(entry["values"]) if "values" in entry else entry.get("value", "")

@@ -1,4 +1,4 @@
-"""What people wrote, made readable: mentions become names, or, in a command, whom an option means."""
+"""People's text made readable: mentions become names or, in commands, subjects of options."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _KINDS: Mapping[str, SubjectKind] = {"@": "person", "@!": "person", "@&": "role"
 
 
 def readable(content: str, names: Mapping[str, str], own: Collection[str] = ()) -> str:
-    """`content` with `<@1>`, `<@&1>` and `<#1>` as the names given by id; the ids in `own` are the bot's and vanish."""
+    """Return `content` with `<@1>`, `<@&1>` and `<#1>` as names; mentions of the bot, in `own`, are removed."""
 
     def name(found: re.Match[str]) -> str:
         mark, key = found[1], found[2]
@@ -27,7 +27,7 @@ def readable(content: str, names: Mapping[str, str], own: Collection[str] = ()) 
 
 
 def with_subjects(content: str, names: Mapping[str, str], own: Collection[str] = ()) -> str:
-    """`content` with what is mentioned as options of a command hold it, quoted: `"person:1|Ada"`."""
+    """Return `content` with mentions as quoted values of a command's options: `"person:1|Ada"`."""
 
     def subject(found: re.Match[str]) -> str:
         mark, key = found[1], found[2]

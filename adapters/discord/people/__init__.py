@@ -1,1 +1,1 @@
-"""People and what they may read, as Discord says."""
+"""People, and their rights on Discord."""

@@ -1,4 +1,4 @@
-"""Which channels and threads a member of a guild may read, as Discord says now."""
+"""The channels and threads that a member of a guild may read now."""
 
 from __future__ import annotations
 
@@ -18,20 +18,22 @@ PRIVATE_THREAD = 12
 
 
 async def readable_places(rest: DiscordApi, guild: str, person: str, places: Collection[Place]) -> Collection[Place]:
-    """Those of a guild's places that a person may read. Raises PlatformError.
+    """Return the places of a guild that a person may read. Raises PlatformError.
 
-    A thread is read by who may read its channel; a private one, of these, by who is in it or manages threads.
+    Readers of a channel read its threads; of a private thread, only its members and those who manage threads.
     """
     if not places:
         return ()
-    known, member, channels = await asyncio.gather(rest.guild(guild), rest.member(guild, person), rest.channels(guild))
+    guild_info, member, channels = await asyncio.gather(
+        rest.guild(guild), rest.member(guild, person), rest.channels(guild)
+    )
     if not member:
         return ()
-    held = rights_in(known, member, person)
-    if held & ADMINISTRATOR:
+    guild_rights = rights_in(guild_info, member, person)
+    if guild_rights & ADMINISTRATOR:
         return places
-    mine = {guild: 0, **dict.fromkeys(roles_of(member), 1), person: 2}
-    rights = {channel["id"]: rights_there(held, channel, mine) for channel in channels}
+    levels = {guild: 0, **dict.fromkeys(roles_of(member), 1), person: 2}
+    rights = {channel["id"]: rights_there(guild_rights, channel, levels) for channel in channels}
     open_places = [place for place in places if rights.get(place.channel, 0) & READING == READING]
     may = await asyncio.gather(
         *(_may_read_thread(rest, place.thread, person, rights[place.channel]) for place in open_places)
@@ -40,7 +42,7 @@ async def readable_places(rest: DiscordApi, guild: str, person: str, places: Col
 
 
 async def audience(rest: DiscordApi, place: Place) -> Audience:
-    """Who reads a channel or thread of a guild. Raises PlatformError."""
+    """Return the audience of a channel or thread of a guild. Raises PlatformError."""
     if not place.workspace.isdecimal():
         return "none"
     try:
@@ -51,23 +53,24 @@ async def audience(rest: DiscordApi, place: Place) -> Audience:
     channel = next((one for one in channels if one["id"] == place.channel), None)
     if channel is None or (place.thread and thread.get("parent_id") != place.channel):
         return "none"
-    held = rights_in(guild, Member(), "")
-    rights = rights_there(held, channel, {place.workspace: 0})
-    shown = held & ADMINISTRATOR or rights & READING == READING
-    return "everybody" if shown and thread.get("type") != PRIVATE_THREAD else "some"
+    guild_rights = rights_in(guild, Member(), "")
+    rights = rights_there(guild_rights, channel, {place.workspace: 0})
+    is_public = guild_rights & ADMINISTRATOR or rights & READING == READING
+    return "everybody" if is_public and thread.get("type") != PRIVATE_THREAD else "some"
 
 
-def rights_there(held: int, channel: Channel, mine: Mapping[str, int]) -> int:
-    """What is left in a channel of the rights in its guild: everyone's exceptions count, then roles', then one's own.
+def rights_there(guild_rights: int, channel: Channel, levels: Mapping[str, int]) -> int:
+    """Return the rights in a channel: the guild's, changed by the exceptions for everyone, roles, and the person.
 
-    `mine` are the ids of these with their turn. Exceptions of one turn count together, and what they allow after that.
+    `levels` are their ids with that order. Exceptions of one level count together, and allowed rights overrule denied
+    ones.
     """
-    overwrites = [one for one in channel.get("permission_overwrites", ()) if one["id"] in mine]
-    for turn in sorted(set(mine.values())):
-        now = [one for one in overwrites if mine[one["id"]] == turn]
-        denied, allowed = _union(one["deny"] for one in now), _union(one["allow"] for one in now)
-        held = held & ~denied | allowed
-    return held
+    overwrites = [one for one in channel.get("permission_overwrites", ()) if one["id"] in levels]
+    for level in sorted(set(levels.values())):
+        at_level = [one for one in overwrites if levels[one["id"]] == level]
+        denied, allowed = _union(one["deny"] for one in at_level), _union(one["allow"] for one in at_level)
+        guild_rights = guild_rights & ~denied | allowed
+    return guild_rights
 
 
 def _union(rights: Iterable[str]) -> int:
@@ -78,7 +81,7 @@ def _union(rights: Iterable[str]) -> int:
 
 
 async def _may_read_thread(rest: DiscordApi, thread: str, person: str, rights: int) -> bool:
-    """Whether who has these rights in a channel may read a thread of it; "" is the channel itself."""
+    """Return whether a person with these rights in a channel may read its thread; "" is the channel itself."""
     if not thread:
         return True
     try:

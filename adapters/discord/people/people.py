@@ -1,4 +1,4 @@
-"""Who and where, as discord.py's events and Discord's own JSON say it."""
+"""People and places from discord.py's events and Discord's payloads."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ADMINISTRATOR, MANAGE_GUILD = 1 << 3, 1 << 5
 
 
 def person_of(author: Author, *, administrator: bool | None = None, guild: bool = False) -> Person:
-    """Who wrote, in a `guild` or not. In a guild an administrator is who may manage it."""
+    """Return an author, in a `guild` or not; an administrator is a person who may manage the guild."""
     member = author if isinstance(author, discord.Member) else None
     if administrator is None:
         administrator = member is not None and member.guild_permissions.manage_guild
@@ -26,32 +26,32 @@ def person_of(author: Author, *, administrator: bool | None = None, guild: bool 
 
 
 def person_now(person: Person, guild: Guild, member: Member) -> Person:
-    """A person with the rights that a guild and their membership of it give them."""
+    """Return a person with the current rights of their membership."""
     manages = rights_in(guild, member, person.id) & (ADMINISTRATOR | MANAGE_GUILD)
     return Person(person.id, person.name, roles_of(member), bool(manages), person.bot)
 
 
 def rights_in(guild: Guild, member: Member, person: str) -> int:
-    """What a member may do in a guild, where a channel makes no exception; its owner has every right."""
+    """Return a member's rights in a guild, before a channel's exceptions; its owner has all rights."""
     if guild["owner_id"] == person:
         return ADMINISTRATOR
-    held, rights = {*roles_of(member), guild["id"]}, 0
+    role_ids, rights = {*roles_of(member), guild["id"]}, 0
     for role in guild.get("roles", ()):
-        rights |= int(role["permissions"]) if role["id"] in held else 0
+        rights |= int(role["permissions"]) if role["id"] in role_ids else 0
     return rights
 
 
 def roles_of(member: Member) -> tuple[str, ...]:
-    """The ids of a member's roles, as Discord's own JSON says it."""
+    """Return the ids of a member's roles."""
     return tuple(member.get("roles", ()))
 
 
 def place_of(channel: discord.abc.Snowflake, guild: discord.Guild | None) -> Place:
-    """Where something was said; a thread belongs to its channel."""
+    """Return the place of a channel or thread; a thread belongs to its channel."""
     if guild is None:
         return Place("discord", "@me", str(channel.id), direct=True, name="a direct message")
-    told = channel.parent if isinstance(channel, discord.Thread) else channel  # threads are named by what was asked
-    name = getattr(told, "name", None)
+    parent = channel.parent if isinstance(channel, discord.Thread) else channel  # a thread's name is its question
+    name = getattr(parent, "name", None)
     where = f"#{name} in {guild.name}" if isinstance(name, str) else guild.name
     if isinstance(channel, discord.Thread):
         return Place("discord", str(guild.id), str(channel.parent_id), str(channel.id), name=where)
@@ -59,17 +59,17 @@ def place_of(channel: discord.abc.Snowflake, guild: discord.Guild | None) -> Pla
 
 
 def display_name(user: User) -> str:
-    """A person's name as Discord's JSON says it."""
+    """Return a person's name."""
     return user.get("global_name") or user.get("username", "")
 
 
 def attachment_of(file: DiscordFile) -> Attachment:
-    """A file as Discord's JSON says it."""
+    """Return a file of a payload."""
     return Attachment(file.get("filename", ""), file.get("content_type", ""), file.get("size", 0), file.get("url", ""))
 
 
 def may_open_threads(place: Place, guild: discord.Guild) -> bool:
-    """Whether the bot can make a thread out of a message there, and write in it."""
+    """Return whether the bot can open a thread at a message there, and write in it."""
     channel = guild.get_channel(int(place.channel))
     if place.thread or not isinstance(channel, discord.TextChannel):
         return False
@@ -78,7 +78,7 @@ def may_open_threads(place: Place, guild: discord.Guild) -> bool:
 
 
 def may_read_back(author: Author, guild: discord.Guild | None, place: Place) -> bool:
-    """Return whether the author of a message may read the messages before it; False where that is not known."""
+    """Return whether an author may read the messages before theirs; False where that is unknown."""
     if place.direct:
         return True
     channel = guild.get_channel(int(place.channel)) if guild else None
@@ -88,7 +88,7 @@ def may_read_back(author: Author, guild: discord.Guild | None, place: Place) -> 
 
 
 def first_writable(guild: discord.Guild) -> discord.TextChannel | None:
-    """Where the bot may say hello."""
+    """Return the first channel in which the bot may write, the system channel if possible."""
     system = guild.system_channel
     channels = [system, *guild.text_channels] if system else guild.text_channels
     for channel in channels:
@@ -99,7 +99,7 @@ def first_writable(guild: discord.Guild) -> discord.TextChannel | None:
 
 
 def names_in(message: discord.Message) -> Mapping[str, str]:
-    """Who and what is mentioned, by id."""
+    """Return the names of mentioned people, roles and channels, by id."""
     named: Sequence[tuple[int, str]] = (
         *((user.id, user.display_name) for user in message.mentions),
         *((role.id, role.name) for role in message.role_mentions),

@@ -1,1 +1,1 @@
-"""From Slack's events to requests."""
+"""Requests from Slack's events."""

@@ -1,4 +1,4 @@
-"""How long look-ups are waited for: what people did must be acknowledged within 3 seconds, whatever it takes."""
+"""The time for look-ups, because Slack expects an event's acknowledgement within 3 seconds."""
 
 from __future__ import annotations
 
@@ -12,31 +12,31 @@ from math import inf
 
 @dataclass(slots=True)
 class _Deadline:
-    """In loop time; what an act sets going shares it, and goes on when it is lifted."""
+    """A deadline in loop time. The tasks of an event share it; without it they go on."""
 
     at: float = inf
 
 
-_current: ContextVar[_Deadline] = ContextVar("deadline", default=_Deadline())  # noqa: B039 -- it is never changed
+_deadline: ContextVar[_Deadline] = ContextVar("deadline", default=_Deadline())  # noqa: B039 -- it is never changed
 
 
 @contextmanager
 def within(seconds: float) -> Iterator[None]:
-    """Give all look-ups inside so many seconds together, until `lift`."""
+    """Limit all look-ups inside to `seconds` together, until `lift_deadline`."""
     deadline = _Deadline(asyncio.get_running_loop().time() + seconds)
-    token = _current.set(deadline)
+    token = _deadline.set(deadline)
     try:
         yield
     finally:
         deadline.at = inf
-        _current.reset(token)
+        _deadline.reset(token)
 
 
-def lift() -> None:
-    """Take the deadline away: what is done from here on is no reading of the act, though it may begin in its tasks."""
-    _current.get().at = inf
+def lift_deadline() -> None:
+    """Remove the deadline: later look-ups are not part of reading the event, even in its own tasks."""
+    _deadline.get().at = inf
 
 
-def patience(seconds: float) -> asyncio.Timeout:
-    """Return a timeout for one look-up, which ends at the deadline that is in force, too."""
-    return asyncio.timeout_at(min(_current.get().at, asyncio.get_running_loop().time() + seconds))
+def look_up_timeout(seconds: float) -> asyncio.Timeout:
+    """Return a timeout for one look-up, which also ends at the current deadline."""
+    return asyncio.timeout_at(min(_deadline.get().at, asyncio.get_running_loop().time() + seconds))

@@ -1,10 +1,10 @@
-"""Messages that were changed or deleted."""
+"""Edited and deleted messages."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from adapters.slack.incoming.message_text import beside, text_of, words_of
+from adapters.slack.incoming.message_text import beside, own_text, text_of
 from adapters.slack.incoming.messages import SlackMessageReader, thread_of
 from adapters.slack.payloads import SlackMessage
 from bot.interfaces.errors import UserError
@@ -15,7 +15,7 @@ SUBTYPES = ("message_changed", "message_deleted")
 
 @dataclass(frozen=True, slots=True)
 class MessageEdit:
-    """What `message` says now; `text` is None where it is gone."""
+    """A message's new text; None for a deleted message."""
 
     place: Place
     message: str
@@ -23,9 +23,9 @@ class MessageEdit:
 
 
 async def read_edit(reader: SlackMessageReader, event: SlackMessage) -> MessageEdit | None:
-    """What an event of a subtype above tells; None where nothing that was said changed, such as a link's preview.
+    """Return the edit of an event; None where only other parts changed, such as a link's preview.
 
-    A deleted message that had answers becomes a tombstone, so that its thread stays.
+    A deleted message with replies becomes a tombstone, so that its thread stays.
     """
     now, before = event.get("message", {}), event.get("previous_message", {})
     ts = event.get("deleted_ts") or now.get("ts", "")
@@ -34,19 +34,19 @@ async def read_edit(reader: SlackMessageReader, event: SlackMessage) -> MessageE
         return MessageEdit(place, ts, None)
     if now.get("bot_id") or now.get("user") == reader.me:
         return None
-    if (words_of(now), beside(now, previews=False)) == (words_of(before), beside(before, previews=False)):
+    if (own_text(now), beside(now, previews=False)) == (own_text(before), beside(before, previews=False)):
         return None
-    return MessageEdit(place, ts, await _words(reader, now, place.channel))
+    return MessageEdit(place, ts, await _text_of(reader, now, place.channel))
 
 
-async def _words(reader: SlackMessageReader, said: SlackMessage, channel: str) -> str:
-    """What a message says to the bot, without the command that it begins with.
+async def _text_of(reader: SlackMessageReader, message: SlackMessage, channel: str) -> str:
+    """Return a message's text without its command.
 
-    Nothing is looked up: most messages that change are none that the bot knows.
+    It looks up no names: the bot does not know most of the edited messages.
     """
-    whole = await reader.words.prose(text_of(said), channel, look=False)
+    whole = await reader.command_text.prose(text_of(message), channel, look=False)
     try:
-        _, arguments = await reader.words.message(words_of(said), beside(said), channel, look=False)
+        _, arguments = await reader.command_text.message(own_text(message), beside(message), channel, look=False)
     except UserError:
         return whole
     return arguments.get("text", "") or whole

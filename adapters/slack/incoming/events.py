@@ -1,4 +1,4 @@
-"""What arrives from Slack on its way to the core: in the order of arrival, with the manners of its place."""
+"""Events from Slack as requests to the core, in the order of arrival in each channel."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TypeVar
 
 from adapters.slack.incoming import edits
-from adapters.slack.incoming.deadline import lift, patience, within
+from adapters.slack.incoming.deadline import lift_deadline, look_up_timeout, within
 from adapters.slack.incoming.edits import MessageEdit
 from adapters.slack.incoming.envelope import is_ours
 from adapters.slack.incoming.interactions import InteractionReader, user_of
@@ -32,27 +32,27 @@ T = TypeVar("T")
 
 POSTS_REMEMBERED = 1_000
 
-ASKING = "Asking; the answer will appear here, for you alone."
+WORKING_PRIVATELY = "I am working on it. The answer comes here, and only you see it."
 
 
 class EventRouter:
-    """Everything that Slack tells. Raises StoreError for what the core could not keep: it is not to be acknowledged."""
+    """The handlers of all events. They raise StoreError for events that were not stored and need no acknowledgement."""
 
     def __init__(
         self, rest: SlackApi, reader: SlackMessageReader, intake: Intake, home: HomeTab, clock: Callable[[], float]
     ) -> None:
         self._rest = rest
         self._reader = reader
-        self._acts = InteractionReader(reader)
+        self._interaction_reader = InteractionReader(reader)
         self._intake = intake
         self._home = home
         self._clock = clock
-        self._turns: dict[str, asyncio.Future[None]] = {}
+        self._last_reads: dict[str, asyncio.Future[None]] = {}
         self._posts: OrderedDict[str, asyncio.Event] = OrderedDict()
         self._interactions = {
-            "block_actions": self._acts.press,
-            "message_action": self._acts.pointed,
-            "view_submission": self._acts.sent,
+            "block_actions": self._interaction_reader.press,
+            "message_action": self._interaction_reader.pointed,
+            "view_submission": self._interaction_reader.sent,
         }
         self._kinds: Mapping[str, Callable[[SlackMessage], Awaitable[None]]] = {
             "message": self._message,
@@ -62,18 +62,18 @@ class EventRouter:
             "app_home_opened": self._opened,
             "app_uninstalled": self._uninstalled,
             "tokens_revoked": self._revoked,
-            **dict.fromkeys(("channel_deleted", "group_deleted"), self._vanished),
+            **dict.fromkeys(("channel_deleted", "group_deleted"), self._channel_deleted),
             **dict.fromkeys(("subteam_created", "subteam_updated", "subteam_members_changed"), self._regrouped),
         }
 
     async def take(self, payload: object) -> str:
-        """Take one envelope; what to tell a slash command's user at once, "" for nothing. Not ours is nothing.
+        """Take one envelope; return a text for a slash command's user, "" for none.
 
-        Raises PlatformError for what Slack has to be asked about and does not answer: it is to come again.
+        Raises PlatformError where Slack did not answer a needed look-up: Slack sends the envelope again.
         """
         body = read_envelope(payload)
         if not is_ours(body, self._rest):
-            log.info("Slack: something for another workspace or app is left alone")
+            log.info("Slack: an event for another workspace or app is ignored")
             return ""
         if body.get("event", {}).get("type") == "user_change":
             self._reader.directory.changed(read_person_change(payload))
@@ -84,95 +84,95 @@ class EventRouter:
     async def _take(self, body: Envelope) -> str:
         event = body.get("event", {})
         if body.get("command"):
-            return await self._act(body, body["channel_id"], self._acts.slash(body, self._clock()))
+            return await self._act(body, body["channel_id"], self._interaction_reader.slash(body, self._clock()))
         if act := self._interactions.get(body.get("type", "")):
             await self._interact(body, act)
         elif take := self._kinds.get(event.get("type", "")):
             await take(event)
         return ""
 
-    async def said(self, event: SlackMessage) -> None:
-        """A message, now or while the bot was away."""
-        heard, channel = self._reader.hears(event), event["channel"]
-        offered, refused = list[Request](), list[UserError]()
-        if heard is None:
+    async def take_message(self, event: SlackMessage) -> None:
+        """Take a message, live or from the backfill."""
+        relevance, channel = self._reader.relevance_of(event), event["channel"]
+        requests, errors = list[Request](), list[UserError]()
+        if relevance is None:
             return
-        if heard == "overheard":
-            await self._in_order(channel, self._reader.message(event, heard), self._intake.overhear)
+        if relevance == "overheard":
+            await self._in_order(channel, self._reader.message(event, relevance), self._intake.overhear)
             return
 
-        async def settled() -> Request | None:
+        async def read_request() -> Request | None:
             try:
-                request = await self._reader.message(event, heard)
+                request = await self._reader.message(event, relevance)
             except UserError as error:
-                refused.append(error)
+                errors.append(error)
                 return None
-            return request and self._settled(request)
+            return request and self._settle(request)
 
         def offer(request: Request) -> Awaitable[bool]:
-            offered.append(request)
+            requests.append(request)
             return self._intake.offer(request)
 
-        taken = await self._in_order(channel, settled(), offer)
-        for error in refused:
-            await self._tell(SlackReplyTarget(channel, thread_of(event)), event["user"], error.message)
-        if offered and not taken and heard == "followed" and self._reader.behaves(event).keeps:
-            await self._intake.overhear(offered[0])
+        accepted = await self._in_order(channel, read_request(), offer)
+        for error in errors:
+            await self._send_private(SlackReplyTarget(channel, thread_of(event)), event["user"], error.message)
+        if requests and not accepted and relevance == "followed" and self._reader.manner_for(event).keeps:
+            await self._intake.overhear(requests[0])
 
-    # Acts ------------------------------------------------------------------------------------------------------------
+    # Interactions ----------------------------------------------------------------------------------------------------
 
     async def _interact(self, body: Envelope, read: Callable[[Envelope, float], Awaitable[Request | None]]) -> None:
-        """A press or a form, which no acknowledgement can answer with words."""
+        """Take a press or a form, whose acknowledgement cannot hold a text."""
         now = self._clock()
-        origin = self._acts.origin(body, now)
+        origin = self._interaction_reader.origin(body, now)
         if body.get("type") == "message_action" and body.get("callback_id") == MORE:
             await self._open_more(body, origin, now)
-        elif told := await self._act(body, origin.channel, read(body, now)):
-            await self._tell(origin, user_of(body), told)
+        elif text := await self._act(body, origin.channel, read(body, now)):
+            await self._send_private(origin, user_of(body), text)
 
     async def _act(self, body: Envelope, channel: str, reading: Awaitable[Request | None]) -> str:
-        """Offer what a person did, or open the form that it has; what to tell the person alone, "" for nothing.
+        """Offer a request, or open its form; return a text for the person, "" for none.
 
-        Nobody waits in line for a form that is being opened.
+        Other requests do not wait while a form is opened.
         """
-        with_form, told = list[Request](), ""
+        form_requests, text = list[Request](), ""
 
-        async def settled() -> Request | None:
+        async def read_request() -> Request | None:
             request = await reading
             if request is not None and self._may_have_form(request, body):
-                with_form.append(request)
+                form_requests.append(request)
                 return None
-            return request and self._settled(request)
+            return request and self._settle(request)
 
         def offer(request: Request) -> Awaitable[bool]:
-            nonlocal told
-            if request.private and self._reader.words.paths[request.command].converses and body.get("command"):
-                told = ASKING
+            nonlocal text
+            if request.private and self._reader.command_text.paths[request.command].converses and body.get("command"):
+                text = WORKING_PRIVATELY
             return self._intake.offer(request)
 
         try:
-            await self._in_order(channel, settled(), offer)
-            for request in with_form:
+            await self._in_order(channel, read_request(), offer)
+            for request in form_requests:
                 if not await self._open_form(self._intake.settle(request), body["trigger_id"]):
-                    await self._intake.offer(self._settled(request))
+                    await self._intake.offer(self._settle(request))
         except (UserError, PlatformError) as error:
             return error.message
-        return told
+        return text
 
     async def _open_more(self, body: Envelope, origin: SlackReplyTarget, now: float) -> None:
-        """Open the form with the tasks that a message's menu has no room for."""
+        """Open the form with the tasks that are not in a message's menu."""
         try:
-            view = await self._acts.more(body, now)
+            view = await self._interaction_reader.more(body, now)
             await self._rest.write("views.open", {"trigger_id": body["trigger_id"], "view": view})
         except (UserError, PlatformError) as error:
-            await self._tell(origin, user_of(body), error.message)
+            await self._send_private(origin, user_of(body), error.message)
 
     def _may_have_form(self, request: Request, body: Envelope) -> bool:
-        """What a form brought has had its own."""
-        return self._reader.words.paths[request.command].dialog and body.get("type") != "view_submission"
+        """Return whether a request may open a form; a sent form opens no other."""
+        return self._reader.command_text.paths[request.command].dialog and body.get("type") != "view_submission"
 
     async def _open_form(self, request: Request, trigger: str) -> bool:
-        """Open the form that a request has; False for none. Raises UserError and PlatformError."""
+        """Open a request's form; return False where it has none. Raises UserError and PlatformError."""
         form = await self._intake.dialog(request)
         if form is None:
             return False
@@ -180,14 +180,14 @@ class EventRouter:
         await self._rest.write("views.open", {"trigger_id": trigger, "view": view})
         return True
 
-    def _settled(self, request: Request) -> Request:
-        """As the core wants it treated. A message to the bot alone and its own page are private as they are."""
+    def _settle(self, request: Request) -> Request:
+        """Return the request with its privacy; direct messages and the Home tab are private already."""
         request = self._intake.settle(request)
         target = SlackReplyTarget.of(request)
-        alone = request.place.direct and (request.message or target.home)
-        if not request.private or alone:
+        is_private_already = request.place.direct and (request.message or target.home)
+        if not request.private or is_private_already:
             return request
-        return replace(request, reply_target=target.privately(request.message))
+        return replace(request, reply_target=target.made_private(request.message))
 
     # Events ----------------------------------------------------------------------------------------------------------
 
@@ -196,15 +196,15 @@ class EventRouter:
             await self._in_order(event["channel"], edits.read_edit(self._reader, event), self._change)
             return
         self._post(event).set()
-        await self.said(event)
+        await self.take_message(event)
 
     async def _mention(self, event: SlackMessage) -> None:
-        """The message event of the same post says more: files, and where it was. Without it, ask Slack."""
+        """Take a mention with the message event of the same post, which has files and thread; else look it up."""
         try:
-            async with patience(self._rest.timeouts.message):
+            async with look_up_timeout(self._rest.timeouts.message):
                 await self._post(event).wait()
         except TimeoutError:
-            await self.said(event | await self._refetch(event))
+            await self.take_message(event | await self._refetch(event))
 
     def _post(self, event: SlackMessage) -> asyncio.Event:
         key = f"{event.get('channel')}:{event.get('ts')}"
@@ -217,15 +217,15 @@ class EventRouter:
         thread = event.get("thread_ts") or ts
         try:
             where = {"channel": channel, "ts": thread, "oldest": ts, "inclusive": True}
-            async with patience(self._rest.timeouts.look_up):
+            async with look_up_timeout(self._rest.timeouts.look_up):
                 page = await self._rest.read("conversations.replies", where)
         except (PlatformError, TimeoutError) as error:
-            log.info("A mention is taken as it came: %s", error or "Slack is too slow")
+            log.info("A mention is used without its message: %s", error or "timeout")
             return {}
         return next((found for found in page.get("messages", ()) if found.get("ts") == ts), SlackMessage())
 
     async def _change(self, change: MessageEdit) -> None:
-        """What the bot removed itself is not news to it."""
+        """Report an edit or a deletion, except of a message that the bot deleted."""
         place, message = change.place, change.message
         if change.text is not None:
             await self._intake.edited(place, message, change.text)
@@ -233,16 +233,16 @@ class EventRouter:
             await self._intake.deleted(place, [message])
 
     async def _stopped(self, event: SlackMessage) -> None:
-        async def settled() -> Request:
-            return self._settled(await self._reader.stopped(event))
+        async def read_request() -> Request:
+            return self._settle(await self._reader.stopped(event))
 
-        await self._in_order(event["channel"], settled(), self._intake.offer)
+        await self._in_order(event["channel"], read_request(), self._intake.offer)
 
     async def _joined(self, event: SlackMessage) -> None:
         if event.get("user") == self._rest.me:
             await self._in_order(event["channel"], self._reader.joined(event), self._intake.offer)
 
-    async def _vanished(self, event: SlackMessage) -> None:
+    async def _channel_deleted(self, event: SlackMessage) -> None:
         async def gone() -> Place:
             return Place("slack", self._rest.team, channel)
 
@@ -257,44 +257,44 @@ class EventRouter:
             await self._home.show(event["user"], event["channel"])
 
     async def _uninstalled(self, event: SlackMessage) -> None:
-        """The app was removed, if Slack agrees: the event may be older than an installation anew."""
+        """Report the removal of the app if Slack confirms it; the event may be older than a new installation."""
         if await self._rest.is_removed():
             await self._intake.uninstalled("slack", self._rest.team)
         else:
-            log.warning("Slack: the app was removed and is there again; everything stays")
+            log.warning("Slack: the app was removed and installed again. Nothing is deleted")
 
     async def _revoked(self, event: SlackMessage) -> None:
-        """The bot's token may have leaked and have been replaced: that removes nothing."""
+        """Log the revocation of the bot's token, which may be a replacement: it deletes nothing."""
         if event.get("tokens", {}).get("bot"):
-            log.error("Slack revoked the bot's token. What is kept stays; install the app again and set the new token")
+            log.error("Slack revoked the bot's token. Nothing is deleted. Install the app again and set the new token")
 
-    # What they share -------------------------------------------------------------------------------------------------
+    # Shared ----------------------------------------------------------------------------------------------------------
 
-    async def _tell(self, target: SlackReplyTarget, person: str, sentence: str) -> None:
+    async def _send_private(self, target: SlackReplyTarget, person: str, sentence: str) -> None:
         try:
             await send_private(self._rest, target, person, sentence, self._clock())
         except PlatformError as error:
-            log.warning("“%s” cannot be said to %s: %s", sentence, person, error)
+            log.warning("“%s” cannot be sent to %s: %s", sentence, person, error)
 
     async def _in_order(
-        self, channel: str, reading: Awaitable[T | None], give: Callable[[T], Awaitable[bool | None]]
+        self, channel: str, reading: Awaitable[T | None], send: Callable[[T], Awaitable[bool | None]]
     ) -> bool:
-        """Read what may need look-ups, but give it to the core in the order of arrival in each channel.
+        """Await `reading`, which may look things up, but pass its results to the core in the order of arrival.
 
-        The place in line is taken before the first await: envelopes of one socket reach this point in their order.
+        The place in the queue is taken before the first await: envelopes of one socket arrive here in order.
         """
-        before = self._turns.get(channel)
-        mine = self._turns[channel] = asyncio.get_running_loop().create_future()
+        before = self._last_reads.get(channel)
+        own_turn = self._last_reads[channel] = asyncio.get_running_loop().create_future()
         try:
             found = await reading
             if before is not None:
                 await asyncio.wait([before])
             if found is None:
                 return False
-            lift()
-            given = give(found)
+            lift_deadline()
+            sending = send(found)
         finally:
-            mine.set_result(None)
-            if self._turns[channel] is mine:
-                del self._turns[channel]
-        return await given or False
+            own_turn.set_result(None)
+            if self._last_reads[channel] is own_turn:
+                del self._last_reads[channel]
+        return await sending or False

@@ -1,6 +1,6 @@
-"""All that a message says: its own words, what stands in its blocks, and what was shared or attached with it.
+"""The whole text of a message: its own, that of its blocks, and shared or attached ones.
 
-The text still holds Slack's control sequences, such as <@U1>; adapters.slack.outgoing.mrkdwn makes it readable.
+The text still has Slack's control sequences, such as <@U1>; adapters.slack.outgoing.mrkdwn makes it readable.
 """
 
 from __future__ import annotations
@@ -12,43 +12,46 @@ from adapters.slack.outgoing.mrkdwn import escaped, letters
 from adapters.slack.payloads import SlackAttachment, SlackBlock, SlackField, SlackMessage, TextObject, plain_text
 
 LONGEST = 40_000
-"""Characters of what stands beside a message's own words; Slack itself takes no longer text."""
+"""The most characters beside a message's own text; Slack accepts no longer text."""
 
 MOST_BLOCKS, MOST_ATTACHMENTS, MOST_ROWS = 100, 20, 200
-DEEPEST = 6
-"""How deep blocks and attachments may lie in each other."""
+MOST_LEVELS = 6
+"""The depth to which nested blocks and attachments are read."""
 
 
-def text_of(said: SlackMessage) -> str:
-    """All of it."""
-    return joined(words_of(said), beside(said))
+def text_of(message: SlackMessage) -> str:
+    """Return all text of a message."""
+    return join(own_text(message), beside(message))
 
 
-def words_of(said: SlackMessage) -> str:
-    """What its author wrote. What has no words of its own may have some in its blocks, as may what an app posted."""
-    text = _text(said.get("text"))
-    if text and not said.get("bot_id"):
+def own_text(message: SlackMessage) -> str:
+    """Return the author's text. A message without one, and an app's, may have it in blocks."""
+    text = _text(message.get("text"))
+    if text and not message.get("bot_id"):
         return text
-    shown = _blocks(said.get("blocks"))
-    return shown if letters(text) in letters(shown) else text
+    block_text = _blocks(message.get("blocks"))
+    return block_text if letters(text) in letters(block_text) else text
 
 
-def beside(said: SlackMessage, *, previews: bool = True) -> str:
-    """What its blocks say beyond the words, and its attachments; without `previews`, those of links are left out."""
-    own = letters(words_of(said))
-    kept = (text for text in _each_block(said.get("blocks"), 0) if letters(text) not in own)
-    attached = said.get("attachments", [])[:MOST_ATTACHMENTS]
-    texts = (_attachment(one, 0) for one in attached if previews or not _is_preview(one))
-    return joined(*_up_to(LONGEST, chain(kept, texts)))[:LONGEST]
+def beside(message: SlackMessage, *, previews: bool = True) -> str:
+    """Return the text of blocks and attachments beyond the author's.
+
+    Without `previews`, those of links are left out.
+    """
+    own_letters = letters(own_text(message))
+    block_texts = (text for text in _each_block(message.get("blocks"), 0) if letters(text) not in own_letters)
+    attached = message.get("attachments", [])[:MOST_ATTACHMENTS]
+    attachment_texts = (_attachment(one, 0) for one in attached if previews or not _is_preview(one))
+    return join(*_until_full(LONGEST, chain(block_texts, attachment_texts)))[:LONGEST]
 
 
-def joined(*texts: str) -> str:
-    """Texts with empty lines between them."""
+def join(*texts: str) -> str:
+    """Return texts with empty lines between them."""
     return "\n\n".join(text for text in texts if text.strip())
 
 
 def _is_preview(attachment: SlackAttachment) -> bool:
-    """Whether Slack or an app made it of a link. A message that was shared is what somebody wanted to say."""
+    """Return whether an attachment is a link's preview; a shared message is not."""
     return bool(attachment.get("from_url") or attachment.get("original_url")) and not _is_message(attachment)
 
 
@@ -60,39 +63,42 @@ def _is_message(attachment: SlackAttachment) -> bool:
 
 
 def _attachment(attachment: SlackAttachment, depth: int) -> str:
-    """A message that was shared, with its author; or what an app wrote or made of a link."""
-    if depth >= DEEPEST:
+    """Return a shared message with its author, or the text of an app or of a preview."""
+    if depth >= MOST_LEVELS:
         return ""
     shared = (one.get("message", {}).get("blocks") for one in attachment.get("message_blocks", [])[:MOST_BLOCKS])
-    held = [_text(attachment.get("text")), *(_blocks(blocks, depth) for blocks in (attachment.get("blocks"), *shared))]
+    texts = [
+        _text(attachment.get("text")),
+        *(_blocks(blocks, depth) for blocks in (attachment.get("blocks"), *shared)),
+    ]
     author = _text(attachment.get("author_name") or attachment.get("author_subname"))
     if _is_message(attachment):
-        words = joined(*_different(held)) or _text(attachment.get("fallback"))
-        quoted = "\n".join(f"> {line}" for line in words.splitlines())
+        text = join(*_without_repeats(texts)) or _text(attachment.get("fallback"))
+        quoted = "\n".join(f"> {line}" for line in text.splitlines())
         return f"{author or 'Somebody'} wrote:\n{quoted}" if quoted else ""
     title = ": ".join(filter(None, (_text(attachment.get("service_name")), _text(attachment.get("title")))))
     fields = (_field(field) for field in attachment.get("fields", [])[:MOST_BLOCKS])
-    inner = (_attachment(one, depth + 1) for one in attachment.get("attachments", [])[:MOST_ATTACHMENTS])
-    pieces = chain((_text(attachment.get("pretext")), author, title, *held), fields, inner)
-    return "\n".join(_different(pieces)) or _text(attachment.get("fallback"))
+    nested = (_attachment(one, depth + 1) for one in attachment.get("attachments", [])[:MOST_ATTACHMENTS])
+    parts = chain((_text(attachment.get("pretext")), author, title, *texts), fields, nested)
+    return "\n".join(_without_repeats(parts)) or _text(attachment.get("fallback"))
 
 
 def _field(field: SlackField) -> str:
     return ": ".join(filter(None, (_text(field.get("title")), _text(field.get("value")))))
 
 
-def _different(texts: Iterable[str]) -> Iterator[str]:
-    """Those that say something that none before them said."""
+def _without_repeats(texts: Iterable[str]) -> Iterator[str]:
+    """Yield the texts that add something to those before them."""
     seen = ""
-    for text in _up_to(LONGEST, texts):
-        said = letters(text)
-        if said and said not in seen:
+    for text in _until_full(LONGEST, texts):
+        new = letters(text)
+        if new and new not in seen:
             yield text
-            seen += f" {said}"
+            seen += f" {new}"
 
 
-def _up_to(length: int, texts: Iterable[str]) -> Iterator[str]:
-    """As many of the texts as it takes to fill a length."""
+def _until_full(length: int, texts: Iterable[str]) -> Iterator[str]:
+    """Yield texts until they fill a length."""
     for text in texts:
         yield text
         length -= len(text)
@@ -112,8 +118,8 @@ def _each_block(blocks: Sequence[SlackBlock] | None, depth: int) -> Iterator[str
 
 
 def _block(block: SlackBlock, depth: int) -> str:
-    """One block as text; "" for what only asks people to do something, or draws a line."""
-    if depth >= DEEPEST:
+    """Return the text of a block; "" for buttons, inputs and lines."""
+    if depth >= MOST_LEVELS:
         return ""
     match block.get("type"):
         case "rich_text":
@@ -124,31 +130,31 @@ def _block(block: SlackBlock, depth: int) -> str:
             elements = block.get("elements", [])[:MOST_BLOCKS]
             return " ".join(filter(None, (_picture(one) or _text(one) for one in elements)))
         case "image":
-            return "\n".join(_different([_text(block.get("title")), _picture(block)]))
+            return "\n".join(_without_repeats([_text(block.get("title")), _picture(block)]))
         case "table":
             return "\n".join(_row(row, depth) for row in block.get("rows", [])[:MOST_ROWS])
         case "actions" | "input" | "divider":
             return ""
     fields = [_text(field) for field in block.get("fields", [])[:MOST_BLOCKS]]
     picture = _picture(block.get("accessory", {}))
-    pieces = (_text(block.get("title")), _text(block.get("text")), _text(block.get("description")), *fields, picture)
-    return "\n".join(filter(None, pieces))
+    parts = (_text(block.get("title")), _text(block.get("text")), _text(block.get("description")), *fields, picture)
+    return "\n".join(filter(None, parts))
 
 
 def _picture(element: SlackBlock) -> str:
-    """The description of a picture."""
+    """Return the description of an image."""
     return escaped(element.get("alt_text", "")) if element.get("type") == "image" else ""
 
 
 def _row(row: Sequence[SlackBlock], depth: int) -> str:
-    """A table's row. A cell is a text of its own kind, or a rich text."""
+    """Return a table's row, whose cells are texts or rich texts."""
     return " | ".join(_text(cell) or _block(cell, depth + 1) for cell in row[:MOST_BLOCKS])
 
 
 def _rich(part: SlackBlock, depth: int) -> str:
-    """A section, list, quotation or piece of code of a rich text."""
+    """Return a section, list, quotation or code block of a rich text."""
     elements, kind = part.get("elements", [])[:MOST_BLOCKS], part.get("type")
-    if depth >= DEEPEST:
+    if depth >= MOST_LEVELS:
         return ""
     if kind == "rich_text_list":
         return "\n".join(f"• {_rich(one, depth + 1)}" for one in elements)
@@ -159,7 +165,7 @@ def _rich(part: SlackBlock, depth: int) -> str:
 
 
 def _element(element: SlackBlock) -> str:
-    """A piece of rich text as Slack writes it in a message's text."""
+    """Return an element of rich text in the form of a message's text."""
     match element.get("type"):
         case "user":
             return f"<@{element.get('user_id')}>"
@@ -178,7 +184,7 @@ def _element(element: SlackBlock) -> str:
 
 
 def _text(value: str | TextObject | SlackBlock | None) -> str:
-    """A text, or an object that holds one: plain text mentions nobody, whatever it looks like."""
+    """Return a text or the text of an object; plain text mentions nobody, so its brackets are escaped."""
     if isinstance(value, str):
         return value[:LONGEST]
     text = value.get("text") if value else None

@@ -1,4 +1,4 @@
-"""One socket to Slack, by the library's client, which gets itself a new connection whenever Slack refreshes it."""
+"""One socket to Slack by slack_sdk's client, which connects again whenever Slack refreshes the connection."""
 
 from __future__ import annotations
 
@@ -26,72 +26,72 @@ log = logging.getLogger(__name__)
 
 CROWDED, LONGEST_FAREWELL = "too_many_websockets", 1_000
 
-Told: TypeAlias = Callable[["Socket"], Awaitable[None]]
+SocketCallback: TypeAlias = Callable[["Socket"], Awaitable[None]]
 
 
 class Handler(AsyncSocketModeHandler):
-    """Acknowledges what cannot be read, after one line in the log: Slack would only send the same again."""
+    """A handler that acknowledges an unreadable event after one line in the log: Slack would send the same again."""
 
-    async def handle(self, client: SocketModeClient, req: SocketModeRequest) -> None:  # type: ignore[override]  # as there
-        """Take one envelope, whatever is in it."""
+    async def handle(self, client: SocketModeClient, req: SocketModeRequest) -> None:  # type: ignore[override]  # as in Bolt
+        """Take one envelope with any content."""
         try:
             await super().handle(client, req)
         except MALFORMED as error:
-            log.error("Slack sent something that cannot be read; it is ignored: %s", cause(error))
+            log.error("An event of Slack cannot be read and is ignored: %s", cause(error))
             await client.send_socket_mode_response(SocketModeResponse(envelope_id=req.envelope_id))
 
 
 class Socket:
-    """Tells `said_hello` of each new connection, and `crowded` when Slack has no room for one more."""
+    """One socket. `on_hello` is called for each new connection, `on_crowded` when Slack accepts no more connections."""
 
-    def __init__(self, app: AsyncApp, rest: SlackApi, said_hello: Told, crowded: Told) -> None:
+    def __init__(self, app: AsyncApp, rest: SlackApi, on_hello: SocketCallback, on_crowded: SocketCallback) -> None:
         self._app = app
         self._rest = rest
-        self._said_hello = said_hello
-        self._crowded = crowded
-        self._over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._on_hello = on_hello
+        self._on_crowded = on_crowded
+        self._closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._client: SocketModeClient | None = None
-        self._greeted: object = None
+        self._open_session: object = None
 
     async def serve(self) -> None:
-        """Serve until cancelled. Raises ConfigError or PlatformError when it cannot go on."""
+        """Serve until cancelled. Raises ConfigError or PlatformError when it cannot connect again."""
         first_url = await self._rest.socket_url()
         handler = Handler(self._app, self._rest.app_token, ping_interval=self._rest.timeouts.ping)
         client = handler.client
-        client.issue_new_wss_url = self._next_url  # type: ignore[method-assign]  # its own would try a bad token for ever
-        client.message_listeners.append(self._frame)
-        client.on_message_listeners.append(self._raw)
+        client.issue_new_wss_url = self._next_url  # type: ignore[method-assign]  # its own retries a bad token forever
+        client.message_listeners.append(self._on_frame)
+        client.on_message_listeners.append(self._on_text)
         client.wss_uri, self._client = first_url, client
         await client.aiohttp_client_session.close()
         client.aiohttp_client_session = aiohttp.ClientSession(connector=self._rest.connector(self._unreachable))
-        connecting = asyncio.create_task(client.connect())  # type: ignore[no-untyped-call]  # the library types it half
+        connecting = asyncio.create_task(client.connect())  # type: ignore[no-untyped-call]  # partly typed
         watching = asyncio.create_task(self._watch(client))
         try:
-            await self._over
+            await self._closed
         finally:
             for task in (connecting, watching):
                 task.cancel()
-            await client.close()  # type: ignore[no-untyped-call]  # the library types it half
+            await client.close()  # type: ignore[no-untyped-call]  # partly typed
 
     async def is_open(self) -> bool:
-        """Whether Slack reaches the bot by it."""
+        """Return whether Slack can send events through the socket."""
         client = self._client
-        greeted = client is not None and client.current_session is self._greeted
-        return client is not None and greeted and not self._over.done() and await client.is_connected()
+        is_current = client is not None and client.current_session is self._open_session
+        return client is not None and is_current and not self._closed.done() and await client.is_connected()
 
     def end(self, error: ShouldersError) -> None:
-        """Give it up."""
-        if not self._over.done():
-            self._over.set_exception(error)
+        """Close the socket with an error."""
+        if not self._closed.done():
+            self._closed.set_exception(error)
 
     def _unreachable(self, trouble: Trouble) -> None:
-        """End where the first connection is not made: the library would try for ever without a word."""
-        if self._greeted is None:
+        """Close the socket when the first connection fails: slack_sdk would retry forever without a log line."""
+        if self._open_session is None:
             self.end(PlatformError(str(trouble)))
 
     async def _next_url(self) -> str:
-        if self._over.done():
-            raise PlatformError("This connection to Slack was given up.")
+        if self._closed.done():
+            raise PlatformError("This connection to Slack is closed.")
         try:
             return await self._rest.socket_url()
         except ShouldersError as error:
@@ -99,7 +99,7 @@ class Socket:
             raise
 
     async def _watch(self, client: AsyncBaseSocketModeClient) -> None:
-        """The library goes on trying with an address that works once only: do not wait for it for ever."""
+        """Close the socket after a long absence: slack_sdk retries an address that works only once."""
         while True:
             away = 0.0
             while not await client.is_connected():
@@ -109,17 +109,17 @@ class Socket:
                 away += self._rest.timeouts.ping
             await asyncio.sleep(self._rest.timeouts.ping)
 
-    async def _frame(self, client: AsyncBaseSocketModeClient, frame: Json, raw: str | None) -> None:
+    async def _on_frame(self, client: AsyncBaseSocketModeClient, frame: Json, raw: str | None) -> None:
         if frame.get("type") == "hello":
-            about = frame.get("connection_info")
-            self._rest.app = str(about.get("app_id") or "") if isinstance(about, dict) else ""
-            self._greeted = self._client.current_session if self._client else None
-            await self._said_hello(self)
+            info = frame.get("connection_info")
+            self._rest.app = str(info.get("app_id") or "") if isinstance(info, dict) else ""
+            self._open_session = self._client.current_session if self._client else None
+            await self._on_hello(self)
 
-    async def _raw(self, message: object) -> None:
-        """The library keeps to itself why Slack ends a connection."""
+    async def _on_text(self, message: object) -> None:
+        """Read the reason for a disconnection, which slack_sdk does not report."""
         data = getattr(message, "data", None)
         if isinstance(data, str) and CROWDED in data[:LONGEST_FAREWELL]:
             frame: object = json.loads(data)
             if isinstance(frame, dict) and (frame.get("type"), frame.get("reason")) == ("disconnect", CROWDED):
-                await self._crowded(self)
+                await self._on_crowded(self)

@@ -1,1 +1,1 @@
-"""From replies to Slack's messages."""
+"""Slack messages from replies."""

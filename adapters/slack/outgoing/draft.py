@@ -1,4 +1,4 @@
-"""Drafts on Slack: what the shared engine does not know of its streams, statuses and private answers."""
+"""Drafts with Slack's streams, statuses and private answers."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TypeGuard
 
 from adapters.shared.paced_draft import PacedDraft
-from adapters.shared.private_draft import NOTHING
+from adapters.shared.private_draft import EMPTY_ANSWER
 from adapters.shared.rate_limiter import RateLimiter
 from adapters.slack.outgoing.thread_surface import ThreadSurface
 from bot.interfaces.adapter import Draft, DraftLog
@@ -20,23 +20,23 @@ log = logging.getLogger(__name__)
 
 
 class SlackPrivateDraft(PacedDraft):
-    """Shows only the finished answer, and says where its files are: those cannot be ephemeral."""
+    """A draft that shows only the finished answer, and where its files are: files cannot be ephemeral."""
 
     def write(self, chunk: Chunk) -> None:
-        """Nothing is drawn before the end."""
+        """Ignore the chunk: previews cannot be ephemeral."""
 
-    def _fitting(self, answer: Answer) -> Answer:
-        answer = super()._fitting(answer)
+    def _within_limits(self, answer: Answer) -> Answer:
+        answer = super()._within_limits(answer)
         if not answer.files:
             return answer
         names = ", ".join(file.name for file in answer.files)
-        return replace(answer, notes=(*answer.notes, f"In our direct messages you find {names}."))
+        return replace(answer, notes=(*answer.notes, f"The files are in our direct messages: {names}."))
 
 
 class ThreadDraft(PacedDraft):
-    """Ends its streams and its status; takes away the buttons of the message that it was asked from.
+    """A draft that ends its streams and its status, and removes the buttons of the message with the pressed one.
 
-    `instead` serves where the bot may not write: the person who used a command is answered privately.
+    `fallback` answers a command privately where the bot may not write.
     """
 
     def __init__(
@@ -46,72 +46,72 @@ class ThreadDraft(PacedDraft):
         limiter: RateLimiter,
         retries: Sequence[float],
         pressed: str,
-        instead: Draft | None,
+        fallback: Draft | None,
     ) -> None:
         super().__init__(surface, draft_log, limiter, retries)
-        self._slack = surface
+        self._thread_surface = surface
         self._pressed = pressed
-        self._instead = instead
-        self._cleaning: asyncio.Task[None] | None = None
-        self._choosing: asyncio.Task[None] | None = None
-        self._held: list[Text | Status] = []
+        self._fallback = fallback
+        self._removal: asyncio.Task[None] | None = None
+        self._choice: asyncio.Task[None] | None = None
+        self._waiting: list[Text | Status] = []
 
     def write(self, chunk: Chunk) -> None:
-        """Take a chunk; what is drawn as text is held back until Slack's rates leave room to draw it.
+        """Add a chunk; text is held back until the rate limits allow previews.
 
-        A place in the queue or a long wait is shown as text, which a stream could not take back. The first sign of an
-        answer means that a press was rightful: its buttons go.
+        A queue or a long wait is shown as text, which a stream cannot remove. The first text or choices show that the
+        press was permitted: the old buttons are removed.
         """
-        if not self._slack.chosen and (isinstance(chunk, Text) or _is_drawn(chunk)):
-            if self._held and isinstance(chunk, Status) and isinstance(self._held[-1], Status):
-                self._held.pop()
-            self._held.append(chunk)
+        if not self._thread_surface.chosen and (isinstance(chunk, Text) or _is_shown_as_text(chunk)):
+            if self._waiting and isinstance(chunk, Status) and isinstance(self._waiting[-1], Status):
+                self._waiting.pop()
+            self._waiting.append(chunk)
             if isinstance(chunk, Status):
                 super().write(Status(chunk.text))
-            if self._choosing is None:
-                self._choosing = asyncio.create_task(self._choose(stream=isinstance(chunk, Text)))
+            if self._choice is None:
+                self._choice = asyncio.create_task(self._choose(stream=isinstance(chunk, Text)))
         else:
             super().write(chunk)
         if self._pressed and (isinstance(chunk, Text) or (isinstance(chunk, Choices) and chunk.choices)):
-            self._cleaning = asyncio.create_task(self._clean(self._pressed))
+            self._removal = asyncio.create_task(self._remove_buttons(self._pressed))
             self._pressed = ""
 
     async def finish(self, answer: Answer) -> None:
         await self.abandon()
-        self._slack.finishing = True
+        self._thread_surface.finishing = True
         try:
             await super().finish(answer)
-            if answer == NOTHING:
-                await self._slack.opening.take_back()
+            if answer == EMPTY_ANSWER:
+                await self._thread_surface.opening.delete()
         except (Forbidden, Gone) as error:
-            if self._instead is None or answer == NOTHING:
+            if self._fallback is None or answer == EMPTY_ANSWER:
                 raise
-            log.info("Answered privately instead: %s", error)
-            await self._instead.finish(replace(answer, notes=(*answer.notes, f"Only you see this: {error.message}")))
-        await self._slack.end()
+            log.info("An answer is sent privately: %s", error)
+            await self._fallback.finish(replace(answer, notes=(*answer.notes, f"Only you see this: {error.message}")))
+        await self._thread_surface.end()
 
     async def abandon(self) -> None:
-        if self._choosing is not None:
-            self._choosing.cancel()
-            await asyncio.wait([self._choosing])
+        if self._choice is not None:
+            self._choice.cancel()
+            await asyncio.wait([self._choice])
         await super().abandon()
-        await self._slack.pause()
-        if self._cleaning is not None:
-            await asyncio.wait([self._cleaning])
+        await self._thread_surface.pause()
+        if self._removal is not None:
+            await asyncio.wait([self._removal])
 
     async def _choose(self, *, stream: bool) -> None:
-        await self._slack.choose(stream=stream)
-        for held in self._held:
-            super().write(held)
-        self._held.clear()
+        await self._thread_surface.choose(stream=stream)
+        for chunk in self._waiting:
+            super().write(chunk)
+        self._waiting.clear()
 
-    async def _clean(self, message: str) -> None:
+    async def _remove_buttons(self, message: str) -> None:
         try:
-            await self._slack.take_buttons(message)
+            await self._thread_surface.remove_buttons(message)
         except PlatformError as error:
-            log.info("Pressed buttons stay: %s", error)
+            log.info("The buttons of a message are not removed: %s", error)
 
 
-def _is_drawn(chunk: Chunk) -> TypeGuard[Status]:
-    """Whether it is a status that is shown in words."""
+def _is_shown_as_text(chunk: Chunk) -> TypeGuard[Status]:
+    """Return whether a chunk is a status that is shown as text."""
     return isinstance(chunk, Status) and bool(chunk.position or chunk.long)

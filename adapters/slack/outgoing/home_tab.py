@@ -1,4 +1,4 @@
-"""The bot's own page in Slack, its App Home: what the core says of it, shown anew after whatever was done there."""
+"""The bot's Home tab in Slack, published again after each action on it."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ log = logging.getLogger(__name__)
 
 PUBLISH = "views.publish"
 SECTION = 2_900
-"""Characters of a section, which holds 3,000."""
+"""The most characters of a section, of Slack's 3,000."""
 
 
 class HomeTab:
-    """The pages of all people."""
+    """The Home tabs of all people."""
 
     def __init__(self, rest: SlackApi, directory: Directory, intake: Intake) -> None:
         self._rest = rest
@@ -31,7 +31,7 @@ class HomeTab:
         self._intake = intake
 
     async def show(self, person: str, channel: str) -> None:
-        """Publish a person's page; `channel` is that of their direct messages with the bot. A failure is logged."""
+        """Publish a person's tab; `channel` is that of their direct messages with the bot. Log a failure."""
         place = Place("slack", self._rest.team, channel, direct=True, name="a direct message")
         try:
             page = await self._intake.home(place, await self._directory.person(person, rights=True))
@@ -41,7 +41,7 @@ class HomeTab:
 
 
 class HomeDraft(Draft):
-    """The answer to what was done on the page."""
+    """A draft of the answer to an action on the Home tab."""
 
     def __init__(self, draft: Draft, show: Callable[[], Awaitable[None]]) -> None:
         self._draft = draft
@@ -51,7 +51,7 @@ class HomeDraft(Draft):
         self._draft.write(chunk)
 
     async def finish(self, answer: Answer) -> None:
-        """Show `answer`, and the page as it is now."""
+        """Show `answer`, and publish the tab again."""
         await self._draft.finish(answer)
         await self._show()
 

@@ -1,6 +1,6 @@
-"""What a model wrote, as Slack may show it: nobody is called, no image loads, and each link shows where it leads.
+"""A model's Markdown made safe for Slack: it pings nobody, loads no image, and each link shows its target.
 
-Only what is code for sure is left as it is. Where a text can be read in more than one way, it is no code here.
+Only text that is code in every reading is left as it is. Text with several readings does not count as code.
 """
 
 from __future__ import annotations
@@ -10,20 +10,20 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 WORD_JOINER = "\u2060"
-"""Invisible, and enough to make Slack see no mention and no link."""
+"""An invisible character that keeps Slack from reading a mention or a link."""
 
 _MARKS = "`()[]<>~!\\" + WORD_JOINER
-"""What may end code or a link, which are sent whole."""
+"""Characters that may end code or a link, which are sent whole."""
 
 LONGEST_WORD = 40
-"""Characters without a blank after which a stream shows the beginning of a word."""
+"""The characters without a blank after which a stream shows the beginning of a word."""
 
 _FENCED = (
     r"^(?:(?P<ticks>`{3,})[^`\n]*\n.*?(?:^ {0,3}(?P=ticks)`*[ \t]*$|\Z)"
     r"|(?P<tildes>~{3,})[^\n]*\n.*?(?:^ {0,3}(?P=tildes)~*[ \t]*$|\Z))"
 )
 FENCED = re.compile(_FENCED, re.DOTALL | re.MULTILINE)
-"""A block of code that nothing contains."""
+"""A code block outside other blocks."""
 
 _TOKEN = re.compile(
     f"(?P<fenced>{_FENCED})"
@@ -50,10 +50,10 @@ _RISKY = re.compile(
 )
 _PLAIN_HOST = re.compile(r"[a-z0-9.-]+(?::\d+)?", re.IGNORECASE)
 _ENDS = ".,;:!?)]'\"*_~"
-"""What stands behind an address and does not belong to it."""
+"""Characters after an address that do not belong to it."""
 
 _UNCLEAR = re.compile(rf"`|<(?!{_HTTP})[A-Za-z/?]", re.IGNORECASE)
-"""What keeps backticks that are added from being code for sure."""
+"""Text that makes added backticks ambiguous."""
 
 _PINGING = re.compile(r"<(?=@[UWB]|!(?:channel|here|everyone|group|subteam))", re.IGNORECASE)
 _UNDECIDED = re.compile(
@@ -73,11 +73,10 @@ class _Piece(NamedTuple):
 
 
 def harmless(text: str, *, links: bool = False, growing: bool = False) -> str:
-    """Markdown that calls nobody and loads nothing; code stays as it is, but for what would call somebody.
+    """Return Markdown that pings nobody and loads nothing; code changes only where it would ping.
 
-    With `links` addresses can be clicked, for where Slack fetches no preview of them; else they are shown as code,
-    which can be copied. While `growing`, an end that may yet become something else is left out, so that each text
-    begins with the last one.
+    With `links`, addresses work, for messages without previews; else they are shown as code, which people can copy.
+    With `growing`, an end that may become something else is left out, so that each text begins with the one before.
     """
     text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\x00", "\ufffd")  # as CommonMark reads them
     if growing:
@@ -95,7 +94,7 @@ def harmless(text: str, *, links: bool = False, growing: bool = False) -> str:
 
 
 def streamed(text: str) -> str:
-    """What a stream shows of a text that grows: it goes on with a letter, as blanks at a chunk's beginning get lost."""
+    """Return a growing text for a stream. It ends after a letter, because Slack drops blanks at a chunk's beginning."""
     text = harmless(text, links=True, growing=True).rstrip()
     word = re.search(r"\S*\Z", text)
     assert word is not None
@@ -106,7 +105,7 @@ def streamed(text: str) -> str:
 
 
 def _pieces(text: str) -> Iterator[_Piece]:
-    """The text cut into code and what is not, or may not be, code."""
+    """Yield the pieces of a text that are code, and those that are or may be something else."""
     at = 0
     for kind, start, end in _scan(text):
         if kind == "code":
@@ -119,10 +118,10 @@ def _pieces(text: str) -> Iterator[_Piece]:
 
 
 def _scan(text: str) -> Iterator[tuple[str, int, int]]:
-    """Where "code" is for sure, and each "run" of backticks without its like in the same line.
+    """Yield each span of certain "code", and each "run" of backticks without a partner in its line.
 
-    Such a run, or mark-up, makes unclear what is code in the rest of its paragraph. A fence that something else
-    contains and that is not closed within it makes unclear where later ones begin and end.
+    After such a run, or after mark-up, code is uncertain in the rest of the paragraph. After an unclosed fence in
+    another block, all later fences are uncertain.
     """
     at, fences, sure = 0, True, True
     while found := _TOKEN.search(text, at):
@@ -153,7 +152,7 @@ def _scan(text: str) -> Iterator[tuple[str, int, int]]:
 
 
 def _closed_at(text: str, found: re.Match[str]) -> int:
-    """Where a contained fence is closed, as every reading has it; 0 where that is unclear."""
+    """Return the end of a nested fence that is closed in every reading; 0 where that is uncertain."""
     before, fence, at = found["before"], found["fence"], text.find("\n", found.end())
     if ">" in before or "\t" in before or "`" in text[found.end() : at]:
         return 0
@@ -170,15 +169,15 @@ def _closed_at(text: str, found: re.Match[str]) -> int:
 
 
 def _first_open_run(text: str) -> int:
-    """Where, in the last line, backticks stand that may yet begin code; the text's length where none do."""
+    """Return the place in the last line of backticks that may begin code; the text's length without such."""
     last_line = text.rfind("\n") + 1
     return next((start for kind, start, _ in _scan(text) if kind == "run" and start >= last_line), len(text))
 
 
 def _defused(text: str, *, links: bool, as_code: bool, beside_code: tuple[bool, bool]) -> str:
-    """A text without code, beside which code may stand.
+    """Return a text without code made safe; `beside_code` are the sides with code.
 
-    `as_code`: addresses may be shown so, as no other backtick could pair with theirs.
+    With `as_code`, addresses may be shown as code, because no other backtick could pair with theirs.
     """
 
     def say(found: re.Match[str]) -> str:
@@ -203,7 +202,7 @@ def _defused(text: str, *, links: bool, as_code: bool, beside_code: tuple[bool, 
 
 
 def _inert(url: str, *, as_code: bool) -> str:
-    """An address that cannot be clicked."""
+    """Return an address that does not work as a link."""
     kept = url.rstrip(_ENDS)
     if as_code and len(kept) > len("https://"):
         return f"`{kept}`{url[len(kept) :]}"
@@ -211,14 +210,14 @@ def _inert(url: str, *, as_code: bool) -> str:
 
 
 def _host(url: str) -> str:
-    """The host of an address, "" for one that people may take for another's."""
+    """Return the host of an address, "" for one that people may mistake for another."""
     found = re.match(_ADDRESS, url, re.IGNORECASE)
     host = found["host"].rstrip(_ENDS).lower() if found else ""
     return host if _PLAIN_HOST.fullmatch(host) else ""
 
 
 def _host_of_label(label: str) -> str:
-    """The host that a label names, being that or an address there; "" for any other words."""
+    """Return the host that a label is, or that its address has; "" for other text."""
     said = label.strip()
     if re.search(r"\s", said):
         return ""

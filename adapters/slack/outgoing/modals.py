@@ -1,4 +1,4 @@
-"""Forms as Slack's modals, which carry all that must be known when they are sent."""
+"""Forms as Slack's modals, which hold all data needed after they are sent."""
 
 from __future__ import annotations
 
@@ -14,23 +14,26 @@ from bot.interfaces.replies import Field, Form
 LONGEST_TITLE = 24
 LONGEST_STATE = 3_000
 LONGEST_TEXT = 3_000
-"""Characters of an input."""
+"""The most characters of an input."""
 
 MOST_ENTRIES = 100
 CALLBACK = "form"
 
 
 def modal_view(form: Form, target: SlackReplyTarget) -> Json:
-    """The modal of a form that was asked for where `target` says. Raises UserError for what it cannot hold."""
+    """Return the modal of a form. Raises UserError for a form that it cannot hold.
+
+    `target` is the place of the request.
+    """
     origin = asdict(replace(target, opening=""))
-    meaning = {"command": form.command, "arguments": dict(form.arguments), "handle": origin}
-    state = json.dumps(meaning, ensure_ascii=False)
+    data = {"command": form.command, "arguments": dict(form.arguments), "handle": origin}
+    state = json.dumps(data, ensure_ascii=False)
     if len(state) > LONGEST_STATE:
-        raise UserError(f"That is more than a form of Slack's holds: write all of it as a command, /{form.command}.")
+        raise UserError(f"A form can't hold so much text. Write all of it as a command: `/{form.command} …`.")
     return {
         "type": "modal",
         "callback_id": CALLBACK,
-        "title": plain(_cut(form.title, LONGEST_TITLE)),
+        "title": plain(_shortened(form.title, LONGEST_TITLE)),
         "submit": plain("Send"),
         "close": plain("Cancel"),
         "private_metadata": state,
@@ -39,59 +42,59 @@ def modal_view(form: Form, target: SlackReplyTarget) -> Json:
 
 
 def read_modal(sent: View) -> tuple[str, Mapping[str, str], SlackReplyTarget]:
-    """Command, arguments and origin of a modal that was sent; "" for what is none of ours."""
+    """Return command, arguments and target of a sent modal; "" for those of other apps."""
     try:
-        meaning: object = json.loads(sent.get("private_metadata", ""))
+        data: object = json.loads(sent.get("private_metadata", ""))
     except ValueError:
-        meaning = None
-    if sent.get("callback_id") != CALLBACK or not isinstance(meaning, dict):
+        data = None
+    if sent.get("callback_id") != CALLBACK or not isinstance(data, dict):
         return "", {}, SlackReplyTarget("")
     inputs = sent.get("state", {}).get("values", {})
-    values = {name: _value(next(iter(boxes.values()), Control())) for name, boxes in inputs.items()}
-    arguments = {str(key): str(said) for key, said in meaning["arguments"].items()}
-    return str(meaning["command"]), arguments | values, SlackReplyTarget(**meaning["handle"])
+    values = {name: _value(next(iter(elements.values()), Control())) for name, elements in inputs.items()}
+    arguments = {str(key): str(value) for key, value in data["arguments"].items()}
+    return str(data["command"]), arguments | values, SlackReplyTarget(**data["handle"])
 
 
 def _input(field: Field, form: Form) -> Json:
     if len(field.value) > LONGEST_TEXT:
         raise UserError(
-            f"“{field.label}” has become longer than a form of Slack's can hold: {LONGEST_TEXT:,} characters. "
-            f"Write it as a command: /{form.command}."
+            f"“{field.label}” is longer than a form's limit of {LONGEST_TEXT:,} characters. "
+            f"Write it as a command: `/{form.command} …`."
         )
-    asked: Json = {
+    block: Json = {
         "type": "input",
         "block_id": field.name,
         "label": plain(field.label),
         "optional": not field.required,
         "element": _text(field) if field.kind in ("line", "text") else _select(field),
     }
-    return asked | ({"hint": plain(field.hint)} if field.hint else {})
+    return block | ({"hint": plain(field.hint)} if field.hint else {})
 
 
 def _text(field: Field) -> Json:
-    box: Json = {"type": "plain_text_input", "action_id": field.name, "multiline": field.kind == "text"}
-    return box | {"max_length": LONGEST_TEXT} | ({"initial_value": field.value} if field.value else {})
+    element: Json = {"type": "plain_text_input", "action_id": field.name, "multiline": field.kind == "text"}
+    return element | {"max_length": LONGEST_TEXT} | ({"initial_value": field.value} if field.value else {})
 
 
 def _select(field: Field) -> Json:
-    assert 0 < len(field.items) <= MOST_ENTRIES, "too little or too much to choose from"
+    assert 0 < len(field.items) <= MOST_ENTRIES, "a menu has 1 to 100 entries"
     options = [entry(item) for item in field.items]
     several = field.kind == "several"
-    box: Json = {"type": "multi_static_select" if several else "static_select", "action_id": field.name}
-    wanted = field.value.split(",") if several else [field.value]
-    chosen = [option for option in options if option["value"] in wanted]
-    if chosen:
-        box |= {"initial_options": chosen} if several else {"initial_option": chosen[0]}
-    return box | {"options": options}
+    element: Json = {"type": "multi_static_select" if several else "static_select", "action_id": field.name}
+    values = field.value.split(",") if several else [field.value]
+    selected = [option for option in options if option["value"] in values]
+    if selected:
+        element |= {"initial_options": selected} if several else {"initial_option": selected[0]}
+    return element | {"options": options}
 
 
-def _value(box: Control) -> str:
-    """What was written or chosen; several are joined by commas."""
-    if box.get("type") == "plain_text_input":
-        return box.get("value", "")
-    chosen = box.get("selected_options") or [box.get("selected_option", {})]
-    return ",".join(option.get("value", "") for option in chosen)
+def _value(element: Control) -> str:
+    """Return the text or the selected values of an input; several values are joined by commas."""
+    if element.get("type") == "plain_text_input":
+        return element.get("value", "")
+    selected = element.get("selected_options") or [element.get("selected_option", {})]
+    return ",".join(option.get("value", "") for option in selected)
 
 
-def _cut(text: str, most: int) -> str:
+def _shortened(text: str, most: int) -> str:
     return text if len(text) <= most else f"{text[: most - 1]}…"

@@ -1,4 +1,4 @@
-"""Slack's mark-up: what people wrote becomes readable, and Markdown of ours its older form."""
+"""Slack's mark-up: people's text becomes readable, and the bot's Markdown becomes Slack's older form."""
 
 from __future__ import annotations
 
@@ -21,25 +21,25 @@ _MARKS = (
 
 
 def mentioned(text: str) -> Collection[str]:
-    """The ids of the people mentioned."""
+    """Return the ids of mentioned people."""
     return _USER.findall(text)
 
 
 def is_to_others(text: str, me: str) -> bool:
-    """Whether a message calls somebody else."""
+    """Return whether a message mentions other people."""
     return bool(_TO_OTHERS.search(text)) or any(user != me for user in mentioned(text))
 
 
 def mentioned_ids(text: str) -> Collection[str]:
-    """The ids of the people, channels and user groups that are named, where their names do not stand beside them."""
+    """Return the ids of mentioned people, channels and user groups without a label; those of people always."""
     ids = [(key, label) for mark, key, label in _CONTROL.findall(text) if _subject(mark, key, "") is not None]
     return [key.removeprefix("subteam^") for key, label in ids if not label or key[0] in "UW"]
 
 
 def readable(text: str, names: Mapping[str, str], me: str, *, subjects: bool = False) -> str:
-    """What was typed: mentions as the names given by id, the bot's own gone, links and entities as people see them.
+    """Return typed text as people see it: mentions are names, and those of the bot are removed.
 
-    With `subjects`, whom and what a mention means is written as the value of an option, between quotes.
+    With `subjects`, mentions are quoted values of a command's options.
     """
 
     def say(found: re.Match[str]) -> str:
@@ -61,7 +61,7 @@ def readable(text: str, names: Mapping[str, str], me: str, *, subjects: bool = F
 
 
 def _subject(mark: str, key: str, name: str) -> Subject | None:
-    """Whom or what a mention means; None for a call to everybody who is there, and for a link."""
+    """Return the subject of a mention; None for a call to everybody in the channel, and for a link."""
     if mark == "@":
         return Subject("person", key, name or "someone")
     if mark == "#":
@@ -72,7 +72,7 @@ def _subject(mark: str, key: str, name: str) -> Subject | None:
 
 
 def mrkdwn(text: str) -> str:
-    """Markdown of our own as Slack's older mark-up, for surfaces that know no other."""
+    """Return the bot's Markdown as Slack's older mark-up."""
     text, pieces, at = escaped(harmless(text)), list[str](), 0
     for block in FENCED.finditer(text):
         _, *code = block[0].rstrip("`~ \t\n").split("\n")  # the language is not shown
@@ -88,10 +88,10 @@ def _marked(text: str) -> str:
 
 
 def escaped(text: str) -> str:
-    """For arguments that Slack reads as its own mark-up."""
+    """Return a text in which Slack finds no mark-up."""
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 def letters(text: str) -> str:
-    """What is left of a text whatever Slack made of its mark-up, for comparing."""
+    """Return the letters and digits of a text, for comparisons in spite of Slack's mark-up."""
     return re.sub(r"[\W_]+", "", text)

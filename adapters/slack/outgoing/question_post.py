@@ -1,4 +1,4 @@
-"""The message that shows everybody what somebody asked by a slash command; the answer hangs on it, or follows it."""
+"""The message that shows everybody a slash command's question, above the answer."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from bot.interfaces.replies import Part
 
 
 class QuestionPost:
-    """Posted once, when it is first needed. `message` is its ts, "" while that is not known."""
+    """The post of a question, made when it is first needed. `message` is its ts, "" while that is unknown."""
 
     def __init__(self, rest: SlackApi, target: SlackReplyTarget, finder: MessageFinder, draft_log: DraftLog) -> None:
         self.message = ""
@@ -24,43 +24,43 @@ class QuestionPost:
         self._posting: asyncio.Task[str] | None = None
 
     async def post(self) -> str:
-        """Its ts, posted if it is not there. Safe to cancel: the post goes on."""
-        failed = self._posting is not None and self._posting.done() and self._posting.exception() is not None
-        if self._posting is None or failed:
+        """Return the post's ts; post it first if needed. When this is cancelled, the post goes on."""
+        has_failed = self._posting is not None and self._posting.done() and self._posting.exception() is not None
+        if self._posting is None or has_failed:
             self._posting = asyncio.create_task(self._post())
         return await asyncio.shield(self._posting)
 
-    async def known(self) -> str:
-        """Its ts, "" where there is none; one that may have been posted is looked for."""
+    async def ts_if_posted(self) -> str:
+        """Return the post's ts, "" for none; search for a post that may have been sent."""
         if self.message or self._part is None:
             return self.message
         self.message = self._part.message
         if not self.message:
-            since = ts_of(int(self._target.since - 60) * 1_000_000)  # our clock's time, not Slack's
+            since = ts_of(int(self._target.since - 60) * 1_000_000)  # from this machine's clock, not Slack's
             self.message = await self._finder.find(self._target.channel, "", since, self._part)
             if self.message:
                 await self._log.created(OPENING, self.message)
         return self.message
 
-    async def take_back(self) -> None:
-        """Remove it: nobody but the person is to see even that they asked."""
-        if message := await self.known():
+    async def delete(self) -> None:
+        """Delete the post: only the person may see that they asked."""
+        if message := await self.ts_if_posted():
             await self._rest.delete(self._target.channel, message)
             self.message, self._part = "", None
 
     async def pause(self) -> None:
-        """A post that is under way is waited for."""
+        """Wait for a post that is under way."""
         if self._posting is not None:
             await asyncio.wait([self._posting])
 
     async def _post(self) -> str:
-        if known := await self.known():
-            return known
+        if ts := await self.ts_if_posted():
+            return ts
         channel, text = self._target.channel, self._target.opening
         if self._part is None:
             await self._log.creating(OPENING, text)
             self._part = Part(OPENING, text)
-        await self._rest.limiter.turn(rate_limits_of(POST, channel), urgent=True)
+        await self._rest.limiter.acquire(rate_limits_of(POST, channel), urgent=True)
         self.message = await self._rest.post(
             channel, message_body(text, (), links=True), self._finder.metadata(OPENING)
         )

@@ -1,4 +1,4 @@
-"""One answer on Slack: streamed in direct messages, posted and edited in channels, where all see it grow."""
+"""An answer on Slack: streamed in direct messages; posted and edited in channels, where everybody sees it grow."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from adapters.slack.outgoing.message_finder import MessageFinder, message_body, 
 from adapters.slack.outgoing.question_post import QuestionPost
 from adapters.slack.outgoing.typing_status import TypingStatus, title_of
 from adapters.slack.reply_target import Json, SlackReplyTarget, actions, ts_of
-from adapters.slack.web_api import POST, UPDATE, SlackApi, listed, rate_limits_of
+from adapters.slack.web_api import POST, UPDATE, SlackApi, objects_in, rate_limits_of
 from bot.interfaces.adapter import DraftLog
 from bot.interfaces.errors import Forbidden, Gone
 from bot.interfaces.messages import Request
@@ -23,29 +23,29 @@ from bot.interfaces.replies import File, Part, Status
 log = logging.getLogger(__name__)
 
 LIMIT = 7_900
-"""UTF-16 units of a part: with all that makes it harmless it stays below 12,000 characters."""
+"""The most UTF-16 units of a part; made safe, it stays below Slack's 12,000 characters."""
 
-PERHAPS_AGAIN = "_You may have seen this part already._\n\n"
+REPEATED_NOTE = "_You may have seen this part already._\n\n"
 
 START, APPEND, STOP = "chat.startStream", "chat.appendStream", "chat.stopStream"
 
 
 class ThreadSurface(Surface):
-    """Messages in a thread, or at the top of a channel when the target names no thread and none is begun.
+    """Messages in a thread, or in the channel where the target has no thread and opens none.
 
-    `appends` while parts are streamed. A stream that Slack ended, or refuses, goes on as an edited message, and a
-    message that takes no edit any more as a new one. `chosen` says that the answer is drawn while it grows; `finishing`
-    that it is whole.
+    `appends` while parts are streamed. A stream that Slack ends or refuses continues as an edited message, and a
+    message that accepts no edit continues as a new one. `chosen`: previews are shown; `finishing`: the answer is
+    complete.
     """
 
     limit = LIMIT
-    largest = room = files.ROOM
+    largest = room = files.LARGEST_FILE
 
     def __init__(self, rest: SlackApi, request: Request, target: SlackReplyTarget, draft_log: DraftLog) -> None:
         self.chosen = False
         self.finishing = False
         self.threaded = bool(target.thread or (target.opening and target.below))
-        self.appends = self.threaded and target.channel.startswith("D") and rest.serves(START)
+        self.appends = self.threaded and target.channel.startswith("D") and rest.is_available(START)
         self._rest = rest
         self._target = target
         self._person = request.person.id
@@ -54,36 +54,39 @@ class ThreadSurface(Surface):
         self.opening = QuestionPost(rest, target, self._finder, draft_log)
         self._may_stream = self.appends
         self._streams: dict[int, str | None] = {}
-        """What each open stream shows by its part's index; None where that is not known."""
+        """The text of each open stream by its part's index; None where it is unknown."""
         self._posted: set[str] = set()
-        self._unsure: set[int] = set()
+        self._uncertain: set[int] = set()
         self._latest = ""
         title = title_of(request) if request.place.direct and request.place.thread == request.message else ""
         self._session = TypingStatus(rest, target.channel, request.person.id, shown=draft_log.resumed, title=title)
-        self._paid = Counter[str]()
-        """How many calls of a method are paid for."""
+        self._acquired = Counter[str]()
+        """The number of acquired calls by method."""
 
     # The draft's calls -----------------------------------------------------------------------------------------------
 
     async def choose(self, *, stream: bool = True) -> None:
-        """Wait until Slack's rates leave room to draw the answer while it grows: what it takes at its end is paid.
+        """Wait until the rate limits allow previews with their end, and acquire the end's call.
 
-        Until then nothing is drawn: a finished answer is one post, of which Slack takes many more.
+        Without previews, the finished answer is one post, and Slack allows many more posts.
         """
-        if not (stream and self._buy_stream()):
+        if not (stream and self._acquire_stream()):
             self._stop_streaming()
-            await self._rest.limiter.turn((UPDATE,), begins=True)
-            self._paid[UPDATE] += 1
+            await self._rest.limiter.acquire((UPDATE,), begins=True)
+            self._acquired[UPDATE] += 1
         self.chosen = True
 
-    def budgets(self, kind: CallKind) -> Sequence[str]:
-        """A part beyond the first is streamed too, if that is free at once. Last calls are paid where they are made."""
+    def rate_limits(self, kind: CallKind) -> Sequence[str]:
+        """Return the buckets of a call.
+
+        A later part is streamed if that is possible at once; last calls acquire their own.
+        """
         if kind == "upload":
             return ()
         if kind == "edit":
             return () if self.finishing else (APPEND if self._streams else UPDATE, f"draft:{self._since}")
         if not self.finishing:
-            if self._paid[START] or self._buy_stream():
+            if self._acquired[START] or self._acquire_stream():
                 return ()
             self._stop_streaming()
         return rate_limits_of(POST, self._target.channel)
@@ -93,42 +96,45 @@ class ThreadSurface(Surface):
         if self._may_stream and not self.finishing:
             if not final and (started := await self._start(index, text, thread)):
                 return started
-            await self._rest.limiter.turn(rate_limits_of(POST, self._target.channel), urgent=final, begins=True)
+            await self._rest.limiter.acquire(rate_limits_of(POST, self._target.channel), urgent=final, begins=True)
         self._latest = await self._post(index, text, choices, thread, links=final)
         return self._latest
 
     async def edit(self, index: int, message: str, text: str, choices: Sequence[Control], *, final: bool) -> str:
-        """Change a part: a stream only grows until its last edit. The message that shows it then."""
+        """Edit a part; a stream only grows until its last edit.
+
+        Return the id of the message that shows the part then.
+        """
         self._latest = message
-        paid = index not in self._streams and not self.finishing
+        acquired = index not in self._streams and not self.finishing
         if index in self._streams:
-            if await self._grow(index, message, text, choices, final=final):
+            if await self._extend_stream(index, message, text, choices, final=final):
                 return message
         elif message not in self._posted:
             await self._end_stream(message)
         try:
-            await self._update(index, message, text, choices, paid=paid)
+            await self._update(index, message, text, choices, acquired=acquired)
             self._posted.add(message)
         except SlackRefused as error:
             if not final or isinstance(error, Gone):
                 raise
-            log.info("A message takes no edit any more, and a new one shows the answer: %s", error)
+            log.info("A message accepts no edit, and a new one shows the answer: %s", error)
             self._latest = await self._replace(index, message, text, choices)
         return self._latest
 
-    async def find(self, part: Part, after: str, *, but: str = "") -> str:
-        """Look through the thread for a part, other than the message `but`."""
+    async def find(self, part: Part, after: str, *, skip: str = "") -> str:
+        """Search the thread for a part, except in the message `skip`."""
         try:
-            opening = await self.opening.known()
+            opening = await self.opening.ts_if_posted()
             if self._target.opening and not opening:
                 return ""
-            channel, thread = self._target.channel, self._under(opening)
+            channel, thread = self._target.channel, self._answer_thread(opening)
             if part.index >= FILES:
                 return await self._finder.find_files(channel, thread, self._latest or self._since, part)
-            return await self._finder.find(channel, thread, after or opening or thread or self._since, part, but=but)
+            return await self._finder.find(channel, thread, after or opening or thread or self._since, part, skip=skip)
         except Forbidden as error:
-            log.info("Whether a part was sent cannot be seen: %s", error)
-            self._unsure.add(part.index)
+            log.info("A part that may have been sent cannot be looked for: %s", error)
+            self._uncertain.add(part.index)
             return ""
 
     async def upload(self, index: int, message: str, attached: Sequence[File]) -> str:
@@ -140,76 +146,81 @@ class ThreadSurface(Surface):
         await self._rest.delete(self._target.channel, message)
 
     async def status(self, status: Status | None) -> None:
-        """Show that the bot is at work, until its answer is whole."""
+        """Show the status until the answer is complete."""
         if status is not None and self.threaded:
             self._session.begin(self.thread)
 
-    # Around the draft ------------------------------------------------------------------------------------------------
+    # For the draft ---------------------------------------------------------------------------------------------------
 
     async def thread(self) -> str:
-        """The thread's ts, "" for none; where there is an opening, it is posted. Safe to cancel: the post goes on."""
-        return self._under(await self.opening.post()) if self._target.opening else self._target.thread
+        """Return the thread's ts, "" for none; post the opening first. When this is cancelled, the post goes on."""
+        return self._answer_thread(await self.opening.post()) if self._target.opening else self._target.thread
 
     async def pause(self) -> None:
-        """Leave everything as it is; what is under way is waited for."""
+        """Stop the status and wait for a post under way, but change nothing."""
         await self._session.pause()
         await self.opening.pause()
 
     async def end(self) -> None:
-        """Show no longer that the bot is at work, and give back what was not needed."""
-        self._rest.limiter.give_back(list(self._paid.elements()))
-        self._paid.clear()
-        await self._session.end(self._under(self.opening.message))
+        """End the status, and refund unused calls."""
+        self._rest.limiter.refund(list(self._acquired.elements()))
+        self._acquired.clear()
+        await self._session.end(self._answer_thread(self.opening.message))
 
-    async def take_buttons(self, message: str) -> None:
-        """Remove the buttons of an older message: one was pressed."""
+    async def remove_buttons(self, message: str) -> None:
+        """Remove the buttons of a message with a pressed one."""
         channel, thread = self._target.channel, self._target.thread or message
-        where = {"channel": channel, "ts": thread, "oldest": message, "latest": message, "inclusive": True}
-        page = await self._rest.read_raw("conversations.replies", where)
-        found = next((said for said in listed(page.get("messages")) if said.get("ts") == message), None)
+        arguments = {"channel": channel, "ts": thread, "oldest": message, "latest": message, "inclusive": True}
+        page = await self._rest.read_raw("conversations.replies", arguments)
+        found = next((one for one in objects_in(page.get("messages")) if one.get("ts") == message), None)
         if found is not None:
             body = without_buttons(found, links=self._rest.links_in_edits)
             await self._rest.write(UPDATE, {"channel": channel, "ts": message, "parse": "none"} | body)
 
     # Slack's calls ---------------------------------------------------------------------------------------------------
 
-    def _buy_stream(self) -> bool:
-        """Pay for a stream and its end, if both are free at once."""
-        if not (self._may_stream and self._rest.serves(START) and self._rest.limiter.spare((START, STOP))):
+    def _acquire_stream(self) -> bool:
+        """Acquire the calls of a stream's beginning and end, if both are possible at once; return whether they were."""
+        if not (self._may_stream and self._rest.is_available(START) and self._rest.limiter.try_acquire((START, STOP))):
             return False
-        self._paid.update((START, STOP))
+        self._acquired.update((START, STOP))
         return True
 
-    def _is_paid(self, method: str) -> bool:
-        """Spend what was paid for one call, if something was."""
-        paid = self._paid[method] > 0
-        self._paid[method] -= paid
-        return paid
+    def _use_acquired(self, method: str) -> bool:
+        """Use one acquired call; return whether there was one."""
+        acquired = self._acquired[method] > 0
+        self._acquired[method] -= acquired
+        return acquired
 
     async def _start(self, index: int, text: str, thread: str) -> str:
-        """Start a stream; "" where Slack refuses it."""
-        shown = streamed(self._perhaps(index) + text)
+        """Start a stream; return "" where Slack refuses it."""
+        text_shown = streamed(self._note(index) + text)
         body: Json = {"channel": self._target.channel, "thread_ts": thread}
         body |= {"recipient_user_id": self._person, "recipient_team_id": self._target.team}
-        body |= {"markdown_text": shown} if shown else {}
-        self._paid[START] -= 1
+        body |= {"markdown_text": text_shown} if text_shown else {}
+        self._acquired[START] -= 1
         try:
-            ts = str((await self._rest.write(START, body, paced=True))["ts"])
+            ts = str((await self._rest.write(START, body, acquired=True))["ts"])
         except SlackRefused as error:
             log.info("An answer is not streamed: %s", error)
-            self._rest.withhold(START, error)
+            self._rest.mark_unavailable(START, error)
             self._stop_streaming()
             return ""
-        self._streams[index] = shown
+        self._streams[index] = text_shown
         self._session.shown = True
         return ts
 
-    async def _grow(self, index: int, message: str, text: str, choices: Sequence[Control], *, final: bool) -> bool:
-        """Append to a stream, or end it; False when it does not show `text` then: it began otherwise, or is over."""
-        words, sent = self._perhaps(index) + text, self._streams[index]
-        whole = harmless(words, links=True) if final else streamed(words)
-        fits = sent is not None and whole.startswith(sent)
-        added = whole[len(sent) :] if sent is not None and fits else ""
+    async def _extend_stream(
+        self, index: int, message: str, text: str, choices: Sequence[Control], *, final: bool
+    ) -> bool:
+        """Append to a stream, or end it.
+
+        Return False where it cannot show `text`, because it began otherwise or is over.
+        """
+        noted_text, text_sent = self._note(index) + text, self._streams[index]
+        full_text = harmless(noted_text, links=True) if final else streamed(noted_text)
+        fits = text_sent is not None and full_text.startswith(text_sent)
+        added = full_text[len(text_sent) :] if text_sent is not None and fits else ""
         body: Json = {"channel": self._target.channel, "ts": message}
         body |= {"markdown_text": added} if added else {}
         if final:
@@ -221,62 +232,67 @@ class ThreadSurface(Surface):
         if not final:
             self._streams[index] = None
         try:
-            await self._rest.write(STOP if final else APPEND, body, paced=not final or self._is_paid(STOP))
+            await self._rest.write(STOP if final else APPEND, body, acquired=not final or self._use_acquired(STOP))
         except SlackRefused as error:
-            log.info("A stream is over, and its answer goes on as an edited message: %s", error)
+            log.info("A stream has ended, and an edited message shows its answer: %s", error)
             del self._streams[index]
             self._stop_streaming()
             if not final:
                 await self._end_stream(message)
             return False
         if not final:
-            self._streams[index] = whole
+            self._streams[index] = full_text
             return True
         del self._streams[index]
         self._session.shown = not self.finishing
         return fits
 
     async def _end_stream(self, message: str) -> None:
-        """A stream takes no edit; whether there is one may not be known."""
+        """End a stream, if the message is one: a stream accepts no edit."""
         try:
-            await self._rest.write(STOP, {"channel": self._target.channel, "ts": message}, paced=self._is_paid(STOP))
+            await self._rest.write(
+                STOP, {"channel": self._target.channel, "ts": message}, acquired=self._use_acquired(STOP)
+            )
         except SlackRefused as error:
-            log.debug("Nothing to end: %s", error)
+            log.debug("There is no stream to end: %s", error)
 
     async def _post(self, index: int, text: str, choices: Sequence[Control], thread: str, *, links: bool) -> str:
-        """Post a part, whose slot is spent already. What will be edited has no links that edits do not have."""
+        """Post a part, whose rate limit is acquired already.
+
+        A part that will be edited has links only where edits have.
+        """
         links = links or self._rest.links_in_edits
-        body, marked = message_body(self._perhaps(index) + text, choices, links=links), self._finder.metadata(index)
-        message = await self._rest.post(self._target.channel, body, marked, thread)
+        body, metadata = message_body(self._note(index) + text, choices, links=links), self._finder.metadata(index)
+        message = await self._rest.post(self._target.channel, body, metadata, thread)
         self._posted.add(message)
         return message
 
-    async def _update(self, index: int, message: str, text: str, choices: Sequence[Control], *, paid: bool) -> None:
-        body = message_body(self._perhaps(index) + text, choices, links=self._rest.links_in_edits)
+    async def _update(self, index: int, message: str, text: str, choices: Sequence[Control], *, acquired: bool) -> None:
+        body = message_body(self._note(index) + text, choices, links=self._rest.links_in_edits)
         body |= {"channel": self._target.channel, "ts": message, "parse": "none"}
-        paid = paid or (self.finishing and self._is_paid(UPDATE))
-        await self._rest.write(UPDATE, body | {"metadata": self._finder.metadata(index)}, paced=paid)
+        acquired = acquired or (self.finishing and self._use_acquired(UPDATE))
+        await self._rest.write(UPDATE, body | {"metadata": self._finder.metadata(index)}, acquired=acquired)
 
     async def _replace(self, index: int, message: str, text: str, choices: Sequence[Control]) -> str:
-        """Post a part anew, once, and remove the message that took no edit, where Slack lets it."""
-        found = await self.find(Part(index, text), message, but=message)
+        """Post a part once in a new message, and delete the one that accepts no edit where Slack allows it."""
+        found = await self.find(Part(index, text), message, skip=message)
         if not found:
-            await self._rest.limiter.turn(rate_limits_of(POST, self._target.channel), urgent=True)
+            await self._rest.limiter.acquire(rate_limits_of(POST, self._target.channel), urgent=True)
             found = await self._post(index, text, choices, await self.thread(), links=True)
         try:
             await self._rest.delete(self._target.channel, message)
         except SlackRefused as error:
-            log.info("What takes no edit stays: %s", error)
+            log.info("A message that accepts no edit is not deleted: %s", error)
         return found
 
-    def _under(self, opening: str) -> str:
-        """The thread that answers go into."""
+    def _answer_thread(self, opening: str) -> str:
+        """Return the thread of the answer."""
         return (opening if self._target.below else "") or self._target.thread
 
-    def _perhaps(self, index: int) -> str:
-        return PERHAPS_AGAIN if index in self._unsure else ""
+    def _note(self, index: int) -> str:
+        return REPEATED_NOTE if index in self._uncertain else ""
 
     def _stop_streaming(self) -> None:
-        """From here on, parts are posted and edited."""
+        """Post and edit all further parts."""
         self._may_stream = False
         self.appends = False

@@ -1,4 +1,4 @@
-"""Slack's sign that an agent is at work, with its own Stop button."""
+"""Slack's status that an agent is working, with its own Stop button."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ LONGEST_TITLE = 80
 
 
 def title_of(request: Request) -> str:
-    """The title of the session that a request begins: its first words."""
+    """Return the title of the session that a request begins: its first words."""
     words = " ".join(request.text[: 4 * LONGEST_TITLE].split()) or f"/{request.command}"
     return words if len(words) <= LONGEST_TITLE else f"{words[: LONGEST_TITLE - 1].rstrip()}…"
 
 
 class TypingStatus:
-    """One thread's. `shown` says that Slack may show it; a `title` names it in Slack's list.
+    """The status of one thread. `shown`: Slack may show it; a `title` names the session in Slack's list.
 
-    Nothing here raises: it is but a sign.
+    Nothing here raises: an answer does not need its status.
     """
 
     def __init__(self, rest: SlackApi, channel: str, person: str, *, shown: bool, title: str = "") -> None:
@@ -37,50 +37,50 @@ class TypingStatus:
         self._rest = rest
         self._channel = channel
         self._person = person
-        self._paid = False
-        self._working: asyncio.Task[None] | None = None
+        self._end_acquired = False
+        self._updates: asyncio.Task[None] | None = None
 
     def begin(self, thread: Callable[[], Awaitable[str]]) -> None:
-        """Show it from now on, as far as the rates allow."""
-        if self._working is None and self._rest.serves(STATUS):
-            self._working = asyncio.create_task(self._work(thread))
+        """Show the status from now on, within the rate limits."""
+        if self._updates is None and self._rest.is_available(STATUS):
+            self._updates = asyncio.create_task(self._update(thread))
 
     async def pause(self) -> None:
-        """Show it no further, but leave it."""
-        if self._working is not None:
-            self._working.cancel()
-            await asyncio.wait([self._working])
-            self._working = None
+        """Stop updating the status, but leave it."""
+        if self._updates is not None:
+            self._updates.cancel()
+            await asyncio.wait([self._updates])
+            self._updates = None
 
     async def end(self, thread: str) -> None:
-        """Take it away."""
+        """End the status."""
         await self.pause()
-        if self.shown and thread and self._rest.serves(STATUS):
-            await self._set(thread, "active", paid=self._paid)
-        elif self._paid:
-            self._rest.limiter.give_back((STATUS,))
-        self.shown = self._paid = False
+        if self.shown and thread and self._rest.is_available(STATUS):
+            await self._set(thread, "active", acquired=self._end_acquired)
+        elif self._end_acquired:
+            self._rest.limiter.refund((STATUS,))
+        self.shown = self._end_acquired = False
 
-    async def _work(self, thread: Callable[[], Awaitable[str]]) -> None:
-        await self._rest.limiter.turn((STATUS,), begins=True)
-        self._paid = True  # its end is paid for first
-        while self._rest.serves(STATUS):
-            await self._rest.limiter.turn((STATUS,))
+    async def _update(self, thread: Callable[[], Awaitable[str]]) -> None:
+        await self._rest.limiter.acquire((STATUS,), begins=True)
+        self._end_acquired = True  # the call that ends the status
+        while self._rest.is_available(STATUS):
+            await self._rest.limiter.acquire((STATUS,))
             self.shown = True
             try:
-                await self._set(await thread(), "processing", paid=True)
+                await self._set(await thread(), "processing", acquired=True)
             except PlatformError as error:
-                log.info("There is no thread to be at work in: %s", error)
+                log.info("A status has no thread: %s", error)
             await asyncio.sleep(self._rest.timeouts.status)
 
-    async def _set(self, thread: str, state: str, *, paid: bool) -> None:
+    async def _set(self, thread: str, state: str, *, acquired: bool) -> None:
         body: Json = {"channel_id": self._channel, "thread_ts": thread, "status": state}
         if state == "processing":
             body["initiator_user_id"] = self._person
             body |= {"title": self._title} if self._title else {}
         try:
-            await self._rest.write(STATUS, body, paced=paid)
+            await self._rest.write(STATUS, body, acquired=acquired)
         except SlackRefused as error:
-            self._rest.withhold(STATUS, error)
+            self._rest.mark_unavailable(STATUS, error)
         except PlatformError as error:
-            log.debug("No status: %s", error)
+            log.debug("A status is not shown: %s", error)

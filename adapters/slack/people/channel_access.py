@@ -1,4 +1,4 @@
-"""Which channels somebody may read, as Slack says now."""
+"""The channels that a person may read now."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from bot.interfaces.errors import Forbidden, Gone
 from bot.interfaces.messages import Person
 
 MOST_PAGES = 50
-"""Of what somebody is in: 10,000 channels."""
+"""The most pages of a person's channels: 10,000 channels."""
 
 
 async def readable_channels(rest: SlackApi, person: Person, channels: Collection[str]) -> Collection[str]:
-    """Those that somebody is in and, unless they are a guest, those that are open to everybody. Raises PlatformError.
+    """Return the channels that a person is in and, unless they are a guest, public ones. Raises PlatformError.
 
-    Of closed channels Slack tells the bot only where it is in them itself.
+    Slack lists a private channel only if the bot is in it.
     """
     joined = await _joined(rest, person.id) if channels else set[str]()
     others = [] if person.guest else [channel for channel in channels if channel not in joined]
@@ -33,11 +33,11 @@ async def _joined(rest: SlackApi, person: str) -> set[str]:
 
 
 async def audience(rest: SlackApi, channel: str) -> Audience:
-    """Who reads a channel of the workspace. Raises PlatformError."""
+    """Return the audience of a channel of the workspace. Raises PlatformError."""
     try:
-        known = (await rest.read("conversations.info", {"channel": channel})).get("channel")
+        info = (await rest.read("conversations.info", {"channel": channel})).get("channel")
     except (Forbidden, Gone):
         return "none"
-    if not known or known.get("is_im"):
+    if not info or info.get("is_im"):
         return "none"
-    return "everybody" if known.get("is_private") is False and not known.get("is_mpim") else "some"
+    return "everybody" if info.get("is_private") is False and not info.get("is_mpim") else "some"

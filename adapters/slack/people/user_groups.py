@@ -1,4 +1,4 @@
-"""Slack's user groups, which are roles here: asked once, and anew when Slack says that they changed."""
+"""Slack's user groups, which are roles in the bot: looked up once, and again after a change."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ log = logging.getLogger(__name__)
 LIST = "usergroups.list"
 Groups: TypeAlias = dict[str, Entry]
 GROUPS_SECONDS = 300.0
-"""How old it may be what is known, for a Slack that does not tell of changes."""
+"""The greatest age of known groups, for a workspace whose changes Slack does not report."""
 
 FAILED_SECONDS = 30.0
 NO_GROUPS = ("paid_teams_only", "plan_upgrade_required")
-"""What a workspace answers that cannot have user groups."""
+"""Errors of a workspace without user groups."""
 
 
 class UserGroups:
-    """Who is in which user group, and what these are called. What was last known serves while Slack does not say."""
+    """The members and names of user groups. The last known ones count while Slack does not answer."""
 
     def __init__(self, rest: SlackApi) -> None:
         self._rest = rest
         self._lookups = LookupCache[Groups](failed_seconds=FAILED_SECONDS)
 
     def changed(self) -> None:
-        """What is known is no longer so, nor is what is just being asked."""
+        """Outdate the known groups, and those of a look-up under way."""
         self._lookups.outdate(LIST)
 
     def close(self) -> None:
@@ -41,43 +41,47 @@ class UserGroups:
         self._lookups.close()
 
     async def of(self, person: str) -> tuple[str, ...]:
-        """The groups somebody is in. Raises PlatformError or ConfigError when Slack does not say."""
-        return _held(await self._all(), person)
+        """Return the ids of a person's groups. Raises PlatformError or ConfigError where Slack does not answer."""
+        return _groups_of(await self._all(), person)
 
     def last_of(self, person: str) -> tuple[str, ...] | None:
-        """The groups somebody was in when Slack last said; None where it never did."""
+        """Return the last known ids of a person's groups; None where they were never known."""
         known = self._lookups.last(LIST)
-        return None if known is None else _held(known, person)
+        return None if known is None else _groups_of(known, person)
 
     async def name(self, group: str) -> str:
-        """The handle of a group. Raises PlatformError or ConfigError when Slack does not say."""
-        return _called(await self._all(), group)
+        """Return a group's handle. Raises PlatformError or ConfigError where Slack does not answer."""
+        return _handle(await self._all(), group)
 
     def last_name(self, group: str) -> str:
-        """The handle of a group when Slack last said, "" where it never did."""
-        return _called(self._lookups.last(LIST) or {}, group)
+        """Return a group's last known handle, "" where it was never known."""
+        return _handle(self._lookups.last(LIST) or {}, group)
 
     async def _all(self) -> Groups:
-        """Return every group by its id; many who ask at once share one call."""
-        lookup = self._lookups.fresh(LIST, GROUPS_SECONDS) or self._lookups.begin(LIST, self._ask())
+        """Return all groups by id; callers at the same time share one look-up."""
+        lookup = self._lookups.fresh(LIST, GROUPS_SECONDS) or self._lookups.begin(LIST, self._look_up())
         return await asyncio.shield(lookup.answer)
 
-    async def _ask(self) -> Groups:
+    async def _look_up(self) -> Groups:
         try:
             answer = await self._rest.read(LIST, {"include_users": "true"})
         except PlatformError as error:
             if isinstance(error, SlackRefused) and error.code in NO_GROUPS:
                 return {}
-            held = "refusing where a rule depends on them" if self._lookups.last(LIST) is None else "what it said last"
-            log.warning("Slack does not say who is in which user group (%s): the bot goes by %s", error, held)
+            consequence = (
+                "rules for groups refuse until then"
+                if self._lookups.last(LIST) is None
+                else "the last known ones count"
+            )
+            log.warning("Slack does not return user groups (%s); %s", error, consequence)
             raise
         return {group["id"]: group for group in answer.get("usergroups", ())}
 
 
-def _held(groups: Mapping[str, Entry], person: str) -> tuple[str, ...]:
+def _groups_of(groups: Mapping[str, Entry], person: str) -> tuple[str, ...]:
     return tuple(sorted(key for key, group in groups.items() if person in group.get("users", ())))
 
 
-def _called(groups: Mapping[str, Entry], group: str) -> str:
+def _handle(groups: Mapping[str, Entry], group: str) -> str:
     found = groups.get(group)
     return (found.get("handle") or found.get("name", "")) if found else ""

@@ -1,4 +1,4 @@
-"""The terminal chat: what lines ask for, what is drawn, keys in a prompt, and the whole program on a real pty."""
+"""The terminal chat: lines, rendered answers, keys at the prompt, and the whole program on a real pty."""
 
 from __future__ import annotations
 
@@ -49,25 +49,25 @@ ROOT = Path(__file__).parents[3]
         ('/ask --model="a b" one\ntwo', "ask", {"model": "a b", "text": "one\ntwo"}),
     ],
 )
-def test_what_a_line_asks_for(line: str, command: str, arguments: dict[str, str]) -> None:
+def test_a_line_is_a_request(line: str, command: str, arguments: dict[str, str]) -> None:
     assert read(line, COMMANDS) == (command, arguments)
 
 
 @pytest.mark.parametrize(
-    ("line", "said"),
+    ("line", "message"),
     [
-        ("/modle x", "There is no command /modle. Did you mean /model?"),
-        ("/quiz", "There is no command /quiz. Did you mean /quit?"),
-        ("/xyzzy", "There is no command /xyzzy. /help lists them."),
-        ("/welcome", "There is no command /welcome. /help lists them."),
-        ("/new now", "/new takes no words after it."),
-        ("/ask --modle=x Why?", "/ask has no option --modle. It has `--model`, `--private`."),
+        ("/modle x", "Did you mean `/model`?"),
+        ("/quiz", "Did you mean `/quit`?"),
+        ("/xyzzy", "`/help` lists the commands."),
+        ("/welcome", "`/help` lists the commands."),
+        ("/new now", "`/new` takes no text after it."),
+        ("/ask --modle=x Why?", "Options: `--model`, `--private`."),
     ],
 )
-def test_what_no_line_may_ask_for(line: str, said: str) -> None:
+def test_a_wrong_line_is_explained(line: str, message: str) -> None:
     with pytest.raises(UserError) as caught:
         read(line, COMMANDS)
-    assert caught.value.message == said
+    assert caught.value.message.endswith(message)
 
 
 @pytest.mark.parametrize(
@@ -121,7 +121,7 @@ def f(): pass
 
 
 @pytest.mark.parametrize("size", [1, 7, 40, 10_000])
-async def test_pieces_and_frames_do_not_change_what_stays(size: int) -> None:
+async def test_chunks_and_frames_do_not_change_the_result(size: int) -> None:
     whole, at_once = drawing()
     await at_once.finish(Answer(MARKDOWN))
     pieces, draft = drawing()
@@ -156,7 +156,7 @@ async def test_a_fresh_draft_shows_a_finished_answer() -> None:
 
 
 async def answer(intake: RecordingIntake, console: Console, *chunks: Chunk, notes: tuple[str, ...] = ()) -> Request:
-    """Answer the next request as the core would."""
+    """Answer the next request as the core does."""
     request = await intake.next()
     draft = intake.draft(console, request)
     for chunk in chunks:
@@ -165,19 +165,21 @@ async def answer(intake: RecordingIntake, console: Console, *chunks: Chunk, note
     return request
 
 
-async def test_a_pipe_gets_the_text_alone(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+async def test_a_pipe_receives_only_the_text(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setattr(sys, "stdin", io.StringIO("first\n\n/modle\n/model small\n/quit\nnever\n"))
     intake, console = RecordingIntake(), Console("")
-    said: list[str] = []
-    running = asyncio.create_task(console.run(intake, said.append))
+    texts: list[str] = []
+    running = asyncio.create_task(console.run(intake, texts.append))
     first = await answer(intake, console, Status("Thinking…"), Text("On"), Text("e\x1b[2J"), notes=("Noted.",))
     second = await answer(intake, console, Text("Two\n"), Done("failed"))
-    with pytest.raises(UserError, match="Not every line"):
+    with pytest.raises(UserError, match="not answered"):
         await running
     out, err = capsys.readouterr()
-    assert said[0].endswith("at this terminal")
+    assert texts[0].endswith("at this terminal")
     assert out == "One[2J\nTwo\n"
-    assert err == "Noted.\nThere is no command /modle. Did you mean /model?\n"
+    assert err.startswith("Noted.\nThere is no command `/modle`.")
     assert (first.text, dict(second.arguments)) == ("first", {"name": "small"})
     assert first.act.order < second.act.order
     assert (first.place.direct, first.person.administrator) == (True, True)
@@ -186,7 +188,7 @@ async def test_a_pipe_gets_the_text_alone(monkeypatch: pytest.MonkeyPatch, capsy
 
 @asynccontextmanager
 async def prompt(intake: RecordingIntake, keys: Sequence[str]) -> AsyncIterator[tuple[Console, io.StringIO]]:
-    """A chat whose person pressed these keys already."""
+    """Return a chat in which a person has pressed these keys."""
     with create_pipe_input() as pipe:
         output = io.StringIO()
         screen = Screen(file=output, force_terminal=True, theme=THEME, highlight=False)
@@ -220,7 +222,7 @@ async def test_ctrl_d_leaves() -> None:
         pass
 
 
-async def test_what_cannot_be_kept_is_said() -> None:
+async def test_an_unstored_request_is_reported() -> None:
     intake = RecordingIntake()
     intake.broken = True
     async with prompt(intake, ["Hi\r", "\x04"]) as (_, output):
@@ -236,22 +238,20 @@ async def test_the_history_is_for_its_owner(tmp_path: Path) -> None:
     assert (tmp_path / "new" / "history").stat().st_mode & 0o777 == 0o600
 
 
-async def test_what_was_typed_can_be_forgotten(tmp_path: Path) -> None:
+async def test_typed_lines_can_be_deleted(tmp_path: Path) -> None:
     history = tmp_path / "history"
     await asyncio.to_thread(history.write_text, "+a secret")
     await Console(str(history)).forget("ann")
     assert await asyncio.to_thread(history.read_bytes) == b""
     await Console("").forget("ann")
-    with pytest.raises(PlatformError, match="cannot be emptied: Is a directory"):
+    with pytest.raises(PlatformError, match="Is a directory"):
         await Console(str(tmp_path)).forget("ann")
 
 
-async def test_files_are_saved_for_their_owner_alone_and_none_over_another(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_saved_files_are_private_and_never_overwritten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    told = await save([File("mine.json", b"1"), File("mine.json", b"2")])
-    assert told == ["Saved as mine.json", "Saved as mine-2.json"]
+    notices = await save([File("mine.json", b"1"), File("mine.json", b"2")])
+    assert notices == ["Saved as mine.json", "Saved as mine-2.json"]
     assert [(path.read_bytes(), path.stat().st_mode & 0o777) for path in map(Path, ("mine.json", "mine-2.json"))] == [
         (b"1", 0o600),
         (b"2", 0o600),
@@ -283,7 +283,7 @@ class Pty:
         self._more.set()
 
     async def until(self, text: str) -> None:
-        """Wait for a text, and forget what came before it."""
+        """Wait for a text and drop the output before it."""
         while text not in self.seen:
             self._more.clear()
             await asyncio.wait_for(self._more.wait(), 20)
@@ -333,8 +333,8 @@ async def test_the_program_on_a_terminal(tmp_path: Path) -> None:
     assert not openai.violations
 
 
-async def test_a_pipe_hears_of_every_failure(tmp_path: Path) -> None:
-    """Each attempt is told, and an empty answer is one that was not given."""
+async def test_a_pipe_reports_every_failure(tmp_path: Path) -> None:
+    """Each retry is reported, and an empty answer counts as a failure."""
     async with FakeOpenAI() as openai:
         (tmp_path / "config.toml").write_text(
             f'[models.gpt]\nbackend = "openai"\nmodel = "test"\nbase_url = "{openai.base_url}"\n'
@@ -348,8 +348,8 @@ async def test_a_pipe_hears_of_every_failure(tmp_path: Path) -> None:
             cwd=tmp_path,
             env={**os.environ, "PYTHONPATH": str(ROOT), "OPENAI_API_KEY": openai.key},
         )
-        said, told = await asyncio.wait_for(program.communicate(b"Hi\n"), 30)
-    assert (program.returncode, said) == (1, b"")
-    lines = told.decode()
-    for sentence in ("Trying again in 1 s.", "Trying for the last time in 1 s.", "empty answer", "Not every line"):
+        texts, notices = await asyncio.wait_for(program.communicate(b"Hi\n"), 30)
+    assert (program.returncode, texts) == (1, b"")
+    lines = notices.decode()
+    for sentence in ("Trying again in 1 s.", "Trying for the last time in 1 s.", "empty answer", "were not answered"):
         assert sentence in lines

@@ -13,6 +13,7 @@ from discord.http import Ratelimit
 
 from adapters.discord import PLATFORM
 from adapters.discord.adapter import DiscordAdapter
+from adapters.discord.incoming.gateway_client import UNREADABLE
 from adapters.discord.settings import DiscordSettings
 from bot.interfaces.errors import ConfigError, PlatformError
 from bot.interfaces.messages import Place
@@ -40,13 +41,13 @@ async def test_a_wrong_token_is_one_clear_error(team: Town) -> None:
         await team.adapter.check()
 
 
-async def test_a_token_that_only_the_gateway_refuses_is_the_same_error(team: Town) -> None:
+async def test_a_token_refused_by_the_gateway_is_reported(team: Town) -> None:
     team.discord.gateway.close_identify = 4004
     with pytest.raises(ConfigError, match="DISCORD_TOKEN"):
         await team.start()
 
 
-async def test_a_refused_intent_is_done_without_and_said_once(team: Town, caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_refused_intent_is_reported_once(team: Town, caplog: pytest.LogCaptureFixture) -> None:
     team.discord.refuse_message_content()
     await team.start()
     _, request = await team.asked("shown")
@@ -65,7 +66,7 @@ async def test_any_other_close_is_left_to_the_supervisor(team: Town) -> None:
     await team.start()
 
 
-async def test_an_outage_of_the_api_is_left_to_the_supervisor(team: Town) -> None:
+async def test_an_outage_of_the_api_ends_the_run(team: Town) -> None:
     team.discord.fail("GET", "/users/@me", 503)
     with pytest.raises(PlatformError, match="503"):
         await team.start()
@@ -82,7 +83,7 @@ async def test_the_budget_of_connections_is_never_used_up(team: Town) -> None:
     assert team.discord.gateway.identifies == 0
 
 
-async def test_several_shards_connect_at_the_distance_that_discord_asks_for(team: Town) -> None:
+async def test_several_shards_identify_with_the_required_spacing(team: Town) -> None:
     team.discord.gateway.shards = 2
     await team.start()
     await team.connected()
@@ -90,7 +91,7 @@ async def test_several_shards_connect_at_the_distance_that_discord_asks_for(team
     assert (await team.asked("hello"))[1].text == "hello"
 
 
-async def test_after_op_7_the_session_resumes_and_misses_nothing(team: Town) -> None:
+async def test_after_op_7_the_session_resumes_without_loss(team: Town) -> None:
     await team.start()
     team.discord.gateway.reconnect()
     team.say(team.discord.mention("meanwhile"))
@@ -113,7 +114,7 @@ async def test_after_a_lost_connection_nothing_is_missed(team: Town, code: int, 
     assert team.discord.gateway.identifies == identifies
 
 
-async def test_after_op_9_a_fresh_session_reads_what_it_missed(team: Town) -> None:
+async def test_after_op_9_missed_messages_are_read(team: Town) -> None:
     await team.start()
     await _took_part(team)
     team.discord.gateway.invalidate(resumable=False)
@@ -134,7 +135,7 @@ async def test_a_connection_without_heartbeat_acknowledgements_is_given_up(team:
     await team.connected()
 
 
-async def test_what_was_said_while_the_bot_was_away_is_offered_oldest_first(team: Town) -> None:
+async def test_missed_messages_are_offered_oldest_first(team: Town) -> None:
     grace = team.discord.add_user("Grace")
     team.discord.add_member(team.guild, grace, team.discord.add_role(team.guild, "Staff", manages=True))
     thread = team.discord.add_thread(team.channel, "plans", team.ada)
@@ -161,7 +162,7 @@ async def test_what_was_said_while_the_bot_was_away_is_offered_oldest_first(team
     assert len(missed[0].person.roles) == 1
 
 
-async def test_a_place_that_is_gone_does_not_stop_catching_up(team: Town) -> None:
+async def test_a_deleted_channel_does_not_stop_the_backfill(team: Town) -> None:
     await team.start()
     await _took_part(team)
     team.intake.places.insert(0, (Place("discord", team.guild, "12345"), 1))
@@ -171,7 +172,7 @@ async def test_a_place_that_is_gone_does_not_stop_catching_up(team: Town) -> Non
     assert (await team.intake.next()).text == "meanwhile"
 
 
-async def test_whose_roles_are_not_said_is_not_without_any(team: Town) -> None:
+async def test_unknown_roles_are_reported_as_unknown(team: Town) -> None:
     await team.start()
     await _took_part(team)
     await team.stop()
@@ -181,7 +182,7 @@ async def test_whose_roles_are_not_said_is_not_without_any(team: Town) -> None:
     assert (await team.intake.next()).person.unsaid == "roles"
 
 
-async def test_catching_up_claims_the_same_acts_as_live_events(team: Town) -> None:
+async def test_backfill_and_live_events_have_the_same_acts(team: Town) -> None:
     await team.start()
     await _took_part(team)
     before = team.intake.requests[0]
@@ -202,7 +203,7 @@ async def test_answers_are_written_while_the_gateway_is_away(team: Town) -> None
     assert team.shown() == ["Half and half."]
 
 
-async def test_a_call_that_is_given_up_holds_up_no_other(team: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_cancelled_call_delays_no_other(team: Town, monkeypatch: pytest.MonkeyPatch) -> None:
     """Cancelled while discord.py makes room for the next call, it must not take that room away."""
     rest, refresh = team.adapter._rest, Ratelimit._refresh
     await rest.sign_in()
@@ -245,7 +246,7 @@ async def test_what_cannot_be_read_ends_no_connection(
     await team.asked("are you there?")
     assert team.discord.gateway.identifies == 1
     (line,) = [record for record in caplog.records if record.levelno >= logging.ERROR]
-    assert line.getMessage().startswith("Discord sent something that cannot be read; it is ignored: ")
+    assert line.getMessage().startswith(UNREADABLE.partition("%s")[0])
     assert line.exc_info is None
 
 

@@ -94,7 +94,7 @@ async def test_a_forward_is_read_wherever_messages_are(team: Town) -> None:
     assert (pointed.text, [file.name for file in pointed.attachments]) == (words, ["notes.txt"])
 
 
-async def test_a_forward_to_the_bot_is_a_request_without_commands(team: Town) -> None:
+async def test_a_forward_to_the_bot_contains_no_command(team: Town) -> None:
     direct = team.discord.add_direct(team.ada)
     team.discord.forward(team.say("/new", to=direct), direct, team.ada)
     assert (await team.intake.next()).command == "new"
@@ -106,7 +106,7 @@ async def test_a_forward_to_the_bot_is_a_request_without_commands(team: Town) ->
     assert (forwarded.text, [file.name for file in forwarded.attachments]) == ("(Forwarded) See", ["cat.png"])
 
 
-async def test_a_forward_of_what_the_bot_said_is_no_reply(team: Town) -> None:
+async def test_a_forwarded_answer_is_not_a_reply(team: Town) -> None:
     _, request = await team.asked("hello")
     await team.answer(request, "Hi.")
     team.intake.manners = Manner(speaks="everything")
@@ -145,7 +145,7 @@ async def test_what_bots_write_beside_text_is_read(team: Town, more: Json, said:
     assert (found.id, found.text) == (posted, said)
 
 
-async def test_a_forward_of_an_embed_or_a_panel_is_read(team: Town) -> None:
+async def test_forwarded_embeds_and_panels_are_read(team: Town) -> None:
     direct = team.discord.add_direct(team.ada)
     for more, said in (({"embeds": [EMBED, PREVIEW]}, EMBEDDED), ({"components": [PANEL]}, "Deploying *now*")):
         team.discord.forward(from_bot(team, **more), direct, team.ada)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from dataclasses import replace
 
 import pytest
 
+from adapters.discord.adapter import MESSAGE_HIDDEN
 from bot.interfaces.errors import Forbidden, Gone
 from bot.interfaces.messages import Manner, Message
 from tests.adapters.discord.town import Town, town
@@ -29,7 +31,7 @@ async def test_a_bare_mention_is_talk_without_words(team: Town) -> None:
     assert (request.command, request.text) == ("chat", "")
 
 
-async def test_other_mentions_become_names_and_the_bots_own_vanish(team: Town) -> None:
+async def test_mentions_become_names_except_the_bots_own(team: Town) -> None:
     bob, role = team.discord.add_user("Bob B"), team.discord.add_role(team.guild, "Crew")
     team.discord.add_member(team.guild, bob)
     await team.restart()
@@ -51,7 +53,7 @@ async def test_a_direct_message_needs_no_mention(team: Town) -> None:
     assert (request.text, request.addressed, request.person.administrator) == ("hello", True, False)
 
 
-async def test_a_reply_to_the_bot_is_addressed_even_without_a_ping(team: Town) -> None:
+async def test_a_reply_without_a_ping_is_addressed(team: Town) -> None:
     _, request = await team.asked()
     await team.answer(request, "Hi.")
     answer = team.discord.messages(team.channel)[-1].id
@@ -60,7 +62,7 @@ async def test_a_reply_to_the_bot_is_addressed_even_without_a_ping(team: Town) -
     assert (request.text, request.addressed, request.replies_to) == ("and then?", True, answer)
 
 
-async def test_in_a_thread_a_post_may_be_for_the_bot_unless_it_is_for_others(team: Town) -> None:
+async def test_threads_are_followed_except_for_messages_to_others(team: Town) -> None:
     bob = team.discord.add_member(team.guild, team.discord.add_user("Bob"))
     thread = team.discord.add_thread(team.channel, "plans", team.ada)
     role = next(iter(team.discord.world.guilds[team.guild].members[team.ada]))
@@ -76,7 +78,7 @@ async def test_in_a_thread_a_post_may_be_for_the_bot_unless_it_is_for_others(tea
     assert request.place.name == "#general in Team"
 
 
-async def test_bots_the_bot_itself_and_unaddressed_posts_are_ignored(team: Town) -> None:
+async def test_bots_and_unaddressed_messages_are_ignored(team: Town) -> None:
     other = team.discord.add_user("Other", bot=True)
     team.discord.post(team.channel, other, team.discord.mention("loop"))
     team.discord.post(team.channel, team.discord.bot, team.discord.mention("loop"))
@@ -100,17 +102,17 @@ async def test_attachments_are_fetched(team: Town) -> None:
     request = await team.intake.next()
     cat, lost, huge = request.attachments
     assert await team.adapter.fetch(request, cat, 1_000) == PNG
-    with pytest.raises(Gone, match="not there any more"):
+    with pytest.raises(Gone, match="no longer exists"):
         await team.adapter.fetch(request, lost, 1_000)
-    for limit in (10, 1_000):  # more than it says, or than was said
-        with pytest.raises(Forbidden, match="too big"):
+    for limit in (10, 1_000):  # the payload's size, and the real one, exceed it
+        with pytest.raises(Forbidden, match="larger than"):
             await team.adapter.fetch(request, huge, limit)
     for url in (
         "https://evil.example/cdn.discordapp.com",
         "http://cdn.discordapp.com/a",
         "https://discordapp.com.evil/a",
     ):
-        with pytest.raises(Forbidden, match="not read from"):
+        with pytest.raises(Forbidden, match="on a server"):
             await team.adapter.fetch(request, replace(cat, url=url), 1_000)
 
 
@@ -139,14 +141,14 @@ async def test_a_command_may_be_written_after_the_mention(
     assert (request.command, request.arguments) == (command, arguments)
 
 
-async def test_a_command_written_wrongly_is_explained_in_a_reply(team: Town) -> None:
+async def test_a_wrong_command_is_explained_in_a_reply(team: Town) -> None:
     asked = team.say(team.discord.mention("/config set --skope me model large"))
     answer = await team.discord.answer_to(asked)
-    assert answer.content == "/config set has no option --skope. It has `--scope`."
+    assert "no option `--skope`" in answer.content
     assert team.intake.requests == []
 
 
-async def test_a_flood_of_wrong_commands_is_explained_a_few_times(team: Town, caplog: pytest.LogCaptureFixture) -> None:
+async def test_many_wrong_commands_get_few_explanations(team: Town, caplog: pytest.LogCaptureFixture) -> None:
     other = team.discord.add_channel(team.guild, "other")
     for _ in range(20):
         team.say(team.discord.mention("/config set --skope me model large"))
@@ -155,10 +157,10 @@ async def test_a_flood_of_wrong_commands_is_explained_a_few_times(team: Town, ca
     await team.discord.answer_to(theirs)
     await team.asked()
     await team.discord.wait(lambda: len(team.shown()) == 5)
-    assert caplog.text.count("again and again is not explained") == 1
+    assert caplog.text.count("no explanation") == 1
 
 
-async def test_people_roles_and_channels_of_a_typed_command_are_known(team: Town) -> None:
+async def test_a_typed_command_resolves_people_roles_and_channels(team: Town) -> None:
     bob = team.discord.add_member(team.guild, team.discord.add_user("Bob B"))
     role = team.discord.world.guilds[team.guild].members[team.ada][0]
     _, request = await team.asked(f"/access <@{bob}> <#{team.channel}>")
@@ -169,7 +171,7 @@ async def test_people_roles_and_channels_of_a_typed_command_are_known(team: Town
     assert request.arguments == {"who": "everyone"}
 
 
-async def test_people_roles_and_channels_of_a_slash_command_are_known(team: Town) -> None:
+async def test_a_slash_command_resolves_people_roles_and_channels(team: Town) -> None:
     bob = team.discord.add_member(team.guild, team.discord.add_user("Bob B"))
     role = team.discord.world.guilds[team.guild].members[team.ada][0]
     _, request = await team.used("access", who=bob, where=team.channel)
@@ -193,7 +195,7 @@ async def test_completions_know_what_is_filled_in_already(team: Town) -> None:
     assert team.intake.asked_with == [{"key": "model"}]
 
 
-async def test_only_commands_that_are_wholly_administrative_are_hidden_from_others(team: Town) -> None:
+async def test_only_wholly_administrative_commands_are_hidden(team: Town) -> None:
     hints = {str(one["name"]): one["default_member_permissions"] for one in team.discord.rest.commands}
     assert (hints["access"], hints["config"], hints["ask"]) == ("32", None, None)
 
@@ -210,7 +212,7 @@ async def test_who_may_manage_the_server_is_an_administrator(team: Town) -> None
     assert not (await team.intake.next()).person.administrator
 
 
-async def test_requests_are_offered_in_the_order_said_and_a_redelivery_is_the_same_act(team: Town) -> None:
+async def test_requests_keep_their_order_and_acts(team: Town) -> None:
     for number in range(20):
         team.say(team.discord.mention(str(number)))
     for _ in range(20):
@@ -222,7 +224,7 @@ async def test_requests_are_offered_in_the_order_said_and_a_redelivery_is_the_sa
     assert [request.text for request in team.intake.requests[19:]] == ["19", "last"]
 
 
-async def test_commands_are_told_to_discord_only_when_they_changed(team: Town) -> None:
+async def test_commands_are_sent_only_when_they_changed(team: Town) -> None:
     assert team.discord.rest.syncs == 1
     names = {str(command["name"]) for command in team.discord.rest.commands}
     assert names == {"ask", "new", "stop", "retry", "model", "config", "access"}
@@ -234,7 +236,7 @@ async def test_commands_are_told_to_discord_only_when_they_changed(team: Town) -
     assert len(team.discord.rest.commands) == 5
 
 
-async def test_a_slash_command_is_acknowledged_once_it_is_durable(team: Town) -> None:
+async def test_a_stored_slash_command_is_acknowledged(team: Town) -> None:
     team.intake.gate = asyncio.Event()
     interaction = team.discord.slash(team.channel, team.ada, "ask", {"text": "why?", "private": True})
     await team.intake.offered()
@@ -270,7 +272,7 @@ async def test_a_flag_that_is_not_set_is_absent(team: Town) -> None:
     assert not interaction.ephemeral
 
 
-async def test_a_quiet_command_is_for_one_pair_of_eyes_but_not_in_direct_messages(team: Town) -> None:
+async def test_a_quiet_command_is_private_outside_direct_messages(team: Town) -> None:
     interaction, _ = await team.used("new")
     assert interaction.ephemeral
     interaction, request = await team.used("new", to=team.discord.add_direct(team.ada))
@@ -295,7 +297,7 @@ async def test_options_are_completed_while_typing(team: Town) -> None:
     assert await team.discord.complete(team.channel, team.ada, "model", "name", "") == ["large", "small"]
 
 
-async def test_joining_a_server_is_a_request_for_a_welcome_and_starting_up_is_none(team: Town) -> None:
+async def test_only_joining_a_server_asks_for_a_welcome(team: Town) -> None:
     joined = team.discord.add_guild("Club")
     quiet = team.discord.add_channel(joined, "rules", writable=False)
     lobby = team.discord.add_channel(joined, "lobby")
@@ -309,7 +311,7 @@ async def test_joining_a_server_is_a_request_for_a_welcome_and_starting_up_is_no
     assert len(team.intake.requests) == 1
 
 
-async def test_joining_a_server_where_nothing_may_be_said_is_silent(team: Town) -> None:
+async def test_joining_a_server_without_rights_is_silent(team: Town) -> None:
     joined = team.discord.add_guild("Museum")
     team.discord.add_channel(joined, "hall", writable=False)
     team.discord.join(joined)
@@ -317,7 +319,7 @@ async def test_joining_a_server_where_nothing_may_be_said_is_silent(team: Town) 
     assert [request.command for request in team.intake.requests] == ["chat"]
 
 
-async def test_without_the_intent_only_what_discord_shows_counts_and_that_is_said_once(
+async def test_without_the_intent_hidden_messages_are_reported_once(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     async with town(message_content=False) as team:
@@ -338,7 +340,7 @@ async def test_without_the_intent_only_what_discord_shows_counts_and_that_is_sai
         assert "message-content" in told[0].message
 
 
-async def test_without_the_intent_a_bot_that_is_to_hear_everything_says_why_it_does_not(
+async def test_without_the_intent_an_unanswerable_setting_is_reported(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     async with town(message_content=False) as team:
@@ -349,16 +351,16 @@ async def test_without_the_intent_a_bot_that_is_to_hear_everything_says_why_it_d
         assert "message-content intent is missing" in caplog.text
 
 
-async def test_without_the_intent_what_is_hidden_is_not_worked_on() -> None:
+async def test_without_the_intent_hidden_messages_are_refused() -> None:
     async with town() as team:
         team.discord.refuse_message_content()
         await team.start()
         hidden = team.say("The password is hunter2")
         team.say(team.discord.mention("and this?"), reply_to=hidden)
         request = await team.intake.next()
-        with pytest.raises(Forbidden, match=r"1 message here is blank to me.*Message Content Intent"):
+        with pytest.raises(Forbidden, match=r"1 message.*Message Content Intent"):
             await team.adapter.history(request, 50, 0)
-        with pytest.raises(Forbidden, match=r"Message Content Intent.*in the menu of the message"):
+        with pytest.raises(Forbidden, match=re.escape(MESSAGE_HIDDEN)):
             await team.adapter.pointed(request)
         (said,) = await team.adapter.context(request, 9)
         assert (said.text, "Message Content Intent" in said.withheld) == ("", True)
@@ -373,7 +375,7 @@ async def test_without_the_intent_what_is_hidden_is_not_worked_on() -> None:
         assert pointed.text == "what is a mean?"
 
 
-async def test_the_context_of_a_mention_in_a_thread_is_what_was_said_there(team: Town) -> None:
+async def test_a_mention_has_its_threads_context(team: Town) -> None:
     opening = team.say("let us plan")
     thread = team.discord.add_thread(team.channel, "plans", team.ada, opening)
     for text in ("one", "two", f"three <@{team.ada}>"):
@@ -388,7 +390,7 @@ async def test_the_context_of_a_mention_in_a_thread_is_what_was_said_there(team:
     assert [message.text for message in await team.adapter.context(request, 2)] == ["two", "three @Ada"]
 
 
-async def test_the_context_of_a_reply_is_the_chain_before_it(team: Town) -> None:
+async def test_a_reply_has_its_chain_as_context(team: Town) -> None:
     last = team.say("0")
     for number in range(1, 8):
         last = team.say(str(number), reply_to=last)

@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from adapters.discord.adapter import DiscordAdapter
+from adapters.discord.outgoing.channel_surface import PRIVATE_NOTE
 from adapters.discord.settings import DiscordSettings
 from adapters.shared.rate_limiter import RateLimiter
 from bot.interfaces.errors import Forbidden, Gone, PlatformError
@@ -25,9 +26,9 @@ MINUTE = 60.0
 
 
 def alone(team: Town) -> list[str]:
-    """What the bot wrote Ada about what she asked in the channel, without the line that says so."""
+    """Return the bot's direct messages to Ada about a question in the channel, without their first line."""
     direct = team.shown(team.discord.add_direct(team.ada))
-    asked = f"-# You asked this in <#{team.channel}>. The answer is for you alone.\n"
+    asked = PRIVATE_NOTE.format(team.channel)
     assert all(text.startswith(asked) for text in direct)
     return [text.removeprefix(asked) for text in direct]
 
@@ -38,7 +39,7 @@ async def shown_now(team: Town, text: str) -> Message:
     return await team.discord.wait(lambda: next((m for m in messages.values() if m.content == text), None))
 
 
-async def test_an_answer_grows_in_one_message_that_replies_and_its_stop_button_goes(team: Town) -> None:
+async def test_an_answer_grows_in_one_reply(team: Town) -> None:
     asked, request = await team.asked()
     draft = team.draft(request)
     draft.write(Choices((STOP,)))
@@ -53,7 +54,7 @@ async def test_an_answer_grows_in_one_message_that_replies_and_its_stop_button_g
     assert len(team.shown()) == 1
 
 
-async def test_a_long_answer_goes_on_in_messages_of_which_the_first_replies(team: Town) -> None:
+async def test_only_the_first_message_is_a_reply(team: Town) -> None:
     _, request = await team.asked()
     await team.answer(request, "\n\n".join(["word " * 150] * 6), RETRY)
     parts = [m for m in team.discord.messages(team.channel) if m.author == team.discord.bot]
@@ -70,7 +71,7 @@ async def test_notes_are_shown_after_the_answer(team: Town) -> None:
     assert list(answer.buttons) == ["Retry"]
 
 
-async def test_waiting_is_typing_or_a_place_in_the_queue(team: Town) -> None:
+async def test_waiting_shows_typing_or_the_queue(team: Town) -> None:
     _, request = await team.asked()
     draft = team.draft(request)
     draft.write(Status("Thinking…"))
@@ -95,7 +96,7 @@ async def test_a_draft_left_alone_types_no_longer(team: Town) -> None:
 
 
 @pytest.mark.parametrize("known", [True, False])
-async def test_after_a_crash_the_message_that_exists_is_finished(team: Town, known: bool) -> None:
+async def test_after_a_crash_an_existing_message_is_finished(team: Town, known: bool) -> None:
     asked, request = await team.asked()
     draft = team.draft(request)
     draft.write(Text("Half"))
@@ -107,7 +108,7 @@ async def test_after_a_crash_the_message_that_exists_is_finished(team: Town, kno
     assert team.shown() == ["Half and half."]
 
 
-async def test_after_a_crash_before_sending_the_answer_is_sent_once(team: Town) -> None:
+async def test_a_crash_before_sending_sends_once(team: Town) -> None:
     _, request = await team.asked()
     team.say("Half")  # somebody else's words are not the bot's, and not all that the bot says belongs to this answer
     _, other = await team.asked("something else")
@@ -118,7 +119,7 @@ async def test_after_a_crash_before_sending_the_answer_is_sent_once(team: Town) 
     assert team.shown() == [*before, "All."]
 
 
-async def test_a_part_that_is_not_needed_any_more_is_deleted(team: Town) -> None:
+async def test_a_surplus_part_is_deleted(team: Town) -> None:
     _, request = await team.asked()
     long = "word " * 500
     draft = team.draft(request)
@@ -133,14 +134,14 @@ async def test_a_part_that_is_not_needed_any_more_is_deleted(team: Town) -> None
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
-async def test_a_lost_connection_while_sending_makes_no_second_answer(team: Town, when: str) -> None:
+async def test_a_lost_connection_makes_no_second_answer(team: Town, when: str) -> None:
     _, request = await team.asked()
     team.discord.fail("POST", r"/channels/\d+/messages$", drop=when)
     await team.answer(request, "Once.")
     assert team.shown() == ["Once."]
 
 
-async def test_failures_and_rate_limits_of_discord_are_waited_out(team: Town) -> None:
+async def test_failures_and_rate_limits_are_retried(team: Town) -> None:
     _, request = await team.asked()
     path = r"/channels/\d+/messages"
     team.discord.fail("POST", path, 429, retry_after=0.05)
@@ -153,7 +154,7 @@ async def test_failures_and_rate_limits_of_discord_are_waited_out(team: Town) ->
         await team.answer(request, "More.", parts=[Part(0, "Patience.", team.discord.messages(team.channel)[-1].id)])
 
 
-async def test_what_may_not_be_written_is_forbidden_and_what_is_gone_is_gone(team: Town) -> None:
+async def test_refusals_and_deletions_raise_their_own_errors(team: Town) -> None:
     _, request = await team.asked()
     team.discord.world.channels[team.channel].denied |= SEND
     with pytest.raises(Forbidden, match="may not"):
@@ -178,7 +179,7 @@ async def test_an_interactions_token_is_not_logged(team: Town, caplog: pytest.Lo
     assert interaction.token not in caplog.text
 
 
-async def test_a_slash_command_is_answered_in_its_own_message(team: Town) -> None:
+async def test_a_slash_command_fills_its_deferred_message(team: Town) -> None:
     interaction, request = await team.used("ask", text="why?")
     original = team.discord.message(interaction.original)
     assert original.loading
@@ -206,7 +207,7 @@ async def test_in_a_direct_message_nothing_is_hidden(team: Town) -> None:
     assert team.discord.only_seen_by(team.ada) == []
 
 
-async def test_an_answer_ready_before_the_acknowledgement_waits_for_it(team: Town) -> None:
+async def test_an_early_answer_waits_for_the_acknowledgement(team: Town) -> None:
     hold = asyncio.Event()
     team.discord.fail("POST", "/callback", hold=hold)
     interaction = team.discord.slash(team.channel, team.ada, "ask", {"text": "why?"})
@@ -220,7 +221,7 @@ async def test_an_answer_ready_before_the_acknowledgement_waits_for_it(team: Tow
     assert (await team.discord.answer_to(interaction)).id == interaction.original
 
 
-async def test_after_a_crash_a_deferred_command_is_filled_in(team: Town) -> None:
+async def test_after_a_crash_a_deferred_message_is_filled(team: Town) -> None:
     interaction, request = await team.used("ask", text="why?", private=True)
     await team.restart()
     await team.answer(request, "Because.", parts=[Part(0, "Be")])
@@ -228,7 +229,7 @@ async def test_after_a_crash_a_deferred_command_is_filled_in(team: Town) -> None
     assert (await team.discord.answer_to(interaction)).id == interaction.original
 
 
-async def test_a_hidden_follow_up_that_cannot_be_read_back_says_so(team: Town) -> None:
+async def test_a_possibly_repeated_hidden_follow_up_is_marked(team: Town) -> None:
     _, request = await team.used("ask", text="why?", private=True)
     original = team.discord.only_seen_by(team.ada)[0]
     text = "word " * 500
@@ -237,7 +238,7 @@ async def test_a_hidden_follow_up_that_cannot_be_read_back_says_so(team: Town) -
     assert "may have seen this" in team.discord.only_seen_by(team.ada)[1].content
 
 
-async def test_an_expired_token_of_a_public_answer_goes_on_in_the_channel(team: Town) -> None:
+async def test_an_expired_public_answer_continues_in_the_channel(team: Town) -> None:
     interaction, request = await team.used("ask", text="why?")
     team.discord.clock.ahead = 20 * MINUTE
     await team.answer(request, "word " * 500)
@@ -246,7 +247,7 @@ async def test_an_expired_token_of_a_public_answer_goes_on_in_the_channel(team: 
     assert second.interaction == ""
 
 
-async def test_an_expired_token_of_a_private_answer_goes_on_in_a_direct_message(team: Town) -> None:
+async def test_an_expired_private_answer_becomes_a_direct_message(team: Town) -> None:
     _, request = await team.used("ask", text="why?", private=True)
     draft = team.draft(request)
     draft.write(Text("Be"))
@@ -292,7 +293,7 @@ async def pressed(team: Town, message: str, label: str) -> Request:
     return request
 
 
-async def test_a_button_works_after_a_restart_and_its_answer_replies_to_the_question(team: Town) -> None:
+async def test_a_button_works_after_a_restart(team: Town) -> None:
     asked, request = await team.asked()
     await team.answer(request, "word " * 500, RETRY)
     last = team.discord.messages(team.channel)[-1]
@@ -304,7 +305,7 @@ async def test_a_button_works_after_a_restart_and_its_answer_replies_to_the_ques
     assert [m.content for m in team.discord.answers_to(asked)][-1] == "Again."
 
 
-async def test_a_quiet_button_without_words_shows_nothing_and_with_words_only_to_its_person(team: Town) -> None:
+async def test_a_quiet_button_answers_only_its_person(team: Town) -> None:
     _, request = await team.asked()
     draft = team.draft(request)
     draft.write(Choices((STOP,)))
@@ -320,7 +321,7 @@ async def test_a_quiet_button_without_words_shows_nothing_and_with_words_only_to
     assert list(shown.buttons) == ["Retry"]
 
 
-async def test_a_button_under_a_private_answer_is_answered_privately(team: Town) -> None:
+async def test_private_buttons_are_answered_privately(team: Town) -> None:
     interaction, request = await team.used("ask", text="why?", private=True)
     await team.answer(request, "Because.", RETRY)
     request = await pressed(team, interaction.original, "Retry")
@@ -335,14 +336,14 @@ def test_the_bots_own_pace_earns_no_429() -> None:
 
     async def call(limiter: RateLimiter, rates: Rates, kind: str, channel: int) -> None:
         for _ in range(20):
-            await limiter.turn(("all", f"{kind}:{channel}"))
+            await limiter.acquire(("all", f"{kind}:{channel}"))
             _, headers = rates.spend(f"{kind} {channel}", 5, 5.0)
             assert int(headers["X-RateLimit-Remaining"]) > 0
             assert rates.spend("global", 50, 1.0)[0]
 
     async def everywhere() -> None:
         adapter = DiscordAdapter(DiscordSettings(), "token")
-        limiter, rates = RateLimiter(adapter.budget), Rates(now)
+        limiter, rates = RateLimiter(adapter.rate_limit), Rates(now)
         await asyncio.gather(*(call(limiter, rates, kind, n) for kind in ("create", "edit") for n in range(30)))
 
     run_fast(everywhere())

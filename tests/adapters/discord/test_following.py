@@ -22,7 +22,7 @@ async def changed(team: Town) -> tuple[Place, str, str | None]:
 # Manners --------------------------------------------------------------------------------------------------------------
 
 
-async def test_where_it_only_speaks_when_mentioned_threads_are_left_alone(team: Town) -> None:
+async def test_unmentioned_thread_messages_can_be_ignored(team: Town) -> None:
     team.intake.manners = Manner(speaks="mentions")
     thread = team.discord.add_thread(team.channel, "plans", team.ada)
     team.say("what is next?", to=thread)
@@ -31,7 +31,7 @@ async def test_where_it_only_speaks_when_mentioned_threads_are_left_alone(team: 
     assert [request.addressed for request in team.intake.requests] == [True]
 
 
-async def test_where_it_hears_everything_every_post_is_for_it_but_what_goes_to_others(team: Town) -> None:
+async def test_every_message_but_those_to_others_counts(team: Town) -> None:
     team.intake.manners = Manner(speaks="everything")
     bob = team.discord.add_member(team.guild, team.discord.add_user("Bob"))
     theirs = team.discord.post(team.channel, bob, "/new")
@@ -44,7 +44,7 @@ async def test_where_it_hears_everything_every_post_is_for_it_but_what_goes_to_o
     assert team.intake.requests[-1].text == "is it raining?"
 
 
-async def test_what_is_not_for_the_bot_is_kept_where_that_is_the_manner(team: Town) -> None:
+async def test_messages_between_people_are_kept_where_set(team: Town) -> None:
     team.say("before")
     await team.asked("hello")
     team.intake.manners = Manner(keeps=True)
@@ -78,7 +78,7 @@ async def test_what_was_missed_follows_the_manners_too(team: Town) -> None:
 # What people change ---------------------------------------------------------------------------------------------------
 
 
-async def test_an_edit_is_followed_where_it_happened_and_in_the_thread_that_grew_out_of_it(team: Town) -> None:
+async def test_an_edit_reaches_the_message_and_its_thread(team: Town) -> None:
     message, request = await team.asked("What is a mean?")
     team.discord.edit(message, team.discord.mention("What is a *median*?"))
     assert await changed(team) == (request.place, message, "What is a *median*?")
@@ -94,7 +94,7 @@ async def test_an_edit_is_followed_where_it_happened_and_in_the_thread_that_grew
     assert await changed(team) == (Place("discord", "@me", direct), inside, "two")
 
 
-async def test_a_preview_of_a_link_and_what_bots_change_are_no_edits(team: Town) -> None:
+async def test_link_previews_and_bots_changes_are_ignored(team: Town) -> None:
     message, request = await team.asked("see https://example.org")
     team.discord.preview(message)
     await team.answer(request, "Hello.")
@@ -105,7 +105,7 @@ async def test_a_preview_of_a_link_and_what_bots_change_are_no_edits(team: Town)
     assert (await changed(team))[1:] == (message, "seen")
 
 
-async def test_deletions_are_followed_one_by_one_and_many_at_once(team: Town) -> None:
+async def test_single_and_bulk_deletions_are_reported(team: Town) -> None:
     first, request = await team.asked("one")
     second, third = team.say("two"), team.say("three")
     team.discord.delete(first)
@@ -120,7 +120,7 @@ async def test_deletions_are_followed_one_by_one_and_many_at_once(team: Town) ->
     ]
 
 
-async def test_in_a_thread_that_discord_no_longer_lists_deletions_are_followed(team: Town) -> None:
+async def test_deletions_in_an_archived_thread_are_reported(team: Town) -> None:
     thread = team.discord.add_thread(team.channel, "plans", team.ada)
     message = team.say("one", to=thread)
     await team.intake.next()
@@ -145,7 +145,7 @@ async def test_channels_and_threads_that_are_deleted_are_told(team: Town) -> Non
     await team.asked()
 
 
-async def test_what_the_bot_takes_away_itself_is_no_deletion(team: Town) -> None:
+async def test_the_bots_own_deletions_are_ignored(team: Town) -> None:
     _, request = await team.asked()
     draft = team.draft(request)
     draft.write(Text("word " * 500))
@@ -157,7 +157,7 @@ async def test_what_the_bot_takes_away_itself_is_no_deletion(team: Town) -> None
     assert (await changed(team))[1:] == (mine, None)
 
 
-async def test_leaving_a_server_is_told_but_not_its_outage(team: Town) -> None:
+async def test_leaving_a_server_is_reported_unlike_its_outage(team: Town) -> None:
     other = team.discord.add_guild("Other")
     team.discord.add_channel(other, "lobby")
     team.discord.join(other)
@@ -168,7 +168,7 @@ async def test_leaving_a_server_is_told_but_not_its_outage(team: Town) -> None:
     assert team.intake.left.empty()
 
 
-async def test_a_guild_that_the_bot_was_removed_from_while_it_was_away_is_noticed(team: Town) -> None:
+async def test_a_removal_while_away_is_reported(team: Town) -> None:
     team.intake.places = [(Place("discord", guild, "1"), 1) for guild in (team.guild, "12345")]
     await team.restart()
     assert await asyncio.wait_for(team.intake.left.get(), 5) == "12345"
@@ -178,7 +178,7 @@ async def test_a_guild_that_the_bot_was_removed_from_while_it_was_away_is_notice
     assert team.intake.left.empty(), "another bot, which was in none of the guilds, removes nothing"
 
 
-async def test_where_the_bot_is_and_comes_to_is_told(team: Town) -> None:
+async def test_current_and_new_servers_are_reported(team: Town) -> None:
     other = team.discord.add_guild("Other")
     team.discord.add_channel(other, "lobby")
     await team.asked()

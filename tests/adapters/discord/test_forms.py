@@ -38,7 +38,7 @@ async def sent(team: Town, form: Interaction, **values: str) -> tuple[Interactio
     return interaction, request
 
 
-async def test_a_form_is_shown_instead_of_offering_the_command_and_sending_it_is_the_request(team: Town) -> None:
+async def test_only_a_sent_form_is_a_request(team: Town) -> None:
     team.intake.form = FORM
     form = await opened(team, team.discord.slash(team.channel, team.ada, "config set", {"key": "prompt"}))
     assert team.intake.requests == []
@@ -60,14 +60,14 @@ async def test_a_form_is_shown_instead_of_offering_the_command_and_sending_it_is
     assert team.shown() == []
 
 
-async def test_a_form_that_cannot_be_made_is_answered_all_the_same(team: Town) -> None:
+async def test_a_form_that_fails_is_answered(team: Town) -> None:
     team.intake.form = PlatformError("Discord answers 503.")
     team.discord.slash(team.channel, team.ada, "config set", {"key": "prompt"})
     await team.discord.wait(lambda: team.discord.only_seen_by(team.ada))
     assert [message.content for message in team.discord.only_seen_by(team.ada)] == ["Discord answers 503."]
 
 
-async def test_who_sends_a_form_is_judged_by_the_rights_of_that_moment(team: Town) -> None:
+async def test_a_sent_form_has_the_senders_current_rights(team: Town) -> None:
     team.intake.form = FORM
     staff = team.discord.add_role(team.guild, "Staff", manages=True)
     team.discord.add_member(team.guild, team.ada, staff)
@@ -77,12 +77,12 @@ async def test_who_sends_a_form_is_judged_by_the_rights_of_that_moment(team: Tow
     assert not request.person.administrator
 
 
-async def test_where_there_is_no_form_the_command_is_offered(team: Town) -> None:
+async def test_without_a_form_the_command_is_offered(team: Town) -> None:
     interaction, request = await team.used("config set", key="model", value="large")
     assert (request.command, interaction.callback) == ("config set", 5)
 
 
-async def test_who_may_not_see_a_form_is_told_alone(team: Town) -> None:
+async def test_a_refused_form_is_explained_privately(team: Town) -> None:
     team.intake.form = UserError("Only administrators change settings.")
     interaction = team.discord.slash(team.channel, team.ada, "config set", {"key": "prompt"})
     await team.discord.wait(lambda: interaction.callback)
@@ -91,15 +91,15 @@ async def test_who_may_not_see_a_form_is_told_alone(team: Town) -> None:
     assert team.intake.requests == []
 
 
-async def test_no_text_is_lost_in_a_form_that_cannot_hold_it(team: Town) -> None:
+async def test_a_form_never_shortens_a_value(team: Town) -> None:
     team.intake.form = Form("Settings", "config set", (Field("value", "System prompt", "text", "p" * 4001),))
     interaction = team.discord.slash(team.channel, team.ada, "config set", {"key": "prompt"})
     await team.discord.wait(lambda: interaction.callback)
     (told,) = team.discord.only_seen_by(team.ada)
-    assert "System prompt has more text than a form takes" in told.content
+    assert "System prompt" in told.content
 
 
-async def test_what_a_form_cannot_carry_unseen_is_a_field_of_it(team: Town) -> None:
+async def test_long_hidden_arguments_become_fields(team: Town) -> None:
     name = "日本語の海賊さんの名前です"
     arguments = {"name": name, "scope": "me"}
     team.intake.form = Form("Persona", "config set", (Field("value", "Prompt", "text"),), arguments)
@@ -108,7 +108,7 @@ async def test_what_a_form_cannot_carry_unseen_is_a_field_of_it(team: Town) -> N
     assert request.arguments == {"name": name, "scope": "me", "value": "You are."}
 
 
-async def test_nobody_writes_more_into_a_field_than_it_takes(team: Town) -> None:
+async def test_a_field_limits_its_length(team: Town) -> None:
     team.intake.form = FORM
     form = await opened(team, team.discord.slash(team.channel, team.ada, "config set", {"key": "x"}))
     with pytest.raises(AssertionError, match="value takes no more"):
@@ -116,13 +116,13 @@ async def test_nobody_writes_more_into_a_field_than_it_takes(team: Town) -> None
     await sent(team, form, value="x" * 4_000)
 
 
-async def test_a_form_that_discord_has_no_room_for_is_explained(team: Town) -> None:
+async def test_a_form_with_too_much_text_is_explained(team: Town) -> None:
     fields = tuple(Field(f"value{number}", "Prompt") for number in range(5))
     team.intake.form = Form("Persona", "config set", fields, {"name": "n" * 100})
     interaction = team.discord.slash(team.channel, team.ada, "config set", {"key": "x"})
     await team.discord.wait(lambda: interaction.callback)
     (told,) = team.discord.only_seen_by(team.ada)
-    assert told.content == "That is more than a form holds: write all of it as a command, /config set."
+    assert "`/config set …`" in told.content
 
 
 async def test_a_button_opens_a_form_too(team: Town) -> None:
@@ -138,7 +138,7 @@ async def test_a_button_opens_a_form_too(team: Town) -> None:
     assert [message.content for message in team.discord.only_seen_by(team.ada)] == ["Changed."]
 
 
-async def test_picking_asks_for_the_command_with_what_was_picked(team: Town) -> None:
+async def test_a_picked_entry_is_the_commands_argument(team: Town) -> None:
     _, request = await team.asked()
     await team.draft(request).finish(Answer("Which model?", choices=(EDIT, PICK)))
     message = team.discord.messages(team.channel)[-1]
@@ -163,7 +163,7 @@ async def test_picking_may_open_a_form(team: Town) -> None:
     assert (request.command, request.arguments["value"]) == ("config set", "Be kind.")
 
 
-async def test_what_is_picked_under_a_private_answer_is_answered_privately(team: Town) -> None:
+async def test_private_menus_are_answered_privately(team: Town) -> None:
     interaction, request = await team.used("ask", text="which?", private=True)
     await team.draft(request).finish(Answer("Which?", choices=(Menu("Model", "retry", "model", MODELS),)))
     team.discord.pick(interaction.original, "Model", "small", team.ada)
@@ -171,7 +171,7 @@ async def test_what_is_picked_under_a_private_answer_is_answered_privately(team:
     assert (request.command, request.arguments, request.private) == ("retry", {"model": "small"}, True)
 
 
-async def test_more_than_a_component_can_hold_is_a_fault_of_ours(team: Town) -> None:
+async def test_too_long_a_custom_id_fails_an_assertion(team: Town) -> None:
     _, request = await team.asked()
-    with pytest.raises(AssertionError, match="too much in a component"):
+    with pytest.raises(AssertionError, match="custom id"):
         await team.answer(request, "Settings", Choice("Edit", "config set", {"key": "k" * 90}))

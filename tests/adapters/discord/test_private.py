@@ -6,6 +6,10 @@ import logging
 
 import pytest
 
+from adapters.discord.outgoing.channel_surface import PRIVATE_NOTE
+from adapters.discord.rest_api import ERRORS, NO_DIRECT_MESSAGES, REFUSALS
+from adapters.shared.paced_draft import REST_FILE
+from adapters.shared.private_draft import NOT_SHOWN
 from bot.interfaces.errors import PlatformError
 from bot.interfaces.messages import Manner, Place, Request
 from bot.interfaces.replies import Answer, Choice, File, Note, Part, Private, Status, Text
@@ -40,7 +44,7 @@ async def test_a_setting_makes_commands_answer_privately(team: Town) -> None:
     assert (seen_alone(team), team.shown()) == (["Because."], [])
 
 
-async def test_a_private_mention_is_answered_in_a_direct_message_that_says_where_it_was_asked(team: Town) -> None:
+async def test_a_private_mention_gets_a_direct_message(team: Town) -> None:
     team.intake.private = True
     _, request = await team.asked("why?")
     draft = team.draft(request)
@@ -50,7 +54,7 @@ async def test_a_private_mention_is_answered_in_a_direct_message_that_says_where
     await team.discord.wait(lambda: whispered(team))
     await draft.finish(Answer("Because. " * 400))
     first, second = whispered(team)
-    assert first.startswith(f"-# You asked this in <#{team.channel}>. The answer is for you alone.\nBecause.")
+    assert first.startswith(f"{PRIVATE_NOTE.format(team.channel)}Because.")
     assert second.startswith("Because.")
     assert (team.shown(), set(team.discord.rest.typing)) == ([], {team.discord.add_direct(team.ada)})
 
@@ -62,7 +66,7 @@ async def test_a_mention_may_ask_for_privacy_itself(team: Town) -> None:
     assert (whispered(team)[0].endswith("Because."), team.shown()) == (True, [])
 
 
-async def test_after_a_crash_a_direct_message_is_not_sent_twice(team: Town) -> None:
+async def test_after_a_crash_one_direct_message_is_sent(team: Town) -> None:
     team.intake.private = True
     _, request = await team.asked("why?")
     draft = team.draft(request)
@@ -76,18 +80,18 @@ async def test_after_a_crash_a_direct_message_is_not_sent_twice(team: Town) -> N
     assert team.shown() == []
 
 
-async def test_who_takes_no_direct_messages_is_told_so_without_the_answer(team: Town) -> None:
+async def test_closed_direct_messages_are_reported_without_the_answer(team: Town) -> None:
     team.intake.private = True
     team.discord.world.users[team.ada].closed = True
     asked, request = await team.asked("why?")
     await team.answer(request, "A secret.")
     told = await team.discord.answer_to(asked)
-    assert "for you alone" in told.content
-    assert "You take no direct messages from this server" in told.content
+    assert told.content.startswith(NOT_SHOWN)
+    assert told.content.endswith(REFUSALS[NO_DIRECT_MESSAGES])
     assert "secret" not in str([message.versions for message in team.discord.world.messages.values()])
 
 
-async def test_in_a_direct_message_a_private_answer_is_like_any_other(team: Town) -> None:
+async def test_in_direct_messages_privacy_changes_nothing(team: Town) -> None:
     team.intake.private = True
     direct = team.discord.add_direct(team.ada)
     team.say("why?", to=direct)
@@ -97,7 +101,7 @@ async def test_in_a_direct_message_a_private_answer_is_like_any_other(team: Town
 
 
 @pytest.mark.parametrize("crash", [False, True])
-async def test_a_command_that_turns_out_to_be_refused_leaves_no_public_trace(team: Town, crash: bool) -> None:
+async def test_a_command_refused_late_shows_nothing_publicly(team: Town, crash: bool) -> None:
     interaction, request = await team.used("ask", text="why?")
     assert not interaction.ephemeral
     if crash:
@@ -120,7 +124,7 @@ async def test_what_discord_does_not_hide_goes_on_directly(team: Town) -> None:
     assert (team.shown(), seen_alone(team)) == ([], [])
 
 
-async def test_a_mention_that_turns_out_to_be_refused_is_answered_directly(team: Town) -> None:
+async def test_a_mention_refused_late_gets_a_direct_message(team: Town) -> None:
     _, request = await team.asked("why?")
     draft = team.draft(request)
     draft.write(Private())
@@ -129,7 +133,7 @@ async def test_a_mention_that_turns_out_to_be_refused_is_answered_directly(team:
     assert team.shown() == []
 
 
-async def test_a_public_button_whose_press_is_refused_tells_the_person_alone(team: Town) -> None:
+async def test_a_refused_press_is_answered_privately(team: Town) -> None:
     _, request = await team.asked()
     await team.answer(request, "Hello.", Choice("Retry", "retry", {"request": "1"}))
     message = team.discord.messages(team.channel)[-1]
@@ -144,7 +148,7 @@ async def test_a_public_button_whose_press_is_refused_tells_the_person_alone(tea
 # In threads -----------------------------------------------------------------------------------------------------------
 
 
-async def test_a_mention_is_answered_in_a_thread_that_grows_out_of_it(team: Town) -> None:
+async def test_a_mention_is_answered_in_its_new_thread(team: Town) -> None:
     team.intake.manners = Manner(answers_in="thread")
     asked, request = await team.asked("What is a mean?\nAnd why?")
     assert (request.place.channel, request.place.thread) == (team.channel, asked)
@@ -161,7 +165,7 @@ async def test_a_mention_is_answered_in_a_thread_that_grows_out_of_it(team: Town
     assert await team.adapter.context(request, 9)
 
 
-async def test_after_a_crash_the_thread_that_is_there_already_is_used(team: Town) -> None:
+async def test_after_a_crash_an_existing_thread_is_used(team: Town) -> None:
     team.intake.manners = Manner(answers_in="thread")
     asked, request = await team.asked("What is a mean?")
     draft = team.draft(request)
@@ -181,7 +185,7 @@ async def test_what_replies_before_the_thread_is_its_context(team: Town) -> None
     assert [message.text for message in await team.adapter.context(request, 9)] == ["The mean is 4."]
 
 
-async def test_where_threads_are_forbidden_or_are_already_it_answers_in_place(team: Town) -> None:
+async def test_without_new_threads_answers_stay_in_place(team: Town) -> None:
     team.intake.manners = Manner(answers_in="thread")
     thread = team.discord.add_thread(team.channel, "plans", team.ada)
     team.say(team.discord.mention("hello"), to=thread)
@@ -198,7 +202,7 @@ async def test_where_threads_are_forbidden_or_are_already_it_answers_in_place(te
 
 
 @pytest.mark.parametrize("why", ["forbidden", "deleted"])
-async def test_where_no_thread_can_be_made_after_all_the_answer_is_a_reply(team: Town, why: str) -> None:
+async def test_a_refused_thread_makes_the_answer_a_reply(team: Town, why: str) -> None:
     team.intake.manners = Manner(answers_in="thread")
     asked, request = await team.asked("What is a mean?")
     if why == "deleted":
@@ -268,7 +272,7 @@ async def test_files_of_a_command_are_in_its_answer(team: Town, private: bool) -
     assert (seen_alone(team) == ["Here."]) == private
 
 
-async def test_files_of_a_private_answer_to_a_mention_go_to_the_person(team: Town) -> None:
+async def test_files_of_a_private_mention_are_sent_directly(team: Town) -> None:
     team.intake.private = True
     _, request = await team.asked("usage?")
     await team.draft(request).finish(Answer("", files=(TABLE,)))
@@ -277,7 +281,7 @@ async def test_files_of_a_private_answer_to_a_mention_go_to_the_person(team: Tow
     assert attached(message) == BOTH[1:]
 
 
-async def test_files_of_a_private_answer_follow_it_when_its_token_has_expired(team: Town) -> None:
+async def test_files_follow_an_expired_private_answer(team: Town) -> None:
     _, request = await team.used("ask", text="usage?", private=True)
     draft = team.draft(request)
     draft.write(Text("He"))
@@ -293,7 +297,7 @@ async def test_a_file_that_is_too_large_is_named(team: Town) -> None:
     huge = File("all.json", b"x" * (11 << 20))
     await team.draft(request).finish(Answer("Here.", files=(huge, TABLE)))
     message = team.discord.messages(team.channel)[-1]
-    assert "> all.json has 11.0 MiB and is not shown: a file may have 10 MiB." in message.content
+    assert "> all.json has 11.0 MiB and is not shown" in message.content
     assert attached(message) == BOTH[1:]
 
 
@@ -315,7 +319,7 @@ async def test_the_rest_of_an_endless_answer_is_attached(team: Town, monkeypatch
     await team.answer(request, "".join(f"{number} " for number in range(2_000)))
     message = team.discord.messages(team.channel)[-1]
     ((name, content, _),) = attached(message)
-    assert (name, "the rest of it is in answer.md" in team.shown()[-1], len(team.shown())) == ("answer.md", True, 3)
+    assert (name, REST_FILE in team.shown()[-1], len(team.shown())) == (REST_FILE, True, 3)
     said = " ".join(text.partition(">")[0] for text in team.shown())
     assert f"{said} {content.decode()}".split() == [str(number) for number in range(2_000)]
 
@@ -335,14 +339,14 @@ async def test_files_that_discord_finds_too_large_are_named(team: Town) -> None:
     _, request = await team.asked()
     team.discord.fail("PATCH", r"/channels/\d+/messages/", 413, code=40005)
     await team.draft(request).finish(Answer("Here.", files=(TABLE,)))
-    assert "> usage.csv cannot be shown: Discord takes no files that large" in team.shown()[0]
+    assert f"> usage.csv can't be shown: {ERRORS[413][1]}" in team.shown()[0]
 
 
-async def test_where_nothing_may_be_attached_the_answer_says_so(team: Town) -> None:
+async def test_refused_files_become_a_note(team: Town) -> None:
     _, request = await team.asked()
     team.discord.world.channels[team.channel].denied |= ATTACH
     await team.draft(request).finish(Answer("Here.", files=(TABLE,)))
-    assert "usage.csv cannot be shown: The bot may not do this there" in team.shown()[0]
+    assert f"usage.csv can't be shown: {ERRORS[403][1]}" in team.shown()[0]
 
 
 # Of its own accord ----------------------------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ async def readable(team: Town, request: Request, *where: tuple[str, str]) -> lis
     return [(place.channel, place.thread) for place in await team.adapter.readable(request, places)]
 
 
-async def test_who_sees_a_channel_reads_its_threads_but_for_private_ones(team: Town) -> None:
+async def test_channel_readers_read_only_its_public_threads(team: Town) -> None:
     discord, (_, request) = team.discord, await team.asked()
     hidden, blank = discord.add_channel(team.guild, "hidden"), discord.add_channel(team.guild, "blank")
     discord.world.channels[hidden].forbidden[team.ada] = VIEW
@@ -97,7 +97,7 @@ def test_exceptions_count_from_everyones_to_ones_own(exceptions: list[tuple[str,
     assert (rights & READING == READING) == may
 
 
-async def test_who_reads_a_channel_is_as_discord_says_now(team: Town) -> None:
+async def test_the_audience_follows_discords_current_rights(team: Town) -> None:
     discord, guild = team.discord, team.guild
     closed, elsewhere = discord.add_channel(guild, "closed"), discord.add_channel(discord.add_guild("Other"), "lobby")
     discord.world.channels[closed].denied = VIEW

@@ -1,4 +1,4 @@
-"""A draft is created once, edited at the pace of the platform, and finished. `run_fast` makes sleeping free."""
+"""Drafts: created once, edited within the rate limits, finished. Under `run_fast`, sleeping takes no time."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from itertools import pairwise
 
 import pytest
 
-from adapters.shared.paced_draft import FILES, CallKind, Control, PacedDraft
-from adapters.shared.private_draft import HIDDEN, HiddenDraft, PrivateDraft
+from adapters.shared.paced_draft import FILES, REST_FILE, TEXT_PARTS, CallKind, Control, PacedDraft
+from adapters.shared.private_draft import HIDDEN, NOT_SHOWN, HiddenDraft, PrivateDraft
 from adapters.shared.rate_limiter import RateLimit, RateLimiter
 from bot.interfaces.adapter import DraftLog
 from bot.interfaces.errors import Forbidden, Gone, PlatformError, ShouldersError, StoreError
@@ -89,7 +89,7 @@ class Wall:
     async def status(self, status: Status | None) -> None:
         self.statuses.append(status.text if status else None)
 
-    def budgets(self, kind: CallKind) -> Sequence[str]:
+    def rate_limits(self, kind: CallKind) -> Sequence[str]:
         return ["channel"]
 
     def _call(self, what: str) -> None:
@@ -107,7 +107,7 @@ def draft_on(wall: Wall, log: DraftLog) -> PacedDraft:
     return PacedDraft(wall, log, RateLimiter(lambda _name: RateLimit(1, 1)))
 
 
-def test_stale_previews_are_skipped_and_the_newest_text_wins() -> None:
+def test_outdated_previews_are_skipped() -> None:
     wall, log = Wall(limit=1_000), Log()
 
     async def write() -> None:
@@ -138,7 +138,7 @@ def test_the_stop_button_goes_when_the_answer_ends() -> None:
     assert run_fast(write()) == (("Stop",), ("Retry",))
 
 
-def test_a_long_wait_is_told_in_one_message_that_the_answer_takes() -> None:
+def test_a_long_waits_message_becomes_the_answer() -> None:
     wall = Wall()
 
     async def write() -> tuple[str, ...]:
@@ -156,7 +156,7 @@ def test_a_long_wait_is_told_in_one_message_that_the_answer_takes() -> None:
     assert 8 < len(wall.calls) < 13, "at the platform's pace"
 
 
-def test_long_answers_go_on_in_further_messages() -> None:
+def test_long_answers_fill_several_messages() -> None:
     wall = Wall()
 
     async def write() -> None:
@@ -177,7 +177,7 @@ def test_long_answers_go_on_in_further_messages() -> None:
     assert "\n".join(wall.messages.values()).count("line number 17") == 1
 
 
-def test_a_place_in_the_queue_is_shown_until_there_is_text() -> None:
+def test_the_queue_is_shown_until_text_comes() -> None:
     wall = Wall()
 
     async def write() -> tuple[str, str]:
@@ -218,18 +218,18 @@ def test_a_passing_failure_is_tried_again() -> None:
     assert wall.messages == {"m0": "There"}
 
 
-def test_a_message_that_arrived_although_its_response_was_lost_is_not_sent_twice() -> None:
+def test_a_lost_response_sends_no_second_message() -> None:
     wall = Wall(failures=[PlatformError("connection lost")], arrives_all_the_same=True)
     run_fast(draft_on(wall, Log()).finish(Answer("Once")))
     assert wall.messages == {"m0": "Once"}
 
 
-def test_a_channel_that_is_gone_is_reported_at_once() -> None:
+def test_a_deleted_channel_is_reported_at_once() -> None:
     with pytest.raises(Gone):
         run_fast(draft_on(Wall(failures=[Gone("deleted")]), Log()).finish(Answer("Nobody there")))
 
 
-def test_a_resumed_draft_edits_what_is_there_and_removes_what_is_too_much() -> None:
+def test_a_resumed_draft_edits_and_deletes_old_parts() -> None:
     wall = Wall(messages={"m0": "half of it", "m1": "and mo", "m2": "sent but not noted"})
     log = Log(parts=(Part(0, "h", "m0"), Part(1, "and", "m1"), Part(2, "sent but not noted")), resumed=True)
     run_fast(draft_on(wall, log).finish(Answer("all of it")))
@@ -250,7 +250,7 @@ def test_a_failing_preview_does_not_cost_the_answer() -> None:
     assert wall.messages == {"m0": "Hello there"}
 
 
-def test_a_database_that_fails_for_a_moment_costs_neither_previews_nor_the_answer() -> None:
+def test_a_short_database_failure_loses_nothing() -> None:
     wall, log = Wall(), Log(failures=[StoreError("locked")])
 
     async def write() -> str:
@@ -289,7 +289,7 @@ def test_menus_and_buttons_are_under_the_last_message() -> None:
     assert list(wall.buttons.values()) == [(), ("Retry", "Model")]
 
 
-def test_files_belong_to_the_last_message_and_are_sent_once() -> None:
+def test_files_are_sent_once_with_the_last_message() -> None:
     wall, log = Wall(failures=[PlatformError("502")]), Log()
     run_fast(draft_on(wall, log).finish(Answer("word " * 30, files=(CHART,))))
     assert wall.files == {"m1": (CHART,)}
@@ -301,20 +301,20 @@ def test_files_belong_to_the_last_message_and_are_sent_once() -> None:
     assert wall.files == {}, "they are there already"
 
 
-def test_files_without_words_go_by_their_names() -> None:
+def test_files_without_text_show_their_names() -> None:
     wall = Wall()
     run_fast(draft_on(wall, Log()).finish(Answer("", files=(CHART,))))
     assert (wall.messages, wall.files) == ({"m0": "chart.png"}, {"m0": (CHART,)})
 
 
-def test_a_file_that_is_too_large_is_named_instead() -> None:
+def test_too_large_a_file_is_only_named() -> None:
     wall = Wall(largest=500)
     run_fast(draft_on(wall, Log()).finish(Answer("Here:", files=(CHART, File("all.csv", b"x" * 501)))))
     assert wall.files == {"m0": (CHART,)}
     assert "all.csv has" in wall.messages["m0"]
 
 
-def test_files_that_exceed_a_message_go_on_in_further_ones() -> None:
+def test_many_files_fill_several_messages() -> None:
     wall, log = Wall(room=500), Log()
     files = (CHART, *(File(f"{number}.csv", b"x" * 200) for number in range(3)))
     run_fast(draft_on(wall, log).finish(Answer("Here:", choices=(RETRY,), files=files)))
@@ -332,17 +332,17 @@ def test_files_that_exceed_a_message_go_on_in_further_ones() -> None:
     assert list(wall.files) == ["m2"], "what was sent before a crash is not sent again"
 
 
-def test_the_messages_that_hold_files_are_bounded() -> None:
+def test_the_messages_with_files_are_limited() -> None:
     wall = Wall(room=500)
     files = tuple(File(f"{number}.csv", b"x" * 400) for number in range(7))
     run_fast(draft_on(wall, Log()).finish(Answer("Here:", files=files)))
     assert len(wall.files) == 5
     for number in (5, 6):
-        assert f"> {number}.csv is not shown: there are too many files." in "\n".join(wall.messages.values())
+        assert f"> {number}.csv is not shown" in "\n".join(wall.messages.values())
 
 
 @pytest.mark.parametrize("private", [False, True])
-def test_the_rest_of_an_endless_answer_is_a_file(private: bool) -> None:
+def test_a_long_answer_ends_in_a_file(private: bool) -> None:
     public, hidden, log = Wall(largest=10**6, room=10**6), Wall(largest=10**6, room=10**6), Log()
     text = "```py\n" + "".join(f"x{number} = {number}\n" for number in range(5_000)) + "```"
     answer = Answer(text, ("A note.",), (RETRY,), private=private)
@@ -351,33 +351,35 @@ def test_the_rest_of_an_endless_answer_is_a_file(private: bool) -> None:
         draft = private_draft_on(public, hidden, log)
         draft.write(Text(text))
         await asyncio.sleep(100)
-        drawn = len(public.messages)
+        previews = len(public.messages)
         await draft.finish(answer)
-        return drawn
+        return previews
 
-    assert run_fast(write()) == 24, "while it is written, no more of it is drawn"
+    assert run_fast(write()) == 24, "previews show no more of it"
     wall = hidden if private else public
     assert len(wall.messages) == 25
     *full, last = wall.messages.values()
-    assert "The answer is longer than 24 messages: the rest of it is in answer.md." in f"{full[-1]}{last}"
+    assert f"{TEXT_PARTS} messages" in f"{full[-1]}{last}"
+    assert REST_FILE in f"{full[-1]}{last}"
     assert list(wall.buttons.values())[-1] == ("Retry",)
     ((file,),) = wall.files.values()
-    said = "".join(part.replace("```py\n", "").replace("```", "").partition("\n>")[0] for part in full)
+    shown = "".join(part.replace("```py\n", "").replace("```", "").partition("\n>")[0] for part in full)
     rest = file.content.decode()
-    assert (file.name, rest.startswith("```py\nx")) == ("answer.md", True)
-    lines = [line for line in f"{said}\n{rest}".splitlines() if line.startswith("x")]
+    assert (file.name, rest.startswith("```py\nx")) == (REST_FILE, True)
+    lines = [line for line in f"{shown}\n{rest}".splitlines() if line.startswith("x")]
     assert lines == [f"x{number} = {number}" for number in range(5_000)]
     indices = [int(event.split()[1]) for event in log.events if event.startswith("creating")]
     assert len(indices) == len(set(indices)), "no part takes the place of the files or of a hidden part"
 
 
-def test_files_that_are_refused_are_a_note_and_not_silence() -> None:
+def test_refused_files_become_a_note() -> None:
     wall = Wall(takes_files=False)
     run_fast(draft_on(wall, Log()).finish(Answer("Here:", files=(CHART,))))
-    assert wall.messages["m0"] == "Here:\n\n> chart.png cannot be shown: The bot may not attach files there."
+    assert wall.messages["m0"].startswith("Here:\n\n> chart.png")
+    assert wall.messages["m0"].endswith(" The bot may not attach files there.")
 
 
-def test_an_answer_that_turns_out_to_be_private_leaves_nothing_public() -> None:
+def test_an_answer_that_becomes_private_is_hidden() -> None:
     public, hidden, log = Wall(), Wall(), Log()
 
     async def write() -> None:
@@ -396,14 +398,14 @@ def test_an_answer_that_turns_out_to_be_private_leaves_nothing_public() -> None:
     assert log.events[-2:] == [f"creating {HIDDEN}", f"created {HIDDEN} m0"]
 
 
-def test_a_private_answer_is_finished_once_after_a_crash() -> None:
+def test_after_a_crash_a_private_answer_finishes_once() -> None:
     public, hidden = Wall(messages={"m0": "_Waiting_"}), Wall(messages={"h0": "You"})
     log = Log(parts=(Part(0, "_Waiting_", "m0"), Part(HIDDEN, "You")), resumed=True)
     run_fast(private_draft_on(public, hidden, log).finish(Answer("You may not.", private=True)))
     assert (public.messages, hidden.messages) == ({}, {"h0": "You may not."})
 
 
-def test_an_answer_private_from_the_start_grows_where_only_its_person_sees_it() -> None:
+def test_a_private_answer_has_hidden_previews() -> None:
     public, hidden = Wall(), Wall()
 
     async def write() -> str:
@@ -419,18 +421,18 @@ def test_an_answer_private_from_the_start_grows_where_only_its_person_sees_it() 
     assert (public.calls, hidden.messages) == ([], {"m0": "Half and half."})
 
 
-def test_what_cannot_be_shown_to_one_alone_is_not_shown_to_all() -> None:
+def test_a_refused_private_answer_stays_hidden() -> None:
     public, hidden = Wall(), Wall(failures=[Forbidden("Allow it.")])
-    draft = private_draft_on(public, hidden, Log(), private=True, excuse=True)
+    draft = private_draft_on(public, hidden, Log(), private=True, explain_refusal=True)
     run_fast(draft.finish(Answer("A secret.")))
-    assert public.messages == {"m0": "The answer is for you alone and could not be shown. Allow it."}
+    assert public.messages == {"m0": f"{NOT_SHOWN} Allow it."}
     with pytest.raises(Forbidden):
         run_fast(
             private_draft_on(Wall(), Wall(failures=[Forbidden("closed")]), Log(), private=True).finish(Answer("A"))
         )
 
 
-def test_nothing_private_is_said_before_what_is_public_is_gone() -> None:
+def test_private_text_follows_the_deletion_of_public_parts() -> None:
     public, hidden = Wall(messages={"m0": "_Waiting_"}, failures=[Forbidden("no")]), Wall()
     log = Log(parts=(Part(0, "_Waiting_", "m0"),), resumed=True)
     with pytest.raises(Forbidden):
@@ -438,7 +440,7 @@ def test_nothing_private_is_said_before_what_is_public_is_gone() -> None:
     assert hidden.calls == []
 
 
-def test_what_was_private_before_a_crash_and_is_public_now_is_shown_to_all() -> None:
+def test_hidden_parts_of_a_public_answer_are_deleted() -> None:
     public, hidden = Wall(), Wall(messages={"h0": "You"})
     log = Log(parts=(Part(HIDDEN, "You", "h0"),), resumed=True)
     run_fast(private_draft_on(public, hidden, log).finish(Answer("Hello.")))

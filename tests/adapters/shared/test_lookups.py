@@ -1,4 +1,4 @@
-"""Look-ups are shared, remembered and outdated."""
+"""The cache of look-ups: shared calls, remembered answers, outdated keys."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ async def fail() -> str:
 
 
 async def test_a_fresh_answer_is_shared() -> None:
-    cache = LookupCache[str](most=2)
+    cache = LookupCache[str](capacity=2)
     lookup = cache.begin("ann", answer("Ann"))
     assert cache.fresh("ann", 60) is lookup
     assert (await lookup.answer, cache.last("ann")) == ("Ann", "Ann")
@@ -50,15 +50,15 @@ async def test_an_answer_older_than_a_change_is_dropped() -> None:
 async def test_a_forgotten_key_learns_what_is_sent() -> None:
     cache = LookupCache[str]()
     assert not cache.forget("ann")
-    cache.learn("ann", "Ann")
+    cache.store("ann", "Ann")
     assert cache.forget("ann")
     assert (cache.last("ann"), cache.fresh("ann", 60)) == (None, None)
 
 
 async def test_the_oldest_key_goes_first() -> None:
-    cache = LookupCache[str](most=2)
+    cache = LookupCache[str](capacity=2)
     for name in ("ann", "ben", "cleo"):
-        cache.learn(name, name)
+        cache.store(name, name)
     assert [cache.last(name) for name in ("ann", "ben", "cleo")] == [None, "ben", "cleo"]
     cache.close()
     assert cache.last("cleo") is None

@@ -1,4 +1,4 @@
-"""Long answers go on in further messages: never cut, never with a broken fence, never changed afterwards."""
+"""Long answers in several messages: no text is lost, no fence is broken, no full message changes."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def letters(text: str) -> str:
 
 
 @given(MARKDOWN, LIMITS)
-def test_no_part_is_too_long_or_leaves_a_fence_open(text: str, limit: int) -> None:
+def test_every_part_fits_and_closes_its_fences(text: str, limit: int) -> None:
     for part in split(text, limit):
         assert 0 < size(part) <= limit
         assert open_fence(part) is None
@@ -36,14 +36,14 @@ def test_nothing_is_lost(text: str, limit: int) -> None:
 
 
 @given(MARKDOWN, LIMITS, st.integers(min_value=0, max_value=2_000))
-def test_full_parts_stay_as_they_are_while_text_grows(text: str, limit: int, cut: int) -> None:
+def test_full_parts_stay_the_same_while_text_grows(text: str, limit: int, cut: int) -> None:
     before, after = split(text[:cut], limit), split(text, limit)
     full = before[:-1]
     assert after[: len(full)] == full
 
 
 @given(MARKDOWN, LIMITS, st.integers(min_value=1, max_value=5))
-def test_what_exceeds_the_parts_is_left(text: str, limit: int, most: int) -> None:
+def test_text_beyond_the_parts_is_returned(text: str, limit: int, most: int) -> None:
     parts, rest = split_off(text, limit, most)
     assert len(parts) <= most
     assert parts == split(text, limit)[:most]
@@ -51,7 +51,7 @@ def test_what_exceeds_the_parts_is_left(text: str, limit: int, most: int) -> Non
     assert bool(rest) == (len(split(text, limit)) > most)
 
 
-def test_code_that_spans_messages_is_closed_and_opened_again() -> None:
+def test_code_across_messages_has_fences_in_each() -> None:
     code = "\n".join(f"line_{number} = {number}" for number in range(40))
     parts = split(f"Look:\n\n```python\n{code}\n```\nThat is all.", 200)
     assert len(parts) > 2
@@ -92,7 +92,7 @@ def test_a_long_answer_takes_time_in_proportion() -> None:
     assert seconds("".join(lines)) < 60 * max(0.002, seconds("".join(lines[:4_000])))
 
 
-def test_fences_longer_than_life_do_not_multiply_the_messages() -> None:
+def test_very_long_fences_do_not_multiply_messages() -> None:
     text = "word " * 2_000
     for opening in ("`" * 900, "```" + "x" * 1_700, "~" * 17):
         assert len(split(f"{opening}\n{text}", 2_000)) <= 8

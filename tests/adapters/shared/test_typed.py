@@ -1,4 +1,4 @@
-"""Commands as people type them: which words are options, and which are what is said."""
+"""Commands as people type them: their options and their text."""
 
 from __future__ import annotations
 
@@ -52,13 +52,13 @@ TYPED = [
 ]
 
 
-@pytest.mark.parametrize(("line", "given"), TYPED)
-def test_options_are_told_from_what_is_said(line: str, given: dict[str, str]) -> None:
-    assert typed(line) == given
+@pytest.mark.parametrize(("line", "arguments"), TYPED)
+def test_options_are_separated_from_the_text(line: str, arguments: dict[str, str]) -> None:
+    assert typed(line) == arguments
 
 
 @pytest.mark.parametrize("line", [line for line, _ in TYPED if not line.startswith("ask ") and "|" not in line])
-def test_what_is_written_down_says_the_same_when_it_is_typed(line: str) -> None:
+def test_a_written_command_parses_to_the_same_arguments(line: str) -> None:
     found = find_command(line, COMMANDS)
     assert found
     path, command, _ = found
@@ -67,15 +67,15 @@ def test_what_is_written_down_says_the_same_when_it_is_typed(line: str) -> None:
 
 def test_people_and_channels_are_written_by_their_names() -> None:
     path, command, _ = find_command("limits set", COMMANDS) or pytest.fail("no such command")
-    given = {**LIMIT, "who": "person:U1|Ann"}
-    assert written_command(path, command, given) == "/limits set 5 requests day @Ann"
+    arguments = {**LIMIT, "who": "person:U1|Ann"}
+    assert written_command(path, command, arguments) == "/limits set 5 requests day @Ann"
 
 
 def test_many_spaces_take_no_time() -> None:
-    """What was quadratic would outlast the patience of the suite."""
+    """A quadratic search would exceed the test's time limit."""
     assert typed(f"summarise a{' ' * 300_000}b last:5")["last"] == "5"
 
 
-def test_an_option_that_there_is_not_is_named() -> None:
-    with pytest.raises(UserError, match=r"/summarise has no option --lenght\. It has `--length`"):
+def test_an_unknown_option_is_named() -> None:
+    with pytest.raises(UserError, match=r"no option `--lenght`.*`--length`"):
         typed("summarise --lenght short hello")

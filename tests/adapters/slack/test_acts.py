@@ -9,6 +9,7 @@ from typing import Literal
 
 import pytest
 
+from adapters.slack.incoming.events import WORKING_PRIVATELY
 from bot.interfaces.errors import Gone, PlatformError
 from bot.interfaces.messages import Manner, Place
 from bot.interfaces.replies import Answer, Choice, Private, Status, Text
@@ -30,7 +31,7 @@ RETRY = Choice("Retry", "retry", {"request": "1"})
         ("access everyone", "access", {"who": "everyone"}),
     ],
 )
-async def test_subcommands_are_written_alike_in_slash_commands_and_mentions(
+async def test_subcommands_work_in_slash_commands_and_mentions(
     team: Town, words: str, command: str, arguments: Mapping[str, str]
 ) -> None:
     _, request = await team.used("/shoulders", words)
@@ -40,7 +41,7 @@ async def test_subcommands_are_written_alike_in_slash_commands_and_mentions(
     assert (request.command, request.arguments) == (command, arguments)
 
 
-async def test_mentions_are_subjects_where_a_command_asks_for_some(team: Town) -> None:
+async def test_mentions_are_subjects_in_options_for_them(team: Town) -> None:
     lee, group = team.slack.add_user("Lee Ann"), team.slack.group("writers")
     who = {
         f"<@{lee}>": f"person:{lee}|Lee Ann",
@@ -66,17 +67,17 @@ async def test_mentions_are_names_where_people_talk(team: Town) -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("text", "explanation"),
     [
-        ("/modle large", "There is no command /modle. Did you mean /model?"),
-        ("/access --wo ann", "/access has no option --wo."),
-        ("/access", "Whom? Write it after the command: `/access …`"),
+        ("/modle large", "Did you mean `/model`?"),
+        ("/access --wo ann", "`/access` has no option `--wo`."),
+        ("/access", "`/access …`"),
     ],
 )
-async def test_a_mention_that_is_no_command_is_explained_to_the_person_alone(team: Town, words: str, told: str) -> None:
-    team.say(team.slack.mention(words))
+async def test_a_wrong_mention_is_explained_privately(team: Town, text: str, explanation: str) -> None:
+    team.say(team.slack.mention(text))
     hidden = await team.slack.wait(lambda: team.slack.only_seen_by(team.ada))
-    assert [message.shown for message in hidden] == [told]
+    assert [explanation in message.shown for message in hidden] == [True]
     await team.ignored()
 
 
@@ -88,7 +89,7 @@ async def test_what_only_looks_like_a_command_is_talk(team: Town) -> None:
 # Rights ---------------------------------------------------------------------------------------------------------------
 
 
-async def test_user_groups_are_roles_and_followed_as_they_change(team: Town) -> None:
+async def test_user_groups_are_roles_and_stay_current(team: Town) -> None:
     first, second = team.slack.group("writers", team.ada), team.slack.group("readers", team.ben, team.ada)
     _, request = await team.asked()
     assert request.person.roles == (first, second)
@@ -101,7 +102,7 @@ async def test_user_groups_are_roles_and_followed_as_they_change(team: Town) -> 
     assert request.person.roles == (second,)
 
 
-async def test_what_changed_in_user_groups_while_the_bot_was_away_is_asked_anew(team: Town) -> None:
+async def test_after_an_absence_user_groups_are_looked_up(team: Town) -> None:
     group = team.slack.group("writers", team.ada)
     await team.asked()
     team.slack.world.groups[group].users.clear()
@@ -119,7 +120,7 @@ async def test_without_user_groups_people_are_heard(team: Town) -> None:
     assert (await team.adapter.whois(request)).unsaid == "roles"
 
 
-async def test_a_workspace_that_cannot_have_user_groups_has_none(team: Town) -> None:
+async def test_a_workspace_without_user_groups_works(team: Town) -> None:
     team.slack.fail("usergroups.list", "paid_teams_only", times=9)
     await team.restart()
     _, request = await team.asked()
@@ -144,7 +145,7 @@ async def test_whois_asks_slack_each_time(team: Town) -> None:
 # What the core says before --------------------------------------------------------------------------------------------
 
 
-async def test_a_mention_that_is_private_is_answered_to_the_person_alone(team: Town) -> None:
+async def test_a_private_mention_is_answered_privately(team: Town) -> None:
     team.intake.private = True
     _, request = await team.asked()
     assert request.private
@@ -173,16 +174,16 @@ async def test_a_direct_message_is_answered_as_ever(team: Town) -> None:
     assert team.slack.only_seen_by(team.ada) == []
 
 
-async def test_a_slash_command_that_is_private_shows_nobody_what_was_asked(team: Town) -> None:
+async def test_a_private_slash_command_shows_nothing_publicly(team: Town) -> None:
     team.intake.private = True
     act, request = await team.used("/ask", "why?")
     await team.answer(request, "Because.")
-    assert (team.shown(), act.told) == ([], "Asking; the answer will appear here, for you alone.")
+    assert (team.shown(), act.told) == ([], WORKING_PRIVATELY)
     assert [message.shown for message in team.slack.only_seen_by(team.ada)] == ["Because."]
 
 
 @pytest.mark.parametrize("slash", [False, True])
-async def test_an_answer_that_turns_out_private_shows_nothing_to_others(team: Town, slash: bool) -> None:
+async def test_an_answer_that_becomes_private_is_hidden(team: Town, slash: bool) -> None:
     request = (await team.used("/ask", "why?"))[1] if slash else (await team.asked())[1]
     draft = team.draft(request)
     for chunk in (Private(), Status("Thinking"), Text("You may not.")):
@@ -193,7 +194,7 @@ async def test_an_answer_that_turns_out_private_shows_nothing_to_others(team: To
 
 
 @pytest.mark.parametrize("slash", [False, True])
-async def test_what_was_shown_before_an_answer_became_private_is_taken_back(team: Town, slash: bool) -> None:
+async def test_public_parts_of_a_private_answer_are_deleted(team: Town, slash: bool) -> None:
     request = (await team.used("/ask", "why?"))[1] if slash else (await team.asked())[1]
     draft = team.draft(request)
     draft.write(Status("Waiting: 1 answer before this one.", 1))
@@ -218,7 +219,7 @@ async def test_where_only_mentions_count_threads_are_not_followed(team: Town) ->
     await team.ignored()
 
 
-async def test_where_everything_counts_all_is_asked_but_what_goes_to_others(team: Town) -> None:
+async def test_every_message_but_those_to_others_counts(team: Town) -> None:
     team.intake.manners = Manner("everything")
     ts = team.say("what is a mean?")
     request = await team.intake.next()
@@ -232,7 +233,7 @@ async def test_where_everything_counts_all_is_asked_but_what_goes_to_others(team
     await team.ignored()
 
 
-async def test_what_is_said_among_people_is_overheard_where_it_is_kept(team: Town) -> None:
+async def test_messages_between_people_are_kept_where_set(team: Town) -> None:
     team.intake.manners = Manner("mentions", keeps=True)
     root = team.say(f"<@{team.ben}> the build is red")
     team.say("which one?", thread=root, who=team.ben)
@@ -289,7 +290,7 @@ async def test_answers_in_place_stand_in_the_channel(team: Town) -> None:
     ]
 
 
-async def test_a_slash_command_answered_in_place_follows_what_was_asked(team: Town) -> None:
+async def test_an_answer_in_place_follows_its_question(team: Town) -> None:
     team.intake.manners = Manner(answers_in="place")
     _, request = await team.used("/ask", "why?")
     draft = team.draft(request)
@@ -321,7 +322,7 @@ async def test_edits_and_deletions_are_told(team: Town) -> None:
     ]
 
 
-async def test_a_deleted_question_that_was_answered_is_a_tombstone(team: Town) -> None:
+async def test_a_tombstone_is_a_deletion(team: Town) -> None:
     ts, request = await team.asked()
     await team.answer(request, "Hi")
     team.slack.delete(team.channel, ts)
@@ -332,7 +333,7 @@ async def test_a_deleted_question_that_was_answered_is_a_tombstone(team: Town) -
     assert (await asyncio.wait_for(team.intake.changed.get(), 5))[1] == answer.ts
 
 
-async def test_previews_of_links_and_what_the_bot_does_itself_are_no_news(team: Town) -> None:
+async def test_link_previews_and_own_changes_are_ignored(team: Town) -> None:
     ts, request = await team.asked("see https://a.example")
     message = team.slack.find(team.channel, ts)
     team.slack.changed_message(message, message.json())

@@ -8,8 +8,9 @@ from dataclasses import replace
 
 import pytest
 
+from adapters.shared.paced_draft import REST_FILE
 from adapters.shared.rate_limiter import RateLimit, RateLimiter
-from adapters.slack.errors import ERRORS, PASSING, WAITS
+from adapters.slack.errors import ERRORS, RATE_LIMITED, TEMPORARY
 from adapters.slack.outgoing.markdown import WORD_JOINER
 from adapters.slack.timeouts import SlackTimeouts
 from adapters.slack.web_api import PER_MINUTE, rate_limit_for
@@ -33,12 +34,12 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def no_streams(team: Town) -> None:
     """Use up what Slack allows of streams."""
-    while team.adapter._limiter.spare(("chat.startStream",)):
+    while team.adapter._limiter.try_acquire(("chat.startStream",)):
         pass
 
 
 def no_updates(team: Town) -> None:
-    while team.adapter._limiter.spare(("chat.update",)):
+    while team.adapter._limiter.try_acquire(("chat.update",)):
         pass
 
 
@@ -121,7 +122,7 @@ async def test_a_rate_limit_does_not_end_a_stream(team: Town, method: str) -> No
     assert team.slack.called("chat.stopStream")
 
 
-async def test_a_stream_that_stays_open_is_followed_by_a_new_message(team: Town) -> None:
+async def test_an_open_stream_is_followed_by_a_message(team: Town) -> None:
     root, request = await team.wrote()
     draft = team.draft(request)
     draft.write(Text("One, two"))
@@ -135,7 +136,7 @@ async def test_a_stream_that_stays_open_is_followed_by_a_new_message(team: Town)
 
 
 @pytest.mark.parametrize("breaks", ["chat.postMessage", "chat.delete"])
-async def test_after_a_crash_a_new_message_is_there_once(team: Town, breaks: str) -> None:
+async def test_after_a_crash_one_new_message_is_sent(team: Town, breaks: str) -> None:
     root, request = await team.asked()
     draft = team.draft(request)
     draft.write(Text("One, "))
@@ -167,7 +168,7 @@ async def test_slacks_own_stop_keeps_what_was_said(team: Town) -> None:
     assert list(message.buttons) == ["Retry"]
 
 
-async def test_a_stream_that_slack_ended_goes_on_as_an_edited_message(team: Town) -> None:
+async def test_an_ended_stream_becomes_an_edited_message(team: Town) -> None:
     root, request = await team.wrote()
     draft = team.draft(request)
     draft.write(Text("One, two"))
@@ -179,7 +180,7 @@ async def test_a_stream_that_slack_ended_goes_on_as_an_edited_message(team: Town
     assert (team.shown(root, team.direct), list(message.buttons)) == (["One, two, three."], ["Retry"])
 
 
-async def test_a_stream_that_slack_ended_at_the_last_moment(team: Town) -> None:
+async def test_a_stream_that_ends_early_is_completed(team: Town) -> None:
     root, request = await team.wrote()
     draft = team.draft(request)
     draft.write(Text("One, two"))
@@ -190,7 +191,7 @@ async def test_a_stream_that_slack_ended_at_the_last_moment(team: Town) -> None:
     assert team.slack.web.statuses[team.direct, root] == "active"
 
 
-async def test_an_end_that_does_not_fit_the_beginning_is_put_right(team: Town) -> None:
+async def test_a_changed_answer_replaces_its_stream(team: Town) -> None:
     root, request = await team.wrote()
     draft = team.draft(request)
     draft.write(Text("Half of"))
@@ -199,7 +200,7 @@ async def test_an_end_that_does_not_fit_the_beginning_is_put_right(team: Town) -
     assert team.shown(root, team.direct) == ["Something else"]
 
 
-async def test_a_long_answer_goes_on_in_further_messages_with_whole_fences(team: Town) -> None:
+async def test_a_long_answer_fills_several_messages(team: Town) -> None:
     root, request = await team.wrote()
     text = "Code:\n\n```py\n" + "\n".join(f"print({number:05})" for number in range(1_700)) + "\n```\nDone."
     draft = team.draft(request)
@@ -217,12 +218,12 @@ async def test_the_rest_of_an_endless_answer_is_attached(team: Town, monkeypatch
     root, request = await team.asked()
     await team.answer(request, "".join(f"{number} " for number in range(2_000)))
     *texts, shared = team.slack.answers(team.channel, root)
-    assert "the rest of it is in answer.md" in texts[-1].shown
+    assert REST_FILE in texts[-1].shown
     (file,) = shared.files
     assert file["name"] == "answer.md"
 
 
-async def test_what_a_model_writes_calls_nobody_and_fetches_nothing(team: Town) -> None:
+async def test_a_models_text_pings_and_loads_nothing(team: Town) -> None:
     text = "<!channel> <@U000000001> [here](https://evil.example/?q=1) ![x](https://a.b) and `https://ok.example` @here"
     for where, one in ((team.direct, "https://evil.example/?q=1"), (team.channel, "`https://evil.example/?q=1`")):
         team.say(text if where == team.direct else team.slack.mention("hello"), to=where)
@@ -239,7 +240,7 @@ async def test_what_a_model_writes_calls_nobody_and_fetches_nothing(team: Town) 
     assert team.slack.called("chat.update")
 
 
-async def test_links_of_an_answer_in_one_post_can_be_clicked(team: Town) -> None:
+async def test_links_of_an_unedited_answer_work(team: Town) -> None:
     root, request = await team.asked()
     await team.answer(request, "See https://a.example/x and [a.example](https://a.example/y).", RETRY)
     post = team.slack.called("chat.postMessage")[0]
@@ -270,7 +271,7 @@ async def test_links_in_edits_are_the_operators_choice() -> None:
 # Posts ----------------------------------------------------------------------------------------------------------------
 
 
-async def test_without_a_free_stream_an_answer_is_posted_and_edited(team: Town) -> None:
+async def test_without_a_free_stream_answers_are_edited(team: Town) -> None:
     no_streams(team)
     root, request = await team.asked()
     draft = team.draft(request)
@@ -327,7 +328,7 @@ async def test_many_answers_at_once_all_show_something(team: Town, monkeypatch: 
     assert len(team.slack.called("chat.update")) - before <= 13
 
 
-async def test_what_was_paid_and_not_needed_is_free_again(team: Town) -> None:
+async def test_unused_tokens_are_refunded(team: Town) -> None:
     limiter = team.adapter._limiter
     for _ in range(3):
         root, request = await team.asked()
@@ -338,10 +339,10 @@ async def test_what_was_paid_and_not_needed_is_free_again(team: Town) -> None:
             await asyncio.sleep(0)
         await draft.finish(Answer("One."))
         assert team.slack.answers(team.channel, root)[0].versions == ["One."]
-    assert limiter.spare(("chat.update",) * 12)
+    assert limiter.try_acquire(("chat.update",) * 12)
 
 
-async def test_a_place_in_the_queue_is_shown_and_becomes_the_answer(team: Town) -> None:
+async def test_the_queues_message_becomes_the_answer(team: Town) -> None:
     root, request = await team.asked()
     draft = team.draft(request)
     draft.write(Status("Waiting: 2 answers before this one.", 2))
@@ -352,7 +353,7 @@ async def test_a_place_in_the_queue_is_shown_and_becomes_the_answer(team: Town) 
     assert team.slack.answers(team.channel, root) == [message]
 
 
-async def test_a_welcome_stands_at_the_top_of_the_channel(team: Town) -> None:
+async def test_a_welcome_starts_no_thread(team: Town) -> None:
     other = team.slack.add_channel("other", joined=False)
     team.slack.join(other)
     draft = team.draft(await team.intake.next())
@@ -369,7 +370,7 @@ def test_no_minute_has_more_calls_than_slack_allows() -> None:
         for method in [*PER_MINUTE, "chat.update"]:
             for number in range(200):
                 budgets = (method, "channel:C1") if method == "chat.postMessage" else (method,)
-                await limiter.turn(budgets, urgent=bool(number % 2))
+                await limiter.acquire(budgets, urgent=bool(number % 2))
                 late.append((method, rates.spend(method, "C1")))
         return [entry for entry in late if entry[1]]
 
@@ -379,7 +380,7 @@ def test_no_minute_has_more_calls_than_slack_allows() -> None:
 # Status ---------------------------------------------------------------------------------------------------------------
 
 
-async def test_the_bot_is_at_work_until_its_answer_is_whole(team: Town) -> None:
+async def test_the_status_lasts_until_the_answer_is_complete(team: Town) -> None:
     team.hurry(replace(QUICK, status=0.05))
     root, request = await team.asked()
     draft = team.draft(request)
@@ -391,7 +392,7 @@ async def test_the_bot_is_at_work_until_its_answer_is_whole(team: Town) -> None:
 
 
 @pytest.mark.parametrize("error", ["not_allowed", "missing_scope", "feature_not_enabled"])
-async def test_a_status_that_is_refused_is_asked_for_once(team: Town, error: str) -> None:
+async def test_a_refused_status_is_requested_once(team: Town, error: str) -> None:
     team.slack.fail("agents.sessions.setStatus", error, times=9)
     for _ in range(2):
         root, request = await team.asked()
@@ -403,7 +404,7 @@ async def test_a_status_that_is_refused_is_asked_for_once(team: Town, error: str
     assert len(team.slack.called("agents.sessions.setStatus")) == 1
 
 
-def test_a_status_is_renewed_before_its_hour_is_over() -> None:
+def test_a_status_is_renewed_within_an_hour() -> None:
     assert 600 <= SlackTimeouts().status <= 3_000
 
 
@@ -428,7 +429,7 @@ async def test_with_the_plain_manifest_answers_are_edited(team: Town) -> None:
 # Commands -------------------------------------------------------------------------------------------------------------
 
 
-async def test_ask_shows_the_question_to_all_and_answers_in_its_thread(team: Town) -> None:
+async def test_ask_posts_the_question_and_answers_below(team: Town) -> None:
     _, request = await team.used("/ask", "why <@U123|Ben>, <!channel>?\nReally?")
     draft = team.draft(request)
     draft.write(Status("Thinking…"))
@@ -450,7 +451,7 @@ async def test_a_question_whose_post_breaks_is_there_once(team: Town, drop: str)
 
 
 @pytest.mark.parametrize("breaks", [1, 2])
-async def test_after_a_crash_neither_the_question_nor_the_answer_is_doubled(team: Town, breaks: int) -> None:
+async def test_after_a_crash_question_and_answer_exist_once(team: Town, breaks: int) -> None:
     _, request = await team.used("/ask", "why?")
     draft = team.draft(request)
     posts = 0
@@ -470,7 +471,7 @@ async def test_after_a_crash_neither_the_question_nor_the_answer_is_doubled(team
     assert team.shown() == ["**Ada** asked:\n> why?", "Because."]
 
 
-async def test_where_the_bot_may_not_write_a_command_is_answered_privately(team: Town) -> None:
+async def test_without_rights_a_command_is_answered_privately(team: Town) -> None:
     other = team.slack.add_channel("other", team.ada, joined=False)
     _, request = await team.used("/ask", "why?", to=other)
     await team.answer(request, "Because.")
@@ -479,7 +480,7 @@ async def test_where_the_bot_may_not_write_a_command_is_answered_privately(team:
     assert "Only you see this" in hidden[0].shown
 
 
-async def test_a_private_answer_is_seen_by_the_asker_alone(team: Town) -> None:
+async def test_only_the_asker_sees_a_private_answer(team: Town) -> None:
     act, request = await team.used("/ask", "--private why?")
     draft = team.draft(request)
     draft.write(Text("Be"))
@@ -489,7 +490,7 @@ async def test_a_private_answer_is_seen_by_the_asker_alone(team: Town) -> None:
     assert team.shown() == []
 
 
-async def test_a_private_answer_goes_on_as_a_direct_message_when_its_uses_are_spent(team: Town) -> None:
+async def test_a_used_up_url_continues_as_direct_message(team: Town) -> None:
     act, request = await team.used("/ask", "--private why?")
     act.uses = 4
     team.slack.fail("response_url", status=404)
@@ -500,7 +501,7 @@ async def test_a_private_answer_goes_on_as_a_direct_message_when_its_uses_are_sp
     assert [m.shown[0] for m in team.slack.answers(direct)] == ["0"]
 
 
-async def test_a_private_answer_that_comes_late_is_a_direct_message_once(team: Town) -> None:
+async def test_a_late_private_answer_is_one_direct_message(team: Town) -> None:
     _, request = await team.used("/ask", "--private why?")
     team.slack.clock.ahead += 1_790
     team.slack.fail("chat.postMessage", drop="after")
@@ -512,7 +513,7 @@ async def test_a_private_answer_that_comes_late_is_a_direct_message_once(team: T
     assert team.slack.only_seen_by(team.ada) == []
 
 
-async def test_a_direct_message_of_unknown_fate_is_looked_for_though_the_url_could_still_live(team: Town) -> None:
+async def test_an_uncertain_direct_message_is_looked_up(team: Town) -> None:
     _, request = await team.used("/ask", "--private why?")
     team.slack.fail("response_url", status=404, times=9)
     team.slack.fail("chat.postMessage", drop="after")
@@ -530,7 +531,7 @@ async def test_a_private_answer_of_unknown_fate_says_so(team: Town) -> None:
     ]
 
 
-async def test_a_quiet_command_in_a_thread_is_answered_to_the_person_there(team: Town) -> None:
+async def test_a_quiet_command_is_answered_in_its_thread(team: Town) -> None:
     root, _ = await team.asked()
     team.say(team.slack.mention("/stop"), thread=root)
     await team.answer(await team.intake.next(), "Nothing to stop.")
@@ -540,7 +541,7 @@ async def test_a_quiet_command_in_a_thread_is_answered_to_the_person_there(team:
 # Buttons --------------------------------------------------------------------------------------------------------------
 
 
-async def test_a_pressed_button_goes_and_the_answer_is_a_new_message_in_the_thread(team: Town) -> None:
+async def test_a_pressed_button_is_removed_and_answered_below(team: Town) -> None:
     root, request = await team.asked()
     await team.answer(request, "First.", RETRY)
     first = await team.slack.answer_to(team.channel, root)
@@ -552,7 +553,7 @@ async def test_a_pressed_button_goes_and_the_answer_is_a_new_message_in_the_thre
     assert [list(m.buttons) for m in team.slack.answers(team.channel, root)] == [[], ["Retry"]]
 
 
-async def test_a_pressed_button_goes_where_answers_stand_in_the_channel(team: Town) -> None:
+async def test_a_pressed_button_in_a_channel_is_removed(team: Town) -> None:
     team.intake.manners = Manner(answers_in="place")
     _, request = await team.asked()
     await team.answer(request, "First.", RETRY)
@@ -609,7 +610,7 @@ async def test_a_broken_connection_doubles_and_loses_nothing(team: Town, method:
 
 
 @pytest.mark.parametrize("fault", ["fatal_error", "", "internal_error"])
-async def test_a_slack_that_fails_for_a_while_gets_the_answer_later(team: Town, fault: str) -> None:
+async def test_short_failures_of_slack_are_retried(team: Town, fault: str) -> None:
     team.slack.fail("chat.postMessage", fault, status=0 if fault else 503, times=2)
     root, request = await team.asked()
     await team.answer(request, "Here.")
@@ -629,9 +630,7 @@ async def test_a_slack_that_fails_for_a_while_gets_the_answer_later(team: Town, 
         ("invalid_blocks", Forbidden),
     ],
 )
-async def test_what_slack_refuses_for_good_is_not_tried_again(
-    team: Town, error: str, kind: type[PlatformError]
-) -> None:
+async def test_final_refusals_are_not_retried(team: Town, error: str, kind: type[PlatformError]) -> None:
     team.slack.fail("chat.postMessage", error, times=9)
     _, request = await team.asked()
     with pytest.raises(kind):
@@ -656,7 +655,7 @@ def test_the_documented_final_errors_are_listed() -> None:
         msg_blocks_too_many metadata_too_large too_many_attachments cannot_reply_to_message posting_to_channel_denied
     """
     assert set(documented.split()) <= set(ERRORS)
-    assert set(ERRORS).isdisjoint((*WAITS, *PASSING))
+    assert set(ERRORS).isdisjoint((*RATE_LIMITED, *TEMPORARY))
 
 
 @pytest.mark.parametrize("code", ["rate_limited", "message_limit_exceeded"])
@@ -707,7 +706,7 @@ async def test_a_stream_that_slack_refuses_is_posted_instead(team: Town) -> None
 # After a restart ------------------------------------------------------------------------------------------------------
 
 
-async def test_a_stream_left_open_is_ended_and_made_whole(team: Town) -> None:
+async def test_an_open_stream_is_ended_and_completed(team: Town) -> None:
     root, request = await team.wrote()
     draft = team.draft(request)
     draft.write(Text("Half of"))
@@ -720,7 +719,7 @@ async def test_a_stream_left_open_is_ended_and_made_whole(team: Town) -> None:
     assert team.slack.web.statuses[team.direct, root] == "active"
 
 
-async def test_a_stream_of_which_nothing_was_noted_is_found_by_how_it_begins(team: Town) -> None:
+async def test_an_unrecorded_stream_is_found_by_its_text(team: Town) -> None:
     root, request = await team.wrote()
     other, unrelated = await team.wrote()
     await team.answer(unrelated, "Half of something else")
@@ -748,7 +747,7 @@ async def test_delivering_twice_looks_like_delivering_once(team: Town) -> None:
     assert team.shown(root) == ["Here."]
 
 
-async def test_a_part_that_is_no_longer_needed_is_deleted(team: Town) -> None:
+async def test_a_surplus_part_is_deleted(team: Town) -> None:
     root, request = await team.asked()
     draft = team.draft(request)
     draft.write(Text("a " * 5_000))
@@ -759,7 +758,7 @@ async def test_a_part_that_is_no_longer_needed_is_deleted(team: Town) -> None:
     assert team.shown(root) == ["Short."]
 
 
-async def test_what_cannot_be_looked_for_is_sent_with_a_word_of_warning(team: Town) -> None:
+async def test_a_possibly_repeated_part_is_marked(team: Town) -> None:
     team.slack.fail("conversations.replies", "missing_scope", times=9)
     root, request = await team.asked()
     await team.draft(request, Part(0, "Here")).finish(Answer("Here."))

@@ -64,7 +64,7 @@ async def answered(team: Town, *choices: Choice | Menu, words: str = "hello") ->
 # Forms ----------------------------------------------------------------------------------------------------------------
 
 
-async def test_a_form_is_opened_and_what_it_says_is_asked_by_whom_sends_it(team: Town) -> None:
+async def test_a_sent_form_is_its_senders_request(team: Town) -> None:
     await opened(team)
     assert team.intake.requests == []
     await team.restart()
@@ -79,13 +79,13 @@ async def test_a_form_is_opened_and_what_it_says_is_asked_by_whom_sends_it(team:
     assert team.shown() == []
 
 
-async def test_a_form_that_is_sent_as_it_was_opened(team: Town) -> None:
+async def test_an_unchanged_form_can_be_sent(team: Town) -> None:
     await opened(team, "config set language " + "word\n" * 600)
     team.slack.send(team.ada, {})
     assert (await team.intake.next()).arguments == SENT
 
 
-async def test_a_form_of_a_button_is_answered_in_its_thread(team: Town) -> None:
+async def test_a_buttons_form_is_answered_in_its_thread(team: Town) -> None:
     ts, asked = await answered(team, Choice("Again", "config set", {}), words="one")
     team.intake.form = Form("Again", "retry", (Field("request", "Which", value="1"),))
     team.slack.press(team.channel, ts, "Again", team.ben)
@@ -96,7 +96,7 @@ async def test_a_form_of_a_button_is_answered_in_its_thread(team: Town) -> None:
     assert (request.command, request.place.thread, request.person.name) == ("retry", asked.place.thread, "Ben")
 
 
-async def test_a_form_after_a_slash_command_shows_what_was_asked_where_the_answer_is_for_all(team: Town) -> None:
+async def test_a_public_form_posts_its_question(team: Town) -> None:
     team.intake.form = Form("Again", "retry", (Field("request", "Which", value="1"),))
     await opened(team)
     team.slack.send(team.ada, {})
@@ -105,7 +105,7 @@ async def test_a_form_after_a_slash_command_shows_what_was_asked_where_the_answe
     assert team.shown() == ["**Ada** asked:\n> /retry", "Here."]
 
 
-async def test_a_form_answered_after_half_an_hour_comes_as_a_direct_message(team: Town) -> None:
+async def test_a_late_form_is_answered_directly(team: Town) -> None:
     await opened(team)
     team.slack.clock.ahead += 1_801
     team.slack.send(team.ada, {})
@@ -113,7 +113,7 @@ async def test_a_form_answered_after_half_an_hour_comes_as_a_direct_message(team
     assert team.shown(None, team.slack.add_direct(team.ada)) == ["Done."]
 
 
-async def test_what_could_not_be_kept_leaves_the_form_to_be_sent_again(team: Town) -> None:
+async def test_an_unstored_form_can_be_sent_again(team: Town) -> None:
     team.slack.socket.ack_seconds = 0.2
     await opened(team)
     team.intake.broken = True
@@ -123,7 +123,7 @@ async def test_what_could_not_be_kept_leaves_the_form_to_be_sent_again(team: Tow
     team.slack.violations.clear()
 
 
-async def test_a_dialog_that_may_not_be_is_refused_to_the_person_alone(team: Town) -> None:
+async def test_a_refused_form_is_explained_privately(team: Town) -> None:
     team.intake.form = UserError("That is for administrators.")
     act = team.slack.command(team.channel, team.ada, "/shoulders", "config set language")
     await team.slack.wait(lambda: act.acknowledged)
@@ -156,7 +156,7 @@ async def test_other_tasks_on_a_message_are_chosen(team: Town, words: str, files
     assert request.arguments == ({"text": words} if words == "Guten Tag" else {})
 
 
-async def test_a_form_that_is_not_needed_is_not_opened(team: Town) -> None:
+async def test_an_unneeded_form_is_not_opened(team: Town) -> None:
     team.intake.form = None
     _, request = await team.used("/shoulders", "config set language French")
     assert request.arguments == {"key": "language", "value": "French"}
@@ -171,11 +171,11 @@ async def test_a_mention_opens_no_form(team: Town) -> None:
 @pytest.mark.parametrize(
     ("form", "told"),
     [
-        (FORM, "took too long for Slack to open a form: ask again"),
-        (Form("Prompt", "config set", (Field("value", "Prompt", "text", "a" * 3_001),)), "Write it as a command"),
+        (FORM, "Ask again"),
+        (Form("Prompt", "config set", (Field("value", "Prompt", "text", "a" * 3_001),)), "`/config set …`"),
         (
             Form("Prompt", "config set", (Field("value", "Prompt"),), {"key": "k" * 3_000}),
-            "write all of it as a command",
+            "`/config set …`",
         ),
     ],
 )
@@ -210,7 +210,7 @@ async def test_picking_may_open_a_form(team: Town) -> None:
     assert team.slack.modal(team.ben) is None
 
 
-async def test_a_menu_under_a_private_answer_is_answered_privately(team: Town) -> None:
+async def test_private_menus_are_answered_privately(team: Town) -> None:
     team.intake.form = None
     _, request = await team.used("/ask", "--private why?")
     draft = team.draft(request)
@@ -236,7 +236,7 @@ async def test_a_stream_ends_with_its_menus(team: Town) -> None:
 # The bot's own page ---------------------------------------------------------------------------------------------------
 
 
-async def test_the_page_is_shown_when_it_is_looked_at(team: Town) -> None:
+async def test_opening_the_home_tab_publishes_it(team: Town) -> None:
     team.slack.change(team.ada, admin=True)
     direct = team.slack.add_direct(team.ada)
     team.intake.page = Answer(
@@ -249,7 +249,7 @@ async def test_the_page_is_shown_when_it_is_looked_at(team: Town) -> None:
     assert team.slack.home(team.ada) == ("*Settings*\n\n• *model* is &lt;large&gt;\n\n```\na | b\n```\n\n&gt; A note.")
 
 
-async def test_what_is_done_on_the_page_is_answered_in_the_direct_message_and_shown(team: Town) -> None:
+async def test_home_tab_actions_are_answered_and_published(team: Town) -> None:
     team.intake.form = None
     direct = team.slack.add_direct(team.ada)
     team.intake.page = Answer("French", choices=(MENU, Choice("Stop", "stop")))
@@ -265,7 +265,7 @@ async def test_what_is_done_on_the_page_is_answered_in_the_direct_message_and_sh
     assert (team.shown("", direct), team.slack.home(team.ada)) == (["Now it is German."], "German")
 
 
-async def test_a_form_of_the_page_comes_back_to_it(team: Town) -> None:
+async def test_a_home_tab_form_updates_the_tab(team: Town) -> None:
     direct = team.slack.add_direct(team.ada)
     team.intake.page = Answer("French", choices=(CHANGE,))
     team.slack.open_home(team.ada, direct)
@@ -285,7 +285,7 @@ async def test_a_form_of_the_page_comes_back_to_it(team: Town) -> None:
     await team.shows("That is for administrators.")
 
 
-async def test_a_page_that_slack_does_not_take_changes_nothing_else(team: Town) -> None:
+async def test_a_refused_home_tab_affects_nothing_else(team: Town) -> None:
     team.slack.fail("views.publish", "not_enabled")
     team.slack.open_home(team.ada, team.slack.add_direct(team.ada))
     await team.slack.settled()
@@ -308,7 +308,7 @@ async def test_a_long_page_is_cut_into_sections(team: Town) -> None:
         ("## Title ##\n- one\n  * two", "*Title*\n• one\n  • two"),
     ],
 )
-def test_a_page_is_written_as_slack_did_before_markdown(markdown: str, shown: str) -> None:
+def test_the_home_tab_is_written_in_mrkdwn(markdown: str, shown: str) -> None:
     assert mrkdwn(markdown) == shown
 
 
@@ -324,7 +324,7 @@ async def test_files_come_after_the_text_in_the_thread(team: Town) -> None:
     assert held.files[0]["alt_txt"] == "Tokens by day"
 
 
-async def test_files_of_an_answer_in_place_stand_in_the_channel(team: Town) -> None:
+async def test_files_stay_in_the_answers_place(team: Town) -> None:
     team.intake.manners = Manner(answers_in="place")
     _, request = await team.asked()
     await team.draft(request).finish(Answer("", files=(CHART,)))
@@ -332,13 +332,13 @@ async def test_files_of_an_answer_in_place_stand_in_the_channel(team: Town) -> N
 
 
 @pytest.mark.parametrize("where", ["mention", "slash"])
-async def test_files_of_a_private_answer_go_to_the_direct_messages(team: Town, where: str) -> None:
+async def test_files_of_a_private_answer_are_sent_directly(team: Town, where: str) -> None:
     team.intake.private = True
     request = (await team.asked())[1] if where == "mention" else (await team.used("/ask", "why?"))[1]
     for _ in range(2):
         await team.draft(request).finish(Answer("See:", files=(CHART, TABLE)))
     hidden = [message.shown for message in team.slack.only_seen_by(team.ada)]
-    assert hidden == ["See:\n\n> In our direct messages you find chart.png, usage.csv."]
+    assert [text.endswith("in our direct messages: chart.png, usage.csv.") for text in hidden] == [True]
     [held] = team.slack.answers(team.slack.add_direct(team.ada))
     assert [name for name, _ in team.slack.contents(held)] == ["chart.png", "usage.csv"]
     assert team.shown() == []
@@ -370,7 +370,7 @@ async def test_files_are_shown_once_whatever_breaks(team: Town, method: str, lat
     ]
 
 
-async def test_after_a_crash_files_that_were_sent_are_found(team: Town) -> None:
+async def test_after_a_crash_sent_files_are_found(team: Town) -> None:
     root, request = await team.asked()
     await team.draft(request).finish(Answer("See:", files=(CHART,)))
     text = team.slack.answers(team.channel, root)[0].ts
@@ -400,19 +400,19 @@ async def test_files_that_are_too_large_are_named(team: Town, monkeypatch: pytes
     assert [name for name, _ in team.slack.contents(held)] == ["chart.png"]
 
 
-async def test_where_the_bot_may_not_write_files_come_privately_too(team: Town) -> None:
+async def test_without_rights_files_are_sent_privately(team: Town) -> None:
     team.slack.world.channels[team.channel].members.discard(team.slack.bot)
     _, request = await team.used("/ask", "why?")
     await team.draft(request).finish(Answer("See:", files=(CHART,)))
     [held] = team.slack.answers(team.slack.add_direct(team.ada))
     assert [name for name, _ in team.slack.contents(held)] == ["chart.png"]
-    assert "In our direct messages you find chart.png." in team.slack.only_seen_by(team.ada)[0].shown
+    assert "in our direct messages: chart.png." in team.slack.only_seen_by(team.ada)[0].shown
 
 
 # With the whole bot ---------------------------------------------------------------------------------------------------
 
 
-async def test_the_settings_are_on_the_page_and_changed_there(tmp_path: Path) -> None:
+async def test_settings_are_changed_on_the_home_tab(tmp_path: Path) -> None:
     stage = SlackStage(tmp_path)
     async with stage.playing():
         slack, ann = stage.slack, stage.users["ann"]

@@ -20,7 +20,7 @@ async def readable(team: Town, request: Request, *channels: str) -> list[str]:
     return [channel for channel in channels if channel in threads]
 
 
-async def test_members_read_what_is_open_and_what_they_are_in(team: Town) -> None:
+async def test_members_read_public_channels_and_their_own(team: Town) -> None:
     slack, (_, request) = team.slack, await team.asked()
     elsewhere = slack.add_channel("elsewhere", team.ben)
     closed, group = slack.add_channel("closed", team.ben, kind="group"), slack.add_channel("", team.ben, kind="mpim")
@@ -49,7 +49,7 @@ async def test_what_slack_does_not_say_is_an_error(team: Town) -> None:
         await readable(team, request, team.channel)
 
 
-async def test_who_reads_a_channel_is_as_slack_says_now(team: Town) -> None:
+async def test_the_audience_follows_slacks_current_rights(team: Town) -> None:
     slack = team.slack
     closed, group = slack.add_channel("closed", team.ada, kind="group"), slack.add_channel("", team.ada, kind="mpim")
     places = [Place("slack", slack.team, channel) for channel in (team.channel, closed, group, "C404")]

@@ -9,8 +9,8 @@ from time import perf_counter
 
 import pytest
 
-from adapters.shared.attachments import Source
-from adapters.slack.incoming.attachments import source
+from adapters.shared.attachments import NO_ACCESS, Source
+from adapters.slack.incoming.attachments import REFUSAL, source
 from adapters.slack.incoming.message_text import text_of
 from adapters.slack.outgoing.mrkdwn import mentioned
 from adapters.slack.payloads import read_message
@@ -51,7 +51,7 @@ async def test_the_token_goes_to_file_paths_only(team: Town, url: str) -> None:
     _, request = await team.asked()
     made = len(team.slack.calls)
     for address in (url.format(host=team.slack.base_url), url.format(host="https://files.slack.com")):
-        with pytest.raises(Forbidden, match="Upload the file itself"):
+        with pytest.raises(Forbidden, match="Upload the file"):
             await team.adapter.fetch(request, Attachment("a.txt", "text/plain", 3, address), 1_000)
     assert source("").address(url.format(host="https://files.slack.com")) is None
     assert len(team.slack.calls) == made
@@ -76,7 +76,7 @@ async def test_a_redirect_is_not_followed(team: Town) -> None:
     team.say(team.slack.mention("look"), files=["cat.png"])
     request = await team.intake.next()
     team.slack.scopes.discard("files:read")  # now the file's address leads to a page to sign in
-    with pytest.raises(Forbidden, match="may not read it"):
+    with pytest.raises(Forbidden, match=NO_ACCESS):
         await team.adapter.fetch(request, request.attachments[0], 1_000)
 
 
@@ -89,8 +89,8 @@ async def test_a_remote_file_is_refused_wherever_it_points(tmp_path: Path, mark:
         secret = str(plain("secret.txt")["url_private"])
         slack._file_json = lambda name: plain(name) | mark | {"mimetype": "text/plain", "url_private": secret}  # type: ignore[method-assign]  # as Slack says it
         shown = await stage.answer(await stage.mention("/summarise", files=["remote.txt"]))
-        assert "“remote.txt” cannot be read. Slack only links to it" in shown.text
-        assert "Upload the file itself here" in shown.text
+        assert REFUSAL in shown.text
+        assert "Upload the file here" in shown.text
         assert stage.prompts == []
 
 
@@ -113,7 +113,7 @@ async def test_what_slack_does_not_say_of_a_file(team: Town) -> None:
     team.say(team.slack.mention("look"), files=["theirs.txt"])
     request = await team.intake.next()
     assert request.attachments == (Attachment("a file"),)
-    with pytest.raises(Forbidden, match="Upload the file itself"):
+    with pytest.raises(Forbidden, match="Upload the file"):
         await team.adapter.fetch(request, request.attachments[0], 1_000)
 
 
@@ -221,7 +221,7 @@ async def test_a_table_in_a_message_is_read(team: Town) -> None:
     assert (await team.intake.next()).text == "which is more & why?\n\na | b"
 
 
-async def test_a_shared_message_that_is_added_is_an_edit(team: Town) -> None:
+async def test_an_added_shared_message_is_an_edit(team: Town) -> None:
     ts, _ = await team.asked("see https://a.example")
     message = team.slack.find(team.channel, ts)
     before = message.json()
@@ -306,7 +306,7 @@ async def test_private_channels_have_no_names_elsewhere(team: Town) -> None:
     assert request.place.name == "#merger-with-acme in Team"
 
 
-async def test_all_look_ups_of_an_act_share_a_deadline(team: Town) -> None:
+async def test_look_ups_of_an_act_share_a_deadline(team: Town) -> None:
     team.hurry(replace(QUICK, act=0.3))
     team.slack.socket.ack_seconds = 0.6
     gate = asyncio.Event()

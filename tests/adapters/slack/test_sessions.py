@@ -13,7 +13,7 @@ from bot.chat.continuation import steering
 from bot.interfaces.messages import Place
 from tests.adapters.slack.town import Town
 from tests.administration.stored_data import Files
-from tests.fakes.openai import Answer as Words
+from tests.fakes.openai import Answer as TextValue
 from tests.stages.base import Said
 from tests.stages.slack import SlackStage
 
@@ -118,7 +118,7 @@ async def test_edits_and_deletions_reach_sessions(stage: SlackStage) -> None:
 
 
 async def test_sessions_are_exported_to_their_person_only(stage: SlackStage) -> None:
-    stage.model.answer = lambda _body: Words(("Noted.",))
+    stage.model.answer = lambda _body: TextValue(("Noted.",))
     await told(stage, "My first secret")
     await told(stage, "My second secret")
     ours = await stage.mention("Our words")
@@ -159,7 +159,7 @@ async def test_the_audit_tells_nothing_of_sessions(stage: SlackStage) -> None:
 
 async def test_an_unanswered_session_is_known_after_a_crash(stage: SlackStage) -> None:
     gate = asyncio.Event()
-    stage.model.script(Words(("Once upon", gate, " a time.")))
+    stage.model.script(TextValue(("Once upon", gate, " a time.")))
     said = await stage.direct("Tell me")
     await stage.sees(said, "Once")
     store = stage.database
