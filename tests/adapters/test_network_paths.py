@@ -1,4 +1,4 @@
-"""Every connection that the bot makes, with real TLS servers and a real proxy between."""
+"""Every connection of the bot, through real TLS servers and a real proxy."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ from tests.stages.base import Stage, TeamStage
 from tests.stages.slack import SlackStage
 
 UNRESOLVABLE = "bot.example"
-"""Only a proxy finds it: whoever asks this machine for its address fails the test."""
+"""A host name that only the proxy resolves; the test fails if the bot resolves it."""
 
 
 @pytest.fixture
@@ -57,13 +57,13 @@ async def proxy() -> AsyncGenerator[FakeProxy]:
 
 
 def set_all(monkeypatch: pytest.MonkeyPatch, environment: Mapping[str, str]) -> None:
-    """Where libraries look by themselves."""
+    """Variables that libraries read from the environment."""
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
 
 
 async def use_everything(stage: TeamStage) -> None:
-    """A picture that is fetched, an answer, one that only the asker sees, and a file that is sent."""
+    """Download an image, send an answer and a hidden one, and upload a file."""
     seen = await stage.answer(await stage.mention("What is it?", files=["cat.png"]))
     assert "(with 1 pictures)" in seen.text
     hidden = await stage.answer(await stage.command("privacy"))
@@ -187,9 +187,9 @@ ASKING: Mapping[str, tuple[Callable[[str, Mapping[str, str], Path], Awaitable[No
 
 @dataclass(frozen=True)
 class Case:
-    """A server, how it is asked, and what is said of it: HOST and SETTING stand for where it is and where that is said.
+    """A server, the request to it, and the expected message.
 
-    `proxy` is None for no proxy, a status that it refuses with, or 0 for one that nobody runs.
+    HOST and SETTING in it stand for the address and setting.
     """
 
     said: str
@@ -224,7 +224,7 @@ CASES: Mapping[str, Case] = {
 async def failing(
     request: pytest.FixtureRequest, authority: Authority, trusted: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> AsyncGenerator[tuple[str, dict[str, str], str]]:
-    """The address of what fails, the environment, and what is to be said."""
+    """Return the address that fails, the environment, and the expected message."""
     case: Case = request.param
     resolve = socket.getaddrinfo
 

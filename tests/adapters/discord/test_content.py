@@ -1,4 +1,4 @@
-"""All that a message says is read wherever one is read, through the real discord.py."""
+"""The whole content of messages, wherever the bot reads one, through the real discord.py."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ STICKER: Json = {"id": "749054660769218631", "name": "Wave", "format_type": 1}
 
 
 def from_bot(team: Town, **more: object) -> str:
-    """A message of another bot."""
+    """Return a message of another bot."""
     return team.discord.post(team.channel, team.discord.add_user("CI", bot=True), "", more=more)
 
 
@@ -117,7 +117,7 @@ async def test_a_forwarded_answer_is_not_a_reply(team: Town) -> None:
 
 
 async def test_a_reference_into_another_channel_is_no_reply(team: Town) -> None:
-    """A channel that follows another one gets its messages with such references."""
+    """A channel that follows another one receives its messages with such references."""
     news = team.discord.add_channel(team.guild, "news")
     original = team.discord.post(news, team.ada, "Big news")
     reference = {"type": 0, "message_id": original, "channel_id": news}

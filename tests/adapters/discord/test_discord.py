@@ -1,4 +1,4 @@
-"""What Discord says becomes requests: through the real discord.py, against a stand-in for Discord."""
+"""Requests from Discord's events, through the real discord.py, against a fake Discord."""
 
 from __future__ import annotations
 

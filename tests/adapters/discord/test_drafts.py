@@ -1,4 +1,4 @@
-"""Answers on Discord: shown once and right, whatever breaks, through the real discord.py."""
+"""Answers on Discord, shown once and complete after any fault, through the real discord.py."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def alone(team: Town) -> list[str]:
 
 
 async def shown_now(team: Town, text: str) -> Message:
-    """The bot's message that shows just this."""
+    """Wait for the bot's message with exactly this text."""
     messages = team.discord.world.messages
     return await team.discord.wait(lambda: next((m for m in messages.values() if m.content == text), None))
 
@@ -332,7 +332,7 @@ async def test_private_buttons_are_answered_privately(team: Town) -> None:
 
 
 def test_the_bots_own_pace_earns_no_429() -> None:
-    """A minute of as many calls as the limiter lets through never uses up a window: discord.py never waits."""
+    """In a minute of as many calls as the limiter allows, discord.py never waits for a rate limit."""
 
     async def call(limiter: RateLimiter, rates: Rates, kind: str, channel: int) -> None:
         for _ in range(20):

@@ -1,4 +1,4 @@
-"""Answers for one person alone, in threads of their own, and with files, through the real discord.py."""
+"""Private answers, answers in threads, and files on Discord, through the real discord.py."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ MINUTE = 60.0
 
 
 def whispered(team: Town) -> list[str]:
-    """What the bot wrote to Ada directly."""
+    """Return the bot's direct messages to Ada."""
     return team.shown(team.discord.add_direct(team.ada))
 
 
 def seen_alone(team: Town) -> list[str]:
-    """What only Ada sees in the channel."""
+    """Return the messages in the channel that only Ada sees."""
     return [message.content for message in team.discord.only_seen_by(team.ada)]
 
 
@@ -227,12 +227,12 @@ async def test_a_private_answer_makes_no_thread(team: Town) -> None:
 
 
 def uploads(team: Town) -> int:
-    """How many files Discord was ever sent."""
+    """Return the number of files that Discord received."""
     return sum(len(message.files) for message in team.discord.world.messages.values())
 
 
 def attached(message: Message) -> list[tuple[str, bytes, object]]:
-    """Names, contents and descriptions of what a message shows."""
+    """Return names, contents and descriptions of a message's files."""
     shown = message.attachments
     return [(str(one["filename"]), message.files[str(one["id"])], one.get("description")) for one in shown]
 

@@ -1,4 +1,4 @@
-"""Commands, rights and manners on Slack, through the real slack-bolt."""
+"""Commands, rights and the settings of places on Slack, through the real slack-bolt."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Staying connected to Slack: nothing is lost or doubled, and nothing is acknowledged that was not kept."""
+"""Staying connected to Slack: no event is lost or doubled, and only stored ones are acknowledged."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ async def team() -> AsyncGenerator[Town, None]:
 
 
 def took_part(team: Town, *places: tuple[str, str], order: str) -> None:
-    """The core remembers these channels and threads, each with the act of this timestamp as its newest."""
+    """Let the core remember these channels and threads, each with an act of this timestamp as its newest."""
     for channel, thread in places:
         place = Place("slack", team.slack.team, channel, thread, direct=channel.startswith("D"))
         team.intake.places.append((place, int(order.replace(".", ""))))
@@ -211,7 +211,7 @@ def log_that_says(words: str) -> Iterator[LogWatcher]:
 
 
 async def hang_up(team: Town, number: int, reason: str = "refresh_requested") -> None:
-    """Slack ends one connection."""
+    """Let Slack end one connection."""
     ws = team.slack.socket.sockets[number]
     await ws.send_json({"type": "disconnect", "reason": reason})
     await ws.close()

@@ -1,4 +1,4 @@
-"""Forms, menus, the bot's own page and files on Slack, through the real slack-bolt and slack_sdk."""
+"""Forms, menus, the Home tab and files on Slack, through the real slack-bolt and slack_sdk."""
 
 from __future__ import annotations
 
@@ -48,14 +48,14 @@ async def team() -> AsyncGenerator[Town, None]:
 
 
 async def opened(team: Town, words: str = "config set language", who: str = "") -> None:
-    """A slash command that opens a form."""
+    """Use a slash command that opens a form."""
     act = team.slack.command(team.channel, who or team.ada, "/shoulders", words)
     await team.slack.wait(lambda: act.acknowledged)
     assert (act.told, team.slack.modal(who or team.ada) is None) == ("", False)
 
 
 async def answered(team: Town, *choices: Choice | Menu, words: str = "hello") -> tuple[str, Request]:
-    """An answer with something to press under it; its message."""
+    """Send an answer with a button or menu under it; return its message."""
     root, request = await team.asked(words)
     await team.draft(request).finish(Answer("Hi", choices=choices))
     return (await team.slack.answer_to(team.channel, root)).ts, request

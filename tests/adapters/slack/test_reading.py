@@ -1,4 +1,4 @@
-"""All that a message on Slack says and holds is read, and nothing that is not for the bot's eyes."""
+"""The whole content of Slack's messages, and the files that the bot may not download."""
 
 from __future__ import annotations
 

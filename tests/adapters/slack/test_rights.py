@@ -1,4 +1,4 @@
-"""Rights on Slack fail closed: what Slack does not say now is as it last said, or refused."""
+"""Rights on Slack without an answer from Slack: the last known ones count, or the request is refused."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.stages.slack import SlackStage
 
 @pytest.fixture
 async def stage(tmp_path: Path) -> AsyncGenerator[SlackStage, None]:
-    """Contractors, of whom Ben is one, may not use the bot."""
+    """Deny the bot to the group of contractors, with Ben in it."""
     stage = SlackStage(tmp_path)
     async with stage.playing():
         role = await stage.give_role("ben", "contractors")

@@ -1,4 +1,4 @@
-"""Direct messages on Slack: a thread is a session with a conversation of its own, where the app is an agent."""
+"""Direct messages on Slack: where the app is an agent, each thread is a conversation."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ async def stage(tmp_path: Path) -> AsyncGenerator[SlackStage, None]:
 
 
 async def told(stage: SlackStage, text: str, said: Said | None = None, who: str = "ann") -> Said:
-    """Say something in a direct message, in the session of `said`, and wait for the answer."""
+    """Write a direct message in the session of `said`, and wait for the answer."""
     new = await (stage.direct(text, who) if said is None else stage.follow(said, text, who))
     await stage.answer(new)
     return new

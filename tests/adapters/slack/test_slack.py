@@ -1,4 +1,4 @@
-"""What people do on Slack becomes requests, through the real slack-bolt."""
+"""Requests from Slack's events, through the real slack-bolt."""
 
 from __future__ import annotations
 
