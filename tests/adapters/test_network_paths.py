@@ -192,7 +192,7 @@ class Case:
     HOST and SETTING in it stand for the address and setting.
     """
 
-    said: str
+    message: str
     names: tuple[str, ...] = ()
     expired: bool = False
     trusted: bool = True
@@ -246,7 +246,7 @@ async def failing(
         if case.proxy is not None:
             address = f"{case.login}{proxy.address}" if case.proxy else "127.0.0.1:1"
             environment = {**environment, "HTTPS_PROXY": f"http://{address}"}
-        yield f"{case.scheme}://{host}", environment, case.said.replace("HOST", host)
+        yield f"{case.scheme}://{host}", environment, case.message.replace("HOST", host)
     await runner.cleanup()
 
 
@@ -255,14 +255,14 @@ async def failing(
 async def test_what_fails_is_named_with_its_remedy(
     path: str, failing: tuple[str, dict[str, str], str], tmp_path: Path
 ) -> None:
-    url, environment, said = failing
+    url, environment, message = failing
     if path == "hub" and "invalid" in url:
         pytest.skip("its process has no resolver of the test's")
     ask, setting = ASKING[path]
     with pytest.raises(ShouldersError) as caught:
         await ask(url, environment, tmp_path)
     message = caught.value.message
-    for part in said.replace("SETTING", setting).split(" * "):
+    for part in message.replace("SETTING", setting).split(" * "):
         assert part in message
     assert "pw" not in message
     assert message.count(".") < 12
@@ -271,16 +271,16 @@ async def test_what_fails_is_named_with_its_remedy(
 
 @pytest.mark.parametrize("path", ASKING)
 @pytest.mark.parametrize(
-    ("environment", "said"),
+    ("environment", "message"),
     [
         ({"SSL_CERT_FILE": "/nowhere.pem"}, "SSL_CERT_FILE names /nowhere.pem, which does not exist."),
         ({"ALL_PROXY": "socks5://127.0.0.1:1"}, "ALL_PROXY names a SOCKS proxy"),
     ],
 )
-async def test_a_wrong_variable_is_named(path: str, environment: dict[str, str], said: str, tmp_path: Path) -> None:
+async def test_a_wrong_variable_is_named(path: str, environment: dict[str, str], message: str, tmp_path: Path) -> None:
     with pytest.raises(ShouldersError) as caught:
         await ASKING[path][0]("https://127.0.0.1:1", environment, tmp_path)
-    assert said in caught.value.message
+    assert message in caught.value.message
 
 
 async def test_plain_http_needs_no_certificates(tmp_path: Path) -> None:

@@ -42,7 +42,7 @@ class SlackStage(TeamStage):
             await self.slack.wait(lambda: act.acknowledged)
             if said.act not in self.ledger.requests:
                 hidden = [one.shown for one in self.slack.only_seen_by(act.user) if one.source == said.act]
-                return Shown([*filter(None, [act.told]), *hidden], (), said.who)
+                return Shown([*filter(None, [act.response_text]), *hidden], (), said.who)
         return await super().answer(said)
 
     async def mention(

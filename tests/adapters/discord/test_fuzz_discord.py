@@ -82,8 +82,8 @@ class Server(Fuzzed[Town]):
         self._direct = self.team.discord.add_direct(self.team.ada)
 
     def _of(self, kind: str) -> Sequence[Json]:
-        said = [orjson.loads(event) for event in self._session.events]
-        named = [(INTERACTIONS.get(event["d"].get("type"), ""), event) for event in said]
+        events = [orjson.loads(event) for event in self._session.events]
+        named = [(INTERACTIONS.get(event["d"].get("type"), ""), event) for event in events]
         return [
             event for what, event in named if kind in (event["t"], what if event["t"] == "INTERACTION_CREATE" else "")
         ][-12:]
@@ -95,9 +95,9 @@ class Server(Fuzzed[Town]):
     async def _dispatched(self, event: str, data: Json) -> None:
         discord, before = self.team.discord, self.team.discord.gateway.identifies + self.team.discord.gateway.resumes
         self._session.push(event, data)
-        said = self.team.say("are you there?", to=self._direct)
+        message = self.team.say("are you there?", to=self._direct)
         async with asyncio.timeout(10):
-            while (await self.team.intake.next()).message != said:
+            while (await self.team.intake.next()).message != message:
                 pass
         assert discord.gateway.identifies + discord.gateway.resumes == before, "the connection was lost"
         self.check()

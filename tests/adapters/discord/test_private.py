@@ -85,9 +85,9 @@ async def test_closed_direct_messages_are_reported_without_the_answer(team: Town
     team.discord.world.users[team.ada].closed = True
     asked, request = await team.asked("why?")
     await team.answer(request, "A secret.")
-    told = await team.discord.answer_to(asked)
-    assert told.content.startswith(NOT_SHOWN)
-    assert told.content.endswith(REFUSALS[NO_DIRECT_MESSAGES])
+    explanation = await team.discord.answer_to(asked)
+    assert explanation.content.startswith(NOT_SHOWN)
+    assert explanation.content.endswith(REFUSALS[NO_DIRECT_MESSAGES])
     assert "secret" not in str([message.versions for message in team.discord.world.messages.values()])
 
 
@@ -320,8 +320,8 @@ async def test_the_rest_of_an_endless_answer_is_attached(team: Town, monkeypatch
     message = team.discord.messages(team.channel)[-1]
     ((name, content, _),) = attached(message)
     assert (name, REST_FILE in team.shown()[-1], len(team.shown())) == (REST_FILE, True, 3)
-    said = " ".join(text.partition(">")[0] for text in team.shown())
-    assert f"{said} {content.decode()}".split() == [str(number) for number in range(2_000)]
+    shown_text = " ".join(text.partition(">")[0] for text in team.shown())
+    assert f"{shown_text} {content.decode()}".split() == [str(number) for number in range(2_000)]
 
 
 @pytest.mark.parametrize("private", [False, True])

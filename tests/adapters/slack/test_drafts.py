@@ -28,7 +28,7 @@ DELAYS = (0.01, 0.01)
 
 
 @pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+def fast_edits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("adapters.slack.web_api.EDITS_A_SECOND", 100.0)
 
 
