@@ -166,7 +166,7 @@ class DiscordApi:
     ) -> object:
         """Make one call and return its response. With `once`, it is not repeated after a failure.
 
-        The call goes on when its caller is cancelled: discord.py could otherwise keep the next call waiting for it.
+        The call continues when its caller is cancelled: discord.py could otherwise keep the next call waiting for it.
         """
         task = asyncio.create_task(self._call(route, body, query or {}, files, raise_on_server_error if once else None))
         self._calls.add(task)

@@ -227,7 +227,7 @@ class PacedDraft(Draft):
         choices = newest.choices if index == len(parts) - 1 else ()
         is_final = final or index < len(parts) - 1
         self._call = asyncio.create_task(self._send(index, parts[index], choices, is_final))
-        await asyncio.shield(self._call)  # when this is cancelled, the call still ends
+        await asyncio.shield(self._call)  # a cancelled preview does not cancel its call
         return True
 
     def _next(self, answer: Answer, *, final: bool) -> int | None:

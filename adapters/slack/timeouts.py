@@ -27,7 +27,7 @@ class SlackTimeouts:
     """The time between two checks of the socket."""
 
     dead: float = 20.0
-    """The absence after which a socket is given up."""
+    """The absence after which a socket is closed for good."""
 
     stagger: float = 60.0
     """The time between the first and the second socket, so that Slack does not refresh both at once."""

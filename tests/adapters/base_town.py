@@ -1,4 +1,4 @@
-"""A running adapter and the people around it: the part that is the same on every platform."""
+"""A running adapter with the people around it: the part for every platform."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.fuzz import Tracebacks
 
 @dataclass
 class BaseTown:
-    """`lines` are what the adapter says when it is connected."""
+    """A town of one platform. `lines` are the adapter's reports of its connections."""
 
     intake: RecordingIntake
     adapter: Adapter
@@ -24,11 +24,11 @@ class BaseTown:
 
     @property
     def violations(self) -> list[str]:
-        """The rules of the platform that the bot broke."""
+        """Return the platform's rules that the bot broke."""
         raise NotImplementedError
 
     async def start(self) -> str:
-        """Connect; what the adapter says of it. Raises what run() raises."""
+        """Connect and return the adapter's report. Raises the errors of run()."""
         self.running = asyncio.create_task(self.adapter.run(self.intake, self.lines.put_nowait))
         return await self.connected()
 
@@ -48,14 +48,14 @@ class BaseTown:
             self.running = None
 
     async def restart(self) -> None:
-        """As after kill -9: the bot knows only the stored request and what the platform shows."""
+        """Restart as after kill -9: the bot knows only the stored request and the platform's messages."""
         await self.stop()
         await self.adapter.aclose()
         self.adapter = self.again()
         await self.start()
 
     def again(self) -> Adapter:
-        """A new adapter like the one before."""
+        """Return a new adapter with the same settings."""
         raise NotImplementedError
 
 
@@ -63,7 +63,7 @@ T = TypeVar("T", bound=BaseTown)
 
 
 class Fuzzed(Generic[T]):
-    """A town in a loop of its own, which runs while something is being tried."""
+    """A town in its own loop, which runs only during a test's calls."""
 
     def __init__(
         self, runner: asyncio.Runner, town: AbstractAsyncContextManager[T], begin: Callable[[T], Awaitable[None]]
@@ -79,7 +79,7 @@ class Fuzzed(Generic[T]):
         return team
 
     def check(self) -> None:
-        """Nothing pinged anybody, and nothing was raised that nobody expected."""
+        """Assert that nothing pinged anybody, and that no unexpected error was raised."""
         assert [sin for sin in self.team.violations if "ping" in sin] == []
         assert self._tracebacks.found == []
 

@@ -1,4 +1,4 @@
-"""The core's answers where an adapter can do no more than answer."""
+"""The core's answers for an adapter without optional capabilities."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ REQUEST = Request(Act("1", 1), CHANNEL, Person("ann", "Ann", administrator=True)
 
 @dataclass
 class Mute:
-    """An adapter that can answer and nothing else."""
+    """An adapter that can only answer."""
 
     adapter: MemoryAdapter
 

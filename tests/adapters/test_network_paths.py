@@ -1,4 +1,4 @@
-"""Every connection that the bot makes, with real TLS servers and a real proxy between."""
+"""Every connection of the bot, through real TLS servers and a real proxy."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ from tests.stages.base import Stage, TeamStage
 from tests.stages.slack import SlackStage
 
 UNRESOLVABLE = "bot.example"
-"""Only a proxy finds it: whoever asks this machine for its address fails the test."""
+"""A host name that only the proxy resolves; the test fails if the bot resolves it."""
 
 
 @pytest.fixture
@@ -57,13 +57,13 @@ async def proxy() -> AsyncGenerator[FakeProxy]:
 
 
 def set_all(monkeypatch: pytest.MonkeyPatch, environment: Mapping[str, str]) -> None:
-    """Where libraries look by themselves."""
+    """Variables that libraries read from the environment."""
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
 
 
 async def use_everything(stage: TeamStage) -> None:
-    """A picture that is fetched, an answer, one that only the asker sees, and a file that is sent."""
+    """Download an image, send an answer and a hidden one, and upload a file."""
     seen = await stage.answer(await stage.mention("What is it?", files=["cat.png"]))
     assert "(with 1 pictures)" in seen.text
     hidden = await stage.answer(await stage.command("privacy"))
@@ -187,12 +187,12 @@ ASKING: Mapping[str, tuple[Callable[[str, Mapping[str, str], Path], Awaitable[No
 
 @dataclass(frozen=True)
 class Case:
-    """A server, how it is asked, and what is said of it: HOST and SETTING stand for where it is and where that is said.
+    """A server, the request to it, and the expected message.
 
-    `proxy` is None for no proxy, a status that it refuses with, or 0 for one that nobody runs.
+    HOST and SETTING in it stand for the address and setting.
     """
 
-    said: str
+    message: str
     names: tuple[str, ...] = ()
     expired: bool = False
     trusted: bool = True
@@ -224,7 +224,7 @@ CASES: Mapping[str, Case] = {
 async def failing(
     request: pytest.FixtureRequest, authority: Authority, trusted: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> AsyncGenerator[tuple[str, dict[str, str], str]]:
-    """The address of what fails, the environment, and what is to be said."""
+    """Return the address that fails, the environment, and the expected message."""
     case: Case = request.param
     resolve = socket.getaddrinfo
 
@@ -246,7 +246,7 @@ async def failing(
         if case.proxy is not None:
             address = f"{case.login}{proxy.address}" if case.proxy else "127.0.0.1:1"
             environment = {**environment, "HTTPS_PROXY": f"http://{address}"}
-        yield f"{case.scheme}://{host}", environment, case.said.replace("HOST", host)
+        yield f"{case.scheme}://{host}", environment, case.message.replace("HOST", host)
     await runner.cleanup()
 
 
@@ -255,14 +255,14 @@ async def failing(
 async def test_what_fails_is_named_with_its_remedy(
     path: str, failing: tuple[str, dict[str, str], str], tmp_path: Path
 ) -> None:
-    url, environment, said = failing
+    url, environment, message = failing
     if path == "hub" and "invalid" in url:
         pytest.skip("its process has no resolver of the test's")
     ask, setting = ASKING[path]
     with pytest.raises(ShouldersError) as caught:
         await ask(url, environment, tmp_path)
     message = caught.value.message
-    for part in said.replace("SETTING", setting).split(" * "):
+    for part in message.replace("SETTING", setting).split(" * "):
         assert part in message
     assert "pw" not in message
     assert message.count(".") < 12
@@ -271,16 +271,16 @@ async def test_what_fails_is_named_with_its_remedy(
 
 @pytest.mark.parametrize("path", ASKING)
 @pytest.mark.parametrize(
-    ("environment", "said"),
+    ("environment", "message"),
     [
         ({"SSL_CERT_FILE": "/nowhere.pem"}, "SSL_CERT_FILE names /nowhere.pem, which does not exist."),
         ({"ALL_PROXY": "socks5://127.0.0.1:1"}, "ALL_PROXY names a SOCKS proxy"),
     ],
 )
-async def test_a_wrong_variable_is_named(path: str, environment: dict[str, str], said: str, tmp_path: Path) -> None:
+async def test_a_wrong_variable_is_named(path: str, environment: dict[str, str], message: str, tmp_path: Path) -> None:
     with pytest.raises(ShouldersError) as caught:
         await ASKING[path][0]("https://127.0.0.1:1", environment, tmp_path)
-    assert said in caught.value.message
+    assert message in caught.value.message
 
 
 async def test_plain_http_needs_no_certificates(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What every stage can do; scenarios know nothing else of a platform."""
+"""The actions and observations that scenarios use on every platform."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.fakes.openai import FakeOpenAI
 from tests.stages.ledger import PATIENCE, Ledger, RecordedDatabase
 
 HIDEOUT = "aviary"
-"""What a channel is called that not everybody is in."""
+"""The name of a channel that only some people are in."""
 
 CONFIG = """
 [bot]
@@ -47,15 +47,15 @@ context = 4000
 
 
 class Hook(Protocol):
-    """Told of a request's stages: received, applied, answered; the rest says which request."""
+    """A callback for each stage of a request to the server: received, applied, answered."""
 
     async def __call__(self, when: Literal["received", "applied", "answered"], /, *what: str) -> None:
-        """Take notice; what is raised breaks the connection."""
+        """Note the stage; an error breaks the connection."""
 
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """Something that a person did: the act's id, the channel and thread it happened in, its message ("" for none)."""
+    """A person's action: the act's id, its channel and thread, and its message ("" for none)."""
 
     act: str
     who: str
@@ -66,9 +66,9 @@ class Said:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A finished answer as its readers see it: the text of every part, what is under the last, who alone sees it.
+    """A finished answer for its readers: the text of each part, the buttons under the last, and the only reader if any.
 
-    `files` are names with contents; `menus` are labels, as `buttons` are.
+    `files` are names with contents; `menus` are labels, like `buttons`.
     """
 
     parts: Sequence[str]
@@ -79,7 +79,7 @@ class Shown:
 
     @property
     def text(self) -> str:
-        """All parts in one."""
+        """Return all parts as one text."""
         return "\n".join(self.parts)
 
 
@@ -90,22 +90,22 @@ def _quoted(value: str) -> str:
 class Stage(ABC):
     """A platform with ann, ben and root (an administrator) in one channel, the bot, and a scripted model.
 
-    Where there are guests, gil is one. With `tls`, all servers speak HTTPS, at the name `host`. `environment` is given
-    to the bot beside its secrets.
+    Where guests exist, gil is one. With `tls`, all servers speak HTTPS under the name `host`. `environment` is added to
+    the bot's secrets.
     """
 
     platform: str
     cannot: Mapping[str, str] = {}
-    """What this platform cannot do, and why, as docs/limits.md says it."""
+    """Each thing that the platform cannot do, with the reason, as in docs/limits.md."""
 
     stop_seconds = 0.2
-    """What running answers get when the bot stops."""
+    """The seconds for running answers when the bot stops."""
 
     grace = 0.0
-    """Hours that data outlive the bot's removal."""
+    """The hours after the bot's removal until its data are deleted."""
 
     patience = 30.0
-    """Seconds of silence after which the model is given up."""
+    """The seconds of silence after which a model call fails."""
 
     def __init__(self, folder: Path, tls: ssl.SSLContext | None = None, host: str = "127.0.0.1") -> None:
         self.folder = folder
@@ -120,7 +120,7 @@ class Stage(ABC):
 
     @asynccontextmanager
     async def servers(self) -> AsyncGenerator[None, None]:
-        """The platform and the model, and a configuration that points at them; no bot."""
+        """Start the platform and the model; return a configuration for them, without a bot."""
         async with self.resources:
             await self.resources.enter_async_context(self.model)
             await self.open_platform()
@@ -137,7 +137,7 @@ class Stage(ABC):
 
     @asynccontextmanager
     async def playing(self) -> AsyncGenerator[None, None]:
-        """All of it, with the bot connected; at the end nothing may have been violated."""
+        """Run everything with the bot connected; assert at the end that no rule was broken."""
         async with self.servers():
             config = await asyncio.to_thread(load, self.folder / "config.toml", {**self.secrets(), **self.environment})
             adapter = self.wrap(make_adapter(config, self.platform))
@@ -154,11 +154,11 @@ class Stage(ABC):
         return self.database
 
     def wrap(self, adapter: Adapter) -> Adapter:
-        """The adapter that plays; contract tests put a broken one here."""
+        """Return the adapter; contract tests replace it by a broken one."""
         return adapter
 
     def written(self, name: str, arguments: Mapping[str, str]) -> str:
-        """A command's arguments as people write them: those with names first."""
+        """Return a command's arguments as people write them: named ones first."""
         options = {option.name: option for option in by_path(self.app.services.commands)[name].options}
         named = [(key, value) for key, value in arguments.items() if options[key].named or options[key].kind == "flag"]
         written = [f"--{key}" if options[key].kind == "flag" else f"--{key} {_quoted(value)}" for key, value in named]
@@ -167,13 +167,13 @@ class Stage(ABC):
         return " ".join([*written, *(_quoted(value) for value in values[:-1]), *values[-1:]])
 
     async def answer(self, said: Said) -> Shown:
-        """What is shown once the request has ended."""
+        """Return the shown answer, after the request has ended."""
         request = await self.ledger.end(said.act)
         return await self.show(said, [message for _, message in sorted(self.ledger.messages[request].items())])
 
     @property
     def prompts(self) -> list[list[tuple[str, str]]]:
-        """Every conversation that the model saw, without the system prompt."""
+        """Return every conversation that the model received, without system prompts."""
         return [
             [(message["role"], message["content"]) for message in request["messages"][1:]]  # type: ignore[index]  # a body that passed the rules
             for request in self.model.requests
@@ -184,19 +184,19 @@ class Stage(ABC):
     @property
     @abstractmethod
     def violations(self) -> list[str]:
-        """What the platform's server had to object to."""
+        """Return the rules of the platform that the bot broke."""
 
     @abstractmethod
     async def open_platform(self) -> None:
-        """Start the platform's server, with its people."""
+        """Start the platform's server with its people."""
 
     @abstractmethod
     def tables(self) -> str:
-        """The platform's table of config.toml."""
+        """Return the platform's table of config.toml."""
 
     @abstractmethod
     def secrets(self) -> Mapping[str, str]:
-        """The tokens that the server accepts."""
+        """Return the tokens that the server accepts."""
 
     @abstractmethod
     async def mention(
@@ -206,23 +206,23 @@ class Stage(ABC):
 
     @abstractmethod
     async def direct(self, text: str, who: str = "ann") -> Said:
-        """Write the bot a direct message."""
+        """Write a direct message to the bot."""
 
     @abstractmethod
     async def follow(self, said: Said, text: str, who: str = "ann") -> Said:
-        """Go on from an answer without mentioning the bot, as people do on this platform."""
+        """Continue from an answer without a mention, as people do on this platform."""
 
     @abstractmethod
     async def command(
         self, name: str, arguments: Mapping[str, str] | None = None, who: str = "ann", said: Said | None = None
     ) -> Said:
-        """Use a command, in the thread of `said` where there is one."""
+        """Use a command, in the thread of `said` if it has one."""
 
     @abstractmethod
     async def hand_in(
         self, name: str, file: tuple[str, bytes], arguments: Mapping[str, str] | None = None, who: str = "ann"
     ) -> Said:
-        """Use a command with a file, as people give one on this platform."""
+        """Use a command with a file, as people attach one on this platform."""
 
     @abstractmethod
     async def press(self, said: Said, label: str, who: str = "ann") -> Said:
@@ -230,24 +230,24 @@ class Stage(ABC):
 
     @abstractmethod
     async def sees(self, said: Said, words: str) -> None:
-        """Wait until the answer, finished or not, shows these words."""
+        """Wait until the answer, finished or not, shows a text."""
 
     @abstractmethod
     async def show(self, said: Said, messages: Sequence[str]) -> Shown:
-        """The finished answer in these messages."""
+        """Return the finished answer in these messages."""
 
 
 class TeamStage(Stage):
-    """A platform with more than one person, which goes on while the bot is away."""
+    """A platform with several people, which works while the bot is away."""
 
     users: Mapping[str, str]
-    """The ids of its people by name."""
+    """The ids of people by name."""
 
     channel: str
     """The id of the channel that everybody is in."""
 
     rates = True
-    """Whether the platform's server limits rates, and the bot keeps to them."""
+    """True if the platform's server enforces its rate limits."""
 
     @abstractmethod
     async def pick(self, said: Said, label: str, value: str, who: str = "ann") -> Said:
@@ -262,37 +262,37 @@ class TeamStage(Stage):
         values: Mapping[str, str],
         who: str = "ann",
     ) -> Said:
-        """Use a command that opens a form, in the thread of `said`; change these fields and send it."""
+        """Use a command that opens a form, in the thread of `said`; change fields and send the form."""
 
     @abstractmethod
     async def fill_pressed(self, said: Said, label: str, values: Mapping[str, str], who: str = "ann") -> Said:
-        """Press a button that opens a form, change these fields and send it."""
+        """Press a button that opens a form; change fields and send the form."""
 
     @abstractmethod
     async def point(self, said: Said, label: str, who: str = "ann") -> Said:
-        """Choose a shortcut in the menu of a message."""
+        """Choose a shortcut in a message's menu."""
 
     @abstractmethod
     async def fill_picked(
         self, said: Said, label: str, value: str, values: Mapping[str, str], who: str = "ann"
     ) -> Said:
-        """Pick from a menu that opens a form, change these fields and send it."""
+        """Pick an entry that opens a form; change fields and send the form."""
 
     @abstractmethod
     async def post(self, text: str, who: str = "ann") -> Said:
-        """Write into the channel without addressing the bot."""
+        """Write in the channel without addressing the bot."""
 
     @abstractmethod
     async def announced(self, words: str) -> None:
-        """Wait until the bot said these words in the channel, asked or not."""
+        """Wait until a message of the bot in the channel has this text."""
 
     @abstractmethod
     def answered_in_thread(self, said: Said) -> bool:
-        """Whether the answer to a mention in the channel stands in a thread."""
+        """Return whether the answer to a mention in the channel is in a thread."""
 
     @abstractmethod
     async def edit(self, said: Said, text: str) -> None:
-        """Change what a message says; `text` is all of it, as it was written with `mention` or `direct`."""
+        """Edit a message; `text` is the whole text, as in `mention` or `direct`."""
 
     @abstractmethod
     async def delete(self, said: Said) -> None:
@@ -312,68 +312,68 @@ class TeamStage(Stage):
 
     @abstractmethod
     async def demote(self, who: str, *, heard: bool = True) -> None:
-        """Make an administrator a person like others; unless it is `heard`, the platform does not tell of it yet."""
+        """Make an administrator an ordinary person; unless it is `heard`, the platform does not report it yet."""
 
     async def page(self, who: str) -> str:
-        """Look at the bot's own page, where the platform has one; what it says."""
+        """Open the bot's Home tab, where the platform has one; return its text."""
         raise NotImplementedError
 
     async def complete(self, command: str, option: str, who: str) -> Sequence[str]:
-        """Begin to fill in an option, where the platform completes it; what is offered."""
+        """Type the beginning of an option, where the platform completes it; return the completions."""
         raise NotImplementedError
 
     @abstractmethod
     async def give_role(self, who: str, role: str) -> str:
-        """Give a person a role or put them into a user group; what an option of kind "who" says for it."""
+        """Give a person a role or add them to a user group; return its value for an option of kind "who"."""
 
     @abstractmethod
     async def thread(self, *lines: str) -> Said:
-        """Ben writes these lines in a thread, without the bot."""
+        """Let Ben write these lines in a thread without the bot."""
 
     @abstractmethod
     async def speak(self, said: Said, text: str, who: str = "ben", to: str = "") -> Said:
-        """Write in the thread of `said` without mentioning the bot, but perhaps another person."""
+        """Write in the thread of `said` without mentioning the bot; optionally mention another person."""
 
     @abstractmethod
     async def hideouts(self, *who: str) -> Sequence[Said]:
-        """Somewhere that only these people and the bot can read, once of every kind; to be used as `said`."""
+        """Return places of each kind that only these people and the bot can read, for use as `said`."""
 
     @abstractmethod
     async def reply(self, message: str, text: str, who: str) -> Said | None:
-        """Mention the bot in the channel, as a reply to a message of it; None where nobody can reply to that."""
+        """Mention the bot in the channel as a reply to its message; return None where nobody can reply to that."""
 
     @abstractmethod
     def below(self, said: Said) -> Said:
-        """The thread that grows out of a message in the channel, where anybody may write; to be used as `said`."""
+        """Return a thread that begins at a message in the channel and is open to everybody, for use as `said`."""
 
     @abstractmethod
     def visible(self, who: str) -> Sequence[str]:
-        """Everything that a person can read on the platform: the text of every message, and what files hold."""
+        """Return all texts that a person can read on the platform: messages and contents of files."""
 
     @abstractmethod
     async def join(self) -> Said:
-        """The bot is added somewhere."""
+        """Add the bot to a place."""
 
     @abstractmethod
     def from_bot(self) -> Sequence[str]:
-        """The ids of all messages of the bot's that anybody sees."""
+        """Return the ids of all visible messages of the bot."""
 
     @abstractmethod
     async def connected(self) -> None:
-        """Wait until the bot is there."""
+        """Wait until the bot is connected."""
 
     @abstractmethod
     def watch(self, hook: Hook) -> None:
-        """Have the server tell of each request: received, applied, answered."""
+        """Call a hook for each stage of each request to the server."""
 
     @abstractmethod
     def time_passes(self, seconds: float) -> None:
-        """Move the platform's clock on."""
+        """Advance the platform's clock."""
 
 
 @asynccontextmanager
 async def _served(app: App) -> AsyncGenerator[None, None]:
-    """The adapters run, and are connected."""
+    """Run the adapters until they are connected."""
     connected = asyncio.Event()
     serving = asyncio.create_task(serve(app, lambda _line: connected.set()))
     waiting = asyncio.create_task(connected.wait())

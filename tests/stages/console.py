@@ -1,4 +1,4 @@
-"""The terminal: real keys into prompt_toolkit, and a screen in memory."""
+"""The stage of the terminal: real keys into prompt_toolkit, and a screen in memory."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.stages.ledger import PATIENCE
 
 
 class ConsoleStage(Stage):
-    """One person at one terminal, who asks one thing after the other."""
+    """One person at one terminal, who asks one thing at a time."""
 
     platform = "console"
     cannot = {  # noqa: RUF012 -- a constant
@@ -71,7 +71,7 @@ class ConsoleStage(Stage):
     async def hand_in(
         self, name: str, file: tuple[str, bytes], arguments: Mapping[str, str] | None = None, who: str = "ann"
     ) -> Said:
-        """By its path."""
+        """Return the file's path as an argument."""
         path = self.folder / file[0]
         await asyncio.to_thread(path.write_bytes, file[1])
         return await self.command(name, {**(arguments or {}), "file": str(path)}, who)
@@ -95,7 +95,7 @@ class ConsoleStage(Stage):
         return Shown([text], buttons)
 
     def _since(self, said: Said) -> str:
-        """What is on the screen since the line was typed, as rich draws it."""
+        """Return the screen since the line was typed, as rich renders it."""
         return "\n".join(self.terminal.lines[self.began[said.act] :]).strip()
 
     async def _type(self, line: str) -> Said:

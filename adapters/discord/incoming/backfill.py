@@ -81,5 +81,5 @@ async def _author(rest: DiscordApi, message: discord.Message) -> Author:
         try:
             return await message.guild.fetch_member(message.author.id)
         except discord.HTTPException:
-            log.info("%s is not a member any more", message.author.id)
+            log.info("%s is no longer a member", message.author.id)
     return message.author

@@ -67,7 +67,7 @@ class InteractionSurface(ChannelSurface):
     async def upload(self, index: int, message: str, files: Sequence[File]) -> str:
         message = self._direct_messages.get(index, message)
         if not await self._change(message, attachments_body(files), files):
-            raise Gone("The answer can't be changed any more.")
+            raise Gone("The answer can no longer be changed. Ask again.")
         return message
 
     async def find(self, part: Part, after: str) -> str:

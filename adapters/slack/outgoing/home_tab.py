@@ -37,7 +37,7 @@ class HomeTab:
             page = await self._intake.home(place, await self._directory.person(person, rights=True))
             await self._rest.write(PUBLISH, {"user_id": person, "view": _view(page, channel)})
         except ShouldersError as error:
-            log.warning("The page of %s cannot be shown: %s", person, error)
+            log.warning("The Home tab of %s cannot be shown: %s", person, error)
 
 
 class HomeDraft(Draft):

@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 
 EPHEMERAL = "chat.postEphemeral"
 EPHEMERAL_ID = "~"
-"""The beginning of the id of a message that nobody can read or change any more."""
+"""The beginning of the id of a message that can be neither read nor changed."""
 
 
 async def send_ephemeral(
@@ -61,9 +61,8 @@ class PrivateSurface(Surface):
         self._target = target
         self._person = request.person.id
         self._finder = MessageFinder(rest, request.act.id)
-        self._since = (
-            f"{request.act.order // 1_000_000 - 60}.000000"  # a command's order comes from this machine's clock
-        )
+        # 60 s earlier, because a command's order comes from this machine's clock
+        self._since = f"{request.act.order // 1_000_000 - 60}.000000"
         self._clock = clock
         self._uncertain: set[int] = set()
 

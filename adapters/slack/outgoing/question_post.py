@@ -24,7 +24,7 @@ class QuestionPost:
         self._posting: asyncio.Task[str] | None = None
 
     async def post(self) -> str:
-        """Return the post's ts; post it first if needed. When this is cancelled, the post goes on."""
+        """Return the post's ts; post it first if needed. A cancelled caller does not cancel the post."""
         has_failed = self._posting is not None and self._posting.done() and self._posting.exception() is not None
         if self._posting is None or has_failed:
             self._posting = asyncio.create_task(self._post())

@@ -153,7 +153,7 @@ class ThreadSurface(Surface):
     # For the draft ---------------------------------------------------------------------------------------------------
 
     async def thread(self) -> str:
-        """Return the thread's ts, "" for none; post the opening first. When this is cancelled, the post goes on."""
+        """Return the thread's ts, "" for none; post the opening first. A cancelled caller does not cancel the post."""
         return self._answer_thread(await self.opening.post()) if self._target.opening else self._target.thread
 
     async def pause(self) -> None:

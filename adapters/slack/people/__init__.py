@@ -1,1 +1,1 @@
-"""People, user groups and what they may read, as Slack says."""
+"""People, user groups and their rights on Slack."""

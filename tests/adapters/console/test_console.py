@@ -89,7 +89,7 @@ def test_a_wrong_line_is_explained(line: str, message: str) -> None:
     ],
 )
 async def test_completion(line: str, expected: Sequence[str]) -> None:
-    async def suggest(command: str, option: str, typed: str, given: Mapping[str, str]) -> Sequence[str]:
+    async def suggest(command: str, option: str, typed: str, arguments: Mapping[str, str]) -> Sequence[str]:
         return [name for name in ("large", "small") if typed in name]
 
     pick = Command("pick", "Pick", (Option("colour", "Which", choices=("red", "blue")),))

@@ -1,4 +1,4 @@
-"""Connecting to Discord, staying connected and catching up, through the real discord.py."""
+"""Connecting to Discord, staying connected and reading missed messages, through the real discord.py."""
 
 from __future__ import annotations
 
@@ -204,7 +204,7 @@ async def test_answers_are_written_while_the_gateway_is_away(team: Town) -> None
 
 
 async def test_a_cancelled_call_delays_no_other(team: Town, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Cancelled while discord.py makes room for the next call, it must not take that room away."""
+    """Cancel a call while discord.py waits for a rate limit; the next call must not wait for it."""
     rest, refresh = team.adapter._rest, Ratelimit._refresh
     await rest.sign_in()
 
@@ -266,6 +266,6 @@ def test_the_invite_link_is_made_from_the_token() -> None:
 
 
 async def _took_part(team: Town) -> None:
-    """The bot was asked something in the channel, and the store remembers that."""
+    """Let the store remember a question in the channel."""
     _, request = await team.asked("before")
     team.intake.places = [(request.place, request.act.order)]

@@ -1,4 +1,4 @@
-"""All that a message says is read wherever one is read, through the real discord.py."""
+"""The whole content of messages, wherever the bot reads one, through the real discord.py."""
 
 from __future__ import annotations
 
@@ -69,14 +69,14 @@ STICKER: Json = {"id": "749054660769218631", "name": "Wave", "format_type": 1}
 
 
 def from_bot(team: Town, **more: object) -> str:
-    """A message of another bot."""
+    """Return a message of another bot."""
     return team.discord.post(team.channel, team.discord.add_user("CI", bot=True), "", more=more)
 
 
 async def history(team: Town) -> list[Message]:
     _, request = await team.asked("/model")
-    said = await team.adapter.history(request, 50, 0)
-    return [message for message in said if message.id != request.message]
+    messages = await team.adapter.history(request, 50, 0)
+    return [message for message in messages if message.id != request.message]
 
 
 async def test_a_forward_is_read_wherever_messages_are(team: Town) -> None:
@@ -84,8 +84,8 @@ async def test_a_forward_is_read_wherever_messages_are(team: Town) -> None:
     bob = team.discord.add_member(team.guild, team.discord.add_user("Bob"))
     original = team.discord.post(news, bob, f"The merger is off, <@{team.ada}>.", files=["notes.txt"])
     forward, words = team.discord.forward(original, team.channel, team.ada), "The merger is off, @Ada."
-    (said,) = await history(team)
-    assert (said.text, [file.name for file in said.attachments]) == (f"(Forwarded) {words}", ["notes.txt"])
+    (message,) = await history(team)
+    assert (message.text, [file.name for file in message.attachments]) == (f"(Forwarded) {words}", ["notes.txt"])
     team.say(team.discord.mention("really?"), reply_to=forward)
     request = await team.intake.next()
     assert [one.text for one in await team.adapter.context(request, 9)] == [f"(Forwarded) {words}"]
@@ -117,7 +117,7 @@ async def test_a_forwarded_answer_is_not_a_reply(team: Town) -> None:
 
 
 async def test_a_reference_into_another_channel_is_no_reply(team: Town) -> None:
-    """A channel that follows another one gets its messages with such references."""
+    """A channel that follows another one receives its messages with such references."""
     news = team.discord.add_channel(team.guild, "news")
     original = team.discord.post(news, team.ada, "Big news")
     reference = {"type": 0, "message_id": original, "channel_id": news}
@@ -127,11 +127,11 @@ async def test_a_reference_into_another_channel_is_no_reply(team: Town) -> None:
     team.say(team.discord.mention("which?"), reply_to=copy)
     request = await team.intake.next()
     assert request.replies_to == copy
-    assert [said.id for said in await team.adapter.context(request, 9)] == [copy]
+    assert [message.id for message in await team.adapter.context(request, 9)] == [copy]
 
 
 @pytest.mark.parametrize(
-    ("more", "said"),
+    ("more", "text"),
     [
         ({"embeds": [EMBED]}, EMBEDDED),
         ({"components": [PANEL], "flags": 1 << 15}, "Deploying *now*"),
@@ -139,18 +139,18 @@ async def test_a_reference_into_another_channel_is_no_reply(team: Town) -> None:
         ({"sticker_items": [STICKER]}, "(Sticker: Wave)"),
     ],
 )
-async def test_what_bots_write_beside_text_is_read(team: Town, more: Json, said: str) -> None:
+async def test_what_bots_write_beside_text_is_read(team: Town, more: Json, text: str) -> None:
     posted = from_bot(team, **more)
     (found,) = await history(team)
-    assert (found.id, found.text) == (posted, said)
+    assert (found.id, found.text) == (posted, text)
 
 
 async def test_forwarded_embeds_and_panels_are_read(team: Town) -> None:
     direct = team.discord.add_direct(team.ada)
-    for more, said in (({"embeds": [EMBED, PREVIEW]}, EMBEDDED), ({"components": [PANEL]}, "Deploying *now*")):
+    for more, text in (({"embeds": [EMBED, PREVIEW]}, EMBEDDED), ({"components": [PANEL]}, "Deploying *now*")):
         team.discord.forward(from_bot(team, **more), direct, team.ada)
         request = await team.intake.next()
-        assert request.text == f"(Forwarded) {said}"
+        assert request.text == f"(Forwarded) {text}"
     assert [file.name for file in request.attachments] == ["chart 1.png", "log.txt"]
 
 
@@ -159,7 +159,7 @@ async def test_previews_of_links_are_not_what_people_said(team: Town) -> None:
     team.discord.post(team.channel, team.ada, message, more={"embeds": [PREVIEW]})
     assert (await team.intake.next()).text == "see https://example.org"
     from_bot(team, embeds=[PREVIEW])
-    assert [said.text for said in await history(team)][-1] == "A page\nWhat Discord found there"
+    assert [message.text for message in await history(team)][-1] == "A page\nWhat Discord found there"
 
 
 async def test_polls_and_stickers_of_people_are_read(team: Town) -> None:
@@ -199,7 +199,7 @@ async def test_a_forward_said_meanwhile_is_caught_up(team: Town) -> None:
 async def test_answers_to_message_commands_are_in_the_history(team: Town) -> None:
     posted = team.discord.post(team.channel, team.discord.add_user("CI", bot=True), "Shortened.")
     team.discord.message(posted).type = 23
-    assert [said.text for said in await history(team)] == ["Shortened."]
+    assert [message.text for message in await history(team)] == ["Shortened."]
 
 
 async def test_the_longest_message_is_read_within_bounds(team: Town) -> None:

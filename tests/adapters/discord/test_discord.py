@@ -1,4 +1,4 @@
-"""What Discord says becomes requests: through the real discord.py, against a stand-in for Discord."""
+"""Requests from Discord's events, through the real discord.py, against a fake Discord."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ async def test_attachments_are_fetched(team: Town) -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "command", "arguments"),
+    ("text", "command", "arguments"),
     [
         ("/new", "new", {}),
         ("/model large", "model", {"name": "large"}),
@@ -135,9 +135,9 @@ async def test_attachments_are_fetched(team: Town) -> None:
     ],
 )
 async def test_a_command_may_be_written_after_the_mention(
-    team: Town, said: str, command: str, arguments: dict[str, str]
+    team: Town, text: str, command: str, arguments: dict[str, str]
 ) -> None:
-    _, request = await team.asked(said)
+    _, request = await team.asked(text)
     assert (request.command, request.arguments) == (command, arguments)
 
 
@@ -335,9 +335,9 @@ async def test_without_the_intent_hidden_messages_are_reported_once(
         team.discord.post(team.channel, team.ada, "hidden reply", reply_to=answer, mention=False)
         team.discord.post(team.channel, team.ada, "reply that pings", reply_to=answer)
         assert (await team.intake.next()).text == "reply that pings"
-        told = [record for record in caplog.records if record.levelno == logging.WARNING]
-        assert len(told) == 1
-        assert "message-content" in told[0].message
+        warnings = [record for record in caplog.records if record.levelno == logging.WARNING]
+        assert len(warnings) == 1
+        assert "message-content" in warnings[0].message
 
 
 async def test_without_the_intent_an_unanswerable_setting_is_reported(
@@ -362,8 +362,8 @@ async def test_without_the_intent_hidden_messages_are_refused() -> None:
             await team.adapter.history(request, 50, 0)
         with pytest.raises(Forbidden, match=re.escape(MESSAGE_HIDDEN)):
             await team.adapter.pointed(request)
-        (said,) = await team.adapter.context(request, 9)
-        assert (said.text, "Message Content Intent" in said.withheld) == ("", True)
+        (messages,) = await team.adapter.context(request, 9)
+        assert (messages.text, "Message Content Intent" in messages.withheld) == ("", True)
         shown = team.say(team.discord.mention("what is a mean?"))
         team.say(team.discord.mention("and this?"), reply_to=shown)
         await team.intake.next()
@@ -384,9 +384,9 @@ async def test_a_mention_has_its_threads_context(team: Town) -> None:
     team.say(team.discord.mention("sum up"), to=thread)
     request = await team.intake.next()
     assert [asked.text for asked in team.intake.requests] == ["one", "two", "three @Ada", "sum up"]
-    said = await team.adapter.context(request, 20)
-    assert [message.text for message in said] == ["let us plan", "one", "two", "three @Ada"]
-    assert said[0] == Message(opening, "Ada", "let us plan", link=said[0].link)
+    messages = await team.adapter.context(request, 20)
+    assert [message.text for message in messages] == ["let us plan", "one", "two", "three @Ada"]
+    assert messages[0] == Message(opening, "Ada", "let us plan", link=messages[0].link)
     assert [message.text for message in await team.adapter.context(request, 2)] == ["two", "three @Ada"]
 
 

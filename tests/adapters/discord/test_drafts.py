@@ -1,4 +1,4 @@
-"""Answers on Discord: shown once and right, whatever breaks, through the real discord.py."""
+"""Answers on Discord, shown once and complete after any fault, through the real discord.py."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ RETRY = Choice("Retry", "retry", {"request": "1"})
 MINUTE = 60.0
 
 
-def alone(team: Town) -> list[str]:
+def direct_messages(team: Town) -> list[str]:
     """Return the bot's direct messages to Ada about a question in the channel, without their first line."""
     direct = team.shown(team.discord.add_direct(team.ada))
     asked = PRIVATE_NOTE.format(team.channel)
@@ -34,7 +34,7 @@ def alone(team: Town) -> list[str]:
 
 
 async def shown_now(team: Town, text: str) -> Message:
-    """The bot's message that shows just this."""
+    """Wait for the bot's message with exactly this text."""
     messages = team.discord.world.messages
     return await team.discord.wait(lambda: next((m for m in messages.values() if m.content == text), None))
 
@@ -254,12 +254,12 @@ async def test_an_expired_private_answer_becomes_a_direct_message(team: Town) ->
     half = await shown_now(team, "Be")
     team.discord.clock.ahead = 20 * MINUTE
     await draft.finish(Answer("Because."))
-    assert alone(team) == ["Because."]
+    assert direct_messages(team) == ["Because."]
     assert team.shown() == []
     await team.restart()
     team.discord.clock.ahead = 40 * MINUTE  # Discord has forgotten the nonce
     await team.answer(request, "Because.", parts=[Part(0, "Be", half.id)])
-    assert alone(team) == ["Because."]
+    assert direct_messages(team) == ["Because."]
 
 
 async def test_an_acknowledgement_that_came_too_late_falls_back(team: Town) -> None:
@@ -273,7 +273,7 @@ async def test_an_acknowledgement_that_came_too_late_falls_back(team: Town) -> N
     await team.answer(await team.intake.next(), "Because.")
     await team.answer(await team.intake.next(), "You.")
     assert team.shown() == ["Because."]
-    assert alone(team) == ["You."]
+    assert direct_messages(team) == ["You."]
     assert (public.callback, private.callback) == (0, 0)
     assert len(team.discord.violations) == 2
     team.discord.violations.clear()
@@ -332,7 +332,7 @@ async def test_private_buttons_are_answered_privately(team: Town) -> None:
 
 
 def test_the_bots_own_pace_earns_no_429() -> None:
-    """A minute of as many calls as the limiter lets through never uses up a window: discord.py never waits."""
+    """In a minute of as many calls as the limiter allows, discord.py never waits for a rate limit."""
 
     async def call(limiter: RateLimiter, rates: Rates, kind: str, channel: int) -> None:
         for _ in range(20):

@@ -1,4 +1,4 @@
-"""How the bot behaves where people talk, and how it follows what they change, through the real discord.py."""
+"""Messages between people, edits, deletions and removals on Discord, through the real discord.py."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from bot.interfaces.replies import Answer, Text
 from tests.adapters.discord.town import Town
 
 
-async def heard(team: Town, text: str) -> None:
-    """This was overheard next."""
+async def assert_kept(team: Town, text: str) -> None:
+    """Assert that the core keeps this message next, as one between people."""
     request = await asyncio.wait_for(team.intake.overheard.get(), 5)
     assert (request.command, request.text, request.addressed) == ("chat", text, False)
 
@@ -50,10 +50,10 @@ async def test_messages_between_people_are_kept_where_set(team: Town) -> None:
     team.intake.manners = Manner(keeps=True)
     bob = team.discord.add_member(team.guild, team.discord.add_user("Bob"))
     team.say("between us")
-    await heard(team, "between us")
+    await assert_kept(team, "between us")
     thread = team.discord.add_thread(team.channel, "plans", team.ada)
     team.say(f"<@{bob}> lunch?", to=thread)
-    await heard(team, "@Bob lunch?")
+    await assert_kept(team, "@Bob lunch?")
     await team.asked("hello")
     assert team.intake.overheard.empty()
 
@@ -71,7 +71,7 @@ async def test_what_was_missed_follows_the_manners_too(team: Town) -> None:
     await team.start()
     request = await team.intake.next()
     assert (request.text, request.place.thread) == ("is it raining?", asked)
-    await heard(team, "@Bob lunch?")
+    await assert_kept(team, "@Bob lunch?")
     assert len(team.intake.requests) == 2
 
 

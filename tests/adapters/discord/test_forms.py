@@ -86,8 +86,8 @@ async def test_a_refused_form_is_explained_privately(team: Town) -> None:
     team.intake.form = UserError("Only administrators change settings.")
     interaction = team.discord.slash(team.channel, team.ada, "config set", {"key": "prompt"})
     await team.discord.wait(lambda: interaction.callback)
-    told = [message.content for message in team.discord.only_seen_by(team.ada)]
-    assert (told, team.shown()) == (["Only administrators change settings."], [])
+    explanations = [message.content for message in team.discord.only_seen_by(team.ada)]
+    assert (explanations, team.shown()) == (["Only administrators change settings."], [])
     assert team.intake.requests == []
 
 
@@ -95,8 +95,8 @@ async def test_a_form_never_shortens_a_value(team: Town) -> None:
     team.intake.form = Form("Settings", "config set", (Field("value", "System prompt", "text", "p" * 4001),))
     interaction = team.discord.slash(team.channel, team.ada, "config set", {"key": "prompt"})
     await team.discord.wait(lambda: interaction.callback)
-    (told,) = team.discord.only_seen_by(team.ada)
-    assert "System prompt" in told.content
+    (explanation,) = team.discord.only_seen_by(team.ada)
+    assert "System prompt" in explanation.content
 
 
 async def test_long_hidden_arguments_become_fields(team: Town) -> None:
@@ -121,8 +121,8 @@ async def test_a_form_with_too_much_text_is_explained(team: Town) -> None:
     team.intake.form = Form("Persona", "config set", fields, {"name": "n" * 100})
     interaction = team.discord.slash(team.channel, team.ada, "config set", {"key": "x"})
     await team.discord.wait(lambda: interaction.callback)
-    (told,) = team.discord.only_seen_by(team.ada)
-    assert "`/config set …`" in told.content
+    (explanation,) = team.discord.only_seen_by(team.ada)
+    assert "`/config set …`" in explanation.content
 
 
 async def test_a_button_opens_a_form_too(team: Town) -> None:

@@ -1,4 +1,4 @@
-"""Whatever Discord dispatches, mangled in any way: nothing raises or pings, and the connection goes on."""
+"""Mangled events of Discord: no error, no ping, and the connection stays."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ INTERACTIONS = {2: "command", 3: "component", 4: "completion", 5: "form"}
 
 
 async def use_everything(team: Town) -> None:
-    """Let people do everything that there is to do, once."""
+    """Let people do everything once."""
     discord, ada = team.discord, team.ada
     discord.rates.on = False
     await team.start()
@@ -73,7 +73,7 @@ async def use_everything(team: Town) -> None:
 
 
 class Server(Fuzzed[Town]):
-    """A guild where everything was done once; `events` are the dispatches of that, by kind."""
+    """A guild in which people did everything once; `events` are the dispatches by kind."""
 
     def __init__(self, runner: asyncio.Runner) -> None:
         super().__init__(runner, town(), use_everything)
@@ -82,22 +82,22 @@ class Server(Fuzzed[Town]):
         self._direct = self.team.discord.add_direct(self.team.ada)
 
     def _of(self, kind: str) -> Sequence[Json]:
-        said = [orjson.loads(event) for event in self._session.events]
-        named = [(INTERACTIONS.get(event["d"].get("type"), ""), event) for event in said]
+        events = [orjson.loads(event) for event in self._session.events]
+        named = [(INTERACTIONS.get(event["d"].get("type"), ""), event) for event in events]
         return [
             event for what, event in named if kind in (event["t"], what if event["t"] == "INTERACTION_CREATE" else "")
         ][-12:]
 
     def dispatch(self, event: str, data: Json) -> None:
-        """Send one event as it is, and see the next one served by the same connection."""
+        """Send one event unchanged, and assert that the same connection serves the next."""
         self.runner.run(self._dispatched(event, data))
 
     async def _dispatched(self, event: str, data: Json) -> None:
         discord, before = self.team.discord, self.team.discord.gateway.identifies + self.team.discord.gateway.resumes
         self._session.push(event, data)
-        said = self.team.say("are you there?", to=self._direct)
+        message = self.team.say("are you there?", to=self._direct)
         async with asyncio.timeout(10):
-            while (await self.team.intake.next()).message != said:
+            while (await self.team.intake.next()).message != message:
                 pass
         assert discord.gateway.identifies + discord.gateway.resumes == before, "the connection was lost"
         self.check()

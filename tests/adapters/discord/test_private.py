@@ -1,4 +1,4 @@
-"""Answers for one person alone, in threads of their own, and with files, through the real discord.py."""
+"""Private answers, answers in threads, and files on Discord, through the real discord.py."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ MINUTE = 60.0
 
 
 def whispered(team: Town) -> list[str]:
-    """What the bot wrote to Ada directly."""
+    """Return the bot's direct messages to Ada."""
     return team.shown(team.discord.add_direct(team.ada))
 
 
 def seen_alone(team: Town) -> list[str]:
-    """What only Ada sees in the channel."""
+    """Return the messages in the channel that only Ada sees."""
     return [message.content for message in team.discord.only_seen_by(team.ada)]
 
 
@@ -85,9 +85,9 @@ async def test_closed_direct_messages_are_reported_without_the_answer(team: Town
     team.discord.world.users[team.ada].closed = True
     asked, request = await team.asked("why?")
     await team.answer(request, "A secret.")
-    told = await team.discord.answer_to(asked)
-    assert told.content.startswith(NOT_SHOWN)
-    assert told.content.endswith(REFUSALS[NO_DIRECT_MESSAGES])
+    explanation = await team.discord.answer_to(asked)
+    assert explanation.content.startswith(NOT_SHOWN)
+    assert explanation.content.endswith(REFUSALS[NO_DIRECT_MESSAGES])
     assert "secret" not in str([message.versions for message in team.discord.world.messages.values()])
 
 
@@ -227,12 +227,12 @@ async def test_a_private_answer_makes_no_thread(team: Town) -> None:
 
 
 def uploads(team: Town) -> int:
-    """How many files Discord was ever sent."""
+    """Return the number of files that Discord received."""
     return sum(len(message.files) for message in team.discord.world.messages.values())
 
 
 def attached(message: Message) -> list[tuple[str, bytes, object]]:
-    """Names, contents and descriptions of what a message shows."""
+    """Return names, contents and descriptions of a message's files."""
     shown = message.attachments
     return [(str(one["filename"]), message.files[str(one["id"])], one.get("description")) for one in shown]
 
@@ -320,8 +320,8 @@ async def test_the_rest_of_an_endless_answer_is_attached(team: Town, monkeypatch
     message = team.discord.messages(team.channel)[-1]
     ((name, content, _),) = attached(message)
     assert (name, REST_FILE in team.shown()[-1], len(team.shown())) == (REST_FILE, True, 3)
-    said = " ".join(text.partition(">")[0] for text in team.shown())
-    assert f"{said} {content.decode()}".split() == [str(number) for number in range(2_000)]
+    shown_text = " ".join(text.partition(">")[0] for text in team.shown())
+    assert f"{shown_text} {content.decode()}".split() == [str(number) for number in range(2_000)]
 
 
 @pytest.mark.parametrize("private", [False, True])

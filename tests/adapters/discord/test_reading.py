@@ -1,4 +1,4 @@
-"""Which channels and threads on Discord somebody may read, through the real discord.py."""
+"""The channels and threads on Discord that a person may read, through the real discord.py."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ async def test_channel_readers_read_only_its_public_threads(team: Town) -> None:
 
 @pytest.mark.parametrize("missed", [False, True])
 async def test_who_may_not_read_back_gets_no_context(team: Town, missed: bool) -> None:
-    """Neither in a channel nor in its threads, also where it was said while the bot was away."""
+    """A hidden channel and its threads stay hidden, also in the backfill."""
     discord, ben = team.discord, team.discord.add_member(team.guild, team.discord.add_user("Ben"))
     discord.world.channels[team.channel].forbidden[ben] = READ_HISTORY
     thread = discord.add_thread(team.channel, "Talk", team.ada)

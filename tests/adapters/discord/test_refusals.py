@@ -1,4 +1,4 @@
-"""What Discord refuses, or fails at, and what becomes of the answer: through the real discord.py."""
+"""Refusals and failures of Discord, and the answers after them, through the real discord.py."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ async def test_the_command_of_an_activity_stays(team: Town) -> None:
 
 @pytest.mark.parametrize("private", [False, True])
 async def test_a_part_that_arrived_is_not_doubled(team: Town, private: bool) -> None:
-    """Discord says that it failed, but showed what follows the answer to a command."""
+    """Discord reports a failure, but shows the follow-up."""
     _, request = await team.used("ask", text="why?", private=private)
     team.discord.fail("POST", r"/webhooks/\d+/[\w-]+$", 502, drop="after")
     await team.answer(request, "word " * 500)
@@ -105,7 +105,7 @@ async def test_a_part_that_arrived_is_not_doubled(team: Town, private: bool) -> 
 
 
 async def test_all_calls_keep_to_one_rate_limit(team: Town, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What discord.py reads for itself at the start, and what the adapter sends meanwhile."""
+    """discord.py's own calls at the start and the adapter's calls share one limit."""
     _, request = await team.asked()
     team.intake.places = [(request.place, request.act.order)]
     await team.stop()

@@ -1,4 +1,4 @@
-"""A guild with people in it and a bot that serves it, for tests of the Discord adapter."""
+"""A guild with people and a bot in it, for tests of the Discord adapter."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ QUICK = DiscordTimeouts(guilds=0.02, identify=0.0, typing_after=0.0, retries=(0.
 
 @dataclass
 class Town(BaseTown):
-    """One guild with one channel, and Ada in it."""
+    """One guild with one channel and Ada in it."""
 
     adapter: DiscordAdapter
     discord: FakeDiscord
@@ -39,7 +39,7 @@ class Town(BaseTown):
         return make_adapter(self.settings, self.discord, self.timeouts)
 
     def hurry(self, timeouts: DiscordTimeouts) -> None:
-        """Wait no longer than this from now on."""
+        """Use these timeouts from now on."""
         self.timeouts = timeouts
         hurry(self.adapter, timeouts)
 
@@ -47,12 +47,12 @@ class Town(BaseTown):
         return self.discord.post(to or self.channel, self.ada, text, **how)  # type: ignore[arg-type]  # see post()
 
     async def asked(self, text: str = "hello") -> tuple[str, Request]:
-        """A mention and the request that it becomes."""
+        """Mention the bot; return the message and its request."""
         message = self.say(self.discord.mention(text))
         return message, await self.intake.next()
 
     async def used(self, command: str, *, to: str = "", **options: str | bool) -> tuple[Interaction, Request]:
-        """A slash command, acknowledged, and the request that it becomes."""
+        """Use a slash command and wait for its acknowledgement; return the interaction and its request."""
         interaction = self.discord.slash(to or self.channel, self.ada, command, options)
         request = await self.intake.next()
         await self.discord.wait(lambda: interaction.callback)
@@ -65,7 +65,7 @@ class Town(BaseTown):
         await self.draft(request, *parts).finish(Answer(text, (), choices))
 
     def shown(self, channel: str = "") -> list[str]:
-        """What the bot's own messages in a channel say."""
+        """Return the texts of the bot's messages in a channel."""
         return [m.content for m in self.discord.messages(channel or self.channel) if m.author == self.discord.bot]
 
 
@@ -74,14 +74,14 @@ def make_adapter(settings: DiscordSettings, discord: FakeDiscord, timeouts: Disc
 
 
 def hurry(adapter: Adapter, timeouts: DiscordTimeouts) -> None:
-    """Let an adapter wait no longer than this from now on."""
+    """Use these timeouts in an adapter from now on."""
     assert isinstance(adapter, DiscordAdapter)
     adapter._rest.timeouts = timeouts
 
 
 @asynccontextmanager
 async def town(*, message_content: bool = True, timeouts: DiscordTimeouts = QUICK) -> AsyncGenerator[Town, None]:
-    """Everything but the connection; no violation may remain at the end."""
+    """Yield a town without a connection; assert at the end that no rule was broken."""
     async with FakeDiscord() as discord:
         guild = discord.add_guild("Team")
         channel = discord.add_channel(guild, "general")

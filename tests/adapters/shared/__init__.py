@@ -1,1 +1,1 @@
-"""Tests of the adapter of shared."""
+"""Tests of the code that several adapters use."""

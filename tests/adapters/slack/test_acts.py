@@ -1,4 +1,4 @@
-"""Commands, rights and manners on Slack, through the real slack-bolt."""
+"""Commands, rights and the settings of places on Slack, through the real slack-bolt."""
 
 from __future__ import annotations
 
@@ -178,7 +178,7 @@ async def test_a_private_slash_command_shows_nothing_publicly(team: Town) -> Non
     team.intake.private = True
     act, request = await team.used("/ask", "why?")
     await team.answer(request, "Because.")
-    assert (team.shown(), act.told) == ([], WORKING_PRIVATELY)
+    assert (team.shown(), act.response_text) == ([], WORKING_PRIVATELY)
     assert [message.shown for message in team.slack.only_seen_by(team.ada)] == ["Because."]
 
 
@@ -237,8 +237,8 @@ async def test_messages_between_people_are_kept_where_set(team: Town) -> None:
     team.intake.manners = Manner("mentions", keeps=True)
     root = team.say(f"<@{team.ben}> the build is red")
     team.say("which one?", thread=root, who=team.ben)
-    heard = [await asyncio.wait_for(team.intake.overheard.get(), 5) for _ in range(2)]
-    assert [(r.text, r.place.thread, r.addressed) for r in heard] == [
+    kept = [await asyncio.wait_for(team.intake.overheard.get(), 5) for _ in range(2)]
+    assert [(r.text, r.place.thread, r.addressed) for r in kept] == [
         ("@Ben the build is red", "", False),
         ("which one?", root, False),
     ]

@@ -1,4 +1,4 @@
-"""Staying connected to Slack: nothing is lost or doubled, and nothing is acknowledged that was not kept."""
+"""Staying connected to Slack: no event is lost or doubled, and only stored ones are acknowledged."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ async def team() -> AsyncGenerator[Town, None]:
 
 
 def took_part(team: Town, *places: tuple[str, str], order: str) -> None:
-    """The core remembers these channels and threads, each with the act of this timestamp as its newest."""
+    """Let the core remember these channels and threads, each with an act of this timestamp as its newest."""
     for channel, thread in places:
         place = Place("slack", team.slack.team, channel, thread, direct=channel.startswith("D"))
         team.intake.places.append((place, int(order.replace(".", ""))))
@@ -45,14 +45,14 @@ def texts(team: Town) -> list[str]:
 async def test_it_says_who_it_is() -> None:
     async with town(timeouts=BOTH_AT_ONCE) as team:
         assert await team.start() == "Slack: shoulders, in Team"
-        said = await team.adapter.check()
-        assert "shoulders in Team" in said
-        assert "guests cannot use it" in said
-        assert "lacks" not in said
+        report = await team.adapter.check()
+        assert "shoulders in Team" in report
+        assert "guests cannot use it" in report
+        assert "lacks" not in report
         team.slack.scopes -= {"assistant:write", "files:read"}
-        said = await team.adapter.check()
-        assert "lacks the permissions files:read" in said
-        assert "the plain manifest" in said
+        report = await team.adapter.check()
+        assert "lacks the permissions files:read" in report
+        assert "the plain manifest" in report
 
 
 async def test_nothing_is_acknowledged_before_it_is_kept(team: Town) -> None:
@@ -195,11 +195,11 @@ class LogWatcher(logging.Handler):
     def __init__(self, words: str) -> None:
         super().__init__()
         self.words = words
-        self.said = asyncio.Event()
+        self.seen = asyncio.Event()
 
     def emit(self, record: logging.LogRecord) -> None:
         if self.words in record.getMessage():
-            self.said.set()
+            self.seen.set()
 
 
 @contextmanager
@@ -211,7 +211,7 @@ def log_that_says(words: str) -> Iterator[LogWatcher]:
 
 
 async def hang_up(team: Town, number: int, reason: str = "refresh_requested") -> None:
-    """Slack ends one connection."""
+    """Let Slack end one connection."""
     ws = team.slack.socket.sockets[number]
     await ws.send_json({"type": "disconnect", "reason": reason})
     await ws.close()
@@ -280,7 +280,7 @@ async def test_one_socket_that_cannot_open_is_said(team: Town) -> None:
     first, second = sorted(team.slack.socket.sockets)
     with log_that_says("one of 2 connections is closed") as log:
         await hang_up(team, first)
-        await asyncio.wait_for(log.said.wait(), 5)
+        await asyncio.wait_for(log.seen.wait(), 5)
     assert list(team.slack.socket.sockets) == [second]
     _, request = await team.used("/ask", "why?")
     assert request.text == "why?"
@@ -292,7 +292,7 @@ async def test_too_many_connections_are_said(team: Town) -> None:
     first, second = sorted(team.slack.socket.sockets)
     with log_that_says("other copies of the bot") as log:
         await hang_up(team, first, "too_many_websockets")
-        await asyncio.wait_for(log.said.wait(), 5)
+        await asyncio.wait_for(log.seen.wait(), 5)
     await team.slack.wait(lambda: list(team.slack.socket.sockets) == [second])
     assert (await team.asked("hello"))[1].text == "hello"
     assert len(team.slack.called("apps.connections.open")) == 2

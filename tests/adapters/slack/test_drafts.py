@@ -1,4 +1,4 @@
-"""Answers on Slack: shown once and right, whatever breaks, through the real slack_sdk."""
+"""Answers on Slack, shown once and complete after any fault, through the real slack_sdk."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ DELAYS = (0.01, 0.01)
 
 
 @pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+def fast_edits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("adapters.slack.web_api.EDITS_A_SECOND", 100.0)
 
 
 def no_streams(team: Town) -> None:
-    """Use up what Slack allows of streams."""
+    """Use all of Slack's streams."""
     while team.adapter._limiter.try_acquire(("chat.startStream",)):
         pass
 
@@ -363,7 +363,7 @@ async def test_a_welcome_starts_no_thread(team: Town) -> None:
 
 
 def test_no_minute_has_more_calls_than_slack_allows() -> None:
-    """Asking for as much as the limiter gives, against the server's own rules."""
+    """Acquire as much as the limiter allows, against the server's own rules."""
 
     async def press() -> list[tuple[str, float]]:
         limiter, rates, late = RateLimiter(lambda name: rate_limit_for(1.0, name)), Rates(now), []

@@ -1,4 +1,4 @@
-"""Forms, menus, the bot's own page and files on Slack, through the real slack-bolt and slack_sdk."""
+"""Forms, menus, the Home tab and files on Slack, through the real slack-bolt and slack_sdk."""
 
 from __future__ import annotations
 
@@ -48,14 +48,14 @@ async def team() -> AsyncGenerator[Town, None]:
 
 
 async def opened(team: Town, words: str = "config set language", who: str = "") -> None:
-    """A slash command that opens a form."""
+    """Use a slash command that opens a form."""
     act = team.slack.command(team.channel, who or team.ada, "/shoulders", words)
     await team.slack.wait(lambda: act.acknowledged)
-    assert (act.told, team.slack.modal(who or team.ada) is None) == ("", False)
+    assert (act.response_text, team.slack.modal(who or team.ada) is None) == ("", False)
 
 
 async def answered(team: Town, *choices: Choice | Menu, words: str = "hello") -> tuple[str, Request]:
-    """An answer with something to press under it; its message."""
+    """Send an answer with a button or menu under it; return its message."""
     root, request = await team.asked(words)
     await team.draft(request).finish(Answer("Hi", choices=choices))
     return (await team.slack.answer_to(team.channel, root)).ts, request
@@ -127,7 +127,7 @@ async def test_a_refused_form_is_explained_privately(team: Town) -> None:
     team.intake.form = UserError("That is for administrators.")
     act = team.slack.command(team.channel, team.ada, "/shoulders", "config set language")
     await team.slack.wait(lambda: act.acknowledged)
-    assert act.told == "That is for administrators."
+    assert act.response_text == "That is for administrators."
     ts, _ = await answered(team, CHANGE)
     team.slack.press(team.channel, ts, "Change", team.ada)
     hidden = await team.slack.wait(lambda: team.slack.only_seen_by(team.ada))
@@ -169,7 +169,7 @@ async def test_a_mention_opens_no_form(team: Town) -> None:
 
 
 @pytest.mark.parametrize(
-    ("form", "told"),
+    ("form", "explanation"),
     [
         (FORM, "Ask again"),
         (Form("Prompt", "config set", (Field("value", "Prompt", "text", "a" * 3_001),)), "`/config set …`"),
@@ -179,13 +179,13 @@ async def test_a_mention_opens_no_form(team: Town) -> None:
         ),
     ],
 )
-async def test_a_form_that_cannot_be_opened_is_explained(team: Town, form: Form, told: str) -> None:
+async def test_a_form_that_cannot_be_opened_is_explained(team: Town, form: Form, explanation: str) -> None:
     team.intake.form = form
     if form is FORM:
         team.slack.fail("views.open", "expired_trigger_id")
     act = team.slack.command(team.channel, team.ada, "/shoulders", "config set language")
     await team.slack.wait(lambda: act.acknowledged)
-    assert told in act.told
+    assert explanation in act.response_text
     assert team.intake.requests == []
 
 

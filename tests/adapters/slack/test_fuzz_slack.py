@@ -1,4 +1,4 @@
-"""Whatever Slack sends, mangled in any way: nothing raises, hangs or pings, and every envelope is acknowledged."""
+"""Mangled envelopes of Slack: no error, no hang, no ping, and each is acknowledged."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ KINDS = (
 
 
 async def use_everything(team: Town) -> None:
-    """Let people do everything that there is to do, once."""
+    """Let people do everything once."""
     slack, channel, ada = team.slack, team.channel, team.ada
     slack.rates.on = False
     await team.start()
@@ -75,7 +75,7 @@ async def use_everything(team: Town) -> None:
 
 
 def kind_of(payload: Json) -> str:
-    """Name the kind of a payload."""
+    """Return the kind of a payload."""
     event = payload.get("event")
     if isinstance(event, dict):
         return str(event.get("subtype") or event["type"])
@@ -83,7 +83,7 @@ def kind_of(payload: Json) -> str:
 
 
 class Workspace(Fuzzed[Town]):
-    """A workspace where everything was done once; `payloads` are the envelopes of that, by kind."""
+    """A workspace in which people did everything once; `payloads` are the envelopes by kind."""
 
     def __init__(self, runner: asyncio.Runner) -> None:
         super().__init__(runner, town(pace=1_000_000, timeouts=replace(QUICK, message=0.0)), use_everything)
@@ -94,7 +94,7 @@ class Workspace(Fuzzed[Town]):
         return [(type_, payload) for type_, payload in sent if kind_of(payload) == kind][-4:]
 
     def deliver(self, kind: str, payload: Json) -> None:
-        """Send one envelope, and see it acknowledged."""
+        """Send one envelope, and assert that it is acknowledged."""
         self.runner.run(self._delivered(kind, payload))
 
     async def _delivered(self, kind: str, payload: Json) -> None:

@@ -1,4 +1,4 @@
-"""Which places on Slack somebody may read, through the real slack_sdk."""
+"""The channels on Slack that a person may read, through the real slack_sdk."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.adapters.slack.town import Town
 
 
 async def readable(team: Town, request: Request, *channels: str) -> list[str]:
-    """Those of the channels that Ada may read, in a thread as beside it."""
+    """Return the channels that Ada may read; their threads give the same result."""
     places = [Place("slack", team.slack.team, channel, thread) for channel in channels for thread in ("", "1.2")]
     found = await team.adapter.readable(request, places)
     threads: Collection[str] = {place.channel for place in found if place.thread}

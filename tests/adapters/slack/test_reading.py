@@ -1,4 +1,4 @@
-"""All that a message on Slack says and holds is read, and nothing that is not for the bot's eyes."""
+"""The whole content of Slack's messages, and the files that the bot may not download."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ async def test_files_of_other_organisations_are_looked_up(team: Town) -> None:
     files = [file for request in found for file in request.attachments]
     pointed = await team.adapter.pointed(found[1])
     history = await team.adapter.history(found[1], 9, 0)
-    files += [*(pointed.attachments if pointed else ()), *(file for said in history for file in said.attachments)]
+    files += [*(pointed.attachments if pointed else ()), *(file for message in history for file in message.attachments)]
     assert [(file.name, file.media_type) for file in files] == [("theirs.txt", "text/plain")] * 6
     assert await team.adapter.fetch(found[1], files[0], 1_000) == content_of("theirs.txt")
 
@@ -245,7 +245,7 @@ def test_the_text_of_a_message_is_bounded() -> None:
         nested = {"type": "rich_text", "elements": [{"type": "rich_text_list", "elements": [nested]}]}
     odd: Json = {"text": None, "blocks": [None, 3, {"type": "table", "rows": [3, [None]]}], "attachments": "x"}
     bodies: list[Json] = [{"attachments": [deep]}, wide, {"blocks": [nested]}, odd]
-    shown = [text_of(read_message(said)) for said in bodies]
+    shown = [text_of(read_message(message)) for message in bodies]
     assert all(len(text) <= 40_000 for text in shown)
     assert shown[-1] == ""
 
@@ -335,7 +335,7 @@ async def test_the_deadline_ends_with_the_reading(tmp_path: Path) -> None:
 async def test_what_is_overheard_costs_few_look_ups_too(team: Town) -> None:
     team.intake.manners = Manner("mentions", keeps=True)
     team.say(FLOOD)
-    heard = await asyncio.wait_for(team.intake.overheard.get(), 5)
-    assert heard.text.startswith("@someone")
+    kept = await asyncio.wait_for(team.intake.overheard.get(), 5)
+    assert kept.text.startswith("@someone")
     assert len(team.slack.called("users.info")) <= 21
-    assert heard.addressed is False
+    assert kept.addressed is False

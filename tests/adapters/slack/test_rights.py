@@ -1,4 +1,4 @@
-"""Rights on Slack fail closed: what Slack does not say now is as it last said, or refused."""
+"""Rights on Slack without an answer from Slack: the last known ones count, or the request is refused."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.stages.slack import SlackStage
 
 @pytest.fixture
 async def stage(tmp_path: Path) -> AsyncGenerator[SlackStage, None]:
-    """Contractors, of whom Ben is one, may not use the bot."""
+    """Deny the bot to the group of contractors, with Ben in it."""
     stage = SlackStage(tmp_path)
     async with stage.playing():
         role = await stage.give_role("ben", "contractors")
@@ -47,8 +47,8 @@ async def test_a_rule_for_an_unknown_group_refuses(stage: SlackStage) -> None:
     directory = stage.app.adapters["slack"]._directory  # type: ignore[attr-defined]  # as after a start
     directory.groups.close()
     for who in ("ben", "ann"):
-        told = await said_to(stage, who)
-        assert told == (
+        answer_text = await said_to(stage, who)
+        assert answer_text == (
             "> You may not talk with me here: Slack does not say which groups you are in right now. "
             "Try again in a minute."
         )
@@ -66,12 +66,12 @@ async def test_who_cannot_be_looked_up_hears_why(tmp_path: Path) -> None:
     stage = SlackStage(tmp_path)
     async with stage.playing():
         stage.slack.fail("users.info", status=500, times=99)
-        told = await said_to(stage, "ann")
-        assert told == (
+        answer_text = await said_to(stage, "ann")
+        assert answer_text == (
             "> You may not talk with me here: Slack does not say who you are right now. Try again in a minute."
         )
-        told = (await stage.answer(await stage.command("access show", {}, "root"))).text
-        assert "Slack does not say who you are right now. Try again in a minute." in told
+        answer_text = (await stage.answer(await stage.command("access show", {}, "root"))).text
+        assert "Slack does not say who you are right now. Try again in a minute." in answer_text
 
 
 async def test_rights_come_with_the_change_itself(team: Town) -> None:
@@ -95,8 +95,8 @@ def authorized(team: str, user: str) -> dict[str, object]:
 
 def mention_of(team: Town, text: str = "hello") -> dict[str, object]:
     ts = team.slack.post(team.channel, team.ada, team.slack.mention(text), quiet=True)
-    said = team.slack.find(team.channel, ts).json()
-    return said | {"channel": team.channel, "channel_type": "channel", "event_ts": ts}
+    event = team.slack.find(team.channel, ts).json()
+    return event | {"channel": team.channel, "channel_type": "channel", "event_ts": ts}
 
 
 @pytest.mark.parametrize(
@@ -114,8 +114,8 @@ async def test_envelopes_of_others_are_left_alone(team: Town, envelope: dict[str
 
 async def test_who_writes_from_another_organisation_is_heard(team: Town) -> None:
     ours = [authorized(team.slack.team, team.slack.bot)]
-    said = mention_of(team, "from afar") | {"user_team": "T9", "team": "T9", "source_team": "T9"}
-    team.slack.event(said, team_id="T9", context_team_id="T9", authorizations=ours, is_ext_shared_channel=True)
+    event = mention_of(team, "from afar") | {"user_team": "T9", "team": "T9", "source_team": "T9"}
+    team.slack.event(event, team_id="T9", context_team_id="T9", authorizations=ours, is_ext_shared_channel=True)
     request = await team.intake.next()
     assert (request.text, request.place.workspace) == ("from afar", team.slack.team)
 

@@ -1,4 +1,4 @@
-"""Direct messages on Slack: a thread is a session with a conversation of its own, where the app is an agent."""
+"""Direct messages on Slack: where the app is an agent, each thread is a conversation."""
 
 from __future__ import annotations
 
@@ -26,20 +26,20 @@ async def stage(tmp_path: Path) -> AsyncGenerator[SlackStage, None]:
         yield stage
 
 
-async def told(stage: SlackStage, text: str, said: Said | None = None, who: str = "ann") -> Said:
-    """Say something in a direct message, in the session of `said`, and wait for the answer."""
+async def ask(stage: SlackStage, text: str, said: Said | None = None, who: str = "ann") -> Said:
+    """Write a direct message in the session of `said`, and wait for the answer."""
     new = await (stage.direct(text, who) if said is None else stage.follow(said, text, who))
     await stage.answer(new)
     return new
 
 
 async def test_each_session_is_a_conversation(stage: SlackStage) -> None:
-    first = await told(stage, "My name is Ann.")
-    second = await told(stage, "I like red.")
+    first = await ask(stage, "My name is Ann.")
+    second = await ask(stage, "I like red.")
     assert stage.prompts[-1] == [("user", "I like red.")]
-    await told(stage, "Who am I?", first)
+    await ask(stage, "Who am I?", first)
     assert [text for _, text in stage.prompts[-1]][::2] == ["My name is Ann.", "Who am I?"]
-    await told(stage, "And what do I like?", second)
+    await ask(stage, "And what do I like?", second)
     assert [text for _, text in stage.prompts[-1]][::2] == ["I like red.", "And what do I like?"]
 
 
@@ -70,35 +70,35 @@ async def test_without_the_agent_direct_messages_are_one(team: Town) -> None:
 
 
 async def test_new_ends_the_latest_session(stage: SlackStage) -> None:
-    await told(stage, "Remember 41.")
-    second = await told(stage, "Remember 42.")
+    await ask(stage, "Remember 41.")
+    second = await ask(stage, "Remember 42.")
     shown = await stage.answer(await stage.command("new", said=second))
     assert "Remember 42." in shown.text
-    await told(stage, "Which number?", second)
+    await ask(stage, "Which number?", second)
     assert stage.prompts[-1] == [("user", "Which number?")]
 
 
 async def test_what_was_one_conversation_goes_on_in_threads(stage: SlackStage) -> None:
     stage.slack.scopes.discard("assistant:write")
     await stage.app.adapters["slack"].check()
-    first = await told(stage, "My name is Ann.")
+    first = await ask(stage, "My name is Ann.")
     stage.slack.scopes.add("assistant:write")
     await stage.app.adapters["slack"].check()
-    await told(stage, "Who am I?", first)
+    await ask(stage, "Who am I?", first)
     assert stage.prompts[-1][0] == ("user", "My name is Ann.")
 
 
 async def test_retry_in_a_session_answers_its_question(stage: SlackStage) -> None:
-    await told(stage, "What is one?")
-    second = await told(stage, "What is two?")
+    await ask(stage, "What is one?")
+    second = await ask(stage, "What is two?")
     shown = await stage.answer(await stage.command("retry", said=second))
     assert shown.parts
     assert stage.prompts[-1] == [("user", "What is two?")]
 
 
 async def test_a_session_is_titled_by_its_first_words(stage: SlackStage) -> None:
-    first = await told(stage, f"What is\n a mean? {'x' * 100}")
-    await told(stage, "And a median?", first)
+    first = await ask(stage, f"What is\n a mean? {'x' * 100}")
+    await ask(stage, "And a median?", first)
     set_by = stage.slack.called("agents.sessions.setStatus")
     titles = [body.get("title") for body in set_by if body["status"] == "processing"]
     assert titles == [f"What is a mean? {'x' * 63}…", None]
@@ -108,19 +108,19 @@ async def test_a_session_is_titled_by_its_first_words(stage: SlackStage) -> None
 
 
 async def test_edits_and_deletions_reach_sessions(stage: SlackStage) -> None:
-    first = await told(stage, "My colour is red")
+    first = await ask(stage, "My colour is red")
     await stage.edit(first, "My colour is blue")
-    second = await told(stage, "Which colour?", first)
+    second = await ask(stage, "Which colour?", first)
     assert stage.prompts[-1][0] == ("user", "My colour is blue")
     await stage.delete(second)
-    await told(stage, "What did I ask?", first)
+    await ask(stage, "What did I ask?", first)
     assert [text for role, text in stage.prompts[-1] if role == "user"] == ["My colour is blue", "What did I ask?"]
 
 
 async def test_sessions_are_exported_to_their_person_only(stage: SlackStage) -> None:
     stage.model.answer = lambda _body: TextValue(("Noted.",))
-    await told(stage, "My first secret")
-    await told(stage, "My second secret")
+    await ask(stage, "My first secret")
+    await ask(stage, "My second secret")
     ours = await stage.mention("Our words")
     await stage.answer(ours)
     for what, who, expected in (("me", "ann", 2), ("me", "ben", 0), ("channel", "root", 0)):
@@ -130,8 +130,8 @@ async def test_sessions_are_exported_to_their_person_only(stage: SlackStage) -> 
 
 
 async def test_sessions_are_forgotten(stage: SlackStage) -> None:
-    await told(stage, "a canary")
-    await told(stage, "a canary again")
+    await ask(stage, "a canary")
+    await ask(stage, "a canary again")
     shown = await stage.command("forget me")
     assert "2 questions and 2 answers" in (await stage.answer(shown)).text
     await stage.answer(await stage.press(shown, "Forget it all"))
@@ -139,8 +139,8 @@ async def test_sessions_are_forgotten(stage: SlackStage) -> None:
 
 
 async def test_a_conversation_is_forgotten_by_itself(stage: SlackStage) -> None:
-    first = await told(stage, "a canary")
-    await told(stage, "a robin")
+    first = await ask(stage, "a canary")
+    await ask(stage, "a robin")
     shown = await stage.follow(first, "/forget conversation")
     assert "a canary" in (await stage.answer(shown)).text
     await stage.answer(await stage.press(shown, "Forget it all"))

@@ -1,4 +1,4 @@
-"""What people do on Slack becomes requests, through the real slack-bolt."""
+"""Requests from Slack's events, through the real slack-bolt."""
 
 from __future__ import annotations
 
@@ -82,10 +82,10 @@ async def test_threads_are_followed_except_for_messages_to_others(team: Town) ->
 async def test_bots_edits_and_deletions_are_no_requests(team: Town) -> None:
     robot = team.slack.add_user("Robot", bot=True)
     team.say(team.slack.mention("hello"), who=robot)
-    said: Json = {"type": "message", "channel": team.channel, "ts": "1.1", "text": team.slack.mention("hello")}
-    said |= {"channel_type": "channel", "event_ts": "1.1"}
-    team.slack.event(said | {"subtype": "bot_message", "bot_id": "B2"})
-    team.slack.event(said | {"bot_id": "B2", "user": team.ada})
+    event: Json = {"type": "message", "channel": team.channel, "ts": "1.1", "text": team.slack.mention("hello")}
+    event |= {"channel_type": "channel", "event_ts": "1.1"}
+    team.slack.event(event | {"subtype": "bot_message", "bot_id": "B2"})
+    team.slack.event(event | {"bot_id": "B2", "user": team.ada})
     ts, _ = await team.asked()
     team.slack.edit(team.channel, ts, team.slack.mention("hello again"))
     team.slack.delete(team.channel, ts)
@@ -117,7 +117,7 @@ async def test_files_are_fetched_with_the_bots_token(team: Town) -> None:
     assert await team.adapter.fetch(request, cat, 1_000) == PNG
     with pytest.raises(Forbidden, match=NO_ACCESS):
         await team.adapter.fetch(request, lost, 1_000)
-    for limit in (10, 1_000):  # more than it says, or than was said
+    for limit in (10, 1_000):  # the payload's size, and the real one, exceed it
         with pytest.raises(Forbidden, match="larger than"):
             await team.adapter.fetch(request, huge, limit)
     team.slack.scopes.discard("files:read")
@@ -127,8 +127,8 @@ async def test_files_are_fetched_with_the_bots_token(team: Town) -> None:
 
 async def test_a_mention_without_its_message_is_looked_up(team: Town) -> None:
     ts = team.slack.post(team.channel, team.ada, team.slack.mention("look"), files=["plan.pdf"], quiet=True)
-    said = team.slack.find(team.channel, ts).json()
-    lean = {key: value for key, value in said.items() if key not in ("files", "subtype")}
+    event = team.slack.find(team.channel, ts).json()
+    lean = {key: value for key, value in event.items() if key not in ("files", "subtype")}
     team.slack.event(lean | {"type": "app_mention", "channel": team.channel, "event_ts": ts})
     request = await team.intake.next()
     assert request.attachments == (Attachment("plan.pdf", "application/pdf", 3, request.attachments[0].url),)
@@ -137,8 +137,8 @@ async def test_a_mention_without_its_message_is_looked_up(team: Town) -> None:
 async def test_a_failed_look_up_keeps_the_mention(team: Town) -> None:
     team.slack.fail("conversations.replies", "missing_scope")
     ts = team.slack.post(team.channel, team.ada, team.slack.mention("hello"), quiet=True)
-    said = team.slack.find(team.channel, ts).json() | {"type": "app_mention", "channel": team.channel, "event_ts": ts}
-    team.slack.event(said)
+    event = team.slack.find(team.channel, ts).json() | {"type": "app_mention", "channel": team.channel, "event_ts": ts}
+    team.slack.event(event)
     assert (await team.intake.next()).text == "hello"
 
 
@@ -264,7 +264,7 @@ async def test_ask(team: Town) -> None:
     assert (request.command, request.private) == ("ask", True)
     assert request.arguments == {"model": "large", "private": "yes", "text": "what is a mean?"}
     assert (request.act.id, request.message) == (act.trigger, "")
-    assert act.told == WORKING_PRIVATELY
+    assert act.response_text == WORKING_PRIVATELY
 
 
 async def test_the_other_commands_come_by_name(team: Town) -> None:
@@ -289,7 +289,7 @@ async def test_the_other_commands_come_by_name(team: Town) -> None:
 async def test_a_wrong_command_is_explained_privately(team: Town, command: str, text: str, explanation: str) -> None:
     act = team.slack.command(team.channel, team.ada, command, text)
     await team.slack.wait(lambda: act.acknowledged)
-    assert explanation in act.told
+    assert explanation in act.response_text
     assert team.intake.requests == []
 
 
@@ -358,8 +358,8 @@ async def test_earlier_messages_of_a_thread_are_context(team: Town) -> None:
     await team.answer(request, "Numbers.")
     team.say("more?", thread=root)
     assert (await team.adapter.context(await team.intake.next(), 1))[0].mine
-    _, alone = await team.asked()
-    assert await team.adapter.context(alone, 9) == ()
+    _, request = await team.asked()
+    assert await team.adapter.context(request, 9) == ()
 
 
 # Text -----------------------------------------------------------------------------------------------------------------

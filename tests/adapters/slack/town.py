@@ -1,4 +1,4 @@
-"""A workspace with people in it and a bot that serves it, for tests of the Slack adapter."""
+"""A workspace with people and a bot in it, for tests of the Slack adapter."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ QUICK = SlackTimeouts(message=0.1, ping=0.05, retries=(0.01, 0.01))
 
 @dataclass
 class Town(BaseTown):
-    """One channel with Ada and Ben in it; `logs` are the draft logs made, by request."""
+    """One channel with Ada and Ben in it; `logs` are the draft logs by request."""
 
     adapter: SlackAdapter
     slack: FakeSlack
@@ -40,7 +40,7 @@ class Town(BaseTown):
         return make_adapter(self.settings, self.slack, self.timeouts)
 
     def hurry(self, timeouts: SlackTimeouts) -> None:
-        """Wait no longer than this from now on."""
+        """Use these timeouts from now on."""
         self.timeouts = timeouts
         hurry(self.adapter, timeouts)
 
@@ -48,34 +48,34 @@ class Town(BaseTown):
         return self.slack.post(to or self.channel, who or self.ada, text, thread, files=files)
 
     async def asked(self, text: str = "hello") -> tuple[str, Request]:
-        """A mention and the request that it becomes."""
+        """Mention the bot; return the message and its request."""
         ts = self.say(self.slack.mention(text))
         return ts, await self.intake.next()
 
     async def wrote(self, text: str = "hello") -> tuple[str, Request]:
-        """A direct message and the request that it becomes."""
+        """Write a direct message; return the message and its request."""
         ts = self.say(text, to=self.direct)
         return ts, await self.intake.next()
 
     @property
     def direct(self) -> str:
-        """Ada's direct messages with the bot."""
+        """Return the channel of Ada's direct messages with the bot."""
         return self.slack.add_direct(self.ada)
 
     async def used(self, command: str, text: str, *, to: str = "", who: str = "") -> tuple[Act, Request]:
-        """A slash command, acknowledged, and the request that it becomes."""
+        """Use a slash command and wait for its acknowledgement; return the act and its request."""
         act = self.slack.command(to or self.channel, who or self.ada, command, text)
         request = await self.intake.next()
         await self.slack.wait(lambda: act.acknowledged)
         return act, request
 
     async def ignored(self) -> None:
-        """Nothing that was said so far is for the bot: what is said next comes next."""
+        """Assert that no message so far is for the bot: the next request is that of the next message."""
         ts, request = await self.asked("are you there?")
         assert request.message == ts
 
     def draft(self, request: Request, *parts: Part) -> Draft:
-        """A draft; with `parts`, or a log of an earlier draft, it is one of a later run."""
+        """Return a draft; with `parts`, or the log of an earlier draft, it belongs to a later run."""
         known = self.logs.get(request.act.id)
         found = parts or (known.parts if known else ())
         log = ListedDraftLog(self.intake.requests.index(request) + 1, found, bool(found))
@@ -87,11 +87,11 @@ class Town(BaseTown):
         await self.draft(request).finish(Answer(text, notes, choices))
 
     def shown(self, thread: str | None = None, channel: str = "") -> list[str]:
-        """What the bot's own messages say."""
+        """Return the texts of the bot's messages."""
         return [message.shown for message in self.slack.answers(channel or self.channel, thread)]
 
     async def shows(self, text: str) -> Message:
-        """The bot's message that shows just this, once it does."""
+        """Wait for the bot's message with exactly this text."""
         messages = self.slack.world.messages
         return await self.slack.wait(lambda: next((m for m in messages.values() if m.shown == text), None))
 
@@ -101,7 +101,7 @@ def make_adapter(settings: SlackSettings, slack: FakeSlack, timeouts: SlackTimeo
 
 
 def hurry(adapter: Adapter, timeouts: SlackTimeouts) -> None:
-    """Let an adapter wait no longer than this from now on."""
+    """Use these timeouts in an adapter from now on."""
     assert isinstance(adapter, SlackAdapter)
     adapter._rest.timeouts = timeouts
 
@@ -110,7 +110,7 @@ def hurry(adapter: Adapter, timeouts: SlackTimeouts) -> None:
 async def town(
     pace: float = 1.0, *, links_in_edits: bool = False, timeouts: SlackTimeouts = QUICK
 ) -> AsyncGenerator[Town, None]:
-    """Everything but the connection; no violation may remain at the end."""
+    """Yield a town without a connection; assert at the end that no rule was broken."""
     async with FakeSlack() as slack:
         ada, ben = slack.add_user("Ada"), slack.add_user("Ben")
         channel = slack.add_channel("general", ada, ben)

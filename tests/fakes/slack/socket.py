@@ -175,7 +175,7 @@ class SocketMode:
         if envelope.act is not None:
             envelope.act.acknowledged = True
             text = (envelope.answer or {}).get("text")
-            envelope.act.told = str(text or "")
+            envelope.act.response_text = str(text or "")
         self._changed()
 
     def _late(self, envelope: Envelope) -> None:

@@ -269,7 +269,7 @@ class Act:
     message: str = ""
     uses: int = 0
     acknowledged: bool = False
-    told: str = ""  # the acknowledgement's text, only for the person
+    response_text: str = ""  # the acknowledgement's text, only for the person
     exchanged: bool = False
 
 
