@@ -87,7 +87,7 @@ async def test_vectors_of_too_many_lines_are_refused(stage: TeamStage) -> None:
 def test_as_many_vectors_as_may_be_make_one_file() -> None:
     data = np.random.default_rng(1).normal(size=(MOST_TEXTS, 1_536)).astype("<f4")
     written = run._written(["a" * 9] * len(data), Vectors(1_536, data.tobytes()))
-    file = export_file.packed("vectors.json", written, "The vectors")
+    file = export_file.compressed("vectors.json", written, "The vectors")
     assert (file.name, len(file.content) < export_file.LARGEST) == ("vectors.json.gz", True)
     rows = json.loads(gzip.decompress(file.content))
     assert np.allclose([row["vector"] for row in rows], data, rtol=1e-6)
