@@ -141,7 +141,7 @@ async def test_what_was_set_is_there_after_a_restart(world: World, tmp_path: Pat
         ("temperature", "hot", "a number from 0 to 2, or “default”"),
         ("lnguage", "x", "There is no setting lnguage. Did you mean language?"),
         ("speak", "loudly", "mentions, threads or everything"),
-        ("model", "gtp", "There is no model “gtp” here. main, spare."),
+        ("model", "gtp", "There is no model “gtp” here. There are: main, spare."),
         ("models", "main, gtp", "There is no model “gtp” here."),
         ("persona", "pirate", "There is no persona “pirate” here. There are none yet."),
         ("commands_off", "help", "There is no command “help” here."),

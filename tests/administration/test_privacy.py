@@ -177,7 +177,7 @@ async def test_a_question_deleted_before_its_answer_is_dropped(world: World, fil
     await world.intake.deleted(THREAD, ["m101", "m102"])
     for draft in (running, waiting):
         await draft.finished.wait()
-        assert "forgotten" in answer_text(draft)
+        assert "deleted" in answer_text(draft)
     await world.active.idle()
     assert await world.app.services.retention.delete_expired()
     assert await files.holding("secret-one", "secret-two", "half an answer") == []

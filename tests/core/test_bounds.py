@@ -336,7 +336,7 @@ async def test_one_export_of_a_person_at_a_time(world: World, monkeypatch: pytes
         await draft.finished.wait()
     shown = [draft.answers[-1] for draft in drafts if draft]
     assert [len(answer.files) for answer in shown] == [1] + [0] * 39
-    assert all("`/export` of yours is under way" in answer.notes[0] for answer in shown[1:])
+    assert all("`/export`" in answer.notes[0] for answer in shown[1:])
 
 
 @pytest.fixture

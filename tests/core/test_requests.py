@@ -277,7 +277,7 @@ async def test_an_answer_never_taken_is_given_up(world: World, caplog: pytest.Lo
     await world.active.idle()
     await world.queue.recover("discord")
     assert await world.store.requests.unfinished("discord") == []
-    assert caplog.text.count("is given up") == 1
+    assert caplog.text.count("is dropped, because discord") == 1
     assert len(world.main.prompts) == 1
 
 
