@@ -47,10 +47,10 @@ LONGEST_PAUSE = 60.0
 """Seconds; the pause before a platform that failed is started again doubles up to this."""
 
 HEALTHY_AFTER = 60.0
-"""Seconds that a platform must have run for its next failure to count as its first."""
+"""Seconds for which a platform must have run for its next failure to count as its first."""
 
 CLOSE_SECONDS = 10.0
-"""Seconds that a platform or a model may take to let go when the program ends."""
+"""Seconds for which a platform or a model may close when the program ends."""
 
 Say = Callable[[str], None]
 BackgroundJob = Callable[[], Coroutine[object, object, None]]
@@ -76,12 +76,12 @@ class App:
 
     @property
     def banner(self) -> str:
-        """Return a line with the model that answers, and the destination of texts."""
+        """Return a line with the default model and the destination of texts."""
         name, model = self.config.bot.name, self.config.default_model
         return f"{name}: {model} answers, and text goes to {self.default_backend.destination}."
 
     async def drain(self) -> None:
-        """Take nothing new and let running answers finish, while the platforms are still connected."""
+        """Accept no more requests, and let running answers finish while the platforms are still connected."""
         for adapter in self.adapters.values():
             await adapter.stop_intake()
         await self.queue.aclose(self.config.bot.stop_seconds)
@@ -118,7 +118,7 @@ def make_adapter(config: Config, name: str) -> Adapter:
     platform = platforms()[name]
     missing = [secret for secret in platform.secrets if not config.environment.get(secret)]
     if missing:
-        raise ConfigError(f"{name} needs {' and '.join(missing)} in the environment or in .env.")
+        raise ConfigError(f"{name} needs {' and '.join(missing)}. Set it in the environment or in .env.")
     secrets = {secret: config.environment[secret] for secret in platform.secrets}
     return platform.create(config.platforms[name], secrets, network_of(config.environment))
 
@@ -128,8 +128,8 @@ def setup_text(config: Config, name: str, *, plain: bool = False) -> str:
     platform = platforms().get(name)
     setup = (platform.plain_setup if plain else platform.setup) if platform else None
     if setup is None:
-        able = ", ".join(name for name, platform in platforms().items() if platform.setup)
-        raise ConfigError(f"{name} needs no setup of this kind. Those that do: {able}.")
+        with_setup = ", ".join(name for name, platform in platforms().items() if platform.setup)
+        raise ConfigError(f"{name} does not need this setup. Platforms with it: {with_setup}.")
     declared = [module.COMMAND for module in load_commands().values()]
     return setup(config.platforms[name], declared, config.environment)
 
@@ -145,7 +145,7 @@ def platforms_with_secrets(config: Config) -> Sequence[str]:
             chosen.append(name)
     if not chosen:
         tokens = "; ".join(f"{' and '.join(p.secrets)} for {name}" for name, p in platforms().items() if p.secrets)
-        raise ConfigError(f"There is no token for any platform. Set {tokens}. `shoulders chat` needs none.")
+        raise ConfigError(f"There is no token for any platform. Set {tokens}. `shoulders chat` works without a token.")
     return chosen
 
 
@@ -153,13 +153,13 @@ def platforms_with_secrets(config: Config) -> Sequence[str]:
 async def application(
     config: Config,
     adapters: Mapping[str, Adapter],
-    opening: Callable[[Config], Awaitable[Database]] = open_database,
+    open_with: Callable[[Config], Awaitable[Database]] = open_database,
     close_seconds: float = CLOSE_SECONDS,
 ) -> AsyncGenerator[App, None]:
-    """Open everything, and close it again in the order that loses nothing."""
+    """Open the database, the models and the platforms, and close them in the reverse order."""
     close = partial(_close, seconds=close_seconds)
     async with AsyncExitStack() as resources:
-        database = await opening(config)
+        database = await open_with(config)
         resources.push_async_callback(database.aclose)
         for sentence in await asyncio.to_thread(open_to_others, config.private_files):
             log.warning("%s", sentence)
@@ -183,7 +183,7 @@ async def assemble(
     clock: Callable[[], float] = time.time,
     timeouts: QueueTimeouts = TIMEOUTS,
 ) -> App:
-    """Put together the opened parts."""
+    """Connect the opened parts to an App, and load their state."""
     active = ActiveRequests()
     declared = [module.COMMAND for module in commands.values()]
     administration = Administration(database.records, config.settings, _administrators(config))
@@ -226,13 +226,13 @@ async def assemble(
 
 
 def _administrators(config: Config) -> Sequence[str]:
-    """Return the administrators everywhere: those of the configuration, and the person at a terminal, who began it."""
+    """Return the administrators of all workspaces: those of the configuration, and everybody at a terminal."""
     terminals = (name for name, platform in platforms().items() if not platform.lasting)
     return (*config.bot.administrators, *terminals)
 
 
 async def _close(opened: Backend | Adapter | Catalogue, seconds: float) -> None:
-    """Close without waiting for ever: parts that do not let go end with the program."""
+    """Close a part, and leave it open after `seconds`: it ends with the program."""
     try:
         await asyncio.wait_for(opened.aclose(), seconds)
     except TimeoutError:
@@ -249,7 +249,7 @@ async def run_platforms(config: Config, say: Say) -> None:
         stopped = asyncio.create_task(_stop_signal().wait())
         try:
             await asyncio.wait({serving, stopped}, return_when=asyncio.FIRST_COMPLETED)
-            say("Stopping; running answers may finish")
+            say("Stopping. Running answers may finish.")
         finally:
             await app.drain()
             await _end([preparing, stopped, serving])
@@ -259,7 +259,7 @@ async def run_platforms(config: Config, say: Say) -> None:
 
 async def serve(app: App, say: Say) -> None:
     """Run every platform, each supervised by itself, until cancelled. Raises ConfigError where a token is refused."""
-    background_jobs = [asyncio.create_task(_keep_doing(name, job)) for name, job in app.background_jobs.items()]
+    background_jobs = [asyncio.create_task(_run_forever(name, job)) for name, job in app.background_jobs.items()]
     serving = [asyncio.create_task(_supervise(app, name, say)) for name in app.adapters]
     try:
         await asyncio.gather(*serving)
@@ -267,18 +267,18 @@ async def serve(app: App, say: Say) -> None:
         await _end([*serving, *background_jobs])
 
 
-async def _keep_doing(name: str, job: BackgroundJob) -> None:
-    """Run a job, and begin it again, after a pause, when it ends by a fault."""
+async def _run_forever(name: str, job: BackgroundJob) -> None:
+    """Run a job, and start it again after a pause when it fails."""
     while True:
         try:
             await job()
         except Exception:  # a fault in a job must not end the answers
-            log.exception("%s failed and is begun again in %.0f s", name.capitalize(), LONGEST_PAUSE)
+            log.exception("%s failed and will be started again in %.0f s", name.capitalize(), LONGEST_PAUSE)
         await asyncio.sleep(LONGEST_PAUSE)
 
 
 async def run_console(config: Config, say: Say) -> None:
-    """The terminal chat, until its user leaves. Raises UserError when a line of a script was not answered."""
+    """Run the terminal chat until its user leaves. Raises UserError when a line of a script was not answered."""
     section = config.platforms["console"]
     if not section.model_dump()["history"]:
         section = section.model_copy(update={"history": str(config.data / "terminal-history")})
@@ -286,7 +286,7 @@ async def run_console(config: Config, say: Say) -> None:
     async with application(config, {"console": console}) as app:
         await app.queue.drop_unfinished("console")
         preparing = asyncio.create_task(prepare(app))
-        background_jobs = [asyncio.create_task(_keep_doing(name, job)) for name, job in app.background_jobs.items()]
+        background_jobs = [asyncio.create_task(_run_forever(name, job)) for name, job in app.background_jobs.items()]
         try:
             await console.run(app.intake, lambda _line: say(app.banner))
         finally:
@@ -295,9 +295,9 @@ async def run_console(config: Config, say: Say) -> None:
 
 
 async def _supervise(app: App, name: str, say: Say) -> None:
-    """Run one platform, start it again after a growing pause.
+    """Run one platform, and start it again after a growing pause.
 
-    Only a ConfigError before it was ever connected gets out, such as for a wrong token: somebody is there to read it.
+    Raises only a ConfigError before the first connection, such as for a wrong token: somebody is there to read it.
     """
     loop = asyncio.get_running_loop()
     failures, ever_connected = 0, False
@@ -321,12 +321,12 @@ async def _supervise(app: App, name: str, say: Say) -> None:
             log.exception("%s failed", name)
         failures = 1 if loop.time() - started > HEALTHY_AFTER else failures + 1
         pause = min(LONGEST_PAUSE, 2.0 ** (failures - 1)) * random.uniform(0.75, 1.25)  # noqa: S311 -- spreads restarts
-        log.warning("%s is started again in %.0f s", name, pause)
+        log.warning("%s will be started again in %.0f s", name, pause)
         await asyncio.sleep(pause)
 
 
 async def prepare(app: App) -> None:
-    """Load the default model behind the prompt, and those to be kept warm; what fails is said when somebody asks."""
+    """Load the default model, and those with `warm`, in the background. A failure is shown at the first question."""
     warm = (name for name, model in app.config.models.items() if model.warm)
     for name in dict.fromkeys((app.config.default_model, *warm)):
         try:

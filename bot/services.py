@@ -1,4 +1,4 @@
-"""What commands work with, handed to each of them."""
+"""The services that every command gets."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ from bot.utils.upload_memory import Room
 class Services:
     """The stores, the settings and rights in force, the models and their budget, the platforms and the running answers.
 
-    `stop` ends the answer to a request and says whether there was one to end; `running` is the request that is being
-    answered in a conversation. `room` is what people's files may take of the memory.
+    `stop` stops the answer to a request and returns whether one was running. `running` returns the request that is
+    being answered in a conversation. `room` bounds the memory for people's files.
     """
 
     config: Config
@@ -56,16 +56,16 @@ class Services:
 
     @property
     def backends(self) -> Mapping[str, Backend]:
-        """Every model's backend, by name, as the catalogue is now."""
+        """Return the backend of every model in the catalogue, by the model's name."""
         return self.catalogue.backends
 
     def settings(self, request: Request) -> Settings:
-        """What is in force for who asks, where they ask."""
+        """Return the settings in force for the person and the place of a request."""
         return self.administration.settings(request.place, request.person)
 
 
 RECENT_REQUESTS = 500
-"""Requests that are remembered."""
+"""The most requests in memory."""
 
 
 class RecentRequests:
@@ -81,12 +81,12 @@ class RecentRequests:
             self._requests.popitem(last=False)
 
     def get(self, number: str) -> Request | None:
-        """What a button's request was about; None when it is not remembered. Not everybody may ask for it again."""
+        """Return the request of a button by its number; None for a forgotten one. Check the person's rights to it."""
         return self._requests.get(int(number)) if number.isdecimal() else None
 
     def require(self, number: str) -> Request:
-        """The same, where there is nothing to be done without it. Raises UserError."""
-        known = self.get(number)
-        if known is None:
-            raise UserError("I no longer know what that was about: ask again, please.")
-        return known
+        """Return the request of a button by its number. Raises UserError for a forgotten one."""
+        request = self.get(number)
+        if request is None:
+            raise UserError("I no longer have the request of this button. Ask again.")
+        return request

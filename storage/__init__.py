@@ -1,1 +1,1 @@
-"""Where conversations are kept: one file a database, numbered SQL migrations beside it."""
+"""Databases: one folder each, with its numbered SQL migrations."""

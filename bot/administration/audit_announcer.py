@@ -1,4 +1,4 @@
-"""Announces changes in the channel that administrators chose for it."""
+"""Announces entries of the audit in the channel of the setting `audit_channel`."""
 
 from __future__ import annotations
 
@@ -19,27 +19,27 @@ from bot.utils.formatting import brief, quoted
 
 log = logging.getLogger(__name__)
 
-AGAIN_SECONDS = 60.0
-"""After a platform did not take an announcement, how long until it is tried again."""
+RETRY_SECONDS = 60.0
+"""Seconds until the next attempt, after a platform did not take an announcement."""
 
 STALE_SECONDS = 86_400.0
-"""How old a change may be that is still announced."""
+"""The age in seconds up to which a change is announced."""
 
 MOST_AT_ONCE = 200
-"""Changes that are announced together at most."""
+"""The most entries that are read at a time."""
 
 FEW = 5
-"""Changes that wait in one workspace and have a message each; more have one together."""
+"""The most waiting entries of a workspace with a message each; more share one message."""
 
 MOST_LISTED, LONGEST_LINE = 10, 150
-"""Changes that such a message names, and characters of each."""
+"""The most entries that such a message lists, and the most characters of each."""
 
 
 class AuditAnnouncer:
-    """Tells every entry of the audit that is to be told once, also after a restart.
+    """Announces every entry once, also after a restart.
 
-    Only in a channel of the workspace that it is about, by the platform's word at that moment, and there nothing of
-    places that not everybody reads.
+    Before each announcement the platform is asked: the channel must belong to the entry's workspace, and the details
+    of places that not everybody reads are left out.
     """
 
     def __init__(
@@ -51,34 +51,31 @@ class AuditAnnouncer:
         self._administration = administration
         self._adapters = adapters
         self._clock = clock
-        self._news = asyncio.Event()
-        self._said: dict[tuple[str, str], str] = {}
-        administration.notify = self._wake
-
-    def _wake(self, _entries: Sequence[AuditEntry]) -> None:
-        self._news.set()
+        self._new_entries = asyncio.Event()
+        self._reported: dict[tuple[str, str], str] = {}
+        administration.notify = lambda _entries: self._new_entries.set()
 
     async def run(self) -> None:
         """Announce until cancelled."""
         while True:
-            self._news.clear()
-            pause = None if await self._announce_all() else AGAIN_SECONDS
+            self._new_entries.clear()
+            pause = None if await self._announce_all() else RETRY_SECONDS
             try:
-                await asyncio.wait_for(self._news.wait(), pause)
+                await asyncio.wait_for(self._new_entries.wait(), pause)
             except TimeoutError:
                 log.debug("Announcing again")
 
     async def _announce_all(self) -> bool:
-        """Whether all were told, as far as they can be."""
+        """Announce all entries that can be announced; return False where the rest has to wait."""
         records = self._administration.records
         while waiting := await records.unannounced(MOST_AT_ONCE):
-            for entries in _together(waiting):
+            for entries in _grouped(waiting):
                 try:
                     await self._announce(entries)
                 except (Forbidden, Gone) as error:
                     await self._report_once(entries[0].place, error.message)
                 except PlatformError as error:
-                    log.warning("A change is announced later: %s", error)
+                    log.warning("A change could not be announced and will be announced later: %s", error)
                     return False
                 await records.announced([entry.id for entry in entries])
         return True
@@ -92,14 +89,14 @@ class AuditAnnouncer:
             return
         there = Place(platform, workspace, channel.id)
         if await platforms.audience(adapter, there) == "none":
-            raise Gone(f"{channel.label} is no channel of this workspace that I can see.")
-        told_there = [await self._as_announced(adapter, there, entry) for entry in fresh]
-        text = entry_line(told_there[0]) if len(told_there) == 1 else _summary(told_there)
+            raise Gone(f"{channel.label} is not a channel of this workspace that I can see.")
+        visible = [await self._as_announced(adapter, there, entry) for entry in fresh]
+        text = entry_line(visible[0]) if len(visible) == 1 else _summary(visible)
         await platforms.post(adapter, there, text, f"audit-{fresh[-1].id}")
-        self._said.pop((platform, workspace), None)
+        self._reported.pop((platform, workspace), None)
 
     async def _as_announced(self, adapter: Adapter, there: Place, entry: AuditEntry) -> AuditEntry:
-        """An entry without what only some people may read, unless it is about the audit channel itself."""
+        """Return an entry without the details of places that not everybody reads; the audit channel itself is named."""
         closed = set[Place]()
         for place in places_in(entry):
             audience: Audience = "everybody"
@@ -110,17 +107,17 @@ class AuditAnnouncer:
         return redacted(entry, closed)
 
     async def _report_once(self, place: Place, why: str) -> None:
-        """Write down that changes are not announced, and why: until that changes, or one was announced again."""
+        """Write to the audit that changes are not announced; once for a reason, until an announcement succeeds."""
         key = (place.platform, place.workspace)
-        if self._said.get(key) == why:
+        if self._reported.get(key) == why:
             return
         log.warning("Changes in %s %s cannot be announced: %s", place.platform, place.workspace, why)
-        self._said[key] = why
+        self._reported[key] = why
         await self._administration.write_audit(Place(*key, ""), BOT, NOT_ANNOUNCED, after=why)
 
 
-def _together(entries: Sequence[AuditEntry]) -> Sequence[Sequence[AuditEntry]]:
-    """What has one message: each entry by itself or, where many wait in a workspace, all of these."""
+def _grouped(entries: Sequence[AuditEntry]) -> Sequence[Sequence[AuditEntry]]:
+    """Return the entries of each message: one or, where more than FEW wait in a workspace, all of these."""
     workspaces: dict[tuple[str, str], list[AuditEntry]] = {}
     for entry in entries:
         workspaces.setdefault((entry.place.platform, entry.place.workspace), []).append(entry)
@@ -131,15 +128,15 @@ def _together(entries: Sequence[AuditEntry]) -> Sequence[Sequence[AuditEntry]]:
 
 
 def _summary(entries: Sequence[AuditEntry]) -> str:
-    """Many entries in one message."""
+    """Return the message for many entries."""
     lines = [f"- {brief(entry_line(entry), LONGEST_LINE)}" for entry in entries[:MOST_LISTED]]
     more = len(entries) - MOST_LISTED
-    lines += [f"- and {more:,} more, which `/audit show` lists"] if more > 0 else []
+    lines += [f"- and {more:,} more: `/audit show` lists them"] if more > 0 else []
     return "\n".join([f"**{len(entries):,} changes**: {counted(entries)}", *lines])
 
 
 def entry_line(entry: AuditEntry) -> str:
-    """An entry as a line."""
+    """Return an entry as a line."""
     change = f": {quoted(entry.before or '–')} → {quoted(entry.after or '–')}" if entry.before or entry.after else ""
     where = f" in {entry.place.name}" if entry.place.name else ""
     return f"**{entry.person.name}**{where}, {entry.action}: {entry.target}{change}"

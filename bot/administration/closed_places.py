@@ -1,4 +1,4 @@
-"""How places are shown to people who may not read there: without their names and without what was set there."""
+"""Entries of the audit for people who may not read a place: without its name and its values."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ PRIVATE = "a private channel"
 
 
 HIDDEN = "…"
-"""Stands for what was set in a place that one may not read."""
+"""The replacement for a value of a place that the reader may not read."""
 
 
 _SET_THERE = re.compile(r"\((channel|thread)\b(?: (\S+))?\)$")
@@ -23,7 +23,7 @@ _FORGOTTEN = re.compile(r"\((\S+)\)$")
 
 
 def places_in(entry: AuditEntry) -> Collection[Place]:
-    """Where something was done, and the channel that it was done to, as far as an entry says so."""
+    """Return the place of an entry and, where it names one, the channel that was changed."""
     place, channel = entry.place, ""
     if found := _SET_THERE.search(entry.target):
         channel = (found[2] or "") if found[1] == "channel" else ""
@@ -35,7 +35,7 @@ def places_in(entry: AuditEntry) -> Collection[Place]:
 
 
 def redacted(entry: AuditEntry, closed: Collection[Place]) -> AuditEntry:
-    """An entry as people may see it to whom these places are closed."""
+    """Return an entry without the details of `closed` places."""
     if not any(place in closed for place in places_in(entry)):
         return entry
     place, target, before, after = entry.place, entry.target, entry.before, entry.after
@@ -50,5 +50,5 @@ def redacted(entry: AuditEntry, closed: Collection[Place]) -> AuditEntry:
 
 
 def name_of(place: Place) -> str:
-    """What a closed place is called; what platforms say of every place of a kind, such as a direct message, stays."""
+    """Return the name of a closed place: PRIVATE, or a name without a channel, such as that of direct messages."""
     return PRIVATE if "#" in place.name or not place.name else place.name

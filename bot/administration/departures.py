@@ -1,4 +1,4 @@
-"""The workspaces that the bot is in, left, or is back in; what is kept of those that it left is forgotten."""
+"""Deletion of the data of workspaces that the bot was removed from, unless it comes back in time."""
 
 from __future__ import annotations
 
@@ -20,29 +20,30 @@ from bot.interfaces.store import Accepted
 log = logging.getLogger(__name__)
 
 LATE_SECONDS = 60.0
-"""How long after the bot was removed from a workspace something may arrive that was said there before."""
+"""Seconds after the bot's removal from a workspace for which messages from before it may still arrive."""
 
 PAUSES = (0.05, 0.2, 0.5, 1.0)
-"""Seconds between looks whether what was under way has ended."""
+"""Seconds between checks for the end of running answers."""
 
 BOT = Person("", "Shoulders")
-"""The person who does in the audit what nobody asked for."""
+"""The person in the audit for automatic actions."""
 
 
 class Waiting(Protocol):
     """Requests that are not answered yet."""
 
-    def answers(self, wanted: Callable[[Accepted], bool]) -> bool:
-        """Tell whether there is one of these."""
+    def has_any(self, matches: Callable[[Accepted], bool]) -> bool:
+        """Return whether a request matches."""
 
-    def forget(self, unwanted: Callable[[Accepted], bool]) -> None:
-        """Drop some; who waits for them is told."""
+    def forget(self, matches: Callable[[Accepted], bool]) -> None:
+        """Drop the requests that match, and show that to the people who wait for them."""
 
 
 class Departures:
-    """`grace` is how many seconds what is kept of a workspace outlives the bot's removal; `wake` is called for each.
+    """The workspaces that the bot is in, and those that it was removed from.
 
-    `clock` says the time in seconds since 1970.
+    Data of a workspace outlive the bot's removal by `grace` seconds. `wake` is called for each removal. `clock` returns
+    seconds since 1970.
     """
 
     def __init__(
@@ -65,44 +66,44 @@ class Departures:
         self._returning: set[asyncio.Task[None]] = set()
 
     async def load(self) -> None:
-        """Read which workspaces there are, and which the bot was removed from."""
+        """Read the workspaces with data, and the departures."""
         departures = await self._history.departures()
         self._leaving = {(left.platform, left.workspace): -LATE_SECONDS for left in departures}
         self.workspaces = Workspaces(set(await self._history.served_workspaces()) - self._leaving.keys())
 
     async def uninstalled(self, platform: str, workspace: str) -> None:
-        """Keep that the bot was removed from a workspace, which is seen to after the time of grace.
+        """Store the bot's removal from a workspace, whose data are deleted after the time of grace.
 
-        Whoever installs it again until then finds everything as it was.
+        If the bot is installed again before, all data stay.
         """
-        self.workspaces.left(platform, workspace)
+        self.workspaces.remove(platform, workspace)
         known = (platform, workspace) in self._leaving
         self._leaving.setdefault((platform, workspace), monotonic())
         due = int((self._clock() + self._grace) * 1_000) if self._grace else 0
         await self._history.add_departure(Departure(platform, workspace, due))
         if self._forgets(platform, workspace) and not known:
-            when = f"at {_moment(due)}, unless it is installed there again before" if due else "now"
-            log.warning("The bot was removed from %s %s: what is kept of it is forgotten %s", platform, workspace, when)
+            when = f"at {_moment(due)}, unless it is installed again before" if due else "now"
+            log.warning("The bot was removed from %s %s; its data there are deleted %s", platform, workspace, when)
         self._wake()
 
     async def installed(self, platform: str, workspaces: Collection[str]) -> None:
-        """Take notice that the bot is in these workspaces: nothing of them is forgotten."""
-        self.workspaces.met(platform, workspaces)
+        """Note that the bot is in these workspaces, so that their data stay."""
+        self.workspaces.add(platform, workspaces)
         for workspace in workspaces:
             if self._leaving.pop((platform, workspace), None) is not None:
                 await self._history.remove_departure(platform, workspace)
-                log.warning("The bot is back in %s %s: what is kept of it stays", platform, workspace)
+                log.warning("The bot is back in %s %s; its data there stay", platform, workspace)
 
     def note_activity(self, place: Place) -> None:
-        """Take notice that something was said to the bot in a place; needs no waiting, so call it for every request.
+        """Note a message to the bot, which shows that the bot is in its workspace. Call it for every request.
 
-        What comes right after a removal may have been on its way before it.
+        Messages within LATE_SECONDS of a removal are ignored, since they may be older.
         """
         if place.direct:
             return
         since = self._leaving.get((place.platform, place.workspace))
         if since is None:
-            self.workspaces.met(place.platform, (place.workspace,))
+            self.workspaces.add(place.platform, (place.workspace,))
         elif monotonic() - since >= LATE_SECONDS:
             returning = asyncio.create_task(self._return(place.platform, place.workspace))
             self._returning.add(returning)
@@ -113,37 +114,43 @@ class Departures:
             await self.installed(platform, (workspace,))
         except StoreError as error:
             self._leaving.setdefault((platform, workspace), -LATE_SECONDS)
-            log.error("That the bot is back in %s %s is not kept yet: %s", platform, workspace, error)
+            log.error(
+                "The return of the bot to %s %s could not be stored; the next message there tries again: %s",
+                platform,
+                workspace,
+                error,
+            )
 
     async def forget_due(self, now: float) -> tuple[bool, bool]:
-        """See to those whose time has come; say whether there were any, and whether nothing is left to be done.
+        """Delete the data of all due departures; return whether there were any, and whether all are done.
 
-        What goes wrong with one does not keep the rest waiting.
+        A failure with one does not stop the others.
         """
         due = [left for left in await self._history.departures() if left.due <= now * 1_000]
-        done = [await self._left(left.platform, left.workspace) for left in due]
+        done = [await self._try_to_forget(left.platform, left.workspace) for left in due]
         return bool(due), all(done)
 
-    async def _left(self, platform: str, workspace: str) -> bool:
+    async def _try_to_forget(self, platform: str, workspace: str) -> bool:
         try:
-            return await self._leave(platform, workspace)
+            return await self._forget(platform, workspace)
         except ShouldersError as error:
-            log.warning("What is kept of %s %s is forgotten later: %s", platform, workspace, error)
+            log.warning("The data of %s %s could not be deleted and will be later: %s", platform, workspace, error)
             return False
 
-    async def _leave(self, platform: str, workspace: str) -> bool:
-        """Do what the setting says, which therefore goes last; what an earlier run did not finish is done again.
+    async def _forget(self, platform: str, workspace: str) -> bool:
+        """Delete a workspace's data if its setting says so; return False while something is being answered there.
 
-        False while something is being answered there: what is kept of that is not deleted under its hands.
+        The setting goes last, so that the next run continues an unfinished deletion. The data of a running answer are
+        deleted after it has ended.
         """
         place, extent = Place(platform, workspace, ""), Extent(platform, workspace)
         if self._forgets(platform, workspace):
             self._waiting.forget(extent.holds)
             await self._history.forget(extent, ALL)
-            for pause in PAUSES:  # until what was under way has ended: a minute later it may have been invited back
-                if self._waiting.answers(extent.holds):
+            for pause in PAUSES:  # running answers end soon; within the next minute the bot may be invited back
+                if self._waiting.has_any(extent.holds):
                     await asyncio.sleep(pause)
-            if self._waiting.answers(extent.holds):
+            if self._waiting.has_any(extent.holds):
                 return False
             await self._history.remove(platform, workspace)
             entry = AuditEntry(place, BOT, "uninstalled")

@@ -1,4 +1,4 @@
-"""What is kept as one JSON file, which people can read, too; docs/privacy.md describes its shape."""
+"""Exports of stored data as JSON files; docs/privacy.md describes their format."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from bot.interfaces.usage import UsageTotal
 SHAPE = "shoulders-export-1"
 
 LARGEST = 7 * 2**20
-"""Bytes of a file that every platform takes; a larger one is packed."""
+"""The most bytes of a file that every platform takes; a larger one is compressed."""
 
 MOST_FILES = 3
-"""Files of one copy: as much as platforms take at once."""
+"""The most files of an export, as many as platforms take in one message."""
 
 SECTIONS = ("conversations", "overheard", "ratings", "usage", "audit")
 
@@ -30,10 +30,10 @@ Json: TypeAlias = "str | int | float | bool | Sequence[Json] | Mapping[str, Json
 
 
 class ExportFile:
-    """A copy of what is kept, written entry by entry into as many files as it takes, and packed meanwhile.
+    """An export, written entry by entry into up to MOST_FILES compressed files.
 
-    `bot` is what the bot is called, `of` whose it is, `name` how its files are called. Its methods take a moment each:
-    not for the event loop.
+    `bot` is the bot's name, `of` describes the owner of the data, `name` is the beginning of the files' names. Its
+    methods take some time each: call them in a thread.
     """
 
     def __init__(self, bot: str, of: str, name: str, settings: Mapping[str, Value] | None = None) -> None:
@@ -44,63 +44,63 @@ class ExportFile:
         self._files: list[bytes] = []
         self._section, self._conversation, self._first = "", 0, True
         self.full = False
-        """Whether something was left out, as platforms take no more files."""
+        """True once entries were left out, because platforms do not take more files."""
         self._begin()
 
     def turns(self, turns: Sequence[HistoryItem]) -> None:
-        """Add questions and answers, those of one conversation after each other."""
+        """Add questions and answers, sorted by conversation."""
         for turn in turns:
             if turn.conversation != self._conversation:
-                self._leave()
-            if not self._open("conversations"):
+                self._end_conversation()
+            if not self._open_section("conversations"):
                 return
             if not self._conversation:
                 head: Json = {"conversation": turn.conversation, "place": _place(turn.place), "private": turn.private}
                 self._entry(_text(head)[:-1] + ', "turns": [')
                 self._conversation, self._first = turn.conversation, True
-            self._entry(_text(_said(turn, self._bot)))
+            self._entry(_text(_message(turn, self._bot)))
 
     def overheard(self, messages: Sequence[HistoryItem]) -> None:
-        """Add messages that were overheard."""
-        self._add("overheard", ({"place": _place(kept.place), **_said(kept, self._bot)} for kept in messages))
+        """Add messages between people."""
+        self._add("overheard", ({"place": _place(item.place), **_message(item, self._bot)} for item in messages))
 
     def ratings(self, votes: Sequence[Vote]) -> None:
-        """Add what people thought of answers."""
+        """Add the ratings of answers."""
         self._add("ratings", map(_vote, votes))
 
     def usage(self, totals: Sequence[UsageTotal]) -> None:
-        """Add what was used."""
-        self._add("usage", map(_used, totals))
+        """Add sums of usage."""
+        self._add("usage", map(_usage_total, totals))
 
     def audit(self, entries: Sequence[AuditEntry]) -> None:
-        """Add what was changed."""
+        """Add entries of the audit."""
         self._add("audit", map(_entry, entries))
 
     def files(self) -> Sequence[File]:
-        """All of it, at the end."""
+        """Finish the export and return its files. Call it once."""
         self._end()
-        summary = f"What {self._bot} keeps of {self._of}"
+        summary = f"{self._bot}'s data of {self._of}"
         if len(self._files) == 1 and self._length <= LARGEST:
             return [File(f"{self._name}.json", gzip.decompress(self._files[0]), summary)]
         if len(self._files) == 1:
-            return [File(f"{self._name}.json.gz", self._files[0], f"{summary}, packed")]
+            return [File(f"{self._name}.json.gz", self._files[0], f"{summary}, compressed")]
         return [
-            File(f"{self._name}-{number}.json.gz", content, f"{summary}, packed, part {number}")
+            File(f"{self._name}-{number}.json.gz", content, f"{summary}, compressed, part {number}")
             for number, content in enumerate(self._files, 1)
         ]
 
     def _add(self, section: str, entries: Iterable[Json]) -> None:
         for entry in entries:
-            if not self._open(section):
+            if not self._open_section(section):
                 return
             self._entry(_text(entry))
 
     def _begin(self) -> None:
-        """Begin another file, which is a whole document by itself."""
+        """Begin another file, a whole JSON document."""
         self._written = io.BytesIO()
-        self._packing = gzip.GzipFile(fileobj=self._written, mode="wb", mtime=0)
+        self._gzip = gzip.GzipFile(fileobj=self._written, mode="wb", mtime=0)
         self._length = 0
-        self._left = list(SECTIONS)
+        self._empty_sections = list(SECTIONS)
         self._section, self._conversation, self._first = "", 0, True
         head: Json = {
             "shape": SHAPE,
@@ -112,14 +112,14 @@ class ExportFile:
 
     def _end(self) -> None:
         self._close()
-        for section in self._left:
+        for section in self._empty_sections:
             self._write(f',\n"{section}": []')
         self._write("}\n")
-        self._packing.close()
+        self._gzip.close()
         self._files.append(self._written.getvalue())
 
-    def _open(self, section: str) -> bool:
-        """Go on with a section, in another file where this one is large enough; False where no more is taken."""
+    def _open_section(self, section: str) -> bool:
+        """Continue with a section, in another file if this one is full; return False after the last file."""
         if self._written.tell() > LARGEST:
             self.full = len(self._files) == MOST_FILES - 1
             if self.full:
@@ -128,19 +128,19 @@ class ExportFile:
             self._begin()
         if section != self._section:
             self._close()
-            self._left.remove(section)
+            self._empty_sections.remove(section)
             self._section, self._first = section, True
             self._write(f',\n"{section}": [')
         return True
 
     def _close(self) -> None:
-        self._leave()
+        self._end_conversation()
         if self._section:
             self._write("\n]")
             self._section = ""
 
-    def _leave(self) -> None:
-        """End the conversation."""
+    def _end_conversation(self) -> None:
+        """End the array of turns of the current conversation."""
         if self._conversation:
             self._write("\n]}")
             self._conversation, self._first = 0, False
@@ -152,14 +152,14 @@ class ExportFile:
     def _write(self, text: str) -> None:
         data = text.encode()
         self._length += len(data)
-        self._packing.write(data)
+        self._gzip.write(data)
 
 
-def packed(name: str, content: bytes, summary: str) -> File:
-    """A file, packed where platforms would not take it as it is."""
+def compressed(name: str, content: bytes, summary: str) -> File:
+    """Return a file, compressed if it is too large for platforms."""
     if len(content) <= LARGEST:
         return File(name, content, summary)
-    return File(f"{name}.gz", gzip.compress(content), f"{summary}, packed")
+    return File(f"{name}.gz", gzip.compress(content), f"{summary}, compressed")
 
 
 def _text(entry: Json) -> str:
@@ -171,10 +171,10 @@ def _vote(vote: Vote) -> Json:
     return {"at": _time(vote.at), "place": place, "person": person, "model": vote.model, "good": vote.good}
 
 
-def _said(kept: HistoryItem, bot: str) -> dict[str, Json]:
-    if kept.role == "assistant":
-        return {"at": _time(kept.at), "by": bot, "model": kept.model, "text": kept.text}
-    return {"at": _time(kept.at), "by": kept.name, "person": kept.person, "text": kept.text}
+def _message(item: HistoryItem, bot: str) -> dict[str, Json]:
+    if item.role == "assistant":
+        return {"at": _time(item.at), "by": bot, "model": item.model, "text": item.text}
+    return {"at": _time(item.at), "by": item.name, "person": item.person, "text": item.text}
 
 
 def _place(place: Place) -> Json:
@@ -188,7 +188,7 @@ def _place(place: Place) -> Json:
     }
 
 
-def _used(total: UsageTotal) -> Json:
+def _usage_total(total: UsageTotal) -> Json:
     day, model = total.key
     tokens = {"read": total.usage.prompt_tokens, "written": total.usage.completion_tokens}
     return {"day": day, "model": model, "requests": total.requests, "tokens": tokens}

@@ -1,4 +1,4 @@
-"""The choice of a model for a request: those that a person may use, the default one, and one that is asked for."""
+"""The choice of a model for a request: the available ones, the default one, and a requested one."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from bot.interfaces.messages import Request
 class AvailableModels:
     """The `names` of the models that a person may use in a place, in the catalogue's order.
 
-    `chat` are those of them that converse. `default` answers where nobody chose: by the settings, else the first chat
-    model that may be used. Where there is none it is the one of the settings, which is refused.
+    `chat` are those that converse. `default` answers where nobody chose: the model of the settings or, where this may
+    not be used, the first chat model. Without a chat model it is that of the settings, which is then refused.
     """
 
     names: Sequence[str]
@@ -26,9 +26,9 @@ class AvailableModels:
 
 
 class ModelChoice:
-    """Chooses among `models`, the names of those that there are now, with their `sections`.
+    """Chooses among `models`, the names in the catalogue, with their `sections`.
 
-    `default` answers where no setting names one.
+    `default` is the model that answers where no setting names one.
     """
 
     def __init__(
@@ -48,20 +48,20 @@ class ModelChoice:
     def available(self, request: Request) -> AvailableModels:
         """Return the models for a request.
 
-        Administrators may use also what the setting `models` does not list, but only by its name.
+        Administrators may also use models that the setting `models` does not list, but only by name.
         """
-        there = list(self._models)  # in one step: an import asks in a thread while a model may be added
-        names = self._policy.usable(request, there)
+        every = list(self._models)  # a copy in one step: an import runs in a thread while a model may be added
+        names = self._policy.usable(request, every)
         chat = [name for name in names if self._sections[name].converses]
         settings = self._administration.settings(request.place, request.person)
         chosen = settings.model or self._default
         listed = [name for name in names if not settings.models or name in settings.models]
-        usual = chosen if chosen in listed else next((name for name in chat if name in listed), chosen)
-        return AvailableModels(names, chat, usual)
+        default = chosen if chosen in listed else next((name for name in chat if name in listed), chosen)
+        return AvailableModels(names, chat, default)
 
-    def chat_model(self, request: Request, *wanted: str) -> str:
-        """Return the first that is named of what is wanted, else the default. Raises UserError, or Denied."""
-        name = next(filter(None, wanted), "")
+    def chat_model(self, request: Request, *names: str) -> str:
+        """Return the first of the names that is not empty, else the default model. Raises UserError or Denied."""
+        name = next(filter(None, names), "")
         if not name:
             available = self.available(request)
             if available.default in available.chat:
@@ -70,14 +70,14 @@ class ModelChoice:
         self.require(request, name)
         section = self._sections[name]
         if not section.converses:
-            raise UserError(f"“{name}” is no model to talk with: it can {', '.join(section.skills or section.can)}.")
+            raise UserError(f"“{name}” is not a chat model. It supports: {', '.join(section.skills or section.can)}.")
         return name
 
     def require(self, request: Request, name: str) -> str:
-        """Return the name of a model that there is and that this person may use here. Raises UserError, or Denied."""
+        """Return the name if this person may use that model here. Raises UserError or Denied."""
         if name not in self._models:
-            there = ", ".join(self.available(request).names)
-            raise UserError(f"There is no model “{name}” here. There are: {there}.")
+            available = ", ".join(self.available(request).names)
+            raise UserError(f"There is no model “{name}” here. Available models: {available}.")
         if refused := self._policy.model_refusal(request, name):
             raise refused
         return name

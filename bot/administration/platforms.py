@@ -1,4 +1,4 @@
-"""Ask an adapter for what not every platform has; each question has one answer where that is missing."""
+"""Calls of an adapter's optional protocols, each with one answer for adapters without the protocol."""
 
 from __future__ import annotations
 
@@ -29,24 +29,24 @@ async def history(adapter: Adapter, request: Request, limit: int, since_ms: int)
 
 
 async def person_now(adapter: Adapter, request: Request) -> Person:
-    """Return the asking person with their rights of this moment. Raises PlatformError, also where nobody knows them."""
+    """Return the asking person with their present rights. Raises PlatformError, also where they are unknown."""
     if not isinstance(adapter, PeopleAdapter):
-        raise PlatformError("This platform does not say which rights you have.")
+        raise PlatformError("I can't check your rights, because this platform does not report them.")
     return await adapter.whois(request)
 
 
 async def readable(adapter: Adapter, request: Request, places: Collection[Place]) -> Collection[Place]:
-    """Return those of the places that the asking person may read; none where nobody knows that."""
+    """Return those of the places that the asking person may read; none where that is unknown."""
     return await adapter.readable(request, places) if isinstance(adapter, PeopleAdapter) else ()
 
 
 async def audience(adapter: Adapter, place: Place) -> Audience:
-    """Return who reads a channel; nobody where that is not known."""
+    """Return the audience of a channel; "none" where it is unknown."""
     return await adapter.audience(place) if isinstance(adapter, PeopleAdapter) else "none"
 
 
 async def post(adapter: Adapter, place: Place, text: str, key: str) -> None:
-    """Say something of the bot's own accord. Raises PlatformError, also where the adapter cannot."""
+    """Post a message of the bot's own. Raises PlatformError, also where the adapter cannot post."""
     if not isinstance(adapter, PostAdapter):
-        raise Forbidden("I can only answer here, not post.")
+        raise Forbidden("I can only answer here; I can't post messages of my own.")
     await adapter.post(place, text, key)

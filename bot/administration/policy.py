@@ -1,4 +1,4 @@
-"""Who may do what: access rules, commands that are off, and what is for administrators alone. Needs no waiting."""
+"""Permissions: access rules, switched off commands, and commands only for administrators. All in memory."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from bot.interfaces.messages import Person, Place, Request
 from bot.interfaces.records import RULED, Rule
 
 ALSO_NEEDS = {"retry": "chat"}
-"""Commands that do what another one does."""
+"""Commands that also need the permission for another one."""
 
-_AGAIN = "Try again in a minute."
+_TRY_LATER = "Try again in a minute."
 
 
 class Policy:
-    """Decides by what is in force now and by what the platform said of the person.
+    """Decides by the records in force and by the person's rights as the platform reported them.
 
-    `centrally` says whether only administrators whom the operator named change what is there for every workspace.
+    `centrally` returns whether only administrators whom the operator named may change the models of all workspaces.
     """
 
     def __init__(self, administration: Administration, budget: Budget, centrally: Callable[[], bool]) -> None:
@@ -33,20 +33,20 @@ class Policy:
 
     @property
     def revision(self) -> tuple[int, int]:
-        """A value that is another one once a decision may be, but for a limit that begins afresh."""
+        """Return a value that changes whenever a decision may change, except at the start of a limit's next window."""
         return self._administration.revision, self._budget.revision
 
     def refusal(self, request: Request, command: Command) -> Denied | None:
-        """Return why this person may not have this request answered here and now; None if they may."""
+        """Return the reason not to answer a request now; None without one."""
         return self.forbidden(request, command) or self.used_up(request, command)
 
     def used_up(self, request: Request, command: Command) -> Denied | None:
-        """Return which limit keeps a request from a model; None where none does, or it asks none."""
+        """Return the refusal by a used up limit; None without one, or for a request that does not ask a model."""
         asks_a_model = command.converses or request.command.partition(" ")[0] in ALSO_NEEDS
         return self._budget.refusal(request.place, request.person) if asks_a_model else None
 
     def forbidden(self, request: Request, command: Command) -> Denied | None:
-        """What access rules and switched off commands have against a request."""
+        """Return the refusal by an access rule or a setting; None without one."""
         place, person = request.place, request.person
         if command.unrestricted:
             return None
@@ -54,23 +54,25 @@ class Policy:
         needs = tuple(filter(None, (name, ALSO_NEEDS.get(name))))
         settings = self._administration.settings(place, person)
         if place.direct and settings.direct_messages == "closed" and not (command.quiet or person.administrator):
-            return Denied(f"I answer no direct messages: ask me in a channel. {ask()}")
+            return Denied(f"I don't answer direct messages here. Ask me in a channel. {ask()}")
         switched_off = settings.commands_off
         if off := next((needed for needed in needs if needed in switched_off and needed != NEVER_OFF), ""):
-            return Denied(f"/{off} is switched off here. {ask()}")
+            return Denied(f"`/{off}` is switched off here. {ask()}")
         if command.administrative:
             if not person.administrator:
-                return self.for_administrators(request)
-            return self.for_the_operator(request) if command.central else None
+                return self.administrators_only(request)
+            return self.operator_only(request) if command.central else None
         for needed in needs:
             allowed, why = self._may(request, f"command:{needed}")
             if not (allowed or person.administrator):
-                what = "talk with me" if needed == "chat" else f"use /{needed}"
-                return Denied(f"You may not {what} here: {why}. {_AGAIN if why == _unknown_rights(request) else ask()}")
+                what = "talk with me" if needed == "chat" else f"use `/{needed}`"
+                return Denied(
+                    f"You may not {what} here: {why}. {_TRY_LATER if why == _unknown_rights(request) else ask()}"
+                )
         return None
 
     def needs_administrator(self, request: Request, command: Command, models: Collection[str]) -> bool:
-        """Whether only being an administrator lets somebody make a request, or use one of the models for it."""
+        """Return whether a request, or one of the models for it, is open to this person only as an administrator."""
         if command.unrestricted or not request.person.administrator or self.forbidden(request, command):
             return False
         member = replace(request.person, administrator=False)
@@ -79,7 +81,7 @@ class Policy:
         return bool(refused) or len(self.usable(as_member, models)) < len(models)
 
     def commands(self, request: Request, commands: Sequence[Command]) -> Sequence[str]:
-        """The names of the commands that this person may use here."""
+        """Return the names of the commands that this person may use here."""
         offered = [command for command in commands if not command.hidden or command.name == "chat"]
         if not request.person.administrator:
             offered = [command for command in offered if not _all_administrative(command)]
@@ -89,28 +91,28 @@ class Policy:
             if self.forbidden(replace(request, command=command.name), command) is None
         ]
 
-    def for_administrators(self, request: Request) -> Denied:
-        """What is said to who is no administrator, or perhaps is one."""
+    def administrators_only(self, request: Request) -> Denied:
+        """Return the refusal for people who are not administrators, or of whom that is unknown."""
         if request.person.unsaid == "person":
-            return Denied(f"That is for administrators, and {_unknown_rights(request)}. {_AGAIN}")
+            return Denied(f"That is for administrators, and {_unknown_rights(request)}. {_TRY_LATER}")
         return Denied(f"That is for administrators. {self._administration.contact_sentence(request.place)}")
 
-    def for_the_operator(self, request: Request) -> Denied | None:
-        """Say why this person may not change what is there for every workspace of the bot; None if they may."""
+    def operator_only(self, request: Request) -> Denied | None:
+        """Return the reason why this person may not change the models of all workspaces; None if they may."""
         if not self._centrally() or self._administration.is_configured_administrator(request.place, request.person):
             return None
-        ask = self._administration.base.contact or "whoever runs this bot"
+        ask = self._administration.base.contact or "the operator of this bot"
         return Denied(
-            "Models are there for all workspaces of this bot: only administrators whom its operator named may do that. "
+            "All workspaces of this bot share its models. Only administrators whom its operator named may change them. "
             f"Ask {ask}."
         )
 
     def manages_models(self, request: Request) -> bool:
-        """Tell whether this person may add models, and so on."""
-        return request.person.administrator and self.for_the_operator(request) is None
+        """Return whether this person may add and remove models."""
+        return request.person.administrator and self.operator_only(request) is None
 
     def model_refusal(self, request: Request, model: str) -> Denied | None:
-        """Return why this person may not use a model here; None if they may."""
+        """Return the reason why this person may not use a model here; None if they may."""
         if request.person.administrator:
             return None
         return self._model_refusal(request, model, self._administration.settings(request.place, request.person))
@@ -126,34 +128,36 @@ class Policy:
         place, person = request.place, request.person
         ask = partial(self._administration.contact_sentence, place)
         if settings.models and model not in settings.models:
-            return Denied(f"The model {model} is not for use here. There are: {', '.join(settings.models)}. {ask()}")
+            return Denied(
+                f"The model {model} is not allowed here. Allowed models: {', '.join(settings.models)}. {ask()}"
+            )
         target = f"model:{model}"
         rule = nearest(self._rules(place, person, target))
         allowed = rule is None or rule.allowed
         if self._depends_on_roles(place, person, (target,), rule, allowed=allowed):
-            return Denied(f"You may not use the model {model} here: {_unknown_rights(request)}. {_AGAIN}")
+            return Denied(f"You may not use the model {model} here: {_unknown_rights(request)}. {_TRY_LATER}")
         if rule is None or allowed:
             return None
-        return Denied(f"You may not use the model {model} here: a rule for {rule.subject.label} says so. {ask()}")
+        return Denied(f"You may not use the model {model} here: a rule for {rule.subject.label} denies it. {ask()}")
 
     def _may(self, request: Request, target: str) -> tuple[bool, str]:
-        """Whether, and if not, why not. What no rule is about is as the bot itself is; guests need a rule."""
+        """Return permission and reason. Without a rule for the target, that for the bot applies; guests need one."""
         place, person = request.place, request.person
         rule = nearest(self._rules(place, person, target)) or nearest(self._rules(place, person, "bot"))
         allowed = rule.allowed if rule else not person.guest
         if self._depends_on_roles(place, person, (target, "bot"), rule, allowed=allowed):
             return False, _unknown_rights(request)
         if rule is not None:
-            return allowed, f"a rule for {rule.subject.label} says so"
-        guests = "guests may only do what an administrator allowed"
+            return allowed, f"a rule for {rule.subject.label} denies it"
+        guests = "guests need the permission of an administrator"
         return allowed, _unknown_rights(request) if person.unsaid == "person" else guests
 
     def _depends_on_roles(
         self, place: Place, person: Person, targets: Sequence[str], rule: Rule | None, *, allowed: bool
     ) -> bool:
-        """Whether a rule for a role would decide otherwise than `rule`, and nobody knows whether the person has it.
+        """Return whether a rule for a role would decide otherwise than `rule`, while the person's roles are unknown.
 
-        Targets are named the nearest first.
+        `targets` has the nearest first.
         """
 
         def rank(one: Rule) -> tuple[int, tuple[int, bool]]:
@@ -166,7 +170,7 @@ class Policy:
         )
 
     def _rules(self, place: Place, person: Person, target: str) -> Sequence[Rule]:
-        """The rules about a target that fit a person in a place; of a kind that is not known, none does."""
+        """Return the rules about a target for a person in a place, without those of unknown kinds."""
         fitting = {
             "person": (person.id,),
             "role": person.roles,
@@ -181,9 +185,9 @@ class Policy:
 
 
 def _unknown_rights(request: Request) -> str:
-    """What of the person's rights the platform does not say; "" where it says all."""
-    what = {"": "", "roles": "which groups you are in", "person": "who you are"}[request.person.unsaid]
-    return what and f"{request.place.platform.capitalize()} does not say {what} right now"
+    """Return a clause about rights that the platform does not report; "" where it reports all."""
+    unknown = {"": "", "roles": "your groups", "person": "your rights"}[request.person.unsaid]
+    return unknown and f"{request.place.platform.capitalize()} does not report {unknown} right now"
 
 
 def _all_administrative(command: Command) -> bool:
@@ -191,25 +195,25 @@ def _all_administrative(command: Command) -> bool:
 
 
 def nearest_first(rule: Rule) -> tuple[int, bool]:
-    """The order in which rules count: the nearest subject first, and among equals a prohibition."""
+    """Return the sort key of a rule: the most specific subject first, then a ban before a permission."""
     return RULED.index(rule.subject.kind), rule.allowed
 
 
 def nearest(rules: Sequence[Rule]) -> Rule | None:
-    """The rule that counts among those that fit."""
+    """Return the rule that applies; None without rules."""
     return min(rules, key=nearest_first, default=None)
 
 
-def must_be_allowed_to_steer(person: Person, place: Place, asked_by: str, asked_in: Place) -> None:
-    """Stop and Retry belong to the asker and to administrators, where it was asked. Raises Denied.
+def check_steering(person: Person, place: Place, asked_by: str, asked_in: Place) -> None:
+    """Raise Denied unless the person asked, or is an administrator in the channel of the question: for Stop and Retry.
 
-    A private answer may have come as a direct message to the asker.
+    The asker may also steer from direct messages, where a private answer may have been sent.
     """
     same_channel = (place.platform, place.workspace, place.channel) == (
         asked_in.platform,
         asked_in.workspace,
         asked_in.channel,
     )
-    asker = person.id == asked_by and place.platform == asked_in.platform
-    if not ((same_channel and (asker or person.administrator)) or (asker and place.direct)):
-        raise Denied("Only the person who asked, or an administrator, can do that.")
+    is_asker = person.id == asked_by and place.platform == asked_in.platform
+    if not ((same_channel and (is_asker or person.administrator)) or (is_asker and place.direct)):
+        raise Denied("Only the person who asked or an administrator can do this.")

@@ -1,4 +1,4 @@
-"""How often refusals are written down and told: a flood of refused questions makes no flood of its own."""
+"""Bounds on refusals in the audit and in chat, so that a flood of refused questions does not cause another."""
 
 from __future__ import annotations
 
@@ -11,41 +11,48 @@ from bot.interfaces.messages import Request
 log = logging.getLogger(__name__)
 
 MINUTE = 60.0
-TOLD_A_MINUTE = 5
+REPORTED_A_MINUTE = 5
+"""The most refusals a minute that a person's messages are answered with."""
+
 MOST_COUNTED = 10_000
+"""The most counters in memory."""
 
 
 class Refusals:
-    """Counts within a minute, for each person and reason, and for each person."""
+    """Counts refusals within a minute, for each person, and for each person and reason."""
 
     def __init__(self) -> None:
         self._counts: dict[Hashable, tuple[float, int]] = {}
 
     def is_new(self, request: Request, why: str) -> bool:
-        """Whether a person is refused something for a reason for the first time within a minute."""
+        """Return whether a refusal is the first of its person and reason within a minute."""
         place = request.place
         return self._count((place.platform, place.workspace, request.person.id, why)) == 1
 
     def is_reported(self, request: Request) -> bool:
-        """Whether to tell a person of one more refusal.
+        """Return whether to show another refusal to a person.
 
-        What was asked with a message is answered by one, so those are bounded; commands and buttons wait for an answer.
+        Only refusals of messages are bounded, as each would be another message. Commands and buttons need an answer.
         """
         if not request.message:
             return True
         count = self._count((request.place.platform, request.person.id))
-        if count == TOLD_A_MINUTE + 1:
-            log.warning("%s:%s is refused again and again and not told so", request.place.platform, request.person.id)
-        return count <= TOLD_A_MINUTE
+        if count == REPORTED_A_MINUTE + 1:
+            log.warning(
+                "%s:%s is refused too often: for a minute I do not answer those messages",
+                request.place.platform,
+                request.person.id,
+            )
+        return count <= REPORTED_A_MINUTE
 
     def _count(self, key: Hashable) -> int:
         now = monotonic()
-        begun, count = self._counts.get(key, (now, 0))
-        if now - begun >= MINUTE:
-            begun, count = now, 0
-        if not count:  # what began first stands first
+        started, count = self._counts.get(key, (now, 0))
+        if now - started >= MINUTE:
+            started, count = now, 0
+        if not count:  # the dictionary is sorted by the start of the minute
             self._counts.pop(key, None)
-        self._counts[key] = begun, count + 1
+        self._counts[key] = started, count + 1
         while len(self._counts) > MOST_COUNTED:
             del self._counts[next(iter(self._counts))]
         return count + 1

@@ -1,4 +1,4 @@
-"""Every setting, declared once: its type and range, its default, what it does, and in which scopes it may be set."""
+"""Every setting, declared once: its type and range, default, description and levels."""
 
 from __future__ import annotations
 
@@ -20,24 +20,24 @@ from bot.interfaces.errors import UserError
 from bot.interfaces.messages import AnswersIn, Speaks
 
 Value: TypeAlias = bool | int | float | str | tuple[str, ...] | None
-"""What a setting can be."""
+"""The types of settings' values."""
 
 Level = Literal["workspace", "channel", "thread", "me"]
-"""A kind of scope, in the order in which the nearer wins; config.toml comes before all of them."""
+"""A kind of scope. A later one wins over an earlier one, and all of them win over config.toml."""
 
 LEVELS: tuple[Level, ...] = get_args(Level)
 
 LONGEST = 8_000
-"""Characters of a value."""
+"""The most characters of a value."""
 
 PLACEHOLDERS = ("name", "platform", "place", "date")
-"""What a system prompt may have filled in, in braces."""
+"""The names that a system prompt can have in braces, to be replaced by their values."""
 
 NEVER_OFF = "config"
-"""The command that switches others on again."""
+"""The command that cannot be switched off, because it switches the others on again."""
 
 NONE = "none"
-"""How people write that a name, or a list of names, is empty."""
+"""The word for an empty name or list of names."""
 
 _GROUPED = re.compile(r"\d{1,3}(,\d{3})+")
 
@@ -48,7 +48,7 @@ Several people may take part; each message begins with its writer's name. Answer
 
 @dataclass(frozen=True, slots=True)
 class SettingLevels:
-    """The levels at which a setting may be set, and what completes its value, such as "models" or "commands"."""
+    """The levels at which a setting can be set, and the kind of its completions, such as "models" or "commands"."""
 
     levels: tuple[Level, ...]
     completion: str = ""
@@ -63,120 +63,134 @@ PERSONAL = (
     *("model", "tasks", "persona", "temperature", "answer_tokens"),
     *("language", "streaming", "thinking", "private"),
 )
-"""The settings that can be set ANYWHERE, and by people for themselves unless administrators say otherwise."""
+"""The settings that people can set for themselves by default."""
 
 
 class Settings(Section):
-    """All settings as they are in force somewhere. In config.toml the table [settings] gives every place's defaults."""
+    """All settings in force for one place or person. The table [settings] of config.toml has the defaults."""
 
     model: Annotated[
         str,
         SettingLevels(ANYWHERE, "models"),
-        Field(description="The model that answers; empty chooses by what there is."),
+        Field(description="The model that answers. Empty: the first available one."),
     ] = ""
     models: Annotated[
         tuple[str, ...],
         SettingLevels(CHANNELS, "models"),
-        Field(strict=False, description="The models that may be used, separated by commas; empty allows all."),
+        Field(strict=False, description="The models that people may use, separated by commas. Empty: all."),
     ] = ()
     tasks: Annotated[
         tuple[str, ...],
         SettingLevels(ANYWHERE, "tasks"),
         Field(
             strict=False,
-            description="Who does tasks: local, chat or auto, as without any; for one task TASK=local or TASK=MODEL.",
+            description="The models that run tasks: local, chat or auto (default). Per task: TASK=local or TASK=MODEL.",
         ),
     ] = ()
     persona: Annotated[
         str,
         SettingLevels(ANYWHERE, "personas"),
-        Field(description="The persona that answers, by name; empty for none."),
+        Field(description="The name of the persona that answers. Empty: none."),
     ] = ""
     system_prompt: Annotated[
         str,
         SettingLevels(HERE),
-        Field(max_length=LONGEST, description="What the model is told first; {name}, {platform}, {place}, {date}."),
+        Field(
+            max_length=LONGEST, description="The system prompt. It can contain {name}, {platform}, {place} and {date}."
+        ),
     ] = SYSTEM_PROMPT
     temperature: Annotated[
         float | None,
         SettingLevels(ANYWHERE),
-        Field(ge=0, le=2, description="0 is sober, 1 is lively; “default” leaves it to the model."),
+        Field(
+            ge=0, le=2, description="The randomness of answers: 0 is the least, “default” uses the model's own value."
+        ),
     ] = None
     answer_tokens: Annotated[
         int,
         SettingLevels(ANYWHERE),
-        Field(ge=0, le=1_000_000, description="The longest answer in tokens; 0 is the model's own."),
+        Field(ge=0, le=1_000_000, description="The maximum length of an answer in tokens. 0: the model's limit."),
     ] = 0
     context_tokens: Annotated[
         int,
         SettingLevels(HERE),
-        Field(ge=0, le=10_000_000, description="How much of a conversation a model reads, in tokens; 0 is all it can."),
+        Field(
+            ge=0,
+            le=10_000_000,
+            description="The maximum length in tokens of the conversation that a model reads. 0: the model's limit.",
+        ),
     ] = 0
     context_messages: Annotated[
         int,
         SettingLevels(HERE),
-        Field(ge=0, le=100, description="Messages of a thread that are read when it is mentioned there."),
+        Field(
+            ge=0,
+            le=100,
+            description="The number of earlier messages of a thread that the bot reads when it is mentioned there.",
+        ),
     ] = 20
     language: Annotated[
         str,
         SettingLevels(ANYWHERE),
-        Field(max_length=60, description="The language of answers; empty is the question's."),
+        Field(max_length=60, description="The language of answers. Empty: the language of the question."),
     ] = ""
     speak: Annotated[
         Speaks,
         SettingLevels(HERE),
-        Field(description="When it answers: to mentions only, also to what follows in its threads, or to everything."),
+        Field(description="The messages that the bot answers: mentions, also replies in its threads, or all messages."),
     ] = "threads"
     answer_in: Annotated[
         AnswersIn,
         SettingLevels(CHANNELS),
-        Field(description="Where a mention is answered: in a thread, in place, or as is the custom on the platform."),
+        Field(
+            description="The place of the answer to a mention: a thread, the channel, or the platform's custom (auto)."
+        ),
     ] = "auto"
-    streaming: Annotated[
-        bool, SettingLevels(ANYWHERE), Field(description="Show answers while they are being written.")
-    ] = True
+    streaming: Annotated[bool, SettingLevels(ANYWHERE), Field(description="Show answers while they are written.")] = (
+        True
+    )
     thinking: Annotated[
         bool,
         SettingLevels(ANYWHERE),
-        Field(description="Show what a model thinks, where it says so, before its answer."),
+        Field(description="Show a model's reasoning before its answer, if the model has any."),
     ] = False
     private: Annotated[
         bool,
         SettingLevels(("workspace", "channel", "me")),
-        Field(description="Show answers to the person who asked alone."),
+        Field(description="Show answers only to the person who asked."),
     ] = False
     direct_messages: Annotated[
         Literal["open", "closed"],
         SettingLevels(TEAM),
-        Field(description="Whether people may ask in direct messages; on Discord these belong to no server."),
+        Field(description="Permission to ask in direct messages. On Discord they do not belong to a server."),
     ] = "open"
-    feedback: Annotated[
-        bool, SettingLevels(HERE), Field(description="Buttons under answers to say whether they were good.")
-    ] = False
+    feedback: Annotated[bool, SettingLevels(HERE), Field(description="Show buttons under answers that rate them.")] = (
+        False
+    )
     continues: Annotated[
         Literal["person", "channel"],
         SettingLevels(CHANNELS),
-        Field(description="Whether a new mention continues one's own conversation, or the channel's."),
+        Field(description="The conversation that a new mention continues: the person's or the channel's latest."),
     ] = "person"
     continue_minutes: Annotated[
         int,
         SettingLevels(CHANNELS),
-        Field(ge=0, le=525_600, description="For how long a new mention continues a conversation."),
+        Field(ge=0, le=525_600, description="The minutes for which a new mention continues a conversation."),
     ] = 15
     commands_off: Annotated[
         tuple[str, ...],
         SettingLevels(HERE, "commands"),
-        Field(strict=False, description="Commands that are not answered, separated by commas."),
+        Field(strict=False, description="The commands that are switched off, separated by commas."),
     ] = ()
     queue_person: Annotated[
         int,
         SettingLevels(CHANNELS),
-        Field(ge=1, le=1_000, description="Questions of one person that may be unanswered at a time."),
+        Field(ge=1, le=1_000, description="The maximum number of unanswered questions of one person."),
     ] = 5
     queue_place: Annotated[
         int,
         SettingLevels(HERE),
-        Field(ge=1, le=1_000, description="Questions that may wait in one channel or thread at a time."),
+        Field(ge=1, le=1_000, description="The maximum number of questions that wait in one channel or thread."),
     ] = 20
     retention_days: Annotated[
         int,
@@ -184,33 +198,35 @@ class Settings(Section):
         Field(
             ge=0,
             le=36_500,
-            description="Days that conversations are kept; older ones go within the hour; 0: none goes.",
+            description="The days for which conversations are kept. Older ones are deleted within an hour. 0: forever.",
         ),
     ] = 90
     keep: Annotated[
         Literal["nothing", "threads", "everything"],
         SettingLevels(HERE),
-        Field(description="What is kept of messages not addressed to the bot, for it to read when it is asked."),
+        Field(description="The messages between people that are stored for the bot to read when somebody asks it."),
     ] = "nothing"
     personal: Annotated[
         tuple[str, ...],
         SettingLevels(CHANNELS, "personal"),
-        Field(strict=False, description="Which settings people may set for themselves, separated by commas; or none."),
+        Field(
+            strict=False, description="The settings that people may set for themselves, separated by commas, or none."
+        ),
     ] = PERSONAL
     on_uninstall: Annotated[
         Literal["forget", "keep"],
         SettingLevels(TEAM),
-        Field(description="What happens to a workspace's data when the bot is removed from it."),
+        Field(description="The treatment of a workspace's data when the bot is removed from it."),
     ] = "forget"
     audit_channel: Annotated[
         str,
         SettingLevels(TEAM, "channels"),
-        Field(max_length=200, description="Where changes are announced; empty for nowhere."),
+        Field(max_length=200, description="The channel in which changes are announced. Empty: none."),
     ] = ""
     contact: Annotated[
         str,
         SettingLevels(CHANNELS),
-        Field(max_length=200, description="Whom a refusal says to ask; empty: an administrator."),
+        Field(max_length=200, description="The contact that a refusal names. Empty: an administrator."),
     ] = ""
 
 
@@ -219,17 +235,17 @@ KEYS: Mapping[str, FieldInfo] = Settings.model_fields
 
 
 def setting_levels(key: str) -> SettingLevels:
-    """Where a setting may be set. Raises UserError for an unknown key."""
+    """Return the levels and completions of a setting. Raises UserError for an unknown key."""
     return next(mark for mark in _field(key).metadata if isinstance(mark, SettingLevels))
 
 
 def summary(key: str) -> str:
-    """What a setting does, in a sentence."""
+    """Return a setting's description, a sentence."""
     return _field(key).description or ""
 
 
 def choices(key: str) -> tuple[str, ...]:
-    """The words that a setting's value is one of; () for a value that is free."""
+    """Return the possible words of a setting's value; () where other values are possible."""
     kind = _field(key).annotation
     if kind is bool:
         return ("on", "off")
@@ -237,7 +253,7 @@ def choices(key: str) -> tuple[str, ...]:
 
 
 def expected_value(key: str) -> str:
-    """What a value must be, in words: "a number from 0 to 2"."""
+    """Return a description of the values that a setting takes: "a number from 0 to 2"."""
     field = _field(key)
     if words := choices(key):
         return " or ".join(words) if len(words) == 2 else f"{', '.join(words[:-1])} or {words[-1]}"
@@ -252,7 +268,7 @@ def expected_value(key: str) -> str:
 
 
 def parse(key: str, text: str) -> Value:
-    """The value that people wrote. Raises UserError that says what the setting takes."""
+    """Return the value that a person wrote as `text`. Raises UserError, which names the values that are valid."""
     kind, written = _field(key).annotation, text.strip()
     if setting_levels(key).completion and written.lower() == NONE:
         written = ""
@@ -268,45 +284,47 @@ def parse(key: str, text: str) -> Value:
 
 
 def optional(key: str) -> bool:
-    """Whether a setting's value can be left to the model."""
+    """Return whether a setting has the value None, which uses the model's own."""
     kind = _field(key).annotation
     return isinstance(kind, UnionType) and NoneType in get_args(kind)
 
 
 def check(key: str, raw: Value, written: str) -> Value:
-    """A value made sure of. Raises UserError that says what the setting takes."""
+    """Return a valid value; `written` is the text to quote. Raises UserError, which names the values that are valid."""
     try:
-        value: Value = _adapter(key).validate_python(raw, strict=isinstance(raw, bool) or None)  # true is no 1
+        value: Value = _adapter(key).validate_python(raw, strict=isinstance(raw, bool) or None)  # true is not 1
     except ValidationError:
-        shown = written if len(written) <= 60 else f"{written[:60]}…"
-        raise UserError(f"{key} takes {expected_value(key)}; “{shown}” is not that.") from None
+        quote = written if len(written) <= 60 else f"{written[:60]}…"
+        raise UserError(f"“{quote}” is not a valid value of {key}. Write {expected_value(key)}.") from None
     if key == "system_prompt" and isinstance(value, str):
         check_placeholders(value)
     return value
 
 
 def check_placeholders(prompt: str) -> None:
-    """Raises UserError for a placeholder of a system prompt that is not known, or has more than its name in it."""
+    """Raise UserError for an unknown placeholder of a system prompt, or one with more than a name in its braces."""
     try:
         parts = list(Formatter().parse(prompt))
     except ValueError as error:
-        raise UserError(f"system_prompt has a brace that belongs to nothing ({error}). {_BRACES}") from None
+        raise UserError(f"system_prompt has an unmatched brace ({error}). {_BRACES}") from None
     for _, name, layout, conversion in parts:
         if name is not None and (name not in PLACEHOLDERS or layout or conversion):
-            raise UserError(f"system_prompt has a placeholder that is not known: {{{name[:60]}}}. {_BRACES}")
+            raise UserError(f"system_prompt has an unknown placeholder: {{{name[:60]}}}. {_BRACES}")
 
 
 def check_commands_off(names: Sequence[str]) -> None:
-    """Raises UserError where nobody could switch a command on again."""
+    """Raise UserError where nobody could switch a command on again."""
     if NEVER_OFF in names:
-        raise UserError(f"commands_off cannot hold {NEVER_OFF}: it is what switches the others on again.")
+        raise UserError(
+            f"commands_off cannot contain {NEVER_OFF}, because `/{NEVER_OFF}` switches the other commands on again."
+        )
 
 
-_BRACES = "It may use {name}, {platform}, {place} and {date}, and a plain brace is written twice."
+_BRACES = "Use {name}, {platform}, {place} and {date}, and write every other brace twice."
 
 
 def format_value(value: Value) -> str:
-    """A value as people write it."""
+    """Return a value as people write it."""
     if isinstance(value, bool):
         return "on" if value else "off"
     if isinstance(value, tuple):
@@ -315,14 +333,14 @@ def format_value(value: Value) -> str:
 
 
 def dump(value: Value) -> str:
-    """A value as it is kept."""
+    """Return a value as JSON, for the store."""
     return json.dumps(value, ensure_ascii=False)
 
 
-def load(key: str, kept: str) -> Value:
-    """A kept value. Raises UserError when this version does not take it any more."""
-    raw = json.loads(kept)
-    return check(key, tuple(raw) if isinstance(raw, list) else raw, kept)
+def load(key: str, stored: str) -> Value:
+    """Return the value of stored JSON. Raises UserError for a value that this version does not take."""
+    raw = json.loads(stored)
+    return check(key, tuple(raw) if isinstance(raw, list) else raw, stored)
 
 
 def _field(key: str) -> FieldInfo:

@@ -1,4 +1,4 @@
-"""What is in force where: settings, rules, limits and personas, held in memory and written through to the records."""
+"""Settings, rules, limits and personas in force, held in memory and written through to the store."""
 
 from __future__ import annotations
 
@@ -28,20 +28,20 @@ from bot.interfaces.records import (
 
 log = logging.getLogger(__name__)
 
-Made: TypeAlias = tuple[Sequence[RecordChange], Sequence[AuditEntry]]
+Changes: TypeAlias = tuple[Sequence[RecordChange], Sequence[AuditEntry]]
 
 R = TypeVar("R", bound=Rule | Limit | Persona)
 
 NOBODY = Person("", "")
 
 MOST_RESOLVED = 10_000
-"""Combinations of place and person whose settings are remembered; then all are worked out anew."""
+"""Combinations of place and person whose settings are cached; then the cache is emptied."""
 
 
 class Administration:
-    """Answers at once, since everything is in memory; a change is on disk before it is in force.
+    """Answer from memory, without waiting. A change is on disk before it is in force.
 
-    `notify` is called with what was written down. `revision` grows with every change.
+    `notify` is called with the new entries of the audit. `revision` grows with every change.
     """
 
     def __init__(self, records: RecordStore, base: Settings, administrators: Sequence[str] = ()) -> None:
@@ -50,9 +50,9 @@ class Administration:
         self.revision = 0
         self.notify: Callable[[Sequence[AuditEntry]], None] = lambda _entries: None
         self._administrators = frozenset(administrators)
-        self._deciding = asyncio.Lock()
+        self._change_lock = asyncio.Lock()
         self._refusals = Refusals()
-        self._left_out: dict[tuple[str, str], set[Record]] = {}
+        self._ignored: dict[tuple[str, str], set[Record]] = {}
         self._records: dict[tuple[str, str], dict[Record, Record]] = {}
         self._values: dict[Scope, dict[str, Value]] = {}
         self._resolved: dict[tuple[Place, str, str], Settings] = {}
@@ -65,7 +65,7 @@ class Administration:
     # Settings -------------------------------------------------------------------------------------------------------
 
     def settings(self, place: Place, person: Person | None = None) -> Settings:
-        """What is in force for a person in a place; without a person, for the place."""
+        """Return the settings in force for a person in a place or, without a person, for the place."""
         key = (place, person.home, person.id) if person else (place, "", "")
         if (known := self._resolved.get(key)) is not None:
             return known
@@ -83,7 +83,7 @@ class Administration:
         return found
 
     def sources(self, place: Place, person: Person) -> Mapping[str, Level]:
-        """For each setting that was set somewhere, the level that its value comes from."""
+        """Return the level from which each setting has its value, without those from config.toml."""
         personal = self.settings(place).personal
         return {
             key: level
@@ -93,16 +93,16 @@ class Administration:
         }
 
     def values_at(self, level: Level, place: Place, person: Person) -> Mapping[str, Value]:
-        """What was set at one level alone; nothing for a level that a place does not have."""
+        """Return the values set at one level; none for a level that a place does not have."""
         scope = scope_of(level, place, person)
         return self.values_in(scope) if scope else {}
 
     def values_in(self, scope: Scope) -> Mapping[str, Value]:
-        """What was set in one scope alone."""
+        """Return the values set in one scope."""
         return self._values.get(scope, {})
 
     def values_of_workspace(self, place: Place) -> Iterator[tuple[Scope, Mapping[str, Value]]]:
-        """All that was set in a workspace, but not what people set for themselves."""
+        """Yield the scopes of a workspace with the values set there, except for those of people for themselves."""
         for scope, values in self._values.items():
             if (scope.platform, scope.workspace, scope.person) == (place.platform, place.workspace, "") and values:
                 yield scope, values
@@ -110,24 +110,24 @@ class Administration:
     # Rules, limits, personas ------------------------------------------------------------------------------------------
 
     def rules(self, place: Place) -> Sequence[Rule]:
-        """Who may use what in a workspace."""
+        """Return the access rules of a workspace."""
         return self._of(Rule, place)
 
     def limits(self, place: Place) -> Sequence[Limit]:
-        """How much may be used in a workspace."""
+        """Return the limits of a workspace."""
         return self._of(Limit, place)
 
     def personas(self, place: Place) -> Mapping[str, Persona]:
-        """A workspace's personas by name."""
+        """Return a workspace's personas by name."""
         return {persona.name: persona for persona in self._of(Persona, place)}
 
     def persona(self, place: Place, name: str) -> Persona | None:
-        """A workspace's persona by its name, however that is written."""
+        """Return a workspace's persona by its name, in any case."""
         personas = self.personas(place)
         return personas.get(name) or next((known for known in personas.values() if known.is_called(name)), None)
 
     def stored(self, record: R) -> R | None:
-        """What is in force in the place of a record, None for nothing."""
+        """Return the record in force with the same key; None without one."""
         found = self._records.get((record.platform, record.workspace), {}).get(record)
         return found if isinstance(found, type(record)) else None
 
@@ -138,17 +138,17 @@ class Administration:
     # Administrators -------------------------------------------------------------------------------------------------
 
     def recognise(self, place: Place, person: Person) -> Person:
-        """The person, an administrator also when the configuration names them so."""
+        """Return the person, as an administrator if the configuration names them one."""
         if person.administrator or not self.is_configured_administrator(place, person):
             return person
         return replace(person, administrator=True)
 
     def is_configured_administrator(self, place: Place, person: Person) -> bool:
-        """Tell whether the operator named a person, or everybody on their platform, an administrator."""
+        """Return whether the configuration names a person, or everybody on their platform, an administrator."""
         return bool(self._administrators & {f"{place.platform}:{person.id}", place.platform})
 
     def contact_sentence(self, place: Place) -> str:
-        """How a refusal ends."""
+        """Return the last sentence of a refusal, which names the contact."""
         return f"Ask {self.settings(place).contact or 'an administrator'}."
 
     # Changes --------------------------------------------------------------------------------------------------------
@@ -158,54 +158,55 @@ class Administration:
         decision: Callable[[], Sequence[AuditedChange]],
         sum_up: Callable[[Sequence[AuditEntry]], AuditEntry] | None = None,
     ) -> Sequence[AuditEntry]:
-        """Make changes one after the other, and how they were written down.
+        """Make the changes that `decision` returns, and return their entries in the audit.
 
-        `decision` sees what those before it made; what it raises changes nothing. One that may be of many changes has
-        `sum_up`, which makes the one entry that is announced of several and comes last; it is made in a thread.
+        Decisions run one after the other, so that each sees the changes of the one before. An exception in it changes
+        nothing. With `sum_up`, for decisions about many changes, it runs in a thread; of several entries only the one
+        that `sum_up` makes of them, the last, is announced.
         """
 
-        def make() -> Made:
+        def make() -> Changes:
             decided = decision()
             entries = [entry for _, entry in decided]
             if sum_up and len(entries) > 1:
                 entries = [*(replace(entry, summed=True) for entry in entries), sum_up(entries)]
             return [change for change, _ in decided], entries
 
-        return await self._alone(make, long=sum_up is not None)
+        return await self._apply(make, long=sum_up is not None)
 
     async def change(self, changes: Sequence[RecordChange], entries: Sequence[AuditEntry]) -> None:
-        """Make changes that do not depend on what there was before."""
-        await self._alone(lambda: (changes, entries))
+        """Make changes that do not depend on the values before."""
+        await self._apply(lambda: (changes, entries))
 
     async def empty(self, scope: Scope, entry: AuditEntry) -> None:
-        """End whatever is set in one scope alone by then."""
+        """Remove all settings of one scope."""
 
-        def make() -> Made:
+        def make() -> Changes:
             return [RecordChange(Setting(scope, key, ""), removed=True) for key in self.values_in(scope)], [entry]
 
-        await self._alone(make)
+        await self._apply(make)
 
     def preview(self, changes: Sequence[RecordChange]) -> Administration:
-        """What would be in force after changes, to see whether others fit them."""
-        then = Administration(self.records, self.base, tuple(self._administrators))
-        then._records = {where: dict(records) for where, records in self._records.items()}
-        then._values = {scope: dict(values) for scope, values in self._values.items()}
+        """Return a copy with the changes in force, to check other changes against it."""
+        copy = Administration(self.records, self.base, tuple(self._administrators))
+        copy._records = {where: dict(records) for where, records in self._records.items()}
+        copy._values = {scope: dict(values) for scope, values in self._values.items()}
         for change in changes:
-            then._put(change)
-        return then
+            copy._put(change)
+        return copy
 
-    async def _alone(self, make: Callable[[], Made], *, long: bool = False) -> Sequence[AuditEntry]:
-        """Make changes one after the other; disk and memory agree even if who asks is cut off meanwhile."""
+    async def _apply(self, make: Callable[[], Changes], *, long: bool = False) -> Sequence[AuditEntry]:
+        """Make changes one after the other. Disk and memory agree even if the caller is cancelled."""
 
-        async def kept() -> Sequence[AuditEntry]:
-            async with self._deciding:
+        async def write() -> Sequence[AuditEntry]:
+            async with self._change_lock:
                 changes, entries = await asyncio.to_thread(make) if long else make()
                 return await self._keep(changes, entries) if changes or entries else ()
 
-        return await asyncio.shield(asyncio.create_task(kept()))
+        return await asyncio.shield(asyncio.create_task(write()))
 
     async def _keep(self, changes: Sequence[RecordChange], entries: Sequence[AuditEntry]) -> Sequence[AuditEntry]:
-        """Make the changes and write them down; they are in force once both are on disk."""
+        """Store changes and entries, and then bring the changes into force."""
         written = await self.records.keep(changes, entries)
         for change in changes:
             self._put(change)
@@ -213,7 +214,7 @@ class Administration:
         return written
 
     def removal(self, platform: str, workspace: str) -> Sequence[RecordChange]:
-        """The end of everything that was decided in a workspace."""
+        """Return the changes that remove all records of a workspace."""
         settings = [
             Setting(scope, key, "")
             for scope, values in self._values.items()
@@ -221,38 +222,38 @@ class Administration:
             for key in values
         ]
         where = (platform, workspace)
-        records = (*settings, *self._records.get(where, {}), *self._left_out.get(where, ()))
+        records = (*settings, *self._records.get(where, {}), *self._ignored.get(where, ()))
         return [RecordChange(record, removed=True) for record in records]
 
     async def write_audit(self, place: Place, person: Person, action: str, target: str = "", after: str = "") -> None:
-        """Write down what is no change of these: a refusal, a deletion."""
+        """Write an entry without a change of a record: a refusal, a deletion."""
         await self._keep((), [AuditEntry(place, person, action, target, after=after)])
 
     async def audit_refusal(self, request: Request, why: str) -> bool:
-        """Write down a refusal, the same once a minute; whether to tell the person.
+        """Write a refusal into the audit, once a minute for each reason, and return whether to show it to the person.
 
-        Where the store fails, it is a refusal all the same.
+        A failure of the store does not raise: the request is refused anyway.
         """
         try:
             if self._refusals.is_new(request, why):
                 await self.write_audit(request.place, request.person, "refused", f"/{request.command}", why)
         except StoreError as error:
-            log.error("A refusal is not in the audit: %s", error)
+            log.error("A refusal could not be written to the audit: %s", error)
         return self._refusals.is_reported(request)
 
     def setting(
         self, key: str, value: Value, scope: Scope, place: Place, person: Person, *, reset: bool = False
     ) -> AuditedChange:
-        """The change of one setting, or its end, and how that is written down.
+        """Return the change of one setting, or with `reset` its removal, and its entry in the audit.
 
-        What is somebody's own is written down without its values: the audit outlives what people have forgotten.
+        The entry of a person's own setting has no values, because the audit outlives `/forget`.
         """
         known, own = self.values_in(scope), bool(scope.person)
         before = format_value(known[key]) if key in known and not own else ""
         after = "" if reset or own else format_value(value)
         action, level = "config reset" if reset else "config set", level_of(scope)
-        where = "" if scope == scope_of(level, place, person) else f" {scope.thread or scope.channel}"
-        entry = AuditEntry(place, person, action, f"{key} ({level}{where})", before, after, own=own)
+        suffix = "" if scope == scope_of(level, place, person) else f" {scope.thread or scope.channel}"
+        entry = AuditEntry(place, person, action, f"{key} ({level}{suffix})", before, after, own=own)
         return RecordChange(Setting(scope, key, dump(value)), removed=reset), entry
 
     def _put(self, change: RecordChange) -> None:
@@ -270,7 +271,7 @@ class Administration:
         if understood(record):
             records[record] = record
         else:
-            self._leave_out(where, record, repr(record))
+            self._ignore(where, record, repr(record))
 
     def _put_setting(self, setting: Setting, *, removed: bool) -> None:
         values = self._values.setdefault(setting.scope, {})
@@ -280,16 +281,16 @@ class Administration:
         try:
             values[setting.key] = load(setting.key, setting.value)
         except UserError as error:
-            self._leave_out((setting.scope.platform, setting.scope.workspace), setting, error.message)
+            self._ignore((setting.scope.platform, setting.scope.workspace), setting, error.message)
 
-    def _leave_out(self, where: tuple[str, str], record: Record, why: str) -> None:
-        """What this version does not know, but another one kept: it goes with its workspace."""
-        self._left_out.setdefault(where, set()).add(record)
-        log.warning("What was kept is left out: %s", why)
+    def _ignore(self, where: tuple[str, str], record: Record, why: str) -> None:
+        """Remember a record that only another version understands, so that it is deleted with its workspace."""
+        self._ignored.setdefault(where, set()).add(record)
+        log.warning("A stored record is ignored: %s", why)
 
 
 def scope_of(level: Level, place: Place, person: Person) -> Scope | None:
-    """The scope that a level means in a place; None for a thread outside threads."""
+    """Return the scope of a level in a place; None for a thread outside threads."""
     match level:
         case "workspace":
             return Scope(place.platform, place.workspace)
@@ -302,7 +303,7 @@ def scope_of(level: Level, place: Place, person: Person) -> Scope | None:
 
 
 def level_of(scope: Scope) -> Level:
-    """The level of a scope."""
+    """Return the level of a scope."""
     if scope.person:
         return "me"
     if scope.thread:

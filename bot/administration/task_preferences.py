@@ -1,6 +1,6 @@
-"""Who does a task where the request does not say: what the entries of the setting `tasks` mean.
+"""The entries of the setting `tasks`: the models that run tasks where a request does not choose one.
 
-An entry is `auto`, `local` or `chat` for all tasks; for one of them it is `TASK=`, and then one of these or a model.
+An entry is `auto`, `local` or `chat` for all tasks, or `TASK=` and one of these or a model for one task.
 """
 
 from __future__ import annotations
@@ -11,36 +11,36 @@ from typing import Literal, get_args
 from bot.interfaces.errors import Unknown, UserError
 
 TaskPreference = Literal["auto", "local", "chat"]
-"""By a model that is made for it, by one that converses, or by the former where there is one."""
+"""`local` is a model that is made for the task, `chat` a chat model, `auto` the former if there is one."""
 
-WAYS: tuple[TaskPreference, ...] = get_args(TaskPreference)
+PREFERENCES: tuple[TaskPreference, ...] = get_args(TaskPreference)
 
 
 def preference_for(entries: Sequence[str], task: str) -> str:
-    """The way or the model for a task; an entry that names the task counts before one for all."""
-    said = dict(map(_parts, entries))
-    return said.get(task) or said.get("", "auto")
+    """Return the preference or the model for a task; an entry that names the task wins over one for all."""
+    preferences = dict(map(_parts, entries))
+    return preferences.get(task) or preferences.get("", "auto")
 
 
 def check_preferences(entries: Sequence[str], tasks: Collection[str], models: Collection[str]) -> None:
-    """Raises UserError for an entry that says nothing of tasks or of these models."""
+    """Raise UserError for an entry that is not valid for these tasks and models."""
     for entry in entries:
-        task, how = _parts(entry)
+        task, value = _parts(entry)
         if task and task not in tasks:
-            raise UserError(f"There is no task “{task[:60]}”. There are: {', '.join(tasks)}.")
-        if how not in WAYS and not (task and how in models):
-            one = task or "summarise"
+            raise UserError(f"There is no task “{task[:60]}”. Tasks: {', '.join(tasks)}.")
+        if value not in PREFERENCES and not (task and value in models):
+            example = task or "summarise"
             raise Unknown(
-                f"“{entry[:60]}” does not say who does tasks. Write local, chat or auto for all of them, or for one "
-                f"{one}=local, {one}=chat or {one}=MODEL. Models: {', '.join(models)}."
+                f"“{entry[:60]}” is not a valid entry. Write local, chat or auto for all tasks, or for one task "
+                f"{example}=local, {example}=chat or {example}=MODEL. Models: {', '.join(models)}."
             )
 
 
 def preference_values(tasks: Collection[str], models: Collection[str]) -> list[str]:
-    """Every entry that there can be."""
-    return [*WAYS, *(f"{task}={how}" for task in tasks for how in ("local", "chat", *models))]
+    """Return every valid entry."""
+    return [*PREFERENCES, *(f"{task}={value}" for task in tasks for value in ("local", "chat", *models))]
 
 
 def _parts(entry: str) -> tuple[str, str]:
-    task, _, how = entry.rpartition("=")
-    return task.strip().removeprefix("/"), how.strip()
+    task, _, value = entry.rpartition("=")
+    return task.strip().removeprefix("/"), value.strip()

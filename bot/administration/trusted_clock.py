@@ -1,4 +1,4 @@
-"""The time that erasing goes by. docs/decisions/0010 says why it is not simply that of the machine's clock."""
+"""The time by which data expire. docs/decisions/0010 gives the reason not to trust the machine's clock."""
 
 from __future__ import annotations
 
@@ -8,42 +8,42 @@ from time import monotonic
 from bot.interfaces.history import ClockReading
 
 JUMP_SECONDS = 3_600.0
-"""How far the machine's clock may be from the time that passed since it was last looked at."""
+"""The most seconds by which the machine's clock may differ from the time that passed since its last reading."""
 
 CONFIRM_SECONDS = 86_400.0
-"""How long it has to say the same after a jump until that is believed."""
+"""Seconds for which the clock must agree with itself after a jump until it is trusted."""
 
 START_SECONDS = 28_800.0
-"""The most that a start of the program adds to that: nobody knows how long it did not run."""
+"""The most seconds that a start of the program adds to that, since its time off is unknown."""
 
 
 class Clock:
-    """Follows the machine's clock, `wall`, and holds back where it jumps, until that is confirmed.
+    """Follows the machine's clock, `wall`, but not its jumps until they are confirmed.
 
-    `reading` is what has to be kept over restarts. Times are in seconds since 1970.
+    `reading` must be stored over restarts. Times are in seconds since 1970.
     """
 
     def __init__(self, wall: Callable[[], float]) -> None:
         self.reading: ClockReading | None = None
         self._wall = wall
-        self._looked: float | None = None
+        self._last_ticks: float | None = None
 
     @property
     def ahead(self) -> float:
-        """Seconds that the machine's clock is ahead of the time that is gone by."""
+        """Return the seconds by which the machine's clock is ahead of the trusted time."""
         return self.reading.seen - self.reading.trusted if self.reading else 0.0
 
-    def look(self) -> float:
-        """Return the time to erase by: the machine's or, after a jump, what it should be if that is less."""
+    def read(self) -> float:
+        """Read the machine's clock and return the time to delete by: after a jump, the earlier of both times."""
         wall, ticks = self._wall(), monotonic()
-        passed = None if self._looked is None else ticks - self._looked
-        self._looked = ticks
+        passed = None if self._last_ticks is None else ticks - self._last_ticks
+        self._last_ticks = ticks
         self.reading = _next(self.reading or ClockReading(wall, wall), wall, passed)
         return min(wall, self.reading.trusted)
 
 
 def _next(last: ClockReading, wall: float, passed: float | None) -> ClockReading:
-    """Make the reading after the last one; `passed` are the seconds since then, None after a start of the program."""
+    """Return the next reading. `passed` is the number of seconds since the last; None after a start of the program."""
     expected = last.trusted + (passed or 0.0)
     if abs(wall - expected) <= JUMP_SECONDS:
         return ClockReading(wall, wall)

@@ -1,4 +1,4 @@
-"""The workspaces that the bot serves: those it is connected with, and those of which it keeps something."""
+"""The workspaces that the bot serves: those that it is connected with, and those with data in the store."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ Workspace: TypeAlias = tuple[str, str]
 
 
 class Workspaces:
-    """Known in memory; what the store knows is met at the start."""
+    """A set in memory; `known` has the workspaces with data at the start."""
 
     def __init__(self, known: Collection[Workspace] = ()) -> None:
         self._known = set(known)
 
     @property
     def several(self) -> bool:
-        """True where there is more than one, each with administrators of its own."""
+        """Return whether there is more than one, each with administrators of its own."""
         return len(self._known) > 1
 
-    def met(self, platform: str, workspaces: Collection[str]) -> None:
-        """Take notice that the bot is in these."""
+    def add(self, platform: str, workspaces: Collection[str]) -> None:
+        """Add workspaces of a platform."""
         self._known.update((platform, workspace) for workspace in workspaces)
 
-    def left(self, platform: str, workspace: str) -> None:
-        """Take notice that the bot is not in this one any more."""
+    def remove(self, platform: str, workspace: str) -> None:
+        """Remove a workspace."""
         self._known.discard((platform, workspace))

@@ -100,7 +100,7 @@ async def must_be_read_by(adapters: Mapping[str, Adapter], request: Request, cha
     adapter = adapters[request.place.platform]
     place = Place(request.place.platform, request.place.workspace, subject.id)
     if await platforms.audience(adapter, place) == "none":
-        raise UserError(f"{subject.label} is no channel of this workspace that I can see: add me to it first.")
+        raise UserError(f"{subject.label} is not a channel of this workspace that I can see. Add me to it first.")
     if place not in await platforms.readable(adapter, request, [place]):
         raise UserError(f"You may not read {subject.label}, so changes are not announced there.")
 

@@ -144,7 +144,7 @@ async def dialog(services: Services, request: Request) -> Form | None:
     if not request.person.administrator:
         possible = [level for level in possible if level == "me"]
     if not possible:
-        raise services.policy.for_administrators(request)
+        raise services.policy.administrators_only(request)
     scopes = tuple(Item(level, _setting_changes.named(level, request.place)[:75]) for level in possible)
     scope = Field(
         "scope", "For whom", "choice", given.get("scope") or _setting_changes.usual(request, tuple(possible)), scopes

@@ -51,12 +51,12 @@ async def run(services: Services, accepted: Accepted) -> Reply:
     if accepted.request.arguments.get("sure"):
         clean = await services.retention.forget(deletion, accepted)
         yield Choices(())
-        yield Text(f"Forgotten: {deletion.words}{f', {found}' if found else ''}.{'' if clean else LATER}")
+        yield Text(f"Forgotten: {deletion.description}{f', {found}' if found else ''}.{'' if clean else LATER}")
     elif found:
-        yield Text(f"This would delete {deletion.words}: {found}. {STAYS}")
+        yield Text(f"This would delete {deletion.description}: {found}. {STAYS}")
         yield Choices((Choice("Forget it all", accepted.request.command, _button_arguments(accepted)),))
     else:
-        yield Text(f"There is nothing to forget: I keep nothing of {deletion.words}.")
+        yield Text(f"There is nothing to forget: I keep nothing of {deletion.description}.")
     yield Done()
 
 

@@ -41,7 +41,7 @@ async def run(services: Services, accepted: Accepted) -> Reply:
     answers = f"**{model}** answers by default, and text goes to {services.backends[model].destination}."
     refused = services.policy.model_refusal(accepted.request, model)
     yield Text(f"\n\n{refused.message if refused else answers}\n\n")
-    tasks, central = load_tasks(), services.policy.for_the_operator(accepted.request)
+    tasks, central = load_tasks(), services.policy.operator_only(accepted.request)
     for command in services.commands:
         if not command.hidden and command.name not in tasks:
             subcommands = [part for part in command.subcommands if not (part.central and central)]
@@ -70,7 +70,7 @@ def _about(services: Services, request: Request, asked: str) -> Iterator[str]:
     chosen = [path for path in paths if path == asked or path.partition(" ")[0] == asked]
     if not chosen:
         raise Unknown(f"There is no command /{asked[:40]}. There are: {', '.join(one.name for one in offered)}.")
-    refused = services.policy.for_the_operator(request)
+    refused = services.policy.operator_only(request)
     if refused and paths[asked if asked in paths else chosen[0]].central:
         raise refused
     for path in chosen:

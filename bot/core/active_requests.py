@@ -1,4 +1,4 @@
-"""The register of accepted requests that are not answered yet."""
+"""The register of accepted requests that have not ended."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ class ActiveRequests:
         self._current: dict[int, int] = {}
         self._unrecovered: list[Accepted] = []
         self._one_ended = asyncio.Event()
-        self._released = asyncio.Event()
-        self._released.set()
-        self._held_back = ""
+        self._may_begin = asyncio.Event()
+        self._may_begin.set()
+        self._pause_reason = ""
         self._begun: set[int] = set()
 
     def __iter__(self) -> Iterator[Delivery]:
@@ -34,24 +34,24 @@ class ActiveRequests:
     def __contains__(self, request: int) -> bool:
         return request in self._deliveries
 
-    # Kept by the queue ------------------------------------------------------------------------------------------------
+    # For the queue ----------------------------------------------------------------------------------------------------
 
     def add(self, delivery: Delivery) -> None:
-        """Enter a request."""
+        """Add a request."""
         self._deliveries[delivery.accepted.id] = delivery
 
     def remove(self, request: int) -> None:
-        """Leave out a request that has ended, or is left for recovery."""
+        """Remove a request that has ended, or is left for recovery."""
         del self._deliveries[request]
         self._begun.discard(request)
         self._one_ended.set()
 
-    def set_aside(self, accepted: Accepted) -> None:
-        """Enter a request that waits for its platform's recovery."""
+    def add_unrecovered(self, accepted: Accepted) -> None:
+        """Add a request that waits for its platform's recovery."""
         self._unrecovered.append(accepted)
 
-    def recovered(self, platform: str) -> list[Accepted]:
-        """Return the requests that were set aside on a platform, which wait no longer."""
+    def take_unrecovered(self, platform: str) -> list[Accepted]:
+        """Remove and return the requests that wait for this platform's recovery."""
         ours = [accepted for accepted in self._unrecovered if accepted.request.place.platform == platform]
         self._unrecovered = [accepted for accepted in self._unrecovered if accepted not in ours]
         return ours
@@ -65,65 +65,66 @@ class ActiveRequests:
         finally:
             del self._current[conversation]
 
-    async def may_begin(self, delivery: Delivery) -> None:
-        """Wait while answers are held back."""
-        while not self._released.is_set():
-            delivery.draft.write(Status(self._held_back, long=True))
-            await self._released.wait()
+    async def begin(self, delivery: Delivery) -> None:
+        """Wait while answers are paused, and mark the request as one that is being answered."""
+        while not self._may_begin.is_set():
+            delivery.draft.write(Status(self._pause_reason, long=True))
+            await self._may_begin.wait()
         self._begun.add(delivery.accepted.id)
 
-    # Used by others ---------------------------------------------------------------------------------------------------
+    # For others -------------------------------------------------------------------------------------------------------
 
     def stop(self, request: int) -> bool:
-        """End the answer to a request where it is; False when there is nothing to end."""
+        """Stop the answer to a request and keep its text so far; return False when it is not running."""
         delivery = self._deliveries.get(request)
         return delivery is not None and delivery.stop()
 
     def running(self, conversation: int) -> int | None:
-        """Return the request that is being answered in a conversation."""
+        """Return the id of the request that is being answered in a conversation; None without one."""
         return self._current.get(conversation)
 
     @property
-    def quiet(self) -> bool:
+    def is_idle(self) -> bool:
         """Return whether nothing is being answered."""
         return not self._deliveries
 
-    def answers(self, wanted: Callable[[Accepted], bool]) -> bool:
-        """Return whether one of these is being answered or waits for its turn."""
-        return any(wanted(delivery.accepted) for delivery in self)
+    def has_any(self, matches: Callable[[Accepted], bool]) -> bool:
+        """Return whether a request that matches is being answered or waits for its turn."""
+        return any(matches(delivery.accepted) for delivery in self)
 
-    def forget(self, unwanted: Callable[[Accepted], bool]) -> None:
-        """Drop requests that are not answered yet; the people who wait for them are told."""
-        self._unrecovered = [accepted for accepted in self._unrecovered if not unwanted(accepted)]
+    def forget(self, matches: Callable[[Accepted], bool]) -> None:
+        """Drop the requests that match and are not answered yet, and show that to the people who wait for them."""
+        self._unrecovered = [accepted for accepted in self._unrecovered if not matches(accepted)]
         for delivery in self:
-            if unwanted(delivery.accepted):
+            if matches(delivery.accepted):
                 delivery.forget()
 
-    def reword(self, meant: Callable[[Accepted], bool], text: str) -> None:
-        """Change the text of requests that are not answered yet."""
+    def reword(self, matches: Callable[[Accepted], bool], text: str) -> None:
+        """Change the text of the requests that match and are not answered yet."""
         for delivery in self:
-            if meant(delivery.accepted):
+            if matches(delivery.accepted):
                 delivery.reword(text)
 
     @asynccontextmanager
-    async def held_back(self, why: str, seconds: float) -> AsyncGenerator[None, None]:
-        """Begin no answer meanwhile, and show the people who wait why; answers begun before get `seconds` to end.
+    async def paused(self, why: str, seconds: float) -> AsyncGenerator[None, None]:
+        """Begin no answer inside the context, and show the reason to the people who wait.
 
-        Requests that wait for nobody, such as to stop an answer, are not held back.
+        The context is entered once the running answers ended, or after `seconds`. Requests that pass, such as to stop
+        an answer, are not paused.
         """
-        self._held_back = why
-        self._released.clear()
+        self._pause_reason = why
+        self._may_begin.clear()
         try:
             with suppress(TimeoutError):
                 async with asyncio.timeout(seconds):
                     await self._until(lambda: not self._begun)
             yield
         finally:
-            self._released.set()
+            self._may_begin.set()
 
-    async def idle(self, wanted: Callable[[Accepted], bool] = _every) -> None:
-        """Wait until none of these is being answered or waits for its turn."""
-        await self._until(lambda: not self.answers(wanted))
+    async def idle(self, matches: Callable[[Accepted], bool] = _every) -> None:
+        """Wait until no request that matches is being answered or waits for its turn."""
+        await self._until(lambda: not self.has_any(matches))
 
     async def _until(self, done: Callable[[], bool]) -> None:
         while not done():

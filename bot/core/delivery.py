@@ -1,4 +1,4 @@
-"""Deliver the one answer to an accepted request: collect the reply, keep the answer, show it, end the request."""
+"""Delivery of the one answer to an accepted request: collect the reply, store it, show it, end the request."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ from bot.utils.unicode_text import well_formed
 
 log = logging.getLogger(__name__)
 
-FORGOTTEN = Answer("", ("What was asked here is forgotten.",))
-"""Shown instead of the answer to a question that was forgotten before it was answered."""
+FORGOTTEN = Answer("", ("This question was deleted before I answered it.",))
+"""The answer to a question that was deleted before it was answered."""
 
 MOST_ATTEMPTS = 3
-"""Attempts at one answer before a request that keeps ending the program is closed instead."""
+"""The most attempts at one answer, for a request that may end the program each time."""
 
 
 class StoredDraftLog:
@@ -51,17 +51,17 @@ class StoredDraftLog:
         self._store = store
 
     async def creating(self, index: int, text: str) -> None:
-        """Keep that part `index` is about to be sent."""
+        """Store that part `index` is about to be sent."""
         await self._store.part_creating(self.request_id, index, text)
 
     async def created(self, index: int, message: str) -> None:
-        """Keep the part's message id."""
+        """Store the part's message id."""
         await self._store.part_created(self.request_id, index, message)
 
 
 @dataclass(slots=True)
 class CollectedReply:
-    """The chunks of a reply so far. Thoughts are shown in their place, but do not belong to the turn."""
+    """The chunks of a reply so far. Reasoning is shown in its place, but does not belong to the turn."""
 
     pieces: list[Text | Thought] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -92,7 +92,7 @@ class CollectedReply:
                 pass
 
     def outcome(self) -> RequestOutcome:
-        """Return everything, as it is kept and shown. Only the answer of a model is a turn."""
+        """Return the shown answer and the stored turns. Only the answer of a model is a turn."""
         shown = "".join(piece.text for piece in self.pieces)
         answer = Answer(shown, tuple(self.notes), self.choices, tuple(self.files), self.private)
         if self.asked is None:
@@ -106,8 +106,8 @@ class CollectedReply:
 class Delivery:
     """Answers one request once. `reply` is called only if the answer is not known from an earlier run.
 
-    A reply that does not stream is shown when it is whole. A stopped answer is shown once the model
-    has let go, after `closing` seconds at the latest.
+    Without `streams` the reply is shown when it is complete. A stopped answer is shown once the model has stopped, or
+    after `closing` seconds.
     """
 
     def __init__(
@@ -130,50 +130,50 @@ class Delivery:
         self._answer = answer
         self._streams = streams
         self._closing = closing
-        self._heard_all = asyncio.Event()
+        self._reply_ended = asyncio.Event()
         self._stopped = False
         self._reworded = False
         self._showing = False
 
     @property
     def answered(self) -> bool:
-        """Return whether the answer is known, shown or not yet."""
+        """Return whether the answer is known, shown or not."""
         return self._answer is not None
 
     def refuse(self, sentence: str) -> None:
-        """Answer with a sentence that only the person sees, "" for silence, without asking any model."""
+        """Answer only the person with a sentence, "" for nothing, without a call of a model."""
         self._answer = Answer("", (sentence,) if sentence else (), private=not self.accepted.request.private)
 
     def stop(self) -> bool:
-        """End the answer where it is; False when it is over already."""
-        if self._answer is not None or self._heard_all.is_set():
+        """Stop the answer and keep its text so far; return False when it has ended already."""
+        if self._answer is not None or self._reply_ended.is_set():
             return False
         self._stopped = True
-        self._heard_all.set()
+        self._reply_ended.set()
         return True
 
     def forget(self) -> None:
-        """Show and keep nothing of the question and its answer, unless it is being shown already."""
+        """Show and store nothing of the question and its answer, unless the answer is being shown already."""
         if not self._showing:
             self._answer = FORGOTTEN
             self._stopped = True
-            self._heard_all.set()
+            self._reply_ended.set()
 
     def reword(self, text: str) -> None:
-        """Answer the new text of the question, or only keep it where the model was asked already."""
+        """Answer the new text of the question, or only store it if the model was asked already."""
         request = self.accepted.request
         self.accepted = replace(self.accepted, request=replace(request, arguments={**request.arguments, "text": text}))
         self._reworded = True
 
     async def run(self) -> None:
-        """Answer, keep the answer, show it, end the request.
+        """Answer, store the answer, show it, end the request.
 
-        Raises PlatformError when the platform fails for now: the request stays, to be shown later. Cancelled, it leaves
-        everything to recovery.
+        Raises PlatformError when the platform fails for now: the answer stays stored and is shown later. A cancelled
+        delivery is left for recovery.
         """
         try:
             if self._answer is None:
-                answer = await self._keep(await self._listen())
+                answer = await self._keep(await self._collect())
                 self._answer = self._answer or answer
             self._showing = True
             state = await self._show(self._answer)
@@ -196,53 +196,53 @@ class Delivery:
         try:
             await self._store.answered(self.accepted, outcome)
         except StoreError as error:
-            log.error("The answer to request %d is shown but not kept: %s", self.accepted.id, error)
+            log.error("The answer to request %d is shown but could not be stored: %s", self.accepted.id, error)
         return outcome.answer
 
-    async def _listen(self) -> RequestOutcome:
-        """Collect the reply chunk by chunk; stopped or not, the chunks so far are the outcome."""
-        heard = CollectedReply()
+    async def _collect(self) -> RequestOutcome:
+        """Collect the reply, chunk by chunk. After a stop the chunks so far are the outcome."""
+        collected = CollectedReply()
         if self._attempts >= MOST_ATTEMPTS:
-            return self._given_up()
+            return self._failure()
         if not self._stopped:
-            if self._attempts:  # the first was counted as it was accepted: one commit less before the model is asked
+            if self._attempts:  # accepting counts the first attempt, which saves one commit before the model is asked
                 await self._store.begin(self.accepted.id)
-            listening = asyncio.create_task(self._take(heard))
-            listening.add_done_callback(lambda _: self._heard_all.set())
+            collecting = asyncio.create_task(self._take(collected))
+            collecting.add_done_callback(lambda _: self._reply_ended.set())
             try:
-                await self._heard_all.wait()
+                await self._reply_ended.wait()
             finally:
-                listening.cancel()
-                await asyncio.wait([listening], timeout=self._closing)
+                collecting.cancel()
+                await asyncio.wait([collecting], timeout=self._closing)
             if not self._stopped:
-                listening.result()
+                collecting.result()
         if self._stopped:
-            self._note_the_stop(heard)
-        return heard.outcome()
+            self._note_stop(collected)
+        return collected.outcome()
 
-    async def _take(self, heard: CollectedReply) -> None:
+    async def _take(self, collected: CollectedReply) -> None:
         async with aclosing(self._reply(self.accepted)) as reply:
             async for chunk in reply:
                 chunk = well_formed(chunk)
-                heard.take(chunk)
+                collected.take(chunk)
                 if isinstance(chunk, Thought):
-                    chunk = Text(chunk.text)  # drafts draw it as it is
+                    chunk = Text(chunk.text)  # drafts show reasoning as text
                 if self._streams or not isinstance(chunk, Text):
                     self.draft.write(chunk)
 
-    def _note_the_stop(self, heard: CollectedReply) -> None:
-        if heard.asked is None and self.accepted.conversation:
-            heard.asked = ModelAsked("", None, self._question())
-        heard.notes.append("Stopped." if heard.pieces else "Stopped before it began.")
-        heard.choices = (retry_choice(self.accepted),)
-        heard.done = Done("stopped")
+    def _note_stop(self, collected: CollectedReply) -> None:
+        if collected.asked is None and self.accepted.conversation:
+            collected.asked = ModelAsked("", None, self._question())
+        collected.notes.append("Stopped." if collected.pieces else "Stopped before it began.")
+        collected.choices = (retry_choice(self.accepted),)
+        collected.done = Done("stopped")
 
-    def _given_up(self) -> RequestOutcome:
-        note = f"⚠️ I was interrupted {self._attempts} times while answering this, so I stopped trying."
+    def _failure(self) -> RequestOutcome:
+        note = f"⚠️ I was interrupted {self._attempts} times while answering this. Press Retry to ask again."
         answer = Answer("", (note,), (retry_choice(self.accepted),))
         return RequestOutcome(answer, None, self._question())
 
     def _question(self) -> Turn | None:
-        """Return the turn to keep although no model was asked; a retry and the like have no question of their own."""
+        """Return the question's turn, to store it without a call of a model; None for requests without a question."""
         turn = question_turn(self.accepted.request)
         return turn if turn.text and self.accepted.conversation else None

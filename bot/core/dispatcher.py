@@ -1,4 +1,4 @@
-"""The whole story of one request on one page: which command, may they, answer; and what is said when it fails."""
+"""The dispatch of one request: find its command, check the permission, run it, and report failures."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 
 class Dispatcher:
-    """Turns an accepted request into a Reply. Knows no platform."""
+    """Turns an accepted request into a Reply, for every platform."""
 
     def __init__(self, services: Services, commands: Mapping[str, CommandModule], admissions: Admissions) -> None:
         self._services = services
@@ -30,7 +30,7 @@ class Dispatcher:
         self._declared = by_path(module.COMMAND for module in commands.values())
 
     async def handle(self, accepted: Accepted) -> Reply:
-        """Answer. Always ends in Done: what goes wrong is said in the reply, in words, and what helps is offered."""
+        """Yield the answer, which ends in Done. A failure becomes a note, with a Retry button where that helps."""
         request = accepted.request
         try:
             accepted = replace(accepted, request=await self._admit(request))
@@ -39,11 +39,11 @@ class Dispatcher:
                     yield chunk
             return
         except Denied as error:
-            told = await self._services.administration.audit_refusal(request, error.message)
+            shown = await self._services.administration.audit_refusal(request, error.message)
             if not request.private:
                 yield Private()
             yield Choices(())
-            if told:
+            if shown:
                 yield Note(error.message)
         except BackendError as error:
             log.warning("Request %d: %s: %s", accepted.id, type(error).__name__, error.message)
@@ -52,14 +52,14 @@ class Dispatcher:
         except ShouldersError as error:
             yield Choices(())
             yield Note(error.message)
-        except Exception:  # a fault of ours must not leave anyone waiting
+        except Exception:  # a fault of the bot must not leave a person without an answer
             log.exception("Request %d failed", accepted.id)
-            yield Note("⚠️ Something went wrong inside the bot; its log says what. Try again, or tell whoever runs it.")
+            yield Note("⚠️ An error inside me stopped this answer. Try again, or ask my operator to look into the log.")
             yield Choices((retry_choice(accepted),))
         yield Done("failed")
 
     async def dialog(self, request: Request) -> Form | None:
-        """The form that a request opens, for somebody who may use it. Raises UserError."""
+        """Return the form that a request opens, after a check of the permission. Raises UserError."""
         module = self._module(request)
         try:
             request = self._checked(await self._services.rights.refresh(request))
@@ -69,10 +69,10 @@ class Dispatcher:
             raise
 
     async def suggest(
-        self, command: str, option: str, place: Place, person: Person, given: Mapping[str, str]
+        self, command: str, option: str, place: Place, person: Person, arguments: Mapping[str, str]
     ) -> Sequence[str]:
-        """Everything that an option may be completed to; nothing for who may not use the command."""
-        request = Request(Act("", 0), place, person, command, given)
+        """Return all completions of an option; none for people who may not use the command."""
+        request = Request(Act("", 0), place, person, command, arguments)
         module = self._module(request)
         if not isinstance(module, CommandWithSuggestions) or self._services.policy.forbidden(
             request, self._declared[command]
@@ -81,7 +81,7 @@ class Dispatcher:
         return await module.suggest(self._services, request, option)
 
     async def home(self, place: Place, person: Person) -> Answer:
-        """The bot's own page: what the commands have to show there, or why this person may not see it."""
+        """Return the bot's own page, made by its commands, or the reason why this person may not see it."""
         hosts = [module for module in self._commands.values() if isinstance(module, CommandWithHome)]
         pages = [await self._page(host, place, person) for host in hosts]
         text = "\n\n".join(page.text for page in pages)
@@ -98,28 +98,29 @@ class Dispatcher:
         return self._commands[request.command.partition(" ")[0]]
 
     async def _admit(self, request: Request) -> Request:
-        """Return the whole request with the rights that its person has now. Raises Denied or UserError."""
+        """Return the complete request with the person's present rights. Raises Denied or UserError."""
         return self._checked(await self._services.rights.current(request, self._declared[request.command]))
 
     def _checked(self, request: Request) -> Request:
-        """Return the whole request of somebody who may make it. Raises Denied or UserError."""
+        """Return the complete request after a check of its permission. Raises Denied or UserError."""
         command = self._declared[request.command]
         if refused := self._admissions.refusal(request):
             raise refused
         if absent := next((o for o in command.options if o.required and not request.arguments.get(o.name)), None):
-            needs = f"/{request.command} needs to know {absent.name}: {absent.summary}."
+            needs = f"`/{request.command}` needs `{absent.name}`: {absent.summary}."
             raise UserError(f"{needs} Write `{usage(request.command, command)}`.")
-        return replace(request, arguments=_chosen(command, request.arguments))
+        return replace(request, arguments=_with_declared_choices(command, request.arguments))
 
 
-def _chosen(command: Command, given: Mapping[str, str]) -> Mapping[str, str]:
-    """The arguments, those of which there are few as they are declared. Raises UserError for what is none of these."""
-    arguments = dict(given)
+def _with_declared_choices(command: Command, arguments: Mapping[str, str]) -> Mapping[str, str]:
+    """Return the arguments, with choices spelt as they are declared. Raises UserError for another value."""
+    spelt = dict(arguments)
     for option in command.options:
-        said = given.get(option.name, "").strip().lower()
-        if option.choices and said:
-            found = next((word for word in option.choices if said in (word, word.removesuffix("s"))), None)
-            if found is None:
-                raise UserError(f"`{option.name}` is one of: {', '.join(option.choices)}; “{said[:40]}” is none.")
-            arguments[option.name] = found
-    return arguments
+        value = arguments.get(option.name, "").strip().lower()
+        if option.choices and value:
+            choice = next((word for word in option.choices if value in (word, word.removesuffix("s"))), None)
+            if choice is None:
+                choices = ", ".join(option.choices)
+                raise UserError(f"“{value[:40]}” is not a valid value of `{option.name}`. Write one of: {choices}.")
+            spelt[option.name] = choice
+    return spelt

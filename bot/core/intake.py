@@ -1,4 +1,4 @@
-"""What adapters meet of the core: requests come in here, and what has to be known at once is said here."""
+"""The core as adapters use it: it takes requests and events, and answers adapters' questions at once."""
 
 from __future__ import annotations
 
@@ -18,10 +18,11 @@ from bot.interfaces.replies import Answer, Form
 from bot.services import Services
 from bot.utils.unicode_text import well_formed
 
-SEEN_DAYS = 7
-"""How far back the places go that adapters look through for what they missed."""
+RECENT_DAYS = 7
+"""The days back for which adapters look for missed messages."""
 
 MOST_SUGGESTIONS = 25
+"""The most completions that Discord shows."""
 
 
 class CoreIntake:
@@ -39,36 +40,36 @@ class CoreIntake:
         self._by_path = by_path(services.commands)
 
     def offer(self, request: Request) -> Awaitable[bool]:
-        """Take the request's place in line at once; what is not for the bot here goes no further.
+        """Queue the request at once, unless it is not for the bot here.
 
-        Who may not talk with the bot hears so when they address it, not whenever they write in its threads; who may
-        but has used up a limit does, as they would have been answered.
+        A message in a thread that does not address the bot is ignored if a rule forbids it, but refused with a sentence
+        if a limit is used up, because otherwise it would have been answered.
         """
         request = self._recognised(request)
         self._departures.note_activity(request.place)
         if not request.addressed:
-            silent = self.manner(request.place, request.person.id).speaks == "mentions"
-            if silent or self._admissions.decide(request).forbidden:
-                return _already(value=False)
+            only_mentions = self.manner(request.place, request.person.id).speaks == "mentions"
+            if only_mentions or self._admissions.decide(request).forbidden:
+                return _finished(value=False)
         return self._queue.offer(request)
 
     def settle(self, request: Request) -> Request:
-        """The request as it is to be treated here: private by a setting, or because it will be refused.
+        """Return the request as it is treated here: private by a setting, or because it will be refused.
 
-        What a button asks for again is as private as the answer that it stands under.
+        A button's request is as private as the answer above the button.
         """
         request, command = self._recognised(request), self._by_path[request.command]
         if request.private or request.place.direct:
             return request
-        asked_by_people = (command.converses or not command.hidden) and "request" not in request.arguments
-        wished = asked_by_people and ("private" in request.arguments or self._services.settings(request).private)
-        private = command.quiet or wished
+        is_written = (command.converses or not command.hidden) and "request" not in request.arguments
+        by_choice = is_written and ("private" in request.arguments or self._services.settings(request).private)
+        private = command.quiet or by_choice
         return replace(request, private=bool(private or self._admissions.decide(request).refusal))
 
     async def wants(self, request: Request) -> bool:
-        """Whether a request will be answered: who asks may, and it is said to the bot or in a thread of its own.
+        """Return whether a request would be answered now: it is permitted, and is for the bot or in one of its threads.
 
-        What stands before it in line may yet change that, so it decides nothing.
+        Requests before it in the queue may still change that.
         """
         request = self._recognised(request)
         if self._admissions.decide(request).refusal:
@@ -76,69 +77,69 @@ class CoreIntake:
         return request.addressed or await self._services.conversations.takes_part(request.place)
 
     def manner(self, place: Place, person: str) -> Manner:
-        """How to behave in a place."""
+        """Return the settings of a place that adapters follow."""
         settings = self._services.administration.settings(place)
         return Manner(settings.speak, settings.answer_in, self._retention.keeps(place))
 
     async def dialog(self, request: Request) -> Form | None:
-        """The form that a request opens. Raises UserError with what to say instead."""
+        """Return the form that a request opens. Raises UserError with the sentence to show instead."""
         return await self._core.dialog(self._recognised(request))
 
     async def home(self, place: Place, person: Person) -> Answer:
-        """What the bot's own page shows to a person."""
+        """Return the bot's own page for a person."""
         place, person = well_formed((place, person))
         return await self._core.home(place, self._services.administration.recognise(place, person))
 
     async def suggest(
-        self, command: str, option: str, typed: str, place: Place, person: Person, given: Mapping[str, str]
+        self, command: str, option: str, typed: str, place: Place, person: Person, arguments: Mapping[str, str]
     ) -> Sequence[str]:
-        """Completions for a suggested option: those that begin as it was typed, then those that hold it.
+        """Return the completions that begin with the typed text, then those that contain it.
 
-        Where nothing holds all of it and it is a list with commas, its last entry is completed.
+        In a list with commas that nothing contains, the last entry is completed.
         """
-        typed, place, person, given = well_formed((typed, place, person, given))
+        typed, place, person, arguments = well_formed((typed, place, person, arguments))
         person = self._services.administration.recognise(place, person)
-        offered = await self._core.suggest(command, option, place, person, given)
+        offered = await self._core.suggest(command, option, place, person, arguments)
         before, comma, last = typed.rpartition(",")
         found = _completions(offered, typed)
         if comma and not found:
-            there = {value.strip() for value in before.split(",")}
-            found = [f"{before}, {value}" for value in _completions(offered, last.strip()) if value not in there]
+            listed = {value.strip() for value in before.split(",")}
+            found = [f"{before}, {value}" for value in _completions(offered, last.strip()) if value not in listed]
         return found[:MOST_SUGGESTIONS]
 
     async def recent_places(self, platform: str) -> Sequence[tuple[Place, int]]:
-        """Where the bot took part lately, each with the order of the newest act."""
-        return await self._services.conversations.recent_places(platform, int((time() - SEEN_DAYS * 86_400) * 1000))
+        """Return the places with acts in the last RECENT_DAYS days, each with the order of the newest."""
+        return await self._services.conversations.recent_places(platform, int((time() - RECENT_DAYS * 86_400) * 1000))
 
     async def workspaces(self, platform: str) -> Collection[str]:
-        """The workspaces of which something is kept."""
+        """Return the workspaces with data."""
         return await self._history.workspaces(platform)
 
     async def overhear(self, request: Request) -> None:
-        """Something was said that is not for the bot: kept where that is set."""
+        """Store a message between people, where the settings say so."""
         self._departures.note_activity(request.place)
         if self._retention.keeps(request.place) and request.message and request.text:
             await self._history.overhear(well_formed(request))
 
     async def edited(self, place: Place, message: str, text: str) -> None:
-        """Somebody changed what a message says: a question's turn says so, too, and what is not answered yet."""
+        """Change the text of a stored message, of its turn and of an unanswered question."""
         place, message, text = well_formed((place, message, text))
         await self._retention.edited(place, message, text, partial(reworded, text=text))
 
     async def deleted(self, place: Place, messages: Sequence[str]) -> None:
-        """Messages are gone from the platform, and from what is kept: a question with its answers, or an answer."""
+        """Delete the data of deleted messages: questions with their answers, and answers."""
         await self._retention.deleted(*well_formed((place, tuple(messages))))
 
     async def place_deleted(self, place: Place) -> None:
-        """A channel or a thread is gone from the platform, and what was said there from what is kept."""
+        """Delete the messages of a deleted channel or thread."""
         await self._retention.place_deleted(well_formed(place))
 
     async def uninstalled(self, platform: str, workspace: str) -> None:
-        """The bot was removed from a workspace, whose data goes if the setting says so."""
+        """Note the bot's removal from a workspace, and delete its data if the setting says so."""
         await self._departures.uninstalled(platform, workspace)
 
     async def installed(self, platform: str, workspaces: Collection[str]) -> None:
-        """The bot is in these workspaces, or back in them."""
+        """Note that the bot is in these workspaces, or back in them."""
         await self._departures.installed(platform, workspaces)
 
     def _recognised(self, request: Request) -> Request:
@@ -146,12 +147,12 @@ class CoreIntake:
 
 
 def _completions(offered: Sequence[str], typed: str) -> list[str]:
-    wanted = typed.lower()
-    fitting = [value for value in offered if wanted in value.lower()]
-    return sorted(fitting, key=lambda value: not value.lower().startswith(wanted))
+    text = typed.lower()
+    matching = [value for value in offered if text in value.lower()]
+    return sorted(matching, key=lambda value: not value.lower().startswith(text))
 
 
-def _already(*, value: bool) -> Awaitable[bool]:
+def _finished(*, value: bool) -> Awaitable[bool]:
     done = asyncio.get_running_loop().create_future()
     done.set_result(value)
     return done

@@ -1,4 +1,4 @@
-"""Accept each request once, answer each conversation in order, pick up unanswered requests after a crash."""
+"""The queue of requests: accepted once, answered in the order of each conversation, recovered after a crash."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class QueueTimeouts:
-    """The patience of the queue, in seconds.
+    """The timeouts of the queue, in seconds.
 
-    `redelivery`: until an answer that a platform or the database did not take is tried again. `patience`: the age of a
-    request whose answer, which the platform does not take, is given up, after it was tried for `least_patience`.
-    `closing`: for a stopped answer until it is shown all the same, whatever the model does. `leaving`: for answers that
-    are left for recovery, to end the call to the platform that is under way.
+    `redelivery`: the pause before another attempt, after a platform or the database did not take an answer. `patience`:
+    the age at which a request whose answer the platform does not take is dropped, after attempts for `least_patience`.
+    `closing`: the time after which a stopped answer is shown while its model still runs. `leaving`: the time for calls
+    to platforms to end, when answers are left for recovery.
     """
 
     redelivery: float = 60.0
@@ -56,7 +56,7 @@ class _Lane:
 
 
 class RequestQueue:
-    """Every request waits here for its turn."""
+    """Accepts requests and answers each at its turn."""
 
     def __init__(
         self,
@@ -81,65 +81,65 @@ class RequestQueue:
         self._lanes: dict[int, _Lane] = {}
         self._tasks: set[asyncio.Task[object]] = set()
         self._recovering = asyncio.Lock()
-        self._ended_meanwhile: set[int] = set()
+        self._ended_during_recovery: set[int] = set()
         self._later: dict[str, asyncio.TimerHandle] = {}
         self._failing: dict[str, dict[int, float]] = {}
-        """By platform, the requests whose answers it does not take, and since when by the loop's time."""
+        """For each platform, the requests whose answers it does not take, with the loop's time of the first failure."""
 
     def offer(self, request: Request) -> Awaitable[bool]:
-        """Take the request's place in line at once; see bot.interfaces.adapter.Intake."""
+        """Queue the request at once; see bot.interfaces.adapter.Intake."""
         if self._closed:
             raise StoreError("The bot is stopping.")
         return asyncio.shield(self._spawn(self._accept(request)))
 
     async def recover(self, platform: str) -> None:
-        """Answer the requests that an earlier run or an outage left. Call whenever the platform is connected.
+        """Answer the requests that an earlier run or an outage left. Call it at every connection of the platform.
 
-        Until the first call, requests are accepted but not answered, so that older ones come first. Requests that are
-        being answered now are left alone, even if they end while the store is read: their rows were read too early.
+        Before the first call, requests are accepted but not answered, so that older ones come first. Requests that are
+        being answered now are skipped, even if they end while the store is read: their rows were read too early.
         """
         async with self._recovering:
-            self._ended_meanwhile.clear()
+            self._ended_during_recovery.clear()
             unfinished = await self._store.unfinished(platform)
         waiting = [
             left
             for left in unfinished
-            if left.accepted.id not in self._active and left.accepted.id not in self._ended_meanwhile
+            if left.accepted.id not in self._active and left.accepted.id not in self._ended_during_recovery
         ]
         if waiting:
-            log.info("%s: picking up %d unanswered requests", platform, len(waiting))
+            log.info("%s: answering %d unanswered requests of an earlier run or outage", platform, len(waiting))
         self._failing[platform] = {
             left.accepted.id: since
             for left in unfinished
             if (since := self._failing.get(platform, {}).get(left.accepted.id)) is not None
         }
         for left in waiting:
-            await self._pick_up(left)
-        for accepted in self._active.recovered(platform):
+            await self._resume(left)
+        for accepted in self._active.take_unrecovered(platform):
             self._dispatch(accepted)
         self._recovered.add(platform)
 
-    async def _pick_up(self, left: Unfinished) -> None:
+    async def _resume(self, left: Unfinished) -> None:
         number, request = left.accepted.id, left.accepted.request
         if self._is_hopeless(left):
             platform = request.place.platform
-            log.error("The answer to request %d is given up: %s did not take it for a day", number, platform)
+            log.error("The answer to request %d is dropped, because %s did not take it for a day", number, platform)
             await self._store.end(number, "undeliverable")
         elif request.command in self._by_name:
             self._dispatch(left.accepted, left)
-        else:  # asked of a newer version
-            log.error("Request %d asks for a command that there is not; it is dropped", number)
+        else:  # a request to a newer version
+            log.error("Request %d asks for an unknown command and is dropped", number)
             await self._store.end(number, "dropped")
 
     def _is_hopeless(self, left: Unfinished) -> bool:
-        """Return whether the platform had time enough to take an answer, even if it was away until a while ago."""
+        """Return whether the platform had enough time to take an answer, not counting its outages."""
         since = self._failing.get(left.accepted.request.place.platform, {}).get(left.accepted.id)
         if since is None or left.answer is None or time.time() - left.since < self._timeouts.patience:
             return False
         return asyncio.get_running_loop().time() - since >= self._timeouts.least_patience
 
     def recover_soon(self, platform: str) -> None:
-        """Recover in a task of its own, and again later when that fails."""
+        """Recover in the background, and again later after a failure."""
         if timer := self._later.pop(platform, None):
             timer.cancel()
         if not self._closed:
@@ -148,8 +148,8 @@ class RequestQueue:
     async def _recover_or_later(self, platform: str) -> None:
         try:
             await self.recover(platform)
-        except Exception:  # nothing would be answered any more
-            log.exception("%s: unanswered requests could not be picked up", platform)
+        except Exception:  # otherwise no request of the platform would be answered
+            log.exception("%s: unanswered requests could not be read", platform)
             self._recover_later(platform)
 
     def _recover_later(self, platform: str) -> None:
@@ -158,13 +158,13 @@ class RequestQueue:
             self._later[platform] = loop.call_later(self._timeouts.redelivery, self.recover_soon, platform)
 
     async def drop_unfinished(self, platform: str) -> None:
-        """Drop the requests that an earlier run left, where nobody reads the answers any more."""
+        """Drop the requests of an earlier run on a platform where nobody reads the answers, such as a terminal."""
         for left in await self._store.unfinished(platform):
             await self._store.end(left.accepted.id, "dropped")
         self._recovered.add(platform)
 
     async def aclose(self, grace: float) -> None:
-        """Take nothing new, give running answers `grace` seconds and leave the rest for recovery."""
+        """Accept no more requests, give running answers `grace` seconds and leave the rest for recovery."""
         self._closed = True
         for lane in self._lanes.values():
             for _, _, delivery in lane.waiting:
@@ -175,7 +175,7 @@ class RequestQueue:
             for task in late:
                 task.cancel()
             if late:
-                log.info("%d answers are left for the next start", len(late))
+                log.info("%d answers did not end in time and are left for the next start", len(late))
                 await asyncio.wait(late, timeout=self._timeouts.leaving)
 
     def _spawn(self, work: Coroutine[object, object, T]) -> asyncio.Task[T]:
@@ -194,11 +194,11 @@ class RequestQueue:
         if request.place.platform in self._recovered:
             self._dispatch(accepted)
         else:
-            self._active.set_aside(accepted)
+            self._active.add_unrecovered(accepted)
         return True
 
     def _dispatch(self, accepted: Accepted, left: Unfinished | None = None) -> None:
-        """Put the request into its conversation's lane, or start it at once if it does not wait."""
+        """Put the request into its conversation's lane, or start it at once if it does not have to wait."""
         if accepted.id in self._active or self._closed:
             return
         full = "" if left else self._refusal(accepted)
@@ -216,7 +216,7 @@ class RequestQueue:
             lane = self._lanes[accepted.conversation] = _Lane()
             self._spawn(self._run_lane(accepted.conversation, lane))
         heappush(lane.waiting, (accepted.request.act.order, accepted.id, delivery))
-        _tell_positions(lane)
+        _show_positions(lane)
 
     def _delivery(self, accepted: Accepted, left: Unfinished | None) -> Delivery:
         parts: Sequence[Part] = left.parts if left else ()
@@ -253,7 +253,7 @@ class RequestQueue:
         try:
             while lane.waiting:
                 _, _, lane.current = heappop(lane.waiting)
-                _tell_positions(lane)
+                _show_positions(lane)
                 with self._active.answering(conversation, lane.current):
                     await self._run(lane.current)
                 lane.current = None
@@ -264,10 +264,10 @@ class RequestQueue:
         request, platform = delivery.accepted.id, delivery.accepted.request.place.platform
         try:
             if not self._passes(delivery.accepted):
-                await self._active.may_begin(delivery)
+                await self._active.begin(delivery)
             await delivery.run()
         except (PlatformError, StoreError) as error:
-            log.warning("The answer to request %d did not get to its end (%s); it is tried again", request, error)
+            log.warning("The answer to request %d could not be delivered (%s); it will be tried again", request, error)
             if isinstance(error, PlatformError):
                 self._failing.setdefault(platform, {}).setdefault(request, asyncio.get_running_loop().time())
             self._recover_later(platform)
@@ -276,11 +276,11 @@ class RequestQueue:
         finally:
             self._active.remove(request)
             if self._recovering.locked():
-                self._ended_meanwhile.add(request)
+                self._ended_during_recovery.add(request)
 
 
-def _tell_positions(lane: _Lane) -> None:
-    """Show all who wait how many answers come before theirs."""
+def _show_positions(lane: _Lane) -> None:
+    """Show each waiting person the number of answers before theirs."""
     ahead = 1 if lane.current else 0
     for position, (_, _, delivery) in enumerate(sorted(lane.waiting, key=lambda entry: entry[:2]), start=ahead):
         if position:

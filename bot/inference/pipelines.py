@@ -57,7 +57,7 @@ ABSENT: Mapping[str, str] = {
     "any-to-any": "it needs torchvision",
     "mask-generation": "it needs torchvision",
     "table-question-answering": "it needs pandas",
-    "keypoint-matching": "it compares two pictures, and a command takes one file",
+    "keypoint-matching": "it compares two images, and a command takes one file",
     "decision": "its input is a request in JSON",
     "feature-extraction": "its output is numbers; `kind:embed` returns them as a file",
     "image-feature-extraction": "its output is numbers",
@@ -80,4 +80,4 @@ def resolved(name: str) -> str:
         raise UserError("Name the pipeline, such as `pipeline:image-segmentation`.")
     if name in ABSENT:
         raise UserError(f"The pipeline {name} is not supported: {ABSENT[name]}.")
-    raise UserError(f"There is no pipeline “{name[:40]}”. There are: {', '.join(PIPELINES)}.")
+    raise UserError(f"There is no pipeline “{name[:40]}”. Supported pipelines: {', '.join(PIPELINES)}.")

@@ -1,4 +1,4 @@
-"""What the core needs from the outside, as protocols: adapters, drafts, backends, the store."""
+"""The contract between the core and the platforms: adapters, their drafts, and the core's intake."""
 
 from __future__ import annotations
 
@@ -13,47 +13,47 @@ from bot.interfaces.network import Network
 from bot.interfaces.replies import Answer, Chunk, Form, Part
 
 Audience = Literal["everybody", "some", "none"]
-"""Who reads a place: every full member of its workspace, some people, or nobody: it is no channel of that workspace."""
+"""The readers of a place: every full member of its workspace, some people, or none for another workspace's place."""
 
 
 class DraftLog(Protocol):
-    """What must be known about a draft after a crash. Each call returns once it is on disk."""
+    """The state of a draft that must survive a crash. Each call returns once its change is on disk."""
 
     @property
     def request_id(self) -> int:
-        """The request's row: unique and stable across restarts, the base of every nonce."""
+        """Return the number of the request's row: unique and stable across restarts, the base of every nonce."""
 
     @property
     def resumed(self) -> bool:
-        """Whether an earlier run of the bot already worked on this request."""
+        """Return whether an earlier run of the bot already worked on this request."""
 
     @property
     def parts(self) -> Sequence[Part]:
-        """The parts known so far, by index; one without a message id may or may not have been sent."""
+        """Return the known parts, by index. A part without a message id may have been sent or not."""
 
     async def creating(self, index: int, text: str) -> None:
-        """Call before part `index` is sent for the first time."""
+        """Store that part `index` is about to be sent. Call it before the first attempt."""
 
     async def created(self, index: int, message: str) -> None:
-        """Call the moment the platform said the part's message id."""
+        """Store the part's message id. Call it as soon as the platform has returned the id."""
 
 
 class Draft(Protocol):
     """A reply being written into a platform: created, edited or appended, finished, once."""
 
     def write(self, chunk: Chunk) -> None:
-        """Take a chunk and return at once; drawing happens at the platform's pace, newest text wins."""
+        """Take a chunk and return at once. The newest text is shown at the pace that the platform permits."""
 
     async def finish(self, answer: Answer) -> None:
-        """Make the platform show exactly `answer`, whatever was drawn so far, and return when it does.
+        """Show exactly `answer`, in place of the draft so far, and return once the platform shows it.
 
-        Idempotent, and safe after a crash: what `log.parts` knows is edited, what is unknown is looked for first.
-        Raises Forbidden or Gone where the answer cannot be shown at all, another PlatformError or StoreError where
-        that may succeed later.
+        It is idempotent and safe after a crash: known parts of `log.parts` are edited, and parts of unknown outcome are
+        looked for before they are sent again. Raises Forbidden or Gone where the answer can never be shown, another
+        PlatformError or StoreError where a later attempt may succeed.
         """
 
     async def abandon(self) -> None:
-        """Stop drawing and leave what is there for recovery; sends nothing."""
+        """Stop writing and leave the draft for recovery. Send nothing."""
 
 
 class Intake(Protocol):
@@ -61,94 +61,95 @@ class Intake(Protocol):
 
     @property
     def commands(self) -> Sequence[Command]:
-        """Every command, hidden ones too."""
+        """Return every command, also hidden ones."""
 
     def offer(self, request: Request) -> Awaitable[bool]:
-        """Take the request's place in line at once, before anything is awaited.
+        """Queue the request at once, before anything is awaited.
 
-        The awaitable is True when the request is durable, and False when it was known already or is not for the bot.
-        Acknowledge to the platform only after that. Raises StoreError when it could not be kept: then do not.
+        The awaitable returns True once the request is on disk, and False for a duplicate or a request that is not for
+        the bot. Acknowledge to the platform only then. Raises StoreError when the request could not be stored: then do
+        not acknowledge it.
         """
 
     def settle(self, request: Request) -> Request:
-        """The request as it is to be treated here: it may have become private, by a setting or by being refused.
+        """Return the request as it is treated here: private, if a setting says so or it will be refused.
 
         Call it before the request is offered and acknowledged.
         """
 
     async def wants(self, request: Request) -> bool:
-        """Whether a request will be answered, as far as that can be told before it is offered.
+        """Return whether a request would be answered now.
 
-        Look up for it what costs something only then. Its words may still lack names.
+        Call it before lookups that cost something, such as those of names in the request's text.
         """
 
     def manner(self, place: Place, person: str) -> Manner:
-        """How to behave in a place towards a person's id; needs no waiting, so ask for every message."""
+        """Return the settings of a place that adapters follow, for a person's id. Call it for every message."""
 
     async def dialog(self, request: Request) -> Form | None:
-        """The form that this request opens on a platform that has dialogs; None: offer the request itself.
+        """Return the form that this request opens on a platform with dialogs; None to offer the request itself.
 
-        Only for commands that are `dialog`. Raises UserError with what to tell the person alone instead.
+        Call it only for commands that are `dialog`. Raises UserError with the sentence to show only to the person.
         """
 
     async def home(self, place: Place, person: Person) -> Answer:
-        """What the bot's own page shows to a person, where the platform has such a page."""
+        """Return the bot's own page for a person, on a platform with such a page."""
 
     async def suggest(
-        self, command: str, option: str, typed: str, place: Place, person: Person, given: Mapping[str, str]
+        self, command: str, option: str, typed: str, place: Place, person: Person, arguments: Mapping[str, str]
     ) -> Sequence[str]:
-        """Completions for a suggested option, best first, at most 25; `given` are the arguments filled in so far."""
+        """Return at most 25 completions of an option, best first. `arguments` are those filled in so far."""
 
     async def overhear(self, request: Request) -> None:
-        """Something was said that is not for the bot, in a place whose manner keeps it. Raises StoreError."""
+        """Store a message between people, in a place whose manner keeps them. Raises StoreError."""
 
     async def edited(self, place: Place, message: str, text: str) -> None:
-        """Somebody changed what a message says; messages that the bot does not know are ignored."""
+        """Change the text of a stored message. An unknown message is ignored."""
 
     async def deleted(self, place: Place, messages: Sequence[str]) -> None:
-        """Messages are gone from the platform, people's or the bot's own."""
+        """Delete the data of messages, people's or the bot's own, that were deleted from the platform."""
 
     async def place_deleted(self, place: Place) -> None:
-        """A channel with its threads, or one thread, is gone from the platform."""
+        """Delete the messages of a channel with its threads, or of a thread, that was deleted from the platform."""
 
     async def uninstalled(self, platform: str, workspace: str) -> None:
-        """The bot was removed from a workspace."""
+        """Note the bot's removal from a workspace. Raises StoreError."""
 
     async def installed(self, platform: str, workspaces: Collection[str]) -> None:
-        """The bot is in these workspaces, by the platform's word now. Raises StoreError."""
+        """Note that the platform lists the bot in these workspaces now. Raises StoreError."""
 
     async def workspaces(self, platform: str) -> Collection[str]:
-        """The workspaces of which something is kept: who was removed from one while away reports it as uninstalled."""
+        """Return the workspaces with data. An adapter that finds the bot removed from one calls `uninstalled`."""
 
     async def recent_places(self, platform: str) -> Sequence[tuple[Place, int]]:
-        """The places of this platform where the bot took part lately, each with the order of its newest act."""
+        """Return the places of this platform with recent acts, each with the order of its newest."""
 
 
 class Adapter(Protocol):
-    """One platform. `run` is supervised: it may raise and is then started again, after a growing pause.
+    """One platform. `run` is supervised: when it raises, it is started again after a growing pause.
 
-    What not every platform has is a protocol of its own below.
+    The protocols below are for features that only some platforms have.
     """
 
     name: str
 
     async def run(self, intake: Intake, connected: Callable[[str], None]) -> None:
-        """Connect and serve until cancelled. `connected` takes one line saying who the bot is and where, each time."""
+        """Connect and serve until cancelled. Each connection calls `connected` with a line about the bot."""
 
     async def stop_intake(self) -> None:
-        """Take no new requests from now on; drafts may still be written."""
+        """Accept no more requests. Drafts may still be written."""
 
     def draft(self, request: Request, log: DraftLog) -> Draft:
-        """A draft of the answer to this request."""
+        """Return a draft of the answer to this request."""
 
     async def fetch(self, request: Request, attachment: Attachment, limit: int) -> bytes:
-        """The content of a file that came with a request. Raises PlatformError, also where it exceeds `limit` bytes."""
+        """Return the content of a request's file. Raises PlatformError, also for one larger than `limit` bytes."""
 
     async def check(self) -> str:
-        """For `shoulders doctor`: one line saying that the token works and as whom. Raises ShouldersError."""
+        """Check the token for `shoulders doctor`, and return a line with the bot's name. Raises ShouldersError."""
 
     async def aclose(self) -> None:
-        """Let go of everything, after the last draft."""
+        """Close all connections, after the last draft."""
 
 
 @runtime_checkable
@@ -156,16 +157,16 @@ class HistoryAdapter(Protocol):
     """An adapter of a platform that shows the bot the messages of people."""
 
     async def context(self, request: Request, limit: int) -> Sequence[Message]:
-        """What was said before the request in its thread, or in the message it replies to: oldest first."""
+        """Return the messages before the request in its thread, or the message that it replies to: oldest first."""
 
     async def pointed(self, request: Request) -> Message | None:
-        """The message that a request replies to or points at; in a thread that has no replies the one it began with.
+        """Return the message that a request replies to or is about; in a thread without replies, its first message.
 
         Raises PlatformError where it cannot be read.
         """
 
     async def history(self, request: Request, limit: int, since_ms: int) -> Sequence[Message]:
-        """The last messages said in a request's place after a moment in milliseconds since 1970: at most `limit`.
+        """Return the last `limit` messages in a request's place since a time in milliseconds since 1970.
 
         The oldest comes first. Raises PlatformError where the bot, or the asking person, may not read them.
         """
@@ -176,21 +177,21 @@ class PeopleAdapter(Protocol):
     """An adapter that knows people's rights and who reads which place."""
 
     async def whois(self, request: Request) -> Person:
-        """The asking person with the rights that the platform says they have now, not when they asked.
+        """Return the asking person with their present rights, not those at the time of the request.
 
-        Raises PlatformError when it does not say.
+        Raises PlatformError when the platform does not report them.
         """
 
     async def readable(self, request: Request, places: Collection[Place]) -> Collection[Place]:
-        """Those of the places in the request's workspace that the asking person may read, by the platform's word now.
+        """Ask the platform which places of the request's workspace the asking person may read, and return those.
 
-        None of them is a direct message. Raises PlatformError.
+        A direct message is never among them. Raises PlatformError.
         """
 
     async def audience(self, place: Place) -> Audience:
-        """Who reads a channel or thread of the place's workspace, by the platform's word now.
+        """Ask the platform for the audience of a channel or thread in the place's workspace, and return it.
 
-        A direct message is no channel of a workspace. Raises PlatformError where the platform does not say.
+        Direct messages have "none". Raises PlatformError where the platform does not report it.
         """
 
 
@@ -199,7 +200,7 @@ class PostAdapter(Protocol):
     """An adapter that can post without being asked."""
 
     async def post(self, place: Place, text: str, key: str) -> None:
-        """Say something of the bot's own accord, in Markdown; `key` (at most 20 characters) is the same when repeated.
+        """Post a message of the bot's own, in Markdown. Another attempt has the same `key`, of at most 20 characters.
 
         Raises PlatformError.
         """
@@ -215,13 +216,13 @@ class LocalDataAdapter(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Platform:
-    """What a module under adapters/ offers as PLATFORM.
+    """The declaration of a platform: the constant PLATFORM of a module under adapters/.
 
-    `secrets` are names of environment variables, all needed; `create` takes the section, the secrets by name, and how
-    to connect. The module must import quickly: the SDK is imported inside `create`. What a platform that does not last
-    (the terminal) left unanswered when the program ended is dropped at the next start, not answered. `setup` makes what
-    an administrator needs once to install the bot there (Slack's manifest, Discord's invite link) from the section, the
-    commands and the environment; `plain_setup` the same without what some workspaces cannot have.
+    `secrets` are the names of environment variables, all of them required. `create` takes the section, the secrets by
+    name, and the network settings. The module must import quickly: `create` imports the SDK. With `lasting` False, as
+    in the terminal, unanswered requests are dropped at the next start. `setup` returns the text with which an
+    administrator installs the bot (Slack's manifest, Discord's invite link) from the section, the commands and the
+    environment; `plain_setup` the same without features that some workspaces cannot have.
     """
 
     name: str

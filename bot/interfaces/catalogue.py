@@ -31,7 +31,7 @@ class CatalogueStore(Protocol):
         """Return all of them, in the order of their names."""
 
     async def add(self, model: AddedModel) -> None:
-        """Keep a model, in place of one with its name."""
+        """Store a model, in place of one with the same name."""
 
     async def remove(self, name: str) -> None:
         """Remove the model of this name."""

@@ -32,7 +32,7 @@ class Database(Protocol):
 
     @property
     def history(self) -> HistoryStore:
-        """Everything kept of people and places: to count, copy and forget."""
+        """Stored data of people and places: to count, copy and delete."""
 
     @property
     def catalogue(self) -> CatalogueStore:

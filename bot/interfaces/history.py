@@ -1,4 +1,4 @@
-"""Everything kept of people and places, as values, and the protocol of the store that counts, copies and forgets it."""
+"""Stored data of people and places, as values, and the protocol of the store that counts, copies and deletes them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ALL = 2**62
 
 @dataclass(frozen=True, slots=True)
 class Extent:
-    """The data to count, copy or forget: everything that fits all given parts; "" and 0 fit everything.
+    """The data to count, copy or delete: everything that matches all parts; "" and 0 match everything.
 
     A channel is named with its workspace and holds its threads; a thread is named with its channel. A person's
     questions come with the answers to them.
@@ -32,8 +32,8 @@ class Extent:
         """Return whether a request belongs to it."""
         place, person = accepted.request.place, accepted.request.person
         actual = (place.platform, place.workspace, place.channel, place.thread, person.id, accepted.conversation)
-        wanted = (self.platform, self.workspace, self.channel, self.thread, self.person, self.conversation)
-        return all(not want or want == have for want, have in zip(wanted, actual, strict=True))
+        expected = (self.platform, self.workspace, self.channel, self.thread, self.person, self.conversation)
+        return all(not part or part == value for part, value in zip(expected, actual, strict=True))
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ HistoryCopy: TypeAlias = tuple[Sequence[HistoryItem], Sequence[HistoryItem], Seq
 
 @dataclass(frozen=True, slots=True)
 class RetentionBounds:
-    """The times before which data are forgotten by themselves, each in milliseconds since 1970.
+    """The times before which data expire, each in milliseconds since 1970.
 
     `conversations` also bounds votes and questions without an answer; `requests` bounds the keys against duplicates,
     and the names of people in the usage.
@@ -104,7 +104,7 @@ class ClockReading:
 
 @dataclass(frozen=True, slots=True)
 class Departure:
-    """A workspace that the bot was removed from. `due`: when its data are forgotten, in milliseconds since 1970."""
+    """A workspace that the bot was removed from. Its data are deleted at `due`, in milliseconds since 1970."""
 
     platform: str
     workspace: str
@@ -112,16 +112,16 @@ class Departure:
 
 
 class HistoryStore(Protocol):
-    """Everything kept of people and places. Raises StoreError.
+    """Stored data of people and places. Raises StoreError.
 
-    Forgotten data are out of reach when a call returns, and out of the database's files after `rewrite` and `cut`.
+    Deleted data are out of reach when a call returns, and out of the database's files after `rewrite` and `cut`.
     """
 
     async def count(self, extent: Extent, before: int) -> HistoryCounts:
         """Count the data of an extent, from requests before this one."""
 
     async def forget(self, extent: Extent, before: int) -> None:
-        """Delete the data, and keep nothing of running answers. Turns of others stay, and so do textless keys."""
+        """Delete the data, and drop running answers. Turns of others and keys without text stay."""
 
     def copy(self, extent: Extent, reader: str) -> AsyncGenerator[HistoryCopy, None]:
         """Yield the data, a batch at a time; of direct and private messages only the reader's own.
@@ -130,7 +130,7 @@ class HistoryStore(Protocol):
         """
 
     async def overhear(self, request: Request) -> None:
-        """Keep a message between people."""
+        """Store a message between people."""
 
     async def overheard(self, place: Place, before: int, limit: int) -> Sequence[Message]:
         """Return the messages between people in a place before an act's order, oldest first."""
@@ -145,13 +145,13 @@ class HistoryStore(Protocol):
         """Delete all text of an extent; the numbers stay."""
 
     async def vote(self, request: int, person: str, *, good: bool) -> bool:
-        """Keep a person's only vote on the answer to a request; False without an answer."""
+        """Store a person's vote on the answer to a request, in place of an earlier one; False without an answer."""
 
     async def places(self) -> Sequence[Place]:
         """Return every place with data."""
 
     async def expire(self, place: Place, bounds: RetentionBounds) -> int:
-        """Forget the data that are older than their bounds, and return the number of messages."""
+        """Delete the data that are older than their bounds, and return the number of messages."""
 
     async def expire_audit(self, until: int) -> None:
         """Delete the audit before a moment."""
@@ -163,25 +163,25 @@ class HistoryStore(Protocol):
         """Return the platforms and workspaces with data, without direct messages."""
 
     async def departures(self) -> Sequence[Departure]:
-        """Return the departures that are not settled yet."""
+        """Return the departures whose data are not deleted yet."""
 
     async def add_departure(self, departure: Departure) -> None:
-        """Keep a departure. An earlier one of the same workspace stays as it is."""
+        """Store a departure. An earlier one of the same workspace stays as it is."""
 
     async def remove(self, platform: str, workspace: str) -> None:
         """Delete all data of a workspace, its audit too, except for the setting by which it is removed.
 
-        All text was forgotten before, and nothing is being answered there.
+        Before this call all text was deleted, and no request is being answered there.
         """
 
     async def remove_departure(self, platform: str, workspace: str) -> None:
         """Remove a departure."""
 
     async def clock_reading(self) -> ClockReading | None:
-        """Return the reading of the clock that was kept last."""
+        """Return the stored reading of the clock."""
 
     async def keep_clock_reading(self, reading: ClockReading) -> None:
-        """Keep a reading of the clock in place of the last one."""
+        """Store a reading of the clock in place of the last one."""
 
     async def remains(self) -> int:
         """Return the size in bytes of a database that holds remains of deleted data; 0 for one without."""

@@ -10,7 +10,7 @@ from bot.interfaces.messages import Place, Request, Turn
 from bot.interfaces.replies import Answer, Part
 
 EndState = Literal["done", "undeliverable", "dropped"]
-"""The end of a request: shown; kept but not showable (the channel is gone, the token expired); nothing to show."""
+"""The end of a request: shown; stored but impossible to show (deleted channel, expired token); nothing to show."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ class Conversation:
 
 
 Source = Literal["button", "reply", "place", "direct messages", "channel", "person", "anyone", "new"]
-"""Where a conversation is looked for. Only open ones are found, except by a button or a reply.
+"""The ways to find a conversation. They find only open ones, except for a button and a reply.
 
 "button": under the answer to request `button`. "reply": the one that `message` belongs to. "place": the public one of
 this thread or direct message; a thread that grew out of a message continues that message's. "direct messages": the
@@ -69,7 +69,7 @@ must be "private"."""
 
 @dataclass(frozen=True, slots=True)
 class Continuation:
-    """Which conversation a request continues: the first that its `sources` find, or none.
+    """The conversation that a request continues: the first that its `sources` find, or none.
 
     `within_ms`: for "person" and "anyone", the milliseconds since the conversation's newest act; None for any time.
     """
@@ -83,7 +83,7 @@ class Continuation:
 
 @dataclass(frozen=True, slots=True)
 class RequestOutcome:
-    """Everything that one request leaves behind, written at once: the shown answer and the turns.
+    """The result of one request, written in one change: the shown answer and the turns.
 
     `question` and `reply` are None for a command that adds no turn. `parent` is the turn that the question answers; a
     retry has no question of its own and its reply's parent is the question asked before.
@@ -102,25 +102,26 @@ class RequestStore(Protocol):
     """
 
     async def accept(self, request: Request, continuation: Continuation) -> Accepted | None:
-        """Keep a request and settle its conversation, both at once; None for a duplicate.
+        """Store a request with its conversation in one change; return None for a duplicate.
 
-        None also for a request that is not addressed to the bot, where it neither finds a conversation nor takes part.
+        Return None also for a request that is not addressed to the bot and does not belong to a conversation or to a
+        thread of the bot.
         """
 
     async def begin(self, request: int) -> None:
         """Count one more attempt at answering."""
 
     async def part_creating(self, request: int, index: int, text: str) -> None:
-        """Keep that part `index` is about to be sent."""
+        """Store that part `index` is about to be sent."""
 
     async def part_created(self, request: int, index: int, message: str) -> None:
-        """Keep the message id of part `index`."""
+        """Store the message id of part `index`."""
 
     async def answered(self, accepted: Accepted, outcome: RequestOutcome) -> None:
-        """Keep the outcome; from here on only its delivery is missing. The first outcome of a request stands."""
+        """Store the outcome; then only its delivery is missing. Only the first outcome of a request is stored."""
 
     async def end(self, request: int, state: EndState) -> None:
-        """End a request: its text leaves the row, its key against duplicates stays."""
+        """End a request: delete its text from the row, and keep its key against duplicates."""
 
     async def unfinished(self, platform: str) -> Sequence[Unfinished]:
         """Return the requests that an earlier run, or an outage of the platform, left behind: oldest first."""

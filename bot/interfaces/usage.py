@@ -65,7 +65,7 @@ class UsageStore(Protocol):
     """The ledger of calls. Raises StoreError."""
 
     def add(self, calls: Sequence[ModelCall]) -> Awaitable[None]:
-        """Keep calls. They are on disk no later than anything written after this, even before this is awaited."""
+        """Store calls. They are on disk no later than any later change, even if this is not awaited."""
 
     async def totals(
         self,

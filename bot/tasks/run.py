@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import get_args
 
-from bot.administration.export_file import packed
+from bot.administration.export_file import compressed
 from bot.inference.pipelines import PIPELINES
 from bot.interfaces.command import Option
 from bot.interfaces.errors import UserError
@@ -42,7 +42,7 @@ def _embed(given: TaskInput) -> Steps[None]:
     texts = given.texts(MOST_TEXTS)
     vectors = yield from ask(Embed(tuple(texts)))
     yield Text(f"{len(texts)} × {vectors.dimensions} numbers, one vector for each line.")
-    yield (yield from apart(lambda: packed("vectors.json", _written(texts, vectors), "The vectors")))
+    yield (yield from apart(lambda: compressed("vectors.json", _written(texts, vectors), "The vectors")))
 
 
 def _written(texts: Sequence[str], vectors: Vectors) -> bytes:

@@ -1,4 +1,4 @@
-"""The files of answers that are not shown yet, in a folder beside the database: they are large, and soon gone again."""
+"""Files of answers that are not shown yet, in a folder beside the database, since they are large and short-lived."""
 
 from __future__ import annotations
 
@@ -15,47 +15,49 @@ from bot.interfaces.replies import Answer
 log = logging.getLogger(__name__)
 
 MOST_BYTES = 64 << 20
-"""The most that all of them may take of the disk; a further answer is shown, but after a crash without its files."""
+"""The most bytes of all files together; another answer is shown, but without its files after a crash."""
 
-LOST = "The files of this answer were lost when I was interrupted: ask again."
+LOST = "The files of this answer were lost when I was interrupted. Ask again."
 
 
 class AnswerFiles:
-    """The files, each named by its request's number and its own. Only their owner can read them."""
+    """The files, named by their request's number and their own. Only the owner of the process can read them."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._held: Counter[int] = Counter()
-        self._coming: set[int] = set()
+        self._sizes: Counter[int] = Counter()
+        self._unconfirmed: set[int] = set()
 
     async def open(self, answered: Collection[int]) -> None:
         """Find the files of an earlier run, and remove those of requests other than these, which are not shown yet."""
-        self._held = await asyncio.to_thread(self._found)
+        self._sizes = await asyncio.to_thread(self._found)
         await self.sweep(answered)
 
     async def keep(self, request: int, answer: Answer) -> Answer:
-        """Keep an answer's files and return the answer for its row. Until `came` nothing sweeps them away."""
+        """Store an answer's files and return the answer for its row. They stay at least until `confirm`."""
         if not answer.files:
             return answer
-        self._coming.add(request)
+        self._unconfirmed.add(request)
         size = sum(len(file.content) for file in answer.files)
-        if self._held.total() + size <= MOST_BYTES:
-            self._held[request] += size
+        if self._sizes.total() + size <= MOST_BYTES:
+            self._sizes[request] += size
             try:
                 await asyncio.to_thread(self._write, request, [file.content for file in answer.files])
-            except FileExistsError:  # an answer that was given before stands
-                self._held[request] -= size
+            except FileExistsError:  # the first answer is the valid one
+                self._sizes[request] -= size
             except OSError as error:
-                log.error("The files of the answer to request %d cannot be kept: %s", request, error.strerror)
+                log.error("The files of the answer to request %d could not be stored: %s", request, error.strerror)
         return replace(answer, files=tuple(replace(file, content=b"") for file in answer.files))
 
-    def came(self, request: int) -> None:
-        """Let the files be swept again: from now on the row shows whether the answer stands."""
-        self._coming.discard(request)
+    def confirm(self, request: int) -> None:
+        """Let `sweep` remove the files: from now on the row shows whether they are needed."""
+        self._unconfirmed.discard(request)
 
-    async def restored(self, request: int, answer: Answer) -> Answer:
+    async def load(self, request: int, answer: Answer) -> Answer:
         """Return an answer with its files, or with a note where they are lost."""
-        if not answer.files or any(file.content for file in answer.files):  # kept in the row by an earlier version
+        if not answer.files or any(
+            file.content for file in answer.files
+        ):  # an earlier version stored contents in the row
             return answer
         contents = await asyncio.to_thread(self._read, request, len(answer.files))
         if contents is None:
@@ -65,22 +67,22 @@ class AnswerFiles:
 
     async def remove(self, request: int) -> None:
         """Remove the files of a request."""
-        if request in self._held:
-            del self._held[request]
+        if request in self._sizes:
+            del self._sizes[request]
             await asyncio.to_thread(self._unlink, {request})
 
     @property
-    def held(self) -> bool:
+    def has_any(self) -> bool:
         """Return whether there is any file."""
-        return bool(self._held)
+        return bool(self._sizes)
 
     async def sweep(self, answered: Collection[int]) -> None:
         """Remove the files of all requests except for these."""
-        unwanted = self._held.keys() - set(answered) - self._coming
-        for request in unwanted:
-            del self._held[request]
-        if unwanted:
-            await asyncio.to_thread(self._unlink, unwanted)
+        unneeded = self._sizes.keys() - set(answered) - self._unconfirmed
+        for request in unneeded:
+            del self._sizes[request]
+        if unneeded:
+            await asyncio.to_thread(self._unlink, unneeded)
 
     def _path(self, request: int, number: int) -> Path:
         return self._folder / f"{request}-{number}"

@@ -1,4 +1,4 @@
-"""The connections that all stores share, and the clock by which rows are dated."""
+"""The connections that all stores share, and the clock of the rows' times."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Connections:
         return await self.writer.write(work)
 
     async def read(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        """Run a function of several queries."""
+        """Run a function with several queries on the reading connection."""
         return await self.reading.run(work)
 
     async def change(self, sql: str, *values: Value) -> int:

@@ -1,4 +1,4 @@
-"""Find the conversation that a request continues, in the same transaction that makes the request durable."""
+"""Find the conversation that a request continues, in the transaction that stores the request."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ REACHED = (
     "OR (:thread = '' AND places.thread = requests.message))"
 )
 """The messages that can be replied to from a place: its own, the one that its thread grew out of and, from a channel,
-those that threads grew out of. What was said in a thread is not reached from its channel, nor the other way round."""
+those that threads grew out of. A thread's other messages are out of reach of its channel, and vice versa."""
 
 _LATEST_OF_PERSON = (
     "SELECT conversations.id FROM conversations JOIN places ON places.id = conversations.place "
@@ -43,7 +43,7 @@ _LATEST_DIRECT = (
     "WHERE platform = ? AND workspace = ? AND channel = ? AND direct = 1 AND closed = 0 "
     "ORDER BY active DESC, conversations.id DESC"
 )
-"""In all threads of direct messages: nobody else reads any of them."""
+"""The latest in all threads of direct messages, which nobody else reads."""
 
 _OF_REQUEST = (
     "SELECT conversation, places.thread, requests.message FROM requests JOIN places ON places.id = requests.place "
@@ -55,7 +55,7 @@ _OF_ANSWER_SENT = (
     "SELECT conversation FROM requests JOIN conversations ON conversations.id = requests.conversation "
     "WHERE requests.id = ? AND platform = ? AND private = 1 AND conversations.person = ?"
 )
-"""For a private answer that came as a direct message, in another place than its request."""
+"""For a private answer that was sent as a direct message, in another place than its request."""
 
 _OF_MESSAGE = f"""
 SELECT conversation FROM requests JOIN places ON places.id = requests.place
@@ -74,8 +74,8 @@ _PRIVATE: Mapping[Privacy, tuple[bool, bool]] = {
 """The lowest and the highest value of the column `private`."""
 
 
-class Seeker(NamedTuple):
-    """The person who asks, the place, and the time in milliseconds since 1970."""
+class Asker(NamedTuple):
+    """A person who asks, the place, and the time in milliseconds since 1970."""
 
     place: Place
     person: str
@@ -85,9 +85,12 @@ class Seeker(NamedTuple):
 def accept(
     connection: sqlite3.Connection, *, request: Request, continuation: Continuation, body: str, now: int
 ) -> tuple[int, int] | None:
-    """Insert the request; its row's id and its conversation's (0 for none), or None when it is known or not for us."""
-    seeker = Seeker(request.place, request.person.id, now)
-    conversation = find(connection, seeker, continuation)
+    """Insert a request and return its id and its conversation's, 0 for none.
+
+    Return None for a duplicate, and for a message that is neither for the bot nor in one of its threads.
+    """
+    asker = Asker(request.place, request.person.id, now)
+    conversation = find(connection, asker, continuation)
     if not request.addressed and conversation is None and not takes_part(connection, request.place):
         return None
     inserted = connection.execute(
@@ -110,33 +113,33 @@ def accept(
     if inserted.rowcount == 0:
         return None
     if conversation is None and "new" in continuation.sources:
-        conversation = begin(connection, seeker, continuation)
+        conversation = begin(connection, asker, continuation)
         connection.execute("UPDATE requests SET conversation = ? WHERE id = ?", (conversation, inserted.lastrowid))
     if conversation is not None:
         connection.execute("UPDATE conversations SET active = max(active, ?) WHERE id = ?", (now, conversation))
     return int(inserted.lastrowid or 0), conversation or 0
 
 
-def find(connection: sqlite3.Connection, seeker: Seeker, continuation: Continuation) -> int | None:
-    """Return the conversation that exists already, if one of the sources finds it."""
+def find(connection: sqlite3.Connection, asker: Asker, continuation: Continuation) -> int | None:
+    """Return the existing conversation that the first successful source finds; None without one."""
     for source in continuation.sources:
-        if found := _find(connection, source, seeker, continuation):
+        if found := _find(connection, source, asker, continuation):
             return found
     return None
 
 
-def find_or_begin(connection: sqlite3.Connection, seeker: Seeker, continuation: Continuation) -> int:
+def find_or_begin(connection: sqlite3.Connection, asker: Asker, continuation: Continuation) -> int:
     """Return the conversation that one of the sources finds, or else a new one."""
-    return find(connection, seeker, continuation) or begin(connection, seeker, continuation)
+    return find(connection, asker, continuation) or begin(connection, asker, continuation)
 
 
-def _find(connection: sqlite3.Connection, source: Source, seeker: Seeker, continuation: Continuation) -> int | None:
-    place, person, now = seeker
+def _find(connection: sqlite3.Connection, source: Source, asker: Asker, continuation: Continuation) -> int | None:
+    place, person, now = asker
     channel = (place.platform, place.workspace, place.channel)
     private = _PRIVATE[continuation.privacy]
     match source:
         case "button":
-            return _under(connection, seeker, continuation.button, private)
+            return _of_button(connection, asker, continuation.button, private)
         case "reply":
             return _of_message(connection, place, continuation.message)
         case "place":
@@ -153,9 +156,9 @@ def _find(connection: sqlite3.Connection, source: Source, seeker: Seeker, contin
             return None
 
 
-def _under(connection: sqlite3.Connection, seeker: Seeker, about: int, private: tuple[bool, bool]) -> int | None:
-    """Return the conversation of the request under whose answer a button was pressed, where that answer can stand."""
-    place, person, _ = seeker
+def _of_button(connection: sqlite3.Connection, asker: Asker, about: int, private: tuple[bool, bool]) -> int | None:
+    """Return the conversation of a button's request, if its answer can be in the place of the press."""
+    place, person, _ = asker
     values = (about, place.platform, place.workspace, place.channel, *private, person)
     for conversation, thread, message in connection.execute(_OF_REQUEST, values):
         grown = place.thread and not thread and _of_message(connection, place, place.thread) == conversation
@@ -167,7 +170,10 @@ def _under(connection: sqlite3.Connection, seeker: Seeker, about: int, private: 
 
 
 def _at_place(connection: sqlite3.Connection, place: Place) -> int | None:
-    """A thread that grew out of one of our messages continues that message's conversation until it is left there."""
+    """Return the public conversation of a thread or of direct messages.
+
+    A thread that grew out of a message continues that message's conversation, until `/new` ends it there.
+    """
     row = find_place(connection, place)
     if found := first(connection, _OPEN_AT_PLACE, (row,)):
         return found
@@ -178,7 +184,7 @@ def _at_place(connection: sqlite3.Connection, place: Place) -> int | None:
 
 
 def takes_part(connection: sqlite3.Connection, place: Place) -> bool:
-    """Return whether the bot was ever part of this thread: after /new it stays, and the next post begins another."""
+    """Return whether the bot was ever part of this thread. `/new` does not change that."""
     if not place.thread:
         return False
     ever = first(connection, _EVER_AT_PLACE, (find_place(connection, place),))
@@ -191,9 +197,9 @@ def _of_message(connection: sqlite3.Connection, place: Place, message: str) -> i
     return None
 
 
-def begin(connection: sqlite3.Connection, seeker: Seeker, continuation: Continuation) -> int:
-    """Begin a conversation."""
-    place, person, now = seeker
+def begin(connection: sqlite3.Connection, asker: Asker, continuation: Continuation) -> int:
+    """Insert a conversation and return its id."""
+    place, person, now = asker
     return int(
         connection.execute(
             "INSERT INTO conversations (place, person, private, active) VALUES (?, ?, ?, ?)",

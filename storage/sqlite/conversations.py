@@ -10,11 +10,11 @@ from bot.interfaces.errors import StoreError
 from bot.interfaces.messages import Place, Role, Turn
 from bot.interfaces.store import Continuation, Conversation
 from storage.sqlite.connections import Connections
-from storage.sqlite.continuation import REACHED, Seeker, find, find_or_begin, takes_part
+from storage.sqlite.continuation import REACHED, Asker, find, find_or_begin, takes_part
 from storage.sqlite.places import PLACE_COLUMNS, place_key, place_of
 
 TITLE_LENGTH = 60
-"""Characters of a conversation's first question that stand for it."""
+"""The most characters of a conversation's title."""
 
 _TURN_COLUMNS = "id, parent, role, person, name, text, model, complete"
 
@@ -46,8 +46,8 @@ AND requests.id IN (
 _TURN_OF_MESSAGE = f"SELECT max(turns.id) {_HOLDING} AND (private = 0 OR conversations.person = :person)"
 
 _KNOWN_MESSAGES = f"""
-SELECT value FROM json_each(:messages) AS wanted
-WHERE EXISTS (SELECT 1 {_HOLDING.replace(":message", "wanted.value")})
+SELECT value FROM json_each(:messages) AS known
+WHERE EXISTS (SELECT 1 {_HOLDING.replace(":message", "known.value")})
 """
 
 _CONVERSATION = """
@@ -95,11 +95,11 @@ class SQLiteConversations:
         raise StoreError(f"There is no conversation {conversation}.")
 
     async def find(self, place: Place, person: str, continuation: Continuation) -> Conversation | None:
-        seeker = Seeker(place, person, self._connections.now)
+        asker = Asker(place, person, self._connections.now)
         if "new" in continuation.sources:
-            begun = await self._connections.write(partial(find_or_begin, seeker=seeker, continuation=continuation))
+            begun = await self._connections.write(partial(find_or_begin, asker=asker, continuation=continuation))
             return await self.conversation(begun)
-        found = await self._connections.read(partial(find, seeker=seeker, continuation=continuation))
+        found = await self._connections.read(partial(find, asker=asker, continuation=continuation))
         return await self.conversation(found) if found else None
 
     async def close_conversation(self, conversation: int) -> None:

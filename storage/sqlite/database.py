@@ -64,23 +64,25 @@ async def open_database(
             files = AnswerFiles(path.with_name(f"{path.stem}-files"))
             await files.open(await reading.run(deletion.answered))
         except (sqlite3.Error, OSError) as error:
-            raise StoreError(f"The database {path} cannot be used: {error}.") from error
+            raise StoreError(f"The database {path} could not be opened: {error}.") from error
         return SQLiteDatabase(Connections(writing, reading, clock), files, resources.pop_all())
 
 
 def _lock(path: Path) -> FileLock:
-    """Keep other processes away from the database."""
+    """Lock the database against other processes. Raises DatabaseBusy or StoreError."""
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))  # for its owner's eyes; SQLite's other files follow it
+        os.close(
+            os.open(path, os.O_CREAT | os.O_RDWR, 0o600)
+        )  # only its owner may read it; SQLite's other files get the same mode
         lock = FileLock(f"{path}.lock", thread_local=False)
         lock.acquire(timeout=0)
     except Timeout:
         raise DatabaseBusy(
-            f"Another Shoulders is using {path}. Stop it first, or give this one its own with [bot] database."
+            f"Another Shoulders is using {path}. Stop it first, or set another file in [bot] database."
         ) from None
     except OSError as error:
-        raise StoreError(f"The database {path} cannot be opened: {error.strerror}.") from error
+        raise StoreError(f"The database {path} could not be opened: {error.strerror}.") from error
     return lock
 
 

@@ -1,4 +1,4 @@
-"""Find data by person or place, and erase them: functions of one small transaction each."""
+"""Queries for data by person or place, and their deletion in small transactions."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ from bot.interfaces.history import ALL, Extent, HistoryCounts
 from bot.interfaces.messages import Place
 
 Values: TypeAlias = Mapping[str, str | int]
-Erasing: TypeAlias = Callable[[sqlite3.Connection, Sequence[int]], None]
-"""Erases rows, in one transaction."""
+Deletion: TypeAlias = Callable[[sqlite3.Connection, Sequence[int]], None]
+"""A function that deletes rows, in one transaction."""
 
 
-WHOLE = ("requests", "usage", "audit", "places")
-DECIDED = {"settings": "key <> 'on_uninstall'", "rules": "1", "personas": "1", "limits": "1"}
-"""Tables of what belongs to a workspace by itself: numbered rows, and others."""
+NUMBERED_TABLES = ("requests", "usage", "audit", "places")
+RECORD_TABLES = {"settings": "key <> 'on_uninstall'", "rules": "1", "personas": "1", "limits": "1"}
+"""Tables with the rows of a workspace: those with numbered rows, and others with a condition."""
 
-HERE = "SELECT id FROM places WHERE platform = :platform AND workspace = :workspace AND channel = :channel"
+PLACES_OF_CHANNEL = "SELECT id FROM places WHERE platform = :platform AND workspace = :workspace AND channel = :channel"
 _THREAD = " AND thread = :thread"
 
 
 class RowQuery(NamedTuple):
-    """A query that finds the numbers of rows, and its values."""
+    """A query for the numbers of rows, with its values."""
 
     sql: str
     values: Values
 
     def run(self, connection: sqlite3.Connection) -> Sequence[int]:
-        """Return the numbers."""
+        """Return the numbers of the rows."""
         return [int(row[0]) for row in connection.execute(self.sql, self.values)]
 
     def count(self, connection: sqlite3.Connection) -> int:
@@ -48,7 +48,7 @@ class RequestFilter(NamedTuple):
     person: str = ""
 
 
-# Which requests ---------------------------------------------------------------------------------------------------
+# Filters ----------------------------------------------------------------------------------------------------------
 
 
 def within(extent: Extent, before: int) -> RequestFilter:
@@ -56,7 +56,7 @@ def within(extent: Extent, before: int) -> RequestFilter:
     plus = "+" if extent.channel or extent.person or extent.conversation else ""
     parts = [f"{plus}r.platform = :platform", "r.id < :before"]
     parts += [f"{plus}r.workspace = :workspace"] if extent.workspace else []
-    parts += [f"r.place IN ({HERE}{_THREAD if extent.thread else ''})"] if extent.channel else []
+    parts += [f"r.place IN ({PLACES_OF_CHANNEL}{_THREAD if extent.thread else ''})"] if extent.channel else []
     parts += ["r.person = :person"] if extent.person else []
     parts += ["r.conversation = :conversation"] if extent.conversation else []
     return RequestFilter(" AND ".join(parts), {**_values(extent), "before": before}, extent.person)
@@ -69,19 +69,19 @@ def older(place: int, until: int) -> RequestFilter:
 
 def asked_by(place: Place, message: str) -> RequestFilter:
     """Choose the requests that a message in a channel made."""
-    where = f"r.message = :message AND r.message <> '' AND r.place IN ({HERE})"
+    where = f"r.message = :message AND r.message <> '' AND r.place IN ({PLACES_OF_CHANNEL})"
     return RequestFilter(where, {**channel_of(place), "message": message})
 
 
 def answered_by(place: Place, message: str) -> RequestFilter:
     """Choose the ended requests whose answer a message in a channel is, or belongs to."""
     drawn = "SELECT request FROM drafts WHERE message = :message AND message <> ''"
-    where = f"r.id IN ({drawn}) AND r.ended IS NOT NULL AND r.place IN ({HERE})"
+    where = f"r.id IN ({drawn}) AND r.ended IS NOT NULL AND r.place IN ({PLACES_OF_CHANNEL})"
     return RequestFilter(where, {**channel_of(place), "message": message})
 
 
 def channel_of(place: Place) -> dict[str, str]:
-    """Return the values of HERE."""
+    """Return the values of the query PLACES_OF_CHANNEL."""
     return {"platform": place.platform, "workspace": place.workspace, "channel": place.channel}
 
 
@@ -96,7 +96,7 @@ def _values(extent: Extent) -> dict[str, str | int]:
     }
 
 
-# What there is of them --------------------------------------------------------------------------------------------
+# Queries ----------------------------------------------------------------------------------------------------------
 
 
 def requests(chosen: RequestFilter, also: str = "1") -> RowQuery:
@@ -153,7 +153,7 @@ def overheard(extent: Extent) -> RowQuery:
     return RowQuery(sql, _values(extent))
 
 
-def begun(extent: Extent) -> RowQuery:
+def conversations(extent: Extent) -> RowQuery:
     """Find conversations; for a person, those that they began."""
     parts = [_places(extent)]
     parts += ["c.person = :person"] if extent.person else []
@@ -187,29 +187,29 @@ def count(connection: sqlite3.Connection, extent: Extent, before: int) -> Histor
     return HistoryCounts(*(query.count(connection) for query in found))
 
 
-# Erasing ----------------------------------------------------------------------------------------------------------
+# Deletion ----------------------------------------------------------------------------------------------------------
 
 
 def drop(connection: sqlite3.Connection, rows: Iterable[int], now: int) -> None:
-    """End requests without an answer; later answers to them are not kept."""
+    """End requests without an answer; later answers to them are not stored."""
     for request in rows:
         connection.execute(
             "UPDATE requests SET state = 'dropped', ended = ?, body = NULL, answer = NULL WHERE id = ?", (now, request)
         )
         connection.execute("UPDATE drafts SET text = '' WHERE request = ?", (request,))
-    leaves_remains(connection)
+    mark_for_rewrite(connection)
 
 
 def remove_turns(connection: sqlite3.Connection, rows: Iterable[int]) -> None:
     """Delete turns; each turn after them gets the parent of the deleted one."""
     conversations = set()
     for turn in rows:
-        lifted = "UPDATE turns SET parent = (SELECT parent FROM turns WHERE id = :turn) WHERE parent = :turn"
-        connection.execute(lifted, {"turn": turn})
+        attach = "UPDATE turns SET parent = (SELECT parent FROM turns WHERE id = :turn) WHERE parent = :turn"
+        connection.execute(attach, {"turn": turn})
         conversations |= {row[0] for row in connection.execute("SELECT conversation FROM turns WHERE id = ?", (turn,))}
         connection.execute("DELETE FROM turns WHERE id = ?", (turn,))
     _remove_empty(connection, conversations)
-    leaves_remains(connection)
+    mark_for_rewrite(connection)
 
 
 def remove_names(connection: sqlite3.Connection, rows: Iterable[int]) -> None:
@@ -226,7 +226,7 @@ def remove_names(connection: sqlite3.Connection, rows: Iterable[int]) -> None:
 def remove_overheard(connection: sqlite3.Connection, rows: Iterable[int]) -> None:
     """Delete overheard messages."""
     connection.executemany("DELETE FROM overheard WHERE id = ?", [(row,) for row in rows])
-    leaves_remains(connection)
+    mark_for_rewrite(connection)
 
 
 def remove_votes(connection: sqlite3.Connection, rows: Iterable[int], person: str) -> None:
@@ -246,19 +246,19 @@ def remove_rows(connection: sqlite3.Connection, rows: Iterable[int], table: str)
     connection.executemany(f"DELETE FROM {table} WHERE id = ?", [(row,) for row in rows])
 
 
-def everything(platform: str, workspace: str) -> Iterable[tuple[RowQuery, Erasing]]:
+def numbered_rows(platform: str, workspace: str) -> Iterable[tuple[RowQuery, Deletion]]:
     """Yield the numbered rows of a workspace with their deletion. Places come last: the others refer to them."""
-    for table in WHOLE:
+    for table in NUMBERED_TABLES:
         sql = f"SELECT id FROM {table} WHERE platform = :platform AND workspace = :workspace"
         yield RowQuery(sql, {"platform": platform, "workspace": workspace}), partial(remove_rows, table=table)
 
 
-def remove_decisions(connection: sqlite3.Connection, *, platform: str, workspace: str) -> None:
-    """Delete the decisions in a workspace, except for the setting that deletes it, which goes last."""
-    for table, also in DECIDED.items():
+def remove_records(connection: sqlite3.Connection, *, platform: str, workspace: str) -> None:
+    """Delete the records of a workspace, except for the setting that decides on its deletion, which goes last."""
+    for table, also in RECORD_TABLES.items():
         sql = f"DELETE FROM {table} WHERE platform = ? AND workspace = ? AND {also}"
         connection.execute(sql, (platform, workspace))
-    leaves_remains(connection)
+    mark_for_rewrite(connection)
 
 
 def _remove_empty(connection: sqlite3.Connection, rows: Iterable[int], but: int = 0) -> None:
@@ -271,6 +271,6 @@ def _remove_empty(connection: sqlite3.Connection, rows: Iterable[int], but: int 
     connection.executemany(sql, [{"id": row, "but": but} for row in rows])
 
 
-def leaves_remains(connection: sqlite3.Connection) -> None:
-    """Mark the file to be rewritten, as text was deleted. A search index would be emptied of it here, too."""
+def mark_for_rewrite(connection: sqlite3.Connection) -> None:
+    """Mark the file for a rewrite, because text was deleted."""
     connection.execute("INSERT OR IGNORE INTO chores (name) VALUES ('rewrite')")

@@ -1,8 +1,8 @@
-"""Everything kept of people and places, and its deletion, in SQLite.
+"""Stored data of people and places, and their deletion, in SQLite.
 
-With secure_delete SQLite overwrites what is deleted, but not the copies that it leaves behind where it moved rows
-within a page; and the write-ahead log holds old pages until it is cut. So after deletions the file is rewritten and the
-log cut.
+With secure_delete SQLite overwrites deleted rows, but not the copies that it leaves behind when it moves rows within a
+page. The write-ahead log has old pages until it is truncated. So after deletions the file is rewritten and the log
+truncated.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ from bot.interfaces.messages import Message, Place, Request, Role
 from storage.sqlite import deletion
 from storage.sqlite.answer_files import AnswerFiles
 from storage.sqlite.connections import Connections, Value
-from storage.sqlite.deletion import Erasing, RowQuery
+from storage.sqlite.deletion import Deletion, RowQuery
 from storage.sqlite.places import PLACE_COLUMNS, find_place, keep_place, place_key, place_of
 
 BATCH = 200
-"""Rows that are erased in one change, so that no other change waits long."""
+"""Rows that are deleted in one change, so that other changes do not wait long."""
 
-CUT_MILLISECONDS = 200
-"""The milliseconds that cutting the write-ahead log waits for readers."""
+TRUNCATE_MILLISECONDS = 200
+"""The milliseconds for which the truncation of the write-ahead log waits for readers."""
 
 _TURNS = f"""
 SELECT t.created, {PLACE_COLUMNS}, t.conversation, c.private, t.role, t.person, t.name, t.text, t.model
@@ -59,13 +59,13 @@ AND ((places.direct = 0 AND coalesce(c.private, 0) = 0) OR v.person = :reader)
 ORDER BY v.at
 """
 
-_LATELY = """
+_LATEST_OVERHEARD = """
 SELECT o.message, o.name, o.text FROM overheard o JOIN places p ON p.id = o.place
 WHERE p.platform = :platform AND p.workspace = :workspace AND p.channel = :channel
 AND (p.thread = :thread OR (p.thread = '' AND o.message = :thread)) AND o.position < :before
 ORDER BY o.position DESC LIMIT :limit
 """
-"""A thread begins with the message that it is named by, which was said in the channel."""
+"""The first message of a thread, whose id is the thread's, is in the channel."""
 
 
 class SQLiteHistory:
@@ -79,47 +79,49 @@ class SQLiteHistory:
         return await self._connections.read(partial(deletion.count, extent=extent, before=before))
 
     async def forget(self, extent: Extent, before: int) -> None:
-        await self._unsay(extent, before)  # first: from then on nothing is kept of requests that are not answered yet
-        await self._erase(deletion.votes(extent, before), partial(deletion.remove_votes, person=extent.person))
-        await self._erase(deletion.begun(extent), partial(deletion.remove_conversations, but=before))
-        await self._erase(deletion.requests(deletion.within(extent, before), "r.person <> ''"), deletion.remove_names)
+        await self._delete_text(extent, before)  # first, so that later answers to these requests are not stored
+        await self._delete_rows(deletion.votes(extent, before), partial(deletion.remove_votes, person=extent.person))
+        await self._delete_rows(deletion.conversations(extent), partial(deletion.remove_conversations, but=before))
+        await self._delete_rows(
+            deletion.requests(deletion.within(extent, before), "r.person <> ''"), deletion.remove_names
+        )
 
     async def place_deleted(self, extent: Extent) -> None:
-        await self._unsay(extent, ALL)
+        await self._delete_text(extent, ALL)
 
-    async def _unsay(self, extent: Extent, before: int) -> None:
+    async def _delete_text(self, extent: Extent, before: int) -> None:
         chosen = deletion.within(extent, before)
         await self._drop(deletion.waiting(chosen))
-        await self._erase(deletion.turns(chosen), deletion.remove_turns)
-        await self._erase(deletion.overheard(extent), deletion.remove_overheard)
+        await self._delete_rows(deletion.turns(chosen), deletion.remove_turns)
+        await self._delete_rows(deletion.overheard(extent), deletion.remove_overheard)
 
     async def copy(self, extent: Extent, reader: str) -> AsyncGenerator[HistoryCopy, None]:
         turns = deletion.turns(deletion.within(extent, ALL))
         ordered = f"SELECT id FROM turns WHERE id IN ({turns.sql}) ORDER BY conversation, id"
         async for rows in self._batches(RowQuery(ordered, turns.values), _TURNS, reader):
-            yield [_kept(*row) for row in rows], (), ()
+            yield [_history_item(*row) for row in rows], (), ()
         async for rows in self._batches(deletion.overheard(extent), _OVERHEARD, reader):
-            yield (), [_kept(*row) for row in rows], ()
+            yield (), [_history_item(*row) for row in rows], ()
         async for rows in self._batches(deletion.votes(extent, ALL), _VOTES, reader, extent.person):
             yield (), (), [_vote(*row) for row in rows]
 
     async def _batches(
         self, query: RowQuery, sql: str, reader: str, person: str = ""
     ) -> AsyncGenerator[Iterable[sqlite3.Row], None]:
-        """Yield the columns of the rows that a query finds, so that others read in between."""
+        """Yield the columns of the rows that a query finds, in batches, so that other reads run in between."""
         found = await self._connections.read(query.run)
         for start in range(0, len(found), BATCH):
             values = {"ids": json.dumps(found[start : start + BATCH]), "reader": reader, "person": person}
             yield await self._connections.rows(sql.format(chosen="SELECT value FROM json_each(:ids)"), values)
 
-    # What people say and think ----------------------------------------------------------------------------------------
+    # Messages and votes -----------------------------------------------------------------------------------------------
 
     async def overhear(self, request: Request) -> None:
         await self._connections.write(partial(_overhear, request=request, now=self._connections.now))
 
     async def overheard(self, place: Place, before: int, limit: int) -> Sequence[Message]:
         values: Mapping[str, Value] = {**place_key(place), "before": before, "limit": limit}
-        rows = await self._connections.rows(_LATELY, values)
+        rows = await self._connections.rows(_LATEST_OVERHEARD, values)
         return [Message(*row) for row in rows][::-1]
 
     async def edited(self, place: Place, message: str, text: str, turned: Callable[[str], str]) -> None:
@@ -142,7 +144,7 @@ class SQLiteHistory:
         values = (person, good, self._connections.now, request)
         return await self._connections.change(sql, *values) > 0
 
-    # What goes by itself ----------------------------------------------------------------------------------------------
+    # Expiry and departures --------------------------------------------------------------------------------------------
 
     async def places(self) -> Sequence[Place]:
         rows = await self._connections.rows(f"SELECT {PLACE_COLUMNS} FROM places")
@@ -152,25 +154,25 @@ class SQLiteHistory:
         row = await self._connections.read(partial(find_place, place=place))
         if row is None:
             return 0
-        at = {"place": row, "until": bounds.conversations, "heard": bounds.overheard}
+        at = {"place": row, "until": bounds.conversations, "overheard_until": bounds.overheard}
         old = deletion.older(row, bounds.conversations)
-        heard = RowQuery("SELECT id FROM overheard WHERE place = :place AND at < :heard", at)
-        silent = RowQuery("SELECT id FROM conversations WHERE place = :place AND active < :until", at)
+        overheard = RowQuery("SELECT id FROM overheard WHERE place = :place AND at < :overheard_until", at)
+        inactive = RowQuery("SELECT id FROM conversations WHERE place = :place AND active < :until", at)
         voted = deletion.requests(old, "EXISTS (SELECT 1 FROM votes WHERE request = r.id)")
         done = deletion.older(row, bounds.requests)
         textless = "r.ended IS NOT NULL AND NOT EXISTS (SELECT 1 FROM turns WHERE request = r.id)"
         await self._drop(deletion.waiting(old))
-        gone = await self._erase(deletion.turns(old), deletion.remove_turns)
-        gone += await self._erase(heard, deletion.remove_overheard)
-        await self._erase(voted, partial(deletion.remove_votes, person=""))
-        await self._erase(deletion.requests(done, "r.person <> ''"), deletion.remove_names)
-        await self._erase(deletion.requests(done, textless), partial(deletion.remove_rows, table="requests"))
-        await self._erase(silent, deletion.remove_conversations)
-        return gone
+        deleted = await self._delete_rows(deletion.turns(old), deletion.remove_turns)
+        deleted += await self._delete_rows(overheard, deletion.remove_overheard)
+        await self._delete_rows(voted, partial(deletion.remove_votes, person=""))
+        await self._delete_rows(deletion.requests(done, "r.person <> ''"), deletion.remove_names)
+        await self._delete_rows(deletion.requests(done, textless), partial(deletion.remove_rows, table="requests"))
+        await self._delete_rows(inactive, deletion.remove_conversations)
+        return deleted
 
     async def expire_audit(self, until: int) -> None:
         old = RowQuery("SELECT id FROM audit WHERE at < :until", {"until": until})
-        await self._erase(old, partial(deletion.remove_rows, table="audit"))
+        await self._delete_rows(old, partial(deletion.remove_rows, table="audit"))
 
     async def workspaces(self, platform: str) -> Collection[str]:
         sql = "SELECT workspace FROM places WHERE platform = ? UNION SELECT workspace FROM settings WHERE platform = ?"
@@ -190,9 +192,9 @@ class SQLiteHistory:
         await self._connections.change(sql, *values)
 
     async def remove(self, platform: str, workspace: str) -> None:
-        for query, work in deletion.everything(platform, workspace):
-            await self._erase(query, work)
-        await self._connections.write(partial(deletion.remove_decisions, platform=platform, workspace=workspace))
+        for query, work in deletion.numbered_rows(platform, workspace):
+            await self._delete_rows(query, work)
+        await self._connections.write(partial(deletion.remove_records, platform=platform, workspace=workspace))
         await self._sweep()
 
     async def remove_departure(self, platform: str, workspace: str) -> None:
@@ -221,30 +223,30 @@ class SQLiteHistory:
         try:
             await self._connections.writing.run(_rewrite)
         except sqlite3.Error as error:
-            raise StoreError(f"The database cannot be cleared of what was deleted: {error}.") from error
+            raise StoreError(f"Deleted data could not be erased from the database file: {error}.") from error
 
     async def truncate_log(self) -> bool:
-        return await self._connections.writing.run(_cut)
+        return await self._connections.writing.run(_truncate_log)
 
     async def _drop(self, query: RowQuery) -> None:
         """End requests without an answer."""
-        await self._erase(query, partial(deletion.drop, now=self._connections.now))
+        await self._delete_rows(query, partial(deletion.drop, now=self._connections.now))
         await self._sweep()
 
     async def _sweep(self) -> None:
-        """Remove the files of answers that are no more."""
-        if self._files.held:
+        """Delete the files of answers that were deleted."""
+        if self._files.has_any:
             await self._files.sweep(await self._connections.read(deletion.answered))
 
-    async def _erase(self, query: RowQuery, work: Erasing) -> int:
-        """Erase all that is found, a batch at a time, and say how much that was."""
+    async def _delete_rows(self, query: RowQuery, work: Deletion) -> int:
+        """Delete the rows that a query finds, a batch at a time, and return their number."""
         rows = await self._connections.read(query.run)
         for start in range(0, len(rows), BATCH):
             await self._connections.write(_with(work, rows[start : start + BATCH]))
         return len(rows)
 
 
-def _with(work: Erasing, rows: Sequence[int]) -> Callable[[sqlite3.Connection], None]:
+def _with(work: Deletion, rows: Sequence[int]) -> Callable[[sqlite3.Connection], None]:
     return lambda connection: work(connection, rows)
 
 
@@ -271,7 +273,7 @@ def _knows(connection: sqlite3.Connection, *, values: dict[str, str]) -> bool:
     """Return whether a message is a question, a part of an answer, or was overheard."""
     (known,) = connection.execute(
         f"SELECT EXISTS (SELECT 1 FROM requests WHERE {_MESSAGE}) OR EXISTS (SELECT 1 FROM drafts WHERE {_MESSAGE}) "
-        f"OR EXISTS (SELECT 1 FROM overheard WHERE place IN ({deletion.HERE}) AND {_MESSAGE})",
+        f"OR EXISTS (SELECT 1 FROM overheard WHERE place IN ({deletion.PLACES_OF_CHANNEL}) AND {_MESSAGE})",
         values,
     ).fetchone()
     return bool(known)
@@ -280,27 +282,27 @@ def _knows(connection: sqlite3.Connection, *, values: dict[str, str]) -> bool:
 def _edit(
     connection: sqlite3.Connection, *, place: Place, values: dict[str, str], turned: Callable[[str], str]
 ) -> None:
-    """In turns, in what is not answered yet, and in what was overheard."""
+    """Change the text of a message in turns, unanswered requests and overheard messages."""
     asked = deletion.asked_by(place, values["message"])
     for turn in deletion.questions(asked).run(connection):
-        (said,) = connection.execute("SELECT text FROM turns WHERE id = ?", (turn,)).fetchone()
-        connection.execute("UPDATE turns SET text = ? WHERE id = ?", (turned(said), turn))
+        (old_text,) = connection.execute("SELECT text FROM turns WHERE id = ?", (turn,)).fetchone()
+        connection.execute("UPDATE turns SET text = ? WHERE id = ?", (turned(old_text), turn))
     for request in deletion.waiting(asked).run(connection):
         body = "UPDATE requests SET body = json_set(body, '$.arguments.text', ?) WHERE id = ?"
         connection.execute(body, (values["text"], request))
-    heard = f"UPDATE overheard SET text = :text WHERE place IN ({deletion.HERE}) AND {_MESSAGE}"
-    connection.execute(heard, values)
-    deletion.leaves_remains(connection)
+    update = f"UPDATE overheard SET text = :text WHERE place IN ({deletion.PLACES_OF_CHANNEL}) AND {_MESSAGE}"
+    connection.execute(update, values)
+    deletion.mark_for_rewrite(connection)
 
 
 def _delete(connection: sqlite3.Connection, *, place: Place, message: str, now: int) -> None:
-    """A question goes with its answers, and an answer with the first of its messages."""
+    """Delete a question with its answers, or an answer by one of its messages."""
     asked, answered = deletion.asked_by(place, message), deletion.answered_by(place, message)
-    heard = f"SELECT id FROM overheard WHERE place IN ({deletion.HERE}) AND {_MESSAGE}"
+    overheard = f"SELECT id FROM overheard WHERE place IN ({deletion.PLACES_OF_CHANNEL}) AND {_MESSAGE}"
     deletion.drop(connection, deletion.waiting(asked).run(connection), now)
     deletion.remove_turns(connection, deletion.turns(asked).run(connection))
     deletion.remove_turns(connection, deletion.replies(answered).run(connection))
-    deletion.remove_overheard(connection, RowQuery(heard, asked.values).run(connection))
+    deletion.remove_overheard(connection, RowQuery(overheard, asked.values).run(connection))
 
 
 def _rewrite(connection: sqlite3.Connection) -> None:
@@ -308,17 +310,17 @@ def _rewrite(connection: sqlite3.Connection) -> None:
     connection.execute("DELETE FROM chores WHERE name = 'rewrite'")
 
 
-def _cut(connection: sqlite3.Connection) -> bool:
-    (patience,) = connection.execute("PRAGMA busy_timeout").fetchone()
-    connection.execute(f"PRAGMA busy_timeout = {CUT_MILLISECONDS}")
+def _truncate_log(connection: sqlite3.Connection) -> bool:
+    (timeout,) = connection.execute("PRAGMA busy_timeout").fetchone()
+    connection.execute(f"PRAGMA busy_timeout = {TRUNCATE_MILLISECONDS}")
     try:
         (busy, _, _) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
     finally:
-        connection.execute(f"PRAGMA busy_timeout = {patience}")
+        connection.execute(f"PRAGMA busy_timeout = {timeout}")
     return not busy
 
 
-def _kept(
+def _history_item(
     at: int,
     platform: str,
     workspace: str,

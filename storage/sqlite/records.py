@@ -75,11 +75,11 @@ def _setting(setting: Setting) -> tuple[Row, Row]:
 
 
 def _rule(rule: Rule) -> tuple[Row, Row]:
-    return {**_about(rule), "target": rule.target}, {"subject_name": rule.subject.name, "allowed": rule.allowed}
+    return {**_subject_key(rule), "target": rule.target}, {"subject_name": rule.subject.name, "allowed": rule.allowed}
 
 
 def _limit(limit: Limit) -> tuple[Row, Row]:
-    key = {**_about(limit), "model": limit.model, "unit": limit.unit, "span": limit.window}
+    key = {**_subject_key(limit), "model": limit.model, "unit": limit.unit, "span": limit.window}
     return key, {"subject_name": limit.subject.name, "amount": limit.amount}
 
 
@@ -88,7 +88,7 @@ def _persona(persona: Persona) -> tuple[Row, Row]:
     return key, {"prompt": persona.prompt}
 
 
-def _about(record: Rule | Limit) -> dict[str, str]:
+def _subject_key(record: Rule | Limit) -> dict[str, str]:
     return {
         "platform": record.platform,
         "workspace": record.workspace,
@@ -97,8 +97,8 @@ def _about(record: Rule | Limit) -> dict[str, str]:
     }
 
 
-def _split(record: Record) -> tuple[str, Row, Row]:
-    """A record's table, its key and its value."""
+def _row_of(record: Record) -> tuple[str, Row, Row]:
+    """Return a record's table, key columns and value columns."""
     match record:
         case Setting():
             return "settings", *_setting(record)
@@ -114,7 +114,7 @@ def _keep(
     connection: sqlite3.Connection, *, changes: Sequence[RecordChange], entries: Sequence[AuditEntry]
 ) -> Sequence[AuditEntry]:
     for change in changes:
-        table, key, value = _split(change.record)
+        table, key, value = _row_of(change.record)
         where = " AND ".join(f"{column} = ?" for column in key)
         connection.execute(f"DELETE FROM {table} WHERE {where}", tuple(key.values()))
         if not change.removed:
@@ -122,11 +122,11 @@ def _keep(
             names, marks = ", ".join(row), ", ".join("?" * len(row))
             connection.execute(f"INSERT INTO {table} ({names}) VALUES ({marks})", tuple(row.values()))
     if any(change.removed for change in changes):
-        deletion.leaves_remains(connection)
-    return [_write_down(connection, entry) for entry in entries]
+        deletion.mark_for_rewrite(connection)
+    return [_insert_entry(connection, entry) for entry in entries]
 
 
-def _write_down(connection: sqlite3.Connection, entry: AuditEntry) -> AuditEntry:
+def _insert_entry(connection: sqlite3.Connection, entry: AuditEntry) -> AuditEntry:
     place, person = entry.place, entry.person
     row = (
         entry.at,

@@ -1,4 +1,4 @@
-"""The text of a request in its row: what is known of it until it has ended."""
+"""Requests as JSON in their rows, until they have ended."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _BODY = TypeAdapter(_Body)
 
 
 def write_body(request: Request) -> str:
-    """Return a request as JSON. Raises StoreError for half a character, which UTF-8 cannot hold."""
+    """Return a request as JSON. Raises StoreError for a lone surrogate, which UTF-8 cannot encode."""
     body = _Body(
         request.act,
         request.place,

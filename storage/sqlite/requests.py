@@ -30,13 +30,13 @@ SELECT coalesce(
     (SELECT max(id) FROM turns WHERE conversation = :conversation AND id < coalesce(:parent, id + 1))
 )
 """
-"""The turn that a new one follows: the newest unless it is said which; the one before where that was forgotten."""
+"""The parent of a new turn: the given or the newest turn; the one before it if it was deleted."""
 
 _KEEP_PART = """
 INSERT OR IGNORE INTO drafts (request, part, text)
 SELECT id, ?, iif(ended IS NULL, ?, '') FROM requests WHERE id = ?
 """
-"""No text is kept of a request that was dropped meanwhile."""
+"""The text of a request that was dropped meanwhile is not stored."""
 
 _UNFINISHED = """
 SELECT id, coalesce(conversation, 0), body, attempts, answer, accepted FROM requests
@@ -76,7 +76,7 @@ class SQLiteRequests:
             if not await self._connections.write(keep):
                 await self._files.remove(accepted.id)
         finally:
-            self._files.came(accepted.id)
+            self._files.confirm(accepted.id)
 
     async def end(self, request: int, state: EndState) -> None:
         await self._connections.write(partial(_end, request=request, state=state, now=self._connections.now))
@@ -88,7 +88,7 @@ class SQLiteRequests:
                 Accepted(row, conversation, read_body(body)),
                 attempts,
                 await self._parts(row),
-                await self._files.restored(row, _ANSWER.validate_json(answer)) if answer else None,
+                await self._files.load(row, _ANSWER.validate_json(answer)) if answer else None,
                 since / 1000,
             )
             for row, conversation, body, attempts, answer, since in await self._connections.rows(
@@ -111,15 +111,17 @@ def _json(adapter: TypeAdapter[T], value: T) -> str:
 def _keep_outcome(
     connection: sqlite3.Connection, *, accepted: Accepted, outcome: RequestOutcome, answer: str, now: int
 ) -> bool:
-    """Turns and the request's answer, together; False where an answer is wanted no more."""
+    """Store the turns and the answer of a request together; return False for a request that needs none."""
     state = "UPDATE requests SET state = 'answered', answer = ? WHERE id = ? AND state = 'accepted'"
     if connection.execute(state, (answer, accepted.id)).rowcount == 0:
-        # an earlier attempt got here already: its answer stands; or it was dropped
+        # an earlier attempt has stored an answer, or the request was dropped
         return accepted.id in deletion.answered(connection)
     values = {"conversation": accepted.conversation, "parent": outcome.parent}
     (parent,) = connection.execute(_PARENT, values).fetchone()
     if outcome.question is None and parent != outcome.parent:
-        deletion.leaves_remains(connection)  # the question was forgotten meanwhile: so is its answer, once it was shown
+        deletion.mark_for_rewrite(
+            connection
+        )  # the question was deleted meanwhile: its answer is shown, but not stored as a turn
         return True
     for turn in filter(None, (outcome.question, outcome.reply)):
         parent = connection.execute(

@@ -32,7 +32,7 @@ _KEYS: Mapping[Grouping, str] = {
 }
 
 _NEWEST = "substr(max(iif({name} = '', '', printf('%016d', at) || {name})), 17)"
-"""A name as it was seen last; rows without one, as of the forgotten, do not count."""
+"""The newest name. Rows without one, such as those of people after `/forget`, do not count."""
 
 _SUMS = f"""
 {_NEWEST.format(name="person_name")}, {_NEWEST.format(name="place_name")},

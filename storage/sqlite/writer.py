@@ -1,6 +1,6 @@
-"""Group commit: one writer drains a queue and commits many changes at once.
+"""Group commit: one writer empties a queue and commits many changes at once.
 
-With synchronous=FULL a commit costs what the disk costs, however few rows it holds; benchmarks/ compares the two.
+With synchronous=FULL every commit waits for the disk, even with few rows. benchmarks/ compares both ways.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from bot.interfaces.errors import StoreError
 T = TypeVar("T")
 
 LARGEST_GROUP = 1_000
-"""Changes in one transaction: bounds how long the first of them waits for the last."""
+"""The most changes in one transaction, which bounds the wait of the first for the last."""
 
 
 class Connection(aiosqlite.Connection):
@@ -35,7 +35,7 @@ class Connection(aiosqlite.Connection):
 
 
 class _Write(Generic[T]):
-    """One unit of work and where its result goes."""
+    """One unit of work and the future of its result."""
 
     __slots__ = ("done", "work")
 
@@ -62,7 +62,7 @@ def _commit_group(connection: sqlite3.Connection, group: Sequence[_Write[object]
             try:
                 results.append((change.work(connection), None))
             except Exception as error:
-                if not connection.in_transaction:  # a full disk and the like: SQLite has rolled back the whole group
+                if not connection.in_transaction:  # SQLite has rolled back the whole group, as after a full disk
                     raise
                 connection.execute("ROLLBACK TO change")
                 results.append((None, _store_error(error)))
@@ -86,14 +86,14 @@ class GroupCommitWriter:
         self._task = asyncio.create_task(self._run(), name="store writer")
 
     async def write(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        """Apply `work` in order with all other writes. Raises StoreError, or what else `work` raises.
+        """Apply `work` in order with all other writes. Raises StoreError, or another error that `work` raises.
 
-        A caller that is cancelled does not take its change back: it is on its way to the disk.
+        The change of a cancelled caller is still made.
         """
         return await self.put(work)
 
     def put(self, work: Callable[[sqlite3.Connection], T]) -> asyncio.Future[T]:
-        """Queue `work` without waiting: the change has its place in the order when this returns."""
+        """Queue `work` without waiting. The order of changes is that of the calls."""
         if self._closing:
             raise StoreError("The database is closed.")
         change = _Write(work)
@@ -102,7 +102,7 @@ class GroupCommitWriter:
         return change.done
 
     async def aclose(self) -> None:
-        """Commit what is queued and stop."""
+        """Commit all queued changes and stop."""
         self._closing = True
         self._work.set()
         await self._task
@@ -118,7 +118,7 @@ class GroupCommitWriter:
                 continue
             try:
                 results = await self._connection.run(partial(_commit_group, group=group))
-            except Exception as error:  # noqa: BLE001 -- told to everybody in the group; the next group is still written
+            except Exception as error:  # noqa: BLE001 -- every change of the group gets it; the next group is still written
                 results = [(None, _store_error(error))] * len(group)
             for change, (value, problem) in zip(group, results, strict=True):
                 if change.done.cancelled():

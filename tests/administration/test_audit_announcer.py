@@ -47,10 +47,10 @@ async def test_announcements_stay_in_the_guild(tmp_path: Path) -> None:
         lobby = stage.discord.add_channel(other, "staff")
         await stage.ledger.accepted(lambda: stage.discord.join(other))
         shown = await stage.answer(await stage.mention(f"/audit channel channel:{lobby}|x", "root"))
-        assert "#x is no channel of this workspace" in shown.text
+        assert "#x is not a channel of this workspace" in shown.text
         toml = f'[workspace]\naudit_channel = "channel:{lobby}|x"\nlanguage = "Thai"'
         imported = await stage.answer(await stage.command("config import", {"toml": toml}, "root"))
-        assert "Nothing was changed, because of [workspace] audit_channel: #x is no channel" in imported.text
+        assert "Nothing was changed, because of [workspace] audit_channel: #x is not a channel" in imported.text
         assert stage.app.services.administration.settings(Place("discord", stage.guild, "")).language == ""
 
 
@@ -67,7 +67,7 @@ async def test_announcements_end_where_the_channel_leaves(tmp_path: Path) -> Non
         herald = AuditAnnouncer(stage.app.services.administration, stage.app.adapters)
         assert await herald._announce_all()
         entries = await stage.app.services.administration.records.audit("discord", stage.guild, action=NOT_ANNOUNCED)
-        assert {entry.after for entry in entries} == {"#changes is no channel of this workspace that I can see."}
+        assert {entry.after for entry in entries} == {"#changes is not a channel of this workspace that I can see."}
 
 
 @pytest.mark.parametrize("kind", ["group", "im"])
@@ -79,7 +79,7 @@ async def test_slack_announces_only_where_the_administrator_reads(tmp_path: Path
             stage.slack.add_channel("closed", ann, kind="group") if kind == "group" else stage.slack.add_direct(ann)
         )
         shown = await stage.answer(await stage.mention(f"/audit channel channel:{closed}|closed", "root"))
-        assert "You may not read #closed" in shown.text or "#closed is no channel of this workspace" in shown.text
+        assert "You may not read #closed" in shown.text or "#closed is not a channel of this workspace" in shown.text
         assert not stage.app.services.administration.settings(Place("slack", stage.slack.team, "")).audit_channel
 
 
@@ -90,7 +90,7 @@ async def test_channel_of_config_toml_is_checked_too(world: World) -> None:
     await config(world, "language", "Welsh", "workspace")
     await config(world, "language", "Thai", "workspace")
     assert await announced(world) == []
-    assert await audit(world, NOT_ANNOUNCED) == [("", "#log is no channel of this workspace that I can see.")]
+    assert await audit(world, NOT_ANNOUNCED) == [("", "#log is not a channel of this workspace that I can see.")]
 
 
 # How many -------------------------------------------------------------------------------------------------------------
@@ -113,7 +113,7 @@ async def test_a_flood_of_changes_is_bundled(world: World) -> None:
         await config(world, "language", f"Welsh {number}", "workspace")
     (text,) = (await announced(world))[before:]
     assert text.startswith("**30 changes**: config set 30\n- **Root** in #general, config set: language")
-    assert text.endswith("- and 20 more, which `/audit show` lists")
+    assert text.endswith("- and 20 more: `/audit show` lists them")
     assert len(text) < 2_000
 
 
@@ -183,7 +183,7 @@ async def test_audit_hides_what_one_may_not_read(world: World) -> None:
     assert "layoffs" in answer_text(await world.command("audit show", CHANNEL, ADMIN))
 
 
-async def test_usage_names_no_channel_that_one_may_not_read(world: World) -> None:
+async def test_usage_hides_the_names_of_closed_channels(world: World) -> None:
     await world.say("Who is on the list?", SECRET_ROOM, ANN)
     await world.say("Hello", CHANNEL, ANN)
     world.adapter.closed = {SECRET_ROOM}
@@ -207,8 +207,8 @@ async def test_ratings_of_private_answers_are_ones_own(world: World) -> None:
 async def test_closed_direct_messages_say_where_to_ask(world: World) -> None:
     base = world.app.services.administration.base
     world.app.services.administration.base = base.model_copy(update={"direct_messages": "closed"})
-    assert "I answer no direct messages: ask me in a channel." in answer_text(await world.say("Hello", DIRECT, ANN))
-    assert "I answer no direct messages" in answer_text(await world.command("summarise", DIRECT, ANN, text="Hello"))
+    assert "Ask me in a channel." in answer_text(await world.say("Hello", DIRECT, ANN))
+    assert "Ask me in a channel." in answer_text(await world.command("summarise", DIRECT, ANN, text="Hello"))
     assert "What I keep" in answer_text(await world.command("privacy", DIRECT, ANN))
     assert "Hello" in answer_text(await world.say("Hello", CHANNEL, ANN))
     assert "Hello" in answer_text(await world.say("Hello", DIRECT, ADMIN))

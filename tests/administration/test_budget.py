@@ -157,7 +157,7 @@ class Spender:
 
 
 @pytest.mark.parametrize(("unit", "amount"), [("requests", 70), ("tokens", 9_000), ("money", 9_000)])
-async def test_hundreds_at_once_never_use_more_and_nothing_is_lost(budgeted: World, unit: Unit, amount: int) -> None:
+async def test_hundreds_of_calls_never_exceed_a_limit(budgeted: World, unit: Unit, amount: int) -> None:
     spender = Spender(budgeted)
     await again(budgeted)
     await limit(budgeted, amount, unit, subject=Subject("workspace"))
@@ -186,7 +186,7 @@ def refused(world: World) -> int:
     return sum(1 for draft in world.adapter.drafts if draft.answers and "limit" in "".join(draft.answers[-1].notes))
 
 
-async def test_what_runs_when_the_program_stops_is_counted_and_kept(budgeted: World, tmp_path: Path) -> None:
+async def test_a_call_that_shutdown_ends_is_stored(budgeted: World, tmp_path: Path) -> None:
     await limit(budgeted, 1_000, "tokens")
     play(budgeted.main, Text("one two three"), asyncio.Event())
     draft = await budgeted.offer("Tell me")
@@ -224,7 +224,7 @@ async def asked(world: World) -> None:
 # Every way out --------------------------------------------------------------------------------------------------------
 
 
-async def test_what_the_model_says_that_it_used_is_counted(budgeted: World) -> None:
+async def test_the_reported_usage_is_counted(budgeted: World) -> None:
     for unit in ("requests", "tokens", "money"):
         await limit(budgeted, 1_000_000, unit)
     play(budgeted.main, Text("hello"), using(100, 7))
@@ -232,7 +232,7 @@ async def test_what_the_model_says_that_it_used_is_counted(budgeted: World) -> N
     assert [used(budgeted, unit) for unit in ("requests", "tokens", "money")] == [1, 107, 114]
 
 
-async def test_a_model_that_says_nothing_of_its_use_is_counted_by_what_was_heard(budgeted: World) -> None:
+async def test_usage_without_a_report_is_estimated(budgeted: World) -> None:
     await limit(budgeted, 1_000_000, "tokens")
     play(budgeted.main, Text("hello there"), Done())
     await budgeted.say("hi")
@@ -240,7 +240,7 @@ async def test_a_model_that_says_nothing_of_its_use_is_counted_by_what_was_heard
     assert count + 2 <= used(budgeted, "tokens") <= count + 20
 
 
-async def test_what_breaks_half_way_is_counted_and_what_never_began_is_not(budgeted: World) -> None:
+async def test_only_calls_that_began_are_counted(budgeted: World) -> None:
     await limit(budgeted, 1_000_000, "tokens")
     await limit(budgeted, 10, "requests")
     play(budgeted.main, Text("half "), BrokenOff("The connection was lost."))
@@ -277,7 +277,7 @@ async def test_a_fallback_is_counted_beside_what_failed(budgeted: World) -> None
     assert [(total.key, total.requests, total.failures) for total in totals] == [(("main",), 0, 1), (("spare",), 1, 0)]
 
 
-async def test_a_fallback_that_is_used_up_does_not_answer(budgeted: World) -> None:
+async def test_a_used_up_fallback_does_not_answer(budgeted: World) -> None:
     await limit(budgeted, 0, model="spare")
     play(budgeted.main, Unavailable("It is down."))
     draft = await budgeted.say("hi", CHANNEL)
@@ -290,9 +290,7 @@ async def test_a_fallback_that_is_used_up_does_not_answer(budgeted: World) -> No
     assert "with the model spare is used up" in entry.after
 
 
-async def test_what_the_disk_did_not_take_is_kept_with_the_next_answer(
-    budgeted: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_unstored_calls_are_stored_with_the_next_answer(budgeted: World, monkeypatch: pytest.MonkeyPatch) -> None:
 
     def failing(ledger: SQLiteUsage, calls: Sequence[ModelCall]) -> asyncio.Future[None]:
         broken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -312,7 +310,7 @@ async def test_what_the_disk_did_not_take_is_kept_with_the_next_answer(
 # What people are told -------------------------------------------------------------------------------------------------
 
 
-async def test_over_the_limit_one_is_refused_privately_from_the_start_and_told_when_it_resets(budgeted: World) -> None:
+async def test_a_refusal_by_a_limit_is_private(budgeted: World) -> None:
     await limit(budgeted, 2, place=CHANNEL)
     for _ in range(2):
         await budgeted.say("hi", CHANNEL)
@@ -320,7 +318,7 @@ async def test_over_the_limit_one_is_refused_privately_from_the_start_and_told_w
     assert budgeted.intake.settle(request).private
     draft = await budgeted.say("hi", CHANNEL)
     assert notes(draft) == (
-        "Your limit of 2 requests a day is used up. It begins afresh in 12 h, at 00:00 UTC. Ask an administrator."
+        "Your limit of 2 requests a day is used up. It resets in 12 h, at 00:00 UTC. Ask an administrator."
     )
     assert draft.request.private
     assert len(budgeted.main.prompts) == 2
@@ -343,13 +341,13 @@ async def test_administrators_are_limited_too(budgeted: World) -> None:
     assert "used up" in notes(await budgeted.say("hi", CHANNEL, ADMIN))
 
 
-async def test_the_answer_that_reaches_four_fifths_says_so_once(budgeted: World, clock: Clock) -> None:
+async def test_an_answer_at_80_percent_warns_once(budgeted: World, clock: Clock) -> None:
     await limit(budgeted, 5)
     told = [notes(await budgeted.say("hi")) for _ in range(5)]
-    warning = "Your limit of 5 requests a day is used to 80 %. It begins afresh in 12 h, at 00:00 UTC."
-    assert told == ["", "", "", warning, warning.replace("used to 80 %", "used up now")]
+    warning = "Your limit of 5 requests a day is 80 % used. It resets in 12 h, at 00:00 UTC."
+    assert told == ["", "", "", warning, warning.replace("80 % used", "used up now")]
     clock.now += 86_400
-    assert [notes(await budgeted.say("hi")) for _ in range(4)][-1].startswith("Your limit of 5 requests a day is used")
+    assert [notes(await budgeted.say("hi")) for _ in range(4)][-1].startswith("Your limit of 5 requests a day is 80 %")
 
 
 async def test_a_task_of_many_calls_is_one_request(budgeted: World, tmp_path: Path) -> None:
@@ -377,9 +375,7 @@ async def test_a_task_of_many_calls_is_one_request(budgeted: World, tmp_path: Pa
     await budgeted.store.aclose()
 
 
-async def test_who_is_forgotten_begins_afresh_and_the_channel_and_the_workspace_do_not(
-    budgeted: World, tmp_path: Path
-) -> None:
+async def test_forgetting_resets_only_the_persons_limit(budgeted: World, tmp_path: Path) -> None:
     await limit(budgeted, 1, place=CHANNEL)
     await budgeted.say("hi", CHANNEL)
     await budgeted.command("forget me", CHANNEL, sure="yes")
@@ -392,7 +388,7 @@ async def test_who_is_forgotten_begins_afresh_and_the_channel_and_the_workspace_
         assert [standing.used for standing in shared] == [1, 1]
 
 
-async def test_nothing_of_a_task_counts_before_the_models_first_word(budgeted: World) -> None:
+async def test_a_task_counts_from_the_models_first_word(budgeted: World) -> None:
     await limit(budgeted, 2, place=CHANNEL)
     play(budgeted.main, Unavailable("It is down."))
     play(budgeted.spare, Unavailable("It is down."))
@@ -403,7 +399,7 @@ async def test_nothing_of_a_task_counts_before_the_models_first_word(budgeted: W
     assert used(budgeted, "requests", place=CHANNEL) == 1
 
 
-async def test_the_warning_stands_also_under_an_answer_that_broke_off(budgeted: World) -> None:
+async def test_a_broken_answer_has_the_warning_too(budgeted: World) -> None:
     await limit(budgeted, 1)
     play(budgeted.main, Text("half "), BrokenOff("The connection was lost."))
     told = (await budgeted.say("hi")).answers[-1].notes
@@ -411,7 +407,7 @@ async def test_the_warning_stands_also_under_an_answer_that_broke_off(budgeted: 
     assert told[1] == "⚠️ The connection was lost."
 
 
-async def test_where_little_is_left_the_answer_is_shorter_and_says_why(budgeted: World) -> None:
+async def test_an_answer_near_a_limit_is_shorter(budgeted: World) -> None:
     main = budgeted.config.models["main"].model_copy(update={"max_tokens": 1_000})
     budgeted.config = replace(budgeted.config, models={**budgeted.config.models, "main": main})
     await again(budgeted)
@@ -422,13 +418,13 @@ async def test_where_little_is_left_the_answer_is_shorter_and_says_why(budgeted:
     draft = await budgeted.say("hi", dm(BEN), BEN)
     assert budgeted.main.sampled[-1].max_tokens == 400
     assert "Your limit of" in draft.answers[-1].notes[0]
-    assert "left no room for a longer answer" in draft.answers[-1].notes[0]
+    assert "tokens a day shortened this answer" in draft.answers[-1].notes[0]
     draft = await budgeted.say("hi", dm(BEN), BEN)
     assert "tokens a day has 100 left, and this needs about" in notes(draft)
     assert draft.answers[-1].private
 
 
-async def test_what_others_hold_is_told_from_what_is_used_up(budgeted: World) -> None:
+async def test_reserved_and_used_up_amounts_differ(budgeted: World) -> None:
     gate = asyncio.Event()
     await limit(budgeted, 100, "tokens", subject=Subject("workspace"))
     budgeted.hold(gate)
@@ -437,14 +433,14 @@ async def test_what_others_hold_is_told_from_what_is_used_up(budgeted: World) ->
     await asked(budgeted)
     held = notes(await budgeted.say(WORDS, dm(BEN), BEN))
     assert held == (
-        "This workspace's limit of 100 tokens a day is held by answers that are being written. "
+        "This workspace's limit of 100 tokens a day is reserved by answers that are being written. "
         "Ask again when they are done."
     )
     gate.set()
     await first.finished.wait()
 
 
-async def test_what_cannot_be_answered_because_of_what_is_being_answered_is_refused_privately(budgeted: World) -> None:
+async def test_a_refusal_by_a_reservation_is_private(budgeted: World) -> None:
     gate = asyncio.Event()
     await limit(budgeted, 1)
     budgeted.hold(gate)
@@ -456,7 +452,7 @@ async def test_what_cannot_be_answered_because_of_what_is_being_answered_is_refu
     await first.finished.wait()
 
 
-async def test_a_model_that_costs_nothing_answers_when_the_money_is_gone(budgeted: World) -> None:
+async def test_a_free_model_answers_without_money(budgeted: World) -> None:
     await budgeted.say("hi", CHANNEL)
     await limit(budgeted, 0, "money", place=CHANNEL)
     refused = await budgeted.say("hi", CHANNEL)
@@ -509,7 +505,7 @@ def test_the_nearest_limit_counts_beside_the_places(limits: list[Limit], person:
         assert sorted(found.amount for found in limits_in_force(order, CHANNEL, person, ("", "main"))) == amounts
 
 
-async def test_a_channel_and_a_workspace_are_used_by_all_together(budgeted: World) -> None:
+async def test_channel_and_workspace_limits_count_everybody(budgeted: World) -> None:
     await limit(budgeted, 2, subject=Subject("channel", "general"), place=CHANNEL)
     await limit(budgeted, 3, subject=Subject("workspace"), place=CHANNEL)
     for person in (ANN, BEN):
@@ -542,7 +538,7 @@ async def test_a_window_ends_with_the_calendars(
     clock.now = moment(when)
     await limit(budgeted, 1, window=window)
     await budgeted.say("hi")
-    assert f"It begins afresh {resets}." in notes(await budgeted.say("hi"))
+    assert f"It resets {resets}." in notes(await budgeted.say("hi"))
     clock.now = moment(ends) - 0.001
     assert not (await budgeted.say("hi")).text
     clock.now = moment(ends)
@@ -553,7 +549,7 @@ def moment(text: str) -> float:
     return datetime.fromisoformat(f"{text}+00:00").timestamp()
 
 
-async def test_what_is_under_way_when_the_window_ends_belongs_to_the_old_one(budgeted: World, clock: Clock) -> None:
+async def test_a_running_call_counts_in_its_first_window(budgeted: World, clock: Clock) -> None:
     gate = asyncio.Event()
     await limit(budgeted, 1, window="minute")
     budgeted.hold(gate)
@@ -568,7 +564,7 @@ async def test_what_is_under_way_when_the_window_ends_belongs_to_the_old_one(bud
     assert "used up now" in notes(await budgeted.say("hi"))
 
 
-async def test_a_clock_that_is_set_back_gives_nothing_back(budgeted: World, clock: Clock) -> None:
+async def test_a_clock_set_back_does_not_reset_limits(budgeted: World, clock: Clock) -> None:
     await limit(budgeted, 1)
     await budgeted.say("hi")
     clock.now -= 7 * 86_400
@@ -681,7 +677,7 @@ STEPS = st.one_of(
 
 @settings(max_examples=200, deadline=None)
 @given(st.lists(LIMITS, max_size=5), st.lists(STEPS, max_size=60))
-async def test_whatever_happens_in_whatever_order_no_limit_is_passed(limits: list[Limit], steps: list[Step]) -> None:
+async def test_no_order_of_calls_exceeds_a_limit(limits: list[Limit], steps: list[Step]) -> None:
     notebook, clock = Notebook(), Clock()
     administration = Administration(notebook, Settings())  # type: ignore[arg-type]  # only what is changed is asked for
     await administration.change([RecordChange(made) for made in limits], [])

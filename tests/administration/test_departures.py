@@ -65,7 +65,7 @@ async def test_what_is_kept_outlives_the_removal(
 ) -> None:
     await gracious.intake.uninstalled("discord", "guild")
     when = datetime.fromtimestamp(NOON + 24 * HOUR, UTC)
-    assert f"forgotten at {when:%Y-%m-%d %H:%M} UTC, unless it is installed there again" in caplog.text
+    assert f"deleted at {when:%Y-%m-%d %H:%M} UTC" in caplog.text
     await hours_pass(gracious, passing, 23.5)
     assert await files.holding("their-secret", "their-contact") == ["their-secret", "their-contact"]
     await hours_pass(gracious, passing, 1)
@@ -128,7 +128,7 @@ async def test_after_a_restart_it_is_undone_too(gracious: World, files: Files, p
 async def test_the_chore_wakes_when_it_is_due(
     gracious: World, files: Files, passing: Time, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bot.administration.retention.AGAIN_SECONDS", 0.01)
+    monkeypatch.setattr("bot.administration.retention.RETRY_SECONDS", 0.01)
     await gracious.intake.uninstalled("discord", "guild")
     passing.passed += 24 * HOUR - 0.01
     tidying = asyncio.create_task(gracious.app.services.retention.run())

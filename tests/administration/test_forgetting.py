@@ -29,7 +29,7 @@ BEGINS = Continuation(("place", "new"))
 # Forgetting oneself -------------------------------------------------------------------------------------------------
 
 
-async def test_forgetting_oneself_shows_first_what_would_go_and_then_it_is_gone(world: World, files: Files) -> None:
+async def test_forgetting_shows_the_counts_before_it_deletes(world: World, files: Files) -> None:
     await world.say("my secret-one", CHANNEL)
     await world.say("my secret-two", DIRECT)
     await world.say("my secret-three", ELSEWHERE)
@@ -54,14 +54,14 @@ async def test_forgetting_oneself_shows_first_what_would_go_and_then_it_is_gone(
     assert world.app.services.administration.settings(CHANNEL, ANN).language == ""
 
 
-async def test_the_audit_says_who_forgot_and_holds_nothing_that_was_said(world: World) -> None:
+async def test_the_audit_of_a_deletion_has_no_text(world: World) -> None:
     await world.say("my secret", CHANNEL)
     await forget(world, "me", CHANNEL)
     (entry,) = await world.store.records.audit("discord", "guild", action="forget")
     assert (entry.person.id, entry.action, entry.after) == (ANN.id, "forget me", "1 question and 1 answer")
 
 
-async def test_a_setting_that_is_all_that_is_kept_of_somebody_leaves_nothing(world: World, files: Files) -> None:
+async def test_a_lone_personal_setting_leaves_nothing(world: World, files: Files) -> None:
     await world.command("config set", CHANNEL, ANN, key="language", value="Secretish", scope="me")
     await forget(world, "me", CHANNEL)
     assert await files.holding("Secretish") == []
@@ -72,7 +72,7 @@ async def test_a_setting_that_is_all_that_is_kept_of_somebody_leaves_nothing(wor
     ]
 
 
-async def test_what_was_set_before_the_audit_held_no_values_of_ones_own_goes_too(tmp_path: Path, files: Files) -> None:
+async def test_old_personal_values_in_the_audit_are_deleted(tmp_path: Path, files: Files) -> None:
     newest = await asyncio.to_thread(migrations)
     old = await open_database(tmp_path / "shoulders.db", scripts=lambda: newest[:5])
     entries = [
@@ -98,7 +98,7 @@ async def test_what_tells_duplicates_stays_and_holds_no_text(world: World, tmp_p
     assert await rows_of(tmp_path, "SELECT DISTINCT person, person_name FROM usage") == [("", "")]
 
 
-async def test_in_a_shared_conversation_the_turns_of_others_stay_in_their_order(world: World, files: Files) -> None:
+async def test_the_turns_of_others_stay_in_order(world: World, files: Files) -> None:
     for person, text in ((ANN, "ann-1"), (BEN, "ben-1"), (ANN, "ann-2"), (BEN, "ben-2")):
         await world.say(text, THREAD, person)
     await forget(world, "me", THREAD)
@@ -108,7 +108,7 @@ async def test_in_a_shared_conversation_the_turns_of_others_stay_in_their_order(
     assert await files.holding("ann-1", "ann-2") == []
 
 
-async def test_an_answer_that_another_asked_for_again_goes_with_its_question(world: World, files: Files) -> None:
+async def test_a_retried_answer_is_deleted_with_its_question(world: World, files: Files) -> None:
     await world.say("my secret", THREAD)
     play(world.main, Text("another-answer"), Done())
     await world.command("retry", THREAD, ADMIN, request="1")
@@ -135,7 +135,7 @@ async def test_what_a_platform_keeps_by_itself_goes_too(world: World, monkeypatc
     assert forgotten == [ANN.id, ""]
 
 
-async def test_only_ones_own_workspace_where_ids_belong_to_it(world: World) -> None:
+async def test_a_workspaces_ids_are_deleted_only_there(world: World) -> None:
     ann = replace(ANN, home="guild")
     await world.say("here", CHANNEL, ann)
     await world.say("there", ELSEWHERE, replace(ANN, home="another guild"))
@@ -169,7 +169,7 @@ async def test_the_button_means_the_conversation_that_was_shown(world: World) ->
     assert await texts(world, 2) == ["the new one", "Ann: the new one"]
 
 
-async def test_a_conversation_of_several_belongs_to_who_began_it_and_to_administrators(world: World) -> None:
+async def test_only_starters_and_administrators_delete_a_conversation(world: World) -> None:
     await world.say("ann asks", THREAD)
     await world.say("ben asks", THREAD, BEN)
     refused = await forget(world, "conversation", THREAD, BEN)
@@ -185,7 +185,7 @@ async def test_a_conversation_of_several_belongs_to_who_began_it_and_to_administ
 # Administrators -------------------------------------------------------------------------------------------------------
 
 
-async def test_a_person_is_forgotten_in_the_administrators_workspace_alone(world: World, files: Files) -> None:
+async def test_administrators_forget_people_only_in_their_workspace(world: World, files: Files) -> None:
     for text, place, person in (
         ("ann-here", CHANNEL, ANN),
         ("ann-direct", DIRECT, ANN),
@@ -236,7 +236,7 @@ async def test_what_is_for_administrators_is_refused_to_others(world: World, com
 # While it is being answered -------------------------------------------------------------------------------------------
 
 
-async def test_what_runs_and_waits_is_dropped_and_leaves_nothing(world: World, files: Files, tmp_path: Path) -> None:
+async def test_running_and_waiting_requests_leave_nothing(world: World, files: Files, tmp_path: Path) -> None:
     gate = asyncio.Event()
     play(world.main, Text("running-answer"), gate, Done())
     running = await world.offer("running-question", THREAD)
@@ -247,11 +247,11 @@ async def test_what_runs_and_waits_is_dropped_and_leaves_nothing(world: World, f
     assert hers
     await running.wrote.wait()
     shown = await world.command("forget me", THREAD)
-    assert "2 questions that wait for their answers" in answer_text(shown)
+    assert "2 unanswered questions" in answer_text(shown)
     await forget(world, "me", THREAD)
     for draft in (running, waiting):
         await draft.finished.wait()
-        assert answer_text(draft) == "\nWhat was asked here is forgotten."
+        assert answer_text(draft) == "\nThis question was deleted before I answered it."
     gate.set()
     await hers.finished.wait()
     await world.active.idle()
@@ -288,7 +288,7 @@ async def test_whatever_comes_late_leaves_no_text(
     assert await files.holding("my secret") == []
 
 
-async def test_an_answer_that_follows_what_was_forgotten_is_kept(world: World) -> None:
+async def test_an_answer_after_a_deleted_turn_is_stored(world: World) -> None:
     await world.say("ben-1", THREAD, BEN)
     await world.say("ann-1", THREAD)
     gate = asyncio.Event()
@@ -303,7 +303,7 @@ async def test_an_answer_that_follows_what_was_forgotten_is_kept(world: World) -
     assert await texts(world, 1) == ["ben-1", "Ben: ben-1", "ben-2", "an answer"]
 
 
-async def test_a_retry_of_what_was_forgotten_is_not_kept(world: World, files: Files) -> None:
+async def test_a_retry_of_a_deleted_question_is_dropped(world: World, files: Files) -> None:
     await world.say("my secret", THREAD)
     await world.say("hers", THREAD, BEN)
     gate = asyncio.Event()
@@ -320,7 +320,7 @@ async def test_a_retry_of_what_was_forgotten_is_not_kept(world: World, files: Fi
     assert await files.holding("secret-again") == []
 
 
-async def test_what_is_not_answered_before_the_platform_is_there_is_dropped_too(world: World) -> None:
+async def test_requests_before_recovery_are_dropped_too(world: World) -> None:
     await world.start()
     await world.offer("my secret", THREAD)
     await world.store.history.forget(Extent("discord", person=ANN.id), ALL)
@@ -330,7 +330,7 @@ async def test_what_is_not_answered_before_the_platform_is_there_is_dropped_too(
     assert not world.main.prompts
 
 
-async def test_no_part_of_an_answer_is_kept_after_it_was_dropped(world: World, tmp_path: Path) -> None:
+async def test_dropped_answers_store_no_parts(world: World, tmp_path: Path) -> None:
     world.hold(asyncio.Event())
     draft = await world.offer("my secret", THREAD)
     assert draft
@@ -339,7 +339,7 @@ async def test_no_part_of_an_answer_is_kept_after_it_was_dropped(world: World, t
     assert await rows_of(tmp_path, "SELECT text FROM drafts") == [("",)]
 
 
-async def test_what_was_dropped_is_not_answered_after_a_restart(world: World) -> None:
+async def test_a_restart_does_not_answer_dropped_requests(world: World) -> None:
     world.hold(asyncio.Event())
     await world.offer("my secret", THREAD)
     await world.offer("another", THREAD)
@@ -354,7 +354,7 @@ async def test_what_was_dropped_is_not_answered_after_a_restart(world: World) ->
 # The bytes of the files -----------------------------------------------------------------------------------------------
 
 
-async def test_nothing_is_left_in_the_file_however_rows_were_moved_in_it(store: Database, files: Files) -> None:
+async def test_moved_rows_leave_nothing_in_the_file(store: Database, files: Files) -> None:
     """Questions that come and end in any order make SQLite move rows within and between pages."""
     chance = random.Random(1)
     marks = [f"secret-{number:04d}-" for number in range(700)]
@@ -389,7 +389,7 @@ async def answer(store: Database, accepted: Accepted) -> None:
     await store.requests.end(accepted.id, "done")
 
 
-async def test_who_reads_the_file_delays_the_end_and_no_more(
+async def test_a_reader_of_the_file_only_delays_erasure(
     world: World, files: Files, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(retention, "PAUSES", (0.0,))
@@ -431,7 +431,7 @@ async def test_others_go_on_writing_meanwhile(world: World, files: Files) -> Non
     assert await files.holding(*hers) == hers
 
 
-async def test_what_a_crash_left_in_the_file_goes_at_the_next_start(tmp_path: Path, files: Files) -> None:
+async def test_remains_of_a_crash_are_erased_at_start(tmp_path: Path, files: Files) -> None:
     store = await open_database(tmp_path / "shoulders.db")
     accepted = await store.requests.accept(Request(Act("1", 1), THREAD, ANN, "chat", {"text": "my secret"}), BEGINS)
     assert accepted

@@ -20,7 +20,7 @@ from tests.fakes.hub import FakeHub
 __all__ = ["server"]  # a fixture
 
 OPERATOR = Person("77", "Olga")
-REFUSED = "only administrators whom its operator named may do that. Ask whoever runs this bot."
+REFUSED = "Only administrators whom its operator named may change them."
 MANAGING = {
     "models add": {"model": SMALL.model},
     "models pull": {"name": "main"},
@@ -134,7 +134,7 @@ async def test_what_is_refused_is_not_offered(begin: Begin) -> None:
 # Names ----------------------------------------------------------------------------------------------------------------
 
 
-async def test_names_that_one_may_not_use_are_not_told(begin: Begin) -> None:
+async def test_forbidden_models_are_not_named(begin: Begin) -> None:
     world = await begin()
     await world.command("access deny", CHANNEL, ADMIN, who="everyone", what="spare")
     for command in ("models info", "model", "ask"):

@@ -38,7 +38,7 @@ def ages(database_clock: SetClock, days: float) -> None:
 # Edits and deletions --------------------------------------------------------------------------------------------------
 
 
-async def test_an_edited_question_is_remembered_as_it_is_now(world: World, files: Files) -> None:
+async def test_an_edited_question_is_stored_in_new_words(world: World, files: Files) -> None:
     asked = await world.say("the secret", THREAD, attachments=(Attachment("plan.pdf"),))
     assert "secret" in answer_text(asked)
     await world.say("hers", THREAD, BEN)
@@ -58,7 +58,7 @@ async def test_an_edited_question_is_remembered_as_it_is_now(world: World, files
     assert await files.holding("the secret", "better words", "hers") == ["hers"]
 
 
-async def test_what_was_said_in_a_channel_or_a_thread_goes_with_it(world: World, files: Files) -> None:
+async def test_a_deleted_channels_messages_are_deleted(world: World, files: Files) -> None:
     await keep(world, "everything", THREAD)
     await world.command("config set", CHANNEL, ADMIN, key="keep", value="everything", scope="workspace")
     await world.command("limits set", CHANNEL, ADMIN, amount="9", of="requests", per="month")
@@ -83,11 +83,13 @@ async def test_what_waits_where_a_channel_vanishes_is_dropped(world: World, file
     await world.intake.place_deleted(CHANNEL)
     await world.active.idle()
     assert await world.app.services.retention.delete_expired()
-    assert [draft.answers[-1].notes for draft in drafts if draft] == [("What was asked here is forgotten.",)] * 2
+    assert [draft.answers[-1].notes for draft in drafts if draft] == [
+        ("This question was deleted before I answered it.",)
+    ] * 2
     assert await files.holding("asked-") == []
 
 
-async def test_what_waits_is_asked_as_it_is_now_and_what_runs_is_kept_so(world: World, files: Files) -> None:
+async def test_edits_reach_waiting_and_running_questions(world: World, files: Files) -> None:
     gate = asyncio.Event()
     play(world.main, gate, Text("done"), Done())
     plan = (Attachment("plan.pdf"),)
@@ -111,7 +113,7 @@ async def test_what_waits_is_asked_as_it_is_now_and_what_runs_is_kept_so(world: 
     assert await files.holding("first-wrong", "second-wrong") == []
 
 
-async def test_an_edit_is_not_lost_by_a_crash_or_before_the_platform_is_there(world: World) -> None:
+async def test_an_edit_survives_a_crash(world: World) -> None:
     gate = asyncio.Event()
     world.hold(gate)
     await world.offer("first-wrong", THREAD)
@@ -151,7 +153,7 @@ async def test_a_deleted_answer_goes_and_its_question_stays(world: World, files:
     assert await files.holding("secret-answer", "question") == ["question"]
 
 
-async def test_who_deletes_a_part_of_what_is_being_written_changes_nothing(world: World) -> None:
+async def test_deleting_a_part_of_a_draft_changes_nothing(world: World) -> None:
     gate = asyncio.Event()
     play(world.main, Text("an "), gate, Text("answer"), Done())
     draft = await world.offer("question", THREAD)
@@ -165,7 +167,7 @@ async def test_who_deletes_a_part_of_what_is_being_written_changes_nothing(world
     assert await texts(world, 1) == ["question", "an answer"]
 
 
-async def test_a_question_that_is_deleted_before_its_answer_is_dropped(world: World, files: Files) -> None:
+async def test_a_question_deleted_before_its_answer_is_dropped(world: World, files: Files) -> None:
     gate = asyncio.Event()
     play(world.main, Text("half an answer"), gate, Done())
     running, waiting = await world.offer("secret-one", THREAD), await world.offer("secret-two", THREAD)
@@ -175,7 +177,7 @@ async def test_a_question_that_is_deleted_before_its_answer_is_dropped(world: Wo
     await world.intake.deleted(THREAD, ["m101", "m102"])
     for draft in (running, waiting):
         await draft.finished.wait()
-        assert "forgotten" in answer_text(draft)
+        assert "deleted" in answer_text(draft)
     await world.active.idle()
     assert await world.app.services.retention.delete_expired()
     assert await files.holding("secret-one", "secret-two", "half an answer") == []
@@ -185,7 +187,7 @@ async def test_a_question_that_is_deleted_before_its_answer_is_dropped(world: Wo
 # By itself ------------------------------------------------------------------------------------------------------------
 
 
-async def test_what_is_too_old_in_its_place_goes_by_itself(
+async def test_expired_data_of_a_place_are_deleted(
     world: World, files: Files, database_clock: SetClock, tmp_path: Path
 ) -> None:
     for place, days in ((CHANNEL, "10"), (OTHER, "0")):
@@ -217,11 +219,9 @@ async def test_what_is_too_old_in_its_place_goes_by_itself(
     ]
 
 
-async def test_what_is_due_is_forgotten_at_the_start_and_every_hour(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(retention, "TIDY_SECONDS", 0.01)
-    monkeypatch.setattr(retention, "AGAIN_SECONDS", 0.01)
+async def test_expired_data_are_deleted_every_hour(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retention, "EXPIRY_SECONDS", 0.01)
+    monkeypatch.setattr(retention, "RETRY_SECONDS", 0.01)
     tidied = 0
     times = asyncio.Event()
     delete_expired = world.app.services.retention.delete_expired
@@ -243,9 +243,7 @@ async def test_what_is_due_is_forgotten_at_the_start_and_every_hour(
     assert running.cancelled()
 
 
-async def test_nothing_of_one_person_or_place_is_found_by_reading_a_whole_table(
-    store: Database, tmp_path: Path
-) -> None:
+async def test_no_query_reads_a_whole_table(store: Database, tmp_path: Path) -> None:
     extents = (
         Extent("discord", person="1"),
         Extent("discord", "guild", person="1"),
@@ -259,7 +257,7 @@ async def test_nothing_of_one_person_or_place_is_found_by_reading_a_whole_table(
     queries += [deletion.turns(deletion.older(1, 1)), deletion.requests(deletion.older(1, 1), "r.person <> ''")]
     for extent in extents:
         queries += [deletion.turns(deletion.within(extent, 1)), deletion.waiting(deletion.within(extent, 1))]
-        queries += [deletion.overheard(extent), deletion.begun(extent), deletion.votes(extent, 1)]
+        queries += [deletion.overheard(extent), deletion.conversations(extent), deletion.votes(extent, 1)]
 
     def scans() -> list[str]:
         connection = sqlite3.connect(tmp_path / "shoulders.db")
@@ -281,7 +279,7 @@ async def test_a_big_past_goes_in_small_steps(world: World, monkeypatch: pytest.
 # Uninstalling ---------------------------------------------------------------------------------------------------------
 
 
-async def test_who_removes_the_bot_removes_all_that_it_kept(world: World, files: Files) -> None:
+async def test_removing_the_bot_deletes_all_its_data(world: World, files: Files) -> None:
     ann, root = replace(ANN, name="Annette"), replace(ADMIN, name="Bo55")
     theirs = replace(CHANNEL, name="#their-channel")
     for command, arguments in {
@@ -309,9 +307,7 @@ async def test_who_removes_the_bot_removes_all_that_it_kept(world: World, files:
     assert entry.at > (time() - 60) * 1_000
 
 
-async def test_what_is_being_shown_where_the_bot_is_removed_ends_first(
-    world: World, files: Files, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_removal_waits_for_shown_answers(world: World, files: Files, monkeypatch: pytest.MonkeyPatch) -> None:
     gate, finish = asyncio.Event(), MemoryDraft.finish
 
     async def slowly(draft: MemoryDraft, answer: Answer) -> None:
@@ -331,7 +327,7 @@ async def test_what_is_being_shown_where_the_bot_is_removed_ends_first(
     assert await world.store.history.departures() == []
 
 
-async def test_an_answer_that_ends_at_once_does_not_put_a_removal_off(world: World) -> None:
+async def test_an_answer_that_ends_does_not_delay_removal(world: World) -> None:
     world.hold(asyncio.Event())
     await world.offer("their-secret", CHANNEL)
     await world.intake.uninstalled("discord", "guild")
@@ -356,7 +352,7 @@ async def test_what_is_to_be_kept_is_kept(world: World) -> None:
     assert await world.store.history.departures() == []
 
 
-async def test_a_removal_that_a_crash_interrupted_is_finished_at_the_next_start(world: World, files: Files) -> None:
+async def test_a_restart_finishes_an_interrupted_removal(world: World, files: Files) -> None:
     await world.say("their-secret", THREAD)
     await world.store.history.add_departure(Departure("discord", "guild", 0))
     await world.start()
@@ -377,7 +373,7 @@ async def keep(world: World, what: str, place: Place = CHANNEL) -> None:
     await world.command("config set", place, ADMIN, key="keep", value=what, scope="channel")
 
 
-async def test_what_people_say_to_each_other_is_kept_only_where_that_is_set(world: World, files: Files) -> None:
+async def test_messages_between_people_need_the_setting(world: World, files: Files) -> None:
     await overhear(world, "heard-not")
     await keep(world, "threads")
     await overhear(world, "heard-not")
@@ -398,7 +394,7 @@ async def test_what_was_overheard_is_read_before_a_question(world: World, monkey
     assert prompt_turns(world)[0][1] == "Said here before, for context:\nBen: The build is red.\n\nAnn: why?"
 
 
-async def test_only_the_latest_are_read_and_no_turn_twice(world: World) -> None:
+async def test_only_the_latest_messages_are_read_once(world: World) -> None:
     await keep(world, "everything")
     await world.command("config set", CHANNEL, ADMIN, key="context_messages", value="2", scope="channel")
     for number in range(4):
@@ -409,7 +405,7 @@ async def test_only_the_latest_are_read_and_no_turn_twice(world: World) -> None:
     assert prompt_turns(world)[-1][1] == "Said here before, for context:\nBen: line 3\n\nAnn: really?"
 
 
-async def test_what_was_not_overheard_is_asked_of_the_platform(world: World) -> None:
+async def test_the_platform_has_messages_that_are_not_stored(world: World) -> None:
     await keep(world, "everything")
     await overhear(world, "Later words", message="x2")
     world.adapter.context_messages = [Message("x1", "Ben", "Old words"), Message("x2", "Ben", "Later words")]
@@ -432,7 +428,7 @@ async def test_a_thread_is_read_from_its_beginning(world: World, monkeypatch: py
     assert prompt_turns(world)[-1][1].count(" words") == 2
 
 
-async def test_nothing_overheard_is_read_any_more_where_it_is_not_kept(world: World, files: Files) -> None:
+async def test_overheard_messages_need_the_present_setting(world: World, files: Files) -> None:
     await keep(world, "everything")
     await overhear(world, "heard-before")
     await keep(world, "nothing")
@@ -442,7 +438,7 @@ async def test_nothing_overheard_is_read_any_more_where_it_is_not_kept(world: Wo
     assert await files.holding("heard-before") == []
 
 
-async def test_what_was_overheard_is_edited_deleted_and_forgotten_like_the_rest(world: World, files: Files) -> None:
+async def test_overheard_messages_follow_edits_and_deletions(world: World, files: Files) -> None:
     await keep(world, "everything")
     for number in range(4):
         await overhear(world, f"heard-{number}-", message=f"x{number}")
@@ -451,7 +447,7 @@ async def test_what_was_overheard_is_edited_deleted_and_forgotten_like_the_rest(
     await world.intake.deleted(CHANNEL, ["x1"])
     await world.app.services.retention.delete_expired()
     assert await files.holding("heard-0-", "edited-0-", "heard-1-", "heard-2-") == ["edited-0-", "heard-2-"]
-    assert "3 overheard messages" in answer_text(await world.command("forget me", CHANNEL, BEN))
+    assert "3 messages between people" in answer_text(await world.command("forget me", CHANNEL, BEN))
     await forget(world, "me", CHANNEL, BEN)
     assert await files.holding("edited-0-", "heard-2-", "heard-3-", "heard-ann") == ["heard-ann"]
     await forget(world, "channel", CHANNEL, ADMIN)
@@ -471,7 +467,7 @@ async def test_what_was_overheard_gets_too_old(world: World, files: Files, datab
 # Feedback -------------------------------------------------------------------------------------------------------------
 
 
-async def test_who_is_asked_can_rate_an_answer_and_take_it_back(world: World, tmp_path: Path) -> None:
+async def test_a_rating_can_be_changed(world: World, tmp_path: Path) -> None:
     assert labels(await world.say("one", CHANNEL)) == []
     await world.command("config set", CHANNEL, ADMIN, key="feedback", value="on", scope="channel")
     answered = await world.say("two", CHANNEL)
@@ -496,7 +492,7 @@ async def test_an_answer_is_rated_where_it_was_given(world: World) -> None:
         assert "not given here" in answer_text(await world.command("feedback", OTHER, request=about, good="yes"))
 
 
-async def test_what_broke_off_offers_to_try_again_and_not_to_rate(world: World) -> None:
+async def test_a_broken_answer_offers_a_retry_not_ratings(world: World) -> None:
     await world.command("config set", CHANNEL, ADMIN, key="feedback", value="on", scope="channel")
     play(world.main, Done())
     assert labels(await world.say("hi", CHANNEL)) == ["Retry"]
@@ -514,7 +510,7 @@ async def export(world: World, what: str, place: Place = CHANNEL, person: Person
     return document
 
 
-async def test_one_gets_all_that_is_kept_about_oneself_and_nothing_of_others(world: World) -> None:
+async def test_an_export_has_only_the_persons_data(world: World) -> None:
     await keep(world, "everything")
     await world.command("config set", CHANNEL, ANN, key="language", value="Welsh", scope="me")
     await world.say("mine-one", THREAD)
@@ -533,7 +529,7 @@ async def test_one_gets_all_that_is_kept_about_oneself_and_nothing_of_others(wor
     assert [len(document[part]) for part in parts] == [3, 1, 1, 1, 1]  # type: ignore[arg-type]  # lists
 
 
-async def test_a_place_is_copied_without_what_is_private_to_others(world: World) -> None:
+async def test_an_export_omits_private_data_of_others(world: World) -> None:
     await keep(world, "everything")
     for text, place in (("public-one", CHANNEL), ("in-thread", THREAD), ("in-other", OTHER), ("elsewhere", ELSEWHERE)):
         await world.say(text, place)

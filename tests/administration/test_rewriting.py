@@ -14,7 +14,7 @@ from tests.fakes.memory import MemoryDraft
 
 
 async def test_a_busy_bot_forgets_for_good(world: World, files: Files, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in (("SMALL", 1), ("PAUSES", (0.0,)), ("AGAIN_SECONDS", 0.01), ("HELD_SECONDS", 0.2)):
+    for name, value in (("SMALL", 1), ("PAUSES", (0.0,)), ("RETRY_SECONDS", 0.01), ("PAUSE_SECONDS", 0.2)):
         monkeypatch.setattr(retention, name, value)
     await world.say("my secret", CHANNEL)
     gate = asyncio.Event()
@@ -60,7 +60,7 @@ async def test_an_answer_ends_before_the_file_is_rewritten(world: World, monkeyp
     order: list[str] = []
 
     async def rewrite() -> None:
-        async with world.active.held_back("One moment.", 5):
+        async with world.active.paused("One moment.", 5):
             order.append("rewritten")
             assert running.finished.is_set()
 

@@ -21,7 +21,7 @@ async def deny(world: World, what: str, who: str = "everyone") -> None:
 # Models ---------------------------------------------------------------------------------------------------------------
 
 
-async def test_nothing_goes_to_a_fallback_that_one_may_not_use(world: World) -> None:
+async def test_a_forbidden_fallback_gets_no_text(world: World) -> None:
     await deny(world, "spare")
     play(world.main, BackendError("It is broken."))
     answer = answer_text(await world.say("My secret", CHANNEL))
@@ -31,7 +31,7 @@ async def test_nothing_goes_to_a_fallback_that_one_may_not_use(world: World) -> 
     assert world.spare.prompts == []
 
 
-async def test_where_the_default_may_not_be_used_another_answers(world: World) -> None:
+async def test_another_model_replaces_a_forbidden_default(world: World) -> None:
     await deny(world, "main")
     assert "Hello" in (await world.say("Hello", CHANNEL)).text
     assert (len(world.main.prompts), len(world.spare.prompts)) == (0, 1)
@@ -41,7 +41,7 @@ async def test_where_the_default_may_not_be_used_another_answers(world: World) -
     assert len(world.spare.prompts) == 2
 
 
-async def test_only_where_no_model_is_left_one_is_refused(world: World) -> None:
+async def test_a_request_without_any_model_is_refused(world: World) -> None:
     for model in ("main", "spare"):
         await deny(world, model)
     assert "You may not use the model main here" in answer_text(await world.say("Hello", CHANNEL))
@@ -53,7 +53,7 @@ async def test_only_where_no_model_is_left_one_is_refused(world: World) -> None:
 # What the platform does not say ---------------------------------------------------------------------------------------
 
 MODS, ALL, HER = "role:mods|mods", "everyone", "person:1|Ann"
-UNSAID = "Discord does not say which groups you are in right now. Try again in a minute."
+UNSAID = "Discord does not report your groups right now. Try again in a minute."
 
 
 @pytest.mark.parametrize(
@@ -63,7 +63,7 @@ UNSAID = "Discord does not say which groups you are in right now. Try again in a
         ([("deny", MODS, "bot")], UNSAID),
         ([("allow", MODS, "bot")], ""),
         ([("deny", ALL, "bot"), ("allow", MODS, "bot")], UNSAID),
-        ([("deny", ALL, "bot"), ("deny", MODS, "bot")], "a rule for everyone says so"),
+        ([("deny", ALL, "bot"), ("deny", MODS, "bot")], "a rule for everyone"),
         ([("deny", MODS, "bot"), ("allow", HER, "bot")], ""),
         ([("deny", MODS, "/ask")], ""),
         ([("deny", MODS, "/chat"), ("allow", ALL, "bot")], UNSAID),
@@ -85,20 +85,20 @@ async def test_a_model_that_a_role_may_not_use(world: World) -> None:
     assert f"You may not use the model main here: {UNSAID}" in answer
 
 
-async def test_who_is_unknown_hears_it_of_administrators_commands_too(world: World) -> None:
+async def test_unknown_rights_are_named_for_administrators_commands(world: World) -> None:
     unknown = replace(BEN, guest=True, unsaid="person")
     for told in (
         answer_text(await world.say("Hello", CHANNEL, unknown)),
         answer_text(await world.command("limits set", CHANNEL, unknown)),
     ):
-        assert "Discord does not say who you are right now. Try again in a minute." in told
+        assert "Discord does not report your rights right now. Try again in a minute." in told
 
 
 # Commands that are off ------------------------------------------------------------------------------------------------
 
 
-async def test_what_switches_commands_on_again_cannot_be_switched_off(world: World) -> None:
-    refused = "commands_off cannot hold config: it is what switches the others on again."
+async def test_config_cannot_be_switched_off(world: World) -> None:
+    refused = "commands_off cannot contain config"
     for value in ("config", "ask, /config"):
         assert refused in await config(world, "commands_off", value, "workspace")
     toml = '[workspace]\ncommands_off = ["config"]'
@@ -107,7 +107,7 @@ async def test_what_switches_commands_on_again_cannot_be_switched_off(world: Wor
     assert "config" not in offered
 
 
-async def test_one_that_was_switched_off_before_can_be_used(world: World) -> None:
+async def test_a_stored_switch_off_of_config_is_ignored(world: World) -> None:
     administration = world.app.services.administration
     administration.base = administration.base.model_copy(update={"commands_off": ("config", "ask")})
     assert "empty" in await config(world, "commands_off", "none", "channel")
@@ -118,7 +118,7 @@ async def test_one_that_was_switched_off_before_can_be_used(world: World) -> Non
 async def test_what_is_off_is_off_for_administrators_too(world: World, command: str) -> None:
     name = command.split()[0]
     await config(world, "commands_off", name, "channel")
-    assert f"/{name} is switched off here." in answer_text(
+    assert f"`/{name}` is switched off here." in answer_text(
         await world.command(command, CHANNEL, ADMIN, model="maker/small")
     )
 
@@ -144,12 +144,12 @@ def demote(world: World) -> None:
     world.adapter.people[ADMIN.id] = replace(ADMIN, administrator=False)
 
 
-async def test_rules_do_not_bind_who_is_an_administrator_now(world: World, asked: list[Request]) -> None:
+async def test_rules_do_not_bind_present_administrators(world: World, asked: list[Request]) -> None:
     await deny(world, "bot")
     assert "Hello" in answer_text(await world.say("Hello", CHANNEL, ADMIN))
     demote(world)
     assert "You may not talk with me here" in answer_text(await world.say("Hello", CHANNEL, ADMIN))
-    assert "You may not use /new here" in answer_text(await world.command("new", CHANNEL, ADMIN))
+    assert "You may not use `/new` here" in answer_text(await world.command("new", CHANNEL, ADMIN))
 
 
 async def test_models_are_for_who_is_an_administrator_now(world: World) -> None:
@@ -163,7 +163,7 @@ async def test_models_are_for_who_is_an_administrator_now(world: World) -> None:
     assert len(world.main.prompts) == 1
 
 
-async def test_rules_and_limits_are_shown_to_who_is_an_administrator_now(world: World) -> None:
+async def test_present_administrators_see_rules_and_limits(world: World) -> None:
     await deny(world, "/ask", "person:2|Ben")
     await world.command("limits set", CHANNEL, ADMIN, who="person:2|Ben", amount="5", of="requests", per="day")
     for command in ("access show", "limits show"):
@@ -173,7 +173,7 @@ async def test_rules_and_limits_are_shown_to_who_is_an_administrator_now(world: 
         assert "@Ben" not in answer_text(await world.command(command, CHANNEL, ADMIN))
 
 
-async def test_what_others_asked_is_steered_and_forgotten_by_who_is_an_administrator_now(world: World) -> None:
+async def test_present_administrators_steer_requests_of_others(world: World) -> None:
     talk = await world.say("Hello", THREAD, ANN)
     task = await world.command("sentiment", THREAD, ANN, text="Fine!")
     gate = asyncio.Event()
@@ -182,7 +182,7 @@ async def test_what_others_asked_is_steered_and_forgotten_by_who_is_an_administr
     assert running is not None
     await running.updated.wait()
     demote(world)
-    only = "Only the person who asked, or an administrator, can do that."
+    only = "Only the person who asked or an administrator can do this."
     for place, command, draft in (
         (CHANNEL, "stop", running),
         (THREAD, "retry", talk),
@@ -197,15 +197,15 @@ async def test_what_others_asked_is_steered_and_forgotten_by_who_is_an_administr
     assert "Forgotten" in answer_text(await world.command("forget conversation", THREAD, ADMIN, sure="yes"))
 
 
-async def test_a_task_is_done_again_with_the_rights_of_who_wants_it(world: World) -> None:
+async def test_a_retried_task_uses_its_persons_present_rights(world: World) -> None:
     task = await world.command("sentiment", CHANNEL, ADMIN, text="Fine!")
     await deny(world, "/sentiment")
     demote(world)
     answer = await world.command("retry", CHANNEL, ADMIN, request=str(task.log.request_id))
-    assert "You may not use /sentiment here" in answer_text(answer)
+    assert "You may not use `/sentiment` here" in answer_text(answer)
 
 
-async def test_the_platform_is_not_asked_where_it_makes_no_difference(world: World, asked: list[Request]) -> None:
+async def test_needless_rights_are_not_requested(world: World, asked: list[Request]) -> None:
     await deny(world, "/ask", "person:2|Ben")
     asked.clear()
     first = await world.say("Hello", CHANNEL, ADMIN)
@@ -222,10 +222,10 @@ async def test_the_platform_is_not_asked_where_it_makes_no_difference(world: Wor
 
 
 @pytest.mark.parametrize("who", [ANN, replace(ANN, guest=True)])
-async def test_who_may_not_use_the_bot_is_shown_and_offered_nothing(world: World, who: Person) -> None:
+async def test_forbidden_people_see_no_page_or_completions(world: World, who: Person) -> None:
     await deny(world, "bot")
     page = await world.intake.home(CHANNEL, who)
-    assert "You may not use /config here" in page.text
+    assert "You may not use `/config` here" in page.text
     assert "system_prompt" not in page.text
     assert page.choices == ()
     for command, option, given in (
@@ -239,7 +239,7 @@ async def test_who_may_not_use_the_bot_is_shown_and_offered_nothing(world: World
         assert await world.intake.suggest(command, option, "", CHANNEL, ADMIN, given) or command == "sentiment"
 
 
-async def test_the_page_is_for_who_is_an_administrator_now(world: World) -> None:
+async def test_the_page_needs_a_present_administrator(world: World) -> None:
     await deny(world, "bot")
     assert "system_prompt" in (await world.intake.home(CHANNEL, ADMIN)).text
     demote(world)

@@ -85,8 +85,8 @@ async def audit(world: World, place: Place, *actions: str) -> list[tuple[str, st
         ('[personas]\nsilent = " "', "[personas] silent: A persona needs a prompt"),
         ("[personas]\npirate = 1", "personas, pirate is not as it must be"),
         ('[workspace]\npersona = "pirate"', "[workspace] persona: There is no persona “pirate” here."),
-        ("[workspace]\nanswer_tokens = true", "[workspace] answer_tokens: answer_tokens takes a whole number"),
-        ("[workspace]\nlanguage = true", "[workspace] language: language takes text"),
+        ("[workspace]\nanswer_tokens = true", "[workspace] answer_tokens: “True” is not a valid value"),
+        ("[workspace]\nlanguage = true", "[workspace] language: “True” is not a valid value"),
         ("[workspace]\nlanguage = 2026-01-01", "workspace, language is not as it must be"),
         ('[channels.""]\nlanguage = "Thai"', "[channels.]: A channel is named by its id."),
         ('[threads.x]\nlanguage = "Thai"', "[threads.x]: A thread is named by the ids of its channel and its own"),
@@ -106,7 +106,7 @@ async def test_a_file_may_say_what_the_commands_may(world: World, toml: str, say
     assert (await world.say("Hello", CHANNEL)).text
 
 
-async def test_what_comes_with_a_file_can_be_used_in_it(world: World) -> None:
+async def test_a_settings_file_can_use_its_own_personas(world: World) -> None:
     await take_in(world, '[personas]\nPirate = "You are a pirate."\n[workspace]\npersona = "pirate"\n')
     assert world.app.services.administration.settings(CHANNEL).persona == "Pirate"
     await world.say("Hello", CHANNEL)
@@ -114,7 +114,7 @@ async def test_what_comes_with_a_file_can_be_used_in_it(world: World) -> None:
     assert "no persona “Pirate”" in await take_in(world, '[workspace]\npersona = "Pirate"\n', ELSEWHERE)
 
 
-async def test_the_audit_says_the_same_whoever_makes_a_change(world: World) -> None:
+async def test_the_audit_is_the_same_for_every_way(world: World) -> None:
     for place in (CHANNEL, ELSEWHERE):
         await world.command("persona make", place, ADMIN, name="pirate", prompt="You are a parrot.")
         await world.command("access allow", place, ADMIN, who="role:7|mods", what="spare")
@@ -148,7 +148,7 @@ async def test_the_answer_does_not_list_hundreds(world: World) -> None:
     assert "- and 250 more, which `/audit show` lists" in answer
 
 
-async def test_exactly_means_that_the_rest_goes_and_the_file_from_before_undoes_it(world: World) -> None:
+async def test_an_exact_import_can_be_undone(world: World) -> None:
     await take_in(world, WHOLE)
     await world.command("config set", CHANNEL, ANN, key="language", value="Maori", scope="me")
     full = await export(world)
@@ -168,7 +168,7 @@ async def test_exactly_means_that_the_rest_goes_and_the_file_from_before_undoes_
     )
 
 
-async def test_what_names_a_persona_that_is_gone_is_left_out_of_an_exact_import(world: World) -> None:
+async def test_an_exact_import_skips_settings_of_removed_personas(world: World) -> None:
     await world.command("persona make", CHANNEL, ADMIN, name="parrot", prompt="Squawk.")
     await world.command("persona use", CHANNEL, ADMIN, name="parrot", scope="channel")
     await world.command("persona delete", CHANNEL, ADMIN, name="parrot")
@@ -196,7 +196,7 @@ async def test_prompts_come_back_as_they_were(world: World, prompt: str) -> None
     assert administration.personas(ELSEWHERE)["odd"].prompt == prompt
 
 
-async def test_a_text_that_reads_like_a_default_is_one(world: World) -> None:
+async def test_a_text_like_a_default_is_one(world: World) -> None:
     await world.command("config set", CHANNEL, ADMIN, key="contact", value="default", scope="workspace")
     assert "1 change:" in await take_in(world, await export(world), ELSEWHERE)
 
@@ -227,7 +227,7 @@ async def test_a_file_is_read_that_came_along(world: World) -> None:
     assert form.arguments == {"exact": "yes"}
 
 
-async def test_what_is_in_force_comes_back_though_its_model_is_gone(world: World) -> None:
+async def test_settings_with_a_removed_model_import_again(world: World) -> None:
     administration = world.app.services.administration
     rule = Rule("discord", "guild", Subject("everyone"), "model:gone", allowed=False)
     limit = Limit("discord", "guild", Subject("everyone"), "gone", "requests", "day", 10**16)
@@ -237,7 +237,7 @@ async def test_what_is_in_force_comes_back_though_its_model_is_gone(world: World
     assert "There is no command or model “model:gone”" in await take_in(world, text, ELSEWHERE)
 
 
-async def test_what_another_version_kept_is_left_out_and_goes_with_its_workspace(
+async def test_records_of_another_version_are_ignored(
     world: World, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     odd: list[RecordChange] = [
@@ -252,7 +252,7 @@ async def test_what_another_version_kept_is_left_out_and_goes_with_its_workspace
     await world.start()
     await world.queue.recover("discord")
     try:
-        assert caplog.text.count("What was kept is left out") == 4
+        assert caplog.text.count("A stored record is ignored") == 4
         assert "SECRET" not in caplog.text
         assert (await world.say("Hello", THREAD)).text
         assert "SECRET" not in world.main.prompts[-1][0].text
@@ -267,9 +267,9 @@ async def test_what_another_version_kept_is_left_out_and_goes_with_its_workspace
         await world.store.aclose()
 
 
-async def test_a_rule_of_a_kind_that_is_not_known_binds_nobody(world: World) -> None:
+async def test_a_rule_of_unknown_kind_binds_nobody(world: World) -> None:
     administration = world.app.services.administration
     rule = Rule("discord", "guild", Subject("workspace"), "bot", allowed=False)
     administration._records["discord", "guild"] = {rule: rule}
     assert (await world.say("Hello", CHANNEL)).text
-    assert "guests may only do" in answer_text(await world.say("Hello", CHANNEL, GUEST))
+    assert "guests need the permission of an administrator" in answer_text(await world.say("Hello", CHANNEL, GUEST))

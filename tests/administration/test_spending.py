@@ -116,7 +116,7 @@ async def test_what_was_heard_counts_when_stopped(served: World, server: FakeOpe
     assert [written for _, written in await counted(served, tmp_path)] == [HALF]
 
 
-async def test_a_model_known_to_think_unseen_is_counted_so(served: World, server: FakeOpenAI, tmp_path: Path) -> None:
+async def test_hidden_reasoning_is_counted(served: World, server: FakeOpenAI, tmp_path: Path) -> None:
     server.script(Answer(("Yes",), usage=(10, 100)))
     await served.say("Think first")
     await stopped(served, server, Answer(("Half ", asyncio.Event())), "Half")
@@ -138,7 +138,7 @@ async def test_a_server_that_counts_along_is_believed(served: World, server: Fak
     assert await counted(served, tmp_path) in ([(31, 17)], [(31, 17 + HALF)])
 
 
-async def test_a_stop_between_attempts_costs_only_what_was_read(
+async def test_a_stop_between_attempts_costs_only_the_prompt(
     served: World, server: FakeOpenAI, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("bot.backends.openai.client.PAUSES", (15.0, 15.0))
@@ -239,19 +239,19 @@ async def test_the_ledger_survives_what_a_model_says(world: World, tmp_path: Pat
 # The ledger -----------------------------------------------------------------------------------------------------------
 
 
-async def test_a_row_the_ledger_cannot_take_loses_only_itself(
+async def test_one_invalid_call_does_not_lose_others(
     world: World, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     await asyncio.to_thread(refuse, tmp_path / "shoulders.db")
     await world.say("lost", replace(CHANNEL, thread="refused"))
-    assert "not kept yet" in caplog.text
+    assert "could not be stored yet" in caplog.text
     for number in range(3):
         await world.say(f"kept {number}", DIRECT)
     rows = await counted(world, tmp_path)
     while len(rows) < 3:
         rows = await counted(world, tmp_path)
     assert len(rows) == 3
-    assert "request 1 cannot be kept and is lost" in caplog.text
+    assert "request 1 could not be stored" in caplog.text
     assert caplog.text.count("is lost") == 1
 
 
@@ -269,7 +269,7 @@ def refuse(file: Path) -> None:
 # Time -----------------------------------------------------------------------------------------------------------------
 
 
-async def test_what_is_dated_in_the_future_uses_up_nothing(world: World, tmp_path: Path) -> None:
+async def test_calls_dated_in_the_future_do_not_count(world: World, tmp_path: Path) -> None:
     world.clock = clock = Clock()
     await world.start()
     await world.queue.recover("discord")
@@ -282,7 +282,7 @@ async def test_what_is_dated_in_the_future_uses_up_nothing(world: World, tmp_pat
         assert used(world, "requests") == 0
 
 
-async def test_a_clock_that_ran_ahead_makes_no_limit_endless(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_corrected_clock_does_not_extend_limits(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     passed = 0.0
     monkeypatch.setattr("bot.administration.limits.usage_meters.monotonic", lambda: passed)
     world.clock = clock = Clock()

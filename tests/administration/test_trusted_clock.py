@@ -70,14 +70,14 @@ async def test_a_jump_of_the_clock_erases_nothing(
     assert await kept(timed)
 
 
-async def test_a_clock_that_goes_on_jumping_is_not_believed(timed: World, machine: Machine) -> None:
+async def test_a_clock_that_jumps_is_not_trusted(timed: World, machine: Machine) -> None:
     for _ in range(10):
         machine.wrong += 100 * DAY
         await hours(timed, machine, 20)
     assert await kept(timed)
 
 
-async def test_what_a_clock_says_for_a_day_is_believed(timed: World, machine: Machine, files: Files) -> None:
+async def test_a_clock_right_for_a_day_is_trusted(timed: World, machine: Machine, files: Files) -> None:
     machine.wrong = 400 * DAY
     await hours(timed, machine, CONFIRM_SECONDS / HOUR - 1)
     assert await kept(timed)
@@ -85,9 +85,7 @@ async def test_what_a_clock_says_for_a_day_is_believed(timed: World, machine: Ma
     assert await files.holding("my secret") == []
 
 
-async def test_what_is_due_goes_while_a_jump_is_held_back(
-    timed: World, machine: Machine, database_clock: SetClock
-) -> None:
+async def test_due_data_are_deleted_during_a_jump(timed: World, machine: Machine, database_clock: SetClock) -> None:
     database_clock.read = lambda: machine.began - 90 * DAY + 2 * HOUR
     await timed.say("nearly too old", CHANNEL)
     machine.wrong = 400 * DAY
@@ -112,7 +110,7 @@ async def test_a_start_with_a_wrong_clock_erases_nothing(timed: World, machine: 
     await timed.store.aclose()
 
 
-async def test_after_an_outage_the_rest_goes_a_day_later(timed: World, machine: Machine, tmp_path: Path) -> None:
+async def test_after_an_outage_the_rest_expires_later(timed: World, machine: Machine, tmp_path: Path) -> None:
     await timed.queue.aclose(0)
     await timed.store.aclose()
     machine.began += 100 * DAY  # it was switched off
@@ -129,23 +127,23 @@ async def test_after_an_outage_the_rest_goes_a_day_later(timed: World, machine: 
 async def test_who_starts_it_now_and_then_forgets_too(machine: Machine) -> None:
     clock, believed = Clock(machine.wall), list[float]()
     for _ in range(12):  # a few minutes a day
-        clock.look()
+        clock.read()
         reading = clock.reading
         clock = Clock(machine.wall)
         clock.reading = reading
         machine.began += DAY
-        believed.append(clock.look() - machine.wall())
+        believed.append(clock.read() - machine.wall())
     assert min(believed) > -6 * DAY
     assert believed[-1] > -6 * DAY
 
 
 async def test_a_clock_that_is_set_back_erases_less(machine: Machine) -> None:
     clock = Clock(machine.wall)
-    clock.look()
+    clock.read()
     machine.wrong = -40 * DAY
-    assert clock.look() == machine.wall()
+    assert clock.read() == machine.wall()
     machine.wrong = 0
-    assert clock.look() == machine.wall()
+    assert clock.read() == machine.wall()
 
 
 async def test_small_corrections_are_no_jumps(machine: Machine) -> None:
@@ -153,7 +151,7 @@ async def test_small_corrections_are_no_jumps(machine: Machine) -> None:
     for wrong in (0, 1, -1, JUMP_SECONDS / 2, -JUMP_SECONDS / 2):
         machine.passed += HOUR
         machine.wrong = wrong
-        assert clock.look() == machine.wall()
+        assert clock.read() == machine.wall()
 
 
 async def test_an_upgrade_goes_by_the_newest_row(tmp_path: Path) -> None:

@@ -54,7 +54,7 @@ async def limits(world: World, action: str, given: Mapping[str, str] = MappingPr
 # /limits --------------------------------------------------------------------------------------------------------------
 
 
-async def test_a_limit_is_set_shown_changed_and_removed_and_written_down(noon: World) -> None:
+async def test_changes_of_limits_are_in_the_audit(noon: World) -> None:
     asked = {"amount": "20", "of": "requests", "per": "day"}
     assert "Everyone, each by themselves: 20 requests a day from now on." in await limits(noon, "set", asked)
     assert "(before: 20)" in await limits(noon, "set", {**asked, "amount": "30"})
@@ -100,12 +100,12 @@ async def test_whom_and_what_a_limit_is_for(noon: World, given: dict[str, str], 
 @pytest.mark.parametrize(
     ("given", "says"),
     [
-        ({"amount": "many"}, "“many” is no amount"),
-        ({"amount": "-1"}, "“-1” is no amount"),
-        ({"amount": "1.5"}, "finer than can be counted"),
-        ({"amount": "0.0000001", "of": "money"}, "finer than can be counted"),
-        ({"of": "apples"}, "`of` is one of: requests, tokens, money; “apples” is none."),
-        ({"per": "week"}, "`per` is one of: minute, hour, day, month; “week” is none."),
+        ({"amount": "many"}, "“many” is not a valid amount"),
+        ({"amount": "-1"}, "“-1” is not a valid amount"),
+        ({"amount": "1.5"}, "too many decimal places"),
+        ({"amount": "0.0000001", "of": "money"}, "too many decimal places"),
+        ({"of": "apples"}, "“apples” is not a valid value of `of`. Write one of: requests, tokens, money."),
+        ({"per": "week"}, "“week” is not a valid value of `per`. Write one of: minute, hour, day, month."),
         ({"model": "nobody"}, "There is no model “nobody”. There are: main, spare."),
         ({"who": "somebody"}, "Say whom it is for"),
         ({"who": "everyone", "channel": "channel:general"}, "Say whom it is for"),
@@ -116,7 +116,7 @@ async def test_every_mistake_says_what_to_write(noon: World, given: dict[str, st
     assert "Nothing is limited for you here." in await limits(noon, "show")
 
 
-async def test_what_is_not_limited_cannot_be_removed_and_only_administrators_change_limits(noon: World) -> None:
+async def test_only_administrators_change_limits(noon: World) -> None:
     assert "There is no limit of tokens an hour for everyone." in await limits(
         noon, "remove", {"of": "tokens", "per": "hour"}
     )
@@ -128,7 +128,7 @@ async def test_what_is_not_limited_cannot_be_removed_and_only_administrators_cha
 # /usage ---------------------------------------------------------------------------------------------------------------
 
 
-async def test_everybody_sees_what_they_used_and_what_is_left(noon: World) -> None:
+async def test_everybody_sees_their_used_and_remaining_amounts(noon: World) -> None:
     assert "You used nothing since 2026-11-01." in answer_text(await noon.command("usage show", CHANNEL, ANN))
     await limits(noon, "set", {"amount": "4", "of": "requests", "per": "day"})
     play(noon.main, Text("hello"), Done("complete", Usage(1_000, 500)))
@@ -157,7 +157,7 @@ async def history(world: World) -> None:
     await world.store.usage.add(calls)
 
 
-async def test_administrators_see_who_used_how_much_where_and_of_what(noon: World) -> None:
+async def test_administrators_see_everybodys_usage(noon: World) -> None:
     await history(noon)
     shown = answer_text(await noon.command("usage people", CHANNEL, ADMIN))
     rows = [line.split() for line in shown.splitlines()]
@@ -173,7 +173,7 @@ async def test_administrators_see_who_used_how_much_where_and_of_what(noon: Worl
         assert "for administrators" in answer_text(await noon.command(f"usage {report}", CHANNEL, ANN))
 
 
-async def test_what_people_thought_of_the_answers_stands_beside_it(noon: World) -> None:
+async def test_usage_shows_the_ratings_of_answers(noon: World) -> None:
     noon.clock = time
     await noon.start()
     await noon.queue.recover("discord")
@@ -194,7 +194,7 @@ async def test_who_was_forgotten_is_counted_without_a_name(noon: World) -> None:
     assert "forgotten" in answer_text(await noon.command("usage people", CHANNEL, ADMIN))
 
 
-async def test_the_csv_has_a_row_a_day_person_channel_and_model(noon: World) -> None:
+async def test_the_csv_has_rows_by_day_and_person(noon: World) -> None:
     await history(noon)
     (file,) = (await noon.command("usage csv", CHANNEL, ADMIN, period="7d")).answers[-1].files
     assert file.name == "usage-2026-11-18.csv"
@@ -208,7 +208,7 @@ async def test_the_csv_has_a_row_a_day_person_channel_and_model(noon: World) -> 
     assert (rows[3]["prompt_tokens"], rows[3]["cost"], rows[2]["failures"]) == ("100", "0.000125", "1")
 
 
-async def test_the_picture_is_a_png_and_its_description_has_the_figures(noon: World) -> None:
+async def test_the_charts_description_has_its_figures(noon: World) -> None:
     await history(noon)
     draft = await noon.command("usage chart", CHANNEL, ADMIN)
     (file,) = draft.answers[-1].files
@@ -219,11 +219,11 @@ async def test_the_picture_is_a_png_and_its_description_has_the_figures(noon: Wo
     empty = await noon.command("usage chart", replace(CHANNEL, workspace="quiet"), ADMIN)
     assert "There is nothing to draw: no tokens were used since 2026-11-01." in answer_text(empty)
     wrong = await noon.command("usage chart", CHANNEL, ADMIN, of="apples")
-    assert "“apples” is none" in answer_text(wrong)
+    assert "“apples” is not a valid value" in answer_text(wrong)
 
 
 async def test_a_period_that_there_is_not_is_said(noon: World) -> None:
-    assert "“1y” is none" in answer_text(await noon.command("usage show", CHANNEL, ANN, period="1y"))
+    assert "“1y” is not a valid value" in answer_text(await noon.command("usage show", CHANNEL, ANN, period="1y"))
 
 
 # The picture ----------------------------------------------------------------------------------------------------------
@@ -237,7 +237,7 @@ def size(png: bytes) -> tuple[int, int]:
     return int(width), int(height)
 
 
-async def test_any_name_any_number_of_models_and_none_can_be_drawn(tmp_path: Path) -> None:
+async def test_a_chart_takes_any_number_of_models(tmp_path: Path) -> None:
     crowd = replace(
         CHART, models={f"model {number}": [number, 0.0] for number in range(12)}, people=[("x" * 99, 1e12)] * 11
     )
@@ -274,9 +274,7 @@ def priced(prompt: float, answer: float) -> ModelSection:
 
 
 @given(PRICES, PRICES, TOKENS, st.integers(0, 10**12))
-def test_what_can_be_paid_for_is_as_much_as_can_be_and_no_more(
-    prompt: float, answer: float, tokens: int, money: int
-) -> None:
+def test_the_affordable_answer_is_the_longest_one(prompt: float, answer: float, tokens: int, money: int) -> None:
     model = priced(prompt, answer)
     longest = price.affordable(model, tokens, money)
     if longest >= 0:
@@ -294,7 +292,7 @@ def test_costs_are_exact_and_rounded_up() -> None:
 
 
 @given(st.integers(0, price.LARGEST), st.sampled_from(["requests", "tokens", "money"]))
-def test_an_amount_that_is_shown_can_be_read_back(amount: int, unit: Unit) -> None:
+def test_shown_amounts_can_be_parsed_again(amount: int, unit: Unit) -> None:
     assert price.parse_amount(price.format_amount(amount, unit, "").strip(), unit) == amount
 
 
@@ -306,7 +304,7 @@ def test_what_is_no_amount_is_refused(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["2,50", "1.000,50", "1,2,3", "1000,000", ",5", "1,000,00k"])
 def test_a_comma_that_parts_no_thousands_is_explained(text: str) -> None:
-    with pytest.raises(UserError, match=r"Write 2\.50 with a point; commas part thousands, as in 1,000\."):
+    with pytest.raises(UserError, match=r"commas separate thousands"):
         price.parse_amount(text, "money")
 
 

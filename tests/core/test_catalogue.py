@@ -202,7 +202,7 @@ async def test_an_added_model_can_be_chosen_and_answers(world: World) -> None:
 
 async def test_a_model_that_continues_texts_is_not_talked_with(world: World) -> None:
     await do(world, "add", model="maker/Small-Chat", name="tiny", task="text-generation")
-    assert "“tiny” is no model to talk with: it can write" in said(await world.command("model", CHANNEL, name="tiny"))
+    assert "“tiny” is not a chat model. It supports: write" in said(await world.command("model", CHANNEL, name="tiny"))
     assert "tiny" not in await world.intake.suggest("ask", "model", "", CHANNEL, ANN, {})
     assert "tiny" in await world.intake.suggest("complete", "model", "", CHANNEL, ANN, {})
 

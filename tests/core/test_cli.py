@@ -46,7 +46,7 @@ def test_the_version_is_printed(tmp_path: Path) -> None:
             {"DISCORD_TOKEN": "MTIz.x.y", "OPENAI_API_KEY": "sk-1", "OPENAI_BASE_URL": "here"},
             "OPENAI_BASE_URL must",
         ),
-        ("[bot]\ndatabase = '/proc/nowhere/x.db'", {"DISCORD_TOKEN": "MTIz.x.y"}, "cannot be opened"),
+        ("[bot]\ndatabase = '/proc/nowhere/x.db'", {"DISCORD_TOKEN": "MTIz.x.y"}, "could not be opened"),
     ],
 )
 def test_a_mistake_is_one_line_and_status_2(

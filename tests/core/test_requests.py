@@ -153,7 +153,7 @@ async def test_when_every_model_fails_it_is_said(world: World) -> None:
 async def test_a_fault_of_ours_is_an_answer_too(world: World) -> None:
     play(world.main, ZeroDivisionError("oops"))
     draft = await world.say("hi")
-    assert "its log says what" in draft.answers[-1].notes[0]
+    assert "look into the log" in draft.answers[-1].notes[0]
     play(world.main, Text("fine"), Done())
     assert (await world.say("hi")).text == "fine"
 
@@ -193,14 +193,14 @@ async def test_the_model_of_a_conversation_can_be_chosen(world: World) -> None:
     assert not world.main.prompts
     assert "**spare**" in (await world.command("model")).text
     wrong = await world.command("model", name="nope")
-    assert "There are: main, spare" in wrong.answers[-1].notes[0]
+    assert "main, spare" in wrong.answers[-1].notes[0]
 
 
 async def test_a_model_that_is_not_for_talking_says_what_it_is_for(world: World) -> None:
     sections = world.app.services.catalogue.sections
     sections["spare"] = sections["spare"].model_copy(update={"can": ("embed",)})
     answer = await world.say("", command="ask", arguments={"text": "hi", "model": "spare"})
-    assert "“spare” is no model to talk with: it can embed." in answer.answers[-1].notes
+    assert "“spare” is not a chat model. It supports: embed." in answer.answers[-1].notes
     assert not world.spare.prompts
 
 
@@ -277,7 +277,7 @@ async def test_an_answer_never_taken_is_given_up(world: World, caplog: pytest.Lo
     await world.active.idle()
     await world.queue.recover("discord")
     assert await world.store.requests.unfinished("discord") == []
-    assert caplog.text.count("is given up") == 1
+    assert caplog.text.count("is dropped, because discord") == 1
     assert len(world.main.prompts) == 1
 
 

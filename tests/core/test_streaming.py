@@ -60,7 +60,7 @@ async def test_a_fault_before_the_reply_is_answered(world: World, monkeypatch: p
         raise RuntimeError("A fault of ours.")
 
     monkeypatch.setattr(bot.commands.chat, "run", run)
-    assert "Something went wrong inside the bot" in notes(await world.say("hi"))
+    assert "An error inside me" in notes(await world.say("hi"))
 
 
 async def test_a_fallback_does_a_task_and_says_so(world: World) -> None:

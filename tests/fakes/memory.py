@@ -1,4 +1,4 @@
-"""A platform and a model in memory, for tests of the core alone."""
+"""A platform and a model in memory, for tests of only the core."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from bot.interfaces.replies import Answer, Chunk, Done, Status, Text, Thought, U
 
 
 def _do_nothing() -> None:
-    """Do nothing where nobody waits for a change."""
+    """Do nothing, as a callback for changes."""
 
 
 @dataclass
 class MemoryDraft:
-    """Remembers what was written and what was finished; `failures` are raised by finish() first.
+    """A draft with its chunks and its finished answers; finish() raises its `failures` first.
 
-    `changed` is called when it is finished, as those of the adapter and the model are for each draft and prompt.
+    `changed` is called at its end, as those of the adapter and the model are for each draft and prompt.
     """
 
     request: Request
@@ -55,18 +55,18 @@ class MemoryDraft:
 
     @property
     def text(self) -> str:
-        """The finished answer's text."""
+        """Return the finished answer's text."""
         return self.answers[-1].text
 
     @property
     def positions(self) -> list[int]:
-        """The places in the queue that were shown."""
+        """Return the positions in the queue that were shown."""
         return [chunk.position for chunk in self.chunks if isinstance(chunk, Status) and chunk.position]
 
 
 @dataclass
 class MemoryAdapter:
-    """An adapter whose drafts are kept in `drafts`, in the order in which they were made.
+    """An adapter with its `drafts` in the order of their creation.
 
     `people` are the people, by id, whose rights have changed since they asked. `posts` are the bot's own messages.
     `files` are the contents of attachments by name. `context_messages` surround every request, `history_messages` are
@@ -141,7 +141,7 @@ Script = Callable[[Prompt], AsyncGenerator[Text | Thought | Status | Done, None]
 
 
 async def echo(prompt: Prompt) -> AsyncGenerator[Text | Thought | Status | Done, None]:
-    """Say what was said last."""
+    """Repeat the last message."""
     for word in prompt[-1].text.split(" "):
         yield Text(f"{word} ")
     yield Done("complete", Usage(len(prompt), 1))
@@ -149,7 +149,7 @@ async def echo(prompt: Prompt) -> AsyncGenerator[Text | Thought | Status | Done,
 
 @dataclass
 class MemoryBackend:
-    """A model that plays `script` and keeps every prompt. A token is a word."""
+    """A model that runs `script` and stores every prompt. A token is a word."""
 
     script: Script = echo
     context: int = 1_000

@@ -1,4 +1,4 @@
-"""Inputs for the models of random weights, in the tests and when the models are created."""
+"""Inputs for models with random weights, in the tests and at the creation of the models."""
 
 TEXT = "Ann met Bob in Paris on Monday, and both of them sang."
 OTHER = "A dog sat."
@@ -39,4 +39,4 @@ FAMILIES = {
 def table() -> str:
     """Return the table of families in docs/models.md."""
     rows = (f"| {name} | {', '.join(dict.fromkeys(made.values()))} |" for name, made in FAMILIES.items())
-    return "\n".join(["| family | shown to |", "|---|---|", *rows])
+    return "\n".join(["| family | tested skills |", "|---|---|", *rows])

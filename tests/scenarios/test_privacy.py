@@ -125,7 +125,7 @@ async def test_what_people_say_to_each_other_is_kept_where_that_is_wanted(
     assert "Ben: The build is red.\nBen: It was my change.\n" in asked
     assert asked.count("The build is red.") == 1
     shown = await stage.answer(await stage.command("forget me", who="ben"))
-    assert "2 overheard messages" in shown.text
+    assert "2 messages between people" in shown.text
 
 
 @needs("people")

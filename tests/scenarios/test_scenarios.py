@@ -278,7 +278,7 @@ async def test_over_a_limit_one_is_refused_and_told_what_is_left_and_when_it_beg
     limited = await stage.answer(await stage.command("limits set", ONE_A_MONTH, "root"))
     assert "1 request a month from now on" in limited.text
     refused = await stage.answer(await stage.mention("And again"))
-    assert "Your limit of 1 request a month is used up. It begins afresh in" in refused.text
+    assert "Your limit of 1 request a month is used up. It resets in" in refused.text
     assert " at 00:00 UTC." in refused.text
     assert len(stage.prompts) == 1
     shown = await stage.answer(await stage.command("usage show"))

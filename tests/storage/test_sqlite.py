@@ -71,7 +71,7 @@ async def test_a_database_from_the_future_is_left_alone(tmp_path: Path) -> None:
 async def test_other_files_are_refused_with_a_reason(tmp_path: Path) -> None:
     path = tmp_path / "letter.db"
     path.write_text("Dear Sir or Madam, " * 100)
-    with pytest.raises(StoreError, match="cannot be used"):
+    with pytest.raises(StoreError, match="could not be opened"):
         await open_database(path)
 
 

@@ -238,7 +238,7 @@ async def test_a_button_lets_the_chat_model_do_it(world: TaskWorld) -> None:
 
 async def test_after_a_restart_a_button_says_that_it_forgot(world: TaskWorld) -> None:
     draft = await world.do("summarise", **{"request": "999", "with": "chat"})
-    assert "ask again" in notes(draft)
+    assert "Ask again" in notes(draft)
 
 
 async def test_a_setting_says_who_does_a_task(world: TaskWorld) -> None:
@@ -279,9 +279,9 @@ async def test_a_setting_keeps_a_text_from_the_model_that_converses(world: TaskW
 @pytest.mark.parametrize(
     ("value", "complaint"),
     [
-        ("sumarise=chat", "There is no task “sumarise”. There are: answer,"),
+        ("sumarise=chat", "There is no task “sumarise”. Tasks: answer,"),
         ("summarise=nothing", "summarise=local, summarise=chat or summarise=MODEL. Models: main, spare, made."),
-        ("main", "“main” does not say who does tasks."),
+        ("main", "“main” is not a valid entry."),
     ],
 )
 async def test_a_setting_that_says_nothing_of_tasks(world: TaskWorld, value: str, complaint: str) -> None:
@@ -313,8 +313,8 @@ async def test_a_model_of_the_hub_does_what_the_hub_says_it_is_for(world: TaskWo
 
 async def test_what_is_none_of_the_choices_is_said(world: TaskWorld) -> None:
     said = notes(await world.do("summarise", text=NOTES, length="huge"))
-    assert said == "`length` is one of: short, medium, long; “huge” is none."
-    assert "`with` is one of: local, chat" in notes(await world.do("summarise", text=NOTES, **{"with": "magic"}))
+    assert said == "“huge” is not a valid value of `length`. Write one of: short, medium, long."
+    assert "Write one of: local, chat" in notes(await world.do("summarise", text=NOTES, **{"with": "magic"}))
     assert "By made" in notes(await world.do("summarise", text=NOTES, length="Short"))
     assert "Write `/similar ONE [TEXT]`." in notes(await world.do("similar"))
 
@@ -331,7 +331,7 @@ def test_a_task_that_there_is_not_is_a_mistake(tmp_path: Path) -> None:
     path = tmp_path / "config.toml"
     path.write_text('[settings]\ntasks = ["summarize=chat"]\n')
     config = load(path, {})
-    with pytest.raises(ConfigError, match=r"\[settings\] There is no task “summarize”. There are: answer,"):
+    with pytest.raises(ConfigError, match=r"\[settings\] There is no task “summarize”. Tasks: answer,"):
         check_task_preferences(config)
 
 
@@ -526,7 +526,7 @@ async def test_a_pipeline_is_run_on_what_is_given(world: TaskWorld) -> None:
 
 async def test_a_pipeline_that_there_is_not_never_reaches_a_model(world: TaskWorld) -> None:
     for pipeline, says in (
-        ("made-up-17", "There is no pipeline “made-up-17”. There are: text-classification, "),
+        ("made-up-17", "There is no pipeline “made-up-17”. Supported pipelines: text-classification, "),
         ("table-question-answering", "it needs pandas"),
         ("summarization", "`/summarise`"),
     ):

@@ -1,6 +1,7 @@
-"""What may still be used: reserved before a model is asked, settled when it is known what that took.
+"""The budget of model calls: reserved before a model is asked, settled once its usage is known.
 
-Everything is decided in memory and without waiting, so that no two calls reserve the same; the ledger only remembers.
+All decisions are made in memory without waiting, so that two calls cannot reserve the same amount. The ledger stores
+the calls for the next start.
 """
 
 from __future__ import annotations
@@ -28,21 +29,21 @@ from bot.interfaces.usage import Grouping, ModelCall, UsageStore
 
 log = logging.getLogger(__name__)
 
-UNBOUNDED = 8_192
-"""Tokens that an answer is bounded to where tokens or money are limited and nothing else bounds it."""
+DEFAULT_LENGTH = 8_192
+"""The most tokens of an answer under a limit in tokens or money, where nothing else bounds it."""
 
-SENSIBLE = 256
-"""Tokens of the shortest answer worth asking for, where it might have been longer."""
+SHORTEST = 256
+"""The least tokens to which a limit shortens an answer; below, the request is refused."""
 
-MOST_UNKEPT = 10_000
-"""Calls that wait for a ledger that takes nothing; the oldest go then."""
+MOST_UNSTORED = 10_000
+"""The most calls that wait for a ledger that fails; then the oldest are lost."""
 
-WARNED = (80, 100)
-"""Per cent of a limit; the answer that gets there says so."""
+WARNING_PERCENTAGES = (80, 100)
+"""Percentages of a limit; the answer that reaches one has a warning."""
 
 
 class Budget:
-    """All meters, and the limits that they are held against. `revision` grows with every call of a model."""
+    """All meters and limits. `revision` grows with every call of a model."""
 
     def __init__(
         self,
@@ -60,12 +61,12 @@ class Budget:
         self._models = models
         self._meters = UsageMeters()
         self._hidden_tokens: dict[str, int] = {}
-        self._unkept: list[ModelCall] = []
+        self._unstored: list[ModelCall] = []
 
     async def load(self) -> None:
-        """Count what was used before this start, once and before the first request.
+        """Read the usage before this start, once, before the first request.
 
-        What is dated after a window's end, as of a time when the clock was wrong, does not count in it.
+        A call dated after a window's end, by a wrong clock, does not count in it.
         """
         now = self.clock()
         for window in WINDOWS:
@@ -79,7 +80,7 @@ class Budget:
                     self._meters.at(pool, now).used.update(used)
 
     def limit_usages(self, place: Place, person: Person, *models: str) -> Sequence[LimitUsage]:
-        """How the limits stand that hold for a person in a place: those of these models, and those of all together."""
+        """Return the usage of every limit for a person in a place, of these models and of all models together."""
         now = self.clock()
         limits = limits_in_force(self._administration.limits(place), place, person, ("", *models))
         return [LimitUsage(limit, self._meters.at(pool_of(limit, place, person), now)) for limit in limits]
@@ -87,32 +88,32 @@ class Budget:
     # Before and after a call ------------------------------------------------------------------------------------------
 
     def refusal(self, place: Place, person: Person) -> Denied | None:
-        """Why nothing that this person asks here can be answered: a limit is used up. None where it depends."""
+        """Return the refusal by a used up limit; None where a request may still be possible."""
         all_cost = all(money.costs(model) for model in self._models.values())
-        for standing in self.limit_usages(place, person):
-            unit = standing.limit.unit
-            over = standing.left <= 0 if unit == "requests" else standing.used >= standing.limit.amount
+        for usage in self.limit_usages(place, person):
+            unit = usage.limit.unit
+            over = usage.left <= 0 if unit == "requests" else usage.used >= usage.limit.amount
             if over and (unit != "money" or all_cost):
-                return Denied(self._too_little(standing, place, 1))
+                return Denied(self._refusal_text(usage, place, 1))
         return None
 
     def reserve(
         self, accepted: Accepted, model: str, prompt_tokens: int, asked: Sampling, room: int, *, further: bool = False
     ) -> Reservation:
-        """Hold what one call may use at most; `room` is what the model's window leaves for the answer. Raises Denied.
+        """Reserve the most that a call may use; `room` is the model's window less the prompt, in tokens. Raises Denied.
 
-        Where the longest answer does not fit into what is left, a shorter one is asked for. A `further` call of an act
-        that counted already is no request of its own.
+        Where the longest answer exceeds a limit, a shorter one is reserved. A `further` call for an act that counted
+        already does not count as a request.
         """
         now, place, person = self.clock(), accepted.request.place, accepted.request.person
-        section, standings = self._models[model], self.limit_usages(place, person, model)
-        longest = max(1, min(room, section.sampling(asked).max_tokens or UNBOUNDED))
-        fits = [_longest(standing, section, prompt_tokens, further=further) for standing in standings]
+        section, usages = self._models[model], self.limit_usages(place, person, model)
+        longest = max(1, min(room, section.sampling(asked).max_tokens or DEFAULT_LENGTH))
+        fits = [_longest(usage, section, prompt_tokens, further=further) for usage in usages]
         granted = min([longest, *fits])
-        tightest = standings[fits.index(granted)] if granted < longest else None
-        if tightest and granted < (least := min(longest, SENSIBLE)):
+        tightest = usages[fits.index(granted)] if granted < longest else None
+        if tightest and granted < (least := min(longest, SHORTEST)):
             needed = tally(1, at_least := Usage(prompt_tokens, least), money.cost(section, at_least))
-            raise Denied(self._too_little(tightest, place, needed[tightest.limit.unit]))
+            raise Denied(self._refusal_text(tightest, place, needed[tightest.limit.unit]))
         most = Usage(prompt_tokens, granted)
         held = tally(int(not further), most, money.cost(section, most))
         meters = [self._meters.at(pool, now) for pool in pools(place, person.id, model)]
@@ -124,8 +125,8 @@ class Budget:
             Held(
                 granted, any(bound < money.LARGEST for bound in fits), section.hides, self._hidden_tokens.get(model, 0)
             ),
-            f"{self._whose(tightest.limit)} left no room for a longer answer." if tightest else "",
-            partial(self._settle, held=held, meters=meters, standings=standings),
+            f"{self._limit_text(tightest.limit)} shortened this answer." if tightest else "",
+            partial(self._settle, held=held, meters=meters, usages=usages),
         )
 
     def _settle(
@@ -135,10 +136,10 @@ class Budget:
         *,
         held: UsageAmounts,
         meters: Sequence[UsageMeter],
-        standings: Sequence[LimitUsage],
+        usages: Sequence[LimitUsage],
     ) -> Sequence[str]:
-        """Count what a call used instead of what was held for it; sentences about limits that it used up, or nearly."""
-        before = [standing.used for standing in standings]
+        """Count the usage of a call in place of its reservation, and return warnings about its limits."""
+        before = [usage.used for usage in usages]
         self._hidden_tokens[call.model] = max(reservation.hidden_tokens, self._hidden_tokens.get(call.model, 0))
         call = replace(call, cost=money.cost(self._models[call.model], call.usage))
         used = tally(int(call.counts), call.usage, call.cost)
@@ -148,94 +149,98 @@ class Budget:
             meter.used.update(used)
         self._keep(call)
         return [
-            self._nearly(standing)
-            for standing, used in zip(standings, before, strict=True)
-            if self._crosses(standing, used)
+            self._warning(usage)
+            for usage, used_before in zip(usages, before, strict=True)
+            if self._crosses(usage, used_before)
         ]
 
-    def _crosses(self, standing: LimitUsage, before: int) -> bool:
-        """Whether a limit now is used up, or nearly, and was not yet, in a window that is not over."""
-        marks = (standing.limit.amount * share for share in WARNED)
-        current = standing.meter.began >= began(standing.limit.window, self.clock())
-        return current and any(before * 100 < mark <= standing.used * 100 for mark in marks)
+    def _crosses(self, usage: LimitUsage, before: int) -> bool:
+        """Return whether a call reached a warning percentage of a limit, in a window that has not ended."""
+        marks = (usage.limit.amount * share for share in WARNING_PERCENTAGES)
+        current = usage.meter.began >= began(usage.limit.window, self.clock())
+        return current and any(before * 100 < mark <= usage.used * 100 for mark in marks)
 
-    # What is said -----------------------------------------------------------------------------------------------------
+    # Messages ---------------------------------------------------------------------------------------------------------
 
-    def _whose(self, limit: Limit) -> str:
+    def _limit_text(self, limit: Limit) -> str:
         return f"{owner(limit).capitalize()} limit of {describe_limit(limit, self.currency)}"
 
-    def _afresh(self, limit: Limit) -> str:
-        return f"It begins afresh {resets(limit.window, self.clock())}."
+    def _reset_text(self, limit: Limit) -> str:
+        return f"It resets {resets(limit.window, self.clock())}."
 
-    def _too_little(self, standing: LimitUsage, place: Place, needed: int) -> str:
-        """Why `needed` is refused, when it will not be any more, and whom to ask."""
-        limit, whose = standing.limit, self._whose(standing.limit)
-        if standing.used + needed <= limit.amount:
-            return f"{whose} is held by answers that are being written. Ask again when they are done."
-        whom = self._administration.contact_sentence(place)
-        if standing.used >= limit.amount:
-            return f"{whose} is used up. {self._afresh(limit)} {whom}"
-        left, need = (money.format_amount(n, limit.unit, self.currency) for n in (limit.amount - standing.used, needed))
-        return f"{whose} has {left} left, and this needs about {need}. {self._afresh(limit)} {whom}"
+    def _refusal_text(self, usage: LimitUsage, place: Place, needed: int) -> str:
+        """Return the reason to refuse `needed`, the time of the limit's reset, and the contact."""
+        limit, subject = usage.limit, self._limit_text(usage.limit)
+        if usage.used + needed <= limit.amount:
+            return f"{subject} is reserved by answers that are being written. Ask again when they are done."
+        contact = self._administration.contact_sentence(place)
+        if usage.used >= limit.amount:
+            return f"{subject} is used up. {self._reset_text(limit)} {contact}"
+        left, need = (money.format_amount(n, limit.unit, self.currency) for n in (limit.amount - usage.used, needed))
+        return f"{subject} has {left} left, and this needs about {need}. {self._reset_text(limit)} {contact}"
 
-    def _nearly(self, standing: LimitUsage) -> str:
-        share = standing.used * 100 // standing.limit.amount
-        used = "is used up now" if share >= 100 else f"is used to {share} %"
-        return f"{self._whose(standing.limit)} {used}. {self._afresh(standing.limit)}"
+    def _warning(self, usage: LimitUsage) -> str:
+        share = usage.used * 100 // usage.limit.amount
+        used = "is used up now" if share >= 100 else f"is {share} % used"
+        return f"{self._limit_text(usage.limit)} {used}. {self._reset_text(usage.limit)}"
 
     # The ledger -------------------------------------------------------------------------------------------------------
 
     def _keep(self, call: ModelCall) -> None:
-        """Hand the call to the ledger, with those that it could not take before."""
-        calls, self._unkept = [*self._unkept, call], []
-        if kept := self._written(calls):
-            kept.add_done_callback(partial(self._kept, calls))
+        """Store the call in the ledger, with those that could not be stored before."""
+        calls, self._unstored = [*self._unstored, call], []
+        if storing := self._store(calls):
+            storing.add_done_callback(partial(self._on_stored, calls))
 
-    def _written(self, calls: Sequence[ModelCall]) -> asyncio.Future[None] | None:
-        """Hand calls to the ledger; None where it is closed."""
+    def _store(self, calls: Sequence[ModelCall]) -> asyncio.Future[None] | None:
+        """Begin to store calls; return None where the ledger is closed."""
         try:
             return asyncio.ensure_future(self.ledger.add(calls))
         except StoreError as error:
-            log.error("What %s used is not kept: %s", ", ".join({call.model for call in calls}), error)
+            log.error("The usage of %s could not be stored: %s", ", ".join({call.model for call in calls}), error)
             return None
 
-    def _kept(self, calls: Sequence[ModelCall], kept: asyncio.Future[None]) -> None:
-        """Where a group could not be kept, try each of it by itself: one of them may be what the ledger cannot take."""
-        if kept.cancelled() or not (error := kept.exception()):
+    def _on_stored(self, calls: Sequence[ModelCall], storing: asyncio.Future[None]) -> None:
+        """Try each call of a failed group by itself, because one of them may be invalid for the ledger."""
+        if storing.cancelled() or not (error := storing.exception()):
             return
         if len(calls) == 1:
             self._put_off(calls, error)
             return
-        single = [written for call in calls if (written := self._written([call]))]
+        single = [attempt for call in calls if (attempt := self._store([call]))]
         if len(single) == len(calls):
-            tried = asyncio.gather(*single, return_exceptions=True)
-            tried.add_done_callback(partial(self._kept_singly, calls))
+            attempts = asyncio.gather(*single, return_exceptions=True)
+            attempts.add_done_callback(partial(self._on_stored_singly, calls))
 
-    def _kept_singly(self, calls: Sequence[ModelCall], tried: asyncio.Future[list[BaseException | None]]) -> None:
-        """Give up what the ledger did not take beside others that it took; where it took none, the disk is at fault."""
-        if tried.cancelled():
+    def _on_stored_singly(
+        self, calls: Sequence[ModelCall], attempts: asyncio.Future[list[BaseException | None]]
+    ) -> None:
+        """Drop the calls that failed beside others that were stored; keep all if all failed, as by a full disk."""
+        if attempts.cancelled():
             return
-        failed = [(call, error) for call, error in zip(calls, tried.result(), strict=True) if error]
+        failed = [(call, error) for call, error in zip(calls, attempts.result(), strict=True) if error]
         if len(failed) == len(calls):
             self._put_off(calls, failed[0][1])
             return
         for call, error in failed:
-            log.error("What %s used for request %d cannot be kept and is lost: %s", call.model, call.request, error)
+            log.error(
+                "The usage of %s for request %d could not be stored and is lost: %s", call.model, call.request, error
+            )
 
     def _put_off(self, calls: Sequence[ModelCall], error: BaseException) -> None:
-        log.error("What the models used is not kept yet, and tried again with the next answer: %s", error)
-        self._unkept = [*calls, *self._unkept]
-        if (lost := len(self._unkept) - MOST_UNKEPT) > 0:
-            log.error("What the models used in %d calls is lost: the database takes nothing", lost)
-            self._unkept = self._unkept[lost:]
+        log.error("The usage of models could not be stored yet and will be stored with the next answer: %s", error)
+        self._unstored = [*calls, *self._unstored]
+        if (lost := len(self._unstored) - MOST_UNSTORED) > 0:
+            log.error("The usage of %d calls is lost, because the database does not store anything", lost)
+            self._unstored = self._unstored[lost:]
 
 
-def _longest(standing: LimitUsage, section: ModelSection, prompt_tokens: int, *, further: bool) -> int:
-    """The longest answer that what is left of a limit allows; below 0 where it does not allow the question."""
-    match standing.limit.unit:
+def _longest(usage: LimitUsage, section: ModelSection, prompt_tokens: int, *, further: bool) -> int:
+    """Return the longest answer within a limit, in tokens; below 0 where even the question exceeds it."""
+    match usage.limit.unit:
         case "requests":
-            return money.LARGEST if further or standing.left > 0 else -1
+            return money.LARGEST if further or usage.left > 0 else -1
         case "tokens":
-            return standing.left - prompt_tokens
+            return usage.left - prompt_tokens
         case "money":
-            return money.affordable(section, prompt_tokens, standing.left)
+            return money.affordable(section, prompt_tokens, usage.left)

@@ -1,4 +1,4 @@
-"""Calendar windows in UTC: the clock's minute, hour, day or month that limits are counted over."""
+"""Calendar windows of limits, in UTC: the clock's minute, hour, day or month."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from bot.interfaces.records import Window
 
 WINDOWS: tuple[Window, ...] = get_args(Window)
 
-_ZEROED: Mapping[Window, int] = {"minute": 5, "hour": 4, "day": 3, "month": 2}
-"""How many of year, month, day, hour and minute a window's beginning keeps."""
+_FIELDS: Mapping[Window, int] = {"minute": 5, "hour": 4, "day": 3, "month": 2}
+"""The number of fields (year, month, day, hour, minute) that the beginning of a window has in common with its end."""
 
 LONGEST: Mapping[Window, timedelta] = {
     "minute": timedelta(minutes=1),
@@ -19,22 +19,22 @@ LONGEST: Mapping[Window, timedelta] = {
     "day": timedelta(days=1),
     "month": timedelta(days=31),
 }
-"""The longest that a window lasts."""
+"""The longest duration of a window."""
 
 
 def began(window: Window, now: float) -> float:
-    """When the window that holds `now` began; both in seconds since 1970."""
+    """Return the beginning of the window that contains `now`, both in seconds since 1970."""
     return _began(window, datetime.fromtimestamp(now, UTC)).timestamp()
 
 
 def ends(window: Window, now: float) -> float:
-    """When the next window begins."""
+    """Return the beginning of the next window, in seconds since 1970."""
     first = _began(window, datetime.fromtimestamp(now, UTC))
     return _began(window, first + LONGEST[window]).timestamp()
 
 
 def resets(window: Window, now: float) -> str:
-    """When a limit begins afresh, in words: "in 3 h, at 14:00 UTC"."""
+    """Return the time of a limit's reset as text: "in 3 h, at 14:00 UTC"."""
     end = ends(window, now)
     moment = datetime.fromtimestamp(end, UTC)
     day = "" if window != "month" else f"on {moment.day} {moment:%B} "
@@ -42,13 +42,13 @@ def resets(window: Window, now: float) -> str:
 
 
 def _began(window: Window, moment: datetime) -> datetime:
-    kept = moment.timetuple()[: _ZEROED[window]]
-    year, month, day, hour, minute = (*kept, *(0, 1, 1, 0, 0)[len(kept) :])
+    fields = moment.timetuple()[: _FIELDS[window]]
+    year, month, day, hour, minute = (*fields, *(0, 1, 1, 0, 0)[len(fields) :])
     return datetime(year, month, day, hour, minute, tzinfo=UTC)
 
 
 def _length(seconds: float) -> str:
-    """So long at most, in the largest unit that makes sense: 40 s, 12 min, 3 h, 6 days."""
+    """Return a duration, rounded up, in the largest suitable unit: 40 s, 12 min, 3 h, 6 days."""
     for limit, divisor, unit in ((60, 1, "s"), (3_600, 60, "min"), (172_800, 3_600, "h")):
         if (count := -int(-seconds // divisor)) <= limit // divisor:
             return f"{max(count, 1)} {unit}"

@@ -1,4 +1,4 @@
-"""One call of a model, from the moment its budget is held until it is known what it used."""
+"""One call of a model, from the reservation of its budget until its settlement."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from bot.utils.token_estimate import estimate, tokens
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """The amount that is held for the answer: its `longest` in tokens, and whether the model is asked to keep to that.
+    """The reserved answer: its `longest` in tokens, `bounded` if the model has to be asked for no more.
 
-    Where a model `hides` what it thinks, `hidden_tokens` is the most that it was found to have written without telling.
+    `hides` marks a model with hidden reasoning; `hidden_tokens` is the most that it has used in one call so far.
     """
 
     longest: int
@@ -27,7 +27,7 @@ class Held:
 
 
 class Reservation:
-    """A call whose budget is held; leaving it settles what it used, however it ended.
+    """A call with a reserved budget. Leaving the context settles its usage, however it ended.
 
     `shortened` names the limit that made the answer shorter, "" for none. `has_text` is true once the model wrote text;
     reasoning does not count. After settlement `warnings` has a sentence for each limit that is used up, or nearly,
@@ -48,23 +48,23 @@ class Reservation:
         self._settle = settle
         self._settled = False
         self._lost = Usage()
-        self._told = Usage()
+        self._reported = Usage()
         self._pieces: list[str] = []
-        self._at_work = True
+        self._running = True
 
     def sampling(self, asked: Sampling) -> Sampling:
-        """What was asked for, within the budget."""
+        """Return the sampling with the reserved length of the answer."""
         return replace(asked, max_tokens=self._held.longest) if self._held.bounded else asked
 
     def take(self, piece: Piece) -> None:
-        """Take notice of what the model said or thought: both are paid for."""
+        """Count a piece of the reply: text and reasoning are both paid for."""
         match piece:
             case Text(text) | Thought(text):
-                self._at_work = True
+                self._running = True
                 self._pieces.append(text)
                 self.has_text = self.has_text or (isinstance(piece, Text) and bool(text.strip()))
             case Used(usage):
-                self._at_work = True
+                self._running = True
                 self._note_usage(usage)
             case Status(lost="read" | "unread"):
                 self._drop_attempt(read=piece.lost == "read")
@@ -79,60 +79,61 @@ class Reservation:
     def __exit__(
         self, _kind: type[BaseException] | None, error: BaseException | None, _trace: TracebackType | None
     ) -> None:
-        """Count what broke off, failed or was stopped as far as it is paid for."""
+        """Count the part that is paid for of a call that broke off, failed or was stopped."""
         if not self._settled:
             self._end(self._unfinished(error), succeeded=not isinstance(error, Exception))
 
     def _note_usage(self, usage: Usage) -> None:
-        """Note what the server says of the call; what was heard before is part of that."""
-        told = Usage(tokens(usage.prompt_tokens), tokens(usage.completion_tokens))
-        if told.completion_tokens:
+        """Note the usage that the server reports; it includes all pieces so far."""
+        reported = Usage(tokens(usage.prompt_tokens), tokens(usage.completion_tokens))
+        if reported.completion_tokens:
             self._pieces = []
-        written = max(told.completion_tokens, self._told.completion_tokens)
-        self._told = Usage(told.prompt_tokens or self._told.prompt_tokens, written)
+        written = max(reported.completion_tokens, self._reported.completion_tokens)
+        self._reported = Usage(reported.prompt_tokens or self._reported.prompt_tokens, written)
 
     def _drop_attempt(self, *, read: bool) -> None:
-        """Note that an attempt failed and another one follows."""
+        """Note a failed attempt that another one follows; `read` if the server has read the prompt."""
         if read or self._has_begun:
             self._lost = _sum(self._lost, self._so_far())
-        self._told, self._pieces, self._at_work = Usage(), [], False
+        self._reported, self._pieces, self._running = Usage(), [], False
 
     @property
     def _has_begun(self) -> bool:
-        """True once the model began to write, as far as can be seen."""
-        return bool(self._pieces or self._told.completion_tokens)
+        """Return whether the model has begun to write, as far as that is visible."""
+        return bool(self._pieces or self._reported.completion_tokens)
 
     def _so_far(self) -> Usage:
-        """Sum up what was taken as far as it was told or, since then, heard."""
-        heard = estimate("".join(self._pieces))
-        said = self._told.completion_tokens + (min(heard, self._held.longest) if self._held.bounded else heard)
-        return Usage(self._told.prompt_tokens or self._call.usage.prompt_tokens, said)
+        """Return the reported usage and an estimate of the pieces since that report."""
+        received = estimate("".join(self._pieces))
+        bounded = min(received, self._held.longest) if self._held.bounded else received
+        completion_tokens = self._reported.completion_tokens + bounded
+        return Usage(self._reported.prompt_tokens or self._call.usage.prompt_tokens, completion_tokens)
 
     def _whole(self, usage: Usage) -> Usage:
-        """Count what the model says that it used, and what it does not say as it must have been."""
-        told, seen = Usage(tokens(usage.prompt_tokens), tokens(usage.completion_tokens)), self._so_far()
-        if self._held.hides and not self._told.completion_tokens:
-            self.hidden_tokens = max(0, told.completion_tokens - estimate("".join(self._pieces)))
-        return Usage(told.prompt_tokens or seen.prompt_tokens, told.completion_tokens or seen.completion_tokens)
+        """Return the reported usage of a complete call, with estimates for missing numbers."""
+        reported, seen = Usage(tokens(usage.prompt_tokens), tokens(usage.completion_tokens)), self._so_far()
+        if self._held.hides and not self._reported.completion_tokens:
+            self.hidden_tokens = max(0, reported.completion_tokens - estimate("".join(self._pieces)))
+        return Usage(reported.prompt_tokens or seen.prompt_tokens, reported.completion_tokens or seen.completion_tokens)
 
     def _unfinished(self, error: BaseException | None) -> Usage:
-        """Count what a call used that did not come to its end.
+        """Return the usage of a call without its end.
 
-        A model that was stopped, or given up, before its first word may have been thinking all the time: then all that
-        was held counts. What failed before its first word counts as far as its error says that it is paid for.
+        A model with hidden reasoning that was stopped before its first word may have been reasoning: the whole
+        reservation counts. A failure before the first word counts as its error's `paid` states.
         """
         failed = isinstance(error, Exception)
         paid = error.paid if isinstance(error, BackendError) else "nothing"
-        if not self._at_work or (failed and paid == "nothing" and not self._has_begun):
+        if not self._running or (failed and paid == "nothing" and not self._has_begun):
             return Usage()
         seen, longest = self._so_far(), self._held.longest
-        unseen = 0
+        hidden = 0
         if self._held.hides and not self._has_begun:
-            unseen = 0 if failed and paid == "prompt" else longest
-        elif self._held.hides and not self._told.completion_tokens:
-            unseen = self._held.hidden_tokens
-        said = seen.completion_tokens
-        return Usage(seen.prompt_tokens, max(said, min(said + unseen, longest)))
+            hidden = 0 if failed and paid == "prompt" else longest
+        elif self._held.hides and not self._reported.completion_tokens:
+            hidden = self._held.hidden_tokens
+        written = seen.completion_tokens
+        return Usage(seen.prompt_tokens, max(written, min(written + hidden, longest)))
 
     def _end(self, usage: Usage, *, succeeded: bool) -> None:
         if not self._settled:

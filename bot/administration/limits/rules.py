@@ -1,4 +1,4 @@
-"""Which limits hold for whom, and how they are told."""
+"""The limits in force for a person in a place, and limits as text."""
 
 from __future__ import annotations
 
@@ -13,36 +13,35 @@ from bot.interfaces.records import Limit, Unit, Window
 from bot.utils.formatting import markdown_table
 
 FARTHEST_FIRST: tuple[SubjectKind, ...] = ("everyone", "guests", "role", "person", "channel", "workspace")
-"""Of the limits about people the nearest counts; a channel's and the workspace's count beside it."""
+"""Of the limits of people the last one here applies. Those of channels and workspaces apply in addition."""
 
 BAR = 10
-"""Characters of a full bar."""
+"""The characters of a full bar."""
 
 
 @dataclass(frozen=True, slots=True)
 class LimitUsage:
-    """A limit and the meter that it is held against."""
+    """A limit and its meter."""
 
     limit: Limit
     meter: UsageMeter
 
     @property
     def used(self) -> int:
-        """What was used of it."""
+        """Return the used amount."""
         return self.meter.used[self.limit.unit]
 
     @property
     def left(self) -> int:
-        """What may still be reserved: answers that are being written hold the rest."""
+        """Return the amount that can still be reserved, without the reservations of running answers."""
         return self.limit.amount - self.used - self.meter.held[self.limit.unit]
 
 
 def limits_in_force(limits: Sequence[Limit], place: Place, person: Person, models: Collection[str]) -> Sequence[Limit]:
-    """The limits that hold for a person in a place: the channel's, the workspace's, and the nearest about people.
+    """Return the limits of a person in a place: those of the channel and the workspace, and the most specific others.
 
-    A limit for the person replaces a role's, and that replaces everyone's, where they are about the same unit, window
-    and model; of several roles the most generous counts. Of whom it is not known which roles they have, the strictest
-    limit counts of those that may be theirs.
+    For the same unit, window and model, a person's limit replaces a role's, and that replaces everyone's. Of several
+    roles the highest limit applies; for a person whose roles are unknown, the lowest of all roles and everyone.
     """
     unsaid = tuple(one.subject.id for one in limits if person.unsaid and one.subject.kind == "role")
     fitting: Mapping[SubjectKind, Sequence[str]] = {
@@ -68,42 +67,42 @@ def limits_in_force(limits: Sequence[Limit], place: Place, person: Person, model
 
 
 def farthest_first(limit: Limit) -> tuple[int, int]:
-    """The order in which later limits replace earlier ones."""
+    """Return the sort key of a limit: later limits replace earlier ones."""
     return FARTHEST_FIRST.index(limit.subject.kind), limit.amount
 
 
 def describe_limit(limit: Limit, currency: str) -> str:
-    """A limit in words: "20 requests a day with the model gpt"."""
+    """Return a limit as text: "20 requests a day with the model gpt"."""
     return f"{money.counted(limit.amount, limit.unit, currency)} {describe_window(limit.window, limit.model)}"
 
 
 def describe_window(window: Window, model: str) -> str:
-    """What a limit counts, in words: "a day with the model gpt"."""
+    """Return a limit's window and model as text: "a day with the model gpt"."""
     article = "an" if window == "hour" else "a"
     return f"{article} {window} with the model {model}" if model else f"{article} {window}"
 
 
 def owner(limit: Limit) -> str:
-    """Whose limit it is, for somebody whom it holds for."""
+    """Return the owner of a limit, addressed to a person whom it bounds."""
     return {"channel": "this channel's", "workspace": "this workspace's"}.get(limit.subject.kind, "your")
 
 
-def limit_table(standings: Sequence[LimitUsage], currency: str, now: float) -> str:
-    """How limits stand: what was used of each, what is left, and when it begins afresh."""
+def limit_table(usages: Sequence[LimitUsage], currency: str, now: float) -> str:
+    """Return a table of limits, each with its used and its remaining amount, and the time of its reset."""
     rows = [
         (
-            f"{owner(standing.limit)} {describe_limit(standing.limit, currency)}",
-            bar(standing.used, standing.limit.amount),
-            money.format_amount(max(standing.left, 0), standing.limit.unit, currency),
-            resets(standing.limit.window, now),
+            f"{owner(usage.limit)} {describe_limit(usage.limit, currency)}",
+            bar(usage.used, usage.limit.amount),
+            money.format_amount(max(usage.left, 0), usage.limit.unit, currency),
+            resets(usage.limit.window, now),
         )
-        for standing in standings
+        for usage in usages
     ]
-    return markdown_table(("limit", "used", "left", "begins afresh"), rows)
+    return markdown_table(("limit", "used", "left", "resets"), rows)
 
 
 def bar(used: int, amount: int) -> str:
-    """A bar as long as what was used, and the share in per cent."""
+    """Return a bar of the used share, with its percentage."""
     share = min(used / amount, 1) if amount else 1
     full = round(share * BAR)
     return f"{'█' * full}{'░' * (BAR - full)} {int(share * 100):>3} %"

@@ -1,4 +1,4 @@
-"""What was used so far in each calendar window, by person, channel and workspace, of each model and of all."""
+"""The usage of each calendar window, by person, channel and workspace, for each model and for all."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from bot.interfaces.records import Limit, Unit, Window
 from bot.interfaces.replies import Usage
 
 MOST_METERS = 10_000
-"""Meters kept before those of windows that are over are thrown away."""
+"""The number of meters after which those of ended windows are removed."""
 
 UsageAmounts: TypeAlias = "Counter[Unit]"
 
 
 class UsagePool(NamedTuple):
-    """What a limit draws from: a person's, a channel's or a workspace's use of one model or, "", of all."""
+    """The key of a meter: the usage of one model, or "" for all, by a person, in a channel or in a workspace."""
 
     platform: str
     workspace: str
@@ -32,9 +32,9 @@ class UsagePool(NamedTuple):
 
 @dataclass(slots=True)
 class UsageMeter:
-    """A pool in one window: what was used, and what is held for calls under way.
+    """The usage of a pool in one window, and the amounts held by running calls.
 
-    `made` is when the meter was begun, by a clock that nobody sets.
+    `began` is in seconds since 1970; `made` is the meter's creation on the monotonic clock.
     """
 
     began: float
@@ -44,17 +44,17 @@ class UsageMeter:
 
 
 class UsageMeters:
-    """Every pool's meter."""
+    """The meters of all pools."""
 
     def __init__(self) -> None:
         self._meters: dict[UsagePool, UsageMeter] = {}
         self._most = MOST_METERS
 
     def at(self, pool: UsagePool, now: float) -> UsageMeter:
-        """The pool's meter of this window.
+        """Return the pool's meter of this window.
 
-        A clock that is set back does not bring a window back, and one that ran ahead and was corrected does not make a
-        window last longer than it does.
+        A clock that is set back does not reopen a window. After the correction of a clock that was ahead, a window
+        does not last longer than usual.
         """
         start, meter, lasts = began(pool.window, now), self._meters.get(pool), LONGEST[pool.window].total_seconds()
         if meter is None or meter.began < start or (meter.began > start and monotonic() - meter.made >= lasts):
@@ -70,7 +70,7 @@ class UsageMeters:
 
 
 def pool_of(limit: Limit, place: Place, person: Person) -> UsagePool:
-    """What a limit draws from, for a person in a place."""
+    """Return the pool that a limit counts, for a person in a place."""
     match limit.subject.kind:
         case "channel":
             return UsagePool(place.platform, place.workspace, "channel", place.channel, limit.model, limit.window)
@@ -81,7 +81,7 @@ def pool_of(limit: Limit, place: Place, person: Person) -> UsagePool:
 
 
 def pools(place: Place, person: str, model: str, windows: Sequence[Window] = WINDOWS) -> Iterator[UsagePool]:
-    """All pools that one call is counted in."""
+    """Yield all pools in which a call counts."""
     for window in windows:
         for counted in ("", model):
             yield UsagePool(place.platform, place.workspace, "person", person, counted, window)
@@ -90,7 +90,7 @@ def pools(place: Place, person: str, model: str, windows: Sequence[Window] = WIN
 
 
 def tally(requests: int, usage: Usage, cost: int) -> UsageAmounts:
-    """What was used, by unit."""
+    """Return the amounts of usage by unit."""
     used: UsageAmounts = Counter()
     used["requests"], used["money"] = requests, cost
     used["tokens"] = usage.prompt_tokens + usage.completion_tokens

@@ -10,8 +10,8 @@ from bot.interfaces.prompts import Ability
 
 NEW_LIMIT, OLD_LIMIT = "max_completion_tokens", "max_tokens"
 
-STAND_IN = "our stand-in"
-"""The test server under tests/, which refuses the same fields as a preset's own server; for `tested`."""
+STAND_IN = "a test server"
+"""The server under tests/, which refuses the same fields as a preset's own server; for `tested`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ PRESETS: Mapping[str, Preset] = {
         "https://api.openai.com/v1",
         "OPENAI_API_KEY",
         limits=(NEW_LIMIT, OLD_LIMIT),
-        thinking="not at all",
+        thinking="none",
         can=ALL,
     ),
     "azure": Preset(
@@ -59,14 +59,14 @@ PRESETS: Mapping[str, Preset] = {
         "",
         "AZURE_OPENAI_API_KEY",
         limits=(NEW_LIMIT, OLD_LIMIT),
-        thinking="not at all",
+        thinking="none",
         can=ALL,
     ),
     "gemini": Preset(
         "Gemini",
         "https://generativelanguage.googleapis.com/v1beta/openai",
         "GEMINI_API_KEY",
-        thinking="`<thought>` in the text, when `extra` asks for it",
+        thinking="`<thought>` in the text, if `extra` requests it",
         can=("chat", "embed", "paint"),
     ),
     "mistral": Preset(
@@ -97,7 +97,7 @@ PRESETS: Mapping[str, Preset] = {
         "vLLM",
         "http://localhost:8000/v1",
         "",
-        thinking="`reasoning`, formerly `reasoning_content`; without its parser `<think>` in the text",
+        thinking="`reasoning`, in older versions `reasoning_content`, without a reasoning parser `<think>` in the text",
         can=("chat", "embed", "transcribe"),
         hides=False,
         says_usage_along=True,
@@ -116,7 +116,7 @@ PRESETS: Mapping[str, Preset] = {
         "http://localhost:1234/v1",
         "",
         limits=(OLD_LIMIT,),
-        thinking="`reasoning_content`, or `<think>` in the text, as set there",
+        thinking="`reasoning_content`, or `<think>` in the text, by its settings",
         can=("chat", "embed"),
         hides=False,
     ),
@@ -124,7 +124,7 @@ PRESETS: Mapping[str, Preset] = {
         "llama.cpp's server",
         "http://localhost:8080/v1",
         "",
-        thinking="`reasoning_content`, or `<think>` in the text, by its --reasoning-format",
+        thinking="`reasoning_content`, or `<think>` in the text, by its `--reasoning-format`",
         can=("chat", "embed"),
         hides=False,
     ),
@@ -143,7 +143,7 @@ PRESETS: Mapping[str, Preset] = {
         limits=(NEW_LIMIT, OLD_LIMIT),
         says_usage=False,
         can=("chat", "transcribe"),
-        tested="itself, 5.23, with SmolLM2: chat",
+        tested="`transformers serve` 5.23 with SmolLM2: chat",
         hides=False,
     ),
 }

@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields, replace
 from functools import partial
 from typing import Protocol, TypeAlias
 
-from bot.administration.limits.budget import UNBOUNDED
+from bot.administration.limits.budget import DEFAULT_LENGTH
 from bot.administration.limits.reservation import Reservation
 from bot.backends import dispatch
 from bot.chat.completion import Completion, model_with_fallbacks
@@ -126,7 +126,7 @@ def _most(job: Job[jobs.JobAnswer]) -> int:
         case Complete() | Describe() | Rewrite():
             return job.max_tokens or SHORT
         case Transcribe(data=data):
-            return min(SHORT + len(data) // BYTES_OF_SOUND, UNBOUNDED)
+            return min(SHORT + len(data) // BYTES_OF_SOUND, DEFAULT_LENGTH)
         case Pipe():
             return SHORT
     return 1

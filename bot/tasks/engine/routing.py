@@ -40,7 +40,7 @@ def choose_route(services: Services, request: Request, task: Task, available: Av
     preference = task_preferences.preference_for(services.settings(request).tasks, task.name)
     if preference in available.names and (route := _route_of(services, preference, task, asked_way)):
         return route
-    possible = preference in task_preferences.WAYS and (preference != "chat" or task.instructed)
+    possible = preference in task_preferences.PREFERENCES and (preference != "chat" or task.instructed)
     way = asked_way or (preference if possible else "auto")
     made = made_for(services, request, task, available)
     if made and way != "chat":
@@ -138,7 +138,7 @@ def _to_add(services: Services, request: Request, task: Task) -> tuple[str, tupl
         return f'The operator can name one in config.toml: `can = ["{task.skill}"]` in its table.', ()
     if not services.catalogue.rules.admits(task.model):
         return f"{task.model} would serve, once the operator admits it: [hub] allow in config.toml.", ()
-    if services.policy.for_the_operator(request):
+    if services.policy.operator_only(request):
         return f"{task.model} would serve: whoever runs this bot can add it.", ()
     if not request.person.administrator:
         return f"An administrator can add one: `/models add {task.model}`.", ()

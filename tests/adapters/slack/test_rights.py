@@ -30,14 +30,14 @@ async def said_to(stage: SlackStage, who: str) -> str:
 @pytest.mark.parametrize("failing", ["slow", "refused"])
 async def test_a_denied_group_stays_denied_while_slack_fails(stage: SlackStage, failing: str) -> None:
     hurry(stage.app.adapters["slack"], replace(QUICK, look_up=0.7))
-    assert "a rule for @contractors says so" in await said_to(stage, "ben")
+    assert "a rule for @contractors" in await said_to(stage, "ben")
     gate = asyncio.Event()
     how = {"hold": gate} if failing == "slow" else {"error": "internal_error"}
     group = next(iter(stage.slack.world.groups.values()))
     stage.slack.fail("usergroups.list", times=99, **how)
     stage.slack.event({"type": "subteam_updated", "subteam": group.json(), "event_ts": stage.slack.clock.ts()})
     await stage.slack.settled()
-    assert "a rule for @contractors says so" in await said_to(stage, "ben")
+    assert "a rule for @contractors" in await said_to(stage, "ben")
     assert "may not" not in await said_to(stage, "ann")
     gate.set()
 
@@ -49,8 +49,7 @@ async def test_a_rule_for_an_unknown_group_refuses(stage: SlackStage) -> None:
     for who in ("ben", "ann"):
         answer_text = await said_to(stage, who)
         assert answer_text == (
-            "> You may not talk with me here: Slack does not say which groups you are in right now. "
-            "Try again in a minute."
+            "> You may not talk with me here: Slack does not report your groups right now. Try again in a minute."
         )
     assert "may not" not in await said_to(stage, "root")
 
@@ -68,10 +67,10 @@ async def test_who_cannot_be_looked_up_hears_why(tmp_path: Path) -> None:
         stage.slack.fail("users.info", status=500, times=99)
         answer_text = await said_to(stage, "ann")
         assert answer_text == (
-            "> You may not talk with me here: Slack does not say who you are right now. Try again in a minute."
+            "> You may not talk with me here: Slack does not report your rights right now. Try again in a minute."
         )
         answer_text = (await stage.answer(await stage.command("access show", {}, "root"))).text
-        assert "Slack does not say who you are right now. Try again in a minute." in answer_text
+        assert "Slack does not report your rights right now. Try again in a minute." in answer_text
 
 
 async def test_rights_come_with_the_change_itself(team: Town) -> None:
