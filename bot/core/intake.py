@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import partial
 from time import time
 
-from bot.chat.prompt import reworded
+from bot.chat.prompt import edited_question
 from bot.core.admission import Admissions
 from bot.core.dispatcher import Dispatcher
 from bot.core.request_queue import RequestQueue
@@ -123,7 +123,7 @@ class CoreIntake:
     async def edited(self, place: Place, message: str, text: str) -> None:
         """Somebody changed what a message says: a question's turn says so, too, and what is not answered yet."""
         place, message, text = well_formed((place, message, text))
-        await self._retention.edited(place, message, text, partial(reworded, text=text))
+        await self._retention.edited(place, message, text, partial(edited_question, text=text))
 
     async def deleted(self, place: Place, messages: Sequence[str]) -> None:
         """Messages are gone from the platform, and from what is kept: a question with its answers, or an answer."""

@@ -86,7 +86,7 @@ async def test_what_people_set_for_themselves_can_be_kept_from_counting(world: W
     assert world.main.sampled[-1].max_tokens == 77
     refused = await config(world, "answer_tokens", "2000", "me", CHANNEL, ANN)
     assert refused.strip() == "answer_tokens is the same for everybody here. Ask an administrator."
-    assert "does not count here" in said(await world.command("config show", CHANNEL, ANN, key="answer_tokens"))
+    assert "is not used here" in said(await world.command("config show", CHANNEL, ANN, key="answer_tokens"))
     assert "no longer set for you" in said(
         await world.command("config reset", OTHER, ANN, key="answer_tokens", scope="me")
     )
@@ -153,7 +153,7 @@ async def test_what_was_set_is_there_after_a_restart(world: World, tmp_path: Pat
         ("system_prompt", "{secret}", "has a placeholder that is not known"),
         ("system_prompt", "{name:>300000000}", "has a placeholder that is not known"),
         ("system_prompt", "one {", "has a brace that belongs to nothing"),
-        ("personal", "speak", "There is no setting of that kind “speak” here. There are: model, tasks,"),
+        ("personal", "speak", "There is no personal setting “speak” here. There are: model, tasks,"),
         ("queue_person", "0", "a whole number from 1 to 1,000"),
         ("audit_channel", "nowhere", "/audit channel"),
     ],
@@ -168,12 +168,12 @@ async def test_a_wrong_value_changes_nothing_and_says_what_is_right(
 
 
 async def test_a_scope_that_a_setting_does_not_have_is_refused(world: World) -> None:
-    assert "cannot be set for you; it can for: workspace, channel" in await config(world, "models", "main", "me")
-    assert "This is no thread" in await config(world, "language", "Thai", "thread", CHANNEL)
+    assert "cannot be set for you. Its levels are: workspace, channel" in await config(world, "models", "main", "me")
+    assert "This is not a thread" in await config(world, "language", "Thai", "thread", CHANNEL)
     assert "`scope` is one of: workspace, channel, thread, me; “galaxy” is none." in await config(
         world, "language", "Thai", "galaxy"
     )
-    assert "for yourself (`me`) or for all" in await config(world, "language", "Thai", "channel", DIRECT)
+    assert "for yourself (`me`) or for everybody" in await config(world, "language", "Thai", "channel", DIRECT)
 
 
 async def test_without_a_scope_administrators_set_it_here_and_others_for_themselves(world: World) -> None:
@@ -337,10 +337,10 @@ async def test_what_was_set_goes_out_as_toml_and_comes_back_in_elsewhere(world: 
 @pytest.mark.parametrize(
     ("toml", "says"),
     [
-        ("", "nothing to take in"),
+        ("", "The import is empty"),
         ("workspace", "not valid TOML"),
         ("[workspace]\nlanguage = 'Thai'\nspeak = 'loudly'", "speak takes mentions, threads or everything"),
-        ("[workspace]\nlanguage = 'Thai'\n[[rules]]\nwho = 'all'\nwhat = 'bot'\nallowed = true", "names nobody"),
+        ("[workspace]\nlanguage = 'Thai'\n[[rules]]\nwho = 'all'\nwhat = 'bot'\nallowed = true", "is not a subject"),
         ("[workspace]\nlanguage = 'Thai'\n[wrkspace]", "Nothing was changed"),
         ("[threads.'general/1']\nlanguage = 'Thai'\naudit_channel = 'x'", "cannot be set for a thread"),
     ],
@@ -424,7 +424,7 @@ async def test_a_persona_answers(world: World) -> None:
 )
 async def test_a_persona_has_a_name_that_can_be_written_everywhere(world: World, name: str) -> None:
     answer = said(await world.command("persona make", CHANNEL, ADMIN, name=name, prompt="You are."))
-    assert ("A persona's name has letters, digits" if name else "needs to know name") in answer
+    assert ("at most 32 letters, digits, “-” and “_”" if name else "needs to know name") in answer
     with pytest.raises(UserError):
         await world.intake.dialog(world.request("persona make", CHANNEL, ADMIN, {"name": name}))
     assert world.app.services.administration.personas(CHANNEL) == {}
@@ -438,11 +438,11 @@ async def test_a_personas_name_is_one_however_it_is_written(world: World) -> Non
         await world.intake.dialog(world.request("persona make", CHANNEL, ADMIN, {"name": "PIRATE"}))
     assert "`Pirate`" in said(await world.command("persona use", CHANNEL, ANN, name="PIRATE"))
     assert "(answers here)" in said(await world.command("persona list", CHANNEL, ANN))
-    assert "**Pirate** tells" in said(await world.command("persona show", CHANNEL, ANN, name="pirate"))
+    assert "**Pirate** has this prompt" in said(await world.command("persona show", CHANNEL, ANN, name="pirate"))
     assert "**Pirate** is ready" in said(
         await world.command("persona edit", CHANNEL, ADMIN, name="pirate", prompt="You are a captain.")
     )
-    assert "**Pirate** is gone" in said(await world.command("persona delete", CHANNEL, ADMIN, name="pirate"))
+    assert "**Pirate** is deleted" in said(await world.command("persona delete", CHANNEL, ADMIN, name="pirate"))
 
 
 @pytest.mark.parametrize("name", ["@everyone", "c++", "a`b\n", "none", "n" * 200])
@@ -456,7 +456,7 @@ async def test_personas_of_before_stay_usable(world: World, name: str) -> None:
         await world.say("Hello", CHANNEL, ANN)
         assert world.main.prompts[-1][0].text.endswith(f"You are {name}.")
     for persona in dict.fromkeys(kept):
-        assert "is gone" in said(await world.command("persona delete", CHANNEL, ADMIN, name=persona.name))
+        assert "is deleted" in said(await world.command("persona delete", CHANNEL, ADMIN, name=persona.name))
     assert world.app.services.administration.personas(CHANNEL) == {}
 
 
@@ -635,7 +635,9 @@ async def test_a_rule_can_be_taken_back_and_is_written_down(world: World) -> Non
     await world.command("access deny", CHANNEL, ADMIN, who="everyone", what="/ask")
     assert "/ask" in said(await world.command("access show", CHANNEL, ADMIN)).split("Models:")[1]
     assert "/ask," not in said(await world.command("access show", CHANNEL, ANN))
-    assert "is gone" in said(await world.command("access remove", CHANNEL, ADMIN, who="everyone", what="/ask"))
+    assert "I removed the rule" in said(
+        await world.command("access remove", CHANNEL, ADMIN, who="everyone", what="/ask")
+    )
     assert "There is no rule" in said(await world.command("access remove", CHANNEL, ADMIN, who="everyone", what="/ask"))
     entries = await world.app.services.administration.books.audit("discord", "guild", action="access")
     assert [(entry.target, entry.before, entry.after) for entry in entries] == [
@@ -650,19 +652,19 @@ async def test_what_is_typed_first_may_be_what_a_rule_is_about(world: World) -> 
         answer = said(await world.command("access deny", CHANNEL, ADMIN, who=what, channel="channel:other|other"))
         assert f"#other may not use {about} from now on" in answer
     assert len(world.app.services.administration.rules(CHANNEL)) == 3
-    assert "is gone" in said(
+    assert "I removed the rule" in said(
         await world.command("access remove", CHANNEL, ADMIN, who="/ask", channel="channel:other|x")
     )
     for who in ("@staff", "/nothing"):
         refused = said(await world.command("access deny", CHANNEL, ADMIN, who=who, channel="channel:other|other"))
-        assert "A rule is about one subject" in refused
-    assert "Say who it is about" in said(await world.command("access deny", CHANNEL, ADMIN, who="/ask"))
+        assert "A rule has one subject" in refused
+    assert "A rule needs a subject" in said(await world.command("access deny", CHANNEL, ADMIN, who="/ask"))
     assert len(world.app.services.administration.rules(CHANNEL)) == 2
 
 
 async def test_a_rule_about_a_person_and_a_channel_is_refused(world: World) -> None:
     given = {"who": "person:2|Ben", "what": "/ask", "channel": "channel:general|general"}
-    assert "A rule is about one subject" in said(await world.command("access deny", CHANNEL, ADMIN, **given))
+    assert "A rule has one subject" in said(await world.command("access deny", CHANNEL, ADMIN, **given))
     assert world.app.services.administration.rules(CHANNEL) == []
 
 
@@ -683,7 +685,7 @@ async def test_the_audit_can_be_filtered_and_exported(world: World) -> None:
     assert all(word in everything for word in ("language (channel)", "/ask for everyone", "refused", "Ben"))
     assert "Ben" not in said(await world.command("audit show", CHANNEL, ADMIN, action="config"))
     assert "language" not in said(await world.command("audit show", CHANNEL, ADMIN, who="person:2|Ben")).split("Ben")[0]
-    assert "nothing to show" in said(await world.command("audit show", CHANNEL, ADMIN, action="forget"))
+    assert "no such entries" in said(await world.command("audit show", CHANNEL, ADMIN, action="forget"))
     assert "is not a duration" in said(await world.command("audit show", CHANNEL, ADMIN, since="ages"))
     assert "Thai" in said(await world.command("audit show", CHANNEL, ADMIN, since="1h"))
     (file,) = (await world.command("audit export", CHANNEL, ADMIN)).answers[-1].files

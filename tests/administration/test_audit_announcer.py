@@ -46,10 +46,10 @@ async def test_announcements_stay_in_the_guild(tmp_path: Path) -> None:
         lobby = stage.discord.add_channel(other, "staff")
         await stage.ledger.accepted(lambda: stage.discord.join(other))
         shown = await stage.answer(await stage.mention(f"/audit channel channel:{lobby}|x", "root"))
-        assert "#x is no channel of this workspace" in shown.text
+        assert "#x is not a channel of this workspace" in shown.text
         toml = f'[workspace]\naudit_channel = "channel:{lobby}|x"\nlanguage = "Thai"'
         imported = await stage.answer(await stage.command("config import", {"toml": toml}, "root"))
-        assert "Nothing was changed, because of [workspace] audit_channel: #x is no channel" in imported.text
+        assert "Nothing was changed. The mistake is in [workspace] audit_channel: #x is not a channel" in imported.text
         assert stage.app.services.administration.settings(Place("discord", stage.guild, "")).language == ""
 
 
@@ -78,7 +78,7 @@ async def test_slack_announces_only_where_the_administrator_reads(tmp_path: Path
             stage.slack.add_channel("closed", ann, kind="group") if kind == "group" else stage.slack.add_direct(ann)
         )
         shown = await stage.answer(await stage.mention(f"/audit channel channel:{closed}|closed", "root"))
-        assert "You may not read #closed" in shown.text or "#closed is no channel of this workspace" in shown.text
+        assert "You may not read #closed" in shown.text or "#closed is not a channel of this workspace" in shown.text
         assert not stage.app.services.administration.settings(Place("slack", stage.slack.team, "")).audit_channel
 
 
@@ -120,7 +120,7 @@ async def test_an_import_is_bounded(world: World) -> None:
     table = "[channels.{}]\nlanguage = 'Thai'"
     toml = "\n".join(table.format(number) for number in range(MOST_ENTRIES + 1))
     shown = said(await world.command("config import", CHANNEL, ADMIN, toml=toml))
-    assert "there are 5,001 settings in it, and 5,000 can be taken in at once" in shown
+    assert "5,001 settings, and one import may have 5,000" in shown
     empty = "\n".join(f"[channels.{number}]" for number in range(MOST_ENTRIES + 1))
     assert "5,001 settings" in said(await world.command("config import", CHANNEL, ADMIN, toml=empty))
     long = f"[workspace]\nsystem_prompt = '{'x' * (2 << 20)}'"
@@ -208,6 +208,6 @@ async def test_closed_direct_messages_say_where_to_ask(world: World) -> None:
     world.app.services.administration.base = base.model_copy(update={"direct_messages": "closed"})
     assert "I answer no direct messages: ask me in a channel." in said(await world.say("Hello", DIRECT, ANN))
     assert "I answer no direct messages" in said(await world.command("summarise", DIRECT, ANN, text="Hello"))
-    assert "What I keep" in said(await world.command("privacy", DIRECT, ANN))
+    assert "The data that I store" in said(await world.command("privacy", DIRECT, ANN))
     assert "Hello" in said(await world.say("Hello", CHANNEL, ANN))
     assert "Hello" in said(await world.say("Hello", DIRECT, ADMIN))

@@ -478,7 +478,7 @@ async def test_who_is_asked_can_rate_an_answer_and_take_it_back(world: World, tm
     assert labels(answered) == ["👍", "👎"]
     good, bad = answered.answers[-1].choices
     thanks = await world.command(good.command, CHANNEL, ANN, **good.arguments)
-    assert said(thanks).startswith("Thank you: 👍")
+    assert said(thanks).startswith("Thank you for your rating: 👍")
     assert thanks.request.private
     await world.command(bad.command, CHANNEL, ANN, **bad.arguments)
     await world.command(good.command, CHANNEL, BEN, **good.arguments)
@@ -487,13 +487,15 @@ async def test_who_is_asked_can_rate_an_answer_and_take_it_back(world: World, tm
     assert "1 rating" in said(await world.command("forget me", CHANNEL))
     await forget(world, "me", CHANNEL)
     assert await rows_of(tmp_path, votes) == [(BEN.id, 1, "main")]
-    assert "do not keep" in said(await world.command(good.command, CHANNEL, ANN, **good.arguments))
+    assert "no longer store" in said(await world.command(good.command, CHANNEL, ANN, **good.arguments))
 
 
 async def test_an_answer_is_rated_where_it_was_given(world: World) -> None:
     await world.say("one", CHANNEL)
     for about in ("1", "99", "x"):
-        assert "not given here" in said(await world.command("feedback", OTHER, request=about, good="yes"))
+        assert "does not belong to this channel" in said(
+            await world.command("feedback", OTHER, request=about, good="yes")
+        )
 
 
 async def test_what_broke_off_offers_to_try_again_and_not_to_rate(world: World) -> None:
@@ -574,8 +576,8 @@ def test_a_large_copy_is_packed() -> None:
 async def test_privacy_says_what_is_in_force_here(world: World) -> None:
     plain = said(await world.command("privacy", CHANNEL, Person("9", "Gil", guest=True)))
     assert "here, in #general" in plain
-    assert "answer: for 90 days" in plain
-    assert "to each other here I do not keep" in plain
+    assert "answers for 90 days" in plain
+    assert "do not store messages between people" in plain
     assert "a test (main, spare)" in plain
     assert "everywhere on Discord" in plain
     assert "for 2 years" in plain
@@ -583,13 +585,13 @@ async def test_privacy_says_what_is_in_force_here(world: World) -> None:
     for key, value in (("retention_days", "1"), ("keep", "everything"), ("feedback", "on"), ("contact", "Root")):
         await world.command("config set", CHANNEL, ADMIN, key=key, value=value, scope="channel")
     changed = said(await world.command("privacy", CHANNEL))
-    assert "answer: for 1 day," in changed
-    assert "to each other here I keep for 1 day" in changed
+    assert "answers for 1 day," in changed
+    assert "I store messages between people in this channel for 1 day" in changed
     assert "👍" in changed
-    assert "how much: for 32 days" in changed
+    assert "per person and model for 32 days" in changed
     assert "Questions about this: Root." in changed
     await world.command("config set", CHANNEL, ADMIN, key="retention_days", value="0", scope="channel")
-    assert "answer: until somebody deletes it" in said(await world.command("privacy", CHANNEL))
+    assert "answers until somebody deletes it" in said(await world.command("privacy", CHANNEL))
     direct = said(await world.command("privacy", DIRECT))
-    assert "to each other" not in direct
+    assert "messages between people" not in direct
     assert "for 90 days" in direct

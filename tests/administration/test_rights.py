@@ -187,11 +187,11 @@ async def test_what_others_asked_is_steered_and_forgotten_by_who_is_an_administr
         (THREAD, "sentiment", task),
     ):
         assert only in said(await world.command(command, place, ADMIN, request=str(draft.log.request_id)))
-    assert "Others took part" in said(await world.command("forget conversation", THREAD, ADMIN, sure="yes"))
+    assert "Other people took part" in said(await world.command("forget conversation", THREAD, ADMIN, sure="yes"))
     del world.adapter.people[ADMIN.id]
     await world.command("stop", CHANNEL, ADMIN, request=str(running.log.request_id))
     await running.finished.wait()
-    assert "Forgotten" in said(await world.command("forget conversation", THREAD, ADMIN, sure="yes"))
+    assert "Deleted" in said(await world.command("forget conversation", THREAD, ADMIN, sure="yes"))
 
 
 async def test_a_task_is_done_again_with_the_rights_of_who_wants_it(world: World) -> None:

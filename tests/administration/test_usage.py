@@ -60,7 +60,7 @@ async def limits(world: World, action: str, given: Mapping[str, str] = MappingPr
 
 async def test_a_limit_is_set_shown_changed_and_removed_and_written_down(noon: World) -> None:
     asked = {"amount": "20", "of": "requests", "per": "day"}
-    assert "Everyone, each by themselves: 20 requests a day from now on." in await limits(noon, "set", asked)
+    assert "Everyone, per person: 20 requests a day from now on." in await limits(noon, "set", asked)
     assert "(before: 20)" in await limits(noon, "set", {**asked, "amount": "30"})
     await noon.say("hi", CHANNEL)
     shown = await limits(noon, "show", by=ANN)
@@ -71,7 +71,7 @@ async def test_a_limit_is_set_shown_changed_and_removed_and_written_down(noon: W
     assert "everyone" in await limits(noon, "show")
     assert "everyone" not in shown
     assert "it was 30" in await limits(noon, "remove", asked)
-    assert "Nothing is limited for you here." in await limits(noon, "show", by=ANN)
+    assert "There is no limit for you here." in await limits(noon, "show", by=ANN)
     entries = await noon.app.services.administration.books.audit("discord", "guild", action="limit")
     assert [(entry.action, entry.target, entry.before, entry.after) for entry in reversed(entries)] == [
         ("limit set", "requests a day for everyone", "", "20"),
@@ -84,17 +84,17 @@ async def test_a_limit_is_set_shown_changed_and_removed_and_written_down(noon: W
     ("given", "says"),
     [
         ({"who": "person:2|Ben", "amount": "5"}, "@Ben: 5 requests a day from now on."),
-        ({"who": "role:9|mods", "amount": "1k"}, "Everyone with @mods, each by themselves: 1,000 requests a day"),
-        ({"who": "guests", "amount": "1"}, "Guests, each by themselves: 1 request a day"),
-        ({"who": "workspace", "amount": "5"}, "All in this workspace together: 5 requests a day"),
-        ({"channel": "channel:general|general", "amount": "5"}, "All in #general together: 5 requests a day"),
+        ({"who": "role:9|mods", "amount": "1k"}, "Everyone with @mods, per person: 1,000 requests a day"),
+        ({"who": "guests", "amount": "1"}, "Guests, per person: 1 request a day"),
+        ({"who": "workspace", "amount": "5"}, "Everybody in this workspace together: 5 requests a day"),
+        ({"channel": "channel:general|general", "amount": "5"}, "Everybody in #general together: 5 requests a day"),
         ({"amount": "2m", "of": "tokens", "per": "hour"}, "2,000,000 tokens an hour"),
         ({"amount": "7", "model": "spare"}, "7 requests a day with the model spare"),
         (
             {"amount": "2.5", "of": "money", "per": "month", "model": "main"},
             "2.50 USD a month with the model main from",
         ),
-        ({"amount": "2.5", "of": "money"}, "No price is set in config.toml for: spare."),
+        ({"amount": "2.5", "of": "money"}, "price in config.toml: spare."),
     ],
 )
 async def test_whom_and_what_a_limit_is_for(noon: World, given: dict[str, str], says: str) -> None:
@@ -111,13 +111,13 @@ async def test_whom_and_what_a_limit_is_for(noon: World, given: dict[str, str], 
         ({"of": "apples"}, "`of` is one of: requests, tokens, money; “apples” is none."),
         ({"per": "week"}, "`per` is one of: minute, hour, day, month; “week” is none."),
         ({"model": "nobody"}, "There is no model “nobody”. There are: main, spare."),
-        ({"who": "somebody"}, "Say whom it is for"),
-        ({"who": "everyone", "channel": "channel:general"}, "Say whom it is for"),
+        ({"who": "somebody"}, "A limit needs one subject"),
+        ({"who": "everyone", "channel": "channel:general"}, "A limit needs one subject"),
     ],
 )
 async def test_every_mistake_says_what_to_write(noon: World, given: dict[str, str], says: str) -> None:
     assert says in await limits(noon, "set", {"amount": "5", "of": "requests", "per": "day", **given})
-    assert "Nothing is limited for you here." in await limits(noon, "show")
+    assert "There is no limit for you here." in await limits(noon, "show")
 
 
 async def test_what_is_not_limited_cannot_be_removed_and_only_administrators_change_limits(noon: World) -> None:
@@ -133,13 +133,13 @@ async def test_what_is_not_limited_cannot_be_removed_and_only_administrators_cha
 
 
 async def test_everybody_sees_what_they_used_and_what_is_left(noon: World) -> None:
-    assert "You used nothing since 2026-11-01." in said(await noon.command("usage show", CHANNEL, ANN))
+    assert "You have not used anything since 2026-11-01." in said(await noon.command("usage show", CHANNEL, ANN))
     await limits(noon, "set", {"amount": "4", "of": "requests", "per": "day"})
     play(noon.main, Text("hello"), Done("complete", Usage(1_000, 500)))
     for person in (ANN, ANN, BEN):
         await noon.say("hi", CHANNEL, person)
     shown = said(await noon.command("usage show", CHANNEL, ANN, period="7d"))
-    assert "What you used since 2026-11-18:" in shown
+    assert "Your usage since 2026-11-18:" in shown
     rows = [line.split() for line in shown.splitlines()]
     assert ["main", "2", "0", "3,000", "0.0025", "USD"] in rows
     assert any(row[:4] == ["your", "4", "requests", "a"] and "█████░░░░░" in row and "50" in row for row in rows)
@@ -185,7 +185,7 @@ async def test_what_people_thought_of_the_answers_stands_beside_it(noon: World) 
         draft = await noon.say("hi", CHANNEL, person)
         await noon.command("feedback", CHANNEL, person, request=str(draft.log.request_id), good=good)
     shown = said(await noon.command("usage people", CHANNEL, ADMIN))
-    assert "What people thought of the answers: main 2 👍 1 👎." in shown
+    assert "Ratings of the answers: main 2 👍 1 👎." in shown
     elsewhere = replace(CHANNEL, workspace="elsewhere")
     await noon.say("hi", elsewhere, BEN)
     shown = said(await noon.command("usage people", elsewhere, ADMIN))
@@ -221,7 +221,7 @@ async def test_the_picture_is_a_png_and_its_description_has_the_figures(noon: Wo
     assert width == 1600
     assert height > 900
     empty = await noon.command("usage chart", replace(CHANNEL, workspace="quiet"), ADMIN)
-    assert "There is nothing to draw: no tokens were used since 2026-11-01." in said(empty)
+    assert "There is nothing to draw: the usage since 2026-11-01 has no tokens" in said(empty)
     wrong = await noon.command("usage chart", CHANNEL, ADMIN, of="apples")
     assert "“apples” is none" in said(wrong)
 

@@ -96,7 +96,7 @@ class Stage(ABC):
 
     platform: str
     cannot: Mapping[str, str] = {}
-    """What this platform cannot do, and why, as docs/limits.md says it."""
+    """The abilities that this platform lacks, with the reasons that docs/limits.md repeats word for word."""
 
     stop_seconds = 0.2
     """What running answers get when the bot stops."""

@@ -89,7 +89,7 @@ async def test_a_remote_file_is_refused_wherever_it_points(tmp_path: Path, mark:
         secret = str(plain("secret.txt")["url_private"])
         slack._file_json = lambda name: plain(name) | mark | {"mimetype": "text/plain", "url_private": secret}  # type: ignore[method-assign]  # as Slack says it
         shown = await stage.answer(await stage.mention("/summarise", files=["remote.txt"]))
-        assert "“remote.txt” cannot be read. Slack only links to it" in shown.text
+        assert "I cannot read “remote.txt”. Slack only links to it" in shown.text
         assert "Upload the file itself here" in shown.text
         assert stage.prompts == []
 
