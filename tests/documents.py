@@ -53,7 +53,7 @@ def permissions() -> str:
     people = list(WHO)
     rows = [
         (
-            row.what,
+            row.action,
             f"`/{row.command}`",
             ", ".join(row.surfaces),
             "both" if not row.lacking else f"{' and '.join(map(str.capitalize, row.platforms))}: {row.lacking}",

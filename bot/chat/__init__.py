@@ -1,1 +1,1 @@
-"""Asking a model: prompt, completion, images, reasoning, buttons."""
+"""Ask a chat model: prompt, completion, images, reasoning, buttons."""

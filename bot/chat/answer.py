@@ -1,4 +1,4 @@
-"""The answer to a question of a conversation: shared by the commands that talk (chat, ask, retry)."""
+"""Answer a question of a conversation, for the commands chat, ask and retry."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from dataclasses import replace
 from functools import partial
 
 from bot.administration.settings import Settings
-from bot.chat.buttons import opinion_choices, retry_choice, stop_choice
+from bot.chat.buttons import rating_choices, retry_choice, stop_choice
 from bot.chat.completion import Completion, model_with_fallbacks
 from bot.chat.images import ImageSelection, select_images
-from bot.chat.prompt import PICTURES, prompt_for, question_turn, surroundings, system_prompt, utterances
+from bot.chat.prompt import IMAGES_REMARK, prompt_for, question_turn, surroundings, system_prompt, utterances
 from bot.chat.reasoning import ReasoningDisplay
 from bot.interfaces.messages import Message, Turn
 from bot.interfaces.prompts import Prompt
@@ -22,21 +22,18 @@ from bot.utils.upload_memory import Share
 
 LENGTH_NOTE = "The answer reached its length limit. Write “go on” for the rest."
 
-
 EMPTY_NOTE = "⚠️ The model returned an empty answer. Try again, or ask in other words."
 
+IMAGES_NOT_STORED_NOTE = "I do not store images, so this answer is without them. Attach them again and ask once more."
 
-BLIND_NOTE = "The pictures are not looked at again: they are not kept. Ask anew with them."
-
-
-UNBEGUN_NOTE = (
-    "⚠️ The model reached its length limit before it began to answer, probably by thinking. A larger `answer_tokens` "
-    "helps, or `max_tokens` in its table."
+NO_ANSWER_NOTE = (
+    "⚠️ The model reached its length limit before it began to answer, probably while it was thinking. Set a larger "
+    "`answer_tokens`, or a larger `max_tokens` in its table of config.toml."
 )
 
 
 class ConversationPrompt:
-    """A question with the turns before it and the messages around it; without a question, the newest turn is one."""
+    """A question with earlier turns and the messages around it; without a new question, the newest turn is it."""
 
     def __init__(
         self,
@@ -48,7 +45,7 @@ class ConversationPrompt:
         settings: Settings,
         share: Share,
         *,
-        new: bool,
+        is_new: bool,
     ) -> None:
         self._services = services
         self._request = accepted.request
@@ -57,69 +54,72 @@ class ConversationPrompt:
         self._parent = parent
         self._around = around
         self._share = share
-        self._new = new
+        self._new = is_new
         self._images = ImageSelection()
 
     async def opening(self, model: str) -> Sequence[Chunk]:
-        """Select the pictures that this model sees; those of a model that was asked before leave the memory."""
+        """Select the images for this model, and release those of a model that was asked before."""
         self._share.keep(0)
         self._images = await select_images(self._services, model, self._request, self._share)
         return [ModelAsked(model, self._parent, self._question()), *map(Note, self._images.notes)]
 
     async def prompt(self, model: str) -> tuple[Prompt, int]:
-        """Return the newest turns that fit. Raises ContextTooLong where none does."""
+        """Return the newest turns that fit. Raises ContextTooLong if none does."""
         question = self._question()
         turns = [*self._before, question] if question else self._before
         system = system_prompt(self._services, self._request, self._settings)
-        said = utterances(turns, self._request.place, self._around, self._images.pictures)
-        return await prompt_for(self._services.catalogue, model, self._settings, system, said)
+        messages = utterances(turns, self._request.place, self._around, self._images.images)
+        return await prompt_for(self._services.catalogue, model, self._settings, system, messages)
 
     def _question(self) -> Turn | None:
-        return question_turn(self._request, self._images.seen) if self._new else None
+        return question_turn(self._request, self._images.sent) if self._new else None
 
 
-def answer_question(services: Services, accepted: Accepted, chosen: str = "") -> Reply:
-    """Ask this request's question, as the next turn of its conversation."""
-    return _answer(services, accepted, None, chosen)
+def answer_question(services: Services, accepted: Accepted, requested_model: str = "") -> Reply:
+    """Return the answer to the request's question, as the next turn of its conversation."""
+    return _answer(services, accepted, None, requested_model)
 
 
 def answer_again(services: Services, accepted: Accepted, turn: int) -> Reply:
-    """Answer a question that is a turn already."""
+    """Return a new answer to a stored question."""
     return _answer(services, accepted, turn, "")
 
 
-async def _answer(services: Services, accepted: Accepted, turn: int | None, chosen: str) -> Reply:
-    """Answer the request's question or, where it is one already, a turn."""
-    new, request = turn is None, accepted.request
-    parent = await _parent(services.conversations, accepted) if new else turn
+async def _answer(services: Services, accepted: Accepted, turn: int | None, requested_model: str) -> Reply:
+    """Answer the request's question, or the stored question `turn`."""
+    is_new, request = turn is None, accepted.request
+    parent = await _parent(services.conversations, accepted) if is_new else turn
     conversation = await services.conversations.conversation(accepted.conversation)
-    first, settings = services.models.chat_model(request, chosen, conversation.model), services.settings(request)
+    first, settings = (
+        services.models.chat_model(request, requested_model, conversation.model),
+        services.settings(request),
+    )
     model = model_with_fallbacks(services, request, settings, first, partial(services.budget.reserve, accepted))
     yield Choices((stop_choice(accepted.id),))
     yield Status("Thinking…")
-    around, withheld = await surroundings(services, accepted, settings.context_messages) if new else ((), "")
+    around, withheld = await surroundings(services, accepted, settings.context_messages) if is_new else ((), "")
     if withheld:
         yield Note(withheld)
     before = await services.conversations.turns(accepted.conversation, parent) if parent is not None else ()
-    if not new and before and PICTURES in before[-1].text:
-        yield Note(BLIND_NOTE)
-    drawn = ReasoningDisplay(shown=settings.thinking).drawn
+    if not is_new and before and IMAGES_REMARK in before[-1].text:
+        yield Note(IMAGES_NOT_STORED_NOTE)
+    draw = ReasoningDisplay(shown=settings.thinking).drawn
     async with services.room.share(request) as share:
-        prompt = ConversationPrompt(services, accepted, before, parent, around, settings, share, new=new)
+        prompt = ConversationPrompt(services, accepted, before, parent, around, settings, share, is_new=is_new)
         async with aclosing(model.stream(prompt)) as pieces:
             async for piece in pieces:
-                for chunk in _ending(accepted, piece, settings) if isinstance(piece, Completion) else drawn(piece):
+                for chunk in _ending(accepted, piece, settings) if isinstance(piece, Completion) else draw(piece):
                     yield chunk
 
 
 def _ending(accepted: Accepted, completion: Completion, settings: Settings) -> Iterator[Chunk]:
-    """Yield what follows the model's last word."""
-    done, limited = completion.done, completion.done.reason == "length"
-    opinions = opinion_choices(accepted.id) if settings.feedback else ()
-    yield Choices(opinions if completion.written else (retry_choice(accepted),))
+    """Yield the buttons, the notes and the end after the model's text."""
+    done, is_cut_off = completion.done, completion.done.reason == "length"
+    ratings = rating_choices(accepted.id) if settings.feedback else ()
+    yield Choices(ratings if completion.written else (retry_choice(accepted),))
     if not completion.written:
-        yield Note(UNBEGUN_NOTE if limited else EMPTY_NOTE)
-    elif limited:
+        yield Note(NO_ANSWER_NOTE if is_cut_off else EMPTY_NOTE)
+    elif is_cut_off:
         yield Note(completion.shortened or LENGTH_NOTE)
     yield from map(Note, completion.warnings)
     yield done if completion.written else replace(done, reason="failed")
@@ -128,7 +128,7 @@ def _ending(accepted: Accepted, completion: Completion, settings: Settings) -> I
 async def _parent(store: ConversationStore, accepted: Accepted) -> int | None:
     """Return the turn that the question follows: of the message replied to, else the conversation's newest.
 
-    A private question may follow a turn that all see, and stays in its own conversation.
+    A private question may follow a public turn, and stays in its own conversation.
     """
     request = accepted.request
     if request.replies_to:

@@ -1,4 +1,4 @@
-"""How long an answer may be, whatever a model says: what a chat can show, and what memory holds of it, is bounded."""
+"""The limits of an answer's length, whatever a model writes: they bound the messages and the memory."""
 
 from __future__ import annotations
 
@@ -8,24 +8,24 @@ from dataclasses import replace
 from bot.interfaces.replies import Done, Piece, Text, Thought
 
 LONGEST = 100_000
-"""Characters of an answer: about fifty messages."""
+"""The most characters of an answer: about fifty messages."""
 
 LONGEST_OF_TASK = 300_000
-"""Characters of an answer to a task, which may be about a long text: what is said in four hours."""
+"""The most characters of a task's answer, which may be about a long text: four hours of speech."""
 
 LONGEST_THOUGHTS = 2_000_000
-"""Characters that a model may think before it answers and while it does."""
+"""The most characters of reasoning before and during an answer."""
 
 
 class AnswerBounds:
-    """The room that is left for one answer; `reached` once there is none, and the model has to be stopped."""
+    """The rest of one answer's limits. The caller stops the model once a limit is `reached`."""
 
     def __init__(self) -> None:
         self.reached = False
         self._left = {Text: LONGEST, Thought: LONGEST_THOUGHTS}
 
     def cut(self, piece: Piece) -> Sequence[Piece]:
-        """Return the piece as far as it fits; at the bound the answer ends as at a limit of the model's own."""
+        """Return the part of the piece that fits; at the limit, also the end that a model's own limit has."""
         if not isinstance(piece, Text | Thought):
             return (piece,)
         room = self._left[type(piece)]

@@ -1,4 +1,4 @@
-"""One call of a chat model under a budget, and the models that answer in place of one that fails."""
+"""Call a chat model under a budget, and its fallbacks if it fails."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from bot.services import Services
 class Completion:
     """The end of a model's answer.
 
-    `written` says whether it wrote any word, to think not counted, and `shortened` which limit left no room for more.
-    `warnings` are sentences about the limits that the call used up, or nearly.
+    `written` is True if the answer has any text beside reasoning. `shortened` is the sentence about the limit that cut
+    the answer off, or "". `warnings` are sentences about the limits that the call used up, or nearly.
     """
 
     done: Done
@@ -36,32 +36,32 @@ class Completion:
 CompletionStream: TypeAlias = AsyncGenerator[Chunk | Completion, None]
 
 Reserve: TypeAlias = Callable[[str, int, Sampling, int], Reservation]
-"""Hold what a call may use, by model, tokens of the prompt, sampling and room for the answer. Raises Denied."""
+"""Reserve the budget of a call by model, prompt tokens, sampling and room for the answer. Raises Denied."""
 
 
 class ModelPrompt(Protocol):
-    """A question, made into a prompt for each model that is asked it."""
+    """A question that becomes a prompt for each model that is asked."""
 
     async def opening(self, model: str) -> Sequence[Chunk]:
-        """Return what is shown before this model is asked."""
+        """Return the chunks to show before this model is asked."""
 
     async def prompt(self, model: str) -> tuple[Prompt, int]:
         """Return the prompt for this model and its tokens. Raises ContextTooLong."""
 
 
 class ChatModel(Protocol):
-    """A model that answers prompts; it may stand for several."""
+    """A model that answers prompts; it may have fallbacks."""
 
     @property
     def name(self) -> str:
-        """The model that was asked last, or else is asked first."""
+        """The name of the model that was asked last, or is asked first."""
 
-    def stream(self, asked: ModelPrompt) -> CompletionStream:
-        """Answer, piece by piece, and end in a Completion. Raises BackendError, or Denied where a limit is used up."""
+    def stream(self, question: ModelPrompt) -> CompletionStream:
+        """Yield the answer, then a Completion. Raises BackendError, or Denied if a limit is used up."""
 
 
 class BudgetedModel:
-    """One model of the catalogue, asked within what may be used."""
+    """One model of the catalogue, asked within its budget."""
 
     def __init__(self, name: str, catalogue: Catalogue, sampling: Sampling, reserve: Reserve) -> None:
         self.name = name
@@ -69,11 +69,11 @@ class BudgetedModel:
         self._sampling = sampling
         self._reserve = reserve
 
-    async def stream(self, asked: ModelPrompt) -> CompletionStream:
-        """Answer; where the model fails, the limits that it used up until then are named first."""
-        for chunk in await asked.opening(self.name):
+    async def stream(self, question: ModelPrompt) -> CompletionStream:
+        """Yield the answer; before an error of the model, yield notes about the limits that it used up."""
+        for chunk in await question.opening(self.name):
             yield chunk
-        prompt, tokens = await asked.prompt(self.name)
+        prompt, tokens = await question.prompt(self.name)
         backend, measure = self._catalogue.backends[self.name], self._catalogue.measure_speed(self.name)
         bounds, done = AnswerBounds(), Done()
         call = self._reserve(self.name, tokens, self._sampling, backend.context - tokens)
@@ -98,10 +98,9 @@ class BudgetedModel:
 
 
 class FallbackModel:
-    """Models in order: the next one answers where one fails before its first word, and stays the one that is asked.
+    """Models in order: if one fails before its first word, the next one answers this question and the later ones.
 
-    Errors that are `final` have no fallback. `report` is called with the message of a budget that is too small for a
-    fallback.
+    `final` errors do not have a fallback. `report` receives the message of a budget that is too small for a fallback.
     """
 
     def __init__(
@@ -117,15 +116,15 @@ class FallbackModel:
 
     @property
     def name(self) -> str:
-        """The model that was asked last, or else is asked first."""
+        """The name of the model that was asked last, or is asked first."""
         return self._models[self._failed].name
 
-    async def stream(self, asked: ModelPrompt) -> CompletionStream:
-        """Answer with the first model that does."""
+    async def stream(self, question: ModelPrompt) -> CompletionStream:
+        """Yield the answer of the first model that does not fail."""
         while True:
             written = False
             try:
-                async with aclosing(self._models[self._failed].stream(asked)) as chunks:
+                async with aclosing(self._models[self._failed].stream(question)) as chunks:
                     async for chunk in chunks:
                         written = written or (isinstance(chunk, Text) and bool(chunk.text.strip()))
                         yield chunk
@@ -140,7 +139,7 @@ class FallbackModel:
                 if not self._failed:
                     raise
                 await self._report(error.message)
-                raise Refused(error.message) from None  # the first model's failure was shown to everybody already
+                raise Refused(error.message) from None  # everybody has seen the first model's failure already
 
 
 def model_with_fallbacks(
@@ -153,9 +152,9 @@ def model_with_fallbacks(
     able: Callable[[str], bool] = lambda _model: True,
     final: tuple[type[BackendError], ...] = (),
 ) -> ChatModel:
-    """Return a model with those that may answer in its place.
+    """Return a model with its fallbacks.
 
-    Passed over is a fallback that is not `able`, or that this person may not use here: its own fallback comes instead.
+    If a fallback is not `able`, or this person may not use it here, its own fallback takes its place.
     """
     chain = [model]
     while (fallback := services.catalogue.sections[chain[-1]].fallback) and fallback not in chain:

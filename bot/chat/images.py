@@ -1,4 +1,4 @@
-"""The pictures that come with a question, as far as the model that answers can see them."""
+"""Select the images of a question that its model can read."""
 
 from __future__ import annotations
 
@@ -14,57 +14,65 @@ from bot.utils.files import fitted
 from bot.utils.media_types import picture_kind
 from bot.utils.upload_memory import Share
 
-LARGEST = 8 << 20
-"""Bytes of one picture as it comes."""
-SMALL = 1 << 20
-"""Bytes of one picture as it is sent: a larger one is made smaller first."""
-SIDE = 2_048
-"""Pixels that are left of its longer side then; models look at no more."""
-MOST = 8
+LARGEST_IMAGE = 8 << 20
+"""The most bytes of an attached image."""
+
+LARGEST_SENT = 1 << 20
+"""The most bytes of an image in a prompt: a larger one is scaled down first."""
+
+LONGEST_SIDE = 2_048
+"""The pixels of a scaled image's longer side; models do not use more."""
+
+MOST_IMAGES = 8
+"""The most images of one question."""
 
 
 @dataclass(frozen=True, slots=True)
 class ImageSelection:
-    """What came with a request: the pictures that a model gets, and a sentence about each thing that it does not."""
+    """The attachments that a model receives as images, and a note about each of the others."""
 
-    seen: tuple[Attachment, ...] = ()
-    pictures: tuple[Media, ...] = ()
+    sent: tuple[Attachment, ...] = ()
+    images: tuple[Media, ...] = ()
     notes: tuple[str, ...] = ()
 
 
 async def select_images(services: Services, model: str, request: Request, share: Share) -> ImageSelection:
-    """Fetch the pictures of a request for a model that sees; what they take of the memory is in the request's share."""
+    """Fetch the images of a request for a model that reads them; their memory counts in the request's share."""
     if not request.attachments:
         return ImageSelection()
     if not services.catalogue.sections[model].sees:
-        return ImageSelection(notes=(f"{model} cannot read attachments: {_names(request.attachments)}.",))
-    await share.take(LARGEST + SMALL * min(MOST, len(request.attachments)))
-    seen, pictures, notes = list[Attachment](), list[Media](), list[str]()
-    for attachment in request.attachments:
-        picture = (
-            await _picture(services.adapters, request, attachment) if len(seen) < MOST else f"{MOST} are the most."
+        return ImageSelection(
+            notes=(f"{model} cannot read attachments, so the answer is without {_names(request.attachments)}.",)
         )
-        if isinstance(picture, Media):
-            seen.append(attachment)
-            pictures.append(picture)
+    await share.take(LARGEST_IMAGE + LARGEST_SENT * min(MOST_IMAGES, len(request.attachments)))
+    sent, images, notes = list[Attachment](), list[Media](), list[str]()
+    for attachment in request.attachments:
+        image = (
+            await _image(services.adapters, request, attachment)
+            if len(sent) < MOST_IMAGES
+            else f"I can read at most {MOST_IMAGES} images of a question."
+        )
+        if isinstance(image, Media):
+            sent.append(attachment)
+            images.append(image)
         else:
-            notes.append(f"{_names([attachment])} cannot be read. {picture}")
-    share.keep(sum(len(picture.content) for picture in pictures))
-    return ImageSelection(tuple(seen), tuple(pictures), tuple(notes))
+            notes.append(f"I cannot read {_names([attachment])}. {image}")
+    share.keep(sum(len(image.content) for image in images))
+    return ImageSelection(tuple(sent), tuple(images), tuple(notes))
 
 
-async def _picture(adapters: Mapping[str, Adapter], request: Request, attachment: Attachment) -> Media | str:
-    """The picture, or why there is none."""
+async def _image(adapters: Mapping[str, Adapter], request: Request, attachment: Attachment) -> Media | str:
+    """Return the image, or a sentence about the reason why there is none."""
     if not attachment.media_type.startswith("image/"):
-        return "Only pictures can."
+        return "I can only read images."
     try:
-        content = await adapters[request.place.platform].fetch(request, attachment, LARGEST)
-        if picture_kind(content) and len(content) > SMALL:
-            content = await fitted(content, SIDE, SMALL)
+        content = await adapters[request.place.platform].fetch(request, attachment, LARGEST_IMAGE)
+        if picture_kind(content) and len(content) > LARGEST_SENT:
+            content = await fitted(content, LONGEST_SIDE, LARGEST_SENT)
     except (PlatformError, UserError) as error:
         return error.message
     kind = picture_kind(content)
-    return Media(kind, content) if kind else "Pictures can as PNG, JPEG, GIF or WebP."
+    return Media(kind, content) if kind else "Use a PNG, JPEG, GIF or WebP image."
 
 
 def _names(attachments: Sequence[Attachment]) -> str:

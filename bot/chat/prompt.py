@@ -1,4 +1,4 @@
-"""Which turns reach the model, within its context, and how they read to it."""
+"""Make the prompt: the turns and messages that fit into the model's context, in the form that it reads."""
 
 from __future__ import annotations
 
@@ -22,28 +22,28 @@ from bot.utils.unicode_text import well_formed
 
 log = logging.getLogger(__name__)
 
-PICTURES, UNREADABLE = "(Attached pictures:", "(Attached, but not readable for you:"
-"""How the last lines of a question begin that name what came along: what was seen, and what was not."""
+IMAGES_REMARK, UNREAD_REMARK = "(Attached pictures:", "(Attached, but not readable for you:"
+"""The first words of a question's last lines, which name its attachments: the images read, and the rest."""
 
 ANSWER_SHARE = 4
-"""A quarter of the window is kept for the answer unless the model's max_tokens says otherwise; half of it at most."""
+"""The answer gets a quarter of the context window, or the model's max_tokens up to half of it."""
 
 
 async def surroundings(services: Services, accepted: Accepted, most: int) -> tuple[Sequence[Message], str]:
-    """What was said around the request and is no turn of ours: what was overheard and, where that is not all, told.
+    """Return the messages around the request that are not turns: the stored ones and, if some lack, the platform's.
 
-    With why the platform withholds some of what was said since the last turn, "" where it does not.
+    The second value is the reason why the platform withholds messages since the last turn, "" if it does not.
     """
     request = accepted.request
     if not most or request.place.direct:
         return (), ""
     messages = await services.retention.overheard(request, most)
-    heard = {message.id for message in messages}
-    begun = request.place.thread if request.addressed and len(heard) < most else ""
-    if not heard.issuperset(filter(None, (begun, request.replies_to))):
-        told = await _platform_context(services.adapters, accepted, most)
-        known = {message.id for message in told}
-        messages = [*told, *(message for message in messages if message.id not in known)][-most:]
+    stored_ids = {message.id for message in messages}
+    thread_start = request.place.thread if request.addressed and len(stored_ids) < most else ""
+    if not stored_ids.issuperset(filter(None, (thread_start, request.replies_to))):
+        fetched = await _platform_context(services.adapters, accepted, most)
+        fetched_ids = {message.id for message in fetched}
+        messages = [*fetched, *(message for message in messages if message.id not in fetched_ids)][-most:]
     known_turns = await services.conversations.known_messages(request.place, [message.id for message in messages])
     since = takewhile(lambda message: message.id not in known_turns, reversed(messages))
     withheld = next((message.withheld for message in since if message.withheld), "")
@@ -51,13 +51,13 @@ async def surroundings(services: Services, accepted: Accepted, most: int) -> tup
 
 
 async def _platform_context(adapters: Mapping[str, Adapter], accepted: Accepted, most: int) -> Sequence[Message]:
-    """What the platform says was said before; nothing where it cannot tell."""
+    """Return the platform's earlier messages; empty if it cannot return them."""
     request = accepted.request
     adapter = adapters.get(request.place.platform)
     try:
         return well_formed(tuple(await platforms.context(adapter, request, most)))
     except PlatformError as error:
-        log.warning("Request %d is answered without what was said before: %s", accepted.id, error)
+        log.warning("Request %d is answered without the earlier messages: %s", accepted.id, error)
         return ()
 
 
@@ -66,7 +66,7 @@ async def prompt_for(
 ) -> tuple[Prompt, int]:
     """Return the system prompt with the newest utterances that fit, and its tokens.
 
-    Raises ContextTooLong when none fits.
+    Raises ContextTooLong if none fits.
     """
     backend = catalogue.backends[model]
     longest = catalogue.sections[model].sampling(Sampling(None, settings.answer_tokens)).max_tokens
@@ -76,19 +76,19 @@ async def prompt_for(
 
 
 def utterances(
-    turns: Sequence[Turn], place: Place, around: Sequence[Message], pictures: tuple[Media, ...]
+    turns: Sequence[Turn], place: Place, around: Sequence[Message], images: tuple[Media, ...]
 ) -> Sequence[Utterance]:
     """Return the turns as a model reads them; the messages `around` and the `pictures` belong to the last one."""
     said = [_utterance(turn, place) for turn in _answered(turns)]
     if around:
         said[-1] = Utterance("user", f"{_context_text(around)}\n\n{said[-1].text}")
-    if pictures:
-        said[-1] = replace(said[-1], images=pictures)
+    if images:
+        said[-1] = replace(said[-1], images=images)
     return said
 
 
 def _answered(turns: Sequence[Turn]) -> Sequence[Turn]:
-    """Without questions that no answer came to; many templates take nothing but question and answer in turn."""
+    """Return the turns without unanswered questions; many templates only accept alternating roles."""
     following = [*(turn.role for turn in turns[1:]), "assistant"]
     return [turn for turn, after in zip(turns, following, strict=True) if turn.role != after or after == "assistant"]
 
@@ -105,17 +105,17 @@ def system_prompt(services: Services, request: Request, settings: Settings) -> U
     return Utterance("system", "\n\n".join(filter(None, (prompt, persona.prompt if persona else "", language))))
 
 
-def question_turn(request: Request, seen: Sequence[Attachment] = ()) -> Turn:
-    """A request as a turn: its words, the names of the pictures that were seen with it and of what was not read."""
-    unread = [attachment for attachment in request.attachments if attachment not in seen]
-    remarks = (_remark(PICTURES, seen), _remark(UNREADABLE, unread))
+def question_turn(request: Request, images: Sequence[Attachment] = ()) -> Turn:
+    """Return a request as a turn: its text, the names of the images that the model reads, and of the other files."""
+    unread = [attachment for attachment in request.attachments if attachment not in images]
+    remarks = (_remark(IMAGES_REMARK, images), _remark(UNREAD_REMARK, unread))
     text = "\n".join(filter(None, (request.text, *remarks)))
     return Turn(0, None, "user", request.person.id, request.person.name, text)
 
 
-def reworded(said: str, text: str) -> str:
-    """What a question says whose words are others now; the lines at its end about what came along stay."""
-    remarks = takewhile(lambda line: line.startswith((PICTURES, UNREADABLE)), reversed(said.split("\n")))
+def edited_question(before: str, text: str) -> str:
+    """Return an edited question; the lines at its end about attachments stay."""
+    remarks = takewhile(lambda line: line.startswith((IMAGES_REMARK, UNREAD_REMARK)), reversed(before.split("\n")))
     return "\n".join(filter(None, (text, *reversed(list(remarks)))))
 
 
@@ -125,7 +125,7 @@ def _remark(about: str, attachments: Sequence[Attachment]) -> str:
 
 
 async def _newest_that_fit(backend: Backend, system: Utterance, said: list[Utterance], room: int) -> tuple[Prompt, int]:
-    """Drop the oldest until the rest fits into `room` tokens."""
+    """Return the newest utterances that fit into `room` tokens. Raises ContextTooLong if none does."""
     while True:
         while len(said) > 1 and said[0].role == "assistant":  # an answer whose question was dropped
             del said[0]
@@ -135,15 +135,15 @@ async def _newest_that_fit(backend: Backend, system: Utterance, said: list[Utter
             return prompt, tokens
         if len(said) <= 1:
             raise ContextTooLong(
-                f"That is too long for this model: about {tokens:,} tokens, and it can read {room:,}. "
-                "Shorten it, or choose another model with /model."
+                f"The message is too long for this model: about {tokens:,} tokens, and it can read {room:,}. "
+                "Shorten it, or choose another model with `/model`."
             )
         surplus = 1 - room / tokens
         said = said[max(1, min(int(len(said) * surplus), len(said) - 1)) :]
 
 
 def _utterance(turn: Turn, place: Place) -> Utterance:
-    """A turn as the model reads it; where several people may write, a question begins with its writer's name.
+    """Return a turn as the model reads it; if several people may write, a question begins with its writer's name.
 
     The name stands in the content because OpenAI's `name` field refuses most display names. Further lines are indented,
     so that nobody can write a line that reads as someone else's.

@@ -1,4 +1,4 @@
-"""What people see of a model's thinking: a quotation before the answer where they wish it, else only that it thinks."""
+"""Show a model's reasoning: as a quotation before the answer if the setting is on, else as a status."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 from bot.interfaces.replies import Chunk, Status, Text, Thought
 
-THINKS = Status("Thinking it through…")
-BREAK = "\n\n"
+THINKING_STATUS = Status("Thinking it through…")
+PARAGRAPH_BREAK = "\n\n"
 
 
 class ReasoningDisplay:
-    """Draws one answer's thoughts, piece by piece."""
+    """The display of one answer's reasoning, piece by piece."""
 
     def __init__(self, *, shown: bool) -> None:
         self._shown = shown
@@ -20,32 +20,32 @@ class ReasoningDisplay:
         self._break = ""
 
     def drawn(self, chunk: Chunk) -> Sequence[Chunk]:
-        """What takes the chunk's place: thoughts as quoted Markdown, or one status for all of them."""
+        """Return the chunks to show instead of this one: reasoning as quoted Markdown, or one status for all of it."""
         if isinstance(chunk, Thought):
             return self._quoted(chunk.text) if self._shown else self._status()
         self.end()
         if isinstance(chunk, Text) and self._break:
             self._break = ""
-            return Thought(BREAK), chunk
+            return Thought(PARAGRAPH_BREAK), chunk
         return (chunk,)
 
     def end(self) -> None:
-        """What comes next is no part of this thought."""
+        """End this part of the reasoning; the next thought is a new one."""
         if self._inside:
             self._inside, self._held = False, ""
-            self._break = BREAK if self._shown else ""
+            self._break = PARAGRAPH_BREAK if self._shown else ""
 
     def _status(self) -> Sequence[Status]:
         begins, self._inside = not self._inside, True
-        return (THINKS,) if begins else ()
+        return (THINKING_STATUS,) if begins else ()
 
     def _quoted(self, text: str) -> Sequence[Thought]:
-        """The text as a quotation that goes on; the ends of lines wait for what follows them."""
+        """Return the text as a continued quotation; line ends at its end wait for the next piece."""
         text = self._held + text if self._inside else text.lstrip()
-        said = text.rstrip()
-        self._held = text[len(said) :]
-        if not said:
+        complete = text.rstrip()
+        self._held = text[len(complete) :]
+        if not complete:
             return ()
         mark = "" if self._inside else f"{self._break}> "
         self._inside, self._break = True, ""
-        return (Thought(mark + said.replace("\n", "\n> ")),)
+        return (Thought(mark + complete.replace("\n", "\n> ")),)

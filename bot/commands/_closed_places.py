@@ -10,9 +10,9 @@ from bot.interfaces.messages import Place, Request
 
 
 async def closed_to(adapters: Mapping[str, Adapter], request: Request, places: Iterable[Place]) -> Collection[Place]:
-    """Those of the places that the asking person may not read, as the platform says now. Raises PlatformError."""
-    asked = {place for place in places if place.channel}
-    if not asked or request.place.workspace == "@me":  # there are direct messages only, and each is one person's
+    """Return the places that the asking person may not read, as the platform reports now. Raises PlatformError."""
+    channels = {place for place in places if place.channel}
+    if not channels or request.place.workspace == "@me":  # each direct message belongs to one person
         return ()
     adapter = adapters[request.place.platform]
-    return asked - frozenset(await platforms.readable(adapter, request, asked))
+    return channels - frozenset(await platforms.readable(adapter, request, channels))

@@ -1,4 +1,4 @@
-"""Find every command, and the optional parts of one, as protocols."""
+"""The registry of commands, and the protocols of their modules."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from bot.tasks.engine.registry import load_tasks
 
 
 class CommandModule(Protocol):
-    """What a file under bot/commands/ offers."""
+    """A module under bot/commands/ that declares one command and answers its requests."""
 
     COMMAND: Command
 
@@ -29,33 +29,33 @@ class CommandModule(Protocol):
 
 @runtime_checkable
 class CommandWithForm(Protocol):
-    """What a file of a command that is `dialog` offers too."""
+    """The module of a command that is `dialog`: the command has a form."""
 
     async def dialog(self, services: Services, request: Request) -> Form | None:
-        """The form for a request of somebody who may make it; None where nothing is missing. Raises UserError."""
+        """Return the form for an admitted request; None if no argument is missing. Raises UserError."""
 
 
 @runtime_checkable
 class CommandWithSuggestions(Protocol):
-    """What a file of a command with `suggested` options offers too."""
+    """The module of a command with `suggested` options."""
 
     async def suggest(self, services: Services, request: Request, option: str) -> Sequence[str]:
-        """Everything that the option may be, best first; the request's arguments are what was filled in before."""
+        """Return every possible value of the option, best first; the request holds the arguments filled in so far."""
 
 
 @runtime_checkable
 class CommandWithHome(Protocol):
-    """What a file of a command that shows something on the bot's own page offers too: for who may use the command."""
+    """The module of a command with a part on the bot's own page, for people who may use the command."""
 
     COMMAND: Command
 
     async def home(self, services: Services, request: Request) -> Answer:
-        """Its part of the page; the request is the command, or the first of its subcommands."""
+        """Return the part of the page; the request names the command, or the first of its subcommands."""
 
 
 @cache
 def load_commands() -> Mapping[str, CommandModule]:
-    """Every command, by name, found under bot/commands/, and every task."""
+    """Return every command under bot/commands/ and every task, by name."""
     modules = (import_module(f"bot.commands.{found.name}") for found in pkgutil.iter_modules(bot.commands.__path__))
     commands = {module.COMMAND.name: cast("CommandModule", module) for module in modules if hasattr(module, "COMMAND")}
     return {**commands, **{name: TaskCommand(task) for name, task in load_tasks().items()}}

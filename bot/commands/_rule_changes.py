@@ -1,4 +1,4 @@
-"""Rules, limits and personas: made sure of, changed and written down alike, whether a command or a file says them."""
+"""Check, change and audit rules, limits and personas, the same way for commands and for imported files."""
 
 from __future__ import annotations
 
@@ -20,24 +20,26 @@ from bot.services import Services
 Decision: TypeAlias = Rule | Limit | Persona
 
 LONGEST_NAME = 32
-"""Characters of a persona's name."""
+"""The most characters of a persona's name."""
 
-# What can be decided --------------------------------------------------------------------------------------------------
+# Checks --------------------------------------------------------------------------------------------------------------
 
 
-def rule(services: Services, place: Place, subject: Subject | None, what: str, *, allowed: bool) -> Rule:
-    """A rule that can be made. Raises UserError."""
+def checked_rule(services: Services, place: Place, subject: Subject | None, text: str, *, allowed: bool) -> Rule:
+    """Return a valid rule; `text` is a target as people type it. Raises UserError."""
     if subject is None or subject.kind not in RULED:
-        raise UserError("Say who it is about: a person, a role, `everyone`, `guests`, or a channel with `--channel`.")
-    target = target_of(services, what)
+        raise UserError(
+            "A rule needs a subject: name a person, a role, `everyone` or `guests`, or a channel with `--channel`."
+        )
+    target = parse_target(services, text)
     if target is None:
-        raise Unknown(f"There is no command or model “{what[:60]}”. Write bot, /COMMAND or a model's name.")
+        raise Unknown(f"There is no command or model “{text[:60]}”. Write `bot`, `/COMMAND` or a model's name.")
     return Rule(place.platform, place.workspace, subject, target, allowed)
 
 
-def target_of(services: Services, what: str) -> str | None:
-    """What people mean that a rule is about: bot, /COMMAND, or a model's name; None for what there is not."""
-    text = what.strip()
+def parse_target(services: Services, text: str) -> str | None:
+    """Return the target that people typed: bot, /COMMAND or a model's name; None if it does not exist."""
+    text = text.strip()
     if text.lower() == "bot":
         return "bot"
     command = text.removeprefix("command:").removeprefix("/").lower()
@@ -47,7 +49,7 @@ def target_of(services: Services, what: str) -> str | None:
     return f"model:{model}" if model in services.backends else None
 
 
-def limit(
+def checked_limit(
     backends: Mapping[str, Backend],
     place: Place,
     subject: Subject | None,
@@ -56,64 +58,75 @@ def limit(
     window: Window,
     amount: int,
 ) -> Limit:
-    """A limit that can be set. Raises UserError."""
+    """Return a valid limit. Raises UserError."""
     if subject is None:
         raise UserError(
-            "Say whom it is for: a person, a role, `guests`, `everyone` or the `workspace`; or name a `--channel`."
+            "A limit needs one subject: name a person, a role, `guests`, `everyone` or the `workspace`, or a "
+            "`--channel`."
         )
     if model and model not in backends:
         raise Unknown(f"There is no model “{model[:60]}”. There are: {', '.join(backends)}.")
     if not 0 <= amount <= money.LARGEST:
-        raise UserError(f"An amount is at least 0 and at most {money.LARGEST:,}, of money in millionths.")
+        raise UserError(f"An amount is a number from 0 to {money.LARGEST:,}; money counts in millionths.")
     return Limit(place.platform, place.workspace, subject, model, unit, window, amount)
 
 
-def persona(administration: Administration, place: Place, name: str, prompt: str) -> Persona:
-    """A persona that can be made or changed; one that there is keeps its name. Raises UserError."""
+def checked_persona(administration: Administration, place: Place, name: str, prompt: str) -> Persona:
+    """Return a valid persona; an existing persona keeps the spelling of its name. Raises UserError."""
     if not prompt.strip():
-        raise UserError("A persona needs a prompt: what the model is told, such as “You are a pirate.”")
+        raise UserError("A persona needs a prompt. Write instructions for the model, such as “You are a pirate.”")
     if len(prompt) > LONGEST:
-        raise UserError(f"A persona's prompt has at most {LONGEST:,} characters; this one has {len(prompt):,}.")
+        raise UserError(
+            f"A persona's prompt has at most {LONGEST:,} characters; this one has {len(prompt):,}. Shorten it."
+        )
     known = administration.persona(place, name)
     return Persona(place.platform, place.workspace, known.name if known else new_name(name), prompt)
 
 
 def new_name(name: str) -> str:
-    """The name of a persona that can be made. Raises UserError."""
+    """Return a valid name for a new persona. Raises UserError."""
     name = unicodedata.normalize("NFC", name.strip())
     if not (0 < len(name) <= LONGEST_NAME and name[0].isalnum() and all(map(_fits, name))) or name.casefold() == NONE:
         raise UserError(
-            f"A persona's name has letters, digits, “-” and “_”, at most {LONGEST_NAME} of them, begins with a letter "
-            f"or digit, and is not “{NONE}”."
+            f"“{name[:60]}” is not a valid name for a persona. Use at most {LONGEST_NAME} letters, digits, “-” "
+            "and “_”, "
+            f"begin with a letter or a digit, and do not use “{NONE}”."
         )
     return name
 
 
 def _fits(character: str) -> bool:
-    """Whether a name may have it; many scripts write vowels as marks of their own."""
+    """Return whether a name may contain the character; many scripts write vowels as separate marks."""
     return character in "-_" or character.isalnum() or unicodedata.category(character) in ("Mn", "Mc")
 
 
-# How it is changed and written down -----------------------------------------------------------------------------------
+# Changes and their audit entries --------------------------------------------------------------------------------------
 
 
-def changed(services: Services, request: Request, decision: Decision, *, removed: bool = False) -> AuditedChange:
-    """How a decision is made in place of what was before, or ends, and how that is written down."""
+def audited_change(services: Services, request: Request, decision: Decision, *, removed: bool = False) -> AuditedChange:
+    """Return the change that stores or removes a decision, and its audit entry."""
     match decision:
         case Rule():
-            made, ended, target = "access", "access", f"{target_label(decision.target)} for {decision.subject.label}"
+            set_action, end_action, target = (
+                "access",
+                "access",
+                f"{target_label(decision.target)} for {decision.subject.label}",
+            )
         case Limit():
-            made, ended, target = "limit set", "limit remove", about_limit(decision)
+            set_action, end_action, target = "limit set", "limit remove", limit_label(decision)
         case Persona():
-            made, ended, target = "persona set", "persona delete", decision.name
+            set_action, end_action, target = "persona set", "persona delete", decision.name
     kept = services.administration.stored(decision)
-    before, after = value(services.budget, kept) if kept else "", "" if removed else value(services.budget, decision)
-    entry = AuditEntry(request.place, request.person, ended if removed else made, target, before, after)
+    before, after = (
+        decision_text(services.budget, kept) if kept else "",
+        "" if removed else decision_text(services.budget, decision),
+    )
+    entry = AuditEntry(request.place, request.person, end_action if removed else set_action, target, before, after)
     return RecordChange(decision, removed), entry
 
 
-def value(budget: Budget, decision: Decision) -> str:
-    """What was decided, in words."""
+def decision_text(budget: Budget, decision: Decision) -> str:
+    """Return a decision's content as text, for answers and the audit."""
     match decision:
         case Rule():
             return "allowed" if decision.allowed else "denied"
@@ -124,11 +137,11 @@ def value(budget: Budget, decision: Decision) -> str:
 
 
 def target_label(target: str) -> str:
-    """What a rule is about, in words."""
+    """Return the name that people read for a rule's target."""
     kind, _, name = target.partition(":")
     return {"bot": "the bot", "command": f"/{name}", "model": f"the model {name}"}[kind]
 
 
-def about_limit(limit: Limit) -> str:
-    """What a limit counts, and whose it is, in words."""
+def limit_label(limit: Limit) -> str:
+    """Return a limit's unit, period and subject as text."""
     return f"{limit.unit} {describe_window(limit.window, limit.model)} for {limit.subject.label}"

@@ -1,4 +1,4 @@
-"""At which level a setting is changed, and whether this person may change it there."""
+"""Change a setting at a level, if this person may."""
 
 from __future__ import annotations
 
@@ -25,48 +25,53 @@ from bot.services import Services
 from bot.tasks.engine.registry import load_tasks
 from bot.utils.formatting import quoted
 
-NAMED = {"models": "model", "personas": "persona", "commands": "command", "personal": "setting of that kind"}
-"""Names that must exist, by what completes them, and what they are called."""
+NAME_KINDS = {"models": "model", "personas": "persona", "commands": "command", "personal": "personal setting"}
+"""The noun for a value that must be an existing name, by the kind of names."""
 
 
-NOBODY_SETS_HERE = "In a direct message a setting is for yourself (`me`) or for all (`workspace`)."
+NOT_IN_DIRECT_MESSAGES = (
+    "A direct message does not have settings of its own. Set it for yourself (`me`) or for everybody (`workspace`)."
+)
 
 
-async def level_for(services: Services, request: Request, key: str, wanted: str) -> tuple[Level, Request]:
-    """The level to change a setting at, and the request with the person's rights as they are now.
+async def level_for(services: Services, request: Request, key: str, level_name: str) -> tuple[Level, Request]:
+    """Return the level at which to change a setting, and the request with the person's present rights.
 
-    Without a wish: here, for administrators; for others themselves. Raises UserError or Denied.
+    Without a `level_name`, administrators change the channel and others themselves. Raises UserError or Denied.
     """
     possible = setting_levels(key).levels
-    level = LEVELS[LEVELS.index(wanted)] if wanted else usual(request, possible)  # of the choices: the core made sure
+    level = (
+        LEVELS[LEVELS.index(level_name)] if level_name else default_level(request, possible)
+    )  # the core has checked the choice
     if level not in possible:
-        raise UserError(f"{key} cannot be set for {named(level, request.place)}; it can for: {', '.join(possible)}.")
+        raise UserError(
+            f"{key} cannot be set for {level_label(level, request.place)}. Its levels are: {', '.join(possible)}."
+        )
     if scope_of(level, request.place, request.person) is None:
-        raise UserError("This is no thread. Ask in the thread, or set it for the channel.")
+        raise UserError("This is not a thread. Ask in a thread, or set it for the channel.")
     if level in ("channel", "thread") and request.place.direct:
-        raise UserError(NOBODY_SETS_HERE)
+        raise UserError(NOT_IN_DIRECT_MESSAGES)
     if level == "me" and key not in services.settings(request).personal:
-        whom = services.administration.contact_sentence(request.place)
-        raise Denied(f"{key} is the same for everybody here. {whom}")
+        contact = services.administration.contact_sentence(request.place)
+        raise Denied(f"{key} is the same for everybody here. {contact}")
     return level, request if level == "me" else await services.rights.require_administrator(request)
 
 
-def usual(request: Request, possible: tuple[Level, ...]) -> Level:
-    """Where people mean who do not say it."""
-    nearest: tuple[Level, ...] = ("channel", "workspace")
-    wishes: tuple[Level, ...] = ("me", "workspace") if request.place.direct else nearest
+def default_level(request: Request, possible: tuple[Level, ...]) -> Level:
+    """Return the level of a request that names none."""
+    preferred: tuple[Level, ...] = ("me", "workspace") if request.place.direct else ("channel", "workspace")
     if not request.person.administrator and "me" in possible:
-        wishes = ("me",)
-    return next((level for level in wishes if level in possible), possible[0])
+        preferred = ("me",)
+    return next((level for level in preferred if level in possible), possible[0])
 
 
-async def put(services: Services, request: Request, key: str, text: str, wanted: str) -> str:
-    """Set one setting and say so. Raises UserError or Denied."""
-    value = known(services, request, key, parse(key, text))
-    level, request = await level_for(services, request, key, wanted)
+async def set_setting(services: Services, request: Request, key: str, text: str, level_name: str) -> str:
+    """Set one setting and return the confirmation. Raises UserError or Denied."""
+    value = checked_value(services, request, key, parse(key, text))
+    level, request = await level_for(services, request, key, level_name)
     if setting_levels(key).completion == "channels" and value:
-        await must_be_read_by(services.adapters, request, str(value))
-    administration, scope, before = services.administration, scope_in(level, request), ""
+        await require_readable_channel(services.adapters, request, str(value))
+    administration, scope, before = services.administration, existing_scope(level, request), ""
 
     def decision() -> Sequence[AuditedChange]:
         nonlocal before
@@ -75,45 +80,49 @@ async def put(services: Services, request: Request, key: str, text: str, wanted:
 
     await administration.decide(decision)
     was = f" (it was {quoted(before)})" if before else ""
-    return f"**{key}** is {quoted_value(key, value)} for {named(level, request.place)} from now on{was}."
+    return f"**{key}** is {quoted_value(key, value)} for {level_label(level, request.place)} from now on{was}."
 
 
-async def take_back(services: Services, request: Request, key: str, wanted: str) -> str:
-    """End one setting, so that the next level counts again, and say so. Raises UserError or Denied."""
-    level, request = await level_for(services, request, key, wanted)
+async def reset_setting(services: Services, request: Request, key: str, level_name: str) -> str:
+    """Reset one setting, so that the next level applies, and return the confirmation. Raises UserError or Denied."""
+    level, request = await level_for(services, request, key, level_name)
     administration, place, person = services.administration, request.place, request.person
 
     def decision() -> Sequence[AuditedChange]:
         if key not in administration.values_at(level, place, person):
-            raise UserError(f"{key} is not set for {named(level, place)}. `/config show` says where it comes from.")
-        return [administration.setting(key, None, scope_in(level, request), place, person, reset=True)]
+            raise UserError(
+                f"{key} is not set for {level_label(level, place)}. `/config show` lists the source of each value."
+            )
+        return [administration.setting(key, None, existing_scope(level, request), place, person, reset=True)]
 
     await administration.decide(decision)
     now = quoted_value(key, getattr(administration.settings(place, person), key))
-    return f"**{key}** is no longer set for {named(level, place)}: {now} is in force."
+    return f"**{key}** is no longer set for {level_label(level, place)}: {now} is in force."
 
 
-async def must_be_read_by(adapters: Mapping[str, Adapter], request: Request, channel: str) -> None:
-    """A channel that is to be told of this workspace is one of it, and who chose it reads it. Raises UserError."""
+async def require_readable_channel(adapters: Mapping[str, Adapter], request: Request, channel: str) -> None:
+    """Raise UserError unless the channel belongs to this workspace and the asking person may read it."""
     subject = Subject.read(channel)
-    assert subject is not None, "known() made sure of it"
+    assert subject is not None, "checked_value() has checked it"
     adapter = adapters[request.place.platform]
     place = Place(request.place.platform, request.place.workspace, subject.id)
     if await platforms.audience(adapter, place) == "none":
         raise UserError(f"{subject.label} is not a channel of this workspace that I can see. Add me to it first.")
     if place not in await platforms.readable(adapter, request, [place]):
-        raise UserError(f"You may not read {subject.label}, so changes are not announced there.")
+        raise UserError(
+            f"You may not read {subject.label}, so I cannot announce changes there. Choose a channel that you can read."
+        )
 
 
-def scope_in(level: Level, request: Request) -> Scope:
-    """The scope of a level that is known to exist here."""
+def existing_scope(level: Level, request: Request) -> Scope:
+    """Return the scope of a level that exists here."""
     scope = scope_of(level, request.place, request.person)
     assert scope is not None
     return scope
 
 
-def known(services: Services, request: Request, key: str, value: Value) -> Value:
-    """A value whose names exist. Raises UserError that lists them."""
+def checked_value(services: Services, request: Request, key: str, value: Value) -> Value:
+    """Return the value with its names as the catalogue spells them. Raises UserError with the possible names."""
     kind = setting_levels(key).completion
     if kind == "commands" and isinstance(value, tuple):
         value = tuple(name.removeprefix("/") for name in value)
@@ -122,14 +131,14 @@ def known(services: Services, request: Request, key: str, value: Value) -> Value
         task_preferences.check_preferences(value, load_tasks(), services.models.available(request).names)
     if kind == "personas" and (persona := services.administration.persona(request.place, str(value))):
         value = persona.name
-    names = offered(services, request, key)
-    given = value if isinstance(value, tuple) else (value,) if value else ()
-    missing = next((name for name in given if kind in NAMED and name not in names), None)
+    names = possible_values(services, request, key)
+    entries = value if isinstance(value, tuple) else (value,) if value else ()
+    missing = next((name for name in entries if kind in NAME_KINDS and name not in names), None)
     if kind == "models" and missing in services.backends:
-        services.models.chat_model(request, str(missing))  # says why it is not to be had
+        services.models.chat_model(request, str(missing))  # raises with the reason why it is not available
     if missing is not None:
-        there = f"There are: {', '.join(names)}." if names else "There are none yet."
-        raise Unknown(f"There is no {NAMED[kind]} “{str(missing)[:60]}” here. {there}")
+        existing = f"There are: {', '.join(names)}." if names else "There are none yet."
+        raise Unknown(f"There is no {NAME_KINDS[kind]} “{str(missing)[:60]}” here. {existing}")
     return _channel(request.place, str(value)) if kind == "channels" and value else value
 
 
@@ -138,12 +147,12 @@ def _channel(place: Place, text: str) -> str:
         return str(Subject("channel", place.channel, place.name.lstrip("#").partition(" in ")[0]))
     subject = Subject.read(text)
     if subject is None or subject.kind != "channel":
-        raise UserError("Name a channel with /audit channel, or write `here` in it.")
+        raise UserError("The value is not a channel. Use `/audit channel`, or write `here` in that channel.")
     return str(subject)
 
 
-def offered(services: Services, request: Request, key: str) -> list[str]:
-    """What a setting's value may be completed to."""
+def possible_values(services: Services, request: Request, key: str) -> list[str]:
+    """Return the possible values of a setting that takes names."""
     match setting_levels(key).completion:
         case "models":
             available = services.models.available(request)
@@ -153,7 +162,9 @@ def offered(services: Services, request: Request, key: str) -> list[str]:
         case "personas":
             return list(services.administration.personas(request.place))
         case "commands":
-            return [one.name for one in services.commands if not one.unrestricted and one.name != NEVER_OFF]
+            return [
+                command.name for command in services.commands if not command.unrestricted and command.name != NEVER_OFF
+            ]
         case "personal":
             return list(PERSONAL)
         case "channels":
@@ -162,8 +173,8 @@ def offered(services: Services, request: Request, key: str) -> list[str]:
             return []
 
 
-def named(level: Level, place: Place) -> str:
-    """A level as people say it."""
+def level_label(level: Level, place: Place) -> str:
+    """Return the name that people read for a level."""
     match level:
         case "workspace":
             return "everybody here" if place.direct else "the whole workspace"
@@ -176,7 +187,7 @@ def named(level: Level, place: Place) -> str:
 
 
 def quoted_value(key: str, value: Value) -> str:
-    """A setting's value within a sentence."""
+    """Return a setting's value for use in a sentence."""
     text = format_value(value)
     channel = Subject.read(text) if setting_levels(key).completion == "channels" else None
     return channel.label if channel else quoted(text) if text else "empty"

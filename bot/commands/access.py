@@ -1,11 +1,11 @@
-"""/access: who may use the bot, a command or a model; and who may not."""
+"""/access: permit or deny the bot, a command or a model to people."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from bot.administration.policy import nearest_first
-from bot.commands._rule_changes import changed, rule, target_label, target_of, value
+from bot.commands._rule_changes import audited_change, checked_rule, decision_text, parse_target, target_label
 from bot.interfaces.command import Command, Option
 from bot.interfaces.errors import UserError
 from bot.interfaces.messages import Request, Subject
@@ -15,23 +15,23 @@ from bot.interfaces.store import Accepted
 from bot.services import Services
 from bot.utils.formatting import markdown_table
 
-WHAT = Option("what", "The bot as a whole, /COMMAND, or a model's name", suggested=True)
-WHO = Option("who", "A person, a role or user group, everyone or guests", "who")
-WHERE = Option("channel", "Or everybody in this channel", "channel", named=True)
+TARGET = Option("what", "The bot as a whole, /COMMAND, or a model's name", suggested=True)
+SUBJECT = Option("who", "A person, a role or user group, everyone or guests", "who")
+CHANNEL = Option("channel", "Everybody in this channel, instead of a person or a role", "channel", named=True)
 
 
 def _change(name: str, summary: str) -> Command:
-    return Command(name, summary, (WHO, WHAT, WHERE), passes=True, quiet=True, administrative=True)
+    return Command(name, summary, (SUBJECT, TARGET, CHANNEL), passes=True, quiet=True, administrative=True)
 
 
 COMMAND = Command(
     "access",
-    "Who may use the bot, its commands and its models",
+    "Permit or deny the bot, its commands and its models",
     subcommands=(
-        Command("show", "What you may use here; for administrators all rules", passes=True, quiet=True),
-        _change("allow", "Allow somebody the bot, a command or a model"),
-        _change("deny", "Forbid somebody the bot, a command or a model"),
-        _change("remove", "Take a rule back"),
+        Command("show", "Show your rights here, and for administrators all rules", passes=True, quiet=True),
+        _change("allow", "Permit the bot, a command or a model"),
+        _change("deny", "Deny the bot, a command or a model"),
+        _change("remove", "Remove a rule"),
     ),
 )
 
@@ -52,60 +52,64 @@ async def run(services: Services, accepted: Accepted) -> Reply:
 
 
 async def suggest(services: Services, request: Request, option: str) -> Sequence[str]:
-    """Everything that a rule can be about."""
+    """Return the possible targets of a rule."""
     commands = [f"/{command.name}" for command in services.commands if not command.unrestricted]
     return ["bot", *commands, *services.backends]
 
 
 async def _rule(services: Services, request: Request, *, allowed: bool) -> str:
-    made = _asked(services, request, allowed=allowed)
-    await services.administration.decide(lambda: [changed(services, request, made)])
+    rule = _requested_rule(services, request, allowed=allowed)
+    await services.administration.decide(lambda: [audited_change(services, request, rule)])
     verb = "may use" if allowed else "may not use"
-    return f"{made.subject.label} {verb} {target_label(made.target)} from now on. `/access show` lists all rules."
+    return f"{rule.subject.label} {verb} {target_label(rule.target)} from now on. `/access show` lists all rules."
 
 
 async def _remove(services: Services, request: Request) -> str:
-    asked = _asked(services, request, allowed=False)
-    about = f"for {asked.subject.label} about {target_label(asked.target)}"
+    rule = _requested_rule(services, request, allowed=False)
+    about = f"for {rule.subject.label} about {target_label(rule.target)}"
 
     def decision() -> Sequence[AuditedChange]:
-        if services.administration.stored(asked) is None:
+        if services.administration.stored(rule) is None:
             raise UserError(f"There is no rule {about}. `/access show` lists all rules.")
-        return [changed(services, request, asked, removed=True)]
+        return [audited_change(services, request, rule, removed=True)]
 
     await services.administration.decide(decision)
-    return f"The rule {about} is gone."
+    return f"I removed the rule {about}. `/access show` lists all rules."
 
 
-def _asked(services: Services, request: Request, *, allowed: bool) -> Rule:
-    """The rule that was asked for. Raises UserError.
+def _requested_rule(services: Services, request: Request, *, allowed: bool) -> Rule:
+    """Return the rule that the arguments describe. Raises UserError.
 
-    What is typed first is whom it is about; with a channel named beside it, it is what it is about.
+    The first word is the subject. Beside a channel, which is the subject then, the first word is the target.
     """
-    given = request.arguments
-    channel, who, what = given.get("channel", ""), given.get("who", ""), given.get("what", "")
-    if who and not what and Subject.read(who) is None and target_of(services, who):
-        who, what = "", who
-    if channel and who:
+    arguments = request.arguments
+    channel, subject, target = arguments.get("channel", ""), arguments.get("who", ""), arguments.get("what", "")
+    if subject and not target and Subject.read(subject) is None and parse_target(services, subject):
+        subject, target = "", subject
+    if channel and subject:
         raise UserError(
-            "A rule is about one subject: leave `--channel` out for a person or a role, or name the channel alone."
+            "A rule has one subject. For a person or a role, leave `--channel` out; for a channel, name only the "
+            "channel."
         )
-    return rule(services, request.place, Subject.read(channel or who), what or "bot", allowed=allowed)
+    return checked_rule(services, request.place, Subject.read(channel or subject), target or "bot", allowed=allowed)
 
 
 def _overview(services: Services, request: Request) -> str:
     person = request.person
     may = ", ".join(f"/{name}" for name in services.policy.commands(request, services.commands)) or "nothing"
     models = ", ".join(services.models.available(request).names) or "none"
-    lines = [f"You may use here: {may}. Models: {models}."]
+    lines = [f"Here you may use these commands: {may}. Models: {models}."]
     rules = sorted(services.administration.rules(request.place), key=nearest_first)
     if person.administrator and rules:
         rows = [
-            (one.subject.kind, one.subject.label, target_label(one.target), value(services.budget, one))
-            for one in rules
+            (rule.subject.kind, rule.subject.label, target_label(rule.target), decision_text(services.budget, rule))
+            for rule in rules
         ]
-        lines.append(markdown_table(("kind", "who", "what", "verdict"), rows))
-        lines.append("The rule about the nearest counts: person, role, channel, then everyone.")
+        lines.append(markdown_table(("kind", "subject", "target", "decision"), rows))
+        lines.append("The most specific rule applies: first a person's, then a role's, a channel's and everyone's.")
     elif person.administrator:
-        lines.append("There are no rules: every member may use everything, guests nothing.")
+        lines.append(
+            "There are no rules: members may use everything, guests nothing. "
+            "`/access allow` and `/access deny` add one."
+        )
     return "\n".join(lines)

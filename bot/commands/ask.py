@@ -1,4 +1,4 @@
-"""/ask: one question, with a model of choice, privately if wished."""
+"""/ask: ask one question, of a chosen model or privately."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from bot.services import Services
 
 COMMAND = Command(
     "ask",
-    "Ask a model",
+    "Ask a model a question",
     (
-        Option("text", "What to ask", required=True),
-        Option("model", "Which model answers", suggested=True, named=True),
-        Option("private", "Only you see the answer", kind="flag"),
+        Option("text", "Your question", required=True),
+        Option("model", "The model that answers", suggested=True, named=True),
+        Option("private", "Show the answer only to you", kind="flag"),
     ),
     converses=True,
 )
 
 
 def run(services: Services, accepted: Accepted) -> Reply:
-    """Answer with the chosen model."""
+    """Return the chosen model's answer."""
     return answer_question(services, accepted, accepted.request.arguments.get("model", ""))
 
 
 async def suggest(services: Services, request: Request, option: str) -> Sequence[str]:
-    """The models that this person may use here."""
+    """Return the models that this person may use here."""
     return services.models.available(request).chat

@@ -1,4 +1,4 @@
-"""/audit: who changed, refused or deleted what, and when."""
+"""/audit: the list of changes, refusals and deletions."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ from bot.utils.durations import ago
 from bot.utils.formatting import brief, markdown_table
 
 FILTERS = (
-    Option("action", "Only actions that begin like this, such as “config” or “refused”", suggested=True),
-    Option("who", "Only what this person did", "who", named=True),
-    Option("since", "How far back: 30m, 2h, 7d", named=True),
+    Option("action", "Only actions that begin with this, such as “config” or “refused”", suggested=True),
+    Option("who", "Only actions of this person", "who", named=True),
+    Option("since", "Only entries of this time: 30m, 2h, 7d", named=True),
 )
 
 COMMAND = Command(
     "audit",
-    "Who changed what, and when",
+    "Show changes, refusals and deletions",
     subcommands=(
-        Command("show", "The newest entries", FILTERS, passes=True, quiet=True, administrative=True),
-        Command("export", "All entries as a CSV file", FILTERS, passes=True, quiet=True, administrative=True),
+        Command("show", "Show the newest entries", FILTERS, passes=True, quiet=True, administrative=True),
+        Command("export", "Export all entries as a CSV file", FILTERS, passes=True, quiet=True, administrative=True),
         Command(
             "channel",
-            "Announce changes in a channel; without one, nowhere any more",
-            (Option("channel", "Where", "channel"),),
+            "Announce changes in a channel; leave it empty to stop",
+            (Option("channel", "The channel for announcements", "channel"),),
             passes=True,
             quiet=True,
             administrative=True,
@@ -46,47 +46,55 @@ ACTIONS = (
     *("config", "access", "persona", "limit", "model", "refused", "export", "forget", "retention", "uninstalled"),
     NOT_ANNOUNCED,
 )
-"""How the actions begin that are written down."""
+"""The first words of all audited actions."""
 
-SHOWN = 20
-EXPORTED = 100_000
+MOST_SHOWN = 20
+"""Entries in an answer."""
+
+MOST_EXPORTED = 100_000
+"""Entries in a file."""
+
 COLUMNS = ("at", "person", "person_id", "place", "channel_id", "thread_id", "action", "target", "before", "after")
 
 
 async def run(services: Services, accepted: Accepted) -> Reply:
-    """Show, export, or choose where changes are announced."""
+    """Show or export the audit, or set the channel for announcements."""
     request = accepted.request
     match request.command.partition(" ")[2]:
         case "show":
-            entries = await _entries(services, request, SHOWN)
-            yield Text(_entry_table(entries) if entries else "There is nothing to show.")
+            entries = await _entries(services, request, MOST_SHOWN)
+            yield Text(
+                _entry_table(entries)
+                if entries
+                else "The audit has no such entries. `/audit show` without options shows all."
+            )
         case "export":
-            entries = await _entries(services, request, EXPORTED)
+            entries = await _entries(services, request, MOST_EXPORTED)
             yield Text(f"{len(entries):,} entries, newest first.")
-            yield File("audit.csv", csv_file(COLUMNS, [_row(entry) for entry in entries]), "The audit")
+            yield File("audit.csv", csv_file(COLUMNS, [_row(entry) for entry in entries]), "The audit log")
         case _:
             channel = request.arguments.get("channel", "")
-            yield Text(await _setting_changes.put(services, request, "audit_channel", channel, "workspace"))
+            yield Text(await _setting_changes.set_setting(services, request, "audit_channel", channel, "workspace"))
     yield Done()
 
 
 async def suggest(services: Services, request: Request, option: str) -> Sequence[str]:
-    """The kinds of actions."""
+    """Return the first words of the actions."""
     return ACTIONS
 
 
 async def _entries(services: Services, request: Request, limit: int) -> Sequence[AuditEntry]:
-    """The newest, without what was done where the asking person may not read."""
-    given, place = request.arguments, request.place
-    who = Subject.read(given["who"]) if given.get("who") else None
-    if given.get("who") and (who is None or who.kind != "person"):
-        raise UserError("Name one person to see what they did.")
+    """Return the newest entries; those of places that the asking person may not read are redacted."""
+    arguments, place = request.arguments, request.place
+    person = Subject.read(arguments["who"]) if arguments.get("who") else None
+    if arguments.get("who") and (person is None or person.kind != "person"):
+        raise UserError("`who` takes one person. Name one, such as `@name`.")
     entries = await services.records.audit(
         place.platform,
         place.workspace,
-        person=who.id if who else "",
-        action=given.get("action", ""),
-        since=ago(given["since"]) if given.get("since") else 0,
+        person=person.id if person else "",
+        action=arguments.get("action", ""),
+        since=ago(arguments["since"]) if arguments.get("since") else 0,
         limit=limit,
     )
     closed = await closed_to(services.adapters, request, {place for entry in entries for place in places_in(entry)})
@@ -105,8 +113,10 @@ def _entry_table(entries: Sequence[AuditEntry]) -> str:
         )
         for entry in entries
     ]
-    more = f"\nThe newest {SHOWN}; `/audit export` has all." if len(entries) == SHOWN else ""
-    return markdown_table(("when (UTC)", "who", "where", "did", "what", "change"), rows) + more
+    more = (
+        f"\nThese are the newest {MOST_SHOWN} entries; `/audit export` has all." if len(entries) == MOST_SHOWN else ""
+    )
+    return markdown_table(("time (UTC)", "person", "place", "action", "target", "change"), rows) + more
 
 
 def _change(entry: AuditEntry) -> str:

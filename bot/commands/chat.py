@@ -1,4 +1,4 @@
-"""Talk: a mention, a direct message, a reply to the bot or a follow-up in its thread."""
+"""chat: answer a mention, a direct message, a reply to the bot or a follow-up in its thread."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from bot.interfaces.replies import Reply
 from bot.interfaces.store import Accepted
 from bot.services import Services
 
-COMMAND = Command("chat", "Talk with the bot", (Option("text", "What to say"),), converses=True, hidden=True)
+COMMAND = Command("chat", "Talk with the bot", (Option("text", "Your message"),), converses=True, hidden=True)
 
 
 def run(services: Services, accepted: Accepted) -> Reply:
-    """Answer; a bare mention gets help."""
+    """Return the answer; a mention without a message gets the help."""
     request = accepted.request
     bare = not (request.text or request.attachments or request.replies_to)
     return help_command.run(services, accepted) if bare else answer_question(services, accepted)

@@ -1,4 +1,4 @@
-"""/export: one's own data as a file; for administrators, a channel's or all that was said where they may read."""
+"""/export: stored data as files: one's own and, for administrators, that of the channels they may read."""
 
 from __future__ import annotations
 
@@ -19,13 +19,15 @@ from bot.utils.worker_threads import in_thread
 
 COMMAND = Command(
     "export",
-    "Get what I keep as a file",
+    "Export stored data as a file",
     subcommands=(
-        Command("me", "All that I keep about you", passes=True, alone=True, quiet=True, unrestricted=True),
+        Command(
+            "me", "Export everything that I store about you", passes=True, alone=True, quiet=True, unrestricted=True
+        ),
         Command(
             "channel",
-            "What was said in a channel",
-            (Option("channel", "Which one; left out, this one", "channel"),),
+            "Export the stored messages of a channel",
+            (Option("channel", "The channel; this one by default", "channel"),),
             passes=True,
             alone=True,
             quiet=True,
@@ -33,7 +35,7 @@ COMMAND = Command(
         ),
         Command(
             "everything",
-            "All that was said in channels that you may read",
+            "Export the stored messages of all channels that you may read",
             passes=True,
             alone=True,
             quiet=True,
@@ -42,48 +44,48 @@ COMMAND = Command(
     ),
 )
 
-EXPORTED = 100_000
-"""Entries of the audit in a file."""
+MOST_AUDIT_ENTRIES = 100_000
+"""The most audit entries in a file."""
 
 
 async def run(services: Services, accepted: Accepted) -> Reply:
-    """Make the files and say what is in them."""
+    """Make the files and summarise them."""
     request = accepted.request
     extent = _extent(request)
-    of = f"{request.person.name} ({request.person.id})" if extent.person else extent.channel or extent.workspace
+    subject = f"{request.person.name} ({request.person.id})" if extent.person else extent.channel or extent.workspace
     closed: frozenset[Place] = frozenset()
-    yield Status("Copying what I keep…")
+    yield Status("Exporting your data…" if extent.person else "Exporting the messages…")
     async with services.retention.copying:
         if not extent.person:
             closed = await _closed(services, request, extent)
         own = services.administration.values_at("me", request.place, request.person) if extent.person else {}
-        made = ExportFile(services.config.bot.name, of, request.command.replace(" ", "-"), own)
-        turns, overheard, votes = await _copied(services.history, request, extent, closed, made)
+        export = ExportFile(services.config.bot.name, subject, request.command.replace(" ", "-"), own)
+        turns, overheard, votes = await _copied(services.history, request, extent, closed, export)
         if extent.person:
-            await _add_ones_own(services, request, made)
-        files = await in_thread(made.files)
+            await _add_own_usage(services, request, export)
+        files = await in_thread(export.files)
     if not extent.person:
         await services.administration.write_audit(
-            request.place, request.person, request.command, of, f"{turns:,} turns"
+            request.place, request.person, request.command, subject, f"{turns:,} turns"
         )
     yield Text(
-        f"{turns:,} questions and answers, {overheard:,} overheard messages, {votes:,} ratings: all of "
-        "it as JSON, which people and programs can read."
+        f"The export has {turns:,} questions and answers, {overheard:,} overheard messages and {votes:,} ratings, "
+        "as JSON."
     )
-    if made.full:
-        yield Text(" More does not fit into the files: the last of it is missing. Ask for less, such as a channel.")
+    if export.full:
+        yield Text(" The files are full, so the rest is missing. Export less, such as one channel: `/export channel`.")
     if not extent.person:
         left_out = len({place.channel for place in closed})
-        yield Text(f" Direct messages and private answers of others are not in it{_left_out(left_out)}.")
+        yield Text(f" It does not have other people's direct messages and private answers{_left_out(left_out)}.")
     for file in files:
         yield file
     yield Done()
 
 
 async def _closed(services: Services, request: Request, extent: Extent) -> frozenset[Place]:
-    """Where something was said that the person may not read. Raises PlatformError.
+    """Return the places with messages that the person may not read. Raises PlatformError.
 
-    Of direct messages only one's own are copied.
+    Of direct messages, only the person's own are copied.
     """
     everywhere: set[Place] = set()
     async with aclosing(services.history.copy(extent, request.person.id)) as batches:
@@ -94,34 +96,38 @@ async def _closed(services: Services, request: Request, extent: Extent) -> froze
 
 
 async def _copied(
-    history: HistoryStore, request: Request, extent: Extent, closed: frozenset[Place], made: ExportFile
+    history: HistoryStore, request: Request, extent: Extent, closed: frozenset[Place], export: ExportFile
 ) -> tuple[int, int, int]:
-    """Write down what was said elsewhere than where that is closed; how much of each kind that was."""
+    """Add the items of all places that are not closed, and return their number by kind."""
     counts = (0, 0, 0)
     async with aclosing(history.copy(extent, request.person.id)) as batches:
         async for turns, overheard, votes in batches:
-            said = [turn for turn in turns if turn.place not in closed]
-            heard = [message for message in overheard if message.place not in closed]
-            thought = [vote for vote in votes if vote.place not in closed]
-            await in_thread(partial(_add, made, said, heard, thought))
-            counts = (counts[0] + len(said), counts[1] + len(heard), counts[2] + len(thought))
-            if made.full:
+            readable_turns = [turn for turn in turns if turn.place not in closed]
+            readable_messages = [message for message in overheard if message.place not in closed]
+            readable_votes = [vote for vote in votes if vote.place not in closed]
+            await in_thread(partial(_add, export, readable_turns, readable_messages, readable_votes))
+            counts = (
+                counts[0] + len(readable_turns),
+                counts[1] + len(readable_messages),
+                counts[2] + len(readable_votes),
+            )
+            if export.full:
                 break
     return counts
 
 
 def _add(
-    made: ExportFile, turns: Sequence[HistoryItem], overheard: Sequence[HistoryItem], votes: Sequence[Vote]
+    export: ExportFile, turns: Sequence[HistoryItem], overheard: Sequence[HistoryItem], votes: Sequence[Vote]
 ) -> None:
-    made.turns(turns)
-    made.overheard(overheard)
-    made.ratings(votes)
+    export.turns(turns)
+    export.overheard(overheard)
+    export.ratings(votes)
 
 
 def _left_out(channels: int) -> str:
     if not channels:
         return ""
-    return f", nor is what was said in {channels:,} channel{'' if channels == 1 else 's'} that you may not read"
+    return f", nor the messages of {channels:,} channel{'' if channels == 1 else 's'} that you may not read"
 
 
 def _extent(request: Request) -> Extent:
@@ -130,19 +136,19 @@ def _extent(request: Request) -> Extent:
         case "me":
             return Extent(place.platform, person.home, person=person.id)
         case "channel":
-            given = request.arguments.get("channel", "")
-            channel = Subject.read(given) if given else Subject("channel", place.channel)
+            name = request.arguments.get("channel", "")
+            channel = Subject.read(name) if name else Subject("channel", place.channel)
             if channel is None or channel.kind != "channel":
-                raise UserError("Name one channel.")
+                raise UserError("`channel` takes one channel. Name one, such as `#general`.")
             return Extent(place.platform, place.workspace, channel.id)
         case _:
             return Extent(place.platform, place.workspace)
 
 
-async def _add_ones_own(services: Services, request: Request, made: ExportFile) -> None:
-    """What a person used, and what the audit says that they did in this workspace."""
+async def _add_own_usage(services: Services, request: Request, export: ExportFile) -> None:
+    """Add the person's usage, and their actions in this workspace from the audit."""
     place, person = request.place, request.person
     usage = await services.usage.totals(("day", "model"), 0, place.platform, person.home, person.id)
-    audit = await services.records.audit(place.platform, place.workspace, person=person.id, limit=EXPORTED)
-    await in_thread(partial(made.usage, usage))
-    await in_thread(partial(made.audit, audit))
+    audit = await services.records.audit(place.platform, place.workspace, person=person.id, limit=MOST_AUDIT_ENTRIES)
+    await in_thread(partial(export.usage, usage))
+    await in_thread(partial(export.audit, audit))

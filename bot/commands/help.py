@@ -1,4 +1,4 @@
-"""/help: what the bot does and how to ask it; of one command, how it is written."""
+"""/help: explain the bot, its commands and its tasks, or one command and its options."""
 
 from __future__ import annotations
 
@@ -14,31 +14,33 @@ from bot.tasks.engine.registry import load_tasks
 
 COMMAND = Command(
     "help",
-    "What the bot can do",
-    (Option("command", "How one command is written", suggested=True),),
+    "List the commands and tasks",
+    (Option("command", "A command to explain", suggested=True),),
     passes=True,
     quiet=True,
     unrestricted=True,
 )
 
-HOW = {
-    "console": "Just write. Ctrl-C stops an answer; Ctrl-D or `/quit` leaves.",
-    "discord": "Mention me, reply to one of my messages, or write me a direct message.",
-    "slack": "Mention me, go on in a thread where I answered, or write me a direct message. In a thread, a command is "
-    "written as a mention (`@me /new`), elsewhere as `/shoulders new`.",
+USAGE_BY_PLATFORM = {
+    "console": "Type a message. Ctrl-C stops an answer; Ctrl-D or `/quit` ends the chat.",
+    "discord": "Mention me, reply to one of my messages, or send me a direct message.",
+    "slack": "Mention me, continue in a thread where I answered, or send me a direct message. In a thread, write a "
+    "command after a mention (`@me /new`); elsewhere write `/shoulders new`.",
 }
 
 
 async def run(services: Services, accepted: Accepted) -> Reply:
-    """How to talk here, where text goes, and the commands; or one of these."""
-    if asked := accepted.request.arguments.get("command", "").strip().removeprefix("/").lower():
-        yield Text("\n".join(_about(services, accepted.request, asked)))
+    """Explain how to ask the bot here, the destination of text and the commands; or one command."""
+    if name := accepted.request.arguments.get("command", "").strip().removeprefix("/").lower():
+        yield Text("\n".join(_command_lines(services, accepted.request, name)))
         yield Done()
         return
     model = services.models.available(accepted.request).default
     yield Text(f"I am **{services.config.bot.name}**, and I answer questions with pretrained models. ")
-    yield Text(HOW.get(accepted.request.place.platform, HOW["discord"]))
-    answers = f"**{model}** answers by default, and text goes to {services.backends[model].destination}."
+    yield Text(USAGE_BY_PLATFORM.get(accepted.request.place.platform, USAGE_BY_PLATFORM["discord"]))
+    answers = (
+        f"**{model}** answers by default. It runs on {services.backends[model].destination}, which receives your text."
+    )
     refused = services.policy.model_refusal(accepted.request, model)
     yield Text(f"\n\n{refused.message if refused else answers}\n\n")
     tasks, central = load_tasks(), services.policy.operator_only(accepted.request)
@@ -48,30 +50,30 @@ async def run(services: Services, accepted: Accepted) -> Reply:
             parts = ", ".join(part.name for part in subcommands or command.options)
             yield Text(f"- `/{command.name}`: {command.summary}{f' ({parts})' if parts else ''}\n")
     yield Text(
-        "\nTasks, on the text after the command, a file, the message replied to, or the last messages here "
-        "(`last:50`, `since:2h`); `with:chat` has a model that converses do it:\n\n"
+        "\nTasks read the text after the command, a file, the message that you reply to, or the last messages here "
+        "(`last:50`, `since:2h`). `with:chat` uses the chat model:\n\n"
     )
     for task in tasks.values():
-        own = ", ".join(option.name for option in task.own)
-        yield Text(f"- `/{task.name}`: {task.summary}{f' ({own})' if own else ''}\n")
-    yield Text("\n`/help COMMAND` says how one is written.")
+        options = ", ".join(option.name for option in task.own)
+        yield Text(f"- `/{task.name}`: {task.summary}{f' ({options})' if options else ''}\n")
+    yield Text("\n`/help COMMAND` explains one command.")
     yield Done()
 
 
 async def suggest(services: Services, request: Request, option: str) -> Sequence[str]:
-    """The commands."""
+    """Return the names of the commands."""
     return [command.name for command in services.commands if not command.hidden]
 
 
-def _about(services: Services, request: Request, asked: str) -> Iterator[str]:
-    """Write a command, or each of a group that one may use, with its options. Raises Unknown, or Denied."""
+def _command_lines(services: Services, request: Request, name: str) -> Iterator[str]:
+    """Yield a command, or each permitted subcommand of a group, with its options. Raises Unknown or Denied."""
     offered = [command for command in services.commands if not command.hidden]
     paths = by_path(offered)
-    chosen = [path for path in paths if path == asked or path.partition(" ")[0] == asked]
+    chosen = [path for path in paths if path == name or path.partition(" ")[0] == name]
     if not chosen:
-        raise Unknown(f"There is no command /{asked[:40]}. There are: {', '.join(one.name for one in offered)}.")
+        raise Unknown(f"There is no command /{name[:40]}. There are: {', '.join(command.name for command in offered)}.")
     refused = services.policy.operator_only(request)
-    if refused and paths[asked if asked in paths else chosen[0]].central:
+    if refused and paths[name if name in paths else chosen[0]].central:
         raise refused
     for path in chosen:
         if refused and paths[path].central:
@@ -81,7 +83,7 @@ def _about(services: Services, request: Request, asked: str) -> Iterator[str]:
 
 
 def _option(option: Option) -> str:
-    """One option as it is written, what it is, and what it may be."""
+    """Return the line about one option: its syntax, its summary and its possible values."""
     written = f"{option.name}:…" if option.named else option.name.upper()
     written = f"--{option.name}" if option.kind == "flag" else written
     choices = ", ".join(option.choices)

@@ -14,32 +14,35 @@ from bot.services import Services
 COMMAND = Command(
     "model",
     "Show or set the model of this conversation",
-    (Option("name", "The model that answers from now on", suggested=True),),
+    (Option("name", "The model that answers next", suggested=True),),
     passes=True,
     quiet=True,
 )
 
 
 async def run(services: Services, accepted: Accepted) -> Reply:
-    """Set the model when one is named, else show it."""
+    """Set the model if one is named, else show it."""
     request = accepted.request
-    wanted = request.arguments.get("name", "")
-    here = steering(request.place, "any", begins=bool(wanted))
-    if wanted:
-        model = services.models.chat_model(request, wanted)
+    name = request.arguments.get("name", "")
+    here = steering(request.place, "any", begins=bool(name))
+    if name:
+        model = services.models.chat_model(request, name)
         conversation = await services.conversations.find(request.place, request.person.id, here)
         assert conversation is not None
         await services.conversations.set_model(conversation.id, model)
-        where = services.backends[model].destination
-        yield Text(f"In {conversation.label} **{model}** answers from now on, and text goes to {where}.")
+        destination = services.backends[model].destination
+        yield Text(f"From now on **{model}** answers in {conversation.label}. It runs on {destination}.")
     else:
-        found = await services.conversations.find(request.place, request.person.id, here)
-        model = services.models.chat_model(request, found.model if found else "")
-        where, destination = f"In {found.label} " if found else "Here ", services.backends[model].destination
-        yield Text(f"{where}**{model}** answers, and text goes to {destination}. `/models` lists all.")
+        conversation = await services.conversations.find(request.place, request.person.id, here)
+        model = services.models.chat_model(request, conversation.model if conversation else "")
+        place, destination = (
+            f"in {conversation.label}" if conversation else "here",
+            services.backends[model].destination,
+        )
+        yield Text(f"**{model}** answers {place}. It runs on {destination}. `/models` lists all models.")
     yield Done()
 
 
 async def suggest(services: Services, request: Request, option: str) -> Sequence[str]:
-    """The models that this person may use here."""
+    """Return the models that this person may use here."""
     return services.models.available(request).chat

@@ -1,4 +1,4 @@
-"""/models: the catalogue. Everybody sees it; administrators add to it from the Hub, within the operator's rules."""
+"""/models: show the catalogue; for administrators, add models from the Hub within the operator's rules."""
 
 from __future__ import annotations
 
@@ -22,12 +22,13 @@ from bot.utils.byte_sizes import format_bytes
 from bot.utils.formatting import markdown_table
 
 NAME = Option("name", "The model's name here", required=True, suggested=True)
-TOOLS = {True: "its template tells it of them", False: "its template leaves them out", None: ""}
-TASK = Option("task", "What it is for", suggested=True, named=True)
+TOOL_TEXTS = {True: "its template supports them", False: "its template does not support them", None: ""}
+"""The line about tools, by whether the model's template has them; None if that is not known."""
+TASK = Option("task", "The task of the model", suggested=True, named=True)
 
 
 def _sub(name: str, summary: str, options: tuple[Option, ...] = (), *, quiet: bool = True) -> Command:
-    """A subcommand. What takes long is not quiet: others may see that it happens, and it outlives a private answer."""
+    """Return a subcommand. Slow ones are not quiet: everybody may see them, and they outlive a private answer."""
     administrative = name not in ("list", "info")
     central = administrative and name != "search"
     return Command(name, summary, options, passes=True, quiet=quiet, administrative=administrative, central=central)
@@ -35,15 +36,15 @@ def _sub(name: str, summary: str, options: tuple[Option, ...] = (), *, quiet: bo
 
 COMMAND = Command(
     "models",
-    "The models there are; administrators add more",
+    "List the models, and for administrators add more",
     subcommands=(
-        _sub("list", "Every model: what it is for, where it runs, how large and how fast it is"),
-        _sub("info", "Everything about one model", (NAME,)),
+        _sub("list", "List every model: task, destination, size and speed"),
+        _sub("info", "Show everything about one model", (NAME,)),
         _sub(
             "search",
             "Search the Hugging Face Hub",
             (
-                Option("words", "What the model's name holds", required=True),
+                Option("words", "A part of the model's name", required=True),
                 TASK,
             ),
         ),
@@ -51,27 +52,27 @@ COMMAND = Command(
             "add",
             "Add a model from the Hub",
             (
-                Option("model", "organisation/name", required=True),
-                Option("name", "How it is to be called here", named=True),
+                Option("model", "The model on the Hub, as organisation/name", required=True),
+                Option("name", "The model's name here", named=True),
                 TASK,
-                Option("revision", "A branch, a tag or a commit; the newest if left out", named=True),
+                Option("revision", "A branch, a tag or a commit; the newest by default", named=True),
             ),
         ),
         _sub("pull", "Download a model now", (NAME,), quiet=False),
         _sub("load", "Load a model into memory", (NAME,), quiet=False),
-        _sub("unload", "Take a model out of memory", (NAME,)),
-        _sub("remove", "Remove a model that was added, and its files", (NAME,)),
+        _sub("unload", "Remove a model from memory", (NAME,)),
+        _sub("remove", "Remove an added model and its files", (NAME,)),
     ),
 )
 
 
 def run(services: Services, accepted: Accepted) -> Reply:
-    """Run the subcommand."""
+    """Return the reply of the subcommand."""
     return _SUBCOMMANDS[accepted.request.command.partition(" ")[2]](services, accepted)
 
 
 async def suggest(services: Services, request: Request, option: str) -> Sequence[str]:
-    """The models that this can be done with, or what they can be for."""
+    """Return the possible models of a subcommand, or the possible tasks."""
     if option == "task":
         return tuple(TASKS)
     catalogue = services.catalogue
@@ -86,7 +87,7 @@ async def suggest(services: Services, request: Request, option: str) -> Sequence
             return services.models.available(request).names
 
 
-# What there is -------------------------------------------------------------------------------------------------------
+# The catalogue --------------------------------------------------------------------------------------------------------
 
 
 async def _list(services: Services, accepted: Accepted) -> Reply:
@@ -123,17 +124,17 @@ async def _info(services: Services, accepted: Accepted) -> Reply:
         "runs on": backend.destination,
         "size": _size(entry, standing),
         "licence": _licence(entry, standing),
-        "reads": f"{context:,} tokens" if context else "",
+        "context window": f"{context:,} tokens" if context else "",
         "state": await _state(services, entry, standing),
         "memory": format_bytes(standing.bytes) if standing and standing.bytes else "",
-        "computes": standing.how if standing else "",
-        "tools": TOOLS[standing.tools if standing else None],
+        "computation": standing.how if standing else "",
+        "tools": TOOL_TEXTS[standing.tools if standing else None],
         "speed": _speed(services.catalogue, name, standing),
-        "from": "chat: `/models remove` takes it away" if entry.added else "config.toml",
+        "source": "chat; `/models remove` removes it" if entry.added else "config.toml",
         "if it fails": f"{fallback} answers" if fallback in services.models.available(accepted.request).names else "",
     }
-    told = "\n".join(f"- {what}: {value}" for what, value in lines.items() if value not in ("", "–"))
-    yield Text(f"**{name}**\n{told}")
+    facts = "\n".join(f"- {what}: {value}" for what, value in lines.items() if value not in ("", "–"))
+    yield Text(f"**{name}**\n{facts}")
     yield Done()
 
 
@@ -147,7 +148,7 @@ def _licence(entry: CatalogueEntry, standing: ModelStatus | None) -> str:
 
 
 async def _state(services: Services, entry: CatalogueEntry, standing: ModelStatus | None) -> str:
-    """What keeps a model from answering or, if nothing does, whether it is in memory."""
+    """Return the reason why a model cannot answer or, without one, whether it is in memory."""
     backend = services.backends[entry.name]
     if isinstance(backend, KeyedBackend) and backend.missing_key:
         return f"⚠ {backend.missing_key} is missing"
@@ -170,14 +171,14 @@ def _speed(catalogue: Catalogue, name: str, standing: ModelStatus | None) -> str
 
 async def _search(services: Services, accepted: Accepted) -> Reply:
     request, hub = accepted.request, services.catalogue.hub
-    given = request.arguments
-    task = given.get("task", "")
+    arguments = request.arguments
+    task = arguments.get("task", "")
     if task and task not in TASKS:
-        raise UserError(f"I cannot do “{task[:40]}”. I can: {', '.join(TASKS)}.")
+        raise UserError(f"“{task[:40]}” is not a task of mine. The tasks are: {', '.join(TASKS)}.")
     yield Status("Searching the Hub…")
-    hits = await hub.search(given.get("words", ""), "text-generation" if task == "chat" else task)
+    hits = await hub.search(arguments.get("words", ""), "text-generation" if task == "chat" else task)
     if not hits:
-        yield Text("Nothing on the Hub fits that and has weights that I can load.")
+        yield Text("The Hub does not have such a model with weights that I can load. Search for another word.")
         yield Done()
         return
     rows = [
@@ -191,7 +192,7 @@ async def _search(services: Services, accepted: Accepted) -> Reply:
         if not _obstacle(services.catalogue, hit)
     ]
     if not items:
-        yield Text("\nNone of these is admitted by the operator's rules: the table [hub] in config.toml.")
+        yield Text("\nThe operator's rules do not admit any of these. They are the table [hub] in config.toml.")
     elif services.policy.manages_models(request):
         arguments = {"task": task} if task else {}
         yield Choices((Menu("Add one…", "models add", "model", tuple(items[:25]), arguments),))
@@ -199,7 +200,7 @@ async def _search(services: Services, accepted: Accepted) -> Reply:
 
 
 def _obstacle(catalogue: Catalogue, hit: Hit) -> str:
-    """What speaks against a model, as far as a search tells."""
+    """Return the reason against a model that a search result shows, or ""."""
     rules = catalogue.rules
     if not rules.admits(hit.model):
         return "not on the list"
@@ -210,19 +211,19 @@ def _obstacle(catalogue: Catalogue, hit: Hit) -> str:
 
 async def _add(services: Services, accepted: Accepted) -> Reply:
     request, catalogue = accepted.request, services.catalogue
-    given, model = request.arguments, request.arguments.get("model", "").strip()
-    catalogue.free_name(given.get("name", ""), model)
-    yield Status("Looking at it on the Hub…")
-    chosen = await catalogue.hub.look(model, given.get("revision", ""), given.get("task", ""))
-    entry = await catalogue.add(given.get("name", ""), chosen, request.place)
-    at = f"{chosen.model} at {chosen.revision}"
-    await services.administration.write_audit(request.place, request.person, "model add", entry.name, at)
+    arguments, model = request.arguments, request.arguments.get("model", "").strip()
+    catalogue.free_name(arguments.get("name", ""), model)
+    yield Status("Reading its description on the Hub…")
+    chosen = await catalogue.hub.look(model, arguments.get("revision", ""), arguments.get("task", ""))
+    entry = await catalogue.add(arguments.get("name", ""), chosen, request.place)
+    source = f"{chosen.model} at {chosen.revision}"
+    await services.administration.write_audit(request.place, request.person, "model add", entry.name, source)
     yield Text(
-        f"**{entry.name}** is in the catalogue, for {chosen.task}: {chosen.model} as it is now "
-        f"(commit {chosen.revision[:12]}), {format_bytes(chosen.size)}, licence {chosen.licence}."
+        f"I added **{entry.name}** to the catalogue, for {chosen.task}: {chosen.model} "
+        f"at commit {chosen.revision[:12]}, {format_bytes(chosen.size)}, licence {chosen.licence}."
     )
     if not await catalogue.here(entry):
-        yield Text(f" It is not downloaded yet: `/models pull {entry.name}`.")
+        yield Text(f" `/models pull {entry.name}` downloads it.")
         yield Choices((Choice("Download it now", "models pull", {"name": entry.name}),))
     yield Done()
 
@@ -231,7 +232,7 @@ async def _pull(services: Services, accepted: Accepted) -> Reply:
     request, catalogue = accepted.request, services.catalogue
     entry = catalogue.entry(_name(accepted))
     yield Choices((stop_choice(accepted.id),))
-    yield Status(f"Looking at {entry.section.model} on the Hub…", long=True)
+    yield Status(f"Reading the description of {entry.section.model} on the Hub…", long=True)
     pace, size = DownloadSpeed(), 0
     async with aclosing(await catalogue.pull(entry)) as steps:
         async for step in steps:
@@ -247,28 +248,28 @@ async def _pull(services: Services, accepted: Accepted) -> Reply:
 
 
 def _download_result(entry: CatalogueEntry, size: int) -> Sequence[Chunk]:
-    told = f"{format_bytes(size)}, every byte checked" if size else "nothing was missing"
-    skill = entry.section.skills
-    how = f" `/model {entry.name}` lets it answer." if entry.kind == "chat" else ""
-    how = f" `/run {entry.name}` runs it." if "run" in skill and len(skill) == 1 else how
-    return (Choices(()), Text(f"**{entry.name}** is here: {told}.{how}"))
+    facts = f"{format_bytes(size)}, and every checksum is right" if size else "it was complete already"
+    skills = entry.section.skills
+    how = f" `/model {entry.name}` makes it answer." if entry.kind == "chat" else ""
+    how = f" `/run {entry.name}` runs it." if "run" in skills and len(skills) == 1 else how
+    return (Choices(()), Text(f"**{entry.name}** is downloaded: {facts}.{how}"))
 
 
 async def _remove(services: Services, accepted: Accepted) -> Reply:
     request, catalogue = accepted.request, services.catalogue
     entry = catalogue.entry(_name(accepted))
     if entry.added is None:
-        raise UserError(f"{entry.name} stands in config.toml: remove it there.")
+        raise UserError(f"{entry.name} comes from config.toml. Remove its table there.")
     place, person = request.place, request.person
     trusted = services.administration.is_configured_administrator(place, person)
     if not trusted and (entry.added.platform, entry.added.workspace) != (
         place.platform,
         place.workspace,
     ):
-        raise Denied(f"{entry.name} was added in another workspace: only there, or by the operator, can it be removed.")
+        raise Denied(f"{entry.name} was added in another workspace. Only that workspace or the operator can remove it.")
     await catalogue.remove(entry)
     await services.administration.write_audit(place, person, "model remove", entry.name, f"was {entry.section.model}")
-    yield Text(f"**{entry.name}** is gone, and so are its files. Conversations that it answered need another `/model`.")
+    yield Text(f"I removed **{entry.name}** and its files. Choose another model with `/model` for its conversations.")
     yield Done()
 
 
@@ -292,16 +293,19 @@ async def _unload(services: Services, accepted: Accepted) -> Reply:
     name = _name(accepted)
     await _in_memory(services, name).unload()
     await services.administration.write_audit(accepted.request.place, accepted.request.person, "model unload", name)
-    yield Text(f"**{name}** is out of memory. The next question loads it again.")
+    yield Text(f"**{name}** is not in memory any more. The next question loads it again.")
     yield Done()
 
 
 def _in_memory(services: Services, name: str) -> LoadableBackend:
-    """A model on this machine. Raises UserError for others."""
+    """Return the backend of a model on this machine. Raises UserError for another model."""
     services.catalogue.entry(name)
     backend = services.backends[name]
     if not isinstance(backend, LoadableBackend):
-        raise UserError(f"{name} runs at {backend.destination}: there is nothing to load or unload here.")
+        raise UserError(
+            f"{name} runs on {backend.destination}, so I cannot load or unload it. "
+            "Name a model that runs on this machine."
+        )
     return backend
 
 

@@ -1,4 +1,4 @@
-"""/new: what is said next begins another conversation."""
+"""/new: end the conversation, so that the next message begins another."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ COMMAND = Command("new", "Start a new conversation", passes=True, quiet=True)
 
 
 async def run(services: Services, accepted: Accepted) -> Reply:
-    """Close the conversation here."""
+    """Close the person's conversation here."""
     if not accepted.conversation:
-        yield Text("There is no conversation of yours to leave here: what you say next begins one.")
+        yield Text("You do not have a conversation here. Your next message begins one.")
     else:
         conversation = await services.conversations.conversation(accepted.conversation)
         await services.conversations.close_conversation(conversation.id)
-        yield Text(f"Done: what you say next begins afresh. Left behind: {conversation.label}.")
+        yield Text(f"I ended {conversation.label}. Your next message begins a new conversation.")
     yield Done()

@@ -1,4 +1,4 @@
-"""/persona: named characters that the bot can answer as; made by administrators, chosen by everybody."""
+"""/persona: choose a named system prompt; for administrators, make, edit and delete them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from bot.administration.settings import LEVELS, NONE
 from bot.administration.state import Administration
 from bot.commands import _setting_changes
-from bot.commands._rule_changes import changed, new_name, persona
+from bot.commands._rule_changes import audited_change, checked_persona, new_name
 from bot.interfaces.command import Command, Option
 from bot.interfaces.errors import UserError
 from bot.interfaces.messages import Request
@@ -18,8 +18,8 @@ from bot.services import Services
 from bot.utils.formatting import brief
 
 NAME = Option("name", "The persona's name", required=True, suggested=True)
-PROMPT = Option("prompt", "What the model is told: who it is and how it speaks")
-SCOPE = Option("scope", "For whom: the workspace, this channel or thread, or only you", choices=LEVELS, named=True)
+PROMPT = Option("prompt", "Instructions for the model: its role and its style")
+SCOPE = Option("scope", "The level: the workspace, this channel, this thread, or only you", choices=LEVELS, named=True)
 
 
 def _sub(
@@ -30,11 +30,11 @@ def _sub(
 
 COMMAND = Command(
     "persona",
-    "Choose who answers: named personas with their own prompt",
+    "Choose a persona: a named prompt for the model",
     subcommands=(
-        _sub("list", "The personas there are, and which one answers here"),
+        _sub("list", "List the personas, and the one in force here"),
         _sub("use", "Choose a persona; “none” for no persona", (NAME, SCOPE)),
-        _sub("show", "What a persona tells the model", (NAME,)),
+        _sub("show", "Show the prompt of a persona", (NAME,)),
         _sub("make", "Make a persona", (NAME, PROMPT), administrative=True, dialog=True),
         _sub("edit", "Change a persona", (NAME, PROMPT), administrative=True, dialog=True),
         _sub("delete", "Delete a persona", (NAME,), administrative=True),
@@ -43,7 +43,7 @@ COMMAND = Command(
 
 
 async def run(services: Services, accepted: Accepted) -> Reply:
-    """List, choose, show, make, edit or delete."""
+    """List, choose, show, make, edit or delete personas."""
     request = accepted.request
     name, prompt = request.arguments.get("name", "").strip(), request.arguments.get("prompt", "").strip()
     match request.command.partition(" ")[2]:
@@ -52,14 +52,18 @@ async def run(services: Services, accepted: Accepted) -> Reply:
             if items := _items(services.administration, request):
                 yield Choices((Menu("Choose a persona…", "persona use", "name", items),))
         case "use" if name.lower() == NONE:
-            yield Text(await _setting_changes.put(services, request, "persona", "", request.arguments.get("scope", "")))
+            yield Text(
+                await _setting_changes.set_setting(services, request, "persona", "", request.arguments.get("scope", ""))
+            )
         case "use":
             yield Text(
-                await _setting_changes.put(services, request, "persona", name, request.arguments.get("scope", ""))
+                await _setting_changes.set_setting(
+                    services, request, "persona", name, request.arguments.get("scope", "")
+                )
             )
         case "show":
-            known = _existing(services.administration, request, name)
-            yield Text(f"**{known.name}** tells the model:\n>>> {known.prompt}")
+            existing = _existing(services.administration, request, name)
+            yield Text(f"**{existing.name}** has this prompt:\n>>> {existing.prompt}")
         case "make" | "edit":
             yield Text(await _write(services, request, name, prompt))
         case _:
@@ -68,29 +72,31 @@ async def run(services: Services, accepted: Accepted) -> Reply:
 
 
 async def suggest(services: Services, request: Request, option: str) -> Sequence[str]:
-    """The personas there are."""
+    """Return the names of the personas."""
     names = list(services.administration.personas(request.place))
     return [*names, NONE] if request.command == "persona use" else names
 
 
 async def dialog(services: Services, request: Request) -> Form | None:
-    """A form for the prompt, where it was not given; nobody writes one for a name that there cannot be."""
+    """Return a form for a missing prompt. Raises UserError first if the name is not valid."""
     if request.arguments.get("prompt"):
         return None
     name, before = request.arguments.get("name", ""), ""
     if _is_new(request):
         name = _unused_name(services.administration, request, name)
     else:
-        known = _existing(services.administration, request, name)
-        name, before = known.name, known.prompt
-    field = Field("prompt", "What the model is told", "text", before, hint="You are a pirate. You answer in rhymes.")
+        existing = _existing(services.administration, request, name)
+        name, before = existing.name, existing.prompt
+    field = Field(
+        "prompt", "Instructions for the model", "text", before, hint="You are a pirate. You answer in rhymes."
+    )
     return Form(f"Persona {name}"[:24], request.command, (field,), {"name": name})
 
 
 def _listed(services: Services, request: Request) -> str:
     personas = services.administration.personas(request.place)
     if not personas:
-        return "There are no personas yet. Administrators make one with `/persona make NAME`."
+        return "There are no personas yet. An administrator can make one with `/persona make NAME`."
     now = services.administration.persona(request.place, services.settings(request).persona)
     lines = [
         f"- **{one.name}**{' (answers here)' if one == now else ''}: {brief(one.prompt, LONGEST_LABEL)}"
@@ -107,33 +113,37 @@ def _items(administration: Administration, request: Request) -> tuple[Item, ...]
 
 
 def _existing(administration: Administration, request: Request, name: str) -> Persona:
-    """The persona of a name. Raises UserError that lists them."""
+    """Return the persona of a name. Raises UserError with the existing names."""
     if found := administration.persona(request.place, name):
         return found
     names = administration.personas(request.place)
-    there = f"There are: {', '.join(names)}." if names else "There are none yet."
-    raise UserError(f"There is no persona “{name[:60]}” here. {there}")
+    others = f"There are: {', '.join(names)}." if names else "There are none yet."
+    raise UserError(f"There is no persona “{name[:60]}” here. {others}")
 
 
 def _unused_name(administration: Administration, request: Request, name: str) -> str:
-    """The name of a persona that there is not yet. Raises UserError."""
-    if known := administration.persona(request.place, name):
-        raise UserError(f"There is a persona “{known.name}” already. Change it with `/persona edit {known.name}`.")
+    """Return a valid name that no persona has yet. Raises UserError."""
+    if existing := administration.persona(request.place, name):
+        raise UserError(
+            f"There is a persona “{existing.name}” already. Change it with `/persona edit {existing.name}`."
+        )
     return new_name(name)
 
 
 async def _write(services: Services, request: Request, name: str, prompt: str) -> str:
-    """Make or change one."""
+    """Store a new or changed persona and return the confirmation. Raises UserError."""
     if not prompt:
-        raise UserError(f"Write the prompt after the name: `/{request.command} {name} You are …`.")
+        raise UserError(f"The prompt is missing. Write `/{request.command} {name} You are …`.")
     personas = services.administration
 
     def decision() -> Sequence[AuditedChange]:
-        wanted = _unused_name(personas, request, name) if _is_new(request) else _existing(personas, request, name).name
-        return [changed(services, request, persona(personas, request.place, wanted, prompt))]
+        valid_name = (
+            _unused_name(personas, request, name) if _is_new(request) else _existing(personas, request, name).name
+        )
+        return [audited_change(services, request, checked_persona(personas, request.place, valid_name, prompt))]
 
     (entry,) = await services.administration.decide(decision)
-    return f"**{entry.target}** is ready: `/persona use {entry.target}` lets it answer."
+    return f"**{entry.target}** is ready: `/persona use {entry.target}` makes it answer."
 
 
 def _is_new(request: Request) -> bool:
@@ -142,7 +152,7 @@ def _is_new(request: Request) -> bool:
 
 async def _delete(services: Services, request: Request, name: str) -> str:
     def decision() -> Sequence[AuditedChange]:
-        return [changed(services, request, _existing(services.administration, request, name), removed=True)]
+        return [audited_change(services, request, _existing(services.administration, request, name), removed=True)]
 
     (entry,) = await services.administration.decide(decision)
-    return f"**{entry.target}** is gone. Where it was chosen, no persona answers now."
+    return f"**{entry.target}** is deleted. Places that used it do not have a persona now."

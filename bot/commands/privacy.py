@@ -1,4 +1,4 @@
-"""/privacy: what is kept here, for how long, where text goes, and what one can do about it."""
+"""/privacy: explain the stored data, its retention, the destinations of text and the rights of people."""
 
 from __future__ import annotations
 
@@ -11,35 +11,37 @@ from bot.interfaces.replies import Done, Reply, Text
 from bot.interfaces.store import Accepted
 from bot.services import Services
 
-COMMAND = Command("privacy", "What I keep here, and for how long", passes=True, quiet=True, unrestricted=True)
+COMMAND = Command(
+    "privacy", "Show the data that I store here, and for how long", passes=True, quiet=True, unrestricted=True
+)
 
-KEPT = {
-    "nothing": "What people say to each other here I do not keep.",
-    "threads": "What people say to each other in threads I keep {time}, and read it when I am asked there.",
-    "everything": "What people say to each other here I keep {time}, and read it when I am asked here.",
+OTHERS_MESSAGES = {
+    "nothing": "I do not store messages between people in this channel.",
+    "threads": "I store messages between people in threads {time}, and read them when somebody asks me there.",
+    "everything": "I store messages between people in this channel {time}, and read them when somebody asks me here.",
 }
 
-YOURS = """
-**What you can do**
-- Edit or delete your message, and what I keep follows; with a question go my answers to it.
-- `/forget me` deletes your questions and the answers to them, what I overheard of you, your ratings and your own \
-settings, {where}. `/forget conversation` deletes this conversation. I show first what would go.
+RIGHTS = """
+**Your rights**
+- Edit or delete your message, and I change or delete my copy. Deleting a question also deletes my answers to it.
+- `/forget me` deletes your questions and the answers to them, your overheard messages, your ratings and your own \
+settings, {where}. `/forget conversation` deletes this conversation. Both show a preview first.
 - `/export me` sends you all of that as a file.
 
-Forgetting reaches what I keep, not the chat itself. What others asked stays theirs, even where an answer to them \
-quotes you. The audit keeps who did what, sums of usage stay without a name, and so does a mark without any text by \
-which I recognise a message that the platform delivers twice.
+I can delete only my copies, not the messages in the chat itself. Other people's questions and their answers stay, \
+even if an answer quotes you. The audit log keeps your actions, and usage totals stay without a name. I also keep \
+message ids without any text, so that I recognise a message that the platform delivers twice.
 """
 
 
 async def run(services: Services, accepted: Accepted) -> Reply:
-    """All of it in words, from the settings in force."""
+    """Explain the data and the rights, from the settings in force."""
     request = accepted.request
-    yield Text(f"**What I keep {_place_words(request)}**\n")
+    yield Text(f"**The data that I store {_place_words(request)}**\n")
     for line in _sentences(services, request):
         yield Text(f"- {line}\n")
     where = "in this workspace" if request.person.home else f"everywhere on {request.place.platform.capitalize()}"
-    yield Text(YOURS.format(where=where))
+    yield Text(RIGHTS.format(where=where))
     if contact := services.settings(request).contact:
         yield Text(f"\nQuestions about this: {contact}.")
     yield Done()
@@ -49,35 +51,37 @@ def _sentences(services: Services, request: Request) -> Sequence[str]:
     settings = services.administration.settings(request.place)
     days = settings.retention_days
     time = _period(days)
-    lines = [f"What is said to me and what I answer: {time}, on the disk of who runs me."]
+    lines = [f"I store your messages to me and my answers {time}, on the disk of the operator."]
     if not request.place.direct:
-        lines.append(KEPT[settings.keep].format(time=time))
+        lines.append(OTHERS_MESSAGES[settings.keep].format(time=time))
     if settings.feedback:
-        lines.append(f"Your 👍 and 👎, with your name and the model's: {time}.")
-    lines.append(f"Who used which model how much: {_period(max(days, USAGE_DAYS) if days else 0)}; then only the sums.")
+        lines.append(f"I store your 👍 and 👎 with your name and the model's {time}.")
     lines.append(
-        f"What administrators changed, what was refused and what was deleted: {_period(AUDIT_DAYS)}, with names, "
-        "without anything that was said."
+        f"I store the usage per person and model {_period(max(days, USAGE_DAYS) if days else 0)}, then only the totals."
+    )
+    lines.append(
+        f"I store administrators' changes, refusals and deletions {_period(AUDIT_DAYS)}, with names and without any "
+        "message text."
     )
     lines.append(_uninstall_sentence(services, request))
-    lines.append("My log tells of faults, not of what was said.")
-    goes = "What you ask, and what I remember of the conversation, goes to the model that answers"
-    return [*lines, f"{goes}: {_destinations(services, request)}."]
+    lines.append("My log reports faults. It does not contain message text.")
+    sent = "I send your question and the conversation to the model that answers"
+    return [*lines, f"{sent}: {_destinations(services, request)}."]
 
 
 def _uninstall_sentence(services: Services, request: Request) -> str:
-    """Say what becomes of it where the bot is removed."""
+    """Return the sentence about the data after the bot is removed."""
     if request.place.direct and not request.person.home:
-        return "What we say here belongs to no server: it stays when I am removed from one."
+        return "This conversation does not belong to a server. It stays when I am removed from one."
     if services.administration.settings(request.place).on_uninstall == "keep":
-        return "When I am removed from this workspace, what I keep of it stays."
+        return "When I am removed from this workspace, its data stays."
     hours = services.config.bot.uninstall_grace_hours
-    after = f"{hours:g} hour{'' if hours == 1 else 's'} later, unless I am back by then" if hours else "at once"
-    return f"When I am removed from this workspace, all that I keep of it goes, {after}."
+    after = f"{hours:g} hour{'' if hours == 1 else 's'} later, unless I am added again before" if hours else "at once"
+    return f"When I am removed from this workspace, I delete its data {after}."
 
 
 def _destinations(services: Services, request: Request) -> str:
-    """Where text goes, each with the models that take it there."""
+    """Return the destinations of text, each with the models that run there."""
     places: dict[str, list[str]] = {}
     for name in services.models.available(request).names:
         places.setdefault(services.backends[name].destination, []).append(name)

@@ -1,4 +1,4 @@
-"""/retry, and the Retry button: answer the same question again."""
+"""/retry, and the button Retry: answer the same question again."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ COMMAND = Command("retry", "Answer the last question again")
 
 
 async def run(services: Services, accepted: Accepted) -> Reply:
-    """Ask the model again what the button's request, or this conversation's last question, asked."""
+    """Answer the question of the button's request again, or this conversation's last question."""
     request = accepted.request
     if task := services.recent.get(request.arguments.get("request", "")):
         answer = await _task_again(services, accepted, task)
@@ -36,7 +36,7 @@ async def run(services: Services, accepted: Accepted) -> Reply:
 
 
 async def _task_again(services: Services, accepted: Accepted, task: Request) -> Reply:
-    """Return the reply of a task that is done again. Raises Denied for who may not do it any more."""
+    """Return the reply of a task that runs again. Raises Denied if the person may not run it any more."""
     await services.rights.check_steering(accepted.request, task.person.id, task.place)
     command = TaskCommand(load_tasks()[task.command])
     again = replace(task, person=accepted.request.person, act=accepted.request.act)
@@ -45,7 +45,7 @@ async def _task_again(services: Services, accepted: Accepted, task: Request) -> 
 
 
 async def _question(store: ConversationStore, accepted: Accepted) -> Turn:
-    """Return the question of the button's request, else the newest of the conversation. Raises UserError for none."""
+    """Return the question of the button's request, else the conversation's newest. Raises UserError without one."""
     button, question = accepted.request.arguments.get("request", ""), None
     if accepted.conversation and button.isdecimal():
         question = await store.question_of(int(button))
@@ -53,5 +53,5 @@ async def _question(store: ConversationStore, accepted: Accepted) -> Turn:
         turns = await store.turns(accepted.conversation)
         question = next((turn for turn in reversed(turns) if turn.role == "user"), None)
     if question is None:
-        raise UserError("There is nothing to answer again here.")
+        raise UserError("There is no question to answer again here. Ask one first.")
     return question

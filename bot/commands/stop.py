@@ -1,4 +1,4 @@
-"""/stop, and the Stop button: end the running answer; what was written stays."""
+"""/stop, and the button Stop: end the running answer; the text so far stays."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from bot.interfaces.replies import Done, Reply, Text
 from bot.interfaces.store import Accepted
 from bot.services import Services
 
-COMMAND = Command("stop", "Stop the answer that is being written", passes=True, quiet=True, unrestricted=True)
+COMMAND = Command("stop", "Stop the running answer", passes=True, quiet=True, unrestricted=True)
 
-NOTHING = "Nothing is being written here right now."
+NOTHING = "There is no running answer here."
 
 
 async def run(services: Services, accepted: Accepted) -> Reply:
-    """Stop the answer that the button belongs to, or the one in this conversation; the button needs no words."""
+    """Stop the button's answer, or the running one of this conversation; only the command confirms it in words."""
     request = accepted.request
     button = request.arguments.get("request", "")
     running = int(button) if button.isdecimal() else services.running(accepted.conversation)

@@ -1,4 +1,4 @@
-"""/usage: what was used and what is left; for administrators who and what used how much, as tables, picture and CSV."""
+"""/usage: show one's usage and limits; for administrators, everybody's usage as tables, a chart and CSV."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ MOST_PLACES = 10
 MOST_BARS = 10
 OTHERS = "others"
 FORGOTTEN = "forgotten"
-"""Who it was that is not kept any more."""
+"""The name of people whose data was deleted."""
 
 PERIODS: Mapping[str, Callable[[date], date]] = {
     "month": lambda today: today.replace(day=1),
@@ -37,7 +37,7 @@ PERIODS: Mapping[str, Callable[[date], date]] = {
     "30d": lambda today: today - timedelta(days=29),
     "90d": lambda today: today - timedelta(days=89),
 }
-"""The first day of each period, which ends today; the first one is the usual."""
+"""The function from today to the first day, by period; the first period is the default."""
 
 Measure = Callable[[UsageTotal], float]
 
@@ -47,8 +47,8 @@ MEASURES: Mapping[str, Measure] = {
     "money": lambda total: total.cost / money.MILLION,
 }
 
-PERIOD = Option("period", "Since when; this month if nothing is said", choices=tuple(PERIODS))
-OF = Option("of", "What is counted", choices=tuple(MEASURES))
+PERIOD = Option("period", "The period; this month by default", choices=tuple(PERIODS))
+MEASURE = Option("of", "The unit: tokens, requests or money", choices=tuple(MEASURES))
 
 COLUMNS = (
     *("day", "person", "person_id", "place", "channel_id", "model"),
@@ -62,18 +62,18 @@ def _sub(name: str, summary: str, *options: Option, administrative: bool = True)
 
 COMMAND = Command(
     "usage",
-    "What was used, and what is left",
+    "Show usage and limits",
     subcommands=(
-        _sub("show", "What you used, and what you have left", PERIOD, administrative=False),
-        _sub("people", "Who used how much, where, and of which model", PERIOD),
-        _sub("chart", "A picture of it: by day and model, and by person", PERIOD, OF),
-        _sub("csv", "All of it as a CSV file, by day, person, channel and model", PERIOD),
+        _sub("show", "Show your usage and your limits", PERIOD, administrative=False),
+        _sub("people", "Show usage by person, channel and model", PERIOD),
+        _sub("chart", "Draw usage by day and model, and by person", PERIOD, MEASURE),
+        _sub("csv", "Export usage as a CSV file, by day, person, channel and model", PERIOD),
     ),
 )
 
 
 async def run(services: Services, accepted: Accepted) -> Reply:
-    """Show, or report to administrators."""
+    """Show the person's usage, or report everybody's to administrators."""
     request = accepted.request
     first = PERIODS[request.arguments.get("period") or next(iter(PERIODS))](_today(services.budget))
     match request.command.partition(" ")[2]:
@@ -84,10 +84,10 @@ async def run(services: Services, accepted: Accepted) -> Reply:
         case "chart":
             chart = await _chart(services, request, first)
             yield Text(f"{chart.title}:")
-            yield File("usage.png", await draw_chart(chart, services.config.data / "charts"), _in_words(chart))
+            yield File("usage.png", await draw_chart(chart, services.config.data / "charts"), _alternative_text(chart))
         case _:
-            yield Text(f"What was used since {first}, by day, person, channel and model.")
-            yield File(f"usage-{first}.csv", await _csv(services, request, first), "What was used")
+            yield Text(f"Usage since {first}, by day, person, channel and model:")
+            yield File(f"usage-{first}.csv", await _csv(services, request, first), "The usage as CSV")
     yield Done()
 
 
@@ -112,47 +112,51 @@ def _milliseconds(day: date) -> int:
 async def _own_usage(services: Services, request: Request, first: date) -> str:
     budget = services.budget
     used = await _totals(services.usage, request, first, "model", person=request.person.id)
-    lines = [f"You used nothing since {first}."]
+    lines = [f"You have not used anything since {first}."]
     if used:
-        lines = [f"What you used since {first}:", _table(services.budget, "model", used, lambda total: total.key[0])]
+        lines = [f"Your usage since {first}:", _table(services.budget, "model", used, lambda total: total.key[0])]
     standings = budget.limit_usages(request.place, request.person, *services.backends)
     if standings:
-        lines += ["What holds for you here:", limit_table(standings, budget.currency, budget.clock())]
+        lines += ["Your limits here:", limit_table(standings, budget.currency, budget.clock())]
     else:
-        lines.append("Nothing is limited for you here.")
+        lines.append("There is no limit for you here.")
     return "\n".join(lines)
 
 
 async def _people(services: Services, request: Request, first: date) -> str:
-    people = _most(await _totals(services.usage, request, first, "person"), MEASURES["tokens"])
+    people = _largest_first(await _totals(services.usage, request, first, "person"), MEASURES["tokens"])
     if not people:
-        return f"Nothing was used since {first}."
-    places = _most(await _totals(services.usage, request, first, "place"), MEASURES["tokens"])[:MOST_PLACES]
+        return f"There is no usage since {first}. Choose a longer period, such as `90d`."
+    places = _largest_first(await _totals(services.usage, request, first, "place"), MEASURES["tokens"])[:MOST_PLACES]
     closed = await _closed(services.adapters, request, [total.key[0] for total in places])
     places = [_without_place(total, total.key[0] in closed) for total in places]
-    models = _most(await _totals(services.usage, request, first, "model"), MEASURES["tokens"])
-    more = f"\nThe first {MOST_PEOPLE} of {len(people)}; `/usage csv` has all." if len(people) > MOST_PEOPLE else ""
+    models = _largest_first(await _totals(services.usage, request, first, "model"), MEASURES["tokens"])
+    more = (
+        f"\nThese are the first {MOST_PEOPLE} of {len(people)} people; `/usage csv` has all."
+        if len(people) > MOST_PEOPLE
+        else ""
+    )
     return "\n".join(
         (
-            f"What was used since {first}:",
+            f"Usage since {first}:",
             _table(services.budget, "person", people[:MOST_PEOPLE], _person) + more,
             _table(services.budget, "channel", places, _place),
             _table(services.budget, "model", models, lambda total: total.key[0]),
-            await _opinions(services.usage, request, first),
+            await _ratings(services.usage, request, first),
         )
     ).rstrip()
 
 
-async def _opinions(usage: UsageStore, request: Request, first: date) -> str:
-    """What people thought of the models' answers; "" where nobody said."""
+async def _ratings(usage: UsageStore, request: Request, first: date) -> str:
+    """Return the sentence about the ratings of each model's answers; "" without ratings."""
     place, since = request.place, _milliseconds(first)
-    opinions = await usage.ratings(since, place.platform, place.workspace)
-    said = ", ".join(f"{opinion.model} {opinion.good:,} 👍 {opinion.bad:,} 👎" for opinion in opinions)
-    return f"What people thought of the answers: {said}." if said else ""
+    ratings = await usage.ratings(since, place.platform, place.workspace)
+    counts = ", ".join(f"{rating.model} {rating.good:,} 👍 {rating.bad:,} 👎" for rating in ratings)
+    return f"Ratings of the answers: {counts}." if counts else ""
 
 
 def _table(budget: Budget, first: str, totals: Sequence[UsageTotal], name: Callable[[UsageTotal], str]) -> str:
-    """One row a total; what it cost only where that is anything."""
+    """Return a table with one row a total; the column of costs only if any total has one."""
     costs = any(total.cost for total in totals)
     headers = (first, "requests", "failed", "tokens", *(("cost",) if costs else ()))
     rows = []
@@ -163,19 +167,19 @@ def _table(budget: Budget, first: str, totals: Sequence[UsageTotal], name: Calla
     return markdown_table(headers, rows)
 
 
-def _most(totals: Sequence[UsageTotal], measure: Measure) -> Sequence[UsageTotal]:
+def _largest_first(totals: Sequence[UsageTotal], measure: Measure) -> Sequence[UsageTotal]:
     return sorted(totals, key=measure, reverse=True)
 
 
 async def _closed(adapters: Mapping[str, Adapter], request: Request, channels: Collection[str]) -> Collection[str]:
-    """Those of the channels that the asking person may not read. Raises PlatformError."""
+    """Return those of the channels that the asking person may not read. Raises PlatformError."""
     place = request.place
     places = {Place(place.platform, place.workspace, channel) for channel in channels}
     return {closed.channel for closed in await closed_to(adapters, request, places)}
 
 
 def _without_place(total: UsageTotal, hidden: bool) -> UsageTotal:
-    """A sum that does not say where things were said, where that is hidden."""
+    """Return the total, without the name of its place if that is hidden."""
     name = name_of(Place("", "", "", name=total.place_name))
     return replace(total, place_name=name) if hidden else total
 
@@ -188,30 +192,33 @@ def _place(total: UsageTotal) -> str:
     return (total.place_name or total.key[0]) if total.key[0] else "direct messages"
 
 
-# Picture and file -----------------------------------------------------------------------------------------------------
+# Chart and file -------------------------------------------------------------------------------------------------------
 
 
 async def _chart(services: Services, request: Request, first: date) -> Chart:
-    """What the picture shows. Raises UserError where that is nothing."""
-    wanted = request.arguments.get("of") or next(iter(MEASURES))
-    measure, today = MEASURES[wanted], _today(services.budget)
+    """Return the chart's content. Raises UserError without any usage."""
+    measure_name = request.arguments.get("of") or next(iter(MEASURES))
+    measure, today = MEASURES[measure_name], _today(services.budget)
     by_day = await _totals(services.usage, request, first, "day", "model")
     if not any(measure(total) for total in by_day):
-        raise UserError(f"There is nothing to draw: no {wanted} were used since {first}.")
+        raise UserError(
+            f"There is nothing to draw: the usage since {first} has no {measure_name}. "
+            "Choose a longer period, such as `90d`."
+        )
     days = [str(first + timedelta(days=number)) for number in range((today - first).days + 1)]
     counted = {total.key: measure(total) for total in by_day}
-    used = _most(await _totals(services.usage, request, first, "model"), measure)
+    used = _largest_first(await _totals(services.usage, request, first, "model"), measure)
     models = {model: [counted.get((day, model), 0.0) for day in days] for (model,) in (total.key for total in used)}
-    people = _most(await _totals(services.usage, request, first, "person"), measure)
+    people = _largest_first(await _totals(services.usage, request, first, "person"), measure)
     bars = [(_person(total), measure(total)) for total in people[:MOST_BARS]]
     if len(people) > MOST_BARS:
         bars.append((OTHERS, sum(map(measure, people[MOST_BARS:]))))
-    unit = services.budget.currency if wanted == "money" else wanted
-    return Chart(f"What was used since {first.day} {first:%B %Y}", unit, days, models, bars)
+    unit = services.budget.currency if measure_name == "money" else measure_name
+    return Chart(f"Usage since {first.day} {first:%B %Y}", unit, days, models, bars)
 
 
-def _in_words(chart: Chart) -> str:
-    """The picture for who cannot see it."""
+def _alternative_text(chart: Chart) -> str:
+    """Return the chart as text, for people who cannot see it."""
     models = ", ".join(f"{model} {sum(values):,.6g}" for model, values in chart.models.items())
     people = ", ".join(f"{name} {value:,.6g}" for name, value in chart.people[:3])
     return f"{chart.title}, in {chart.unit}. By model: {models}. Most by: {people}."

@@ -1,8 +1,8 @@
-"""Said once where the bot joins: what it does and where text goes."""
+"""welcome: introduce the bot once where it joins, with the destination of text."""
 
 from __future__ import annotations
 
-from bot.commands.help import HOW
+from bot.commands.help import USAGE_BY_PLATFORM
 from bot.interfaces.command import Command
 from bot.interfaces.replies import Done, Reply, Text
 from bot.interfaces.store import Accepted
@@ -14,10 +14,12 @@ COMMAND = Command("welcome", "Introduce the bot", passes=True, hidden=True, unre
 async def run(services: Services, accepted: Accepted) -> Reply:
     """Introduce the bot in one message."""
     model = services.models.available(accepted.request).default
-    how = HOW.get(accepted.request.place.platform, HOW["discord"])
-    keeps = services.retention.keeps(accepted.request.place)
-    also = "so is what people say to each other here." if keeps else "I keep nothing else that is said here."
-    yield Text(f"Hello! I am **{services.config.bot.name}**, and I answer questions with pretrained models. {how} ")
-    yield Text(f"What you say to me goes to {services.backends[model].destination} and is kept on my own disk; ")
-    yield Text(f"{also} `/privacy` tells more of that. Mention me without a word, and I tell what I can do.")
+    usage = USAGE_BY_PLATFORM.get(accepted.request.place.platform, USAGE_BY_PLATFORM["discord"])
+    stores_others = services.retention.keeps(accepted.request.place)
+    others = (
+        "I also store messages between people here." if stores_others else "I do not store other messages from here."
+    )
+    yield Text(f"Hello! I am **{services.config.bot.name}**, and I answer questions with pretrained models. {usage} ")
+    yield Text(f"Your messages to me go to {services.backends[model].destination}, and I store them on my own disk. ")
+    yield Text(f"{others} `/privacy` explains that. Mention me without a message, and I list my commands.")
     yield Done()

@@ -9,7 +9,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 
 from bot.chat.buttons import retry_choice
-from bot.chat.prompt import question_turn, reworded
+from bot.chat.prompt import edited_question, question_turn
 from bot.interfaces.adapter import Draft
 from bot.interfaces.errors import Forbidden, Gone, StoreError
 from bot.interfaces.messages import Turn
@@ -191,7 +191,7 @@ class Delivery:
 
     async def _keep(self, outcome: RequestOutcome) -> Answer:
         if self._reworded and outcome.question:
-            question = reworded(outcome.question.text, self.accepted.request.text)
+            question = edited_question(outcome.question.text, self.accepted.request.text)
             outcome = replace(outcome, question=replace(outcome.question, text=question))
         try:
             await self._store.answered(self.accepted, outcome)

@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import partial
 from time import time
 
-from bot.chat.prompt import reworded
+from bot.chat.prompt import edited_question
 from bot.core.admission import Admissions
 from bot.core.dispatcher import Dispatcher
 from bot.core.request_queue import RequestQueue
@@ -124,7 +124,7 @@ class CoreIntake:
     async def edited(self, place: Place, message: str, text: str) -> None:
         """Change the text of a stored message, of its turn and of an unanswered question."""
         place, message, text = well_formed((place, message, text))
-        await self._retention.edited(place, message, text, partial(reworded, text=text))
+        await self._retention.edited(place, message, text, partial(edited_question, text=text))
 
     async def deleted(self, place: Place, messages: Sequence[str]) -> None:
         """Delete the data of deleted messages: questions with their answers, and answers."""

@@ -1,1 +1,1 @@
-"""One file a task, each offering TASK, a bot.tasks.engine.task.Task."""
+"""The tasks: each file declares TASK, a bot.tasks.engine.task.Task."""

@@ -1,4 +1,4 @@
-"""classify-image: what a picture shows, by a model's own labels."""
+"""classify-image: label the content of an image."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from bot.tasks.engine.task import Steps, Task, TaskInput
 from bot.utils.formatting import bars
 
 
-def _steps(given: TaskInput) -> Steps[None]:
-    labels = yield from ask(ClassifyPicture(given.data))
+def _steps(task_input: TaskInput) -> Steps[None]:
+    labels = yield from ask(ClassifyPicture(task_input.data))
     yield Text(bars([(label.name, label.score) for label in labels.rows[0]]))
 
 
 TASK = Task(
     "classify-image",
-    "What a picture shows, by a model's own labels",
+    "Label the content of an image",
     "classify-picture",
     _steps,
     model="google/vit-base-patch16-224",

@@ -1,4 +1,4 @@
-"""complete: how a text might go on, as models wrote before they conversed."""
+"""complete: continue a text, with a model that only predicts the next tokens."""
 
 from __future__ import annotations
 
@@ -6,35 +6,35 @@ from bot.administration.limits.money import whole
 from bot.interfaces.command import Option
 from bot.interfaces.errors import UserError
 from bot.interfaces.jobs import Complete
-from bot.tasks.engine.steps import instruct, say
+from bot.tasks.engine.steps import instruct, show
 from bot.tasks.engine.task import Steps, Task, TaskInput
 
 MOST_TOKENS = 512
 
 
-def _length(given: TaskInput) -> int:
-    length = whole(given.option("length", "64"), 1, MOST_TOKENS)
+def _length(task_input: TaskInput) -> int:
+    length = whole(task_input.option("length", "64"), 1, MOST_TOKENS)
     if length is None:
-        raise UserError(f"Write the length as a number of tokens up to {MOST_TOKENS}.")
+        raise UserError(f"`length` takes a number of tokens up to {MOST_TOKENS}, such as `length:64`.")
     return length
 
 
-def _steps(given: TaskInput) -> Steps[None]:
-    yield from say(Complete(given.text, _length(given)), before=given.text)
+def _steps(task_input: TaskInput) -> Steps[None]:
+    yield from show(Complete(task_input.text, _length(task_input)), before=task_input.text)
 
 
-def _instructed(given: TaskInput) -> Steps[None]:
-    words = _length(given) * 3 // 4
-    told = instruct(f"Go on with the text for about {words} words. Write the continuation alone.", given.text)
-    yield from say(told, before=f"{given.text} ")
+def _instructed(task_input: TaskInput) -> Steps[None]:
+    count = _length(task_input) * 3 // 4
+    job = instruct(f"Go on with the text for about {count} words. Write only the continuation.", task_input.text)
+    yield from show(job, before=f"{task_input.text} ")
 
 
 TASK = Task(
     "complete",
-    "How a text might go on",
+    "Continue a text",
     "write",
     _steps,
     _instructed,
     model="openai-community/gpt2",
-    own=(Option("length", "How many tokens to add", named=True),),
+    own=(Option("length", "The number of tokens to add", named=True),),
 )

@@ -1,24 +1,24 @@
-"""describe: what a picture shows, in words."""
+"""describe: describe an image in words."""
 
 from __future__ import annotations
 
 from bot.interfaces.jobs import Describe, WriteAnswer
-from bot.tasks.engine.steps import say
+from bot.tasks.engine.steps import show
 from bot.tasks.engine.task import Steps, Task, TaskInput
 
 
-def _steps(given: TaskInput) -> Steps[None]:
-    yield from say(Describe(given.data))
+def _steps(task_input: TaskInput) -> Steps[None]:
+    yield from show(Describe(task_input.data))
 
 
-def _instructed(given: TaskInput) -> Steps[None]:
-    language = f", in {given.language}" if given.language else ""
-    yield from say(WriteAnswer((("user", f"Say in one or two sentences what the picture shows{language}."),)))
+def _instructed(task_input: TaskInput) -> Steps[None]:
+    language = f", in {task_input.language}" if task_input.language else ""
+    yield from show(WriteAnswer((("user", f"Say in one or two sentences what the picture shows{language}."),)))
 
 
 TASK = Task(
     "describe",
-    "What a picture shows, in words",
+    "Describe an image in words",
     "describe",
     _steps,
     _instructed,

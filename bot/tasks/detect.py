@@ -1,4 +1,4 @@
-"""detect: the things in a picture, with boxes drawn around them."""
+"""detect: find the objects in an image, and draw boxes around them."""
 
 from __future__ import annotations
 
@@ -10,45 +10,45 @@ from bot.interfaces.command import Option
 from bot.interfaces.errors import UserError
 from bot.interfaces.jobs import Box, Detect
 from bot.interfaces.replies import File, Text
-from bot.tasks.engine.steps import ask, elsewhere
+from bot.tasks.engine.steps import ask, run_outside
 from bot.tasks.engine.task import Steps, Task, TaskInput
 from bot.utils.files import boxed
 from bot.utils.formatting import markdown_table
 
 
-def _steps(given: TaskInput) -> Steps[None]:
-    surety = whole(given.option("surety", "50").removesuffix("%").strip(), 0, 100)
+def _steps(task_input: TaskInput) -> Steps[None]:
+    surety = whole(task_input.option("surety", "50").removesuffix("%").strip(), 0, 100)
     if surety is None:
-        raise UserError("Write the surety as a percentage, such as 50.")
-    found = yield from ask(Detect(given.data, surety / 100))
+        raise UserError("`surety` takes a percentage, such as `surety:50`.")
+    found = yield from ask(Detect(task_input.data, surety / 100))
     if not found.boxes:
-        yield Text("The model is sure of nothing in this picture.")
+        yield Text("The model found no object with that surety. Try a lower one, such as `surety:20`.")
         return
-    yield Text(things(found.boxes))
+    yield Text(object_table(found.boxes))
     times = Counter(box.label for box in found.boxes)
     summary = ", ".join(f"{count} × {label}" for label, count in times.most_common())
     yield File(
         "boxes.png",
-        (yield from elsewhere(lambda: boxed(given.data, found.boxes, (found.width, found.height)))),
-        f"The picture with boxes: {summary}",
+        (yield from run_outside(lambda: boxed(task_input.data, found.boxes, (found.width, found.height)))),
+        f"The image with boxes: {summary}",
     )
 
 
-def things(boxes: Sequence[Box]) -> str:
-    """What was found, how often and how surely, as a table."""
+def object_table(boxes: Sequence[Box]) -> str:
+    """Return a table of the objects: label, number and highest score."""
     times = Counter(box.label for box in boxes)
     surest = {label: max(box.score for box in boxes if box.label == label) for label in times}
     rows = [(label, str(count), f"{surest[label]:.0%}") for label, count in times.most_common()]
-    return markdown_table(("thing", "times", "surety"), rows)
+    return markdown_table(("object", "count", "surety"), rows)
 
 
 TASK = Task(
     "detect",
-    "Find the things in a picture: it comes back with boxes around them",
+    "Find the objects in an image, and draw boxes around them",
     "detect",
     _steps,
     model="facebook/detr-resnet-50",
     takes="picture",
-    own=(Option("surety", "How sure the model must be, in per cent", named=True),),
+    own=(Option("surety", "The lowest surety of a shown object, in per cent", named=True),),
     shortcut="Find things",
 )

@@ -1,4 +1,4 @@
-"""paint: a picture of what is described, by models behind an API."""
+"""paint: make an image from a description, with a model behind an API."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from bot.tasks.engine.steps import ask
 from bot.tasks.engine.task import Steps, Task, TaskInput
 
 LONGEST_SUMMARY = 500
-"""Characters of the description that goes with the picture, for who cannot see it."""
+"""Characters of the image's text alternative, for people who cannot see it."""
 
 
-def _steps(given: TaskInput) -> Steps[None]:
+def _steps(task_input: TaskInput) -> Steps[None]:
     yield Status("Painting…", long=True)
-    painted = yield from ask(Paint(given.text, given.option("size")))
+    painted = yield from ask(Paint(task_input.text, task_input.option("size")))
     ending = painted.media_type.rpartition("/")[2]
-    yield File(f"picture.{ending}", painted.data, given.text[:LONGEST_SUMMARY])
+    yield File(f"picture.{ending}", painted.data, task_input.text[:LONGEST_SUMMARY])
 
 
 TASK = Task(
     "paint",
-    "A picture of what you describe",
+    "Make an image from a description",
     "paint",
     _steps,
-    own=(Option("size", "Such as 1024x1024, for models that have several", named=True),),
-    text=Option("text", "What the picture shows"),
+    own=(Option("size", "The size, such as 1024x1024, for models with several sizes", named=True),),
+    text=Option("text", "A description of the image"),
 )

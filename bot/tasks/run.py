@@ -1,4 +1,4 @@
-"""run: whatever a model of the catalogue was made for, without a task's wording around it."""
+"""run: run any model of the catalogue on the input as it stands."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from bot.tasks import (
     speak,
     transcribe,
 )
-from bot.tasks.engine.steps import apart, ask, elsewhere, say
+from bot.tasks.engine.steps import ask, compute, run_outside, show
 from bot.tasks.engine.task import Steps, Task, TaskInput
 from bot.tasks.similar import MOST_TEXTS
 from bot.utils.files import boxed
@@ -34,52 +34,54 @@ from bot.utils.formatting import bars
 from bot.utils.languages import language_code
 
 
-def _rewrite(given: TaskInput) -> Steps[None]:
-    yield from say(Rewrite(given.text, "", language_code(given.option("from")), language_code(given.option("to"))))
+def _rewrite(task_input: TaskInput) -> Steps[None]:
+    yield from show(
+        Rewrite(task_input.text, "", language_code(task_input.option("from")), language_code(task_input.option("to")))
+    )
 
 
-def _embed(given: TaskInput) -> Steps[None]:
-    texts = given.texts(MOST_TEXTS)
+def _embed(task_input: TaskInput) -> Steps[None]:
+    texts = task_input.texts(MOST_TEXTS)
     vectors = yield from ask(Embed(tuple(texts)))
-    yield Text(f"{len(texts)} × {vectors.dimensions} numbers, one vector for each line.")
-    yield (yield from apart(lambda: compressed("vectors.json", _written(texts, vectors), "The vectors")))
+    yield Text(f"{len(texts)} × {vectors.dimensions} numbers, one vector a line.")
+    yield (yield from compute(lambda: compressed("vectors.json", _vectors_file(texts, vectors), "The vectors as JSON")))
 
 
-def _written(texts: Sequence[str], vectors: Vectors) -> bytes:
-    """Texts with their vectors as JSON, to as many digits as the numbers have."""
+def _vectors_file(texts: Sequence[str], vectors: Vectors) -> bytes:
+    """Return the texts and their vectors as JSON, with the seven digits that a 32-bit number has."""
     rows = (f"[{', '.join(f'{number:.7g}' for number in row)}]" for row in vectors.each())
     lines = (f'{{"text": {json.dumps(text)}, "vector": {row}}}' for text, row in zip(texts, rows, strict=True))
     return ("[" + ",\n".join(lines) + "]").encode()
 
 
-NOTHING = PipelineOutput("", (), (), ())
+EMPTY_OUTPUT = PipelineOutput("", (), (), ())
 
 
-def _pipe(given: TaskInput) -> Steps[None]:
-    pipeline, asked = PIPELINES[given.pipeline], given.option("question")
-    labels = tuple(label.strip() for label in given.option("labels").split(",") if label.strip())
+def _pipe(task_input: TaskInput) -> Steps[None]:
+    pipeline, question = PIPELINES[task_input.pipeline], task_input.option("question")
+    labels = tuple(label.strip() for label in task_input.option("labels").split(",") if label.strip())
     if pipeline.labels and not labels:
-        raise UserError("Give the labels to choose from, with commas between them, such as `labels:cat,dog`.")
-    if pipeline.question and not asked:
-        raise UserError("Ask something about it, such as `question:What is the total?`.")
-    text = given.text if pipeline.feed == "text" else asked or given.option("text")
-    found = yield from ask(Pipe(given.pipeline, text, given.data, labels))
-    if found == NOTHING:
-        yield Text("The pipeline found nothing.")
-    yield Text(found.text)
-    if found.labels:
-        yield Text(f"\n{bars([(label.name, label.score) for label in found.labels])}")
-    if found.boxes and given.file:
-        yield Text(f"\n{detect.things(found.boxes)}")
+        raise UserError("This pipeline needs labels. Add them with commas, such as `labels:cat,dog`.")
+    if pipeline.question and not question:
+        raise UserError("This pipeline needs a question. Add one, such as `question:What is the total?`.")
+    text = task_input.text if pipeline.feed == "text" else question or task_input.option("text")
+    output = yield from ask(Pipe(task_input.pipeline, text, task_input.data, labels))
+    if output == EMPTY_OUTPUT:
+        yield Text("The pipeline returned an empty result. Try another input.")
+    yield Text(output.text)
+    if output.labels:
+        yield Text(f"\n{bars([(label.name, label.score) for label in output.labels])}")
+    if output.boxes and task_input.file:
+        yield Text(f"\n{detect.object_table(output.boxes)}")
         yield File(
-            "boxes.png", (yield from elsewhere(lambda: boxed(given.data, found.boxes))), "The picture with boxes"
+            "boxes.png", (yield from run_outside(lambda: boxed(task_input.data, output.boxes))), "The image with boxes"
         )
-    for shown in found.files:
-        yield File(f"{shown.name}.{shown.media_type.rpartition('/')[2]}", shown.data, shown.name)
+    for file in output.files:
+        yield File(f"{file.name}.{file.media_type.rpartition('/')[2]}", file.data, file.name)
 
 
-def _describe(given: TaskInput) -> Steps[None]:
-    yield from (ask_image if given.option("question") else describe).TASK.steps(given)
+def _describe(task_input: TaskInput) -> Steps[None]:
+    yield from (ask_image if task_input.option("question") else describe).TASK.steps(task_input)
 
 
 STEPS: Mapping[Skill, Callable[[TaskInput], Steps[None]]] = {
@@ -99,27 +101,26 @@ STEPS: Mapping[Skill, Callable[[TaskInput], Steps[None]]] = {
     "run": _pipe,
 }
 
-
 KINDS = tuple(skill for skill in get_args(Skill) if skill != "run")
 
 
-def _steps(given: TaskInput) -> Steps[None]:
-    assert given.skill
-    yield from STEPS[given.skill](given)
+def _steps(task_input: TaskInput) -> Steps[None]:
+    assert task_input.skill
+    yield from STEPS[task_input.skill](task_input)
 
 
 TASK = Task(
     "run",
-    "Run any model on a text or a file, as it was made",
+    "Run any model of the catalogue on a text or a file",
     None,
     _steps,
     own=(
-        Option("model", "Which model", required=True, suggested=True),
-        Option("kind", "What it is to do, where it can do several things", choices=KINDS, named=True),
-        Option("pipeline", "Or one of transformers' own, such as image-segmentation", named=True, suggested=True),
-        Option("question", "For models that answer questions", named=True),
-        Option("labels", "For models that choose: the labels, with commas between them", named=True),
-        Option("from", "For models of several languages", named=True),
-        Option("to", "For models of several languages", named=True),
+        Option("model", "The model", required=True, suggested=True),
+        Option("kind", "The kind of work, for models that do several", choices=KINDS, named=True),
+        Option("pipeline", "A pipeline of transformers, such as image-segmentation", named=True, suggested=True),
+        Option("question", "A question, for models that answer one", named=True),
+        Option("labels", "The labels, separated by commas, for models that choose one", named=True),
+        Option("from", "The language of the text, for models of several languages", named=True),
+        Option("to", "The language of the result, for models of several languages", named=True),
     ),
 )

@@ -1,26 +1,26 @@
-"""sentiment: whether a text is glad or cross."""
+"""sentiment: label a text as positive or negative."""
 
 from __future__ import annotations
 
 from bot.interfaces.replies import Text
-from bot.tasks.engine.steps import instruct_briefly, own_labels
+from bot.tasks.engine.steps import instruct_briefly, model_labels
 from bot.tasks.engine.task import Steps, Task, TaskInput
 from bot.utils.formatting import bars
 
 INSTRUCTION = "Say in one line whether the text is positive, negative or neutral, and in one more what shows it."
 
 
-def _steps(given: TaskInput) -> Steps[None]:
-    yield Text(bars((yield from own_labels(given, "choose another for feelings"))))
+def _steps(task_input: TaskInput) -> Steps[None]:
+    yield Text(bars((yield from model_labels(task_input, "Choose a model for sentiment with `--model`."))))
 
 
-def _instructed(given: TaskInput) -> Steps[None]:
-    yield from instruct_briefly(INSTRUCTION, given)
+def _instructed(task_input: TaskInput) -> Steps[None]:
+    yield from instruct_briefly(INSTRUCTION, task_input)
 
 
 TASK = Task(
     "sentiment",
-    "Whether a text is positive or negative",
+    "Label a text as positive or negative",
     "classify",
     _steps,
     _instructed,

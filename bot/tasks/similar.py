@@ -1,4 +1,4 @@
-"""similar: how alike texts are in what they mean: two of them, or one and many."""
+"""similar: compare the meaning of one text with that of others."""
 
 from __future__ import annotations
 
@@ -10,36 +10,38 @@ from bot.interfaces.command import Option
 from bot.interfaces.errors import UserError
 from bot.interfaces.jobs import Embed, Vectors
 from bot.interfaces.replies import Text
-from bot.tasks.engine.steps import apart, ask, instruct, say
+from bot.tasks.engine.steps import ask, compute, instruct, show
 from bot.tasks.engine.task import Steps, Task, TaskInput
 from bot.utils.formatting import bars
 
 MOST_TEXTS = 500
-SHOWN = 10
-_SEVERAL = re.compile(r"[\"”]\s*[\"“]")
+MOST_SHOWN = 10
+_BETWEEN_QUOTES = re.compile(r"[\"”]\s*[\"“]")
 
 
-def _others(given: TaskInput) -> Sequence[str]:
-    """What the text is compared with: messages, lines, or what stands in quotes. Raises UserError for too many."""
-    texts = [text for line in given.texts(MOST_TEXTS) for text in map(str.strip, _SEVERAL.split(line)) if text]
+def _other_texts(task_input: TaskInput) -> Sequence[str]:
+    """Return the other texts: messages, lines or quoted parts. Raises UserError for too many."""
+    texts = [
+        text for line in task_input.texts(MOST_TEXTS) for text in map(str.strip, _BETWEEN_QUOTES.split(line)) if text
+    ]
     if len(texts) > MOST_TEXTS:
-        raise UserError(f"That is more than {MOST_TEXTS} texts to compare with.")
+        raise UserError(f"That is more than {MOST_TEXTS} texts. Give fewer at a time.")
     return texts
 
 
-def _steps(given: TaskInput) -> Steps[None]:
-    one, others = given.option("one"), _others(given)
-    vectors = yield from ask(Embed((one, *others)))
-    alike = yield from apart(lambda: list(zip(others, _cosines(vectors), strict=True)))
-    if len(alike) > SHOWN:
-        yield Text(f"The {SHOWN} most alike of {len(alike)}:\n")
-    yield Text(bars(alike, SHOWN))
+def _steps(task_input: TaskInput) -> Steps[None]:
+    text, others = task_input.option("one"), _other_texts(task_input)
+    vectors = yield from ask(Embed((text, *others)))
+    similarities = yield from compute(lambda: list(zip(others, _cosines(vectors), strict=True)))
+    if len(similarities) > MOST_SHOWN:
+        yield Text(f"The {MOST_SHOWN} most similar of {len(similarities)}:\n")
+    yield Text(bars(similarities, MOST_SHOWN))
 
 
 def _cosines(vectors: Vectors) -> Sequence[float]:
-    """How alike the first vector and each of the others are."""
-    first, *rest = vectors.rows
-    return [_cosine(first, row) for row in rest]
+    """Return the cosine similarity of the first vector with each of the others."""
+    text_vector, *other_vectors = vectors.rows
+    return [_cosine(text_vector, row) for row in other_vectors]
 
 
 def _cosine(left: Sequence[float], right: Sequence[float]) -> float:
@@ -47,21 +49,21 @@ def _cosine(left: Sequence[float], right: Sequence[float]) -> float:
     return sum(a * b for a, b in zip(left, right, strict=True)) / lengths if lengths else 0.0
 
 
-def _instructed(given: TaskInput) -> Steps[None]:
+def _instructed(task_input: TaskInput) -> Steps[None]:
     instruction = (
-        f"Say how alike in meaning each of the lines of the text is to this: {given.option('one')}\n"
-        "Begin each with a number from 0 to 100; the most alike first."
+        f"Say how similar in meaning each of the lines of the text is to this: {task_input.option('one')}\n"
+        "Begin each with a number from 0 to 100; the most similar first."
     )
-    yield from say(instruct(instruction, "\n".join(_others(given))))
+    yield from show(instruct(instruction, "\n".join(_other_texts(task_input))))
 
 
 TASK = Task(
     "similar",
-    "How alike texts are: two, or one and many",
+    "Compare the meaning of texts: two, or one with many",
     "embed",
     _steps,
     _instructed,
     model="sentence-transformers/all-MiniLM-L6-v2",
-    own=(Option("one", "The first text, in quotes where it is typed", required=True),),
-    text=Option("text", "The other one, or several lines of them; else a file or the last messages"),
+    own=(Option("one", "The first text, in quotes if you type the command", required=True),),
+    text=Option("text", "The other text, or several on lines of their own; by default a file or the last messages"),
 )

@@ -1,4 +1,4 @@
-"""summarise: what a text or a discussion comes down to."""
+"""summarise: summarise a text or a discussion."""
 
 from __future__ import annotations
 
@@ -6,36 +6,36 @@ from functools import partial
 
 from bot.interfaces.command import Option
 from bot.interfaces.jobs import Rewrite
-from bot.tasks.engine.steps import condensed, instruct_briefly
+from bot.tasks.engine.steps import condense, instruct_briefly
 from bot.tasks.engine.task import Steps, Task, TaskInput
 
 LENGTHS = {"short": "in one or two sentences", "medium": "in one paragraph", "long": "in several paragraphs"}
 TOKENS = {"short": 60, "medium": 150, "long": 300}
 
 
-def _steps(given: TaskInput) -> Steps[None]:
-    most = TOKENS[given.option("length", "medium")]
-    make = partial(Rewrite, purpose="summarization", max_tokens=most, beams=2)
-    yield from condensed(given.text, given.room, make)
+def _steps(task_input: TaskInput) -> Steps[None]:
+    tokens = TOKENS[task_input.option("length", "medium")]
+    make_job = partial(Rewrite, purpose="summarization", max_tokens=tokens, beams=2)
+    yield from condense(task_input.text, task_input.room, make_job)
 
 
-def _instructed(given: TaskInput) -> Steps[None]:
-    how = LENGTHS[given.option("length", "medium")]
-    language = given.language or "its own language"
-    who = " Say who said what where that matters." if len(given.sources) > 1 else ""
+def _instructed(task_input: TaskInput) -> Steps[None]:
+    length = LENGTHS[task_input.option("length", "medium")]
+    language = task_input.language or "its own language"
+    speakers = " Say who said what where that matters." if len(task_input.sources) > 1 else ""
     yield from instruct_briefly(
-        f"Summarise the text {how}, in {language}.{who} Add nothing that it does not say.", given
+        f"Summarise the text {length}, in {language}.{speakers} Add nothing that it does not say.", task_input
     )
 
 
 TASK = Task(
     "summarise",
-    "What a text or a discussion comes down to",
+    "Summarise a text or a discussion",
     "rewrite",
     _steps,
     _instructed,
     model="facebook/bart-large-cnn",
-    own=(Option("length", "How long the summary is", choices=tuple(LENGTHS), named=True),),
+    own=(Option("length", "The length of the summary", choices=tuple(LENGTHS), named=True),),
     shortcut="Summarise",
     tags=("summarization", "text2text-generation"),
 )

@@ -1,4 +1,4 @@
-"""tokens: how a model cuts a text into tokens, how many these are and what they would cost."""
+"""tokens: split a text into a model's tokens, count them and show their price."""
 
 from __future__ import annotations
 
@@ -10,49 +10,50 @@ from bot.tasks.engine.steps import ask
 from bot.tasks.engine.task import Steps, Task, TaskInput
 from bot.utils.formatting import markdown_table
 
-SHOWN = 200
-"""Tokens that are shown piece by piece."""
+MOST_SHOWN = 200
+"""The most tokens that the answer shows."""
 
 
-def _steps(given: TaskInput) -> Steps[None]:
-    cut = yield from ask(Tokens(given.text, SHOWN))
-    yield Text(f"{_counted(cut.total, cut.context)}\n\n{_pieces(given.text, cut.tokens, more=cut.total > SHOWN)}")
-    yield Text(_prices(given, cut.total))
+def _steps(task_input: TaskInput) -> Steps[None]:
+    tokenised = yield from ask(Tokens(task_input.text, MOST_SHOWN))
+    marked = _marked(task_input.text, tokenised.tokens, more=tokenised.total > MOST_SHOWN)
+    yield Text(f"{_count_sentence(tokenised.total, tokenised.context)}\n\n{marked}")
+    yield Text(_prices(task_input, tokenised.total))
 
 
-def _instructed(given: TaskInput) -> Steps[None]:
-    counted = yield from ask(Count((("user", given.text),)))
-    yield Text(f"About {_counted(counted.tokens, counted.context)}{_prices(given, counted.tokens)}")
+def _instructed(task_input: TaskInput) -> Steps[None]:
+    counted = yield from ask(Count((("user", task_input.text),)))
+    yield Text(f"About {_count_sentence(counted.tokens, counted.context)}{_prices(task_input, counted.tokens)}")
 
 
-def _counted(tokens: int, context: int) -> str:
+def _count_sentence(tokens: int, context: int) -> str:
     share = f", {tokens / context:.1%} of the {context:,} that the model reads at once" if context else ""
     return f"{tokens:,} {'token' if tokens == 1 else 'tokens'}{share}."
 
 
-def _pieces(text: str, tokens: Sequence[Token], *, more: bool) -> str:
-    """The tokens with bars between them; those that stand for no characters, or go on with one, in angle brackets."""
-    pieces, shown_to = [], 0
+def _marked(text: str, tokens: Sequence[Token], *, more: bool) -> str:
+    """Return the tokens with bars between them, in angle brackets if they have no characters of their own."""
+    pieces, end = [], 0
     for token in tokens:
-        goes_on = token.start < shown_to
-        pieces.append(text[token.start : token.end] if token.end > token.start and not goes_on else _mark(token))
-        shown_to = max(shown_to, token.end)
-    shown = "|".join(pieces).replace("`", "'")
-    return f"```\n{shown}{'|…' if more else ''}\n```"
+        continues = token.start < end
+        pieces.append(text[token.start : token.end] if token.end > token.start and not continues else _mark(token))
+        end = max(end, token.end)
+    marked = "|".join(pieces).replace("`", "'")
+    return f"```\n{marked}{'|…' if more else ''}\n```"
 
 
 def _mark(token: Token) -> str:
     return "‹…›" if token.end > token.start else f"‹{token.text}›"
 
 
-def _prices(given: TaskInput, tokens: int) -> str:
-    rows = given.prices(tokens)
-    return f"\nAs a question they would cost:\n{markdown_table(('model', 'price'), rows)}" if rows else ""
+def _prices(task_input: TaskInput, tokens: int) -> str:
+    rows = task_input.prices(tokens)
+    return f"\nThe price of this text as a question:\n{markdown_table(('model', 'price'), rows)}" if rows else ""
 
 
 TASK = Task(
     "tokens",
-    "How a model cuts a text into tokens, how many, and what they cost",
+    "Split a text into tokens, count them and show their price",
     "write",
     _steps,
     _instructed,

@@ -1,23 +1,23 @@
-"""transcribe: what is said in a voice message, a recording or a video."""
+"""transcribe: write down the speech of a voice message, a recording or a video."""
 
 from __future__ import annotations
 
 from bot.interfaces.command import Option
 from bot.interfaces.jobs import Transcribe
 from bot.interfaces.replies import Text
-from bot.tasks.engine.steps import ask, say
+from bot.tasks.engine.steps import ask, show
 from bot.tasks.engine.task import Steps, Task, TaskInput
 from bot.utils.languages import language_code
 
 
-def _steps(given: TaskInput) -> Steps[None]:
-    language, english = language_code(given.option("language")), "english" in given.options
-    if "timestamps" not in given.options:
-        yield from say(Transcribe(given.data, language, english))
+def _steps(task_input: TaskInput) -> Steps[None]:
+    language, english = language_code(task_input.option("language")), "english" in task_input.options
+    if "timestamps" not in task_input.options:
+        yield from show(Transcribe(task_input.data, language, english))
         return
-    found = yield from ask(Transcribe(given.data, language, english, timestamps=True))
-    lines = (f"`{_clock(segment.start)}` {segment.text.strip()}" for segment in found.segments)
-    yield Text("\n".join(lines) or found.text)  # some models behind APIs tell no times
+    transcript = yield from ask(Transcribe(task_input.data, language, english, timestamps=True))
+    lines = (f"`{_clock(segment.start)}` {segment.text.strip()}" for segment in transcript.segments)
+    yield Text("\n".join(lines) or transcript.text)  # some models behind APIs return no times
 
 
 def _clock(seconds: float) -> str:
@@ -27,15 +27,15 @@ def _clock(seconds: float) -> str:
 
 TASK = Task(
     "transcribe",
-    "What is said in a voice message or a recording",
+    "Write down the speech of a voice message or a recording",
     "transcribe",
     _steps,
     model="openai/whisper-base",
     takes="sound",
     own=(
-        Option("language", "The language that is spoken", named=True),
-        Option("timestamps", "Say when each sentence begins", "flag"),
-        Option("english", "Translate it into English", "flag"),
+        Option("language", "The language of the speech", named=True),
+        Option("timestamps", "Add the time at which each sentence begins", "flag"),
+        Option("english", "Translate the speech into English", "flag"),
     ),
     shortcut="Transcribe",
 )

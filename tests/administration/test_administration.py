@@ -166,7 +166,7 @@ async def test_a_scope_without_the_setting_is_refused(world: World) -> None:
     assert "“galaxy” is not a valid value of `scope`. Write one of: workspace, channel, thread, me." in await config(
         world, "language", "Thai", "galaxy"
     )
-    assert "for yourself (`me`) or for all" in await config(world, "language", "Thai", "channel", DIRECT)
+    assert "for yourself (`me`) or for everybody" in await config(world, "language", "Thai", "channel", DIRECT)
 
 
 async def test_the_default_scope_depends_on_the_person(world: World) -> None:
@@ -328,7 +328,7 @@ async def test_settings_export_as_toml_and_import_again(world: World) -> None:
 @pytest.mark.parametrize(
     ("toml", "says"),
     [
-        ("", "nothing to take in"),
+        ("", "The import is empty"),
         ("workspace", "not valid TOML"),
         ("[workspace]\nlanguage = 'Thai'\nspeak = 'loudly'", "mentions, threads or everything"),
         ("[workspace]\nlanguage = 'Thai'\n[[rules]]\nwho = 'all'\nwhat = 'bot'\nallowed = true", "names nobody"),

@@ -570,8 +570,8 @@ def test_a_large_copy_is_packed() -> None:
 async def test_privacy_says_what_is_in_force_here(world: World) -> None:
     plain = answer_text(await world.command("privacy", CHANNEL, Person("9", "Gil", guest=True)))
     assert "here, in #general" in plain
-    assert "answer: for 90 days" in plain
-    assert "to each other here I do not keep" in plain
+    assert "answers for 90 days" in plain
+    assert "do not store messages between people" in plain
     assert "a test (main, spare)" in plain
     assert "everywhere on Discord" in plain
     assert "for 2 years" in plain
@@ -582,7 +582,7 @@ async def test_privacy_says_what_is_in_force_here(world: World) -> None:
     assert "answer: for 1 day," in changed
     assert "to each other here I keep for 1 day" in changed
     assert "👍" in changed
-    assert "how much: for 32 days" in changed
+    assert "per person and model for 32 days" in changed
     assert "Questions about this: Root." in changed
     await world.command("config set", CHANNEL, ADMIN, key="retention_days", value="0", scope="channel")
     assert "answer: until somebody deletes it" in answer_text(await world.command("privacy", CHANNEL))

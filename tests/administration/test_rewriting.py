@@ -1,4 +1,4 @@
-"""Forgotten text leaves the file of a bot that is never idle, and nobody loses an answer by that."""
+"""Deleted text leaves the file of a bot that is never idle, and nobody loses an answer by that."""
 
 from __future__ import annotations
 

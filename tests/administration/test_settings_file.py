@@ -64,26 +64,29 @@ async def audit(world: World, place: Place, *actions: str) -> list[tuple[str, st
 @pytest.mark.parametrize(
     ("toml", "says"),
     [
-        (RULE.format("workspace", "bot"), "[[rules]], entry 1: Say who it is about"),
+        (RULE.format("workspace", "bot"), "[[rules]], entry 1: A rule needs a subject"),
         (RULE.format("everyone", "command:nope"), "[[rules]], entry 1: There is no command or model “command:nope”."),
         (RULE.format("everyone", "robot"), "There is no command or model “robot”."),
         (RULE.format("everyone", ""), "There is no command or model “”."),
         (RULE.format("everyone", "model:"), "There is no command or model “model:”."),
         (RULE.format("everyone", "help"), "There is no command or model “help”."),
-        (RULE.format("everyone", "bot") + RULE.format("nobody", "bot"), "[[rules]], entry 2: “nobody” names nobody."),
-        (RULE.format("everyone", "/ask") + RULE.format("everyone", "command:ask"), "entry 2: There is another one"),
-        (RULE.format("person:1|A\\nB", "bot"), "“person:1|A B” names nobody."),
+        (
+            RULE.format("everyone", "bot") + RULE.format("nobody", "bot"),
+            "[[rules]], entry 2: “nobody” is not a subject.",
+        ),
+        (RULE.format("everyone", "/ask") + RULE.format("everyone", "command:ask"), "entry 2: It is a duplicate"),
+        (RULE.format("person:1|A\\nB", "bot"), "“person:1|A B” is not a subject"),
         (LIMIT.format("everyone", 5, "nope"), "[[limits]], entry 1: There is no model “nope”."),
-        (LIMIT.format("everyone", 10**20, ""), "[[limits]], entry 1: An amount is at least 0 and at most"),
-        (LIMIT.format("everyone", -1, ""), "[[limits]], entry 1: An amount is at least 0 and at most"),
-        (LIMIT.format("everyone", "true", ""), "limits, entry 1, amount is not as it must be"),
-        ('[personas]\n"none" = "x"', "[personas] none: A persona's name has letters"),
-        ('[personas]\n"" = "x"', "[personas]: A persona's name has letters"),
-        ('[personas]\n"a b`\\n@everyone" = "x"', "[personas] a b` @everyone: A persona's name has letters"),
-        ('[personas]\nPirate = "x"\npirate = "y"', "[personas] pirate: There is another one"),
+        (LIMIT.format("everyone", 10**20, ""), "[[limits]], entry 1: An amount is a number from 0"),
+        (LIMIT.format("everyone", -1, ""), "[[limits]], entry 1: An amount is a number from 0"),
+        (LIMIT.format("everyone", "true", ""), "limits, entry 1, amount is not valid"),
+        ('[personas]\n"none" = "x"', "[personas] none: “none” is not a valid name"),
+        ('[personas]\n"" = "x"', "[personas]: “” is not a valid name"),
+        ('[personas]\n"a b`\\n@everyone" = "x"', "[personas] a b` @everyone: “a b`"),
+        ('[personas]\nPirate = "x"\npirate = "y"', "[personas] pirate: It is a duplicate"),
         ('[personas]\nbig = "' + "x" * 8_001 + '"', "[personas] big: A persona's prompt has at most 8,000 characters"),
         ('[personas]\nsilent = " "', "[personas] silent: A persona needs a prompt"),
-        ("[personas]\npirate = 1", "personas, pirate is not as it must be"),
+        ("[personas]\npirate = 1", "personas, pirate is not valid"),
         ('[workspace]\npersona = "pirate"', "[workspace] persona: There is no persona “pirate” here."),
         ("[workspace]\nanswer_tokens = true", "[workspace] answer_tokens: “True” is not a valid value"),
         ("[workspace]\nlanguage = true", "[workspace] language: “True” is not a valid value"),
@@ -145,7 +148,7 @@ async def test_one_change_is_one(world: World) -> None:
 async def test_the_answer_does_not_list_hundreds(world: World) -> None:
     answer = await take_in(world, "[personas]\n" + "\n".join(f'p{number} = "x"' for number in range(300)))
     assert answer.startswith("300 changes:")
-    assert "- and 250 more, which `/audit show` lists" in answer
+    assert "- and 250 more; `/audit show` lists them" in answer
 
 
 async def test_an_exact_import_can_be_undone(world: World) -> None:
@@ -176,9 +179,9 @@ async def test_an_exact_import_skips_settings_of_removed_personas(world: World) 
     before = await export(world)
     await take_in(world, '[workspace]\nlanguage = "Lao"\n', exact="yes")
     told = await take_in(world, before, exact="yes")
-    assert "Left out: [channels.general] persona. There is no persona “parrot” here." in told
+    assert "Skipped: [channels.general] persona. There is no persona “parrot” here." in told
     assert tomllib.loads(await export(world))["channels"]["general"] == {"language": "Welsh"}
-    assert "Nothing was changed, because of [channels.general] persona" in await take_in(world, before)
+    assert "Nothing was changed. The mistake is in [channels.general] persona" in await take_in(world, before)
 
 
 async def test_nothing_is_undone_exactly(world: World) -> None:
@@ -211,10 +214,10 @@ async def test_a_file_is_read_that_came_along(world: World) -> None:
     for attachments, arguments, says in (
         ((file,), {}, "7 changes:"),
         ((file,), {"exact": "yes"}, "Nothing to change"),
-        ((file, file), {}, "attach one file, or write what it says"),
-        ((file,), {"toml": WHOLE}, "attach one file, or write what it says"),
-        ((Attachment("gone.toml"),), {}, "“gone.toml” cannot be read. The file is gone."),
-        ((Attachment("cat.png", "image/png"),), {}, "“cat.png” is no text."),
+        ((file, file), {}, "Attach one file"),
+        ((file,), {"toml": WHOLE}, "Attach one file"),
+        ((Attachment("gone.toml"),), {}, "I cannot read “gone.toml”. The file is gone."),
+        ((Attachment("cat.png", "image/png"),), {}, "“cat.png” is not a text file"),
     ):
         request = world.request("config import", CHANNEL, ADMIN, arguments)
         assert await world.intake.dialog(replace(request, attachments=attachments)) is None

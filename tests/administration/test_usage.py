@@ -56,7 +56,7 @@ async def limits(world: World, action: str, given: Mapping[str, str] = MappingPr
 
 async def test_changes_of_limits_are_in_the_audit(noon: World) -> None:
     asked = {"amount": "20", "of": "requests", "per": "day"}
-    assert "Everyone, each by themselves: 20 requests a day from now on." in await limits(noon, "set", asked)
+    assert "Everyone, per person: 20 requests a day from now on." in await limits(noon, "set", asked)
     assert "(before: 20)" in await limits(noon, "set", {**asked, "amount": "30"})
     await noon.say("hi", CHANNEL)
     shown = await limits(noon, "show", by=ANN)
@@ -80,17 +80,17 @@ async def test_changes_of_limits_are_in_the_audit(noon: World) -> None:
     ("given", "says"),
     [
         ({"who": "person:2|Ben", "amount": "5"}, "@Ben: 5 requests a day from now on."),
-        ({"who": "role:9|mods", "amount": "1k"}, "Everyone with @mods, each by themselves: 1,000 requests a day"),
-        ({"who": "guests", "amount": "1"}, "Guests, each by themselves: 1 request a day"),
-        ({"who": "workspace", "amount": "5"}, "All in this workspace together: 5 requests a day"),
-        ({"channel": "channel:general|general", "amount": "5"}, "All in #general together: 5 requests a day"),
+        ({"who": "role:9|mods", "amount": "1k"}, "Everyone with @mods, per person: 1,000 requests a day"),
+        ({"who": "guests", "amount": "1"}, "Guests, per person: 1 request a day"),
+        ({"who": "workspace", "amount": "5"}, "Everybody in this workspace together: 5 requests a day"),
+        ({"channel": "channel:general|general", "amount": "5"}, "Everybody in #general together: 5 requests a day"),
         ({"amount": "2m", "of": "tokens", "per": "hour"}, "2,000,000 tokens an hour"),
         ({"amount": "7", "model": "spare"}, "7 requests a day with the model spare"),
         (
             {"amount": "2.5", "of": "money", "per": "month", "model": "main"},
             "2.50 USD a month with the model main from",
         ),
-        ({"amount": "2.5", "of": "money"}, "No price is set in config.toml for: spare."),
+        ({"amount": "2.5", "of": "money"}, "price in config.toml: spare."),
     ],
 )
 async def test_whom_and_what_a_limit_is_for(noon: World, given: dict[str, str], says: str) -> None:
@@ -107,13 +107,13 @@ async def test_whom_and_what_a_limit_is_for(noon: World, given: dict[str, str], 
         ({"of": "apples"}, "“apples” is not a valid value of `of`. Write one of: requests, tokens, money."),
         ({"per": "week"}, "“week” is not a valid value of `per`. Write one of: minute, hour, day, month."),
         ({"model": "nobody"}, "There is no model “nobody”. There are: main, spare."),
-        ({"who": "somebody"}, "Say whom it is for"),
-        ({"who": "everyone", "channel": "channel:general"}, "Say whom it is for"),
+        ({"who": "somebody"}, "A limit needs one subject"),
+        ({"who": "everyone", "channel": "channel:general"}, "A limit needs one subject"),
     ],
 )
 async def test_every_mistake_says_what_to_write(noon: World, given: dict[str, str], says: str) -> None:
     assert says in await limits(noon, "set", {"amount": "5", "of": "requests", "per": "day", **given})
-    assert "Nothing is limited for you here." in await limits(noon, "show")
+    assert "There is no limit for you here." in await limits(noon, "show")
 
 
 async def test_only_administrators_change_limits(noon: World) -> None:

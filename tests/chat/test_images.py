@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bot.chat.images import LARGEST, MOST
+from bot.chat.images import LARGEST_IMAGE, MOST_IMAGES
 from bot.interfaces.errors import Unavailable
 from bot.interfaces.messages import Attachment, Message, Place
 from bot.interfaces.prompts import Media
@@ -55,23 +55,23 @@ async def test_a_picture_alone_is_a_question(sighted: World) -> None:
 
 async def test_a_model_that_does_not_see_says_so(world: World) -> None:
     draft = await world.say("What is this?", attachments=(CAT, PLAN))
-    assert draft.answers[-1].notes == ("main cannot read attachments: “cat.png”, “plan.pdf”.",)
+    assert draft.answers[-1].notes == ("main cannot read attachments, so the answer is without “cat.png”, “plan.pdf”.",)
     assert asked(world) == ("What is this?\n(Attached, but not readable for you: cat.png, plan.pdf)", ())
 
 
 @pytest.mark.parametrize(
     ("attachment", "says"),
     [
-        (PLAN, "“plan.pdf” cannot be read. Only pictures can."),
-        (Attachment("notes.png", "image/png"), "“notes.png” cannot be read. Pictures can as PNG, JPEG, GIF or WebP."),
-        (Attachment("lost.png", "image/png"), "“lost.png” cannot be read. The file is gone."),
-        (Attachment("huge.png", "image/png"), "“huge.png” cannot be read. It is too big."),
+        (PLAN, "I cannot read “plan.pdf”. I can only read images."),
+        (Attachment("notes.png", "image/png"), "I cannot read “notes.png”. Use a PNG, JPEG, GIF or WebP image."),
+        (Attachment("lost.png", "image/png"), "I cannot read “lost.png”. The file is gone."),
+        (Attachment("huge.png", "image/png"), "I cannot read “huge.png”. It is too big."),
     ],
 )
 async def test_what_cannot_be_read_is_said_and_the_rest_is_seen(
     sighted: World, attachment: Attachment, says: str
 ) -> None:
-    sighted.adapter.files["huge.png"] = PNG + bytes(LARGEST)
+    sighted.adapter.files["huge.png"] = PNG + bytes(LARGEST_IMAGE)
     draft = await sighted.say("What is this?", attachments=(attachment, CAT))
     assert draft.answers[-1].notes == (says,)
     text, images = asked(sighted)
@@ -80,24 +80,26 @@ async def test_what_cannot_be_read_is_said_and_the_rest_is_seen(
 
 
 async def test_so_many_and_no_more(sighted: World) -> None:
-    files = tuple(Attachment(f"{number}.png", "image/png") for number in range(MOST + 1))
+    files = tuple(Attachment(f"{number}.png", "image/png") for number in range(MOST_IMAGES + 1))
     sighted.adapter.files |= {file.name: PNG for file in files}
     draft = await sighted.say("Which is best?", attachments=files)
-    assert len(asked(sighted)[1]) == MOST
-    assert draft.answers[-1].notes == (f"“{MOST}.png” cannot be read. {MOST} are the most.",)
+    assert len(asked(sighted)[1]) == MOST_IMAGES
+    assert draft.answers[-1].notes == (
+        f"I cannot read “{MOST_IMAGES}.png”. I can read at most {MOST_IMAGES} images of a question.",
+    )
 
 
 async def test_a_fallback_that_does_not_see_says_so(sighted: World) -> None:
     play(sighted.main, Unavailable("It is down."))
     draft = await sighted.say("What is this?", attachments=(CAT,))
     assert sighted.spare.prompts[-1][-1].images == ()
-    assert "spare cannot read attachments: “cat.png”." in draft.answers[-1].notes
+    assert "spare cannot read attachments, so the answer is without “cat.png”." in draft.answers[-1].notes
 
 
 async def test_a_retry_says_that_it_looks_no_more(sighted: World) -> None:
     await sighted.say("What is this?", attachments=(CAT,))
     again = await sighted.command("retry")
-    assert "not looked at again" in again.answers[-1].notes[0]
+    assert "I do not store images" in again.answers[-1].notes[0]
     await sighted.say("And this?", attachments=(PLAN,))
     assert (await sighted.command("retry")).answers[-1].notes == ()
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from bot.backends.openai import BACKEND, OpenAIModelSettings
 from bot.backends.openai.think_tags import ThinkTagParser
-from bot.chat.reasoning import THINKS
+from bot.chat.reasoning import THINKING_STATUS
 from bot.interfaces.backend import Backend
 from bot.interfaces.config import Section
 from bot.interfaces.errors import BrokenOff, Unavailable
@@ -146,7 +146,7 @@ async def test_that_it_thinks_is_told_once_and_what_is_not(world: World) -> None
     play(world.main, *THINKING)
     draft = await world.say("why?")
     assert draft.text == "Because so."
-    assert [chunk for chunk in draft.chunks if chunk == THINKS] == [THINKS]
+    assert [chunk for chunk in draft.chunks if chunk == THINKING_STATUS] == [THINKING_STATUS]
     assert not any("Hm" in str(chunk) for chunk in draft.chunks)
 
 

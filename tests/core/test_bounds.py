@@ -24,7 +24,7 @@ from bot.administration import export_file
 from bot.administration.trusted_clock import Clock
 from bot.chat import answer_length, images
 from bot.chat.answer import LENGTH_NOTE
-from bot.chat.images import SIDE, SMALL
+from bot.chat.images import LARGEST_SENT, LONGEST_SIDE
 from bot.inference import audio
 from bot.inference.errors import InferenceError
 from bot.interfaces.errors import PlatformError, UserError
@@ -86,7 +86,7 @@ async def test_vectors_of_too_many_lines_are_refused(stage: TeamStage) -> None:
 
 def test_as_many_vectors_as_may_be_make_one_file() -> None:
     data = np.random.default_rng(1).normal(size=(MOST_TEXTS, 1_536)).astype("<f4")
-    written = run._written(["a" * 9] * len(data), Vectors(1_536, data.tobytes()))
+    written = run._vectors_file(["a" * 9] * len(data), Vectors(1_536, data.tobytes()))
     file = export_file.compressed("vectors.json", written, "The vectors")
     assert (file.name, len(file.content) < export_file.LARGEST) == ("vectors.json.gz", True)
     rows = json.loads(gzip.decompress(file.content))
@@ -151,7 +151,11 @@ async def test_a_large_picture_is_made_small_elsewhere(sighted: World) -> None:
     assert draft.answers[-1].notes == ()
     (sent,) = sighted.main.prompts[-1][-1].images
     seen = Image.open(io.BytesIO(sent.content))
-    assert (sent.media_type, max(seen.size) <= SIDE, len(sent.content) <= SMALL) == ("image/jpeg", True, True)
+    assert (sent.media_type, max(seen.size) <= LONGEST_SIDE, len(sent.content) <= LARGEST_SENT) == (
+        "image/jpeg",
+        True,
+        True,
+    )
     assert seen.width / seen.height == pytest.approx(2_400 / 900, rel=0.01)
 
 
@@ -168,7 +172,7 @@ async def test_a_picture_that_fills_the_memory_is_refused(size: tuple[int, int])
 async def test_what_is_no_picture_is_said() -> None:
     for data in (b"no picture", b"\x89PNG\r\n\x1a\n" + bytes(99), b"%!PS-Adobe-3.0 EPSF-3.0"):
         with pytest.raises(UserError, match="cannot be read"):
-            await fitted(data, SIDE, SMALL)
+            await fitted(data, LONGEST_SIDE, LARGEST_SENT)
 
 
 async def test_pictures_of_one_person_take_a_bounded_room(sighted: World) -> None:
@@ -183,8 +187,8 @@ async def test_pictures_of_one_person_take_a_bounded_room(sighted: World) -> Non
         yield Done()
 
     sighted.main.script = held
-    content = b"\x89PNG\r\n\x1a\n" + bytes(SMALL - 8)
-    names = tuple(Attachment(f"{number}.png", "image/png") for number in range(images.MOST))
+    content = b"\x89PNG\r\n\x1a\n" + bytes(LARGEST_SENT - 8)
+    names = tuple(Attachment(f"{number}.png", "image/png") for number in range(images.MOST_IMAGES))
     sighted.adapter.files = {name.name: content for name in names}
     drafts = [await sighted.offer("look", alone(number), attachments=names) for number in range(AT_ONCE)]
     hers = await sighted.say("and I? Ben", alone(99), BEN, attachments=names[:1])
@@ -195,7 +199,7 @@ async def test_pictures_of_one_person_take_a_bounded_room(sighted: World) -> Non
         await draft.finished.wait()
         assert draft.text == "seen"
     await sighted.active.idle()
-    assert most <= upload_memory.OF_PERSON + images.LARGEST + SMALL
+    assert most <= upload_memory.OF_PERSON + images.LARGEST_IMAGE + LARGEST_SENT
     assert sighted.app.services.room.taken == 0
 
 
@@ -221,7 +225,7 @@ async def test_stop_ends_the_process_that_reads_a_file(monkeypatch: pytest.Monke
         return begun[0]
 
     monkeypatch.setattr(child_process, "start", started)
-    making = asyncio.create_task(fitted(photograph(2, 2), SIDE, SMALL))
+    making = asyncio.create_task(fitted(photograph(2, 2), LONGEST_SIDE, LARGEST_SENT))
     await reading.wait()
     making.cancel()
     with pytest.raises(asyncio.CancelledError):

@@ -101,9 +101,9 @@ async def test_the_list_says_what_there_is(world: World) -> None:
     told = said(await world.command("models info", CHANNEL, name="main"))
     assert "- memory: 2.0 MB" in told
     assert "- if it fails: spare answers" in told
-    assert "out of memory" in await do(world, "unload", name="main")
+    assert "not in memory any more" in await do(world, "unload", name="main")
     assert (await listed(world))["main"].endswith("not loaded –")
-    assert "runs at a test: there is nothing to load or unload here." in await do(world, "load", name="spare")
+    assert "runs on a test, so I cannot load or unload it" in await do(world, "load", name="spare")
     assert [entry[:2] for entry in await audited(world)] == [("model load", "main"), ("model unload", "main")]
 
 
@@ -133,28 +133,28 @@ async def test_a_search_offers_what_may_be_added(world: World) -> None:
     (menu,) = draft.answers[-1].choices
     assert isinstance(menu, Menu)
     assert (menu.command, menu.option, [item.value for item in menu.items]) == ("models add", "model", [SMALL.model])
-    assert "Nothing on the Hub fits" in await do(world, "search", words="nothing of the kind")
-    assert "admitted by the operator's rules" in await do(world, "search", words="other")
+    assert "The Hub does not have such a model" in await do(world, "search", words="nothing of the kind")
+    assert "operator's rules do not admit" in await do(world, "search", words="other")
 
 
 async def test_a_model_is_added_pulled_listed_and_removed(world: World, server: FakeHub, tmp_path: Path) -> None:
     draft = await world.command("models add", CHANNEL, ADMIN, model="maker/Small-Chat")
-    assert (
-        f"**small-chat** is in the catalogue, for chat: maker/Small-Chat as it is now (commit {SMALL.commit[:12]})"
-        in said(draft)
-    )
+    assert f"**small-chat** to the catalogue, for chat: maker/Small-Chat at commit {SMALL.commit[:12]}" in said(draft)
     assert draft.answers[-1].choices == (Choice("Download it now", "models pull", {"name": "small-chat"}),)
     assert (await listed(world))["small-chat"] == "chat this machine 100 KB apache-2.0 not downloaded –"
     pulled = await world.command("models pull", CHANNEL, ADMIN, name="small-chat")
-    assert "**small-chat** is here: 100 KB, every byte checked. `/model small-chat` lets it answer." in said(pulled)
+    assert (
+        "**small-chat** is downloaded: 100 KB, and every checksum is right. `/model small-chat` makes it answer."
+        in said(pulled)
+    )
     statuses = [chunk for chunk in pulled.chunks if isinstance(chunk, Status)]
     assert statuses[-1].long
     assert "Downloading small-chat: 100 % of 100 KB" in statuses[-1].text
     assert (await listed(world))["small-chat"] == "chat this machine 100 KB apache-2.0 not loaded –"
-    assert "is here: nothing was missing" in await do(world, "pull", name="small-chat")
+    assert "it was complete already" in await do(world, "pull", name="small-chat")
     folder = world.app.services.catalogue.hub.folder(SMALL.model, SMALL.commit)
     assert await asyncio.to_thread((folder / "model.safetensors").read_bytes) == WEIGHTS
-    assert "**small-chat** is gone, and so are its files." in await do(world, "remove", name="small-chat")
+    assert "I removed **small-chat** and its files." in await do(world, "remove", name="small-chat")
     assert "small-chat" not in await listed(world)
     assert not await asyncio.to_thread(folder.exists)
     assert await audited(world) == [
@@ -191,7 +191,7 @@ async def test_what_was_added_is_there_after_a_restart_and_shares_the_process(wo
 
 async def test_an_added_model_can_be_chosen_and_answers(world: World) -> None:
     await do(world, "add", model="maker/Small-Chat", name="tiny")
-    assert "**tiny** answers from now on" in said(await world.command("model", CHANNEL, name="tiny"))
+    assert "From now on **tiny** answers" in said(await world.command("model", CHANNEL, name="tiny"))
     assert "Hello there" in (await world.say("Hello there", CHANNEL)).text
     offered = await world.intake.suggest("models pull", "name", "", CHANNEL, ADMIN, {})
     assert list(offered) == ["tiny"]
@@ -218,7 +218,7 @@ async def test_a_model_that_continues_texts_is_not_talked_with(world: World) -> 
         ("add", {"model": "maker/Small-Chat", "revision": "v2"}, "has no revision “v2”"),
         ("pull", {"name": "main"}, "main is not a model of the Hub"),
         ("pull", {"name": "nobody"}, "“nobody” is not in the catalogue. Use one of: main, spare."),
-        ("remove", {"name": "main"}, "main stands in config.toml: remove it there."),
+        ("remove", {"name": "main"}, "main comes from config.toml"),
     ],
 )
 async def test_what_cannot_be_done_is_told(world: World, what: str, arguments: dict[str, str], says: str) -> None:
@@ -238,7 +238,7 @@ async def test_another_workspace_cannot_remove_what_was_added_here(world: World)
     assert "tiny was added in another workspace" in said(draft)
     assert "tiny" in await listed(world)
     world.app.services.administration._administrators = frozenset({"discord:3"})
-    assert "**tiny** is gone" in said(await world.command("models remove", ELSEWHERE, ADMIN, name="tiny"))
+    assert "I removed **tiny**" in said(await world.command("models remove", ELSEWHERE, ADMIN, name="tiny"))
 
 
 async def test_a_download_can_be_stopped_and_goes_on_later(world: World, server: FakeHub) -> None:
@@ -257,7 +257,7 @@ async def test_a_download_can_be_stopped_and_goes_on_later(world: World, server:
     assert "Stopped" in said(await stopping)
     await asyncio.wait_for(server.hung_up.wait(), 10)
     assert (await listed(world))["tiny"].endswith("not downloaded –")
-    assert "every byte checked" in await do(world, "pull", name="tiny")
+    assert "every checksum is right" in await do(world, "pull", name="tiny")
     assert server.requests[-1] == ("model.safetensors", "bytes=60000-")
 
 
@@ -308,7 +308,7 @@ async def test_a_model_from_the_hub_answers_in_the_models_process(
         await living.command("model", CHANNEL, name="tiny")
         early = await living.say("Hello", CHANNEL)
         assert "maker/tiny is not downloaded yet" in said(early)
-        assert "every byte checked" in await do(living, "pull", name="tiny")
+        assert "every checksum is right" in await do(living, "pull", name="tiny")
         assert "**tiny** is loaded." in await do(living, "load", name="tiny")
         section = catalogue.sections["tiny"].model_copy(update={"max_tokens": 5})
         catalogue.backends["tiny"]._section = section  # type: ignore[attr-defined]  # it would write for ever
@@ -318,10 +318,10 @@ async def test_a_model_from_the_hub_answers_in_the_models_process(
         assert state.startswith("chat this machine")
         assert " loaded " in state
         told = said(await living.command("models info", CHANNEL, name="tiny"))
-        assert "- computes: cpu, " in told
-        assert "- tools: its template leaves them out" in told
+        assert "- computation: cpu, " in told
+        assert "- tools: its template does not support them" in told
         assert state.endswith("tokens/s")
-        assert "out of memory" in await do(living, "unload", name="tiny")
+        assert "not in memory any more" in await do(living, "unload", name="tiny")
         assert " not loaded " in (await listed(living))["tiny"]
     finally:
         await living.queue.aclose(0)

@@ -118,7 +118,7 @@ async def test_retry_in_a_channel_means_no_private_thread(world: World) -> None:
     await world.say(SECRET, PRIVATE_THREAD, ANN)
     again = await world.command("retry", CHANNEL, ANN)
     assert "Falcon" not in answer_text(again)
-    assert "There is nothing to answer again here." in answer_text(again)
+    assert "There is no question to answer again here." in answer_text(again)
 
 
 @pytest.mark.parametrize(("told", "asked"), [(PRIVATE_THREAD, CHANNEL), (CHANNEL, PRIVATE_THREAD)])

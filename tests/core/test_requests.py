@@ -583,9 +583,9 @@ async def test_a_platform_that_hangs_does_not_keep_the_program_from_ending(
 
 async def test_help_tells_how_a_command_is_written(world: World) -> None:
     told = (await world.command("help", command="/summarise")).text
-    assert "`/summarise [TEXT]`: What a text or a discussion comes down to" in told
-    assert "- `length:…`: How long the summary is (short, medium, long)" in told
-    assert "- `--private`: Only you see the answer" in told
+    assert "`/summarise [TEXT]`: Summarise a text or a discussion" in told
+    assert "- `length:…`: The length of the summary (short, medium, long)" in told
+    assert "- `--private`: Show the answer only to you" in told
     assert "`/limits set AMOUNT OF PER [WHO]`" in (await world.command("help", command="limits")).text
     unknown = await world.command("help", command="fly")
     assert "There is no command /fly. There are: access," in unknown.answers[-1].notes[0]
@@ -615,4 +615,4 @@ async def test_a_question_that_no_answer_came_to_is_not_asked_again_beside_the_n
 async def test_pictures_are_not_kept_and_a_retry_says_so(world: World) -> None:
     await world.say("Look\n(Attached pictures: cat.png)")
     again = await world.command("retry")
-    assert "The pictures are not looked at again" in again.answers[-1].notes[0]
+    assert "I do not store images" in again.answers[-1].notes[0]

@@ -68,7 +68,9 @@ async def test_a_fallback_does_a_task_and_says_so(world: World) -> None:
     play(world.spare, Text("In short."), Done())
     draft = await world.command("summarise", CHANNEL, ANN, text="A long text.")
     assert draft.text == "In short."
-    assert notes(draft).startswith("main did not answer: It is down. spare answers instead. By spare, told in words")
+    assert notes(draft).startswith(
+        "main did not answer: It is down. spare answers instead. Answered by spare (chat model"
+    )
 
 
 async def test_a_failed_model_is_asked_once_a_task(world: World) -> None:

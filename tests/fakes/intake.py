@@ -20,7 +20,7 @@ COMMANDS = (
         (
             Option("text", "What to ask", required=True),
             Option("model", "Which model answers", suggested=True, named=True),
-            Option("private", "Only you see the answer", kind="flag"),
+            Option("private", "Show the answer only to you", kind="flag"),
         ),
         converses=True,
     ),

@@ -35,39 +35,39 @@ Way = Literal[
 ]
 
 ASKED: Mapping[Asked, str] = {
-    "public": "a mention in a channel that everybody is in",
-    "private by setting": "the same by somebody with the setting `private`: the answer is kept, the mention is seen",
-    "private reply": "a reply to a public answer by somebody with that setting",
+    "public": "a mention in a channel with everybody",
+    "private by setting": "the same by a person with the setting `private`: the answer is private, the mention is not",
+    "private reply": "a reply to a public answer by a person with that setting",
     "private by option": "`/ask` with `private`",
-    "private by mention": "`@bot /ask --private` in a channel: the answer is kept, the mention is seen",
+    "private by mention": "`@bot /ask --private` in a channel: the answer is private, the mention is not",
     "direct message": "a direct message to the bot",
-    "private thread": "a mention in a private thread of a channel that everybody is in",
-    "private channel": "a mention in a channel that others are not in",
+    "private thread": "a mention in a private thread of a channel with everybody",
+    "private channel": "a mention in a channel without the others",
     "group message": "a mention in a group message",
 }
 
 WAYS: Mapping[Way, str] = {
-    "prompt": "the next question of somebody else where everybody is, which continues the channel's conversation",
-    "reply": "somebody else's reply to the question and to its answer",
-    "thread": "somebody else's question in a thread below the question",
-    "retry": "`/retry` where everybody is, by whoever asked and by somebody else",
-    "summary": "`/summarise` of the last messages where everybody is",
-    "shortcut": "a shortcut, chosen for the answer or, where that is not seen, for another message",
-    "context": "what was said before, which is read for somebody else's mention; `keep` is `everything`",
-    "export": "`/export channel`, `/export everything` and `/export me` of an administrator who is not in there",
+    "prompt": "another person's next question in the channel, which continues the channel's conversation",
+    "reply": "another person's reply to the question and to its answer",
+    "thread": "another person's question in a thread below the question",
+    "retry": "`/retry` in the channel with everybody, by the same person and by another one",
+    "summary": "`/summarise` of the last messages in the channel with everybody",
+    "shortcut": "a shortcut on the answer or, if the answer is not visible, on another message",
+    "context": "the earlier messages that the bot reads for another person's mention; `keep` is `everything`",
+    "export": "`/export channel`, `/export everything` and `/export me` of an administrator who is not in the channel",
     "audit": "`/audit show` and `/audit export` of such an administrator",
     "usage": "`/usage people` and `/usage csv` of such an administrator",
-    "page": "the bot's own page, of somebody else and of such an administrator",
-    "completion": "what is completed while one types",
+    "page": "the bot's own page, of another person and of such an administrator",
+    "completion": "the completion of arguments",
 }
 
 LACKING: Mapping[tuple[str, Asked | Way], str] = {
-    ("slack", "private thread"): "Slack has no private threads: who is in a channel reads all its threads",
-    ("discord", "group message"): "Discord lets no bot into group messages",
+    ("slack", "private thread"): "Slack does not have private threads: everybody in a channel reads all its threads",
+    ("discord", "group message"): "Discord does not let bots into group messages",
     ("discord", "page"): NO_PAGE,
     ("slack", "completion"): "Slack's commands are plain text",
 }
-"""What a platform does not have, and why."""
+"""The cells that a platform does not have, and the reasons."""
 
 SHOWN: Mapping[tuple[str, Asked], frozenset[Way]] = {
     ("discord", "public"): frozenset(
@@ -75,16 +75,20 @@ SHOWN: Mapping[tuple[str, Asked], frozenset[Way]] = {
     ),
     ("slack", "public"): frozenset({"reply", "thread", "retry", "summary", "shortcut", "context", "export"}),
 }
-"""What is shown by design; all else is kept."""
+"""The ways by which an answer is visible to others by design; all other ways are private."""
 
 
 def cell(asked: Asked, way: Way) -> str:
-    """What the table says: where the answer is shown."""
+    """Return the cell of the table: the platforms on which the answer is visible."""
     platforms = ("discord", "slack")
-    there = [one for one in platforms if not {(one, asked), (one, way)} & LACKING.keys()]
-    shown = [one for one in there if way in SHOWN.get((one, asked), frozenset())]
-    if not there:
+    present = [platform for platform in platforms if not {(platform, asked), (platform, way)} & LACKING.keys()]
+    visible = [platform for platform in present if way in SHOWN.get((platform, asked), frozenset())]
+    if not present:
         return "–"
-    if not shown:
-        return "kept"
-    return "**shown**" if shown == there else f"**shown** on {' and '.join(map(str.capitalize, shown))}, else kept"
+    if not visible:
+        return "private"
+    return (
+        "**visible**"
+        if visible == present
+        else f"**visible** on {' and '.join(map(str.capitalize, visible))}, else private"
+    )

@@ -1,4 +1,4 @@
-"""Who may do what: one table, from which test_permissions.py makes its tests and tests/documents.py its document."""
+"""The table of permissions: test_permissions.py makes its tests from it, tests/documents.py its document."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ Whose = Literal["one's own", "another's"]
 WHO: Mapping[Who, str] = {
     "member": "a member of the workspace",
     "denied": "a member for whom a rule denies the bot",
-    "guest": "a guest, or somebody from another workspace; on Slack alone",
-    "allowed guest": "the same, whom a rule allows the bot",
-    "administrator": "an administrator by the platform's word, whom a rule denies the bot in vain",
-    "named administrator": "an administrator by config.toml, whom a rule denies the bot in vain",
-    "former administrator": "an administrator until a moment ago, of which the platform did not tell yet",
-    "denied former administrator": "the same, for whom a rule denies the bot",
+    "guest": "a guest, or a person from another workspace; only on Slack",
+    "allowed guest": "a guest for whom a rule permits the bot",
+    "administrator": "an administrator on the platform; a rule that denies the bot has no effect",
+    "named administrator": "an administrator in config.toml; a rule that denies the bot has no effect",
+    "former administrator": "a member who has just lost the right; the platform has not reported it yet",
+    "denied former administrator": "the same person, for whom a rule denies the bot",
 }
 
 MAY: Mapping[Needs, frozenset[Who]] = {
@@ -40,27 +40,26 @@ MAY: Mapping[Needs, frozenset[Who]] = {
 }
 
 SOMEBODY = "somebody else"
-"""Stands for a person of the platform."""
+"""A placeholder for a person of the platform."""
 
 EVERYWHERE: tuple[Surface, ...] = ("command", "mention")
 
 CLOSED_MODEL = "spare"
-"""The model that a rule denies everybody."""
+"""The model that a rule denies to everybody."""
 
-NO_PAGE = "Discord gives bots no page"
-NOT_COMPLETED = "what is typed on Slack is not completed"
+NO_PAGE = "Discord does not give bots a page of their own"
+NOT_COMPLETED = "Slack does not complete the arguments of commands"
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One action: the command with its arguments, what one must be, and the surfaces where it can be done.
+    """One action: a command with its arguments, the right that it needs, and its surfaces.
 
-    `values` are what a form is filled in with. `label` is what a button, a menu or a shortcut is called, or the option
-    that is completed; a menu stands under the answer to the command `under`. It is done on the `platforms`; `lacking`
-    says why one of them is missing.
+    `values` fill in a form. `label` is the label of a button, a menu or a shortcut, or the completed option; a menu
+    stands under the answer to the command `under`. `lacking` is the reason why a platform is not in `platforms`.
     """
 
-    what: str
+    action: str
     command: str
     needs: Needs
     arguments: Mapping[str, str] = field(default_factory=dict)
@@ -82,11 +81,11 @@ ROWS = (
         "administrator",
         {"text": "Hello", "model": CLOSED_MODEL},
     ),
-    Row("have a task done", "sentiment", "member", {"text": "Hello"}),
-    Row("have a task done on a message", "sentiment", "member", {}, ("shortcut",), label="Sentiment"),
-    Row("have one's question answered again", "retry", "member", {}, (*EVERYWHERE, "button"), label="Retry"),
+    Row("run a task", "sentiment", "member", {"text": "Hello"}),
+    Row("run a task on a message", "sentiment", "member", {}, ("shortcut",), label="Sentiment"),
+    Row("retry one's own question", "retry", "member", {}, (*EVERYWHERE, "button"), label="Retry"),
     Row(
-        "have another's question answered again",
+        "retry another person's question",
         "retry",
         "administrator",
         {},
@@ -94,11 +93,11 @@ ROWS = (
         label="Retry",
         whose="another's",
     ),
-    Row("say whether an answer was good", "feedback", "member", {}, ("button",), label="👍"),
+    Row("rate an answer", "feedback", "member", {}, ("button",), label="👍"),
     Row("choose the model of one's conversation", "model", "member", {"name": "main"}),
-    Row("begin afresh", "new", "member"),
+    Row("start a new conversation", "new", "member"),
     Row(
-        "have a model's name completed",
+        "complete a model's name",
         "ask",
         "member",
         {},
@@ -107,8 +106,8 @@ ROWS = (
         platforms=("discord",),
         lacking=NOT_COMPLETED,
     ),
-    Row("see what models there are", "models list", "member"),
-    Row("see one model", "models info", "member", {"name": "main"}),
+    Row("list the models", "models list", "member"),
+    Row("show one model", "models info", "member", {"name": "main"}),
     Row("search the Hub", "models search", "administrator", {"words": "small"}),
     Row("add a model", "models add", "administrator", {"model": "maker/small"}),
     Row("download a model", "models pull", "administrator", {"name": "main"}),
@@ -116,12 +115,12 @@ ROWS = (
     Row("unload a model", "models unload", "administrator", {"name": "main"}),
     Row("remove a model", "models remove", "administrator", {"name": "main"}),
     Row("get help", "help", "anyone"),
-    Row("stop one's answer", "stop", "anyone", {}, (*EVERYWHERE, "button"), label="Stop"),
-    Row("stop another's answer", "stop", "administrator", {}, ("button",), label="Stop", whose="another's"),
-    Row("see the settings", "config show", "member"),
-    Row("see the settings", "config show", "member", {}, ("page",), platforms=("slack",), lacking=NO_PAGE),
+    Row("stop one's own answer", "stop", "anyone", {}, (*EVERYWHERE, "button"), label="Stop"),
+    Row("stop another person's answer", "stop", "administrator", {}, ("button",), label="Stop", whose="another's"),
+    Row("show the settings", "config show", "member"),
+    Row("show the settings", "config show", "member", {}, ("page",), platforms=("slack",), lacking=NO_PAGE),
     Row(
-        "have a setting's name completed",
+        "complete a setting's name",
         "config show",
         "member",
         {},
@@ -130,35 +129,35 @@ ROWS = (
         platforms=("discord",),
         lacking=NOT_COMPLETED,
     ),
-    Row("set something for oneself", "config set", "member", {"key": "language", "value": "Thai", "scope": "me"}),
+    Row("change a setting for oneself", "config set", "member", {"key": "language", "value": "Thai", "scope": "me"}),
     Row(
-        "set something for oneself, from a menu",
+        "change a setting for oneself, from a menu",
         "config set",
         "member",
         {"key": "language"},
         ("menu",),
         {"value": "Thai"},
-        label="Change how you are answered…",
+        label="Change your settings…",
         under="config show",
     ),
     Row(
-        "set something for a channel",
+        "change a setting for a channel",
         "config set",
         "administrator",
         {"key": "language", "value": "Thai", "scope": "channel"},
     ),
     Row(
-        "set something for the workspace, in a form",
+        "change a setting for the workspace, in a form",
         "config set",
         "administrator",
         {"key": "speak"},
         ("form",),
         {"value": "threads", "scope": "workspace"},
     ),
-    Row("take a change back", "config reset", "administrator", {"key": "language", "scope": "channel"}),
+    Row("reset a setting", "config reset", "administrator", {"key": "language", "scope": "channel"}),
     Row("export the settings", "config export", "administrator"),
     Row("import settings", "config import", "administrator", {"toml": "[workspace]"}),
-    Row("see the personas", "persona list", "member"),
+    Row("list the personas", "persona list", "member"),
     Row("choose a persona for oneself", "persona use", "member", {"name": "none", "scope": "me"}),
     Row(
         "choose a persona for oneself, from a menu",
@@ -179,7 +178,7 @@ ROWS = (
         ("form",),
         {"prompt": "You are a parrot."},
     ),
-    Row("see what a persona says", "persona show", "member", {"name": "owl"}),
+    Row("show a persona", "persona show", "member", {"name": "owl"}),
     Row("change a persona", "persona edit", "administrator", {"name": "owl", "prompt": "You are an old owl."}),
     Row(
         "change a persona, in a form",
@@ -190,20 +189,20 @@ ROWS = (
         {"prompt": "You are a young owl."},
     ),
     Row("delete a persona", "persona delete", "administrator", {"name": "pirate"}),
-    Row("see what one may use", "access show", "member"),
+    Row("show one's own rights", "access show", "member"),
     Row("make a rule", "access allow", "administrator", {"who": "everyone", "what": "/ask"}),
     Row("make a rule about a model", "access deny", "administrator", {"who": "everyone", "what": CLOSED_MODEL}),
-    Row("take a rule back", "access remove", "administrator", {"who": "everyone", "what": "/ask"}),
-    Row("see what is limited", "limits show", "member"),
-    Row("see one's own usage", "usage show", "member"),
+    Row("remove a rule", "access remove", "administrator", {"who": "everyone", "what": "/ask"}),
+    Row("show the limits", "limits show", "member"),
+    Row("show one's own usage", "usage show", "member"),
     Row("set a limit", "limits set", "administrator", {"amount": "1000", "of": "requests", "per": "day"}),
-    Row("take a limit back", "limits remove", "administrator", {"of": "requests", "per": "day"}),
-    Row("see everybody's usage", "usage people", "administrator"),
-    Row("see it as a picture", "usage chart", "administrator"),
-    Row("export it", "usage csv", "administrator"),
+    Row("remove a limit", "limits remove", "administrator", {"of": "requests", "per": "day"}),
+    Row("show everybody's usage", "usage people", "administrator"),
+    Row("draw everybody's usage", "usage chart", "administrator"),
+    Row("export everybody's usage", "usage csv", "administrator"),
     Row("read the audit", "audit show", "administrator"),
     Row(
-        "have what was done completed",
+        "complete an action of the audit",
         "audit show",
         "administrator",
         {},
@@ -213,21 +212,21 @@ ROWS = (
         lacking=NOT_COMPLETED,
     ),
     Row("export the audit", "audit export", "administrator"),
-    Row("choose where changes are announced", "audit channel", "administrator"),
-    Row("be told what is kept", "privacy", "anyone"),
-    Row("get one's own data", "export me", "anyone"),
-    Row("get a channel's", "export channel", "administrator"),
-    Row("get the workspace's", "export everything", "administrator"),
+    Row("choose the channel for announcements", "audit channel", "administrator"),
+    Row("show the stored data and its retention", "privacy", "anyone"),
+    Row("export one's own data", "export me", "anyone"),
+    Row("export a channel's data", "export channel", "administrator"),
+    Row("export the workspace's data", "export everything", "administrator"),
     Row(
-        "have another's conversation forgotten",
+        "delete another person's conversation",
         "forget conversation",
         "administrator",
         {"sure": "yes"},
         whose="another's",
     ),
-    Row("have a person forgotten", "forget person", "administrator", {"who": SOMEBODY}),
-    Row("have a channel forgotten", "forget channel", "administrator"),
-    Row("have everything forgotten", "forget everything", "administrator"),
-    Row("have one's conversation forgotten", "forget conversation", "anyone", {"sure": "yes"}),
-    Row("be forgotten", "forget me", "anyone", {"sure": "yes"}),
+    Row("delete a person's data", "forget person", "administrator", {"who": SOMEBODY}),
+    Row("delete a channel's data", "forget channel", "administrator"),
+    Row("delete all data", "forget everything", "administrator"),
+    Row("delete one's own conversation", "forget conversation", "anyone", {"sure": "yes"}),
+    Row("delete one's own data", "forget me", "anyone", {"sure": "yes"}),
 )

@@ -96,7 +96,7 @@ async def test_a_persona_of_any_script_is_made_in_a_form(stage: TeamStage, name:
 async def test_a_name_that_there_cannot_be_is_refused_before_a_form_opens(stage: TeamStage) -> None:
     for name in ("x" * 33, "x" * 2_000, "@everyone", "None"):
         said = await refused(stage, "persona make", {"name": name})
-        assert "A persona's name has letters, digits, “-” and “_”, at most 32 of them" in said
+        assert "at most 32 letters, digits, “-” and “_”" in said
 
 
 async def refused(stage: TeamStage, name: str, arguments: Mapping[str, str]) -> str:
@@ -114,9 +114,9 @@ async def test_a_menu_opens_a_form_and_the_form_changes_the_setting(stage: TeamS
     said = await stage.command("config show", {}, "root")
     shown = await stage.answer(said)
     assert shown.only_for == "root"
-    assert shown.menus == ["Change how you are answered…", "Change how the bot behaves…"]
+    assert shown.menus == ["Change your settings…", "Change the bot's settings…"]
     changed = await stage.fill_picked(
-        said, "Change how you are answered…", "language", {"value": "Welsh", "scope": "channel"}, "root"
+        said, "Change your settings…", "language", {"value": "Welsh", "scope": "channel"}, "root"
     )
     assert "is `Welsh` for" in (await stage.answer(changed)).text
     await stage.answer(await stage.mention("Hello"))
@@ -127,8 +127,8 @@ async def test_a_menu_opens_a_form_and_the_form_changes_the_setting(stage: TeamS
 async def test_who_is_no_administrator_picks_what_is_theirs(stage: TeamStage) -> None:
     said = await stage.command("config show", {})
     shown = await stage.answer(said)
-    assert shown.menus == ["Change how you are answered…"]
-    changed = await stage.fill_picked(said, "Change how you are answered…", "language", {"value": "Welsh"})
+    assert shown.menus == ["Change your settings…"]
+    changed = await stage.fill_picked(said, "Change your settings…", "language", {"value": "Welsh"})
     assert "is `Welsh` for you" in (await stage.answer(changed)).text
 
 
@@ -137,7 +137,7 @@ async def test_a_form_leaves_a_list_as_it_is(stage: TeamStage) -> None:
     await config(stage, "models", "main, spare", "workspace")
     said = await stage.command("config show", {}, "root")
     await stage.answer(said)
-    changed = await stage.fill_picked(said, "Change how the bot behaves…", "models", {}, "root")
+    changed = await stage.fill_picked(said, "Change the bot's settings…", "models", {}, "root")
     assert "is `main, spare` for" in (await stage.answer(changed)).text
 
 

@@ -104,7 +104,7 @@ class Onlooker:
         seen += str([request["messages"] for request in self.stage.model.requests[before:]]) if way != "retry" else ""
         shown = SECRET in seen
         if shown != (way in SHOWN.get((self.stage.platform, self.asked), ())):
-            return f"{way}: {'shown' if shown else 'kept'}: {seen}"
+            return f"{way}: {'visible' if shown else 'private'}: {seen}"
         return f"{way}: where it was is named: {seen}" if HIDEOUT in seen else ""
 
     @property

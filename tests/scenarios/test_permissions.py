@@ -85,18 +85,18 @@ class Actor:
         if surface in ("page", "completion"):
             shown_any = await self._look(row, surface)
             return (
-                "" if shown_any == expected else f"{row.what} by {surface} is {'allowed' if shown_any else 'refused'}"
+                "" if shown_any == expected else f"{row.action} by {surface} is {'allowed' if shown_any else 'refused'}"
             )
         self._refused.clear()
         said = await self._do(row, surface, expected=expected)
         try:
             shown = await self._answer(said)
         except TimeoutError:
-            return f"{row.what} by {surface} is not answered"
+            return f"{row.action} by {surface} is not answered"
         if self._refused.is_set() == expected:
-            return f"{row.what} by {surface} is {'refused' if expected else 'allowed'}"
+            return f"{row.action} by {surface} is {'refused' if expected else 'allowed'}"
         if shown and not expected and shown.only_for != self.name:
-            return f"that {row.what} is refused by {surface} is seen by {shown.only_for or 'everybody'}"
+            return f"that {row.action} is refused by {surface} is seen by {shown.only_for or 'everybody'}"
         return ""
 
     async def _answer(self, said: Said) -> Shown | None:

@@ -64,7 +64,7 @@ async def test_one_is_told_what_is_kept_gets_it_and_has_it_forgotten(stage: Stag
     shown = await stage.command("forget me")
     assert "1 question and 1 answer" in (await stage.answer(shown)).text
     done = await stage.answer(await stage.press(shown, "Forget it all"))
-    assert "Forgotten" in done.text
+    assert "Deleted" in done.text
     assert not done.buttons
     assert await kept(stage, "a canary") == []
 
@@ -135,7 +135,7 @@ async def test_an_answer_is_rated_by_a_button_and_thanks_are_private(stage: Team
     said = await stage.mention("Hello")
     assert (await stage.answer(said)).buttons == ["👍", "👎"]
     thanks = await stage.answer(await stage.press(said, "👎", "ben"))
-    assert "Thank you: 👎" in thanks.text
+    assert "Thank you for your rating: 👎" in thanks.text
     assert thanks.only_for == "ben"
 
 

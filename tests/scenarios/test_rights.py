@@ -22,7 +22,7 @@ async def test_administrators_take_along_only_what_they_may_read(stage: TeamStag
     for number, place in enumerate(own):
         await tell(stage, place, f"Ours {number}")
     shown = await stage.answer(await stage.command("export everything", {}, "root"))
-    assert f"nor is what was said in {len(hidden)} channels that you may not read." in shown.text
+    assert f"nor the messages of {len(hidden)} channels that you may not read." in shown.text
     ((_, content),) = shown.files
     assert b"Secret" not in content
     assert all(f"Ours {number}".encode() in content for number in range(len(own)))
@@ -36,5 +36,5 @@ async def test_administrators_take_no_channel_along_that_they_may_not_read(stage
     channel = {"channel": str(Subject("channel", hidden.channel, "hidden"))}
     shown = await stage.answer(await stage.command("export channel", channel, "root"))
     assert "0 questions and answers" in shown.text
-    assert "nor is what was said in 1 channel that you may not read." in shown.text
+    assert "nor the messages of 1 channel that you may not read." in shown.text
     assert b"Secret" not in shown.files[0][1]

@@ -75,7 +75,7 @@ async def test_every_task_answers_through_its_command(
     example = EXAMPLES[name]
     async with playing(STAGES[platform](tmp_path)) as stage:
         shown = await stage.answer(await ask(stage, name, example, tmp_path))
-    assert "By spare" in shown.text
+    assert "Answered by spare" in shown.text
     for words in (words for expected in example.shows for words in expected.split("  ")):
         assert drawn(words, platform) in drawn(shown.text, platform)
     if platform != "console":  # which keeps files in a folder
@@ -167,7 +167,7 @@ async def test_without_the_intent_answers_say_what_is_hidden(tmp_path: Path) -> 
         assert "When is the launch?" in shown.parts[0]
         assert CONTEXT_HIDDEN in shown.parts[-1]
         again = await stage.answer(await stage.mention("And who comes?", said=there))
-        assert CONTEXT_HIDDEN not in again.text, "no message came since the last answer"
+        assert "without the earlier messages" not in again.text, "nothing was said since the last answer"
         shown = await stage.answer(await stage.point(there, "Summarise"))
         assert "Bring cake" in str(made(stage).jobs[-1])
 
@@ -207,6 +207,6 @@ async def test_the_chat_model_does_it_after_a_press(platform: str, tmp_path: Pat
         stage.app.services.catalogue.sections["spare"] = Pretrained(able=())
         said = await stage.command("summarise", {"with": "local", "text": "It rained."})
         assert "There is no model for /summarise here." in (await stage.answer(said)).text
-        shown = await stage.answer(await stage.press(said, "Let main do it"))
+        shown = await stage.answer(await stage.press(said, "Use main"))
         assert "You said: It rained." in shown.text
-        assert "By main, told in words" in shown.text
+        assert "Answered by main (chat model" in shown.text

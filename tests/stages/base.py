@@ -96,7 +96,7 @@ class Stage(ABC):
 
     platform: str
     cannot: Mapping[str, str] = {}
-    """Each thing that the platform cannot do, with the reason, as in docs/limits.md."""
+    """The abilities that this platform lacks, with the reasons that docs/limits.md repeats word for word."""
 
     stop_seconds = 0.2
     """The seconds for running answers when the bot stops."""

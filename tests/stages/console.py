@@ -21,14 +21,14 @@ from tests.stages.ledger import PATIENCE
 
 
 class ConsoleStage(Stage):
-    """One person at one terminal, who asks one thing at a time."""
+    """One person at one terminal, who asks one question after the other."""
 
     platform = "console"
     cannot = {  # noqa: RUF012 -- a constant
-        "people": "One person sits at a terminal: there is nobody to tell apart, keep out or hide an answer from.",
-        "files": "A line in a terminal carries no attachments.",
-        "typing ahead": "A terminal asks one thing after the other: what is typed while an answer is written waits.",
-        "bare mentions": "An empty line in a terminal asks for nothing.",
+        "people": "A terminal has one person, so there are no different people, no refusals and no private answers.",
+        "files": "A line in a terminal cannot have attachments.",
+        "typing ahead": "A terminal asks one question after the other: text that you type during an answer waits.",
+        "bare mentions": "An empty line in a terminal is not a request.",
     }
 
     async def open_platform(self) -> None:

@@ -21,7 +21,7 @@ class DiscordStage(TeamStage):
 
     platform = "discord"
     cannot = {  # noqa: RUF012 -- declared on Stage
-        "guests": "Everybody on a server is a member of it: Discord knows no guests."
+        "guests": "Discord does not have guests: everybody on a server is a member."
     }
 
     async def open_platform(self) -> None:

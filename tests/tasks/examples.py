@@ -53,7 +53,7 @@ EXAMPLES: Mapping[str, Example] = {
     "paint": Example({"text": "a cat on a mat"}, (), None, "picture.png"),
     "describe": Example({}, ("a cat on a mat",), CAT),
     "classify-image": Example({}, ("cat  █████████████░░░  80.0 %",), CAT),
-    "detect": Example({"surety": "40"}, ("thing  times  surety", "cat"), CAT, "boxes.png"),
+    "detect": Example({"surety": "40"}, ("object  count  surety", "cat"), CAT, "boxes.png"),
     "run": Example({"model": "made", "kind": "tag", "text": "Ann met Ben"}, ("name  kind", "Ann   person")),
     "ask-image": Example({"question": "what colour?"}, ("a cat, what colour?",), CAT),
 }

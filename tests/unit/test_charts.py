@@ -29,7 +29,7 @@ NAMES = {
 def chart(days: int, models: int, people: int, name: str, unit: str = "requests", value: float = 1.0) -> Chart:
     called = [NAMES[name].format(number) for number in range(max(models, people))]
     return Chart(
-        "What was used since 1 November 2026",
+        "Usage since 1 November 2026",
         unit,
         [str(LAST - timedelta(days=number)) for number in range(days)][::-1],
         {called[model]: [value * ((day + model) % 3) for day in range(days)] for model in range(models)},

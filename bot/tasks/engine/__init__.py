@@ -1,1 +1,1 @@
-"""The machinery that every task runs on."""
+"""The code that runs every task."""

@@ -1,4 +1,4 @@
-"""Tasks as commands: what is asked, on what it is done, and what is said of who did it."""
+"""Run a task as a command: collect its input, choose a model, run the steps and name the model."""
 
 from __future__ import annotations
 
@@ -29,11 +29,16 @@ from bot.tasks.engine.task import Takes, Task, TaskInput
 
 FILE = Option("file", "A file", "file", named=True)
 SHARED = (
-    Option("last", "Read so many of the last messages here", named=True),
-    Option("since", "Read what was said here since: 30m, 2h, 7d", named=True),
-    Option("model", "Which model does it", suggested=True, named=True),
-    Option("with", "Who does it: a model made for it, or one that converses", named=True, choices=("local", "chat")),
-    Option("private", "Only you see the answer", kind="flag"),
+    Option("last", "Read this number of the last messages here", named=True),
+    Option("since", "Read the messages here of this time: 30m, 2h, 7d", named=True),
+    Option("model", "The model for the task", suggested=True, named=True),
+    Option(
+        "with",
+        "The kind of model: one made for the task (local), or a chat model",
+        named=True,
+        choices=("local", "chat"),
+    ),
+    Option("private", "Show the answer only to you", kind="flag"),
 )
 
 
@@ -43,11 +48,11 @@ TAKES: Mapping[Skill, Takes] = {
     "detect": "picture",
     "describe": "picture",
 }
-"""What is read for a skill where it is no text."""
+"""The input of a skill that does not read text."""
 
 
 class TaskCommand:
-    """A task as the command that people ask for."""
+    """A task as a command of the bot."""
 
     def __init__(self, task: Task) -> None:
         self.task = task
@@ -57,7 +62,7 @@ class TaskCommand:
         self.COMMAND = Command(task.name, task.summary, (*task.own, *text, *shared), shortcut=task.shortcut)
 
     async def run(self, services: Services, accepted: Accepted) -> Reply:
-        """Do it, or offer what would serve."""
+        """Run the task, or offer a model for it."""
         request = await original_request(services, accepted.request)
         services.recent.keep(accepted.id, request)
         task = resolved_task(services, request, self.task)
@@ -68,15 +73,15 @@ class TaskCommand:
                 yield offered
             return
         async with services.room.share(request) as share:
-            # before anything is shown, which would be read, too
-            given = await collect_input(services, request, task, share)
-            given = _prepared(services, request, task, route, given, available)
+            # before the bot shows anything, which it would read as a message of this place
+            task_input = await collect_input(services, request, task, share)
+            task_input = _prepared(services, request, task, route, task_input, available)
             yield Choices((stop_choice(accepted.id),))
             yield Status("Working on it…")
-            model = task_model(services, accepted, task, route, given.file)
+            model = task_model(services, accepted, task, route, task_input.file)
             steps = task.instructed if route.instructed else task.steps
             assert steps
-            run = TaskRun(steps, given, model, thinking=services.settings(accepted.request).thinking)
+            run = TaskRun(steps, task_input, model, thinking=services.settings(accepted.request).thinking)
             while (events := await run.events()) is not None:
                 try:
                     async with aclosing(events) as stream:
@@ -96,7 +101,7 @@ class TaskCommand:
         yield Done("complete", run.usage)
 
     async def suggest(self, services: Services, request: Request, option: str) -> Sequence[str]:
-        """The models that can do it, those that are made for it first; or pipelines."""
+        """Return the possible models, those made for the task first; or the pipelines."""
         if option == "pipeline":
             return tuple(PIPELINES)
         available = services.models.available(request)
@@ -107,26 +112,28 @@ class TaskCommand:
 
 
 async def original_request(services: Services, request: Request) -> Request:
-    """The request itself or, from a button, the one that the button stands under, done the other way. Raises Denied."""
+    """Return the request or, from a button, the original request with the button's arguments. Raises Denied."""
     number = request.arguments.get("request", "")
     if not number:
         return request
-    before = services.recent.require(number)
-    await services.rights.check_steering(request, before.person.id, before.place)
+    original = services.recent.require(number)
+    await services.rights.check_steering(request, original.person.id, original.place)
     changed = {name: value for name, value in request.arguments.items() if name != "request"}
-    return replace(before, person=request.person, arguments={**before.arguments, **changed})
+    return replace(original, person=request.person, arguments={**original.arguments, **changed})
 
 
 def resolved_task(services: Services, request: Request, task: Task) -> Task:
-    """A task of any skill as one of the skill that is asked for, or else of the chosen model's. Raises UserError."""
+    """Return a task for any skill with the requested skill, or with the chosen model's. Raises UserError."""
     if task.skill is not None:
         return task
     model = services.models.require(request, request.arguments.get("model", ""))
     able = skills(services.catalogue, model)
-    wanted = "run" if request.arguments.get("pipeline") else request.arguments.get("kind", "")
-    skill = next((one for one in able if wanted in (one, "")), None)
+    kind = "run" if request.arguments.get("pipeline") else request.arguments.get("kind", "")
+    skill = next((one for one in able if kind in (one, "")), None)
     if skill is None:
-        raise UserError(f"{model} can {', '.join(able)}." if able else f"{model} only converses: use /ask.")
+        raise UserError(
+            f"{model} does not do that. It can: {', '.join(able)}." if able else f"{model} is a chat model. Use `/ask`."
+        )
     takes = (
         PIPELINES[_pipeline(services.catalogue, request, model)].feed if skill == "run" else TAKES.get(skill, "text")
     )
@@ -134,36 +141,42 @@ def resolved_task(services: Services, request: Request, task: Task) -> Task:
 
 
 def _pipeline(catalogue: Catalogue, request: Request, model: str) -> str:
-    """The pipeline that is asked for, or the model's usual one. Raises UserError where it is none."""
-    usual = str(catalogue.sections[model].model_dump().get("pipeline", ""))
-    return pipelines.resolved(request.arguments.get("pipeline", "") or usual)
+    """Return the requested pipeline, or the model's default. Raises UserError for an unknown pipeline."""
+    default = str(catalogue.sections[model].model_dump().get("pipeline", ""))
+    return pipelines.resolved(request.arguments.get("pipeline", "") or default)
 
 
 def _prepared(
-    services: Services, request: Request, task: Task, route: TaskRoute, given: TaskInput, available: AvailableModels
+    services: Services,
+    request: Request,
+    task: Task,
+    route: TaskRoute,
+    task_input: TaskInput,
+    available: AvailableModels,
 ) -> TaskInput:
-    """Return what was given, and what is known of the model that works on it."""
+    """Return the input, completed with the facts about the model that reads it."""
     context = services.backends[route.model].context
-    priced = {name: services.catalogue.sections[name] for name in available.names}
+    sections = {name: services.catalogue.sections[name] for name in available.names}
 
     def prices(tokens: int) -> Sequence[tuple[str, str]]:
         usage, currency = Usage(tokens), services.config.bot.currency
         return [
             (name, money.format_amount(money.cost(section, usage), "money", currency))
-            for name, section in priced.items()
+            for name, section in sections.items()
             if money.costs(section)
         ]
 
     return replace(
-        given,
+        task_input,
         skill=task.skill,
         pipeline=_pipeline(services.catalogue, request, route.model) if task.skill == "run" else "",
-        room=max(SMALLEST_ROOM, context // 2) if route.instructed else given.room,
+        room=max(SMALLEST_ROOM, context // 2) if route.instructed else task_input.room,
         prices=prices,
     )
 
 
 def _attribution(backends: Mapping[str, Backend], route: TaskRoute) -> str:
-    """Who did it, and where the text went."""
-    where = backends[route.model].destination
-    return f"By {route.model}, told in words: {where}." if route.instructed else f"By {route.model}: {where}."
+    """Return the line that names the model and the destination of the text."""
+    destination = backends[route.model].destination
+    kind = "chat model, " if route.instructed else ""
+    return f"Answered by {route.model} ({kind}{destination})."

@@ -1,4 +1,4 @@
-"""What a request gives a task to work on: its words, a message that it points at, a file, or the last messages here."""
+"""Collect the input of a task: the command's text, a message that it points at, a file, or the last messages here."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from bot.utils.unicode_text import well_formed
 from bot.utils.upload_memory import Share
 
 MOST_MESSAGES = 200
-"""What is read of a place at most."""
+"""The most messages of a place that a task reads."""
 
 MOST_BYTES = 25 << 20
 MOST_BYTES_OF_TEXT = 2 << 20
@@ -28,7 +28,10 @@ KINDS: Mapping[Takes, tuple[str, ...]] = {
     "sound": ("audio/", "video/"),
     "video": ("video/",),
 }
-"""How the media types of files begin; a video has sound, too."""
+"""The first part of the media types of files; a video has sound, too."""
+
+KIND_NAMES: Mapping[Takes, str] = {"picture": "an image", "sound": "an audio or video file", "video": "a video"}
+"""The words for those kinds in messages."""
 
 TEXTS = ("text/", "application/json", "application/xml", "application/x-yaml", "application/toml", "application/csv")
 UNREADABLE = (".pdf", ".doc", ".docx", ".odt", ".rtf", ".xls", ".xlsx", ".ppt", ".pptx")
@@ -36,7 +39,7 @@ UNREADABLE = (".pdf", ".doc", ".docx", ".odt", ".rtf", ".xls", ".xlsx", ".ppt", 
 
 @dataclass(frozen=True, slots=True)
 class SourceText:
-    """What somebody said or a file holds."""
+    """The text of a message or a file, with its author or file name and its link."""
 
     name: str
     text: str
@@ -44,19 +47,19 @@ class SourceText:
 
 
 async def collect_input(services: Services, request: Request, task: Task, share: Share) -> TaskInput:
-    """Everything that the task works on. Raises UserError where it is missing, PlatformError where it is not given.
+    """Return the input of a task. Raises UserError if it is missing, PlatformError if the platform refuses it.
 
-    What a file takes of the memory is in the request's share.
+    The memory of a file counts in the request's share.
     """
-    given = TaskInput(dict(request.arguments), language=services.settings(request).language)
+    task_input = TaskInput(dict(request.arguments), language=services.settings(request).language)
     if task.takes in KINDS:
-        return replace(given, file=await _file(services.adapters, request, task.takes, share))
+        return replace(task_input, file=await _file(services.adapters, request, task.takes, share))
     text, sources = join_texts(await _texts(services.adapters, request, task))
-    return replace(given, text=text, sources=sources)
+    return replace(task_input, text=text, sources=sources)
 
 
 def join_texts(words: Sequence[SourceText]) -> tuple[str, tuple[TextSource, ...]]:
-    """All of it as one text, and whose is what; of several, each part begins with its name."""
+    """Return the parts as one text, with the span of each; if there are several, each begins with its name."""
     text, sources = "", []
     for one in words:
         text += "\n" if text else ""
@@ -67,87 +70,94 @@ def join_texts(words: Sequence[SourceText]) -> tuple[str, tuple[TextSource, ...]
 
 
 async def _texts(adapters: Mapping[str, Adapter], request: Request, task: Task) -> Sequence[SourceText]:
-    """The words that were given; the first way that gives some counts."""
-    given = request.arguments
-    if given.get("last") or given.get("since"):
+    """Return the texts of the first source that has any: messages, the command, or the message that it points at."""
+    arguments = request.arguments
+    if arguments.get("last") or arguments.get("since"):
         messages = await _recent_messages(adapters, request)
         return [SourceText(message.author, message.text, message.link) for message in messages if message.text.strip()]
-    said = given.get(task.text.name, "").strip()
-    if words := await _read(adapters, request, SourceText("", said), request.attachments, task):
-        return words
-    pointed = await _pointed_message(adapters, request)
-    if pointed:
-        said_there = SourceText(pointed.author, pointed.text.strip(), pointed.link)
-        if words := await _read(adapters, request, said_there, pointed.attachments, task):
-            return words
+    typed = SourceText("", arguments.get(task.text.name, "").strip())
+    if texts := await _read(adapters, request, typed, request.attachments, task):
+        return texts
+    message = await _pointed_message(adapters, request)
+    if message:
+        source = SourceText(message.author, message.text.strip(), message.link)
+        if texts := await _read(adapters, request, source, message.attachments, task):
+            return texts
     if not task.needs_text:
         return ()
     raise UserError(
-        f"What should /{task.name} read? Write it after the command, give a text file (in a terminal `--file PATH`), "
-        "reply to a message with it, or say how many of the last messages (`last:50`) or since when (`since:2h`)."
+        f"/{task.name} needs a text. Write it after the command, attach a text file (in a terminal `--file PATH`), "
+        "reply to a message, or read the last messages here (`last:50` or `since:2h`)."
     )
 
 
 async def _pointed_message(adapters: Mapping[str, Adapter], request: Request) -> Message | None:
-    """The message that the request points at."""
+    """Return the message that the request replies to or names."""
     return well_formed(await platforms.pointed(adapters[request.place.platform], request))
 
 
 async def _read(
-    adapters: Mapping[str, Adapter], request: Request, said: SourceText, files: Sequence[Attachment], task: Task
+    adapters: Mapping[str, Adapter], request: Request, message: SourceText, files: Sequence[Attachment], task: Task
 ) -> Sequence[SourceText]:
-    """What a message says, and its text files. Raises UserError for files that are none, where a task reads text."""
-    if (others := [file for file in files if not _is_text(file)]) and not said.text:
+    """Return a message's text and its text files. Raises UserError if it only has files of other kinds."""
+    if (others := [file for file in files if not _is_text(file)]) and not message.text:
         raise _unreadable(others[0])
     texts = [file for file in files if _is_text(file)]
     read: list[SourceText] = []
     for file in texts:
-        read.append(SourceText(file.name, await read_text(adapters, request, file), said.link))
-        if sum(len(words.text) for words in read) > MOST_BYTES_OF_TEXT:
-            raise UserError(f"These files hold more than {MOST_BYTES_OF_TEXT >> 20} MiB of text: give fewer at a time.")
-    filled = [words for words in (said, *read) if words.text]
-    if read and not filled:
-        raise UserError(f"“{read[0].name}” is empty.")
-    return filled
+        read.append(SourceText(file.name, await read_text(adapters, request, file), message.link))
+        if sum(len(source.text) for source in read) > MOST_BYTES_OF_TEXT:
+            raise UserError(f"These files have more than {MOST_BYTES_OF_TEXT >> 20} MiB of text. Give fewer at a time.")
+    non_empty = [source for source in (message, *read) if source.text]
+    if read and not non_empty:
+        raise UserError(f"“{read[0].name}” is empty. Give another file.")
+    return non_empty
 
 
 async def read_text(adapters: Mapping[str, Adapter], request: Request, file: Attachment) -> str:
-    """What a text file says. Raises UserError for one that is none, or that cannot be read."""
+    """Return the content of a text file. Raises UserError for another kind of file, or one that cannot be fetched."""
     if not _is_text(file):
         raise _unreadable(file)
     return _decoded(file, await _fetch(adapters, request, file))
 
 
 async def _recent_messages(adapters: Mapping[str, Adapter], request: Request) -> Sequence[Message]:
-    """The last messages here, without the one that asks for them."""
-    given = request.arguments
-    last, since = given.get("last", ""), given.get("since", "")
+    """Return the last messages here, without the request itself. Raises UserError if there are none."""
+    last, since = request.arguments.get("last", ""), request.arguments.get("since", "")
     limit = whole(last, 1, MOST_MESSAGES) if last else MOST_MESSAGES
     if limit is None:
-        raise UserError(f"Write how many messages as a number up to {MOST_MESSAGES}, such as `last:50`.")
+        raise UserError(f"`last` takes a number of messages up to {MOST_MESSAGES}, such as `last:50`.")
     adapter = adapters[request.place.platform]
-    begins = request.place.thread == request.message  # the answer's thread grows out of what asks for it
-    place = replace(request.place, thread="") if begins else request.place
+    starts_thread = request.place.thread == request.message  # the answer's thread begins at the request
+    place = replace(request.place, thread="") if starts_thread else request.place
     found = well_formed(
         tuple(await platforms.history(adapter, replace(request, place=place), limit + 2, ago(since) if since else 0))
     )
-    said = [message for message in found if message.id != request.message]  # nor the place where the answer will be
-    said = [message for message in said if message.text.strip() or message.attachments or not message.mine][-limit:]
-    if not said:
-        raise UserError("Nothing was said here in that time.")
-    if not any(message.text.strip() or message.attachments for message in said):
-        raise UserError("I cannot see what people wrote here: the platform keeps it from me.")
-    return said
+    others = [message for message in found if message.id != request.message]
+    # an empty message of mine is the draft of this answer
+    filled = [message for message in others if message.text.strip() or message.attachments or not message.mine]
+    messages = filled[-limit:]
+    if not messages:
+        raise UserError("There are no messages here in that time. Choose a longer time, such as `since:7d`.")
+    if not any(message.text.strip() or message.attachments for message in messages):
+        raise UserError(
+            "I cannot read the messages here: the platform does not show me their text. "
+            "Write the text after the command."
+        )
+    return messages
 
 
 async def _file(adapters: Mapping[str, Adapter], request: Request, takes: Takes, share: Share) -> Upload:
-    """The picture or sound that was given: attached, in the message pointed at, or the newest of the last messages."""
+    """Return the file of the request, of the message that it points at, or the newest of the last messages.
+
+    Raises UserError without a file of the right kind.
+    """
     candidates = list(request.attachments)
     if not candidates and (request.arguments.get("last") or request.arguments.get("since")):
-        candidates = [file for said in reversed(await _recent_messages(adapters, request)) for file in said.attachments]
+        candidates = [file for past in reversed(await _recent_messages(adapters, request)) for file in past.attachments]
     if not candidates:
-        pointed = await _pointed_message(adapters, request)
-        candidates = list(pointed.attachments) if pointed else []
+        message = await _pointed_message(adapters, request)
+        candidates = list(message.attachments) if message else []
     for file in candidates:
         media_type = media_type_of(file)
         if media_type.startswith(KINDS[takes]):
@@ -155,9 +165,12 @@ async def _file(adapters: Mapping[str, Adapter], request: Request, takes: Takes,
             data = await _fetch(adapters, request, file)
             share.keep(len(data))
             return Upload(file.name, media_type, data)
+    kind = KIND_NAMES[takes]
     if candidates:
-        raise UserError(f"“{candidates[0].name}” is no {takes}: attach one, or reply to a message that has one.")
-    raise UserError(f"Which {takes}? Attach one to the command, or reply with it to a message that has one.")
+        raise UserError(
+            f"I need {kind}, and “{candidates[0].name}” is not one. Attach one, or reply to a message that has one."
+        )
+    raise UserError(f"I need {kind}. Attach one to the command, or reply with the command to a message that has one.")
 
 
 async def _fetch(adapters: Mapping[str, Adapter], request: Request, file: Attachment) -> bytes:
@@ -165,11 +178,11 @@ async def _fetch(adapters: Mapping[str, Adapter], request: Request, file: Attach
     try:
         return await adapters[request.place.platform].fetch(request, file, limit)
     except PlatformError as error:
-        raise UserError(f"“{file.name}” cannot be read. {error.message}") from error
+        raise UserError(f"I cannot read “{file.name}”. {error.message}") from error
 
 
 def media_type_of(file: Attachment) -> str:
-    """What kind of file it is, by what the platform says or else by its name."""
+    """Return the media type that the platform reports, or else the type of the name; "" if it is unknown."""
     return file.media_type.partition(";")[0] or mimetypes.guess_type(file.name)[0] or ""
 
 
@@ -185,13 +198,13 @@ def _looks_unreadable(file: Attachment) -> bool:
 def _unreadable(file: Attachment) -> UserError:
     if _looks_unreadable(file):
         return UserError(
-            f"“{file.name}” cannot be read yet: PDFs and documents of Word and the like are still to come."
+            f"I cannot read “{file.name}”: PDF and Office documents are not supported yet. Export it as text first."
         )
-    return UserError(f"“{file.name}” is no text.")
+    return UserError(f"“{file.name}” is not a text file. Give a text file, or write the text after the command.")
 
 
 def _decoded(file: Attachment, data: bytes) -> str:
-    """A text file's text. Raises UserError for what is none."""
+    """Return the text of a text file's bytes. Raises UserError for other bytes."""
     for encoding in ("utf-16",) if data[:2] in (b"\xff\xfe", b"\xfe\xff") else ("utf-8-sig", "cp1252"):
         try:
             text = data.decode(encoding)
@@ -199,4 +212,4 @@ def _decoded(file: Attachment, data: bytes) -> str:
             continue
         if "\0" not in text:
             return text.replace("\r\n", "\n").strip()
-    raise UserError(f"“{file.name}” is no text.")
+    raise UserError(f"“{file.name}” is not a text file. Give a text file, or write the text after the command.")

@@ -1,4 +1,4 @@
-"""The model that does a task: one that is made for it, or a chat model that is instructed; each under one budget."""
+"""The models of a task: one made for it, or an instructed chat model, each under one budget."""
 
 from __future__ import annotations
 
@@ -39,49 +39,49 @@ from bot.utils.media_types import picture_kind
 from bot.utils.token_estimate import estimate
 
 SMALLEST_ROOM = 40
-"""Tokens; where a model refuses even that much, cutting a text smaller does not help."""
+"""Tokens of the smallest chunk: if a model refuses it, smaller chunks do not help."""
 
 SHORT = 512
-"""Tokens that are enough for what writes little."""
+"""Tokens reserved for jobs that write little."""
 
 BYTES_OF_SOUND = 700
-"""For one token of what is said in it: three a second, at the rate of a voice message."""
+"""Bytes of audio for one token of speech: three tokens a second, at the rate of a voice message."""
 
 TaskEvents: TypeAlias = AsyncGenerator[Chunk | Completion | jobs.JobAnswer, None]
-"""Work on one job: what is shown, text as it comes, and at the end its answer or the end of a completion."""
+"""The events of one job: chunks to show, text as it comes, and at the end its answer or a completion."""
 
 
 class TaskModel(Protocol):
-    """A model that does the jobs of one task."""
+    """A model that runs the jobs of one task."""
 
     @property
     def name(self) -> str:
-        """The model that was asked last."""
+        """The name of the model that was asked last."""
 
     def do(self, job: Job[jobs.JobAnswer]) -> TaskEvents:
-        """Do a job within what may be used. Raises BackendError, UserError or Denied."""
+        """Run a job within the budget. Raises BackendError, UserError or Denied."""
 
 
 def task_model(
     services: Services, accepted: Accepted, task: Task, route: TaskRoute, file: Upload | None = None
 ) -> TaskModel:
-    """Return the model of a route; a chat model gets the file as a picture."""
+    """Return the model of a route; a chat model gets the file as an image."""
     if route.instructed:
         return InstructedModel(services, accepted, task, route.model, file)
     return SpecialisedModel(services, accepted, route.model)
 
 
 class TaskBudget:
-    """What one act spends on models: one request, however many calls it takes."""
+    """The budget of one act: it counts as one request, however many calls it makes."""
 
     def __init__(self, services: Services, accepted: Accepted) -> None:
         self._reserve = partial(services.budget.reserve, accepted)
         self._calls: list[Reservation] = []
 
-    def reserve(self, model: str, tokens: int, asked: Sampling, room: int) -> Reservation:
-        """Hold what the next call may use. Raises Denied."""
-        further = any(call.counted for call in self._calls)
-        self._calls.append(self._reserve(model, tokens, asked, room, further=further))
+    def reserve(self, model: str, tokens: int, sampling: Sampling, room: int) -> Reservation:
+        """Reserve the budget of the next call. Raises Denied."""
+        is_further = any(call.counted for call in self._calls)
+        self._calls.append(self._reserve(model, tokens, sampling, room, further=is_further))
         return self._calls[-1]
 
 
@@ -94,12 +94,12 @@ class SpecialisedModel:
         self._budget = TaskBudget(services, accepted)
 
     async def do(self, job: Job[jobs.JobAnswer]) -> TaskEvents:
-        """Do a job; what the model does not say that it used is estimated."""
-        tokens, most = token_weight(" ".join(_words(job))), _most(job)
-        call = self._budget.reserve(self.name, tokens, Sampling(max_tokens=most), most)
-        bound = call.sampling(Sampling()).max_tokens
-        if bound and isinstance(job, Complete | Describe | Rewrite):
-            job = replace(job, max_tokens=bound)
+        """Run a job; usage that the model does not report is estimated."""
+        tokens, most_tokens = token_weight(" ".join(_words(job))), _most(job)
+        call = self._budget.reserve(self.name, tokens, Sampling(max_tokens=most_tokens), most_tokens)
+        limit = call.sampling(Sampling()).max_tokens
+        if limit and isinstance(job, Complete | Describe | Rewrite):
+            job = replace(job, max_tokens=limit)
         with call:
             async with aclosing(dispatch.run_job(self._backend, job)) as events:
                 async for event in events:
@@ -113,13 +113,13 @@ class SpecialisedModel:
 
 
 def _words(job: Job[jobs.JobAnswer]) -> Iterator[str]:
-    """What a model is given to read, as far as it is text."""
+    """Yield the texts of a job."""
     for value in (getattr(job, field.name) for field in fields(job)):  # type: ignore[arg-type]  # each kind is one
         yield from (one for one in (value if isinstance(value, tuple) else (value,)) if isinstance(one, str))
 
 
 def _most(job: Job[jobs.JobAnswer]) -> int:
-    """Tokens that a model may write for a job; where nobody bounds it, about as many as it should need."""
+    """Return the most tokens that a model may write for a job; without a bound, about as many as it needs."""
     match job:
         case Rewrite(text=text, purpose="translation", max_tokens=0):
             return 2 * token_weight(text) + SMALLEST_ROOM
@@ -142,7 +142,7 @@ def _used(answer: jobs.JobAnswer, read: int) -> Usage:
 
 
 class InstructedModel:
-    """A chat model that is instructed to do the task, with those of its fallbacks that can do it, too."""
+    """An instructed chat model, with those of its fallbacks that can do the task, too."""
 
     def __init__(self, services: Services, accepted: Accepted, task: Task, name: str, file: Upload | None) -> None:
         self._services = services
@@ -154,19 +154,19 @@ class InstructedModel:
             name,
             TaskBudget(services, accepted).reserve,
             able=partial(can_be_instructed, services, task),
-            final=(ContextTooLong,),  # smaller pieces help, another model need not
+            final=(ContextTooLong,),  # smaller chunks help; another model may not
         )
 
     @property
     def name(self) -> str:
-        """The model that was asked last."""
+        """The name of the model that was asked last."""
         return self._model.name
 
     def do(self, job: Job[jobs.JobAnswer]) -> TaskEvents:
         """Answer an instruction, or count its tokens."""
         if isinstance(job, Count):
             return _count(self._services.backends[self.name], _prompt(job.messages))
-        assert isinstance(job, WriteAnswer), f"{type(job).__name__} is for models that are made for it"
+        assert isinstance(job, WriteAnswer), f"{type(job).__name__} needs a model made for it"
         return self._model.stream(InstructionPrompt(self._services, _prompt(job.messages, self._images)))
 
 
@@ -192,9 +192,11 @@ class InstructionPrompt:
         return ()
 
     async def prompt(self, model: str) -> tuple[Prompt, int]:
-        """Return the words and their tokens. Raises ContextTooLong."""
+        """Return the instruction and its tokens. Raises ContextTooLong."""
         backend = self.services.backends[model]
         tokens = await backend.count(self.words)
         if tokens >= backend.context:
-            raise ContextTooLong(f"That is too long for {model}, which reads {backend.context:,} tokens at once.")
+            raise ContextTooLong(
+                f"The text is too long for {model}, which reads {backend.context:,} tokens at once. Shorten it."
+            )
         return self.words, tokens

@@ -1,4 +1,4 @@
-"""Find every task."""
+"""The registry of tasks."""
 
 from __future__ import annotations
 
@@ -13,6 +13,6 @@ from bot.tasks.engine.task import Task
 
 @cache
 def load_tasks() -> Mapping[str, Task]:
-    """Every task, by name, found under bot/tasks/."""
+    """Return every task under bot/tasks/, by name."""
     modules = (import_module(f"bot.tasks.{found.name}") for found in pkgutil.iter_modules(bot.tasks.__path__))
     return {module.TASK.name: module.TASK for module in modules if hasattr(module, "TASK")}

@@ -1,4 +1,4 @@
-"""Who does a task here: a model that is made for it, or one that is told in words; and what would serve better."""
+"""Choose the model of a task: one made for it, or an instructed chat model; and suggest a better one."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from bot.tasks.engine.task import Task
 
 @dataclass(frozen=True, slots=True)
 class TaskRoute:
-    """What does a task: a model, and whether that is made for it or told in words.
+    """The model of a task; `instructed` if it is a chat model that gets instructions.
 
-    A `makeshift` one is told because nothing that is made for it is here, and nobody wished it so.
+    `makeshift` is True if a chat model answers only because no model here is made for the task.
     """
 
     model: str
@@ -31,17 +31,19 @@ class TaskRoute:
 
 
 def choose_route(services: Services, request: Request, task: Task, available: AvailableModels) -> TaskRoute | None:
-    """Return what does the task here; None where nothing serves. Raises UserError or Denied for a model that cannot."""
-    asked_way, asked_model = request.arguments.get("with", ""), request.arguments.get("model", "")
-    if asked_model:
-        if route := _route_of(services, services.models.require(request, asked_model), task, asked_way):
+    """Return the route of a task here; None if no model can do it. Raises UserError or Denied for a requested model."""
+    requested_way, requested_model = request.arguments.get("with", ""), request.arguments.get("model", "")
+    if requested_model:
+        if route := _route_of(services, services.models.require(request, requested_model), task, requested_way):
             return route
-        raise UserError(f"The model {asked_model} is not made for /{task.name}.")
+        raise UserError(
+            f"{requested_model} cannot do /{task.name}. Leave `model` out, or choose another one: `/models` lists them."
+        )
     preference = task_preferences.preference_for(services.settings(request).tasks, task.name)
-    if preference in available.names and (route := _route_of(services, preference, task, asked_way)):
+    if preference in available.names and (route := _route_of(services, preference, task, requested_way)):
         return route
     possible = preference in task_preferences.PREFERENCES and (preference != "chat" or task.instructed)
-    way = asked_way or (preference if possible else "auto")
+    way = requested_way or (preference if possible else "auto")
     made = made_for(services, request, task, available)
     if made and way != "chat":
         return TaskRoute(made[0], instructed=False)
@@ -52,94 +54,94 @@ def choose_route(services: Services, request: Request, task: Task, available: Av
 
 
 def _route_of(services: Services, model: str, task: Task, way: str) -> TaskRoute | None:
-    """A model as what does a task, in the way that was asked for; None where it cannot."""
+    """Return the route of one model in the requested way; None if it cannot do the task so."""
     if task.skill in skills(services.catalogue, model) and way != "chat":
         return TaskRoute(model, instructed=False)
     return TaskRoute(model, instructed=True) if can_be_instructed(services, task, model) and way != "local" else None
 
 
 def made_for(services: Services, request: Request, task: Task, available: AvailableModels) -> Sequence[str]:
-    """Return the models of the task's skill that this person may use here; the one that is set for it first."""
+    """Return the models of the task's skill that this person may use here; the one in the settings comes first."""
     able = [name for name in available.names if task.skill in skills(services.catalogue, name)]
     first = task_preferences.preference_for(services.settings(request).tasks, task.name)
     with_option = (tags for option, tags in task.tags_with.items() if request.arguments.get(option))
-    wanted = ("", *next(with_option, task.tags))
+    preferred_tags = ("", *next(with_option, task.tags))
     tags = {name: _tag(services.catalogue, name) if task.tags else "" for name in able}
-    fitting = [name for name in able if tags[name] in wanted]
-    return sorted(fitting, key=lambda name: (name != first, wanted.index(tags[name])))
+    fitting = [name for name in able if tags[name] in preferred_tags]
+    return sorted(fitting, key=lambda name: (name != first, preferred_tags.index(tags[name])))
 
 
 def _tag(catalogue: Catalogue, model: str) -> str:
-    """What the Hub says that a model is for; "" for those of config.toml, whose operator knows."""
+    """Return the Hub's task of a model from chat; "" for one from config.toml, which the operator chose."""
     added = catalogue.entry(model).added
     return added.task if added else ""
 
 
 def chat_models(services: Services, task: Task, available: AvailableModels) -> Sequence[str]:
-    """Return the models that can be instructed to do a task, the one that answers here first."""
+    """Return the chat models that can do a task; the default model comes first."""
     able = [name for name in available.names if can_be_instructed(services, task, name)]
     return sorted(able, key=lambda name: name != available.default)
 
 
 def _without_asking(services: Services, task: Task, available: AvailableModels) -> Sequence[str]:
-    """Return those of them that nobody need be asked about: what is given goes nowhere where questions do not go.
+    """Return the chat models that send the input only where questions go, so that nobody has to agree.
 
-    For a text that is the one that answers here; for a picture it may be another beside it.
+    For a text that is only the default model; for an image, any model at the same destination.
     """
-    there = services.backends[available.default].destination
+    destination = services.backends[available.default].destination
     able = chat_models(services, task, available)
     if task.takes == "picture":
-        return [name for name in able if services.backends[name].destination == there]
+        return [name for name in able if services.backends[name].destination == destination]
     return [name for name in able if name == available.default]
 
 
 def skills(catalogue: Catalogue, model: str) -> Collection[Skill]:
-    """What a model is made for."""
+    """Return the skills of a model."""
     return catalogue.sections[model].skills
 
 
 def can_be_instructed(services: Services, task: Task, model: str) -> bool:
-    """Return whether a model converses, has its key, and sees where the task is about a picture."""
+    """Return whether a chat model has its key and can do the task; for an image it has to read images."""
     section, backend = services.catalogue.sections[model], services.backends[model]
     if isinstance(backend, KeyedBackend) and backend.missing_key and model != services.config.default_model:
         return False
     return task.instructed is not None and section.converses and (section.sees or task.takes != "picture")
 
 
-# What is offered ------------------------------------------------------------------------------------------------------
+# Offers ---------------------------------------------------------------------------------------------------------------
 
 
 def offer(
     services: Services, accepted: Accepted, request: Request, task: Task, available: AvailableModels
 ) -> Sequence[Choices | Note | Done]:
-    """Return what would serve: a model to pull, or one that converses."""
+    """Return the offer of a task without a model: a model to add, or a chat model."""
     sentence, buttons = _to_add(services, request, task)
     sentences = [f"There is no model for /{task.name} here.", sentence]
     if able := chat_models(services, task, available):
         where = services.backends[able[0]].destination
-        sentences.append(f"Or {able[0]} does it, told in words: {where}.")
-        again = {"request": str(accepted.id), "model": able[0], "with": "chat"}
-        buttons = (*buttons, Choice(f"Let {able[0]} do it"[:LONGEST_LABEL], task.name, again))
+        sentences.append(f"The chat model {able[0]} can do it, too; it runs on {where}.")
+        arguments = {"request": str(accepted.id), "model": able[0], "with": "chat"}
+        buttons = (*buttons, Choice(f"Use {able[0]}"[:LONGEST_LABEL], task.name, arguments))
     return [Choices(buttons), Note(" ".join(sentences)), Done("failed")]
 
 
 def advice(services: Services, request: Request, task: Task, route: TaskRoute) -> Sequence[Choices | Note]:
-    """For administrators: what would do better than a makeshift."""
+    """Return a suggestion for administrators if the model was a makeshift: a model that is made for the task."""
     if not (route.makeshift and task.model and request.person.administrator):
         return ()
     sentence, buttons = _to_add(services, request, task)
-    why = f"No model here is made for /{task.name}. {sentence}"
-    return [Choices(buttons), Note(f"{why} `/config set tasks chat` leaves it so, without this advice.")]
+    reason = f"No model here is made for /{task.name}. {sentence}"
+    return [Choices(buttons), Note(f"{reason} To keep the chat model and hide this hint: `/config set tasks chat`.")]
 
 
 def _to_add(services: Services, request: Request, task: Task) -> tuple[str, tuple[Choice, ...]]:
-    """How a model for the task gets here, in words and as a button for who may."""
+    """Return a sentence about adding a model for the task, and a button for people who may."""
     if not task.model:
-        return f'The operator can name one in config.toml: `can = ["{task.skill}"]` in its table.', ()
+        return f'The operator can add one to config.toml, with `can = ["{task.skill}"]` in its table.', ()
     if not services.catalogue.rules.admits(task.model):
-        return f"{task.model} would serve, once the operator admits it: [hub] allow in config.toml.", ()
+        return f"The operator can admit {task.model} with [hub] allow in config.toml.", ()
     if services.policy.operator_only(request):
-        return f"{task.model} would serve: whoever runs this bot can add it.", ()
+        return f"The operator of this bot can add one: {task.model}.", ()
     if not request.person.administrator:
         return f"An administrator can add one: `/models add {task.model}`.", ()
     add = Choice("Add a model for it", "models add", {"model": task.model})

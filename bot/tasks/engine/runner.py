@@ -1,4 +1,4 @@
-"""A task under way: its steps, one after the other, and what came of each."""
+"""Run the steps of a task, one after the other."""
 
 from __future__ import annotations
 
@@ -15,53 +15,55 @@ from bot.interfaces.replies import Chunk, File, Note, Status, Text, Thought, Usa
 from bot.tasks.engine.models import SMALLEST_ROOM, TaskEvents, TaskModel
 from bot.tasks.engine.task import JobStep, Step, StepResult, Steps, TaskInput, ThreadStep
 
-LARGEST = 24 << 20
-"""Bytes of a file in an answer."""
+LARGEST_FILE = 24 << 20
+"""The most bytes of a file in an answer."""
 
-LENGTH_NOTE = "The model stopped at its longest answer, so the end is missing."
+LENGTH_NOTE = "The model reached its length limit, so the end is missing. Give less text at a time."
 
-LONGEST_NOTE = f"The answer is longer than {LONGEST_OF_TASK:,} characters, so the end is missing. Give less at a time."
+LONGEST_NOTE = (
+    f"The answer is longer than {LONGEST_OF_TASK:,} characters, so the end is missing. Give less text at a time."
+)
 
 
 class TaskRun:
-    """Hand every event of what `events` returns to `take`, until it returns None.
+    """A run of a task's steps. Pass every event of each `events` to `take`, until `events` returns None.
 
-    `length` is how much the answer has, in characters and files; a `full` one takes no more. `usage` and `cut_off` are
-    what the model used, and whether it stopped before the end of what is shown.
+    `length` is the length of the answer in characters and files; a `full` answer takes no more. `usage` is the model's
+    usage, and `cut_off` is True if the model stopped before the end of a shown text.
     """
 
     def __init__(
-        self, steps: Callable[[TaskInput], Steps[None]], given: TaskInput, model: TaskModel, *, thinking: bool
+        self, steps: Callable[[TaskInput], Steps[None]], task_input: TaskInput, model: TaskModel, *, thinking: bool
     ) -> None:
         self.usage = Usage()
         self.cut_off = False
         self.length = 0
         self.full = False
         self._steps = steps
-        self._given = given
+        self._task_input = task_input
         self._model = model
         self._thinking = thinking
         self._begin()
 
     def _begin(self) -> None:
-        self._under_way = self._steps(self._given)
+        self._running_steps = self._steps(self._task_input)
         self._step: Step | None = None
         self._result = StepResult()
         self._pieces: list[str] = []
         self._written = False
 
     def shorten(self, error: ContextTooLong) -> None:
-        """Begin again with smaller pieces. Raises the error where text is shown already, or the pieces are small."""
-        if self._written or self._given.room < 2 * SMALLEST_ROOM:
+        """Start again with smaller chunks. Raises the error if text is shown already, or the chunks are small."""
+        if self._written or self._task_input.room < 2 * SMALLEST_ROOM:
             raise error
-        self._given = replace(self._given, room=self._given.room // 2)
+        self._task_input = replace(self._task_input, room=self._task_input.room // 2)
         self._begin()
 
     async def events(self) -> TaskEvents | None:
-        """Take steps until a model has to be asked or something is to be shown; None after the last one."""
+        """Return the events of the next job or shown chunk; None after the last step."""
         while not self.full:
             try:
-                self._step = self._under_way.send(self._result) if self._step else next(self._under_way)
+                self._step = self._running_steps.send(self._result) if self._step else next(self._running_steps)
             except StopIteration:
                 break
             self._result, self._pieces = StepResult(), []
@@ -71,12 +73,12 @@ class TaskRun:
                     return self._model.do(job)
                 case ThreadStep(call):
                     await call()
-                case shown:
-                    return _only(shown)
+                case chunk:
+                    return _only(chunk)
         return None
 
     def take(self, event: Chunk | Completion | jobs.JobAnswer) -> Iterator[Chunk]:
-        """Yield what is shown of an event, and keep what the next step has to know."""
+        """Yield the shown chunks of an event, and keep its result for the next step."""
         if isinstance(event, Completion):
             used, reason = event.done.usage, event.done.reason
             end = Written("length" if reason == "length" else "complete", used.prompt_tokens, used.completion_tokens)
@@ -91,30 +93,32 @@ class TaskRun:
             yield from self._show(event)
 
     def _finish(self, answer: jobs.JobAnswer) -> None:
-        """Keep a job's answer and count it."""
+        """Keep a job's answer and count its usage."""
         self._result = StepResult("".join(self._pieces), answer)
         if isinstance(answer, Written):
             prompt, completion = self.usage.prompt_tokens, self.usage.completion_tokens
             self.usage = Usage(prompt + answer.prompt_tokens, completion + answer.completion_tokens)
-            aloud = isinstance(self._step, JobStep) and self._step.aloud
-            self.cut_off = self.cut_off or (aloud and answer.reason == "length")
+            is_shown = isinstance(self._step, JobStep) and self._step.shown
+            self.cut_off = self.cut_off or (is_shown and answer.reason == "length")
 
     def _take_of_job(self, step: JobStep, chunk: Chunk) -> Iterator[Chunk]:
-        """Yield what is shown of a model's work; its words only where the step is aloud."""
+        """Yield the shown chunks of a job; its text only if the step is shown."""
         if isinstance(chunk, Text):
             if step.before and not self._pieces:
                 yield from self._show(Text(step.before))
             self._pieces.append(chunk.text)
-        if isinstance(chunk, Status | Note) or (step.aloud and isinstance(chunk, Text | Thought)):
+        if isinstance(chunk, Status | Note) or (step.shown and isinstance(chunk, Text | Thought)):
             yield from self._show(chunk)
 
     def _show(self, chunk: Chunk) -> Iterator[Chunk]:
-        """Yield a chunk as far as the answer has room. Raises UserError for a file that is too large."""
+        """Yield a chunk if the answer has room. Raises UserError for a file that is too large."""
         if self.full:
             return
         if isinstance(chunk, File):
-            if len(chunk.content) > LARGEST:
-                raise UserError(f"What came of it is too large for a file: {len(chunk.content) >> 20} MiB.")
+            if len(chunk.content) > LARGEST_FILE:
+                raise UserError(
+                    f"The result is too large for a file: {len(chunk.content) >> 20} MiB. Give less at a time."
+                )
             self.length += 1
         elif isinstance(chunk, Text):
             self._written = True

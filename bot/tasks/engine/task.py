@@ -1,8 +1,7 @@
-"""What a task is: one thing that pretrained models do, declared once in a file under bot/tasks/.
+"""The declaration of a task: one kind of work of pretrained models, in one file under bot/tasks/.
 
-How it is done is written as steps, a generator: it yields what is to be done or shown, and hears what came of it. Steps
-never wait and know no model, no platform and no SDK; steps.py has
-what many of them share, command.py takes them.
+The steps of a task are a generator: it yields jobs to run and chunks to show, and receives their results. Steps never
+wait and do not know a model, a platform or an SDK. steps.py has the shared ones; runner.py runs them.
 """
 
 from __future__ import annotations
@@ -21,23 +20,19 @@ from bot.interfaces.replies import Chunk
 
 T = TypeVar("T")
 
-
 _LINE = re.compile(r"\S.*")
-
 
 Takes = Literal["text", "picture", "sound", "video"]
 
-
 ROOM = 480
-"""Tokens that most models of the BERT and T5 families read at once, less what the job itself adds."""
+"""Tokens that most models of the BERT and T5 families read at once, minus those that the job itself adds."""
 
-
-TEXT = Option("text", "The text; without one that of the message replied to, of a file or of the last messages")
+TEXT = Option("text", "The text; by default the message that you reply to, a file or the last messages")
 
 
 @dataclass(frozen=True, slots=True)
 class TextSource:
-    """Whose words the given text holds from `start` to `end`: a message or a file."""
+    """The source of the text from `start` to `end`: a message or a file."""
 
     start: int
     end: int
@@ -47,7 +42,7 @@ class TextSource:
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """A file that was given."""
+    """A file that came with a request."""
 
     name: str
     media_type: str
@@ -56,11 +51,11 @@ class Upload:
 
 @dataclass(frozen=True, slots=True)
 class TaskInput:
-    """What one request gives a task to work on.
+    """The input of a task.
 
-    `skill` is what the model is asked for, and `pipeline` which one, where that is to run. `room` is about how many
-    tokens it reads at once, `language` what answers are to be in where the request does not say. `prices` says what a
-    number of tokens costs, by model.
+    `skill` is the requested skill, and `pipeline` the name of the pipeline for the skill "run". `room` is about the
+    number of tokens that the model reads at once, `language` the default language of answers. `prices` returns the
+    price of a number of tokens by model.
     """
 
     options: Mapping[str, str] = field(default_factory=dict)
@@ -74,55 +69,54 @@ class TaskInput:
     prices: Callable[[int], Sequence[tuple[str, str]]] = lambda _tokens: ()
 
     def option(self, name: str, default: str = "") -> str:
-        """An option's value."""
+        """Return an option's value without blanks around it, or the default."""
         return self.options.get(name, "").strip() or default
 
     @property
     def data(self) -> bytes:
-        """What the file holds."""
+        """The content of the file; empty without one."""
         return self.file.data if self.file else b""
 
     def texts(self, most: int) -> Sequence[str]:
-        """The text as several: each message, or else each line. Raises UserError for more than `most`."""
+        """Return the single texts: each message, or else each line. Raises UserError for more than `most`."""
         if len(self.sources) > 1:
             found = [self.text[source.start : source.end] for source in self.sources]
         else:
             found = [line[0].strip() for line in islice(_LINE.finditer(self.text), most + 1)]
         if len(found) > most:
-            raise UserError(f"That is more than {most} texts, each line being one: give fewer at a time.")
+            raise UserError(f"That is more than {most} texts; each line is one. Give fewer at a time.")
         return found
 
     def source(self, at: int) -> TextSource | None:
-        """Whose words stand at a character of the text."""
+        """Return the source of a character of the text, by its index."""
         return next((source for source in self.sources if source.start <= at < source.end), None)
 
 
 @dataclass(frozen=True, slots=True)
 class JobStep:
-    """Have the model do a job; what it writes is shown while it writes, where that is said `aloud`, behind `before`."""
+    """Run a job. If `shown`, its text is shown as it comes, after the text `before`."""
 
     job: Job[jobs.JobAnswer]
-    aloud: bool = False
+    shown: bool = False
     before: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class ThreadStep:
-    """Something that is made elsewhere, in a thread or another process; stopped, it is not waited for."""
+    """A call of a thread or another process; nobody waits for it after a stop."""
 
     call: Callable[[], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
 class StepResult:
-    """What came of a step: what the model wrote, and its answer."""
+    """The result of a step: the model's text, and its answer."""
 
     text: str = ""
     answer: jobs.JobAnswer | None = None
 
 
 Step: TypeAlias = JobStep | ThreadStep | Chunk
-
 
 Steps: TypeAlias = Generator[Step, StepResult, T]
 
@@ -131,12 +125,11 @@ Steps: TypeAlias = Generator[Step, StepResult, T]
 class Task:
     """One task.
 
-    `steps` is how it is done with a model of this `skill`, or where that is None with any. `instructed` is how with
-    a chat model, by instruction; None where such a model cannot. `model` is a model of the Hub that serves, for who
-    has none. `own` are further options of the task, which come before its `text`; that may be missing where the task
-    does not need it. `shortcut` is the task's label where people point at a message. `tags` are what the Hub calls
-    models that serve, the best first, where a model of the skill may be made for something else; `tags_with` those that
-    serve where an option is given.
+    `steps` run with a model of this `skill`, or with any model if it is None. `instructed` are the steps for a chat
+    model; None if a chat model cannot do the task. `model` is a suggested model of the Hub. `own` are further options,
+    before the `text`, which may be missing unless `needs_text`. `shortcut` is the label in the menu of a message.
+    `tags` are the Hub's tasks of suitable models, the best first, for skills that models have for different tasks;
+    `tags_with` replaces them if the request has a certain option.
     """
 
     name: str

@@ -418,7 +418,7 @@ async def test_settings_are_changed_on_the_home_tab(tmp_path: Path) -> None:
         slack, ann = stage.slack, stage.users["ann"]
         slack.open_home(ann, slack.add_direct(ann))
         await slack.wait(lambda: "language" in slack.home(ann))
-        slack.pick_home(ann, "Change how you are answered…", "language")
+        slack.pick_home(ann, "Change your settings…", "language")
         await slack.wait(lambda: slack.modal(ann))
         act = slack.send(ann, {"value": "Thai"})
         shown = await stage.answer(Said(act.trigger, "ann", slack.add_direct(ann)))
