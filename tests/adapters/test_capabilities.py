@@ -41,5 +41,5 @@ async def test_without_capabilities_nothing_opens() -> None:
         await platforms.history(adapter, REQUEST, 5, 0)
     with pytest.raises(PlatformError, match="your rights"):
         await platforms.person_now(adapter, REQUEST)
-    with pytest.raises(Forbidden, match="not post"):
+    with pytest.raises(Forbidden, match="only answer here"):
         await platforms.post(adapter, CHANNEL, "news", "key")
