@@ -1,4 +1,4 @@
-"""Where scenarios are played: a stage a platform, with its real adapter, a strict server and the whole core."""
+"""The stages of scenarios: one for each platform, with its real adapter, a strict server and the whole core."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @cache
 def stages() -> Mapping[str, type[Stage]]:
-    """Every stage, by its platform, found in this folder."""
+    """Return every stage in this folder, by its platform."""
     from tests.stages.base import Stage
 
     modules = [import_module(f"{__name__}.{found.name}") for found in pkgutil.iter_modules(__path__)]

@@ -1,4 +1,4 @@
-"""What every stage can do; scenarios know nothing else of a platform."""
+"""The abilities of every stage; scenarios do not know anything else of a platform."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.fakes.openai import FakeOpenAI
 from tests.stages.ledger import PATIENCE, Ledger, RecordedDatabase
 
 HIDEOUT = "aviary"
-"""What a channel is called that not everybody is in."""
+"""The name of the channel without everybody."""
 
 CONFIG = """
 [bot]
@@ -47,15 +47,15 @@ context = 4000
 
 
 class Hook(Protocol):
-    """Told of a request's stages: received, applied, answered; the rest says which request."""
+    """A callback for a request's stages: received, applied, answered; further arguments name the request."""
 
     async def __call__(self, when: Literal["received", "applied", "answered"], /, *what: str) -> None:
-        """Take notice; what is raised breaks the connection."""
+        """Receive a stage; a raised error breaks the connection."""
 
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """Something that a person did: the act's id, the channel and thread it happened in, its message ("" for none)."""
+    """An act: its id, its channel and thread, and its message ("" for none)."""
 
     act: str
     who: str
@@ -79,7 +79,7 @@ class Shown:
 
     @property
     def text(self) -> str:
-        """All parts in one."""
+        """The text of all parts."""
         return "\n".join(self.parts)
 
 
@@ -99,13 +99,13 @@ class Stage(ABC):
     """The abilities that this platform lacks, with the reasons that docs/limits.md repeats word for word."""
 
     stop_seconds = 0.2
-    """What running answers get when the bot stops."""
+    """Seconds for running answers when the bot stops."""
 
     grace = 0.0
-    """Hours that data outlive the bot's removal."""
+    """Hours between the bot's removal and the deletion of its data."""
 
     patience = 30.0
-    """Seconds of silence after which the model is given up."""
+    """Seconds of silence after which a model's call fails."""
 
     def __init__(self, folder: Path, tls: ssl.SSLContext | None = None, host: str = "127.0.0.1") -> None:
         self.folder = folder
@@ -120,7 +120,7 @@ class Stage(ABC):
 
     @asynccontextmanager
     async def servers(self) -> AsyncGenerator[None, None]:
-        """The platform and the model, and a configuration that points at them; no bot."""
+        """Start the platform, the model and a configuration for them, without the bot."""
         async with self.resources:
             await self.resources.enter_async_context(self.model)
             await self.open_platform()
@@ -137,7 +137,7 @@ class Stage(ABC):
 
     @asynccontextmanager
     async def playing(self) -> AsyncGenerator[None, None]:
-        """All of it, with the bot connected; at the end nothing may have been violated."""
+        """Start everything and connect the bot; at the end, no rule of the platform may be broken."""
         async with self.servers():
             config = await asyncio.to_thread(load, self.folder / "config.toml", {**self.secrets(), **self.environment})
             adapter = self.wrap(make_adapter(config, self.platform))
@@ -154,11 +154,11 @@ class Stage(ABC):
         return self.database
 
     def wrap(self, adapter: Adapter) -> Adapter:
-        """The adapter that plays; contract tests put a broken one here."""
+        """Return the adapter; contract tests use a broken one."""
         return adapter
 
     def written(self, name: str, arguments: Mapping[str, str]) -> str:
-        """A command's arguments as people write them: those with names first."""
+        """Return a command's arguments as people write them, the named ones first."""
         options = {option.name: option for option in by_path(self.app.services.commands)[name].options}
         named = [(key, value) for key, value in arguments.items() if options[key].named or options[key].kind == "flag"]
         written = [f"--{key}" if options[key].kind == "flag" else f"--{key} {_quoted(value)}" for key, value in named]
@@ -167,13 +167,13 @@ class Stage(ABC):
         return " ".join([*written, *(_quoted(value) for value in values[:-1]), *values[-1:]])
 
     async def answer(self, said: Said) -> Shown:
-        """What is shown once the request has ended."""
+        """Return the answer after the request has ended."""
         request = await self.ledger.end(said.act)
         return await self.show(said, [message for _, message in sorted(self.ledger.messages[request].items())])
 
     @property
     def prompts(self) -> list[list[tuple[str, str]]]:
-        """Every conversation that the model saw, without the system prompt."""
+        """Return every conversation that the model read, without the system prompt."""
         return [
             [(message["role"], message["content"]) for message in request["messages"][1:]]  # type: ignore[index]  # a body that passed the rules
             for request in self.model.requests
@@ -184,7 +184,7 @@ class Stage(ABC):
     @property
     @abstractmethod
     def violations(self) -> list[str]:
-        """What the platform's server had to object to."""
+        """The broken rules that the platform's server reports."""
 
     @abstractmethod
     async def open_platform(self) -> None:
@@ -210,7 +210,7 @@ class Stage(ABC):
 
     @abstractmethod
     async def follow(self, said: Said, text: str, who: str = "ann") -> Said:
-        """Go on from an answer without mentioning the bot, as people do on this platform."""
+        """Continue from an answer without a mention, in the platform's way."""
 
     @abstractmethod
     async def command(
@@ -222,7 +222,7 @@ class Stage(ABC):
     async def hand_in(
         self, name: str, file: tuple[str, bytes], arguments: Mapping[str, str] | None = None, who: str = "ann"
     ) -> Said:
-        """Use a command with a file, as people give one on this platform."""
+        """Use a command with a file, in the platform's way."""
 
     @abstractmethod
     async def press(self, said: Said, label: str, who: str = "ann") -> Said:
@@ -244,10 +244,10 @@ class TeamStage(Stage):
     """The ids of its people by name."""
 
     channel: str
-    """The id of the channel that everybody is in."""
+    """The id of the channel with everybody."""
 
     rates = True
-    """Whether the platform's server limits rates, and the bot keeps to them."""
+    """True if the platform's server limits rates."""
 
     @abstractmethod
     async def pick(self, said: Said, label: str, value: str, who: str = "ann") -> Said:
@@ -284,15 +284,15 @@ class TeamStage(Stage):
 
     @abstractmethod
     async def announced(self, words: str) -> None:
-        """Wait until the bot said these words in the channel, asked or not."""
+        """Wait until the bot has sent these words to the channel."""
 
     @abstractmethod
     def answered_in_thread(self, said: Said) -> bool:
-        """Whether the answer to a mention in the channel stands in a thread."""
+        """Return whether the answer to a mention in the channel stands in a thread."""
 
     @abstractmethod
     async def edit(self, said: Said, text: str) -> None:
-        """Change what a message says; `text` is all of it, as it was written with `mention` or `direct`."""
+        """Edit a message; `text` is the whole new text, as in `mention` or `direct`."""
 
     @abstractmethod
     async def delete(self, said: Said) -> None:
@@ -300,7 +300,7 @@ class TeamStage(Stage):
 
     @abstractmethod
     async def delete_channel(self) -> None:
-        """Delete the channel that everybody is in."""
+        """Delete the channel with everybody."""
 
     @abstractmethod
     async def uninstall(self) -> None:
@@ -312,23 +312,23 @@ class TeamStage(Stage):
 
     @abstractmethod
     async def demote(self, who: str, *, heard: bool = True) -> None:
-        """Make an administrator a person like others; unless it is `heard`, the platform does not tell of it yet."""
+        """Remove a person's administrator rights; unless it is `heard`, the platform does not report it yet."""
 
     async def page(self, who: str) -> str:
-        """Look at the bot's own page, where the platform has one; what it says."""
+        """Open the bot's own page, and return its text."""
         raise NotImplementedError
 
     async def complete(self, command: str, option: str, who: str) -> Sequence[str]:
-        """Begin to fill in an option, where the platform completes it; what is offered."""
+        """Begin to fill in an option, and return its suggestions."""
         raise NotImplementedError
 
     @abstractmethod
     async def give_role(self, who: str, role: str) -> str:
-        """Give a person a role or put them into a user group; what an option of kind "who" says for it."""
+        """Give a person a role or a user group, and return its value for an option of kind "who"."""
 
     @abstractmethod
     async def thread(self, *lines: str) -> Said:
-        """Ben writes these lines in a thread, without the bot."""
+        """Let Ben write these lines in a thread, without the bot."""
 
     @abstractmethod
     async def speak(self, said: Said, text: str, who: str = "ben", to: str = "") -> Said:
@@ -336,44 +336,44 @@ class TeamStage(Stage):
 
     @abstractmethod
     async def hideouts(self, *who: str) -> Sequence[Said]:
-        """Somewhere that only these people and the bot can read, once of every kind; to be used as `said`."""
+        """Return one place of every kind that only these people and the bot can read; use them as `said`."""
 
     @abstractmethod
     async def reply(self, message: str, text: str, who: str) -> Said | None:
-        """Mention the bot in the channel, as a reply to a message of it; None where nobody can reply to that."""
+        """Mention the bot as a reply to a message of the channel; None if nobody can reply to it."""
 
     @abstractmethod
     def below(self, said: Said) -> Said:
-        """The thread that grows out of a message in the channel, where anybody may write; to be used as `said`."""
+        """Return the public thread of a message in the channel; use it as `said`."""
 
     @abstractmethod
     def visible(self, who: str) -> Sequence[str]:
-        """Everything that a person can read on the platform: the text of every message, and what files hold."""
+        """Return everything that a person can read on the platform: the text of messages and files."""
 
     @abstractmethod
     async def join(self) -> Said:
-        """The bot is added somewhere."""
+        """Add the bot somewhere."""
 
     @abstractmethod
     def from_bot(self) -> Sequence[str]:
-        """The ids of all messages of the bot's that anybody sees."""
+        """Return the ids of all visible messages of the bot."""
 
     @abstractmethod
     async def connected(self) -> None:
-        """Wait until the bot is there."""
+        """Wait until the bot is connected."""
 
     @abstractmethod
     def watch(self, hook: Hook) -> None:
-        """Have the server tell of each request: received, applied, answered."""
+        """Let the server report the stages of each request: received, applied, answered."""
 
     @abstractmethod
     def time_passes(self, seconds: float) -> None:
-        """Move the platform's clock on."""
+        """Advance the platform's clock."""
 
 
 @asynccontextmanager
 async def _served(app: App) -> AsyncGenerator[None, None]:
-    """The adapters run, and are connected."""
+    """Run the adapters and wait until they are connected."""
     connected = asyncio.Event()
     serving = asyncio.create_task(serve(app, lambda _line: connected.set()))
     waiting = asyncio.create_task(connected.wait())

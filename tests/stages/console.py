@@ -71,7 +71,7 @@ class ConsoleStage(Stage):
     async def hand_in(
         self, name: str, file: tuple[str, bytes], arguments: Mapping[str, str] | None = None, who: str = "ann"
     ) -> Said:
-        """By its path."""
+        """Use the command with the file's path."""
         path = self.folder / file[0]
         await asyncio.to_thread(path.write_bytes, file[1])
         return await self.command(name, {**(arguments or {}), "file": str(path)}, who)
@@ -95,7 +95,7 @@ class ConsoleStage(Stage):
         return Shown([text], buttons)
 
     def _since(self, said: Said) -> str:
-        """What is on the screen since the line was typed, as rich draws it."""
+        """Return the screen since the typed line, as rich draws it."""
         return "\n".join(self.terminal.lines[self.began[said.act] :]).strip()
 
     async def _type(self, line: str) -> Said:

@@ -17,7 +17,7 @@ FLAG = 5
 
 
 class DiscordStage(TeamStage):
-    """One guild with one channel; people go on by replying."""
+    """One guild with one channel; people continue by replies."""
 
     platform = "discord"
     cannot = {  # noqa: RUF012 -- declared on Stage
@@ -64,7 +64,7 @@ class DiscordStage(TeamStage):
         return self._post(said.channel, f"<@{self.users[to]}> {text}" if to else text, who)
 
     async def hideouts(self, *who: str) -> Sequence[Said]:
-        """A channel that others do not see, one that they see without its history, a thread that they are not in."""
+        """Return a hidden channel, a channel without its history for others, and a private thread."""
         others = [user for name, user in self.users.items() if name not in who]
         channels = []
         for name, right in ((HIDEOUT, VIEW), ("new", READ_HISTORY)):
@@ -75,7 +75,7 @@ class DiscordStage(TeamStage):
         return [Said("", who[0], channel) for channel in (*channels, thread)]
 
     async def reply(self, message: str, text: str, who: str) -> Said | None:
-        """Whatever message it is: who knows its id may name it, and Discord says which one was meant."""
+        """Reply to any message: a person may name its id, and Discord reports the message to the bot."""
         if message not in self.discord.world.messages:
             return None
         return self._post(self.channel, self.discord.mention(text), who, reply_to=message)
@@ -219,7 +219,7 @@ class DiscordStage(TeamStage):
         self.discord.clock.ahead += seconds
 
     def _answers(self, said: Said) -> list[Message]:
-        """What the bot shows of its answer so far: under the question, in its thread, or to the person directly."""
+        """Return the answer so far: under the question, in its thread, or private."""
         asked = self.discord.world.interactions.get(said.act, said.message)
         direct = self.discord.add_direct(self.users[said.who]) if said.who else said.channel
         beside = [self.discord.messages(channel) for channel in {said.message, direct} - {said.channel}]
@@ -235,7 +235,7 @@ class DiscordStage(TeamStage):
         return self._acted(self.discord.submit(opened, values))
 
     def _slash(self, channel: str, name: str, arguments: Mapping[str, str], who: str) -> Interaction:
-        """Options as Discord's own client fills them in: with ids, and flags that are set."""
+        """Return the options as Discord's own client fills them in: with ids, and with set flags."""
         kinds = {str(option["name"]): option["type"] for option in self.discord.options(name)}
         options = {key: self._value(kinds.get(key), value) for key, value in arguments.items()}
         return self.discord.slash(channel, self.users[who], name, options)
@@ -247,7 +247,7 @@ class DiscordStage(TeamStage):
         return (subject.id or self.guild) if subject else value
 
     def _message(self, name: str) -> Message:
-        """A message by its id, or by "channel/id" for one in direct messages."""
+        """Return a message by its id, or by "channel/id" in direct messages."""
         return self.discord.message(name.rpartition("/")[2])
 
     def _roles(self, who: str) -> list[str]:

@@ -11,11 +11,11 @@ from bot.interfaces.messages import Request
 from bot.interfaces.store import Accepted, Continuation, EndState, RequestStore
 
 PATIENCE = 10.0
-"""Seconds that a test waits for what must come."""
+"""Seconds that a test waits for an expected event."""
 
 
 class Ledger:
-    """A record of the requests in the store, so that tests wait for what really happened and not for time to pass."""
+    """A record of the requests in the store, so that tests wait for events and not for time."""
 
     def __init__(self) -> None:
         self.requests: dict[str, int] = {}
@@ -34,7 +34,7 @@ class Ledger:
             self._changed.notify_all()
 
     async def accepted(self, act: Callable[[], object]) -> str:
-        """Do something, and the id of the act that came of it."""
+        """Run an action, and return the id of its act."""
         known = set(self.requests)
         act()
         async with asyncio.timeout(PATIENCE), self._changed:
@@ -42,14 +42,14 @@ class Ledger:
         return (set(self.requests) - known).pop()
 
     async def end(self, act: str) -> int:
-        """The request of an act, once it has ended."""
+        """Return the request of an act, after it has ended."""
         async with asyncio.timeout(PATIENCE), self._changed:
             await self._changed.wait_for(lambda: self.requests.get(act) in self.ended)
         return self.requests[act]
 
 
 class RecordedRequests:
-    """A store of requests that enters in the ledger what it has kept."""
+    """A store of requests that records every stored request in the ledger."""
 
     def __init__(self, store: RequestStore, ledger: Ledger) -> None:
         self._store = store

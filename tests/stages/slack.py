@@ -11,7 +11,7 @@ from tests.stages.base import HIDEOUT, Hook, Said, Shown, TeamStage
 
 
 class SlackStage(TeamStage):
-    """One channel; people go on in threads, where commands are written as mentions."""
+    """One channel; people continue in threads, where they write commands as mentions."""
 
     platform = "slack"
 
@@ -36,7 +36,7 @@ class SlackStage(TeamStage):
         return {"SLACK_BOT_TOKEN": self.slack.bot_token, "SLACK_APP_TOKEN": self.slack.app_token}
 
     async def answer(self, said: Said) -> Shown:
-        """What was not offered to the core was answered at once, to the person alone."""
+        """A command that never reached the core has an immediate answer, only for the person."""
         act = self.slack.world.acts.get(said.act)
         if act is not None:
             await self.slack.wait(lambda: act.acknowledged)
@@ -67,7 +67,7 @@ class SlackStage(TeamStage):
         return [Said("", who[0], channel) for channel in channels]
 
     async def reply(self, message: str, text: str, who: str) -> Said | None:
-        """In the message's thread."""
+        """Continue in the message's thread."""
         known = self.slack.world.messages.get((self.channel, message))
         return self._in_thread(self.channel, known.thread or message, self.slack.mention(text), who) if known else None
 
@@ -108,12 +108,12 @@ class SlackStage(TeamStage):
     async def hand_in(
         self, name: str, file: tuple[str, bytes], arguments: Mapping[str, str] | None = None, who: str = "ann"
     ) -> Said:
-        """Slash commands take no files: a mention does."""
+        """Use a mention: slash commands cannot have files."""
         self.slack.held[file[0]] = file[1]
         return await self.mention(f"/{name} {self.written(name, arguments or {})}".strip(), who, files=[file[0]])
 
     async def press(self, said: Said, label: str, who: str = "ann") -> Said:
-        """A stream has no buttons before its end: Slack's own Stop button ends it."""
+        """Use Slack's own button Stop for a stream, which has no buttons before its end."""
         found = await self.slack.wait(lambda: next((m for m in self._seen(said, who) if _offers(m, label)), None))
         if found.stream is not None and not found.stream.stopped:
             ts = self.slack.stop_session(said.channel, found.thread, self.users[who])
@@ -134,7 +134,7 @@ class SlackStage(TeamStage):
         values: Mapping[str, str],
         who: str = "ann",
     ) -> Said:
-        """A form needs a slash command, and these are not written in threads."""
+        """Use a slash command, which opens the form; threads do not have any."""
         return await self._fill(await self.command(command, arguments, who), values)
 
     async def fill_pressed(self, said: Said, label: str, values: Mapping[str, str], who: str = "ann") -> Said:
@@ -143,7 +143,7 @@ class SlackStage(TeamStage):
         return await self._fill(Said(act.trigger, who, said.channel, found.thread), values)
 
     async def point(self, said: Said, label: str, who: str = "ann") -> Said:
-        """What a message's menu has no room for is in the form of its last entry."""
+        """Use the form of the menu's last entry for shortcuts without room in the menu."""
         user, (direct, rest) = self.users[who], arranged(self.app.services.commands)
         names = {command.shortcut: command.name for command in (*direct, *rest)}
         shown = label in [command.shortcut for command in direct]
@@ -248,11 +248,11 @@ class SlackStage(TeamStage):
         return [answer for opening in opened for answer in self.slack.answers(said.channel, opening.ts)]
 
     def _seen(self, said: Said, who: str) -> list[Message]:
-        """Answers that everybody sees, and those to this person alone."""
+        """Return the public answers and those only for this person."""
         return [*self._answers(said), *reversed(self.slack.only_seen_by(self.users[who]))]
 
     async def _fill(self, opened: Said, values: Mapping[str, str]) -> Said:
-        """Send the form, if it was opened and not refused."""
+        """Send the form, if it is open."""
         user, act = self.users[opened.who], self.slack.world.acts[opened.act]
         await self.slack.wait(lambda: act.acknowledged)
         if not self.slack.modal(user):
