@@ -124,7 +124,7 @@ def tasks() -> str:
         (
             f"`/{name}`",
             task.summary,
-            {"text": "text", "picture": "a picture", "sound": "a sound or a video"}[task.takes],
+            {"text": "text", "picture": "an image", "sound": "an audio or video file"}[task.takes],
             task.skill or "any",
             "✓" if task.instructed else "–",
             task.shortcut or "–",
@@ -133,7 +133,7 @@ def tasks() -> str:
         )
         for name, task in sorted(load_tasks().items())
     ]
-    headers = ("task", "what", "reads", "skill", "can be told in words", "shortcut", "a model that serves", *PLATFORMS)
+    headers = ("task", "what", "reads", "skill", "chat models can do it", "shortcut", "a model that serves", *PLATFORMS)
     return markdown(headers, rows)
 
 

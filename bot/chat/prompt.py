@@ -78,7 +78,7 @@ async def prompt_for(
 def utterances(
     turns: Sequence[Turn], place: Place, around: Sequence[Message], images: tuple[Media, ...]
 ) -> Sequence[Utterance]:
-    """Return the turns as a model reads them; the messages `around` and the `pictures` belong to the last one."""
+    """Return the turns as a model reads them; the messages `around` and the `images` belong to the last one."""
     said = [_utterance(turn, place) for turn in _answered(turns)]
     if around:
         said[-1] = Utterance("user", f"{_context_text(around)}\n\n{said[-1].text}")

@@ -21,5 +21,5 @@ TASK = Task(
     _steps,
     model="google/vit-base-patch16-224",
     takes="picture",
-    shortcut="Classify picture",
+    shortcut="Classify image",
 )

@@ -13,7 +13,7 @@ def _steps(task_input: TaskInput) -> Steps[None]:
 
 def _instructed(task_input: TaskInput) -> Steps[None]:
     language = f", in {task_input.language}" if task_input.language else ""
-    yield from show(WriteAnswer((("user", f"Say in one or two sentences what the picture shows{language}."),)))
+    yield from show(WriteAnswer((("user", f"Say in one or two sentences what the image shows{language}."),)))
 
 
 TASK = Task(

@@ -1,4 +1,4 @@
-"""Which conversation a request continues, decided without a database."""
+"""The choice of a request's conversation, without a database."""
 
 from __future__ import annotations
 

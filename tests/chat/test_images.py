@@ -1,4 +1,4 @@
-"""Pictures that come with questions: to models that see, and in words to people what could not be read."""
+"""Images of questions: models that read images receive them, and notes name the attachments that nobody could read."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PICTURE = Media("image/png", PNG)
 
 @pytest.fixture
 def sighted(world: World) -> World:
-    """A world whose first model sees; its platform has a picture."""
+    """Return a world whose first model reads images, with an image on its platform."""
     sections = world.app.services.catalogue.sections
     sections["main"] = sections["main"].model_copy(update={"sees": True})
     world.adapter.files = {"cat.png": PNG, "notes.png": b"not a picture", "plan.pdf": b"%PDF"}
@@ -26,7 +26,7 @@ def sighted(world: World) -> World:
 
 
 def asked(world: World) -> tuple[str, tuple[Media, ...]]:
-    """The last thing said to the model, with its pictures."""
+    """Return the model's last utterance, with its images."""
     said = world.main.prompts[-1][-1]
     return said.text, said.images
 
@@ -40,7 +40,7 @@ async def test_a_model_that_sees_gets_the_picture(sighted: World, place: Place) 
     assert draft.answers[-1].notes == ()
 
 
-async def test_later_questions_know_that_there_was_one_and_send_it_no_more(sighted: World) -> None:
+async def test_later_questions_only_name_the_image(sighted: World) -> None:
     await sighted.say("What is this?", attachments=(CAT,))
     await sighted.say("And its name?")
     question, _, again = sighted.main.prompts[-1][1:]
@@ -68,9 +68,7 @@ async def test_a_model_that_does_not_see_says_so(world: World) -> None:
         (Attachment("huge.png", "image/png"), "I cannot read “huge.png”. It is too big."),
     ],
 )
-async def test_what_cannot_be_read_is_said_and_the_rest_is_seen(
-    sighted: World, attachment: Attachment, says: str
-) -> None:
+async def test_unreadable_attachments_are_named_in_notes(sighted: World, attachment: Attachment, says: str) -> None:
     sighted.adapter.files["huge.png"] = PNG + bytes(LARGEST_IMAGE)
     draft = await sighted.say("What is this?", attachments=(attachment, CAT))
     assert draft.answers[-1].notes == (says,)

@@ -1,4 +1,4 @@
-"""What reasoning models think: kept out of the answer and out of what is remembered, shown to who asks for it."""
+"""Reasoning of models: neither part of the answer nor remembered, and shown only if the setting is on."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def make(server: FakeOpenAI, **settings: object) -> Backend:
 
 
 async def answered(backend: Backend) -> tuple[str, str]:
-    """What the model thought, and what it said."""
+    """Return the model's reasoning and its text."""
     thought, said = "", ""
     try:
         async with aclosing(backend.stream((Utterance("user", "Why?"),), Sampling())) as pieces:
@@ -70,7 +70,7 @@ WAYS: Mapping[str, Sequence[str | bytes]] = {
     "Mistral's older tags": ["[THINK]Hm, so.[/THINK]Because."],
     "parts": [chunk({"content": [part("thinking", "Hm, so.")]}), chunk({"content": [part("text", "Because.")]})],
 }
-"""Every way in which servers say that a model thinks “Hm, so.” before it says “Because.”"""
+"""Every format in which servers send the reasoning “Hm, so.” before the text “Because.”"""
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -126,7 +126,7 @@ async def test_a_failure_while_it_thinks_is_tried_again(server: FakeOpenAI) -> N
     assert (await answered(make(server)))[1] == "Because."
 
 
-async def test_a_failure_while_it_thinks_is_not_half_an_answer(server: FakeOpenAI) -> None:
+async def test_a_failure_during_reasoning_is_not_an_answer(server: FakeOpenAI) -> None:
     server.answer = lambda _body: Answer((chunk({"reasoning": "Hm"}), Step.CUT))
     with pytest.raises(Unavailable) as caught:
         await answered(make(server))
@@ -142,7 +142,7 @@ THINKING = (Thought("Hm.\n"), Thought("\nSo:\n\n"), Text("Because"), Text(" so."
 QUOTED = "> Hm.\n> \n> So:\n\nBecause so."
 
 
-async def test_that_it_thinks_is_told_once_and_what_is_not(world: World) -> None:
+async def test_the_thinking_status_shows_once(world: World) -> None:
     play(world.main, *THINKING)
     draft = await world.say("why?")
     assert draft.text == "Because so."
@@ -150,7 +150,7 @@ async def test_that_it_thinks_is_told_once_and_what_is_not(world: World) -> None
     assert not any("Hm" in str(chunk) for chunk in draft.chunks)
 
 
-async def test_who_asks_for_it_sees_it_quoted_and_the_model_never_again(world: World) -> None:
+async def test_shown_reasoning_is_quoted_and_not_remembered(world: World) -> None:
     await world.command("config set", CHANNEL, ADMIN, key="thinking", value="on", scope="workspace")
     play(world.main, *THINKING)
     draft = await world.say("why?", CHANNEL)
@@ -159,7 +159,7 @@ async def test_who_asks_for_it_sees_it_quoted_and_the_model_never_again(world: W
     assert [turn.text for turn in world.main.prompts[-1][1:]] == ["Ann: why?", "Because so.", "Ann: and?"]
 
 
-async def test_what_is_drawn_meanwhile_is_how_the_answer_begins(world: World) -> None:
+async def test_drafts_of_reasoning_begin_like_the_answer(world: World) -> None:
     await world.command("config set", DIRECT, ANN, key="thinking", value="on")
     play(world.main, *THINKING)
     draft = await world.say("why?")
@@ -195,14 +195,14 @@ async def test_each_stretch_of_thinking_is_a_quotation(world: World) -> None:
     assert (await world.say("why?")).text == "> a\n\n> b\n\nc"
 
 
-async def test_a_broken_thought_and_the_next_models_are_told_apart(world: World) -> None:
+async def test_a_fallbacks_reasoning_begins_a_new_quotation(world: World) -> None:
     await world.command("config set", DIRECT, ANN, key="thinking", value="on")
     play(world.main, Thought("Hm"), Unavailable("It is down."))
     play(world.spare, Thought("So"), Done())
     assert (await world.say("why?")).text == "> Hm\n\n> So"
 
 
-async def test_a_fallback_answers_for_a_model_that_failed_while_it_thought(world: World) -> None:
+async def test_a_fallback_answers_after_failed_reasoning(world: World) -> None:
     play(world.main, Thought("Hm"), Unavailable("It is down."))
     play(world.spare, Text("Because."), Done())
     draft = await world.say("why?")

@@ -1,4 +1,4 @@
-"""The decision about a request: made once as it comes in, and anew where it would be another by its turn."""
+"""The admission of a request: decided on arrival, and again if the facts change before its turn."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def notes(draft: MemoryDraft) -> str:
 
 @pytest.fixture
 def calls(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
-    """How often each was called."""
+    """The number of calls of each function."""
     counts: Counter[str] = Counter()
 
     def count(kind: type, name: str) -> None:

@@ -1,4 +1,4 @@
-"""The whole program in memory: what is opened is closed whatever happens, and platforms do not touch each other."""
+"""The whole program in memory: every opened resource is closed, and platforms do not affect each other."""
 
 from __future__ import annotations
 
@@ -35,9 +35,7 @@ async def test_what_cannot_be_made_leaves_nothing_open(config: Config, monkeypat
     await (await open_database(config.database)).aclose()
 
 
-async def test_who_does_not_close_or_fails_at_it_keeps_nothing_else_open(
-    config: Config, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_failing_close_leaves_nothing_else_open(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
     async def hang(_adapter: MemoryAdapter) -> None:
         await asyncio.Event().wait()
 
@@ -56,7 +54,7 @@ def with_warm_models(tmp_path: Path) -> Config:
     return load(path, {})
 
 
-async def test_the_default_model_and_the_warm_ones_are_made_ready_at_the_start(
+async def test_default_and_warm_models_load_at_the_start(
     with_warm_models: Config, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     prepared: list[str] = []
@@ -72,7 +70,7 @@ async def test_the_default_model_and_the_warm_ones_are_made_ready_at_the_start(
 
 
 class Revoked(MemoryAdapter):
-    """A platform that refuses its token each time, at first or once it was connected."""
+    """A platform that refuses its token, at the start or after it has connected."""
 
     connects = True
 
@@ -90,9 +88,7 @@ class Revoked(MemoryAdapter):
         raise ConfigError("The token is refused.")
 
 
-async def test_a_token_revoked_later_does_not_end_the_other_platform(
-    config: Config, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_revoked_token_ends_only_its_platform(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(app, "LONGEST_PAUSE", 0.001)
     revoked, fine = Revoked("slack", runs=3), MemoryAdapter("discord")
     async with app.application(config, {"slack": revoked, "discord": fine}) as running:
@@ -104,7 +100,7 @@ async def test_a_token_revoked_later_does_not_end_the_other_platform(
         await running.drain()
 
 
-async def test_a_token_that_never_worked_is_said_at_once(config: Config) -> None:
+async def test_an_invalid_token_is_reported_at_once(config: Config) -> None:
     revoked = Revoked("slack")
     revoked.connects = False
     async with app.application(config, {"slack": revoked, "discord": MemoryAdapter("discord")}) as running:

@@ -1,4 +1,4 @@
-"""Bounds on work: while one person does the worst that a platform lets them do, others are answered as ever."""
+"""Bounds on work: one person's worst requests do not delay the answers of other people."""
 
 from __future__ import annotations
 
@@ -50,11 +50,11 @@ from tests.stages.slack import SlackStage
 
 TEAMS: Mapping[str, type[TeamStage]] = {"discord": DiscordStage, "slack": SlackStage}
 AT_ONCE = 5
-"""Questions of a person that may be unanswered at a time."""
+"""The most unanswered questions of one person."""
 
 
 def alone(number: int) -> Place:
-    """A conversation of its own, so that nothing waits for what was asked before."""
+    """Return a place of its own, so that no request waits for an earlier one."""
     return replace(DIRECT, channel=f"dm-{number}")
 
 
@@ -84,7 +84,7 @@ async def test_vectors_of_too_many_lines_are_refused(stage: TeamStage) -> None:
     assert made(stage).jobs == []
 
 
-def test_as_many_vectors_as_may_be_make_one_file() -> None:
+def test_the_most_vectors_make_one_file() -> None:
     data = np.random.default_rng(1).normal(size=(MOST_TEXTS, 1_536)).astype("<f4")
     written = run._vectors_file(["a" * 9] * len(data), Vectors(1_536, data.tobytes()))
     file = export_file.compressed("vectors.json", written, "The vectors")
@@ -132,7 +132,7 @@ async def test_an_endless_task_ends_with_a_sentence(world: World) -> None:
 
 
 def photograph(wide: int, high: int, kind: str = "PNG") -> bytes:
-    """Noise, which does not pack."""
+    """Return random text, which does not compress."""
     written = io.BytesIO()
     Image.frombytes("RGB", (wide, high), random.Random(1).randbytes(wide * high * 3)).save(written, kind)
     return written.getvalue()
@@ -262,7 +262,7 @@ print([name for name in ("PIL", "av") if name in sys.modules])
 
 
 def flac(rate: int, samples: int) -> bytes:
-    """Silence, in as few bytes as there may be."""
+    """Return silence in the fewest bytes."""
     written = io.BytesIO()
     with av.open(written, "w", format="flac") as file:
         stream = file.add_stream("flac", rate=rate)
@@ -291,7 +291,7 @@ def test_a_long_recording_is_never_in_the_memory() -> None:
     assert peak < minutes * 60 * rate * 4 / 4
 
 
-def test_few_samples_a_second_do_not_fill_the_memory() -> None:
+def test_a_low_sample_rate_keeps_memory_bounded() -> None:
     tracemalloc.start()
     try:
         with pytest.raises(InferenceError, match="too few samples"):
@@ -345,7 +345,7 @@ async def test_one_export_of_a_person_at_a_time(world: World, monkeypatch: pytes
 
 @pytest.fixture
 def outage(world: World) -> World:
-    """A world whose platform does not take the next answer."""
+    """Return a world whose platform rejects the next answer."""
     world.adapter.failures.append(PlatformError("It is down."))
     return world
 
@@ -355,7 +355,7 @@ def beside(folder: Path) -> list[Path]:
 
 
 async def undelivered(world: World) -> MemoryDraft:
-    """An export that the platform did not take."""
+    """Return an export that the platform rejected."""
     draft = await world.offer("", DIRECT, command="export me", message="", private=True)
     assert draft
     await world.active.idle()
@@ -396,7 +396,7 @@ async def test_a_restart_shows_it_and_clears_the_rest(tmp_path: Path) -> None:
 
 
 async def another(folder: Path) -> World:
-    """The program, started."""
+    """Start the program."""
     from bot.config import load
     from tests.core.world import CONFIG
 
@@ -427,7 +427,7 @@ async def test_what_is_too_old_takes_its_files_along(outage: World, tmp_path: Pa
     assert await asyncio.to_thread(beside, tmp_path) == []
 
 
-async def test_beyond_their_room_files_are_shown_and_not_kept(
+async def test_large_files_are_shown_but_not_kept(
     outage: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(answer_files, "MOST_BYTES", 10)
@@ -480,7 +480,7 @@ def test_a_copy_beyond_one_file_is_several(monkeypatch: pytest.MonkeyPatch) -> N
     assert documents[0]["settings"] == {"language": "Welsh"}
 
 
-def test_what_does_not_fit_into_the_files_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_export_leaves_out_the_excess(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(export_file, "LARGEST", 10_000)
     copy = export_file.ExportFile("Bot", "Ann", "export-me")
     for number in range(20):

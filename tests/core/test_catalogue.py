@@ -1,4 +1,4 @@
-"""/models in chat: what is listed, and what administrators do with it, against a loopback Hub."""
+"""/models in chat: the list, and the changes of administrators, against a loopback Hub."""
 
 from __future__ import annotations
 
@@ -164,7 +164,7 @@ async def test_a_model_is_added_pulled_listed_and_removed(world: World, server: 
     ]
 
 
-async def test_what_only_a_pipeline_does_is_added_for_that_pipeline(world: World, server: FakeHub) -> None:
+async def test_a_pipeline_model_is_added_with_its_pipeline(world: World, server: FakeHub) -> None:
     config = {"model_type": "glpn", "architectures": ["GLPNForDepthEstimation"]}
     server.add(replace(SMALL, model="maker/depth", task="depth-estimation", tags=(), config=config))
     assert "for depth-estimation" in await do(world, "add", model="maker/depth")
@@ -176,7 +176,7 @@ async def test_what_only_a_pipeline_does_is_added_for_that_pipeline(world: World
     assert list(offered) == ["depth-estimation"]
 
 
-async def test_what_was_added_is_there_after_a_restart_and_shares_the_process(world: World) -> None:
+async def test_added_models_survive_a_restart(world: World) -> None:
     await do(world, "add", model="maker/Small-Chat", name="tiny", task="text-generation")
     again = World(world.store, world.config)
     local = again.main = again.backends["main"] = Shelved()
@@ -200,7 +200,7 @@ async def test_an_added_model_can_be_chosen_and_answers(world: World) -> None:
     assert list(await world.intake.suggest("models info", "name", "", CHANNEL, ANN, {})) == ["main", "spare", "tiny"]
 
 
-async def test_a_model_that_continues_texts_is_not_talked_with(world: World) -> None:
+async def test_a_completion_model_is_not_a_chat_model(world: World) -> None:
     await do(world, "add", model="maker/Small-Chat", name="tiny", task="text-generation")
     assert "“tiny” is not a chat model. It supports: write" in said(await world.command("model", CHANNEL, name="tiny"))
     assert "tiny" not in await world.intake.suggest("ask", "model", "", CHANNEL, ANN, {})
@@ -241,7 +241,7 @@ async def test_another_workspace_cannot_remove_what_was_added_here(world: World)
     assert "I removed **tiny**" in said(await world.command("models remove", ELSEWHERE, ADMIN, name="tiny"))
 
 
-async def test_a_download_can_be_stopped_and_goes_on_later(world: World, server: FakeHub) -> None:
+async def test_a_stopped_download_resumes_later(world: World, server: FakeHub) -> None:
     await do(world, "add", model="maker/Small-Chat", name="tiny")
     server.fail("model.safetensors", Hold(60_000))
     stopping = asyncio.create_task(world.command("models pull", CHANNEL, ADMIN, name="tiny"))
@@ -269,7 +269,7 @@ async def until_told(world: World, words: str) -> None:
             await draft.updated.wait()
 
 
-async def test_what_config_names_from_the_hub_is_fetched_by_itself(world: World, server: FakeHub) -> None:
+async def test_models_of_the_config_are_downloaded_automatically(world: World, server: FakeHub) -> None:
     stranger = Repository("elsewhere/model", {"config.json": b"{}", "model.safetensors": b"x" * 10}, licence="own")
     server.add(stranger)
     section = LocalModelSettings(backend="local", model=stranger.model, revision=stranger.commit)
@@ -285,7 +285,7 @@ async def test_what_config_names_from_the_hub_is_fetched_by_itself(world: World,
     await started.queue.aclose(0)
 
 
-async def test_a_name_that_config_takes_over_leaves_the_added_one_out(store: Database, world: World) -> None:
+async def test_a_configured_model_replaces_an_added_one(store: Database, world: World) -> None:
     added = AddedModel("spare", "maker/Small-Chat", SMALL.commit, "chat", "mit", 10, "discord", "guild")
     await store.catalogue.add(added)
     again = World(store, world.config)
@@ -294,7 +294,7 @@ async def test_a_name_that_config_takes_over_leaves_the_added_one_out(store: Dat
 
 
 @pytest.mark.timeout(120)
-async def test_a_model_from_the_hub_answers_in_the_models_process(
+async def test_a_hub_model_answers_in_the_models_process(
     world: World, server: FakeHub, tiny: Path, store: Database
 ) -> None:
     server.add(await asyncio.to_thread(Repository.of_folder, "maker/tiny", tiny))

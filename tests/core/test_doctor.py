@@ -1,4 +1,4 @@
-"""The doctor's report: what works, what does not, and what to change."""
+"""The doctor's report: working parts, faults and the changes that repair them."""
 
 from __future__ import annotations
 

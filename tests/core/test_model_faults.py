@@ -1,4 +1,4 @@
-"""How model servers fail in the view of llmock, which others wrote: each failure ends in a sentence to act on."""
+"""Failures of model servers as llmock, a foreign mock server, plays them: each ends in a sentence with a next step."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from bot.interfaces.replies import Done, Text
 KEY = "sk-canary-that-nobody-may-see"
 HELLO: Prompt = (Utterance("user", "Hello, what is a pretrained model?"),)
 ACTIONS = ("aiting", "whoever runs this bot", "Shorten", "asks to wait", "Set ")
-"""A sentence to act on says one of these: whether waiting helps, or who has to do what."""
+"""The next steps: a sentence has one of these."""
 
 
 class LLMock(Protocol):
-    """The part of the fixture that is used."""
+    """The used part of the fixture."""
 
     def base_url(self) -> str: ...
     def fail(self, status: int, *, times: int | None, message: str | None = ..., code: str | None = ...) -> object: ...
@@ -64,7 +64,7 @@ FAULTS: Mapping[str, Fault] = {
     "stall": lambda llm, times: llm.stall(after_chunks=2, seconds=0.8, times=times),
 }
 PASSING = ("status 409", "status 429", "status 500", "status 503", "status 529", "rate limit", "disconnect at once")
-"""Faults that are over when it is asked again at once."""
+"""Faults that a second call does not meet."""
 
 
 @pytest.fixture
@@ -80,7 +80,7 @@ async def backend(llmock: LLMock, monkeypatch: pytest.MonkeyPatch) -> AsyncItera
 
 
 async def answer(backend: Backend) -> tuple[str, bool]:
-    """The text and whether it came to its end. Raises BackendError."""
+    """Return the text, and whether it is complete. Raises BackendError."""
     text, done = "", False
     async with asyncio.timeout(10), aclosing(backend.stream(HELLO, Sampling())) as chunks:
         async for chunk in chunks:

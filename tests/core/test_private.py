@@ -1,4 +1,4 @@
-"""Private questions and private threads: conversations of their own, which nobody else reaches by any way round."""
+"""Private questions and private threads: conversations of their own, which nobody else can reach."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Secrets, pieces of them, and characters that a terminal obeys reach neither people nor logs."""
+"""Neither people nor logs receive secrets, parts of them or a terminal's control characters."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def formatted(message: str, *values: object, error: BaseException | None = None,
 
 
 @pytest.mark.parametrize("before", [0, 120, LONGEST_DETAIL - 60, LONGEST_DETAIL - 20, LONGEST_DETAIL - 8, 1_000])
-async def test_no_part_of_a_key_is_in_an_error(before: int) -> None:
+async def test_errors_contain_no_part_of_a_key(before: int) -> None:
     async with FakeOpenAI(key=KEY) as server:
         server.answer = lambda _body: failing(400, f"{'x' * before} Authorization: Bearer {KEY}", "invalid_value")
         backend = make(server.base_url, key=KEY)

@@ -1,4 +1,4 @@
-"""The way of a piece from the model's stream to the draft, with a platform and models in memory."""
+"""A piece's path from the model's stream to the draft, with a platform and models in memory."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def notes(draft: MemoryDraft) -> str:
 
 
 def generators_above(frame: FrameType | None) -> list[str]:
-    """The generators of the bot's own that wait for what a frame yields."""
+    """Return the bot's own generators that wait for a frame."""
     found = []
     while frame:
         if frame.f_code.co_flags & inspect.CO_ASYNC_GENERATOR and frame.f_code.co_filename.startswith(str(BOT)):

@@ -1,4 +1,4 @@
-"""Half a surrogate pair, wherever platforms and models could say one: it is replaced where it enters the core."""
+"""Lone surrogates from platforms and models are replaced where they enter the core."""
 
 from __future__ import annotations
 
@@ -62,6 +62,6 @@ async def test_what_utf8_cannot_hold_is_a_store_error(store: Database) -> None:
         await store.conversations.set_model(1, HALF)
 
 
-def test_pairs_are_joined_and_the_rest_is_not_copied() -> None:
+def test_surrogate_pairs_are_joined_without_a_copy() -> None:
     assert well_formed(("\ud83d\ude00", b"\xed", 1)) == ("😀", b"\xed", 1)
     assert well_formed(DIRECT) is DIRECT

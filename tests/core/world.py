@@ -76,12 +76,12 @@ class World(Waiting):
         return self.adapter.drafts[before] if len(self.adapter.drafts) > before else None
 
     def request(self, command: str, place: Place, person: Person, arguments: Mapping[str, str]) -> Request:
-        """A request that nobody offered yet."""
+        """Return a request without offering it."""
         self.acts += 1
         return Request(Act(str(self.acts), self.acts), place, person, command, arguments)
 
     def hold(self, gate: asyncio.Event) -> None:
-        """Let every answer wait."""
+        """Block every answer."""
 
         async def script(prompt: Prompt) -> AsyncGenerator[Text | Thought | Status | Done, None]:
             await gate.wait()
@@ -102,7 +102,7 @@ class World(Waiting):
 
 
 def saying(*chunks: Text | Thought | Status | Done | Exception | asyncio.Event) -> object:
-    """A script: says the texts, waits for the events, raises the errors."""
+    """Set a model's script: it sends the texts, waits for the events and raises the errors."""
 
     async def script(prompt: Prompt) -> AsyncGenerator[Text | Thought | Status | Done, None]:
         for chunk in chunks:

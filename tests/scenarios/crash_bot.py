@@ -1,4 +1,4 @@
-"""The whole bot in a process of its own that can be killed at any commit; forked where it is imported already."""
+"""The whole bot in a process of its own that a test can kill at any commit, forked after the imports."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from storage.sqlite import writer
 
 
 class Shared(Protocol):
-    """A number that two processes see."""
+    """A number that two processes share."""
 
     value: int
 
@@ -28,7 +28,7 @@ class News(Protocol):
     """The writing end of a pipe."""
 
     def send(self, what: str, /) -> None:
-        """Tell the other end."""
+        """Send a message to the other end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class Commits:
 
 
 def run_bot(path: str, environ: Mapping[str, str], commits: Commits, news: News) -> None:
-    """`shoulders run`, with a word on `news` after each commit and when it is connected."""
+    """Run `shoulders run`, and report each commit and the connection on `news`."""
     commit_group = writer._commit_group
 
     def counted(connection: sqlite3.Connection, group: Sequence[writer._Write[object]]) -> list[writer._Result]:

@@ -1,4 +1,4 @@
-"""What others see of what was asked: one table, from which test_matrix.py makes its tests and documents.py a table."""
+"""The table of privacy: test_matrix.py makes its tests from it, tests/documents.py its document."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Administering the bot from chat, the same on every platform: commands, completions, forms, menus, what is refused."""
+"""Administration in chat, the same on every platform: commands, completions, forms, menus and refusals."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.stages.discord import DiscordStage
 
 
 def needs(ability: str) -> pytest.MarkDecorator:
-    """Skip the platforms whose stage says why they cannot."""
+    """Skip the platforms whose stage lacks these abilities."""
     return pytest.mark.needs(ability)
 
 
@@ -26,7 +26,7 @@ async def config(stage: Stage, key: str, value: str, scope: str, who: str = "roo
 
 
 def system(stage: Stage) -> str:
-    """What the model was told first, the last time."""
+    """Return the system prompt of the model's last call."""
     return str(stage.model.requests[-1]["messages"][0]["content"])  # type: ignore[index]  # a body that passed the rules
 
 
@@ -57,7 +57,7 @@ async def test_settings_go_out_as_a_file(stage: Stage, monkeypatch: pytest.Monke
 
 
 async def exported(stage: Stage) -> bytes:
-    """What `/config export` gives."""
+    """Return the file of `/config export`."""
     for old in stage.folder.glob("shoulders*.toml"):
         old.unlink()
     shown = await stage.answer(await stage.command("config export", {}, "root"))
@@ -82,7 +82,7 @@ async def test_a_file_comes_back_in_whatever_its_length(stage: Stage) -> None:
 
 @needs("people")
 @pytest.mark.parametrize("name", ["日本語の海賊さんの名前です", "समुद्री-डाकू", "p" * 32])
-async def test_a_persona_of_any_script_is_made_in_a_form(stage: TeamStage, name: str) -> None:
+async def test_a_form_makes_personas_of_any_script(stage: TeamStage, name: str) -> None:
     made = await stage.fill(None, "persona make", {"name": name}, {"prompt": "You are a pirate."}, "root")
     assert f"**{name}** is ready" in (await stage.answer(made)).text
     edited = await stage.fill(None, "persona edit", {"name": name}, {"prompt": "You are a parrot."}, "root")
@@ -93,14 +93,14 @@ async def test_a_persona_of_any_script_is_made_in_a_form(stage: TeamStage, name:
 
 
 @needs("people")
-async def test_a_name_that_there_cannot_be_is_refused_before_a_form_opens(stage: TeamStage) -> None:
+async def test_an_invalid_name_opens_no_form(stage: TeamStage) -> None:
     for name in ("x" * 33, "x" * 2_000, "@everyone", "None"):
         said = await refused(stage, "persona make", {"name": name})
         assert "at most 32 letters, digits, “-” and “_”" in said
 
 
 async def refused(stage: TeamStage, name: str, arguments: Mapping[str, str]) -> str:
-    """What is said at once of a command that never reached the core."""
+    """Return the immediate answer to a command that never reached the core."""
     if isinstance(stage, DiscordStage):
         interaction = stage.discord.slash(stage.channel, stage.users["root"], name, arguments)
         await stage.discord.wait(lambda: interaction.callback)
@@ -110,7 +110,7 @@ async def refused(stage: TeamStage, name: str, arguments: Mapping[str, str]) -> 
 
 
 @needs("people")
-async def test_a_menu_opens_a_form_and_the_form_changes_the_setting(stage: TeamStage) -> None:
+async def test_a_menus_form_changes_a_setting(stage: TeamStage) -> None:
     said = await stage.command("config show", {}, "root")
     shown = await stage.answer(said)
     assert shown.only_for == "root"
@@ -142,7 +142,7 @@ async def test_a_form_leaves_a_list_as_it_is(stage: TeamStage) -> None:
 
 
 @needs("people")
-async def test_a_persona_is_made_in_a_form_and_answers(stage: TeamStage) -> None:
+async def test_a_persona_from_a_form_answers(stage: TeamStage) -> None:
     prompt = "You are a pirate.\nYou say “arr”."
     made = await stage.fill(None, "persona make", {"name": "pirate"}, {"prompt": prompt}, "root")
     assert "**pirate** is ready" in (await stage.answer(made)).text
@@ -211,7 +211,7 @@ async def test_private_answers(stage: TeamStage) -> None:
 
 
 @needs("people")
-async def test_a_limit_refuses_privately_and_says_when_it_ends(stage: TeamStage) -> None:
+async def test_a_limit_refuses_privately_with_its_end(stage: TeamStage) -> None:
     limit = {"who": "everyone", "amount": "1", "of": "requests", "per": "month"}
     await stage.answer(await stage.command("limits set", limit, "root"))
     await stage.answer(await stage.mention("Hello", "ann"))
@@ -225,7 +225,7 @@ async def test_a_limit_refuses_privately_and_says_when_it_ends(stage: TeamStage)
 
 
 @needs("people")
-async def test_who_asks_much_at_once_is_told_so_alone_wherever_it_was_asked(stage: TeamStage) -> None:
+async def test_too_many_requests_are_refused_in_private(stage: TeamStage) -> None:
     await config(stage, "queue_person", "2", "workspace")
     gate, before = asyncio.Event(), len(stage.model.requests)
     stage.model.answer = lambda _body: Answer((gate, "It is so."))

@@ -1,4 +1,4 @@
-"""kill -9 at every commit and at every request, before, during and after it: always one answer, whole, and no other.
+"""kill -9 before, during and after every commit and every request: always exactly one whole answer.
 
 The points are recorded from an undisturbed run and replayed one by one. The bot is a process of its own; the platform's
 and the model's servers live on, here.
@@ -36,12 +36,12 @@ WHOLE = "Half of it" + "".join(f"\nand line number {number} of the answer" for n
 """Longer than one message on Discord."""
 
 AT_ONCE = 3
-"""Plays beside each other: most of a play is waiting."""
+"""The number of parallel plays: a play mostly waits."""
 
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """Where the process dies: the `number`-th commit, or request to the `platform` or the `model`."""
+    """The point at which the process dies: the `number`-th commit, or request to the `platform` or the `model`."""
 
     what: str
     number: int
@@ -83,7 +83,7 @@ class Bot:
             await self.changed.wait_for(lambda: self.gone.is_set() or true())
 
     async def _listen(self) -> None:
-        """Hear of each commit; the pipe ends with the process."""
+        """Read the report of each commit; the pipe ends with the process."""
         with suppress(EOFError):
             while True:
                 await asyncio.to_thread(self.news.recv)
@@ -109,14 +109,14 @@ class Crash:
         stage.model.on_request = lambda when: self._model(when)
 
     def life(self, point: Point | None = None) -> Bot:
-        """The bot, from a start to its end."""
+        """Run the bot from a start to its end."""
         fatal = point.number if point and point.what == "commit" else 0
         commits = Commits(self.armed, self.commits, fatal, before=bool(point and point.when == "before"))
         self.bot = Bot(self.stage.folder / "config.toml", self.stage.secrets(), commits)
         return self.bot
 
     async def play(self) -> None:
-        """Three questions; at the second the bot dies, if it is to, and lives again."""
+        """Ask three questions; at the second one the bot may die, and starts again."""
         async with self.life(self.point) as bot:
             await self.stage.connected()
             await self.stage.mention("First")
@@ -137,7 +137,7 @@ class Crash:
         await self._tally(said)
 
     async def _tally(self, said: Said) -> None:
-        """One answer to each question, the second one whole."""
+        """Check that each question has one answer, and the second one is whole."""
         parts = [row[0] for row in self._rows("SELECT message FROM drafts ORDER BY request, part")]
         states = [row[0] for row in self._rows("SELECT state FROM requests ORDER BY id")]
         assert states == ["done"] * 3
@@ -150,7 +150,7 @@ class Crash:
         assert self.stage.violations == []
 
     def ended(self, count: int) -> bool:
-        """Whether so many requests were accepted and have ended, as the database on disk says."""
+        """Return whether the database on disk has this number of accepted and ended requests."""
         return self._rows("SELECT count(*) || '/' || count(ended) FROM requests") == [(f"{count}/{count}",)]
 
     def _rows(self, query: str, *values: str) -> list[tuple[str, ...]]:
@@ -190,7 +190,7 @@ def team_stage(platform: str, folder: Path) -> TeamStage:
 
 
 async def play(platform: str, folder: Path, point: Point | None) -> Crash:
-    """One whole play on servers of its own."""
+    """Run one play on servers of its own."""
     await asyncio.to_thread(folder.mkdir)
     stage = team_stage(platform, folder)
     async with stage.servers():
@@ -226,10 +226,8 @@ async def test_killed_at_any_point_it_answers_once(platform: str, what: str, whe
 
 @pytest.mark.parametrize("patient", [True, False])
 @pytest.mark.parametrize("platform", LASTING)
-async def test_told_to_stop_it_finishes_what_it_can_and_the_rest_at_its_next_start(
-    platform: str, patient: bool, tmp_path: Path
-) -> None:
-    """SIGTERM in the middle of an answer: the model goes on in time, or only after the program has gone."""
+async def test_sigterm_leaves_no_request_unanswered(platform: str, patient: bool, tmp_path: Path) -> None:
+    """Send SIGTERM during an answer; the model continues before the program ends, or after it."""
     stage = team_stage(platform, tmp_path)
     stage.stop_seconds = 10.0 if patient else 0.1
     async with stage.servers():

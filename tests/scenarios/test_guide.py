@@ -1,4 +1,4 @@
-"""Every example of the guide for administrators, typed as an administrator types it."""
+"""Every example of the administrators' guide, as an administrator types it."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ MODEL = '[models.gpt]\nbackend = "openai"\nmodel = "gpt-4o"\nbase_url = "{}"\n'
 
 
 class Guide:
-    """The platform with what the guide's examples speak of."""
+    """Return a platform with the objects of the guide's examples."""
 
     def __init__(self, stage: Stage) -> None:
         self.stage = stage
 
     async def ask(self, line: str) -> str:
-        """Type a line; what is said."""
+        """Type a line, and return the answer."""
         return (await self.stage.answer(await self._type(line))).text
 
     async def _type(self, line: str) -> Said:
@@ -61,6 +61,6 @@ async def test_no_example_is_refused(guide: Guide) -> None:
     assert {line: text for line, text in said.items() if "from now on" not in text} == {}
 
 
-async def test_the_example_about_a_channel_is_about_its_command(guide: Guide) -> None:
+async def test_the_example_about_a_channel_denies_ask(guide: Guide) -> None:
     (line,) = [line for line in EXAMPLES if "--channel" in line and line.startswith("/access")]
     assert "#general may not use /ask from now on" in await guide.ask(line)

@@ -1,4 +1,4 @@
-"""The table of what others see, played on both platforms through their real client libraries."""
+"""The table of privacy, played on both platforms through their real client libraries."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.stages.base import HIDEOUT, Said, TeamStage
 
 SECRET = "kingfisher"
 ALONE: frozenset[Asked] = frozenset({"private by setting", "private reply", "private by option", "private by mention"})
-"""Where only Ann is shown the answer."""
+"""The ways of asking whose answer only Ann sees."""
 
 QUESTION, TOLD = "What is the code word?", f"The code word is {SECRET}."
 
@@ -32,7 +32,7 @@ async def stage(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncGenerato
 
 
 class Onlooker:
-    """Ann asks; Ben, and Root who administers but is in nothing of hers, look for what she was told."""
+    """Ann asks; Ben, and Root, an administrator outside her places, look for her answer."""
 
     def __init__(self, stage: TeamStage, asked: Asked) -> None:
         self.stage = stage
@@ -56,7 +56,7 @@ class Onlooker:
         }
 
     async def prepare(self) -> None:
-        """Have Ann ask, and be refused something, so that there is something in the audit."""
+        """Let Ann ask a question and meet a refusal, so that the audit has an entry."""
         stage = self.stage
         for key, value in (("continues", "channel"), ("keep", "everything")):
             setting = {"key": key, "value": value, "scope": "channel" if key == "continues" else "workspace"}
@@ -82,7 +82,7 @@ class Onlooker:
         return closed[0] if self.asked == "private channel" else closed[-1]
 
     async def _asks(self, where: Said | None, first: Said) -> Said:
-        """What only Ann reads, and what everybody may read, asks with the secret, too."""
+        """Ask with the secret in Ann's place, and in the public one."""
         stage = self.stage
         match self.asked:
             case "private reply":
@@ -98,7 +98,7 @@ class Onlooker:
                 return await stage.mention(f"{QUESTION} {told}".strip(), said=where)
 
     async def mistake(self, way: Way) -> str:
-        """How what is seen differs from what the table says; "" where it does not."""
+        """Return the difference between the visible text and the table; "" without one."""
         before = len(self.stage.model.requests)
         seen = await self.looks[way]()
         seen += str([request["messages"] for request in self.stage.model.requests[before:]]) if way != "retry" else ""
@@ -109,11 +109,11 @@ class Onlooker:
 
     @property
     def in_sight(self) -> bool:
-        """Whether Ann's question is a message that everybody sees."""
+        """Return whether everybody sees the message with Ann's question."""
         return bool(self.told.message) and self.told.channel == self.stage.channel
 
     async def _seen(self, said: Said) -> str:
-        """What somebody else than Ann sees of an answer."""
+        """Return another person's view of an answer."""
         shown = await self.stage.answer(said)
         if said.who == "ann" and shown.only_for == "ann":
             return ""
@@ -143,7 +143,7 @@ class Onlooker:
         return "\n".join([await self._do("retry", {}, who) for who in ("ben", "ann")])
 
     async def _shortcut(self) -> str:
-        """Of the answer, if it stands in the channel."""
+        """Use a shortcut on the answer, if it stands in the channel, or on another message."""
         stage = self.stage
         answers = stage.ledger.messages[stage.ledger.requests[self.told.act]]
         if self.asked == "public":

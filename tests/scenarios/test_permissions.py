@@ -27,14 +27,14 @@ NAMES: dict[Who, str] = {
     "former administrator": "root",
     "denied former administrator": "root",
 }
-"""Who plays whom."""
+"""The accounts of the persons of the table."""
 
 
 @pytest.fixture(params=sorted(TEAMS))
 async def stage(
     request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncGenerator[TeamStage, None]:
-    """A platform where rights can differ; each refusal is written down and told, however many there are."""
+    """A platform with different rights; it audits and reports every refusal."""
     monkeypatch.setattr("bot.administration.refusals.MINUTE", 0.0)
     played = TEAMS[request.param](tmp_path)
     played.rates = False
@@ -43,11 +43,11 @@ async def stage(
 
 
 DENIED: Collection[Who] = ("denied", "administrator", "named administrator", "denied former administrator")
-"""For whom a rule denies the bot."""
+"""The persons for whom a rule denies the bot."""
 
 
 class Actor:
-    """Somebody who tries everything.
+    """A person who tries every row.
 
     `found` is what there is to press and to pick from, by its label and whose it is; `talk` is one's own.
     """
@@ -63,7 +63,7 @@ class Actor:
         self._refused = asyncio.Event()
 
     async def prepare(self) -> None:
-        """Leave behind what can be tried later, then become who one is."""
+        """Prepare the targets of later actions, then take on the person's rights."""
         stage, administration = self.stage, self.stage.app.services.administration
         place, person = await self._met()
         await self._leave_behind(place)
@@ -80,7 +80,7 @@ class Actor:
         self._listen()
 
     async def mistake(self, row: Row, surface: Surface) -> str:
-        """How what happens differs from what the table says; "" where it does not."""
+        """Return the difference between an action's result and the table; "" without one."""
         expected = self.who in MAY[row.needs]
         if surface in ("page", "completion"):
             shown_any = await self._look(row, surface)
@@ -100,7 +100,7 @@ class Actor:
         return ""
 
     async def _answer(self, said: Said) -> Shown | None:
-        """What is shown; None where no form was opened and nothing was asked."""
+        """Return the answer; None if no form was opened and no request was made."""
         answering = asyncio.create_task(self.stage.answer(said))
         refused = asyncio.create_task(self._refused.wait())
         await asyncio.wait({answering, refused}, return_when=asyncio.FIRST_COMPLETED)
@@ -111,7 +111,7 @@ class Actor:
         return await answering
 
     def _listen(self) -> None:
-        """Notice every refusal that is written down."""
+        """Record every audited refusal."""
         administration = self.stage.app.services.administration
         told = administration.notify
 
@@ -123,13 +123,13 @@ class Actor:
         administration.notify = hear
 
     async def _look(self, row: Row, surface: Surface) -> bool:
-        """Whether anything is shown that is not for everybody."""
+        """Return whether anything private is shown."""
         if surface == "page":
             return "system_prompt" in await self.stage.page(self.name)
         return bool(await self.stage.complete(row.command, row.label, self.name))
 
     async def _do(self, row: Row, surface: Surface, *, expected: bool) -> Said:
-        """Do it; a form is only filled in where one is expected to open."""
+        """Run the action; fill in a form only if one should open."""
         stage, where = self.stage, self.thread if row.whose == "another's" else None
         if row.arguments.get("who") == SOMEBODY:
             subject = str(Subject("person", stage.users[self.other], self.other.capitalize()))
@@ -155,7 +155,7 @@ class Actor:
                 return await stage.command(row.command, row.arguments, self.name, where)
 
     async def _met(self) -> tuple[Place, Person]:
-        """Somebody's first talk, while they still may."""
+        """Ask the person's first question, while the person may."""
         stage = self.stage
         if self.name == "gil":
             await self._rule(await self._place(), Subject("guests"), allowed=True)
@@ -167,7 +167,7 @@ class Actor:
         return asked[0], Person(asked[1], self.name.capitalize())
 
     async def _leave_behind(self, place: Place) -> None:
-        """Answers with buttons and menus, of one's own and of another; last those that are still being written."""
+        """Prepare answers with buttons and menus, own and foreign; the running ones come last."""
         stage = self.stage
         for subject in (Subject("everyone"), Subject("guests")):
             await self._rule(place, subject, allowed=False, target=f"model:{CLOSED_MODEL}")
@@ -196,7 +196,7 @@ class Actor:
             await stage.sees(self.found["Stop", whose], "Half of it")
 
     async def _place(self) -> Place:
-        """The channel, learned from a question of Ann's."""
+        """Return the channel, from a question of Ann's."""
         said = await self.stage.mention("Hello", "ann")
         await self.stage.answer(said)
         asked = await self.stage.app.services.conversations.asker(self.stage.ledger.requests[said.act])
@@ -213,7 +213,7 @@ class Actor:
 
 
 def _typed(row: Row) -> str:
-    """A command as it is typed into a message."""
+    """Return a command as people type it into a message."""
     given = "".join(f' --{name}="{value}"' for name, value in row.arguments.items() if name != "text")
     return f"/{row.command}{given} {row.arguments.get('text', '')}".strip()
 

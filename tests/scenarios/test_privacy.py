@@ -1,4 +1,4 @@
-"""Forgetting, copying, editing, deleting, overhearing and rating, the same on every platform."""
+"""Deletion, export, edits, overheard messages and ratings, the same on every platform."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.stages.ledger import PATIENCE
 
 
 async def kept(stage: Stage, *words: str) -> list[str]:
-    """Those of the words that are in any file of the database."""
+    """Return the words that any file of the database contains."""
 
     def everything() -> bytes:
         return b"".join(path.read_bytes() for path in Path(stage.folder).glob("shoulders.db*"))
@@ -27,13 +27,13 @@ async def kept(stage: Stage, *words: str) -> list[str]:
 
 
 class Act(Protocol):
-    """What privacy does when something happened."""
+    """A method that follows an event of the platform."""
 
     async def __call__(self, *what: Place | str | Sequence[str]) -> bool | None: ...
 
 
 class Followed:
-    """Waits until the bot has followed what happened on the platform."""
+    """A wait for the bot's reaction to an event of the platform."""
 
     def __init__(self, stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
         self._done = asyncio.Semaphore(0)
@@ -55,7 +55,7 @@ class Followed:
             await asyncio.wait_for(self._done.acquire(), PATIENCE)
 
 
-async def test_one_is_told_what_is_kept_gets_it_and_has_it_forgotten(stage: Stage) -> None:
+async def test_people_see_export_and_delete_their_data(stage: Stage) -> None:
     await stage.answer(await stage.mention("My secret is a canary"))
     told = await stage.answer(await stage.command("privacy"))
     assert "for 90 days" in told.text
@@ -70,7 +70,7 @@ async def test_one_is_told_what_is_kept_gets_it_and_has_it_forgotten(stage: Stag
 
 
 @needs("people")
-async def test_one_gets_ones_data_as_a_file_that_nobody_else_sees(stage: TeamStage) -> None:
+async def test_an_export_is_visible_only_to_its_owner(stage: TeamStage) -> None:
     await stage.answer(await stage.mention("My secret is a canary"))
     await stage.answer(await stage.mention("Hers", "ben"))
     for ask, words in ((stage.command, "export me"), (stage.mention, "/export me")):
@@ -83,7 +83,7 @@ async def test_one_gets_ones_data_as_a_file_that_nobody_else_sees(stage: TeamSta
 
 
 @needs("people")
-async def test_what_is_edited_is_remembered_as_it_is_now(stage: TeamStage, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_edited_message_replaces_the_stored_one(stage: TeamStage, monkeypatch: pytest.MonkeyPatch) -> None:
     followed = Followed(stage, monkeypatch)
     said = await stage.mention("My colour is red")
     await stage.answer(said)
@@ -110,9 +110,7 @@ async def test_what_is_deleted_is_not_remembered(stage: TeamStage, monkeypatch: 
 
 
 @needs("people")
-async def test_what_people_say_to_each_other_is_kept_where_that_is_wanted(
-    stage: TeamStage, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_overheard_messages_follow_the_setting_keep(stage: TeamStage, monkeypatch: pytest.MonkeyPatch) -> None:
     followed = Followed(stage, monkeypatch)
     setting = {"key": "keep", "value": "everything", "scope": "workspace"}
     await stage.answer(await stage.command("config set", setting, "root"))
@@ -129,7 +127,7 @@ async def test_what_people_say_to_each_other_is_kept_where_that_is_wanted(
 
 
 @needs("people")
-async def test_an_answer_is_rated_by_a_button_and_thanks_are_private(stage: TeamStage) -> None:
+async def test_ratings_are_confirmed_in_private(stage: TeamStage) -> None:
     setting = {"key": "feedback", "value": "on", "scope": "channel"}
     await stage.answer(await stage.command("config set", setting, "root"))
     said = await stage.mention("Hello")
@@ -140,7 +138,7 @@ async def test_an_answer_is_rated_by_a_button_and_thanks_are_private(stage: Team
 
 
 @needs("people")
-async def test_what_was_said_in_a_channel_goes_with_it(stage: TeamStage, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_deleted_channels_messages_are_deleted(stage: TeamStage, monkeypatch: pytest.MonkeyPatch) -> None:
     followed = Followed(stage, monkeypatch)
     said = await stage.mention("Our secret is a canary")
     await stage.answer(said)

@@ -1,4 +1,4 @@
-"""What follows people's rights on the platforms: what administrators can take along, and rights that are taken away."""
+"""People's rights on the platforms: the exports of administrators, and rights that are removed."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ async def test_administrators_take_along_only_what_they_may_read(stage: TeamStag
 
 
 @needs("people")
-async def test_administrators_take_no_channel_along_that_they_may_not_read(stage: TeamStage) -> None:
+async def test_an_administrators_export_omits_unreadable_channels(stage: TeamStage) -> None:
     hidden, *_ = await stage.hideouts("ann", "ben")
     await tell(stage, hidden, "Secret")
     channel = {"channel": str(Subject("channel", hidden.channel, "hidden"))}

@@ -28,12 +28,12 @@ def test_every_platform_has_its_stage() -> None:
 
 
 def needs(ability: str) -> pytest.MarkDecorator:
-    """Skip the platforms whose stage says why they cannot."""
+    """Skip the platforms whose stage lacks these abilities."""
     return pytest.mark.needs(ability)
 
 
 @pytest.mark.parametrize("platform", sorted(STAGES))
-def test_what_a_platform_cannot_do_stands_in_the_limits(platform: str) -> None:
+def test_docs_limits_lists_every_missing_ability(platform: str) -> None:
     limits = (Path(__file__).parents[2] / "docs" / "limits.md").read_text(encoding="utf-8")
     assert [reason for reason in STAGES[platform].cannot.values() if reason not in limits] == []
 
@@ -74,7 +74,7 @@ async def test_people_have_names_in_a_thread(stage: Stage) -> None:
 
 
 @needs("people")
-async def test_in_the_middle_of_a_thread_it_has_read_what_was_said(stage: TeamStage) -> None:
+async def test_a_mention_reads_the_thread_before_it(stage: TeamStage) -> None:
     talk = await stage.thread("The build is red.", "It was my change.")
     said = await stage.mention("Whose fault is it?", said=talk)
     await stage.answer(said)
@@ -82,7 +82,7 @@ async def test_in_the_middle_of_a_thread_it_has_read_what_was_said(stage: TeamSt
 
 
 @needs("people")
-async def test_in_its_threads_it_follows_but_stays_out_of_what_people_say_to_each_other(stage: TeamStage) -> None:
+async def test_in_threads_it_ignores_messages_between_people(stage: TeamStage) -> None:
     talk = await stage.thread("The build is red.")
     await stage.answer(await stage.mention("Why?", said=talk))
     await stage.speak(talk, "is that you?", to="ann")
@@ -101,7 +101,7 @@ async def test_where_it_was_not_asked_it_says_nothing(stage: TeamStage) -> None:
 
 
 @needs("people")
-async def test_where_it_joins_it_says_what_it_does_and_where_text_goes(stage: TeamStage) -> None:
+async def test_it_introduces_itself_where_it_joins(stage: TeamStage) -> None:
     shown = await stage.answer(await stage.join())
     assert "Hello! I am **Shoulders**" in shown.text
     assert "127.0.0.1" in shown.text
@@ -118,7 +118,7 @@ async def test_a_long_answer_goes_on_with_whole_code(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize("fault", sorted(FAULTS))
-async def test_whatever_breaks_is_said_and_can_be_tried_again(stage: Stage, fault: str) -> None:
+async def test_a_failure_is_reported_with_a_retry(stage: Stage, fault: str) -> None:
     stage.model.answer = lambda _body: FAULTS[fault]()
     said = await stage.mention("Will it break?")
     shown = await stage.answer(said)
@@ -156,7 +156,7 @@ async def test_stop_keeps_what_was_written(stage: Stage) -> None:
 
 
 @needs("typing ahead")
-async def test_the_stop_command_stops_ones_latest_and_says_which(stage: Stage) -> None:
+async def test_the_stop_command_names_the_stopped_conversation(stage: Stage) -> None:
     await stage.answer(await stage.mention("A short story"))
     stage.model.script(Answer(("Half of it", asyncio.Event())))
     said = await stage.mention("A long story")
@@ -244,7 +244,7 @@ async def test_attachments_are_named(stage: Stage) -> None:
     assert "plan.pdf" in stage.prompts[-1][0][1]
 
 
-async def test_what_a_model_thinks_is_shown_to_who_asks_for_it_alone(stage: Stage) -> None:
+async def test_reasoning_is_shown_only_on_request(stage: Stage) -> None:
     thinking = (chunk({"reasoning": "Hm.\n\nFirst"}), chunk({"reasoning": " this."}), "Because", " so.")
     stage.model.script(Answer(thinking), Answer(thinking))
     hidden = await stage.answer(await stage.mention("Why?"))
@@ -267,13 +267,13 @@ async def test_pictures_reach_a_model_that_sees(stage: Stage) -> None:
 @pytest.mark.parametrize(
     "text", ["@everyone and @here", "<@&1> <!channel> <!here|x> <!everyone>", "see https://evil.example/?q=secret now"]
 )
-async def test_nothing_that_a_model_writes_pings_or_is_fetched(stage: Stage, text: str) -> None:
+async def test_model_text_neither_pings_nor_loads_anything(stage: Stage, text: str) -> None:
     stage.model.script(Answer(("Look: ", text)))
     shown = await stage.answer(await stage.mention("Say it"))
     assert "Look:" in shown.text  # the server's rules see to the rest
 
 
-async def test_over_a_limit_one_is_refused_and_told_what_is_left_and_when_it_begins_afresh(stage: Stage) -> None:
+async def test_a_refusal_states_the_limit_and_its_end(stage: Stage) -> None:
     await stage.answer(await stage.mention("Hello"))
     limited = await stage.answer(await stage.command("limits set", ONE_A_MONTH, "root"))
     assert "1 request a month from now on" in limited.text
@@ -288,7 +288,7 @@ async def test_over_a_limit_one_is_refused_and_told_what_is_left_and_when_it_beg
 
 
 @needs("people")
-async def test_a_limit_is_each_ones_own_and_its_refusal_too(stage: TeamStage) -> None:
+async def test_limits_and_their_refusals_are_personal(stage: TeamStage) -> None:
     await stage.answer(await stage.command("limits set", ONE_A_MONTH, "root"))
     assert not (await stage.answer(await stage.mention("Hello"))).only_for
     thread = await stage.mention("Hello, too", "ben")
@@ -302,7 +302,7 @@ async def test_a_limit_is_each_ones_own_and_its_refusal_too(stage: TeamStage) ->
 
 
 @needs("people")
-async def test_administrators_get_a_picture_and_the_figures_of_what_was_used(stage: TeamStage) -> None:
+async def test_administrators_get_usage_as_chart_and_csv(stage: TeamStage) -> None:
     for who in ("ann", "ben"):
         await stage.answer(await stage.mention("Hello", who))
     people = await stage.answer(await stage.command("usage people", {}, "root"))

@@ -1,4 +1,4 @@
-"""Tasks on the platforms, through the real client libraries: what people ask for, point at and get back."""
+"""Tasks on the platforms, through the real client libraries: commands, shortcuts, mentions and files."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def made(stage: TeamStage) -> MemoryPretrained:
 
 
 async def ask(stage: Stage, name: str, example: Example, folder: Path) -> Said:
-    """By the platform's command; with a file as people there give one."""
+    """Ask by the platform's command, with a file in the platform's way."""
     given = dict(example.arguments) | ({"model": "spare"} if "model" in example.arguments else {})
     if example.attachment is None:
         return await stage.command(name, given)
@@ -83,7 +83,7 @@ async def test_every_task_answers_through_its_command(
 
 
 def drawn(text: str, platform: str) -> str:
-    """Files hold other sounds on platforms; a terminal draws Markdown and breaks lines."""
+    """Return the expected words as the platform draws them: a terminal draws Markdown and breaks lines."""
     text = text.replace("hello from the sea", "abc")
     return "".join(re.sub(r"[*`>│▌\s]", "", text)) if platform == "console" else text
 
@@ -106,7 +106,7 @@ async def test_a_shortcut_reads_the_files_of_a_message(stage: TeamStage) -> None
     assert "a cat on a mat" in shown.text
 
 
-async def test_what_was_said_in_a_thread_is_read_and_linked(stage: TeamStage) -> None:
+async def test_messages_of_a_thread_are_read_and_linked(stage: TeamStage) -> None:
     there = await stage.thread("We meet on Tuesday", "Fine with me")
     said = await stage.mention("/answer --last 10 When is Tuesday?", said=there)
     shown = await stage.answer(said)
@@ -129,7 +129,7 @@ async def test_what_was_said_in_a_channel_is_read(stage: TeamStage) -> None:
 
 
 @pytest.mark.parametrize("by", ["command", "mention"])
-async def test_who_may_not_read_back_hears_nothing_of_it(by: str, tmp_path: Path) -> None:
+async def test_people_without_history_get_no_summary(by: str, tmp_path: Path) -> None:
     stage = DiscordStage(tmp_path)
     open_platform = stage.open_platform
 
@@ -167,13 +167,13 @@ async def test_without_the_intent_answers_say_what_is_hidden(tmp_path: Path) -> 
         assert "When is the launch?" in shown.parts[0]
         assert CONTEXT_HIDDEN in shown.parts[-1]
         again = await stage.answer(await stage.mention("And who comes?", said=there))
-        assert "without the earlier messages" not in again.text, "nothing was said since the last answer"
+        assert "without what was said" not in again.text, "nothing was said since the last answer"
         shown = await stage.answer(await stage.point(there, "Summarise"))
         assert "Bring cake" in str(made(stage).jobs[-1])
 
 
 async def test_the_message_replied_to_is_read(stage: TeamStage) -> None:
-    """On Slack that is the one that the thread began with."""
+    """On Slack the message replied to is the first message of the thread."""
     first = await stage.mention("I love it")
     await stage.answer(first)
     if isinstance(stage, DiscordStage):
@@ -189,7 +189,7 @@ async def test_the_message_replied_to_is_read(stage: TeamStage) -> None:
     assert job.texts == ("I love it",)
 
 
-async def test_a_terminal_says_that_it_shows_nothing_of_before(tmp_path: Path) -> None:
+async def test_a_terminal_reports_its_missing_history(tmp_path: Path) -> None:
     async with playing(ConsoleStage(tmp_path)) as stage:
         shown = await stage.answer(await stage.command("summarise", {"last": "5"}))
     assert "There is no message history here" in shown.text

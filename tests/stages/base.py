@@ -244,7 +244,7 @@ class TeamStage(Stage):
     """The ids of people by name."""
 
     channel: str
-    """The id of the channel that everybody is in."""
+    """The id of the channel with everybody."""
 
     rates = True
     """True if the platform's server enforces its rate limits."""
@@ -300,7 +300,7 @@ class TeamStage(Stage):
 
     @abstractmethod
     async def delete_channel(self) -> None:
-        """Delete the channel that everybody is in."""
+        """Delete the channel with everybody."""
 
     @abstractmethod
     async def uninstall(self) -> None:

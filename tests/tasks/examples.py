@@ -1,4 +1,4 @@
-"""One request for each task, and what its answer shows, with tests/fakes/pretrained.py as the model."""
+"""One request and its answer for each task, with tests/fakes/pretrained.py as the model."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ NOTES = "Ann said: The launch is on Tuesday. Bring good cake."
 
 
 def picture() -> bytes:
-    """A small white one."""
+    """Return a small white image."""
     written = io.BytesIO()
     Image.new("RGB", (80, 60), "white").save(written, "PNG")
     return written.getvalue()
 
 
 UPLOADS = {"notes.txt": NOTES.encode(), "cat.png": picture(), "voice.ogg": b"hello from the sea", "plan.pdf": b"%PDF"}
-"""What the files hold that are attached."""
+"""The content of the attached files."""
 
 CAT, VOICE = Attachment("cat.png", "image/png"), Attachment("voice.ogg", "audio/ogg")
 
 
 @dataclass(frozen=True)
 class Example:
-    """What is asked, and words that the answer shows; `file` is the name of the file that comes back."""
+    """A request's arguments and words of its answer; `file` is the name of the file in the answer."""
 
     arguments: Mapping[str, str] = field(default_factory=dict)
     shows: tuple[str, ...] = ()

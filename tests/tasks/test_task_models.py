@@ -1,4 +1,4 @@
-"""Tasks through the real models' process: each skill by a small checkpoint of random weights, asked for by command."""
+"""Tasks through the real models' process: each skill has a small checkpoint of random weights."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ ASKED: Mapping[str, tuple[Mapping[str, str], str]] = {
 
 
 def tone(seconds: float, rate: int = 16_000) -> bytes:
-    """A WAV file with one note."""
+    """Return a WAV file with one note."""
     written = io.BytesIO()
     with wave.open(written, "wb") as sound:
         sound.setnchannels(1)
@@ -72,7 +72,7 @@ def tone(seconds: float, rate: int = 16_000) -> bytes:
 
 
 def make(folder: Path) -> None:
-    """The checkpoints, made where torch may be imported."""
+    """Return the checkpoints, made in a process that may import torch."""
     command = [sys.executable, "-m", "tests.inference.tiny_families", str(folder), *CHECKPOINTS]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

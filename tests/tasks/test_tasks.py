@@ -1,4 +1,4 @@
-"""Every task from its command to its answer, with models in memory: what is read, who does it, how it is shown."""
+"""Every task from its command to its answer, with models in memory: its input, its model and its output."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ SAID = (
 
 
 class Endpoint(MemoryBackend):
-    """An API that does more than converse."""
+    """An API with abilities beside chat."""
 
     async def embed(self, texts: Sequence[str]) -> Sequence[Sequence[float]]:
         return [[float(len(text)), 1.0] for text in texts]
@@ -65,7 +65,7 @@ class Endpoint(MemoryBackend):
 
 
 class TaskWorld(World):
-    """A world with a model that does every job beside those that converse."""
+    """A world with two chat models and a model for every job."""
 
     def __init__(self, store: Database, folder: Path, tables: str = MADE) -> None:
         path = folder / "tasks.toml"
@@ -90,14 +90,14 @@ class TaskWorld(World):
         message: str = "",
         **arguments: str,
     ) -> MemoryDraft:
-        """Have a task done."""
+        """Run a task and return its answer."""
         more: Mapping[str, object] = {"command": name, "arguments": arguments, "attachments": files}
         return await self.say("", place, person, message=message, **more)
 
 
 @pytest.fixture
 async def tables() -> str:
-    """More of the configuration; tests override it."""
+    """Return further configuration; tests override it."""
     return MADE
 
 
@@ -126,7 +126,7 @@ def test_every_task_has_its_example() -> None:
 
 
 @pytest.mark.parametrize("name", sorted(EXAMPLES))
-async def test_every_task_answers_with_a_model_made_for_it(world: TaskWorld, name: str) -> None:
+async def test_every_task_answers_with_its_own_model(world: TaskWorld, name: str) -> None:
     example = EXAMPLES[name]
     files = (example.attachment,) if example.attachment else ()
     draft = await world.do(name, CHANNEL, ANN, *files, **example.arguments)
@@ -178,7 +178,7 @@ async def test_models_behind_an_api_do_what_they_can(world: TaskWorld) -> None:
 
 
 @pytest.mark.parametrize("tables", ['[hub]\nallow = ["openai/*"]\n'], ids=["nothing made"])
-async def test_what_nobody_can_do_is_offered_to_be_pulled(world: TaskWorld) -> None:
+async def test_a_missing_model_is_offered(world: TaskWorld) -> None:
     draft = await world.do("transcribe", DIRECT, ANN, VOICE)
     assert notes(draft) == (
         "There is no model for /transcribe here. An administrator can add one: `/models add openai/whisper-base`."
@@ -193,7 +193,7 @@ async def test_what_nobody_can_do_is_offered_to_be_pulled(world: TaskWorld) -> N
 
 
 @pytest.mark.parametrize("tables", ['[hub]\nallow = ["openai/*"]\nmanaged_by = "operator"\n'], ids=["nothing made"])
-async def test_where_the_operator_adds_models_nobody_is_offered_to(world: TaskWorld) -> None:
+async def test_without_the_right_nobody_is_offered_a_model(world: TaskWorld) -> None:
     for person in (ANN, ADMIN):
         draft = await world.do("transcribe", DIRECT, person, VOICE)
         assert "The operator of this bot can add one: openai/whisper-base." in notes(draft)
@@ -236,7 +236,7 @@ async def test_a_button_lets_the_chat_model_do_it(world: TaskWorld) -> None:
     assert NOTES in world.main.prompts[-1][1].text
 
 
-async def test_after_a_restart_a_button_says_that_it_forgot(world: TaskWorld) -> None:
+async def test_a_button_from_before_a_restart_is_refused(world: TaskWorld) -> None:
     draft = await world.do("summarise", **{"request": "999", "with": "chat"})
     assert "Ask again" in notes(draft)
 
@@ -256,7 +256,7 @@ async def test_a_setting_says_who_does_a_task(world: TaskWorld) -> None:
     assert "Answered by main (chat model" in await done("summarise", BEN)
 
 
-async def test_what_cannot_be_told_is_done_all_the_same(world: TaskWorld) -> None:
+async def test_an_unfit_preference_does_not_stop_a_task(world: TaskWorld) -> None:
     await world.command("config set", CHANNEL, ADMIN, key="tasks", value="chat", scope="channel")
     assert "Answered by made" in notes(await world.do("transcribe", CHANNEL, ANN, VOICE))
     assert "Answered by made" in notes(await world.do("similar", CHANNEL, one="a", text="b", model="made"))
@@ -271,7 +271,7 @@ async def test_a_model_that_is_gone_is_no_hindrance(world: TaskWorld) -> None:
 
 
 @without
-async def test_a_setting_keeps_a_text_from_the_model_that_converses(world: TaskWorld) -> None:
+async def test_a_setting_keeps_text_from_the_chat_model(world: TaskWorld) -> None:
     await world.command("config set", CHANNEL, ADMIN, key="tasks", value="local", scope="channel")
     assert "There is no model for /summarise here" in notes(await world.do("summarise", CHANNEL, text=NOTES))
 
@@ -298,7 +298,7 @@ async def test_who_does_tasks_is_completed_entry_by_entry(world: TaskWorld) -> N
     assert await completed("local, fill=c") == ["local, fill=chat"]
 
 
-async def test_a_model_of_the_hub_does_what_the_hub_says_it_is_for(world: TaskWorld) -> None:
+async def test_a_hub_model_does_its_hub_task(world: TaskWorld) -> None:
     catalogue = world.app.services.catalogue
     for name, tag in (("shortens", "summarization"), ("german", "translation")):
         added = AddedModel(name, f"org/{name}", "0" * 40, tag, "mit", 1, "discord", "guild")
@@ -327,7 +327,7 @@ async def test_the_person_chooses_a_model(world: TaskWorld) -> None:
     assert set(await world.app.intake.suggest("sentiment", "model", "", CHANNEL, ANN, {})) == {"made", "main", "spare"}
 
 
-def test_a_task_that_there_is_not_is_a_mistake(tmp_path: Path) -> None:
+def test_an_unknown_task_is_a_mistake(tmp_path: Path) -> None:
     path = tmp_path / "config.toml"
     path.write_text('[settings]\ntasks = ["summarize=chat"]\n')
     config = load(path, {})
@@ -346,7 +346,7 @@ async def test_the_last_messages_are_read(world: TaskWorld) -> None:
     assert job.text == "Ann: I love it. The launch is on Tuesday.\nBen: What an awful day"
 
 
-async def test_what_was_said_since_is_read_without_the_request_itself(world: TaskWorld) -> None:
+async def test_recent_messages_exclude_the_request_itself(world: TaskWorld) -> None:
     asking = Message("m1", "Ann", "@bot /similar")
     world.adapter.history_messages = (*SAID, asking)
     draft = await world.do("similar", CHANNEL, one="an awful day", since="2h", message="m1")
@@ -355,7 +355,7 @@ async def test_what_was_said_since_is_read_without_the_request_itself(world: Tas
     assert world.adapter.read[-1][1] > 0
 
 
-async def test_a_mention_that_begins_a_thread_reads_the_channel(world: TaskWorld) -> None:
+async def test_a_new_threads_mention_reads_the_channel(world: TaskWorld) -> None:
     place = replace(CHANNEL, thread="m1")
     await world.do("summarise", place, last="2", message="m1")
     assert world.adapter.read[-1][0] == CHANNEL
@@ -384,7 +384,7 @@ async def test_the_message_replied_to_is_read(world: TaskWorld) -> None:
     assert "a cat on a mat" in (await world.do("describe", CHANNEL)).text
 
 
-async def test_the_newest_picture_of_the_last_messages_is_taken(world: TaskWorld) -> None:
+async def test_the_newest_image_of_recent_messages_counts(world: TaskWorld) -> None:
     world.adapter.history_messages = (
         Message("1", "Ann", "", attachments=(Attachment("old.png", "image/png"), CAT)),
         *SAID,
@@ -469,7 +469,7 @@ async def test_without_labels_the_model_has_its_own(world: TaskWorld) -> None:
     assert isinstance(world.made.jobs[-1], job_types.Classify)
 
 
-async def test_labels_are_for_models_that_choose_and_the_models_own_for_others(world: TaskWorld) -> None:
+async def test_labels_depend_on_the_kind_of_model(world: TaskWorld) -> None:
     catalogue = world.app.services.catalogue
     del catalogue.backends["made"]
     for name, tag in (("chooses", "zero-shot-classification"), ("feels", "text-classification")):
@@ -524,7 +524,7 @@ async def test_a_pipeline_is_run_on_what_is_given(world: TaskWorld) -> None:
     assert "Name the pipeline" in notes(await world.do("run", model="made", text="x"))
 
 
-async def test_a_pipeline_that_there_is_not_never_reaches_a_model(world: TaskWorld) -> None:
+async def test_an_unknown_pipeline_never_reaches_a_model(world: TaskWorld) -> None:
     for pipeline, says in (
         ("made-up-17", "There is no pipeline “made-up-17”. Supported pipelines: text-classification, "),
         ("table-question-answering", "it needs pandas"),
@@ -568,9 +568,7 @@ async def test_a_pipeline_is_given_what_it_takes(world: TaskWorld) -> None:
     ]
 
 
-async def test_things_that_a_pipeline_found_are_also_told_in_words(
-    world: TaskWorld, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_found_objects_are_also_listed_as_text(world: TaskWorld, monkeypatch: pytest.MonkeyPatch) -> None:
     draft = await world.do("run", CHANNEL, ANN, CAT, model="made", pipeline="object-detection")
     assert "cat         1     90%" in draft.text
     monkeypatch.setattr("tests.fakes.pretrained.piped", lambda job: EMPTY_OUTPUT)
@@ -641,9 +639,7 @@ async def test_a_task_counts_against_a_limit(world: TaskWorld) -> None:
     assert len(world.made.jobs) == 1
 
 
-async def test_tasks_at_once_never_use_more_tokens_than_there_are(
-    world: TaskWorld, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_parallel_tasks_stay_within_the_token_limit(world: TaskWorld, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tests.fakes.pretrained.work", lambda job: ("a summary", job_types.Written("complete", 3, 150)))
     await world.do("config set", CHANNEL, ADMIN, key="queue_person", value="100", scope="channel")
     await world.do("limits set", CHANNEL, ADMIN, of="tokens", amount="1000", per="day", who="everyone")
@@ -655,7 +651,7 @@ async def test_tasks_at_once_never_use_more_tokens_than_there_are(
     assert all("limit" in notes(draft) for draft in drafts if draft not in answered)
 
 
-async def test_what_a_model_may_write_is_what_is_left(world: TaskWorld) -> None:
+async def test_the_remaining_budget_bounds_the_output(world: TaskWorld) -> None:
     await world.do("limits set", CHANNEL, ADMIN, of="tokens", amount="400", per="day", who="everyone")
     await world.do("rewrite", CHANNEL, how="Shorter", text="Hm.")
     (job,) = world.made.jobs
@@ -673,7 +669,7 @@ async def test_prices_are_those_of_the_catalogue(store: Database, tmp_path: Path
     await world.queue.aclose(0)
 
 
-async def test_of_many_tokens_the_first_are_shown_and_all_are_counted(world: TaskWorld) -> None:
+async def test_only_the_first_of_many_tokens_show(world: TaskWorld) -> None:
     draft = await world.do("tokens", text=" ".join(["one"] * 250))
     assert draft.text.startswith("250 tokens")
     assert draft.text.count("|") == 200
@@ -684,8 +680,8 @@ async def test_of_many_tokens_the_first_are_shown_and_all_are_counted(world: Tas
 
 
 @pytest.mark.parametrize("text", ["." * 300_000 + "a", "x" * 300_000, "ü" * 300_000, "Well... " * 40_000])
-def test_long_texts_of_any_kind_are_cut_in_no_time(text: str) -> None:
-    """What was quadratic would outlast the patience of the suite."""
+def test_long_texts_are_split_quickly(text: str) -> None:
+    """A quadratic algorithm would exceed the time limit."""
     pieces = chunk_text(text, 400)
     assert "".join(piece.text + piece.after for piece in pieces) == text.rstrip() + pieces[-1].after
     assert max(token_weight(piece.text) for piece in pieces) <= 400
@@ -703,7 +699,7 @@ def test_cutting_loses_nothing(text: str, room: int) -> None:
 @pytest.mark.parametrize("unit", ["a.\n", "a\n", "。", ". "])
 @pytest.mark.parametrize("room", [480, 64_000])
 def test_many_short_sentences_are_cut_in_no_time(unit: str, room: int) -> None:
-    """What was quadratic would outlast the patience of the suite."""
+    """A quadratic algorithm would exceed the time limit."""
     pieces = chunk_text(unit * 600_000, room, overlap=room // 8)
     assert 1 < len(pieces) <= 600_000 * 2 // room
     assert max(token_weight(piece.text) for piece in pieces) <= room
