@@ -305,8 +305,8 @@ def check_placeholders(prompt: str) -> None:
     """Raise UserError for an unknown placeholder of a system prompt, or one with more than a name in its braces."""
     try:
         parts = list(Formatter().parse(prompt))
-    except ValueError as error:
-        raise UserError(f"system_prompt has an unmatched brace ({error}). {_BRACES}") from None
+    except ValueError:
+        raise UserError(f"system_prompt has an unmatched brace. {_BRACES}") from None
     for _, name, layout, conversion in parts:
         if name is not None and (name not in PLACEHOLDERS or layout or conversion):
             raise UserError(f"system_prompt has an unknown placeholder: {{{name[:60]}}}. {_BRACES}")

@@ -123,7 +123,7 @@ class Message:
 
 
 class ReplyTarget(Protocol):
-    """Where the answer to a request goes, in an adapter's own terms; the core keeps it and never reads it."""
+    """The address of a request's answer, in an adapter's own terms; the core stores it unread."""
 
     def dump(self) -> str:
         """Return all of it as text, from which the adapter can answer after a restart."""

@@ -81,7 +81,7 @@ async def test_administrators_can_disable_personal_settings(world: World) -> Non
     assert world.main.sampled[-1].max_tokens == 77
     refused = await config(world, "answer_tokens", "2000", "me", CHANNEL, ANN)
     assert refused.strip() == "answer_tokens is the same for everybody here. Ask an administrator."
-    assert "does not count here" in answer_text(await world.command("config show", CHANNEL, ANN, key="answer_tokens"))
+    assert "is not used here" in answer_text(await world.command("config show", CHANNEL, ANN, key="answer_tokens"))
     assert "no longer set for you" in answer_text(
         await world.command("config reset", OTHER, ANN, key="answer_tokens", scope="me")
     )
@@ -145,10 +145,10 @@ async def test_what_was_set_is_there_after_a_restart(world: World, tmp_path: Pat
         ("models", "main, gtp", "There is no model “gtp” here."),
         ("persona", "pirate", "There is no persona “pirate” here. There are none yet."),
         ("commands_off", "help", "There is no command “help” here."),
-        ("system_prompt", "{secret}", "unknown placeholder"),
-        ("system_prompt", "{name:>300000000}", "unknown placeholder"),
-        ("system_prompt", "one {", "unmatched brace"),
-        ("personal", "speak", "There is no setting of that kind “speak” here. There are: model, tasks,"),
+        ("system_prompt", "{secret}", "an unknown placeholder: {secret}"),
+        ("system_prompt", "{name:>300000000}", "an unknown placeholder"),
+        ("system_prompt", "one {", "an unmatched brace"),
+        ("personal", "speak", "There is no personal setting “speak” here. There are: model, tasks,"),
         ("queue_person", "0", "a whole number from 1 to 1,000"),
         ("audit_channel", "nowhere", "/audit channel"),
     ],
@@ -161,8 +161,8 @@ async def test_a_refused_value_names_the_right_ones(world: World, key: str, valu
 
 
 async def test_a_scope_without_the_setting_is_refused(world: World) -> None:
-    assert "cannot be set for you; it can for: workspace, channel" in await config(world, "models", "main", "me")
-    assert "This is no thread" in await config(world, "language", "Thai", "thread", CHANNEL)
+    assert "cannot be set for you. Its levels are: workspace, channel" in await config(world, "models", "main", "me")
+    assert "This is not a thread" in await config(world, "language", "Thai", "thread", CHANNEL)
     assert "“galaxy” is not a valid value of `scope`. Write one of: workspace, channel, thread, me." in await config(
         world, "language", "Thai", "galaxy"
     )
@@ -330,8 +330,8 @@ async def test_settings_export_as_toml_and_import_again(world: World) -> None:
     [
         ("", "The import is empty"),
         ("workspace", "not valid TOML"),
-        ("[workspace]\nlanguage = 'Thai'\nspeak = 'loudly'", "mentions, threads or everything"),
-        ("[workspace]\nlanguage = 'Thai'\n[[rules]]\nwho = 'all'\nwhat = 'bot'\nallowed = true", "names nobody"),
+        ("[workspace]\nlanguage = 'Thai'\nspeak = 'loudly'", "Write mentions, threads or everything."),
+        ("[workspace]\nlanguage = 'Thai'\n[[rules]]\nwho = 'all'\nwhat = 'bot'\nallowed = true", "is not a subject"),
         ("[workspace]\nlanguage = 'Thai'\n[wrkspace]", "Nothing was changed"),
         ("[threads.'general/1']\nlanguage = 'Thai'\naudit_channel = 'x'", "cannot be set for a thread"),
     ],
@@ -415,7 +415,7 @@ async def test_a_persona_answers(world: World) -> None:
 )
 async def test_personas_names_are_valid_everywhere(world: World, name: str) -> None:
     answer = answer_text(await world.command("persona make", CHANNEL, ADMIN, name=name, prompt="You are."))
-    assert ("A persona's name has letters, digits" if name else "needs `name`") in answer
+    assert ("at most 32 letters, digits, “-” and “_”" if name else "needs `name`") in answer
     with pytest.raises(UserError):
         await world.intake.dialog(world.request("persona make", CHANNEL, ADMIN, {"name": name}))
     assert world.app.services.administration.personas(CHANNEL) == {}
@@ -429,11 +429,11 @@ async def test_personas_names_ignore_case(world: World) -> None:
         await world.intake.dialog(world.request("persona make", CHANNEL, ADMIN, {"name": "PIRATE"}))
     assert "`Pirate`" in answer_text(await world.command("persona use", CHANNEL, ANN, name="PIRATE"))
     assert "(answers here)" in answer_text(await world.command("persona list", CHANNEL, ANN))
-    assert "**Pirate** tells" in answer_text(await world.command("persona show", CHANNEL, ANN, name="pirate"))
+    assert "**Pirate** has this prompt" in answer_text(await world.command("persona show", CHANNEL, ANN, name="pirate"))
     assert "**Pirate** is ready" in answer_text(
         await world.command("persona edit", CHANNEL, ADMIN, name="pirate", prompt="You are a captain.")
     )
-    assert "**Pirate** is gone" in answer_text(await world.command("persona delete", CHANNEL, ADMIN, name="pirate"))
+    assert "**Pirate** is deleted" in answer_text(await world.command("persona delete", CHANNEL, ADMIN, name="pirate"))
 
 
 @pytest.mark.parametrize("name", ["@everyone", "c++", "a`b\n", "none", "n" * 200])
@@ -447,7 +447,7 @@ async def test_personas_of_before_stay_usable(world: World, name: str) -> None:
         await world.say("Hello", CHANNEL, ANN)
         assert world.main.prompts[-1][0].text.endswith(f"You are {name}.")
     for persona in dict.fromkeys(kept):
-        assert "is gone" in answer_text(await world.command("persona delete", CHANNEL, ADMIN, name=persona.name))
+        assert "is deleted" in answer_text(await world.command("persona delete", CHANNEL, ADMIN, name=persona.name))
     assert world.app.services.administration.personas(CHANNEL) == {}
 
 
@@ -628,7 +628,9 @@ async def test_a_removed_rule_is_in_the_audit(world: World) -> None:
     await world.command("access deny", CHANNEL, ADMIN, who="everyone", what="/ask")
     assert "/ask" in answer_text(await world.command("access show", CHANNEL, ADMIN)).split("Models:")[1]
     assert "/ask," not in answer_text(await world.command("access show", CHANNEL, ANN))
-    assert "is gone" in answer_text(await world.command("access remove", CHANNEL, ADMIN, who="everyone", what="/ask"))
+    assert "I removed the rule" in answer_text(
+        await world.command("access remove", CHANNEL, ADMIN, who="everyone", what="/ask")
+    )
     assert "There is no rule" in answer_text(
         await world.command("access remove", CHANNEL, ADMIN, who="everyone", what="/ask")
     )
@@ -647,21 +649,21 @@ async def test_the_first_argument_can_be_the_rules_target(world: World) -> None:
         )
         assert f"#other may not use {about} from now on" in answer
     assert len(world.app.services.administration.rules(CHANNEL)) == 3
-    assert "is gone" in answer_text(
+    assert "I removed the rule" in answer_text(
         await world.command("access remove", CHANNEL, ADMIN, who="/ask", channel="channel:other|x")
     )
     for who in ("@staff", "/nothing"):
         refused = answer_text(
             await world.command("access deny", CHANNEL, ADMIN, who=who, channel="channel:other|other")
         )
-        assert "A rule is about one subject" in refused
-    assert "Say who it is about" in answer_text(await world.command("access deny", CHANNEL, ADMIN, who="/ask"))
+        assert "A rule has one subject" in refused
+    assert "A rule needs a subject" in answer_text(await world.command("access deny", CHANNEL, ADMIN, who="/ask"))
     assert len(world.app.services.administration.rules(CHANNEL)) == 2
 
 
 async def test_a_rule_with_two_subjects_is_refused(world: World) -> None:
     given = {"who": "person:2|Ben", "what": "/ask", "channel": "channel:general|general"}
-    assert "A rule is about one subject" in answer_text(await world.command("access deny", CHANNEL, ADMIN, **given))
+    assert "A rule has one subject" in answer_text(await world.command("access deny", CHANNEL, ADMIN, **given))
     assert world.app.services.administration.rules(CHANNEL) == []
 
 
@@ -685,7 +687,7 @@ async def test_the_audit_can_be_filtered_and_exported(world: World) -> None:
         "language"
         not in answer_text(await world.command("audit show", CHANNEL, ADMIN, who="person:2|Ben")).split("Ben")[0]
     )
-    assert "nothing to show" in answer_text(await world.command("audit show", CHANNEL, ADMIN, action="forget"))
+    assert "no such entries" in answer_text(await world.command("audit show", CHANNEL, ADMIN, action="forget"))
     assert "is not a duration" in answer_text(await world.command("audit show", CHANNEL, ADMIN, since="ages"))
     assert "Thai" in answer_text(await world.command("audit show", CHANNEL, ADMIN, since="1h"))
     (file,) = (await world.command("audit export", CHANNEL, ADMIN)).answers[-1].files

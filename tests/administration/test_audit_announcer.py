@@ -50,7 +50,7 @@ async def test_announcements_stay_in_the_guild(tmp_path: Path) -> None:
         assert "#x is not a channel of this workspace" in shown.text
         toml = f'[workspace]\naudit_channel = "channel:{lobby}|x"\nlanguage = "Thai"'
         imported = await stage.answer(await stage.command("config import", {"toml": toml}, "root"))
-        assert "Nothing was changed, because of [workspace] audit_channel: #x is not a channel" in imported.text
+        assert "Nothing was changed. The mistake is in [workspace] audit_channel: #x is not a channel" in imported.text
         assert stage.app.services.administration.settings(Place("discord", stage.guild, "")).language == ""
 
 
@@ -121,7 +121,7 @@ async def test_an_import_is_bounded(world: World) -> None:
     table = "[channels.{}]\nlanguage = 'Thai'"
     toml = "\n".join(table.format(number) for number in range(MOST_ENTRIES + 1))
     shown = answer_text(await world.command("config import", CHANNEL, ADMIN, toml=toml))
-    assert "there are 5,001 settings in it, and 5,000 can be taken in at once" in shown
+    assert "5,001 settings, and one import may have 5,000" in shown
     empty = "\n".join(f"[channels.{number}]" for number in range(MOST_ENTRIES + 1))
     assert "5,001 settings" in answer_text(await world.command("config import", CHANNEL, ADMIN, toml=empty))
     long = f"[workspace]\nsystem_prompt = '{'x' * (2 << 20)}'"
@@ -207,8 +207,10 @@ async def test_ratings_of_private_answers_are_ones_own(world: World) -> None:
 async def test_closed_direct_messages_say_where_to_ask(world: World) -> None:
     base = world.app.services.administration.base
     world.app.services.administration.base = base.model_copy(update={"direct_messages": "closed"})
-    assert "Ask me in a channel." in answer_text(await world.say("Hello", DIRECT, ANN))
-    assert "Ask me in a channel." in answer_text(await world.command("summarise", DIRECT, ANN, text="Hello"))
-    assert "What I keep" in answer_text(await world.command("privacy", DIRECT, ANN))
+    assert "I don't answer direct messages here. Ask me in a channel." in answer_text(
+        await world.say("Hello", DIRECT, ANN)
+    )
+    assert "I don't answer direct messages" in answer_text(await world.command("summarise", DIRECT, ANN, text="Hello"))
+    assert "The data that I store" in answer_text(await world.command("privacy", DIRECT, ANN))
     assert "Hello" in answer_text(await world.say("Hello", CHANNEL, ANN))
     assert "Hello" in answer_text(await world.say("Hello", DIRECT, ADMIN))

@@ -140,10 +140,8 @@ async def test_the_chore_wakes_when_it_is_due(
 
 
 async def test_privacy_says_what_a_removal_does(gracious: World) -> None:
-    told = (
-        "When I am removed from this workspace, all that I keep of it goes, 24 hours later, unless I am back by then."
-    )
+    told = "I delete its data 24 hours later"
     assert told in answer_text(await gracious.command("privacy", CHANNEL, ANN))
     await gracious.command("config set", CHANNEL, ADMIN, key="on_uninstall", value="keep", scope="workspace")
-    assert "what I keep of it stays." in answer_text(await gracious.command("privacy", CHANNEL, ANN))
-    assert "belongs to no server" in answer_text(await gracious.command("privacy", DIRECT, ANN))
+    assert "its data stays." in answer_text(await gracious.command("privacy", CHANNEL, ANN))
+    assert "does not belong to a server" in answer_text(await gracious.command("privacy", DIRECT, ANN))

@@ -47,10 +47,10 @@ async def test_forgetting_shows_the_counts_before_it_deletes(world: World, files
     assert isinstance(button, Choice)
     assert button.label == "Forget it all"
     done = await world.command(button.command, CHANNEL, ANN, **button.arguments)
-    assert "Forgotten" in answer_text(done)
+    assert "Deleted" in answer_text(done)
     words = ("secret-one", "secret-two", "secret-three", "Setish", "Secretish", "stays-one")
     assert await files.holding(*words) == ["stays-one"]
-    assert "nothing to forget" in answer_text(await world.command("forget me", CHANNEL))
+    assert "nothing to delete" in answer_text(await world.command("forget me", CHANNEL))
     assert world.app.services.administration.settings(CHANNEL, ANN).language == ""
 
 
@@ -156,7 +156,7 @@ async def test_a_conversation_goes_and_the_others_stay(world: World, files: File
     (button,) = shown.answers[-1].choices
     await world.command(button.command, THREAD, ANN, **button.arguments)
     assert await files.holding("thread-1", "beside-it") == ["beside-it"]
-    assert "no conversation" in answer_text(await world.command("forget conversation", THREAD))
+    assert "not have a conversation" in answer_text(await world.command("forget conversation", THREAD))
 
 
 async def test_the_button_means_the_conversation_that_was_shown(world: World) -> None:
@@ -173,13 +173,13 @@ async def test_only_starters_and_administrators_delete_a_conversation(world: Wor
     await world.say("ann asks", THREAD)
     await world.say("ben asks", THREAD, BEN)
     refused = await forget(world, "conversation", THREAD, BEN)
-    assert "Others took part" in answer_text(refused)
+    assert "Other people took part" in answer_text(refused)
     assert len(await texts(world, 1)) == 4
     await forget(world, "me", THREAD)
-    assert "Forgotten" in answer_text(await forget(world, "conversation", THREAD, BEN))
+    assert "Deleted" in answer_text(await forget(world, "conversation", THREAD, BEN))
     await world.say("cas asks", THREAD, BEN)
     await world.say("dan asks", THREAD, ANN)
-    assert "Forgotten" in answer_text(await forget(world, "conversation", THREAD, ADMIN))
+    assert "Deleted" in answer_text(await forget(world, "conversation", THREAD, ADMIN))
 
 
 # Administrators -------------------------------------------------------------------------------------------------------
@@ -211,7 +211,7 @@ async def test_a_channel_goes_with_its_threads(world: World, files: Files) -> No
     for text, place in (("in-channel", CHANNEL), ("in-thread", THREAD), ("in-other", OTHER), ("elsewhere", ELSEWHERE)):
         await world.say(text, place)
     shown = await world.command("forget channel", CHANNEL, ADMIN, channel="channel:other|other")
-    assert "what was said in #other: 1 question" in answer_text(shown)
+    assert "the messages of #other: 1 question" in answer_text(shown)
     await forget(world, "channel", CHANNEL, ADMIN)
     assert await files.holding("in-channel", "in-thread", "in-other", "elsewhere") == ["in-other", "elsewhere"]
 
@@ -422,7 +422,7 @@ async def test_others_go_on_writing_meanwhile(world: World, files: Files) -> Non
     await world.intake.offer(world.intake.settle(world.request("forget me", CHANNEL, ANN, {"sure": "yes"})))
     (draft,) = [draft for draft in world.adapter.drafts if draft.request.command == "forget me"]
     await draft.finished.wait()
-    assert answer_text(draft).startswith("Forgotten")
+    assert answer_text(draft).startswith("Deleted")
     assert "within minutes" not in answer_text(draft)
     assert await files.holding(*(f"secret-{number}-" for number in range(30))) == []
     done.set()

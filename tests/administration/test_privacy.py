@@ -474,7 +474,7 @@ async def test_a_rating_can_be_changed(world: World, tmp_path: Path) -> None:
     assert labels(answered) == ["👍", "👎"]
     good, bad = answered.answers[-1].choices
     thanks = await world.command(good.command, CHANNEL, ANN, **good.arguments)
-    assert answer_text(thanks).startswith("Thank you: 👍")
+    assert answer_text(thanks).startswith("Thank you for your rating: 👍")
     assert thanks.request.private
     await world.command(bad.command, CHANNEL, ANN, **bad.arguments)
     await world.command(good.command, CHANNEL, BEN, **good.arguments)
@@ -483,13 +483,15 @@ async def test_a_rating_can_be_changed(world: World, tmp_path: Path) -> None:
     assert "1 rating" in answer_text(await world.command("forget me", CHANNEL))
     await forget(world, "me", CHANNEL)
     assert await rows_of(tmp_path, votes) == [(BEN.id, 1, "main")]
-    assert "do not keep" in answer_text(await world.command(good.command, CHANNEL, ANN, **good.arguments))
+    assert "no longer store" in answer_text(await world.command(good.command, CHANNEL, ANN, **good.arguments))
 
 
 async def test_an_answer_is_rated_where_it_was_given(world: World) -> None:
     await world.say("one", CHANNEL)
     for about in ("1", "99", "x"):
-        assert "not given here" in answer_text(await world.command("feedback", OTHER, request=about, good="yes"))
+        assert "does not belong to this channel" in answer_text(
+            await world.command("feedback", OTHER, request=about, good="yes")
+        )
 
 
 async def test_a_broken_answer_offers_a_retry_not_ratings(world: World) -> None:
@@ -579,13 +581,13 @@ async def test_privacy_says_what_is_in_force_here(world: World) -> None:
     for key, value in (("retention_days", "1"), ("keep", "everything"), ("feedback", "on"), ("contact", "Root")):
         await world.command("config set", CHANNEL, ADMIN, key=key, value=value, scope="channel")
     changed = answer_text(await world.command("privacy", CHANNEL))
-    assert "answer: for 1 day," in changed
-    assert "to each other here I keep for 1 day" in changed
+    assert "answers for 1 day," in changed
+    assert "I store messages between people in this channel for 1 day" in changed
     assert "👍" in changed
     assert "per person and model for 32 days" in changed
     assert "Questions about this: Root." in changed
     await world.command("config set", CHANNEL, ADMIN, key="retention_days", value="0", scope="channel")
-    assert "answer: until somebody deletes it" in answer_text(await world.command("privacy", CHANNEL))
+    assert "answers until somebody deletes it" in answer_text(await world.command("privacy", CHANNEL))
     direct = answer_text(await world.command("privacy", DIRECT))
-    assert "to each other" not in direct
+    assert "messages between people" not in direct
     assert "for 90 days" in direct

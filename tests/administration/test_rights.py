@@ -190,11 +190,13 @@ async def test_present_administrators_steer_requests_of_others(world: World) -> 
         (THREAD, "sentiment", task),
     ):
         assert only in answer_text(await world.command(command, place, ADMIN, request=str(draft.log.request_id)))
-    assert "Others took part" in answer_text(await world.command("forget conversation", THREAD, ADMIN, sure="yes"))
+    assert "Other people took part" in answer_text(
+        await world.command("forget conversation", THREAD, ADMIN, sure="yes")
+    )
     del world.adapter.people[ADMIN.id]
     await world.command("stop", CHANNEL, ADMIN, request=str(running.log.request_id))
     await running.finished.wait()
-    assert "Forgotten" in answer_text(await world.command("forget conversation", THREAD, ADMIN, sure="yes"))
+    assert "Deleted" in answer_text(await world.command("forget conversation", THREAD, ADMIN, sure="yes"))
 
 
 async def test_a_retried_task_uses_its_persons_present_rights(world: World) -> None:

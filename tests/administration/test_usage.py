@@ -67,7 +67,7 @@ async def test_changes_of_limits_are_in_the_audit(noon: World) -> None:
     assert "everyone" in await limits(noon, "show")
     assert "everyone" not in shown
     assert "it was 30" in await limits(noon, "remove", asked)
-    assert "Nothing is limited for you here." in await limits(noon, "show", by=ANN)
+    assert "There is no limit for you here." in await limits(noon, "show", by=ANN)
     entries = await noon.app.services.administration.records.audit("discord", "guild", action="limit")
     assert [(entry.action, entry.target, entry.before, entry.after) for entry in reversed(entries)] == [
         ("limit set", "requests a day for everyone", "", "20"),
@@ -129,13 +129,13 @@ async def test_only_administrators_change_limits(noon: World) -> None:
 
 
 async def test_everybody_sees_their_used_and_remaining_amounts(noon: World) -> None:
-    assert "You used nothing since 2026-11-01." in answer_text(await noon.command("usage show", CHANNEL, ANN))
+    assert "You have not used anything since 2026-11-01." in answer_text(await noon.command("usage show", CHANNEL, ANN))
     await limits(noon, "set", {"amount": "4", "of": "requests", "per": "day"})
     play(noon.main, Text("hello"), Done("complete", Usage(1_000, 500)))
     for person in (ANN, ANN, BEN):
         await noon.say("hi", CHANNEL, person)
     shown = answer_text(await noon.command("usage show", CHANNEL, ANN, period="7d"))
-    assert "What you used since 2026-11-18:" in shown
+    assert "Your usage since 2026-11-18:" in shown
     rows = [line.split() for line in shown.splitlines()]
     assert ["main", "2", "0", "3,000", "0.0025", "USD"] in rows
     assert any(row[:4] == ["your", "4", "requests", "a"] and "█████░░░░░" in row and "50" in row for row in rows)
@@ -181,7 +181,7 @@ async def test_usage_shows_the_ratings_of_answers(noon: World) -> None:
         draft = await noon.say("hi", CHANNEL, person)
         await noon.command("feedback", CHANNEL, person, request=str(draft.log.request_id), good=good)
     shown = answer_text(await noon.command("usage people", CHANNEL, ADMIN))
-    assert "What people thought of the answers: main 2 👍 1 👎." in shown
+    assert "Ratings of the answers: main 2 👍 1 👎." in shown
     elsewhere = replace(CHANNEL, workspace="elsewhere")
     await noon.say("hi", elsewhere, BEN)
     shown = answer_text(await noon.command("usage people", elsewhere, ADMIN))
@@ -217,7 +217,7 @@ async def test_the_charts_description_has_its_figures(noon: World) -> None:
     assert width == 1600
     assert height > 900
     empty = await noon.command("usage chart", replace(CHANNEL, workspace="quiet"), ADMIN)
-    assert "There is nothing to draw: no tokens were used since 2026-11-01." in answer_text(empty)
+    assert "There is nothing to draw: the usage since 2026-11-01 has no tokens" in answer_text(empty)
     wrong = await noon.command("usage chart", CHANNEL, ADMIN, of="apples")
     assert "“apples” is not a valid value" in answer_text(wrong)
 

@@ -128,7 +128,7 @@ def test_make_chat_answers_from_the_bundled_model(tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert "small answers, and text goes to this machine" in done.stderr
-    first, closed, second = (part.strip() for part in re.split(r"(Done: .*\n)", done.stdout))
+    first, closed, second = (part.strip() for part in re.split(r"(I ended .*\n)", done.stdout))
     assert "pretrained model?" in closed
     assert len(first) > 10
     assert len(second) > 10

@@ -313,8 +313,8 @@ async def test_a_hub_model_does_its_hub_task(world: TaskWorld) -> None:
 
 async def test_what_is_none_of_the_choices_is_said(world: TaskWorld) -> None:
     said = notes(await world.do("summarise", text=NOTES, length="huge"))
-    assert said == "`length` is one of: short, medium, long; “huge” is none."
-    assert "`with` is one of: local, chat" in notes(await world.do("summarise", text=NOTES, **{"with": "magic"}))
+    assert said == "“huge” is not a valid value of `length`. Write one of: short, medium, long."
+    assert "`with`. Write one of: local, chat" in notes(await world.do("summarise", text=NOTES, **{"with": "magic"}))
     assert "Answered by made" in notes(await world.do("summarise", text=NOTES, length="Short"))
     assert "Write `/similar ONE [TEXT]`." in notes(await world.do("similar"))
 
