@@ -35,6 +35,7 @@ CASES = {
         "See https://a.test/b.html for more. It's short.",
         ["See https://a.test/b.html for more.", "It's short."],
     ),
+    "numbers": ("It uses PostgreSQL 15. To replay, wait.", ["It uses PostgreSQL 15.", "To replay, wait."]),
     "a no": ("The answer is no. We stay.", ["The answer is no.", "We stay."]),
     "nothing": (" \n\n", []),
 }

@@ -23,17 +23,18 @@ COUNTS = {"short": 2, "medium": 4, "long": 8}
 _SHARE = 0.6
 """A summary has at most this share of the sentences that could be quoted."""
 
-_EARLY = 0.05
+_EARLY = 0.1
 """Weight of the position: the first sentence has all of it, the last one none."""
 
-_LENGTH = 0.4
-"""Weight of the length, up to `_ENOUGH` characters: "Sounds good." sums up nothing."""
+_MATTERS = ("This is an important decision, result or announcement.", "This is what has to be done, and by when.")
+_CHATTER = ("This is small talk.", "This is a funny story about somebody.")
+_KIND = 0.5
+"""Weight of a sentence's similarity to the first two phrases, less that to the others, beside its centrality."""
 
-_ENOUGH = 80
 _QUESTION = 0.1
 """Subtracted from a question's score: the answer says more."""
 
-_REPETITION = 0.2
+_REPETITION = 0.1
 """Weight of the largest similarity to a sentence that is chosen already."""
 
 _SHORTEST = 12
@@ -56,8 +57,10 @@ def central_sentences(given: TaskInput, count: int) -> Steps[Sequence[Sentence]]
         raise UserError("There is no sentence in this text that I could quote.")
     if len(found) > MOST_SENTENCES:
         raise UserError(f"That is more than {MOST_SENTENCES:,} sentences to summarise. Give me less text at a time.")
-    vectors = yield from embeddings([sentence.text for sentence in found])
-    chosen = yield from apart(lambda: _chosen(found, vectors, min(count, math.ceil(len(found) * _SHARE))))
+    phrases = (*_MATTERS, *_CHATTER)
+    vectors = yield from embeddings((*phrases, *(sentence.text for sentence in found)))
+    kinds, vectors = vectors[: len(phrases)], vectors[len(phrases) :]
+    chosen = yield from apart(lambda: _chosen(found, vectors, kinds, min(count, math.ceil(len(found) * _SHARE))))
     return [found[number] for number in sorted(chosen)]
 
 
@@ -68,15 +71,14 @@ def _quotable(given: TaskInput) -> list[Sentence]:
     return [sentence for sentence in prose if len(sentence.text) >= _SHORTEST] or prose
 
 
-def _chosen(found: Sequence[Sentence], vectors: Sequence[Vector], count: int) -> Sequence[int]:
+def _chosen(found: Sequence[Sentence], vectors: Sequence[Vector], kinds: Sequence[Vector], count: int) -> Sequence[int]:
     """Return the numbers of the chosen sentences, the best first: maximal marginal relevance."""
-    middle = [sum(numbers) for numbers in zip(*vectors, strict=True)]
+    middle, matters, chatter = map(_mean, (vectors, kinds[: len(_MATTERS)], kinds[len(_MATTERS) :]))
     length = math.hypot(*middle) or 1.0
-    middle = [number / length for number in middle]
     scores = [
-        similarity(middle, vector)
+        similarity(middle, vector) / length
+        + _KIND * (similarity(matters, vector) - similarity(chatter, vector))
         + _EARLY * (1 - place / len(found))
-        + _LENGTH * min(1.0, len(sentence.text) / _ENOUGH)
         - _QUESTION * sentence.text.endswith("?")
         for place, (sentence, vector) in enumerate(zip(found, vectors, strict=True))
     ]
@@ -88,6 +90,10 @@ def _chosen(found: Sequence[Sentence], vectors: Sequence[Vector], count: int) ->
         chosen.append(best)
         nearest = [max(most, similarity(vectors[best], vector)) for most, vector in zip(nearest, vectors, strict=True)]
     return chosen
+
+
+def _mean(vectors: Sequence[Vector]) -> Vector:
+    return [sum(numbers) / len(vectors) for numbers in zip(*vectors, strict=True)]
 
 
 def _lines(chosen: Sequence[Sentence]) -> Iterator[str]:

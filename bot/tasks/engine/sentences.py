@@ -26,7 +26,11 @@ _LINE = 200
 """Characters at the end of a line that show whether it was wrapped."""
 
 _LAST_WORD = re.compile(r"(\S+)\Z")
-_NEXT_WORD = re.compile(r"\s+[\"'“‘«(\[¿¡*_]*(\S)")
+_NEXT_WORD = re.compile(r"\s+[\"'“‘«(\[¿¡*_]*(\w+|\S)")
+_MONTH = re.compile(
+    "Jan(uar)?|Feb(ruar)?|März?|Apr(il)?|Mai|Juni?|Juli?|Aug(ust)?|Sept?(ember)?|Okt(ober)?|Nov(ember)?|Dez(ember)?"
+)
+"""A German month: the full stop after the number of a day ends no sentence."""
 
 _ABBREVIATION = re.compile(
     "mr|mrs|ms|dr|prof|st|jr|sr|vs|etc|ca|al|fig|no|nr|vol|pp?|eds?|inc|ltd|co|corp|gen|sen|rep|gov|capt|lt|sgt|hon|approx"
@@ -156,8 +160,8 @@ def _ends(text: str, first: int, mark: re.Match[str], end: int) -> bool:
         word = before[1].lower().lstrip(_OPENING) if before else ""
         if _TITLE.fullmatch(word) or (_INITIAL.match(word) and word != "i"):
             return False
-        if word.isdigit() and (len(word) < 3 or first + len(word) == mark.start()):
-            return False  # "3. Mai", or the number of an item
+        if word.isdigit() and (first + len(word) == mark.start() or _MONTH.fullmatch(following[1])):
+            return False
         if _ABBREVIATION.fullmatch(word):
-            return following[1].isupper()
-    return not following[1].islower()
+            return following[1][0].isupper()
+    return not following[1][0].islower()
