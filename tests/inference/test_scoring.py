@@ -50,3 +50,7 @@ def test_the_prefix_is_read_once(report: dict[str, object]) -> None:
 
 def test_next_token_scores_agree_with_continuations(report: dict[str, object]) -> None:
     assert report["next"] is True
+
+
+def test_words_begin_with_a_space_and_have_letters(report: dict[str, object]) -> None:
+    assert report["words"] == [["12", "cat"], ["Cat"]]

@@ -10,8 +10,10 @@ from collections.abc import Mapping, Sequence
 
 import torch
 import transformers as hf
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 
 from bot.inference import quantization
+from bot.inference.models.next_words import vocabulary_words
 from bot.inference.models.scoring import log_likelihoods, next_tokens, scored
 
 WORDS = 64
@@ -61,6 +63,21 @@ def likeliest(network: hf.PreTrainedModel) -> bool:
     return bool(torch.allclose(following, torch.tensor(alone)[:, 0], atol=1e-6))
 
 
+def words() -> list[list[str]]:
+    """The two likeliest words of a small vocabulary, of any kind and with a capital."""
+    tokens = ["<s>", "Ġcat", "cat", "ĠCat", "Ġ12", "Ġ!!", "Ġcat's"]
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    vocabulary = {token: number for number, token in enumerate(dict.fromkeys([*tokens, *alphabet]))}
+    model = Tokenizer(models.BPE(vocabulary, []))
+    model.decoder = decoders.ByteLevel()
+    known = vocabulary_words(hf.PreTrainedTokenizerFast(tokenizer_object=model, bos_token="<s>"))
+    scores = torch.zeros(len(vocabulary))
+    scores[[vocabulary[token] for token in ("cat", "Ġ!!", "Ġ12", "Ġcat", "ĠCat")]] = torch.tensor(
+        [9.0, 8.0, 7.0, 6.0, 5.0]
+    )
+    return [known.likeliest(scores, 2), known.likeliest(scores, 2, capital=True)]
+
+
 @torch.inference_mode()
 def report() -> dict[str, object]:
     torch.manual_seed(3)
@@ -75,6 +92,7 @@ def report() -> dict[str, object]:
         "int8": farthest(small, plain, 1 << 28),
         "passes": [passes(plain, 1 << 28), passes(plain, 1)],
         "next": likeliest(plain),
+        "words": words(),
     }
 
 

@@ -77,7 +77,7 @@ def test_the_right_side_decides_a_blank() -> None:
     assert models.shown.startswith("The milk is in the fridge and cold\n")
 
 
-def test_a_blank_is_no_word_of_the_text() -> None:
+def test_words_of_the_text_fill_no_blank() -> None:
     words = dict(FakeModels(next=("Early", "late")).run(fillings("The opposite of early is ___.")))
     assert list(words) == ["late"]
 
