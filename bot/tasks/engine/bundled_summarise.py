@@ -1,6 +1,6 @@
 """summarise with the bundled embedder: the most central sentences, none like another, quoted in their order.
 
-The constants were chosen on benchmarks/data/summarise-dev.jsonl.
+The constants were chosen on the five texts of benchmarks/data/summarise-dev.jsonl, which is few.
 """
 
 from __future__ import annotations
