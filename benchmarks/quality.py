@@ -17,11 +17,11 @@ from pydantic import TypeAdapter
 
 from benchmarks.bundled import Bundled, bundled
 from benchmarks.table import HEAD, Row
-from bot.tasks.engine.bundled_answer import THRESHOLD, best_passage
 from bot.tasks.engine.bundled_classify import label_scores
 from bot.tasks.engine.bundled_fill import BLANK, fillings
 from bot.tasks.engine.bundled_jobs import NextWords, ask_language_model
-from bot.tasks.engine.bundled_summarise import central_sentences
+from bot.tasks.engine.quoted_answer import THRESHOLD, best_passage
+from bot.tasks.engine.quoted_summary import central_sentences
 from bot.tasks.engine.sentences import sentences
 from bot.tasks.engine.task import TaskInput
 
@@ -62,7 +62,7 @@ def mean(values: Sequence[float]) -> float:
 
 
 async def sentiment(models: Bundled, part: str) -> Row:
-    """The head against the most frequent label."""
+    """Compare the head with the most frequent label."""
     data = lines("sentiment", part)
     scores = models.sentiment.scores(await models.vectors([line.text for line in data]))
     found = [models.sentiment.labels[number] for number in scores.argmax(-1).tolist()]
@@ -73,12 +73,12 @@ async def sentiment(models: Bundled, part: str) -> Row:
         f"/sentiment, {len(data)} lines of team chat, positive, negative or neutral",
         f"macro F1 {macro_f1(found, truth):.2f}, accuracy {right:.2f}",
         f"always “{majority}”: {macro_f1([majority] * len(data), truth):.2f}, {truth.count(majority) / len(data):.2f}",
-        "0.80",
+        "—",
     )
 
 
 async def classify(models: Bundled, part: str) -> Row:
-    """The best label against a random one."""
+    """Compare the best label with a random one."""
     data = lines("classify", part)
     right = []
     for line in data:
@@ -90,12 +90,12 @@ async def classify(models: Bundled, part: str) -> Row:
         f"/classify, {len(data)} lines, {sets} sets of 4 to 8 labels",
         f"accuracy {mean(right):.2f}",
         f"a random label: {chance:.2f}",
-        "0.75",
+        "—",
     )
 
 
 async def fill(models: Bundled, part: str) -> Row:
-    """The first word and the first five, among acceptable words, against the likeliest word after the left side."""
+    """Compare the first and the first five words with the likeliest word after the left side."""
     data = lines("fill", part)
     first, five, left_only = [], [], []
     for line in data:
@@ -110,12 +110,12 @@ async def fill(models: Bundled, part: str) -> Row:
         f"/fill, {len(data)} sentences with a blank",
         f"first word right {mean(first):.2f}, among five {mean(five):.2f}",
         f"the likeliest word after the left side: {mean(left_only):.2f}",
-        "0.60",
+        "—",
     )
 
 
 async def answer(models: Bundled, part: str) -> Row:
-    """The right sentence, or the right refusal, against the first sentence for every question."""
+    """Compare the sentence, or the refusal, with the first sentence for every question."""
     data = lines("answer", part)
     found = []
     for line in data:
@@ -129,12 +129,12 @@ async def answer(models: Bundled, part: str) -> Row:
         f"/answer, {len(data)} questions, {len(others)} of them not answered by the text",
         f"accuracy {mean(right):.2f}; right sentence {mean(answerable):.2f}, right refusal {mean(others):.2f}",
         f"always the first sentence: {trivial:.2f}",
-        "0.80",
+        "—",
     )
 
 
 async def summarise(models: Bundled, part: str) -> Row:
-    """The share of key sentences among three, against the first three, the longest three and random ones."""
+    """Compare the share of key sentences among three with the first, the longest and random ones."""
     data = lines("summarise", part)
     ours, leading, longest, chance, total = [], [], [], [], 0
     for line in data:
@@ -149,7 +149,7 @@ async def summarise(models: Bundled, part: str) -> Row:
         f"/summarise, {len(data)} texts of {total} sentences, three key sentences each",
         f"recall {mean(ours):.2f}",
         f"the first three: {mean(leading):.2f}; the longest: {mean(longest):.2f}; random: {mean(chance):.2f}",
-        "0.60",
+        "—",
     )
 
 

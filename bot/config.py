@@ -45,9 +45,10 @@ MOVED = {
 BUILT_IN_MODELS: Mapping[str, Mapping[str, str | int]] = {
     "smollm2": {"backend": "local", "model": "bundled:smollm2", "max_tokens": 512},
     "minilm": {"backend": "local", "model": "bundled:minilm", "skill": "embed"},
+    "sentiment": {"backend": "local", "model": "bundled:sentiment", "skill": "classify"},
     "gpt": {"backend": "openai", "model": "gpt-5.4-mini", "sees": True},
 }
-"""The catalogue of a configuration without models: two that need nothing, and one that needs OPENAI_API_KEY."""
+"""The catalogue of a configuration without models: three that need nothing, and one that needs OPENAI_API_KEY."""
 
 
 class BotSettings(Section):

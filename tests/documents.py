@@ -127,13 +127,24 @@ def tasks() -> str:
             {"text": "text", "picture": "an image", "sound": "an audio or video file"}[task.takes],
             task.skill or "any",
             "✓" if task.instructed else "–",
+            "✓" if task.quoting else "–",
             task.shortcut or "–",
             f"`{task.model}`" if task.model else "one behind an API" if task.skill == "paint" else "any",
             *("✓" if name in EXAMPLES else "–" for _ in PLATFORMS),
         )
         for name, task in sorted(load_tasks().items())
     ]
-    headers = ("task", "what", "reads", "skill", "chat models can do it", "shortcut", "a model that serves", *PLATFORMS)
+    headers = (
+        "task",
+        "what",
+        "reads",
+        "skill",
+        "chat models can do it",
+        "embedding models can, by quoting",
+        "shortcut",
+        "a model that serves",
+        *PLATFORMS,
+    )
     return markdown(headers, rows)
 
 

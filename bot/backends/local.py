@@ -20,7 +20,7 @@ from bot.inference.memory_manager import GB
 from bot.inference.pipelines import PIPELINES
 from bot.inference.process import ModelProcess
 from bot.inference.protocol import DataType, Device, ModelSource, Quantisation, Ready, Resident
-from bot.interfaces.backend import Backend, BackendKind, ModelStatus
+from bot.interfaces.backend import THIS_MACHINE, Backend, BackendKind, ModelStatus
 from bot.interfaces.config import ModelSection, Section
 from bot.interfaces.errors import Refused
 from bot.interfaces.jobs import Count, Job, JobAnswer, Pipe, Skill, WriteAnswer, Written
@@ -63,8 +63,18 @@ class LocalModelSettings(ModelSection):
 
     @property
     def skills(self) -> Collection[Skill]:
-        """Return the skills that tasks can use: every model also runs in pipelines."""
-        return (self.skill,) if self.skill == "run" else (self.skill, "run")
+        """Return the skills that tasks can use: every model without a head also runs in pipelines."""
+        return (self.skill,) if self.skill == "run" or self.purpose else (self.skill, "run")
+
+    @property
+    def follows_instructions(self) -> bool:
+        """Return False for a bundled model that is too small for tasks by instruction."""
+        return self.bundled is None or self.bundled.follows_instructions
+
+    @property
+    def purpose(self) -> str:
+        """Return the task of a bundled model with a head; "" for any other model."""
+        return self.bundled.task if self.bundled else ""
 
     @property
     def hides(self) -> bool:
@@ -140,7 +150,7 @@ class LocalSettings(Section):
 class LocalBackend:
     """The backend of one `[models.NAME]` table. All local backends share `inference`, the client of one process."""
 
-    destination = "this machine"
+    destination = THIS_MACHINE
 
     def __init__(self, section: LocalModelSettings, inference: InferenceClient, cache: Path) -> None:
         self._section = section

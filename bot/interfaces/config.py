@@ -48,6 +48,16 @@ class ModelSection(Section):
         return [ability for ability in self.can if ability != "chat"]
 
     @property
+    def follows_instructions(self) -> bool:
+        """True for a chat model that can do tasks by instruction."""
+        return True
+
+    @property
+    def purpose(self) -> str:
+        """The only task that the model is made for, by the Hub's name; "" for any task of its skill."""
+        return ""
+
+    @property
     def hides(self) -> bool:
         """True for a model that may produce, and charge for, reasoning that its stream does not show."""
         return True

@@ -7,6 +7,7 @@ import re
 from bot.interfaces.command import Option
 from bot.interfaces.jobs import Extract, Span
 from bot.interfaces.replies import Text
+from bot.tasks.engine.quoted_answer import answered
 from bot.tasks.engine.steps import ask, instruct_briefly
 from bot.tasks.engine.task import Steps, Task, TaskInput
 
@@ -63,6 +64,7 @@ TASK = Task(
     "extract",
     _steps,
     _instructed,
+    answered,
     model="distilbert/distilbert-base-cased-distilled-squad",
     own=(Option("question", "The question", required=True),),
     text=Option(

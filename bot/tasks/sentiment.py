@@ -1,4 +1,4 @@
-"""sentiment: label a text as positive or negative."""
+"""sentiment: label a text as positive, negative or neutral."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ def _instructed(task_input: TaskInput) -> Steps[None]:
 
 TASK = Task(
     "sentiment",
-    "Label a text as positive or negative",
+    "Label a text as positive, negative or neutral",
     "classify",
     _steps,
     _instructed,
     model="distilbert/distilbert-base-uncased-finetuned-sst-2-english",
     shortcut="Sentiment",
-    tags=("text-classification",),
+    tags=("text-classification", "sentiment-analysis"),
 )

@@ -6,6 +6,7 @@ from functools import partial
 
 from bot.interfaces.command import Option
 from bot.interfaces.jobs import Rewrite
+from bot.tasks.engine.quoted_summary import summarised
 from bot.tasks.engine.steps import condense, instruct_briefly
 from bot.tasks.engine.task import Steps, Task, TaskInput
 
@@ -34,6 +35,7 @@ TASK = Task(
     "rewrite",
     _steps,
     _instructed,
+    summarised,
     model="facebook/bart-large-cnn",
     own=(Option("length", "The length of the summary", choices=tuple(LENGTHS), named=True),),
     shortcut="Summarise",

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
+from bot.tasks.engine.quoted_answer import NOT_FOUND
 from tests.fakes.openai import Answer, FakeOpenAI
 
 ROOT = Path(__file__).parents[2]
@@ -133,6 +134,35 @@ def test_make_chat_answers_from_the_bundled_model(tmp_path: Path) -> None:
     assert len(first) > 10
     assert len(second) > 10
     assert first != second
+
+
+def test_bundled_models_do_the_tasks_they_can(tmp_path: Path) -> None:
+    config = tmp_path / "config.toml"
+    config.write_text(f'[bot]\ndata = "{ROOT / "data"}"\ndatabase = "{tmp_path / "chat.db"}"\n')
+    notes = "The launch moved to Tuesday because the build is red. Ben orders the cake. The office smells of paint."
+    lines = (
+        "/sentiment I love learning about LLMs!",
+        "/sentiment I hate this slow server.",
+        f'/answer --text "{notes}" Who orders the cake?',
+        f'/answer --text "{notes}" How old is the queen?',
+        f"/summarise --length short {notes}",
+        "/translate --to German Good morning",
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "bot", "chat", "--config", str(config)],
+        cwd=ROOT,
+        env={**{name: value for name, value in os.environ.items() if "KEY" not in name}, "HF_HUB_OFFLINE": "1"},
+        input="\n".join(lines),
+        capture_output=True,
+        text=True,
+        timeout=170,
+        check=False,
+    )
+    assert re.findall(r"^(positive|negative|neutral) ", done.stdout, re.MULTILINE)[::3] == ["positive", "negative"]
+    assert "\n> Ben orders the cake.\n" in done.stdout
+    assert "\n> The launch moved to Tuesday" in done.stdout
+    assert NOT_FOUND in done.stdout
+    assert "There is no model for /translate here." in done.stderr, "a small chat model is not asked for it"
 
 
 async def test_the_reader_may_close_the_pipe(tmp_path: Path) -> None:

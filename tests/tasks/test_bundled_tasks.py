@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 
 from bot.interfaces.errors import UserError
-from bot.tasks.engine import bundled_answer, bundled_fill
-from bot.tasks.engine.bundled_answer import answered, best_passage
+from bot.tasks.engine import bundled_fill, quoted_answer
 from bot.tasks.engine.bundled_classify import classified, label_scores
 from bot.tasks.engine.bundled_fill import filled, fillings
 from bot.tasks.engine.bundled_jobs import EMBEDDER
-from bot.tasks.engine.bundled_summarise import central_sentences, summarised
-from bot.tasks.engine.inputs import SourceText, together
+from bot.tasks.engine.inputs import SourceText, join_texts
+from bot.tasks.engine.quoted_answer import answered, best_passage
+from bot.tasks.engine.quoted_summary import central_sentences, summarised
 from bot.tasks.engine.task import TaskInput
 from tests.tasks.bundled_models import BOTH, FakeModels
 
@@ -19,7 +19,7 @@ OFFICE = "The office opens at nine. Parking costs eight euros. Is there a garden
 
 
 def _said(*lines: tuple[str, str]) -> TaskInput:
-    text, sources = together([SourceText(name, words, f"https://chat.test/{name}") for name, words in lines])
+    text, sources = join_texts([SourceText(name, words, f"https://chat.test/{name}") for name, words in lines])
     return TaskInput(text=text, sources=sources)
 
 
@@ -106,7 +106,7 @@ def test_the_nearest_sentence_is_quoted() -> None:
 def test_a_question_without_answer_quotes_nothing() -> None:
     models = FakeModels()
     models.run(answered(TaskInput({"question": "Who won yesterday's football match?"}, OFFICE)))
-    assert models.shown == bundled_answer._NOTHING
+    assert models.shown == quoted_answer.NOT_FOUND
 
 
 def test_an_answer_links_its_message() -> None:

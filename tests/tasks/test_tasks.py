@@ -177,6 +177,17 @@ async def test_models_behind_an_api_do_what_they_can(world: TaskWorld) -> None:
     assert "no model for /detect" in notes(await world.do("detect", DIRECT, ANN, CAT))
 
 
+@pytest.mark.parametrize("tables", ['can = ["embed"]'], ids=["by an API"])
+async def test_an_embedding_model_quotes_the_text(world: TaskWorld) -> None:
+    text = "The launch is on Tuesday. Ben orders cake."
+    draft = await world.do("answer", question="Who orders cake?", text=text, **{"with": "local"})
+    assert draft.text == "> Ben orders cake."
+    assert "(quotes from the text, a test)" in notes(draft)
+    assert "> Ben orders cake." in (await world.do("summarise", text=text, model="made")).text
+    assert world.main.prompts == [], "no chat model was asked"
+    assert "Answered by main (chat model" in notes(await world.do("answer", question="Who?", text=text))
+
+
 @pytest.mark.parametrize("tables", ['[hub]\nallow = ["openai/*"]\n'], ids=["nothing made"])
 async def test_a_missing_model_is_offered(world: TaskWorld) -> None:
     draft = await world.do("transcribe", DIRECT, ANN, VOICE)

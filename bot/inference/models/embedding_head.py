@@ -53,8 +53,12 @@ class EmbeddingClassifier(SentenceEmbedder):
         self._head = read_head(self.head)
 
     def rows(self, job: Job[JobAnswer]) -> list[Row]:
-        """Return windows of each text."""
-        assert isinstance(job, Classify)
+        """Return the windows of each text. Raises InferenceError for labels of somebody's own."""
+        if not isinstance(job, Classify):
+            own = ", ".join(self._head.labels)
+            raise InferenceError(
+                "unsupported", f"This model knows only its own labels ({own}); other labels need an NLI model."
+            )
         return [row for number, text in enumerate(job.texts) for row in self.windows(text, number)]
 
     def answer(self, job: Job[JobAnswer], rows: Sequence[Row]) -> JobAnswer:

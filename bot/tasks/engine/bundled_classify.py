@@ -1,6 +1,7 @@
 """classify with the bundled models: similarity to each label, and the likelihood of each label after the text.
 
 The constants were chosen on benchmarks/data/classify-dev.jsonl.
+benchmarks/quality.py measures it; /classify does not use it yet.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """fill with the bundled language model: the likeliest words after the left side, scored again with the right side.
 
 The constants were chosen on benchmarks/data/fill-dev.jsonl.
+benchmarks/quality.py measures it; /fill does not use it yet.
 """
 
 from __future__ import annotations

@@ -72,10 +72,10 @@ def ask_language_model(job: Job[A]) -> Steps[A]:
 
 
 def embeddings(texts: Sequence[str]) -> Steps[Sequence[Vector]]:
-    """Return a vector of length 1 for each text, by the bundled embedder; equal texts are embedded once."""
+    """Return a vector of length 1 for each text; equal texts are embedded once."""
     distinct = tuple(dict.fromkeys(texts))
     found = yield from _ask(EMBEDDER, Embed(distinct))
-    vectors = dict(zip(distinct, found.rows, strict=True))
+    vectors = {text: _unit(row) for text, row in zip(distinct, found.rows, strict=True)}
     return [vectors[text] for text in texts]
 
 
@@ -90,6 +90,11 @@ def _ask(model: str, job: Job[A]) -> Steps[A]:
         answer: A = end.value
         return answer
     raise AssertionError("a job is one step")
+
+
+def _unit(vector: Vector) -> Vector:
+    length = math.hypot(*vector) or 1.0
+    return [number / length for number in vector]
 
 
 def similarity(first: Vector, second: Vector) -> float:

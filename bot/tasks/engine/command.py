@@ -79,7 +79,7 @@ class TaskCommand:
             yield Choices((stop_choice(accepted.id),))
             yield Status("Working on it…")
             model = task_model(services, accepted, task, route, task_input.file)
-            steps = task.instructed if route.instructed else task.steps
+            steps = task.instructed if route.instructed else task.quoting if route.quoting else task.steps
             assert steps
             run = TaskRun(steps, task_input, model, thinking=services.settings(accepted.request).thinking)
             while (events := await run.events()) is not None:
@@ -178,5 +178,5 @@ def _prepared(
 def _attribution(backends: Mapping[str, Backend], route: TaskRoute) -> str:
     """Return the line that names the model and the destination of the text."""
     destination = backends[route.model].destination
-    kind = "chat model, " if route.instructed else ""
+    kind = "chat model, " if route.instructed else "quotes from the text, " if route.quoting else ""
     return f"Answered by {route.model} ({kind}{destination})."

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from bot.administration import task_preferences
 from bot.administration.model_choice import AvailableModels
 from bot.catalogue import Catalogue
-from bot.interfaces.backend import KeyedBackend
+from bot.interfaces.backend import THIS_MACHINE, KeyedBackend
 from bot.interfaces.errors import UserError
 from bot.interfaces.jobs import Skill
 from bot.interfaces.messages import Request
@@ -20,7 +20,7 @@ from bot.tasks.engine.task import Task
 
 @dataclass(frozen=True, slots=True)
 class TaskRoute:
-    """The model of a task; `instructed` if it is a chat model that gets instructions.
+    """The model of a task; `instructed` if it is a chat model that gets instructions, `quoting` if it only quotes.
 
     `makeshift` is True if a chat model answers only because no model here is made for the task.
     """
@@ -28,6 +28,7 @@ class TaskRoute:
     model: str
     instructed: bool
     makeshift: bool = False
+    quoting: bool = False
 
 
 def choose_route(services: Services, request: Request, task: Task, available: AvailableModels) -> TaskRoute | None:
@@ -47,16 +48,18 @@ def choose_route(services: Services, request: Request, task: Task, available: Av
     made = made_for(services, request, task, available)
     if made and way != "chat":
         return TaskRoute(made[0], instructed=False)
-    if way == "local":
-        return None
-    able = _without_asking(services, task, available)
-    return TaskRoute(able[0], instructed=True, makeshift=way == "auto") if able else None
+    if way != "local" and (able := _without_asking(services, task, available)):
+        return TaskRoute(able[0], instructed=True, makeshift=way == "auto")
+    quoting = _embedders(services, task, available) if way != "chat" else ()
+    return TaskRoute(quoting[0], instructed=False, quoting=True) if quoting else None
 
 
 def _route_of(services: Services, model: str, task: Task, way: str) -> TaskRoute | None:
     """Return the route of one model in the requested way; None if it cannot do the task so."""
     if task.skill in skills(services.catalogue, model) and way != "chat":
         return TaskRoute(model, instructed=False)
+    if task.quoting and "embed" in skills(services.catalogue, model) and way != "chat":
+        return TaskRoute(model, instructed=False, quoting=True)
     return TaskRoute(model, instructed=True) if can_be_instructed(services, task, model) and way != "local" else None
 
 
@@ -72,9 +75,9 @@ def made_for(services: Services, request: Request, task: Task, available: Availa
 
 
 def _tag(catalogue: Catalogue, model: str) -> str:
-    """Return the Hub's task of a model from chat; "" for one from config.toml, which the operator chose."""
-    added = catalogue.entry(model).added
-    return added.task if added else ""
+    """Return the Hub's task of a model from chat, or of a model with a head; "" for others from config.toml."""
+    entry = catalogue.entry(model)
+    return entry.added.task if entry.added else entry.section.purpose
 
 
 def chat_models(services: Services, task: Task, available: AvailableModels) -> Sequence[str]:
@@ -95,17 +98,25 @@ def _without_asking(services: Services, task: Task, available: AvailableModels) 
     return [name for name in able if name == available.default]
 
 
+def _embedders(services: Services, task: Task, available: AvailableModels) -> Sequence[str]:
+    """Return the embedding models here, or at the destination of questions; none if the task cannot quote."""
+    where = {THIS_MACHINE, services.backends[available.default].destination}
+    able = (name for name in available.names if "embed" in skills(services.catalogue, name))
+    return [name for name in able if services.backends[name].destination in where] if task.quoting else ()
+
+
 def skills(catalogue: Catalogue, model: str) -> Collection[Skill]:
     """Return the skills of a model."""
     return catalogue.sections[model].skills
 
 
 def can_be_instructed(services: Services, task: Task, model: str) -> bool:
-    """Return whether a chat model has its key and can do the task; for an image it has to read images."""
+    """Return whether a chat model has its key, follows instructions and can do the task with its images."""
     section, backend = services.catalogue.sections[model], services.backends[model]
     if isinstance(backend, KeyedBackend) and backend.missing_key and model != services.config.default_model:
         return False
-    return task.instructed is not None and section.converses and (section.sees or task.takes != "picture")
+    able = section.converses and section.follows_instructions and (section.sees or task.takes != "picture")
+    return task.instructed is not None and able
 
 
 # Offers ---------------------------------------------------------------------------------------------------------------

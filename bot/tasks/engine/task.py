@@ -126,10 +126,11 @@ class Task:
     """One task.
 
     `steps` run with a model of this `skill`, or with any model if it is None. `instructed` are the steps for a chat
-    model; None if a chat model cannot do the task. `model` is a suggested model of the Hub. `own` are further options,
-    before the `text`, which may be missing unless `needs_text`. `shortcut` is the label in the menu of a message.
-    `tags` are the Hub's tasks of suitable models, the best first, for skills that models have for different tasks;
-    `tags_with` replaces them if the request has a certain option.
+    model, `quoting` those for an embedding model, which quotes the text; each is None if such a model cannot do the
+    task. `model` is a suggested model of the Hub. `own` are further options, before the `text`, which may be missing
+    unless `needs_text`. `shortcut` is the label in the menu of a message. `tags` are the Hub's tasks of suitable
+    models, the best first, for skills that models have for different tasks; `tags_with` replaces them if the request
+    has a certain option.
     """
 
     name: str
@@ -137,6 +138,7 @@ class Task:
     skill: Skill | None
     steps: Callable[[TaskInput], Steps[None]]
     instructed: Callable[[TaskInput], Steps[None]] | None = None
+    quoting: Callable[[TaskInput], Steps[None]] | None = None
     model: str = ""
     takes: Takes = "text"
     own: tuple[Option, ...] = ()

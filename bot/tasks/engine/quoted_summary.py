@@ -12,7 +12,7 @@ from bot.interfaces.errors import UserError
 from bot.interfaces.replies import Text
 from bot.tasks.engine.bundled_jobs import Vector, embeddings, similarity
 from bot.tasks.engine.sentences import Sentence, spoken
-from bot.tasks.engine.steps import apart
+from bot.tasks.engine.steps import compute
 from bot.tasks.engine.task import Steps, TaskInput
 
 MOST_SENTENCES = 2000
@@ -52,7 +52,7 @@ def summarised(given: TaskInput) -> Steps[None]:
 
 def central_sentences(given: TaskInput, count: int) -> Steps[Sequence[Sentence]]:
     """Return at most `count` sentences in the order of the text. Raises UserError where there are none, or too many."""
-    found = yield from apart(lambda: _quotable(given))
+    found = yield from compute(lambda: _quotable(given))
     if not found:
         raise UserError("There is no sentence in this text that I could quote.")
     if len(found) > MOST_SENTENCES:
@@ -60,7 +60,7 @@ def central_sentences(given: TaskInput, count: int) -> Steps[Sequence[Sentence]]
     phrases = (*_MATTERS, *_CHATTER)
     vectors = yield from embeddings((*phrases, *(sentence.text for sentence in found)))
     kinds, vectors = vectors[: len(phrases)], vectors[len(phrases) :]
-    chosen = yield from apart(lambda: _chosen(found, vectors, kinds, min(count, math.ceil(len(found) * _SHARE))))
+    chosen = yield from compute(lambda: _chosen(found, vectors, kinds, min(count, math.ceil(len(found) * _SHARE))))
     return [found[number] for number in sorted(chosen)]
 
 

@@ -13,7 +13,7 @@ from bot.interfaces.errors import UserError
 from bot.interfaces.replies import Text
 from bot.tasks.engine.bundled_jobs import embeddings, similarity
 from bot.tasks.engine.sentences import Sentence, spoken
-from bot.tasks.engine.steps import apart
+from bot.tasks.engine.steps import compute
 from bot.tasks.engine.task import Steps, TaskInput, TextSource
 
 MOST_SENTENCES = 2000
@@ -34,7 +34,7 @@ _FUNCTION_WORD = re.compile(
     "|this|should|must|can|may|our|your|not"
 )
 _BRACKETS = re.compile(r"[\[\]()]")
-_NOTHING = "I find no sentence in this text that answers the question."
+NOT_FOUND = "This text does not answer the question, as far as I can tell. I only quote: a larger model may find more."
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ def answered(given: TaskInput) -> Steps[None]:
     """Quote the sentence that answers the question, with its source; say so where none does."""
     best = yield from best_passage(given.option("question"), given)
     if best is None or best.score < THRESHOLD:
-        yield Text(_NOTHING)
+        yield Text(NOT_FOUND)
         return
     quote = "\n".join(f"> {line}" for line in best.sentence.text.splitlines())
     yield Text(quote + _credit(given.source(best.sentence.start), best.sentence))
@@ -57,7 +57,7 @@ def answered(given: TaskInput) -> Steps[None]:
 
 def best_passage(question: str, given: TaskInput) -> Steps[Passage | None]:
     """Return the sentence nearest to a question, whatever its score. Raises UserError for too many sentences."""
-    found = yield from apart(lambda: _sentences(given))
+    found = yield from compute(lambda: _sentences(given))
     if len(found) > MOST_SENTENCES:
         raise UserError(f"That is more than {MOST_SENTENCES:,} sentences to search. Give me less text at a time.")
     if not found:
