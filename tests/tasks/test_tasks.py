@@ -182,8 +182,8 @@ async def test_an_embedding_model_quotes_the_text(world: TaskWorld) -> None:
     text = "The launch is on Tuesday. Ben orders cake."
     draft = await world.do("answer", question="Who orders cake?", text=text, **{"with": "local"})
     assert draft.text == "> Ben orders cake."
-    assert "(quotes from the text, a test)" in notes(draft)
-    assert "> Ben orders cake." in (await world.do("summarise", text=text, model="made")).text
+    assert "Answered by spare (quotes from the text, a test)." in notes(draft)
+    assert "> Ben orders cake." in (await world.do("summarise", text=text, model="spare")).text
     assert world.main.prompts == [], "no chat model was asked"
     assert "Answered by main (chat model" in notes(await world.do("answer", question="Who?", text=text))
 
