@@ -49,7 +49,10 @@ except ImportError:  # Windows
     termios = None  # type: ignore[assignment]  # without_echo uses it only where it exists
 
 STYLE = Style.from_dict({"prompt": "ansicyan bold", "auto-suggestion": "ansibrightblack"})
-GREETING = "Type /help for the commands. Press Ctrl-D to leave."
+GREETING = (
+    'Ask a question, or try: /sentiment I love learning about LLMs!   /similar "a cat sat" "a kitten lay"\n'
+    "Type /help for the commands. Press Ctrl-D to leave."
+)
 
 
 class Console(Adapter, PeopleAdapter, PostAdapter, LocalDataAdapter):
