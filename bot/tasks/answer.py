@@ -52,7 +52,7 @@ def _quoted(task_input: TaskInput, span: Span) -> str:
 
 def _instructed(task_input: TaskInput) -> Steps[None]:
     instruction = (
-        f"Answer this question from the text alone: {task_input.option('question')}\n"
+        f"Answer this question only from the text: {task_input.option('question')}\n"
         "Quote the words that say it, with who said them. Where the text does not say it, say so."
     )
     yield from instruct_briefly(instruction, task_input)
